@@ -1,0 +1,81 @@
+"""Counts and rates of a classifier, and how far they can be trusted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["accuracy", "confusion_matrix", "macro_recall", "recalls", "wilson_interval"]
+
+Counts = NDArray[np.int64]
+
+
+def confusion_matrix(true: Sequence[int], predicted: Sequence[int], n_classes: int) -> Counts:
+    """Count pairs of true and predicted class.
+
+    Args:
+        true: class indices, (n,).
+        predicted: class indices, (n,).
+        n_classes: number of classes.
+
+    Returns:
+        (n_classes, n_classes) int64; rows are true, columns predicted.
+
+    Raises:
+        ValueError: the lengths differ or an index is outside ``0..n_classes - 1``.
+    """
+    if len(true) != len(predicted):
+        raise ValueError(f"{len(true)} true classes but {len(predicted)} predicted ones")
+    for name, values in (("true", true), ("predicted", predicted)):
+        if len(values) and not 0 <= min(values) <= max(values) < n_classes:
+            raise ValueError(f"{name} class outside 0..{n_classes - 1}")
+    counts = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(counts, (np.asarray(true, np.int64), np.asarray(predicted, np.int64)), 1)
+    return counts
+
+
+def accuracy(confusion: ArrayLike) -> float:
+    """Share of the diagonal; NaN for an empty matrix."""
+    counts = np.asarray(confusion)
+    return float(np.trace(counts) / counts.sum()) if counts.sum() else math.nan
+
+
+def recalls(confusion: ArrayLike) -> NDArray[np.float64]:
+    """Recall of each class, (n_classes,); NaN for a class without clips."""
+    counts = np.asarray(confusion, dtype=np.float64)
+    support = counts.sum(axis=1)
+    result = np.full(len(counts), math.nan)
+    np.divide(np.diagonal(counts), support, out=result, where=support > 0)
+    return result
+
+
+def macro_recall(confusion: ArrayLike) -> float:
+    """Mean recall of the classes that have clips; NaN if none has."""
+    per_class = recalls(confusion)
+    present = per_class[~np.isnan(per_class)]
+    return float(present.mean()) if len(present) else math.nan
+
+
+def wilson_interval(successes: int, n: int, *, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of a share, 95 % unless ``z`` says otherwise (Wilson, 1927).
+
+    Args:
+        successes: how many of ``n``, 0..n.
+        n: number of independent trials; 0 gives (0, 1).
+        z: quantile of the normal distribution.
+
+    Returns:
+        Lower and upper bound, in 0..1.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"successes={successes} must be in 0..n={n}")
+    if n == 0:
+        return 0.0, 1.0
+    share = successes / n
+    centre = share + z * z / (2 * n)
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

@@ -1,0 +1,1 @@
+"""Training. The only part of genrelens that imports torch and Lightning."""

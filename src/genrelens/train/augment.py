@@ -1,0 +1,178 @@
+"""Augmentation of compressed mel segments, on the device the batch is on.
+
+The front end is pointwise, so a gain or an equaliser acts on ``log(1 + c * mel)`` exactly as it
+would on the waveform: undo the logarithm, scale the bands, take it again. Levels, equalisation and
+bandwidth differ between the genres of real collections; a network that meets all of them in every
+genre cannot use them as shortcuts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genrelens.features import FeatureConfig
+
+__all__ = ["AugmentConfig", "MelAugment", "mixup"]
+
+_EQ_POINTS = 6
+_SLOPE_DB_PER_BAND = 12.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig:
+    """How far a segment may be changed; 0 switches a change off.
+
+    Attributes:
+        gain_db: standard deviation of the level, in dB.
+        eq_db: standard deviation of a smooth random equaliser, in dB.
+        low_pass: probability of a low-pass between ``low_pass_hz`` and ``f_max``.
+        low_pass_hz: lowest cut-off of that low-pass, in Hz.
+        high_pass: probability of a high-pass between 30 and 200 Hz.
+        noise: probability of added noise, 10 to 60 dB below the segment.
+        stretch: largest relative change of tempo.
+        shift_bands: largest shift along the mel bands (a change of pitch).
+        mask_frames: longest run of frames that is silenced.
+        mask_bands: widest run of bands that is silenced.
+        mixup: ``alpha`` of mixup's Beta distribution.
+    """
+
+    gain_db: float = 0.0
+    eq_db: float = 0.0
+    low_pass: float = 0.0
+    low_pass_hz: float = 3000.0
+    high_pass: float = 0.0
+    noise: float = 0.0
+    stretch: float = 0.0
+    shift_bands: float = 0.0
+    mask_frames: int = 0
+    mask_bands: int = 0
+    mixup: float = 0.0
+
+
+class MelAugment:
+    """Random changes to batches of compressed mel segments.
+
+    Args:
+        augment: what to change and how far.
+        features: the mel front end the segments come from.
+    """
+
+    def __init__(self, augment: AugmentConfig, features: FeatureConfig) -> None:
+        self.augment = augment
+        self.features = features
+        low, high = (_slaney_mel(hz) for hz in (features.f_min, features.f_max))
+        self._mel_low, self._band_mel = low, (high - low) / (features.n_mels + 1)
+
+    def __call__(self, segments: Tensor, *, one_clip: bool = False) -> Tensor:
+        """Change a batch.
+
+        Args:
+            segments: (n, t, b).
+            one_clip: the segments are of one recording and share level, filters and pitch.
+
+        Returns:
+            (n, t, b), finite, at least 0.
+        """
+        if self.augment == AugmentConfig(mixup=self.augment.mixup):
+            return segments
+        n = 1 if one_clip else len(segments)
+        segments = self._warp(segments, n)
+        power = torch.expm1(segments) / self.features.log_scale
+        power = self._add_noise(power * self._filters(n, segments), n)
+        segments = torch.log1p(self.features.log_scale * power.clamp_min(0))
+        return self._mask(self._mask(segments, 1, self.augment.mask_frames), 2,
+                          self.augment.mask_bands)  # fmt: skip
+
+    def _warp(self, segments: Tensor, n: int) -> Tensor:
+        """Stretch time and shift bands by resampling the picture; edges repeat."""
+        if not (self.augment.stretch or self.augment.shift_bands):
+            return segments
+        like = {"device": segments.device, "dtype": segments.dtype}
+        speed = 1 + self.augment.stretch * (2 * torch.rand(n, **like) - 1)
+        shift = self.augment.shift_bands * (2 * torch.rand(n, **like) - 1)
+        theta = torch.zeros(n, 2, 3, **like)
+        theta[:, 0, 0] = 1
+        theta[:, 0, 2] = 2 * shift / segments.shape[2]
+        theta[:, 1, 1] = speed
+        theta = theta.expand(len(segments), 2, 3)
+        picture = segments.unsqueeze(1)  # (n, 1, t, b)
+        grid = torch.nn.functional.affine_grid(theta, list(picture.shape), align_corners=False)
+        warped = torch.nn.functional.grid_sample(
+            picture, grid, padding_mode="border", align_corners=False
+        )
+        return warped.squeeze(1)
+
+    def _filters(self, n: int, segments: Tensor) -> Tensor:
+        """Power gain for each clip and band, (n, 1, b)."""
+        bands = torch.arange(segments.shape[2], device=segments.device, dtype=segments.dtype)
+        like = {"device": segments.device, "dtype": segments.dtype}
+        gain = self.augment.gain_db * torch.randn(n, 1, **like)
+        if self.augment.eq_db:
+            points = self.augment.eq_db * torch.randn(n, 1, _EQ_POINTS, **like)
+            gain = gain + torch.nn.functional.interpolate(
+                points, size=len(bands), mode="linear", align_corners=True
+            ).squeeze(1)
+        low = self._cutoffs(n, self.augment.low_pass_hz, self.features.f_max, like)
+        low = torch.where(torch.rand(n, 1, **like) < self.augment.low_pass, low, math.inf)
+        high = self._cutoffs(n, 30.0, 200.0, like)
+        high = torch.where(torch.rand(n, 1, **like) < self.augment.high_pass, high, -math.inf)
+        excess = (bands - low).clamp_min(0) + (high - bands).clamp_min(0)
+        gain_db = gain - _SLOPE_DB_PER_BAND * excess
+        return torch.pow(10, gain_db / 10).unsqueeze(1)
+
+    def _cutoffs(self, n: int, low_hz: float, high_hz: float, like: dict[str, object]) -> Tensor:
+        """Random cut-off bands, uniform in mel between two frequencies: (n, 1)."""
+        low, high = (
+            (_slaney_mel(hz) - self._mel_low) / self._band_mel for hz in (low_hz, high_hz)
+        )
+        return low + (high - low) * torch.rand(n, 1, **like)  # type: ignore[call-overload, no-any-return]
+
+    def _add_noise(self, power: Tensor, n: int) -> Tensor:
+        """Add stationary noise with a random tilt at 10 to 60 dB below the segment's mean."""
+        if not self.augment.noise:
+            return power
+        like = {"device": power.device, "dtype": power.dtype}
+        level_db = -10 - 50 * torch.rand(n, 1, 1, **like)
+        tilt_db = 10 * torch.randn(n, 1, 1, **like) * torch.linspace(-1, 1, power.shape[2], **like)
+        on = torch.rand(n, 1, 1, **like) < self.augment.noise
+        spectrum = torch.pow(10, (level_db + tilt_db) / 10) * power.mean(dim=(1, 2), keepdim=True)
+        grain = torch.empty_like(power).exponential_()  # power of a noise's Fourier bins
+        return power + on * spectrum * grain
+
+    @staticmethod
+    def _mask(segments: Tensor, dim: int, longest: int) -> Tensor:
+        """Silence a random run along ``dim`` in each segment."""
+        if not longest:
+            return segments
+        n, size = len(segments), segments.shape[dim]
+        length = (longest + 1) * torch.rand(n, 1, device=segments.device)
+        start = (size - length) * torch.rand(n, 1, device=segments.device)
+        position = torch.arange(size, device=segments.device)
+        masked = (position >= start) & (position + 1 <= start + length)  # (n, size)
+        return segments.masked_fill(masked.unsqueeze(3 - dim), 0.0)
+
+
+def mixup(segments: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """Blend each segment and its target with another of the batch (Zhang et al., 2018).
+
+    Args:
+        segments: (n, t, b).
+        targets: (n, c) probabilities.
+        alpha: both parameters of the Beta distribution of the share.
+
+    Returns:
+        Segments (n, t, b) and targets (n, c).
+    """
+    share = torch.distributions.Beta(alpha, alpha).sample((len(segments),)).to(segments.device)
+    share = torch.maximum(share, 1 - share)
+    other = torch.randperm(len(segments), device=segments.device)
+    mixed = torch.lerp(segments[other], segments, share[:, None, None])
+    return mixed, torch.lerp(targets[other], targets, share[:, None])
+
+
+def _slaney_mel(hz: float) -> float:
+    return hz * 3 / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000) / math.log(6.4)

@@ -1,0 +1,161 @@
+"""Clips as tensors: segments for the segment network, whole clips for validation."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from genrelens.datasets import LabelledClip
+from genrelens.errors import AudioError, DataError
+from genrelens.features import FeatureConfig
+from genrelens.train.cache import FeatureCache, file_digest
+
+__all__ = [
+    "ClipDataset", "SegmentDataset", "TrainingClip", "class_weights", "fingerprint", "load_clips",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingClip:
+    """A clip ready to train on.
+
+    Attributes:
+        clip: the file and its label.
+        target: index of the label.
+        frames: features of the whole clip, (n_frames, n_bins) float32, at least one segment long.
+        digest: of the file's content.
+    """
+
+    clip: LabelledClip
+    target: int
+    frames: NDArray[np.float32]
+    digest: str
+
+
+def load_clips(
+    clips: Sequence[LabelledClip],
+    labels: Sequence[str],
+    cache: FeatureCache,
+    *,
+    on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None,
+) -> list[TrainingClip]:
+    """Compute or fetch the features of clips.
+
+    Args:
+        clips: the files.
+        labels: every class, in the order of the logits.
+        cache: where features are kept.
+        on_clip: called for each clip, in order, with the error of one that cannot be read.
+
+    Returns:
+        The readable clips, in order.
+    """
+
+    def load(clip: LabelledClip) -> TrainingClip | AudioError:
+        try:
+            digest = file_digest(clip.path)
+            frames = cache.load(clip.path, digest)
+        except AudioError as error:
+            return error
+        return TrainingClip(clip, labels.index(clip.label), frames, digest)
+
+    loaded: list[TrainingClip] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for clip, result in zip(clips, pool.map(load, clips), strict=True):
+            if isinstance(result, AudioError):
+                on_clip(clip, result)
+            else:
+                on_clip(clip, None)
+                loaded.append(result)
+    return loaded
+
+
+def fingerprint(clips: Sequence[TrainingClip]) -> str:
+    """Return 16 hexadecimal digits that name a set of labelled, split clips by content."""
+    rows = sorted(f"{clip.digest} {clip.clip.label} {clip.clip.part}" for clip in clips)
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
+
+
+def class_weights(clips: Sequence[TrainingClip], n_classes: int) -> Tensor:
+    """Weights (n_classes,) inverse to the number of clips, with mean 1 over the clips.
+
+    Raises:
+        DataError: a class has no clip.
+    """
+    counts = Counter(clip.target for clip in clips)
+    absent = [index for index in range(n_classes) if not counts[index]]
+    if absent:
+        raise DataError(f"{len(absent)} genres have no readable clip to train on")
+    return torch.tensor([len(clips) / (n_classes * counts[index]) for index in range(n_classes)])
+
+
+class SegmentDataset(Dataset[tuple[Tensor, int]]):
+    """Single segments and the label of their clip.
+
+    Args:
+        clips: whole clips; all segments of one are on the same side of any split.
+        config: says how long a segment is.
+        crops_per_clip: random segments of each clip in an epoch; 0 takes each of its
+            consecutive segments once.
+    """
+
+    def __init__(
+        self, clips: Sequence[TrainingClip], config: FeatureConfig, crops_per_clip: int
+    ) -> None:
+        self._clips = list(clips)
+        self._config = config
+        self._places: list[tuple[int, int | None]] = []
+        for index, clip in enumerate(self._clips):
+            last = len(clip.frames) - config.segment_frames
+            if crops_per_clip:
+                self._places += [(index, None)] * crops_per_clip
+            else:
+                self._places += [(index, i) for i in range(0, last + 1, config.segment_hop)]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return a segment (t, b) and its class."""
+        which, start = self._places[index]
+        clip = self._clips[which]
+        if start is None:
+            choices = len(clip.frames) - self._config.segment_frames + 1
+            start = int(torch.randint(choices, ()))
+        frames = clip.frames[start : start + self._config.segment_frames]
+        return torch.from_numpy(np.array(frames)), clip.target
+
+
+class ClipDataset(Dataset[tuple[Tensor, int]]):
+    """Whole clips as their consecutive segments, as a classifier hears them."""
+
+    def __init__(self, clips: Sequence[TrainingClip], config: FeatureConfig) -> None:
+        self._clips = list(clips)
+        self._config = config
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return all segments of a clip (n, t, b) and its class."""
+        clip = self._clips[index]
+        return self.segments(index, offset=0), clip.target
+
+    def segments(self, index: int, *, offset: int) -> Tensor:
+        """Return the segments (n, t, b) of a clip from frame ``offset`` on, at least one."""
+        frames = self._clips[index].frames
+        offset = min(offset, len(frames) - self._config.segment_frames)
+        windows = sliding_window_view(frames[offset:], self._config.segment_frames, axis=0)
+        segments = windows[:: self._config.segment_hop].transpose(0, 2, 1)
+        return torch.from_numpy(np.array(segments))  # a copy: the cache is read-only

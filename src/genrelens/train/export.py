@@ -1,0 +1,86 @@
+"""From torch to a model file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from genrelens.artifact import METADATA_KEY, Artifact, ModelMetadata
+from genrelens.errors import ModelError
+from genrelens.train.networks import ClipNetwork
+
+__all__ = ["export_model"]
+
+_OPSET = 17
+_TOLERANCE = 1e-5
+
+
+def export_model(network: ClipNetwork, metadata: ModelMetadata, path: Path) -> None:
+    """Write a model file and check it against torch.
+
+    Args:
+        network: trained; segments (n, t, b) -> clip logits (c,), segment logits (n, c).
+        metadata: goes into the file.
+        path: of the ``.onnx`` file; replaced only once the new file has passed its checks.
+
+    Raises:
+        ModelError: the file does not give torch's numbers.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".onnx.tmp")
+    os.close(handle)
+    try:
+        network = network.cpu().eval()
+        _write_graph(network, metadata, temporary)
+        _check(network, metadata, Path(temporary))
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _write_graph(network: ClipNetwork, metadata: ModelMetadata, path: str) -> None:
+    features = metadata.features
+    example = torch.zeros(3, features.segment_frames, features.n_bins)
+    with warnings.catch_warnings():
+        # The newer exporter (dynamo=True) unrolls an LSTM over the example's length (seen with
+        # torch 2.13): a graph for any number of segments needs the older one.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network, (example,), path, dynamo=False, opset_version=_OPSET,
+            input_names=["segments"], output_names=["clip_logits", "segment_logits"],
+            dynamic_axes={"segments": {0: "n_segments"}, "segment_logits": {0: "n_segments"}},
+        )  # fmt: skip
+    model = onnx.load(path)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, metadata.to_json()
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _check(network: ClipNetwork, metadata: ModelMetadata, path: Path) -> None:
+    """Compare with torch for one, a few and a clip's worth of segments."""
+    artifact = Artifact.load(path)
+    features = metadata.features
+    generator = np.random.default_rng(0)
+    for n in (1, 2, 31):
+        segments = generator.uniform(0, 10, (n, features.segment_frames, features.n_bins))
+        segments = segments.astype(np.float32)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(segments))
+        for name, got, want in zip(
+            ("clip", "segment"), artifact.run(segments), expected, strict=True
+        ):
+            wanted = want.numpy()
+            error = float(np.abs(got - wanted).max() / max(1.0, float(np.abs(wanted).max())))
+            if not error <= _TOLERANCE:
+                raise ModelError(
+                    f"the exported graph is off: {name} logits of {n} segments differ from "
+                    f"torch by {error:.2e}, more than {_TOLERANCE:.0e}"
+                )

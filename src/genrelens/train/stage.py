@@ -1,0 +1,191 @@
+"""One stage of training: a Lightning module fitted in a folder, resumable after a kill."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import (
+    Callback,
+    EarlyStopping,
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    RichProgressBar,
+)
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from genrelens.plots import plot_curves
+
+__all__ = ["Hardware", "Stage", "read_history"]
+
+_WEIGHTS = "weights.pt"
+_LAST = "last.ckpt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """What a run may use.
+
+    Attributes:
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        devices: how many of them; several train data-parallel.
+        progress: show a progress bar on stderr.
+    """
+
+    device: str = "auto"
+    devices: int = 1
+    progress: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Settings of one stage.
+
+    Attributes:
+        folder: checkpoints, metrics and curves go there; a stage that has finished there is not
+            trained again.
+        epochs: at most so many.
+        patience: epochs without a lower validation loss before it stops; 0 never stops.
+        precision: Lightning's name of the arithmetic.
+        ema_decay: of averaged weights; 0 keeps the last ones.
+        hardware: what it may use.
+    """
+
+    folder: Path
+    epochs: int
+    patience: int = 0
+    precision: str = "32-true"
+    ema_decay: float = 0.0
+    hardware: Hardware
+
+    def fit(self, module: pl.LightningModule, train: Any, valid: Any | None) -> None:
+        """Train ``module.network``; it holds the chosen weights afterwards.
+
+        With validation data these are the weights of the epoch with the lowest validation loss,
+        without it those of the last epoch.
+        """
+        weights = self.folder / _WEIGHTS
+        if not weights.exists():
+            self._train(module, train, valid)
+            chosen = self.folder / ("best.ckpt" if valid is not None else _LAST)
+            state = torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"]
+            prefix = "network."
+            network = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            torch.save(network, weights.with_suffix(".tmp"))
+            weights.with_suffix(".tmp").replace(weights)
+        module.network.load_state_dict(torch.load(weights, weights_only=True))
+        module.network.eval()
+
+    def _train(self, module: pl.LightningModule, train: Any, valid: Any | None) -> None:
+        last = self.folder / _LAST
+        trainer = None
+        try:
+            with _quiet():
+                trainer = self._trainer(validates=valid is not None)
+                checkpoint = last if last.exists() else None
+                trainer.fit(module, train, valid, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as error:  # what Lightning makes of Ctrl-C
+            if trainer is not None and trainer.interrupted:
+                raise KeyboardInterrupt from error
+            raise
+
+    def _trainer(self, *, validates: bool) -> pl.Trainer:
+        device = "gpu" if self.hardware.device == "cuda" else self.hardware.device
+        return pl.Trainer(
+            accelerator=device,
+            devices=self.hardware.devices,
+            strategy="ddp_spawn" if self.hardware.devices > 1 else "auto",
+            precision=self.precision,  # type: ignore[arg-type]
+            max_epochs=self.epochs,
+            gradient_clip_val=5.0,
+            logger=[
+                CSVLogger(self.folder, name="csv"),
+                TensorBoardLogger(self.folder, name="tensorboard"),
+            ],
+            callbacks=self._callbacks(validates=validates),
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_progress_bar=self.hardware.progress,
+            log_every_n_steps=10,
+        )
+
+    def _callbacks(self, *, validates: bool) -> list[Callback]:
+        callbacks: list[Callback] = [_Curves(self.folder)]
+        if self.hardware.progress:
+            callbacks.append(RichProgressBar(leave=True, console_kwargs={"stderr": True}))
+        if self.ema_decay:
+            callbacks.append(EMAWeightAveraging(decay=self.ema_decay))
+        if validates and self.patience:
+            callbacks.append(EarlyStopping("val_loss", patience=self.patience))
+        keep_best = {"monitor": "val_loss", "mode": "min"} if validates else {"save_top_k": 0}
+        callbacks.append(
+            ModelCheckpoint(
+                self.folder, filename="best", save_last=True, enable_version_counter=False,
+                **keep_best,
+            )  # fmt: skip
+        )
+        return callbacks
+
+
+class _Curves(Callback):
+    """Redraws ``curves.png`` after each epoch."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw what has been logged so far."""
+        self._draw(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the finished curves."""
+        self._draw(trainer)
+
+    def _draw(self, trainer: pl.Trainer) -> None:
+        if trainer.is_global_zero and (history := read_history(self._folder)):
+            plot_curves(history, self._folder / "curves.png")
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Read a stage's figures for each epoch, over all its attempts, from Lightning's CSV files.
+
+    Returns:
+        One dictionary for each epoch, in order: ``epoch``, ``train_loss``, ``train_error`` and,
+        where there was validation, ``val_loss`` and ``val_error``.
+    """
+    epochs: dict[int, dict[str, float]] = {}
+    files = folder.glob("csv/version_*/metrics.csv")
+    for path in sorted(files, key=lambda path: int(path.parent.name.removeprefix("version_"))):
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                figures = {
+                    key: float(value)
+                    for key, value in row.items()
+                    if value and key.startswith(("train_", "val_"))
+                }
+                if figures:
+                    entry = epochs.setdefault(int(row["epoch"]), {"epoch": int(row["epoch"])})
+                    entry.update(figures)
+    return [epochs[epoch] for epoch in sorted(epochs)]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advice (more workers, tips, hardware found) from the user's screen."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning.*|torch\..*")
+            yield
+    finally:
+        logger.setLevel(level)
