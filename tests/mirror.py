@@ -36,8 +36,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self, data: bytes) -> None:
+        self.mirror.sent.append(len(data))  # first: whoever has received it may look at once
         self.wfile.write(data)
-        self.mirror.sent.append(len(data))
 
     def log_message(self, *_: object) -> None:
         pass
@@ -122,13 +122,14 @@ def breaking_off(after: int, *, heed_range: bool = True, reset: bool = False) ->
 
 
 def falling_silent(after: int, until: threading.Event) -> Answer:
-    """Send ``after`` bytes and then nothing, with the connection open."""
+    """Send ``after`` bytes and then nothing; at last, to whoever still listens, zeros."""
 
     def answer(handler: _Handler, content: bytes) -> None:
         handler.head(200, len(content))
         handler.body(content[:after])
         handler.wfile.flush()
-        until.wait(20)
+        if not until.wait(10):
+            handler.wfile.write(bytes(len(content) - after))
 
     return answer
 
@@ -141,6 +142,12 @@ def page(handler: _Handler, _: bytes) -> None:
     """What a login page in between sends: 200, text/html, of no stated length."""
     handler.head(200, None, Content_Type="text/html; charset=utf-8")
     handler.body(b"<html>Please log in</html>" * 100)
+
+
+def overlong(handler: _Handler, content: bytes) -> None:
+    """The content and more behind it, of no stated length."""
+    handler.head(200, None)
+    handler.body(content + b"and more")
 
 
 def other(content: bytes) -> Answer:

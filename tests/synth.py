@@ -57,7 +57,12 @@ def write(
 ) -> bytes:
     """Encode (n,) or (n, channels) with libsndfile."""
     file = io.BytesIO()
-    soundfile.write(file, y, rate, format=kind, subtype=subtype, **options)
+    channels = 1 if y.ndim == 1 else y.shape[1]
+    with soundfile.SoundFile(
+        file, "w", rate, channels, format=kind, subtype=subtype, **options
+    ) as output:
+        for start in range(0, len(y), rate):  # libsndfile overflows its stack on long OGG blocks
+            output.write(y[start : start + rate])
     return file.getvalue()
 
 

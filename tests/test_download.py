@@ -5,14 +5,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import mirror as answers
 import numpy as np
 import pytest
-from mirror import Mirror
 
+import mirror as answers
 from genrelens import download as module
 from genrelens.download import download
 from genrelens.errors import DataError
+from mirror import Mirror
 
 SIZE = 40_000
 CONTENT = np.random.default_rng(0).bytes(SIZE)
@@ -152,6 +152,12 @@ def test_where_a_part_is_no_use_it_starts_anew(
     assert mirror.ranges == ["bytes=15000-", None]
 
 
+def test_nothing_behind_the_end_is_taken(mirror: Mirror, part: Path) -> None:
+    mirror.answers = [answers.overlong]
+    fetch(mirror, part)
+    assert part.read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize(
     "answer",
     [answers.page, answers.other(CONTENT[:-1]), answers.part_from(15_000, total="50000")],
@@ -162,7 +168,7 @@ def test_another_file_is_refused_and_the_part_kept(
 ) -> None:
     part.write_bytes(CONTENT[:15_000])
     mirror.answers = [answer]
-    with pytest.raises(DataError, match="gives something else .* proxy"):
+    with pytest.raises(DataError, match=r"gives something else .* proxy"):
         fetch(mirror, part)
     assert part.read_bytes() == CONTENT[:15_000]
     assert len(mirror.ranges) == 1

@@ -11,7 +11,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -24,8 +24,13 @@ from genrelens.errors import ModelError
 from genrelens.features import FeatureConfig
 
 __all__ = [
-    "DEFAULT_MODEL", "FORMAT_VERSION", "METADATA_KEY", "Artifact", "ModelMetadata", "packaged_models",
-]  # fmt: skip
+    "DEFAULT_MODEL",
+    "FORMAT_VERSION",
+    "METADATA_KEY",
+    "Artifact",
+    "ModelMetadata",
+    "packaged_models",
+]
 
 FORMAT_VERSION = 1
 METADATA_KEY = "genrelens"
@@ -52,6 +57,7 @@ class ModelMetadata:
         provenance: recipe, data, versions and dates of the training.
         metrics: measured quality; protocol -> figures.
         format_version: of this structure.
+
     """
 
     name: str
@@ -67,6 +73,7 @@ class ModelMetadata:
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
+        _require(bool(self.name), "a model needs a name")
         _require(len(self.labels) >= 2, "a model needs at least 2 labels")
         _require(len(set(self.labels)) == len(self.labels), "the labels are not distinct")
         unknown = sorted(set(self.label_map.values()) - set(self.labels))
@@ -78,8 +85,8 @@ class ModelMetadata:
         )
 
     def to_json(self) -> str:
-        """Return the metadata as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """Return the metadata as JSON; a figure that is not finite raises ``ValueError``."""
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -87,22 +94,48 @@ class ModelMetadata:
 
         Raises:
             ValueError: the text is no such JSON or breaks a rule; the message says which.
+
         """
-        values = json.loads(text)
-        _require(isinstance(values, Mapping), "the metadata is not a JSON object")
+        try:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"its metadata is not JSON: {error}") from error
+        _require(isinstance(values, dict), "its metadata is not a JSON object")
         version = values.get("format_version")
+        newer = isinstance(version, int) and version > FORMAT_VERSION
         _require(
             version == FORMAT_VERSION,
             f"its format version is {version!r}, and this genrelens reads version {FORMAT_VERSION}"
-            + (": update genrelens" if isinstance(version, int) and version > 1 else ""),
+            + (": update genrelens" if newer else ""),
         )
-        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        _require(not unknown, f"unknown metadata: {', '.join(unknown)}")
-        try:
-            features = FeatureConfig.from_dict(values["features"])
-            return cls(**{**values, "labels": tuple(values["labels"]), "features": features})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"incomplete metadata: {error}") from error
+        _check_fields(values)
+        features = FeatureConfig.from_dict(values["features"])
+        return cls(**{**values, "labels": tuple(values["labels"]), "features": features})
+
+
+_JSON_TYPES: dict[str, type | tuple[type, ...]] = {
+    "name": str, "description": str, "license": str, "labels": list, "label_map": dict,
+    "features": dict, "window_segments": int, "temperature": (int, float), "provenance": dict,
+    "metrics": dict, "format_version": int,
+}  # fmt: skip
+_REQUIRED = ("name", "labels", "features", "window_segments")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} stands in it")
+
+
+def _check_fields(values: Mapping[str, Any]) -> None:
+    """Check that metadata from JSON has all fields it needs, no other ones, and their types."""
+    unknown = sorted(set(values) - set(_JSON_TYPES))
+    _require(not unknown, f"unknown metadata: {', '.join(unknown)}")
+    missing = [name for name in _REQUIRED if name not in values]
+    _require(not missing, f"incomplete metadata: {', '.join(missing)} missing")
+    for name, value in values.items():
+        _require(isinstance(value, _JSON_TYPES[name]), f"wrong metadata: {name}={value!r}")
+    labels = [*values["labels"], *values.get("label_map", {}).values()]
+    odd = [label for label in labels if not (isinstance(label, str) and label)]
+    _require(not odd, f"wrong metadata: labels are words, not {odd}")
 
 
 def _require(condition: bool, message: str) -> None:
@@ -116,6 +149,7 @@ class Artifact:
     Attributes:
         metadata: what the file says of itself.
         size: of the file, in bytes.
+
     """
 
     def __init__(self, metadata: ModelMetadata, session: ort.InferenceSession, size: int) -> None:
@@ -133,16 +167,16 @@ class Artifact:
 
         Raises:
             ModelError: the file is missing, foreign, damaged or of another version.
+
         """
         name, content = _read(DEFAULT_MODEL if model is None else model)
         session = _open_session(name, content, threads)
-        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        if text is None:
-            raise ModelError(f"{name}: is an ONNX file, but not a genrelens model (no metadata)")
         try:
+            text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+            _require(text is not None, "is an ONNX file, but not a genrelens model (no metadata)")
             metadata = ModelMetadata.from_json(text)
             _check_graph(session, metadata)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ModelError(f"{name}: {error}") from error
         return cls(metadata, session, len(content))
 
@@ -154,14 +188,25 @@ class Artifact:
 
         Returns:
             Clip logits (n_classes,) and segment logits (n_segments, n_classes), float32.
+
+        Raises:
+            ModelError: the graph is damaged: it fails, or gives NaN.
+
         """
-        clip_logits, segment_logits = self._session.run(_OUTPUTS, {_INPUT: segments})
+        try:
+            clip_logits, segment_logits = self._session.run(_OUTPUTS, {_INPUT: segments})
+        except Exception as error:  # onnxruntime's exceptions share no base class of their own
+            raise ModelError(f"{self.metadata.name}: the graph fails ({_words(error)})") from error
+        if not np.isfinite(clip_logits).all() or not np.isfinite(segment_logits).all():
+            raise ModelError(f"{self.metadata.name}: the graph gives NaN; its weights are damaged")
         return clip_logits, segment_logits
 
 
 def packaged_models() -> list[str]:
     """Return the names of the models in the package, the default one first."""
     folder = resources.files("genrelens") / "models"
+    if not folder.is_dir():
+        return []
     names = [
         entry.name.removesuffix(".onnx")
         for entry in folder.iterdir()
@@ -178,7 +223,7 @@ def _read(model: str | os.PathLike[str]) -> tuple[str, bytes]:
     try:
         return name, Path(name).read_bytes()
     except FileNotFoundError as error:
-        known = ", ".join(packaged_models())
+        known = ", ".join(packaged_models()) or "none"
         raise ModelError(
             f"{name}: there is no such file, nor a packaged model of that name (known: {known})"
         ) from error
@@ -187,31 +232,46 @@ def _read(model: str | os.PathLike[str]) -> tuple[str, bytes]:
 
 
 def _open_session(name: str, content: bytes, threads: int) -> ort.InferenceSession:
-    """Open a graph from memory, so that it cannot refer to other files."""
+    """Open a graph from memory; one that takes weights from other files is refused."""
     options = ort.SessionOptions()
+    # onnxruntime would look for such files in the working directory; below this there are none
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", os.devnull
+    )
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # errors arrive as exceptions; nothing is written to stderr
     try:
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # it would print to stdout
+        )  # fmt: skip
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
-        words = " ".join(str(error).split())
-        raise ModelError(f"{name}: is not a complete ONNX file ({words})") from error
+        raise ModelError(f"{name}: is not a complete ONNX file ({_words(error)})") from error
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _check_graph(session: ort.InferenceSession, metadata: ModelMetadata) -> None:
     features, n_classes = metadata.features, len(metadata.labels)
-    inputs = {entry.name: entry.shape for entry in session.get_inputs()}
-    outputs = {entry.name: entry.shape for entry in session.get_outputs()}
+    inputs = {entry.name: entry for entry in session.get_inputs()}
+    outputs = {entry.name: entry for entry in session.get_outputs()}
     _require(
         set(inputs) == {_INPUT} and set(_OUTPUTS) <= set(outputs),
         f"its graph maps {sorted(inputs)} to {sorted(outputs)}, not '{_INPUT}' to {_OUTPUTS}",
     )
+    tensors = [inputs[_INPUT], *(outputs[name] for name in _OUTPUTS)]
+    for entry in tensors:
+        _require(entry.type == "tensor(float)", f"its graph's {entry.name} is a {entry.type}")
+    segments, clip_logits, segment_logits = (list(entry.shape) for entry in tensors)
     shape = [features.segment_frames, features.n_bins]
     _require(
-        list(inputs[_INPUT][1:]) == shape,
-        f"its graph takes segments of shape {inputs[_INPUT][1:]}, its front end makes {shape}",
+        segments[1:] == shape and not isinstance(segments[0], int),
+        f"its graph takes segments of shape {segments}, its front end makes any number of {shape}",
     )
     _require(
-        outputs[_OUTPUTS[0]][-1] == n_classes == outputs[_OUTPUTS[1]][-1],
-        f"its graph has {outputs[_OUTPUTS[0]][-1]} classes, its metadata {n_classes} labels",
+        clip_logits == [n_classes] and segment_logits[1:] == [n_classes],
+        f"its graph gives logits of shape {clip_logits} and {segment_logits}, "
+        f"its metadata {n_classes} labels",
     )

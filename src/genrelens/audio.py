@@ -2,6 +2,7 @@
 
 A source is a path, the bytes of a file, or a binary file object. Files are read through
 libsndfile or, where it cannot, FFmpeg; channels are averaged and the rate is converted by soxr.
+What is not a file on disk is first copied to a temporary one.
 :func:`load_audio` is :func:`stream_audio` put together, so both give the same samples.
 """
 
@@ -9,33 +10,39 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
+import stat
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from genrelens.decoders import DecodeError, Decoder, FFmpegDecoder, SoundFileDecoder
+from genrelens.decoders import DecodeError, FFmpegDecoder, SoundFileDecoder
 from genrelens.errors import AudioError, AudioWarning
 
 __all__ = ["AUDIO_SUFFIXES", "AudioInfo", "AudioSource", "load_audio", "probe", "stream_audio"]
 
 AudioSource = str | os.PathLike[str] | bytes | BinaryIO
+Float32 = NDArray[np.float32]
 
-AUDIO_SUFFIXES = frozenset(
-    ".aac .aif .aifc .aiff .ape .au .avi .caf .flac .flv .m4a .m4b .m4v .mka .mkv .mov .mp2 .mp3 .mp4 "
-    ".mpc .mpeg .mpg .oga .ogg .ogv .opus .snd .tta .w64 .wav .webm .wma .wmv .wv".split()
-)
+AUDIO_SUFFIXES = frozenset((
+    ".aac", ".aif", ".aifc", ".aiff", ".ape", ".au", ".avi", ".caf", ".flac", ".flv", ".m4a",
+    ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg",
+    ".oga", ".ogg", ".ogv", ".opus", ".snd", ".tta", ".w64", ".wav", ".webm", ".wma", ".wmv",
+    ".wv",
+))  # fmt: skip
 """Endings that count as audio (or video with sound) when a folder is searched."""
 
-_SPOOL_BYTES = 64 * 2**20  # a pipe longer than this goes to a temporary file
+_UNREADABLE = "is not audio that any decoder can read"
+_DECODERS = (SoundFileDecoder, FFmpegDecoder)
+_LONGEST = 1e9  # seconds: 31 years, beyond any recording and within every integer type
+_LOUDEST = 1e6  # 120 dB over full scale: no sound, and its power still fits into float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class AudioInfo:
         channels: number of channels.
         seconds: duration in seconds, or None where the file does not say.
         decoder: which decoder reads it: ``"libsndfile"`` or ``"FFmpeg"``.
+
     """
 
     sample_rate: int
@@ -57,11 +65,12 @@ class AudioInfo:
 
 def load_audio(
     source: AudioSource, *, sample_rate: int, offset: float = 0.0, duration: float | None = None
-) -> NDArray[np.float32]:
+) -> Float32:
     """Read a recording as mono float32.
 
     Args:
-        source: path, bytes of a file, or binary file object.
+        source: path, bytes of a file, or binary file object (read whole, from its beginning if
+            it can seek; it stays open).
         sample_rate: rate of the result in Hz; the file may have any.
         offset: where to start, in seconds; reached by seeking where the format allows.
         duration: how much to read, in seconds; None reads to the end.
@@ -70,8 +79,13 @@ def load_audio(
         (n_samples,) float32, full scale 1.0, at least one sample.
 
     Raises:
-        AudioError: the recording cannot be read or holds no (or no finite) samples.
+        AudioError: the recording cannot be read, holds no samples, or some that are not finite.
+        TypeError: ``source`` is something else, or a file in text mode.
         ValueError: ``sample_rate``, ``offset`` or ``duration`` is out of range.
+
+    Warns:
+        AudioWarning: the file is damaged; the result is what could be read.
+
     """
     stream = stream_audio(source, sample_rate=sample_rate, offset=offset, duration=duration)
     return np.concatenate(list(stream))
@@ -84,14 +98,16 @@ def stream_audio(
     offset: float = 0.0,
     duration: float | None = None,
     block_seconds: float = 10.0,
-) -> Iterator[NDArray[np.float32]]:
+) -> Iterator[Float32]:
     """Read a recording block by block, in memory that does not grow with its length.
 
-    Arguments and errors are those of :func:`load_audio`; an error may come after some blocks.
-    Damage in the middle of a file ends the stream there with an :class:`AudioWarning`.
+    Arguments, errors and warnings are those of :func:`load_audio`; they may come after some
+    blocks. The file is opened when the first block is asked for.
 
     Yields:
-        (n,) float32 with n >= 1, about ``block_seconds`` long.
+        (n,) float32 with n >= 1, about ``block_seconds`` long; shorter where the rate and the
+        number of channels are so high that memory would not be bounded.
+
     """
     _validate(sample_rate, offset, duration, block_seconds)
     return _stream(source, sample_rate, offset, duration, block_seconds)
@@ -102,12 +118,19 @@ def probe(source: AudioSource) -> AudioInfo:
 
     Raises:
         AudioError: no decoder can open it.
+        TypeError: ``source`` is not a path, bytes or a binary file.
+
     """
+    messages: dict[str, str] = {}
     with ExitStack() as stack:
-        decoder = _open_decoder(source, stack)
-        return AudioInfo(
-            decoder.sample_rate, decoder.channels, decoder.seconds, _decoder_name(decoder)
-        )
+        file = _open_file(source, stack)
+        for kind in _DECODERS:
+            try:
+                with closing(kind(file)) as it:
+                    return AudioInfo(it.sample_rate, it.channels, it.seconds, it.name)
+            except DecodeError as error:
+                messages[kind.name] = str(error)
+    raise AudioError(source_name(source), _UNREADABLE, messages)
 
 
 def source_name(source: AudioSource) -> str:
@@ -120,14 +143,14 @@ def source_name(source: AudioSource) -> str:
     return name if isinstance(name, str) else "<stream>"
 
 
-# ------------------------------------------------------------------------------ the way in
+# ------------------------------------------------------------------------------ the stream
 
 
 def _validate(sample_rate: int, offset: float, duration: float | None, block: float) -> None:
     if sample_rate < 1:
         raise ValueError(f"sample_rate={sample_rate} must be at least 1 Hz")
-    if not 0 <= offset < float("inf"):
-        raise ValueError(f"offset={offset} must be a time in seconds, at least 0")
+    if not 0 <= offset <= _LONGEST:
+        raise ValueError(f"offset={offset} must be a time in 0..{_LONGEST:g} seconds")
     if duration is not None and not duration > 0:
         raise ValueError(f"duration={duration} must be positive or None")
     if not block > 0:
@@ -136,113 +159,69 @@ def _validate(sample_rate: int, offset: float, duration: float | None, block: fl
 
 def _stream(
     source: AudioSource, sample_rate: int, offset: float, duration: float | None, block: float
-) -> Iterator[NDArray[np.float32]]:
+) -> Iterator[Float32]:
+    """Let the first decoder read; where it breaks off, let the second go on."""
     name = source_name(source)
+    length = min(duration or _LONGEST, _LONGEST)
+    n_samples = 0
+    failures: dict[str, str] = {}
+    damage: list[str] = []
     with ExitStack() as stack:
-        decoder = _open_decoder(source, stack)
-        mono = _mono_blocks(decoder, name, offset, duration, block)
-        n_samples = 0
-        for samples in _resampled(mono, decoder.sample_rate, sample_rate):
-            n_samples += len(samples)
-            yield samples
+        file = _open_file(source, stack)
+        for kind in _DECODERS:
+            done = n_samples / sample_rate
+            try:
+                decoder = stack.enter_context(closing(kind(file)))
+            except DecodeError as error:
+                failures[kind.name] = str(error)
+                continue
+            rate = decoder.sample_rate
+            blocks = _first(decoder.blocks(offset + done, block), round((length - done) * rate))
+            checked = _checked(blocks, name, rate, offset + done)
+            for samples in _resampled(checked, rate, sample_rate):
+                n_samples += len(samples)
+                yield samples
+            if not decoder.failure:
+                break
+            failures[kind.name] = decoder.failure
+            damage.append(f"{kind.name}: {decoder.failure}")
+        else:
+            if n_samples == 0:
+                raise AudioError(name, _UNREADABLE, failures)
     if n_samples == 0:
-        after = f" after {offset:g} s" if offset else ""
-        raise AudioError(name, f"holds no audio samples{after}")
+        raise AudioError(
+            name, "holds no audio samples" + (f" after {offset:g} s" if offset else "")
+        )
+    if damage:
+        text = f"{name}: is damaged; {n_samples / sample_rate:.1f} s of it could be read"
+        warnings.warn(AudioWarning(f"{text} ({'; '.join(damage)})"), stacklevel=2)
 
 
-def _open_decoder(source: AudioSource, stack: ExitStack) -> Decoder:
-    """Open ``source`` with the first decoder that can read it."""
-    name = source_name(source)
-    file = _open_file(source, stack)
-    if file.seek(0, os.SEEK_END) == 0:
-        raise AudioError(name, "is empty")
-    messages: dict[str, str] = {}
-    for kind in (SoundFileDecoder, FFmpegDecoder):
-        file.seek(0)
-        try:
-            decoder = kind(_handle(file, kind))
-        except DecodeError as error:
-            messages[kind.name] = str(error)
-            continue
-        stack.enter_context(decoder)
-        return cast(Decoder, decoder)
-    raise AudioError(name, "is not audio that any decoder can read", messages)
+def _first(blocks: Iterable[Float32], n_samples: int) -> Iterator[Float32]:
+    """Cut the stream after ``n_samples``, but not before the first."""
+    n_samples = max(1, n_samples)
+    for block in blocks:
+        yield block[:n_samples]
+        n_samples -= len(block)
+        if n_samples <= 0:
+            return
 
 
-def _handle(file: BinaryIO, kind: type) -> int | BinaryIO:
-    """Give libsndfile a descriptor where there is one: no call into Python for each read."""
-    if kind is SoundFileDecoder and isinstance(file, io.BufferedReader):
-        return file.fileno()
-    return file
-
-
-def _open_file(source: AudioSource, stack: ExitStack) -> BinaryIO:
-    if isinstance(source, bytes | bytearray | memoryview):
-        return io.BytesIO(source)
-    if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        try:
-            if path.is_dir():
-                raise AudioError(str(path), "is a folder, not a recording")
-            return stack.enter_context(path.open("rb"))
-        except OSError as error:
-            raise AudioError(str(path), error.strerror or str(error)) from error
-        except ValueError as error:  # a name with a NUL byte
-            raise AudioError(str(path), str(error)) from error
-    if not hasattr(source, "read"):
-        raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
-    return source if _is_seekable(source) else _spooled(source, stack)
-
-
-def _is_seekable(file: BinaryIO) -> bool:
-    seekable = getattr(file, "seekable", None)
-    return bool(seekable()) if seekable else False
-
-
-def _spooled(pipe: BinaryIO, stack: ExitStack) -> BinaryIO:
-    """Copy a pipe to where it can be read again by the second decoder."""
-    spool = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES))
-    shutil.copyfileobj(pipe, spool)
-    return cast(BinaryIO, spool)
-
-
-def _decoder_name(decoder: Decoder) -> str:
-    return cast(str, getattr(decoder, "name"))  # noqa: B009
-
-
-# ------------------------------------------------------------------------- mono, resampled
-
-
-def _mono_blocks(
-    decoder: Decoder, name: str, offset: float, duration: float | None, block_seconds: float
-) -> Iterator[NDArray[np.float32]]:
-    """Average the channels, stop after ``duration``, refuse what is not a number."""
-    rate = decoder.sample_rate
-    remaining = None if duration is None else max(1, round(duration * rate))
-    done = 0
-    try:
-        for block in decoder.blocks(offset, max(1, round(block_seconds * rate))):
-            mono = block.mean(axis=1, dtype=np.float32)[:remaining]
-            if not np.isfinite(mono).all():
-                raise AudioError(name, f"holds NaN or infinite samples near {done / rate:.1f} s")
-            done += len(mono)
-            yield mono
-            if remaining is not None:
-                remaining -= len(mono)
-                if remaining <= 0:
-                    return
-    except DecodeError as error:
-        if done == 0:
+def _checked(blocks: Iterable[Float32], name: str, rate: int, seconds: float) -> Iterator[Float32]:
+    """Refuse what is not a number, or a number that no sound has."""
+    for block in blocks:
+        if not -_LOUDEST <= block.min() <= block.max() <= _LOUDEST:
+            index = int(np.argmin(np.abs(block) <= _LOUDEST))
             raise AudioError(
-                name, "cannot be decoded", {_decoder_name(decoder): str(error)}
-            ) from error
-        message = f"{name}: damaged after {offset + done / rate:.1f} s, read up to there ({error})"
-        warnings.warn(AudioWarning(message), stacklevel=2)
+                name,
+                f"holds the sample {block[index]:g} at {seconds + index / rate:.2f} s; "
+                "full scale is 1",
+            )
+        seconds += len(block) / rate
+        yield block
 
 
-def _resampled(
-    blocks: Iterator[NDArray[np.float32]], rate_in: int, rate_out: int
-) -> Iterator[NDArray[np.float32]]:
+def _resampled(blocks: Iterable[Float32], rate_in: int, rate_out: int) -> Iterator[Float32]:
     if rate_in == rate_out:
         yield from blocks
         return
@@ -254,3 +233,55 @@ def _resampled(
     tail = resampler.resample_chunk(np.empty(0, np.float32), last=True)
     if len(tail):
         yield tail
+
+
+# ------------------------------------------------------------------------------ the source
+
+
+def _open_file(source: AudioSource, stack: ExitStack) -> io.FileIO:
+    """Open a path; copy anything else to a temporary file, since decoders go back and forth."""
+    name = source_name(source)
+    try:
+        if isinstance(source, str | os.PathLike):
+            file = _open_path(Path(source), stack)
+        elif isinstance(source, bytes | bytearray | memoryview):
+            file = _copied(io.BytesIO(source), stack)
+        elif hasattr(source, "read"):
+            if hasattr(source, "seekable") and source.seekable():
+                source.seek(0)
+            file = _copied(source, stack)
+        else:
+            raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
+        size = file.seek(0, os.SEEK_END)
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AudioError(name, reason or type(error).__name__) from error
+    if size == 0:
+        raise AudioError(name, "is empty")
+    return file
+
+
+def _open_path(path: Path, stack: ExitStack) -> io.FileIO:
+    if path.is_dir():
+        raise AudioError(str(path), "is a folder, not a recording")
+    try:
+        file = stack.enter_context(path.open("rb", buffering=0))
+    except ValueError as error:  # a NUL byte, or text that no file name can hold
+        raise AudioError(str(path), f"is not a file name ({error})") from error
+    mode = os.fstat(file.fileno()).st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise AudioError(str(path), "is a device, not a recording")
+    return file if stat.S_ISREG(mode) else _copied(file, stack)
+
+
+def _copied(pipe: BinaryIO, stack: ExitStack) -> io.FileIO:
+    copy: Any = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    while chunk := pipe.read(2**20):
+        try:
+            copy.write(chunk)
+        except TypeError as error:
+            hint = f"{source_name(pipe)} does not give bytes; open it in binary mode"
+            raise TypeError(hint) from error
+    copy.flush()
+    file: io.FileIO = copy.raw
+    return file

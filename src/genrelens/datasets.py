@@ -29,6 +29,7 @@ class LabelledClip:
         label: its genre, the label map applied.
         part: the side of a split it is on, or None before a split.
         group: what must stay on one side of any split (the artist), or None.
+
     """
 
     path: Path
@@ -42,6 +43,7 @@ def find_audio(folder: Path) -> list[Path]:
 
     Raises:
         DataError: ``folder`` is not a folder that can be listed.
+
     """
     found: list[Path] = []
     try:
@@ -68,15 +70,18 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
         The clips, sorted by path.
 
     Raises:
-        DataError: the folder holds no audio in subfolders.
+        DataError: the folder cannot be listed or holds no audio in subfolders.
+
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: is not a folder")
     renamed = dict(label_map or {})
+    try:
+        genres = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror or error}") from error
     clips = [
         LabelledClip(path, renamed.get(genre.name, genre.name))
-        for genre in sorted(folder.iterdir())
-        if genre.is_dir() and not genre.name.startswith(".")
+        for genre in genres
+        if not genre.name.startswith(".")
         for path in find_audio(genre)
     ]
     if not clips:
@@ -103,12 +108,14 @@ def apply_split(clips: Sequence[LabelledClip], split_file: Path) -> list[Labelle
     ignored; a file without a row is an error.
 
     Raises:
-        DataError: the file is malformed or misses a clip.
+        DataError: the file is malformed or misses a clip, or two clips have the same name.
 
     Warns:
         DataWarning: a group lies on two sides of the split.
+
     """
     rows = _read_rows(split_file)
+    _check_names_differ(clips, split_file)
     missing = [clip.path.name for clip in clips if clip.path.stem not in rows]
     if missing:
         raise DataError(
@@ -120,6 +127,14 @@ def apply_split(clips: Sequence[LabelledClip], split_file: Path) -> list[Labelle
     ]  # fmt: skip
     _warn_of_torn_groups(placed, split_file)
     return placed
+
+
+def _check_names_differ(clips: Iterable[LabelledClip], split_file: Path) -> None:
+    seen: dict[str, Path] = {}
+    for clip in clips:
+        other = seen.setdefault(clip.path.stem, clip.path)
+        if other != clip.path:
+            raise DataError(f"{split_file}: its names cannot tell {other} from {clip.path}")
 
 
 def _read_rows(split_file: Path) -> dict[str, tuple[Part, str | None]]:
@@ -165,6 +180,7 @@ def random_split(
     Raises:
         DataError: a genre has fewer than two clips, so that one side would lack it.
         ValueError: ``valid_fraction`` is not between 0 and 1.
+
     """
     if not 0 < valid_fraction < 1:
         raise ValueError(f"valid_fraction={valid_fraction} must lie between 0 and 1")
@@ -177,7 +193,8 @@ def random_split(
     taken: Counter[str] = Counter()
     for index in shuffled:
         label = clips[index].label
-        if taken[label] < max(1, round(valid_fraction * counts[label])):
+        wanted = max(1, round(valid_fraction * counts[label]))
+        if taken[label] < min(wanted, counts[label] - 1):
             taken[label] += 1
             valid.add(index)
     return [

@@ -1,17 +1,22 @@
 """Two decoders with one face: libsndfile (soundfile) and FFmpeg (PyAV).
 
-Each opens a binary source and yields blocks of interleaved float32 at the file's own rate.
-libsndfile comes first because it reads MP3 about twice as fast; FFmpeg reads what it cannot.
-:mod:`genrelens.audio` is the only caller.
+Each opens a file and yields blocks of mono float32 at the file's own rate: the mean of the
+channels. libsndfile comes first because it reads MP3 about twice as fast; FFmpeg reads what it
+cannot, and takes over where it breaks off. :mod:`genrelens.audio` is the only caller.
 """
 
 from __future__ import annotations
 
-import math
+import functools
+import os
+import re
+import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
+from contextlib import suppress
+from io import FileIO
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,153 +26,248 @@ Float32 = NDArray[np.float32]
 # FFmpeg also knows playlists that name other files and addresses, terminal captures, image
 # sequences and devices. An audio file is none of these, and none of these is opened.
 _FORMATS = (
-    "aac,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,ac3,dts,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
-    "mp3,mpeg,mpegts,mpc,mpc8,ogg,rm,tak,tta,w64,wav,wv,xwma"
+    "aac,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,ac3,dts,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,"
+    "mj2,mp3,mpeg,mpegts,mpc,mpc8,ogg,rm,tak,tta,w64,wav,wv,xwma"
 )
+_OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+
+# What a header may claim; beyond it the file is damaged, or made to exhaust memory.
+_MIN_RATE, _MAX_RATE = 1_000, 3_000_000  # Hz; the upper end is DSD512
+_MAX_CHANNELS = 256
+_MAX_BLOCK = 2**22  # numbers in a block, all channels together: 16 MiB
+_MAX_FRAMES = 2**48  # libsndfile says "unknown" with a larger number
+
+_RUN_UP = 0.25  # seconds decoded and thrown away before an offset: codecs remember the past
 
 
 class DecodeError(Exception):
-    """A decoder cannot read a source; the text is the decoder's own words."""
+    """A decoder cannot read a file; the text is the decoder's own words."""
 
 
-class Decoder(AbstractContextManager["Decoder"], Protocol):
-    """An open recording."""
+class Decoder(ABC):
+    """An open recording.
 
+    Args:
+        file: on disk; read from its beginning; stays open.
+
+    Attributes:
+        sample_rate: in Hz.
+        channels: number of channels.
+        seconds: duration, or None where the file does not say.
+        failure: once ``blocks`` has ended, what could not be decoded, in the decoder's own words.
+
+    Raises:
+        DecodeError: this decoder cannot open the file.
+
+    """
+
+    name: ClassVar[str]
     sample_rate: int
     channels: int
     seconds: float | None
+    failure: str = ""
 
-    def blocks(self, offset: float, frames: int) -> Iterator[Float32]:
-        """Yield (n, channels) float32 from ``offset`` seconds on, about ``frames`` at a time."""
+    @abstractmethod
+    def __init__(self, file: FileIO) -> None: ...
+
+    @abstractmethod
+    def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
+        """Yield (n,) float32 from ``offset`` seconds on, the mean of the channels.
+
+        A block is about ``block_seconds`` long, less where memory would not be bounded. What
+        cannot be decoded is left out and told in ``failure``.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the decoder."""
+
+    def _check_claims(self) -> None:
+        if not _MIN_RATE <= self.sample_rate <= _MAX_RATE:
+            raise DecodeError(
+                f"a sample rate of {self.sample_rate} Hz is not in {_MIN_RATE}..{_MAX_RATE}"
+            )
+        if not 1 <= self.channels <= _MAX_CHANNELS:
+            raise DecodeError(f"{self.channels} channels are not in 1..{_MAX_CHANNELS}")
+
+    def _block_size(self, block_seconds: float) -> int:
+        return max(1, round(min(block_seconds * self.sample_rate, _MAX_BLOCK / self.channels)))
 
 
-class SoundFileDecoder:
+class SoundFileDecoder(Decoder):
     """WAV, AU, FLAC, AIFF, OGG (Vorbis, Opus), MP3 and more, through libsndfile."""
 
     name = "libsndfile"
 
-    def __init__(self, source: int | BinaryIO) -> None:
+    def __init__(self, file: FileIO) -> None:
         import soundfile
 
         self._error = soundfile.SoundFileError
+        file.seek(0)
+        # Through a descriptor, since calls from C into Python would swallow Ctrl-C and take it
+        # for the end of the file. On Windows, a descriptor belongs to one C library.
+        source = file.fileno() if os.name == "posix" else _nameless(file)
         try:
             self._file = soundfile.SoundFile(source, closefd=False)
-        except (soundfile.SoundFileError, TypeError) as error:
-            raise DecodeError(_words(error)) from error
-        self.sample_rate = int(self._file.samplerate)
-        self.channels = int(self._file.channels)
-        self.seconds: float | None = self._file.frames / self.sample_rate
-
-    def blocks(self, offset: float, frames: int) -> Iterator[Float32]:
-        """See :class:`Decoder`."""
-        start = round(offset * self.sample_rate)
-        if start >= self._file.frames > 0:
-            return
-        try:
-            if start:
-                self._file.seek(start)
-            while len(block := self._file.read(frames, dtype="float32", always_2d=True)):
-                yield block
         except self._error as error:
             raise DecodeError(_words(error)) from error
+        self.sample_rate = self._file.samplerate
+        self.channels = self._file.channels
+        self.seconds = self._file.frames / self.sample_rate
+        try:
+            self._check_claims()
+            self._check_length(file)
+        except DecodeError:
+            self.close()
+            raise
 
-    def __enter__(self) -> Self:
-        return self
+    def _check_length(self, file: FileIO) -> None:
+        """Refuse an unknown length: libsndfile guesses it and reads no further than the guess."""
+        if self._file.frames > _MAX_FRAMES:
+            raise DecodeError("the header does not tell the length")
+        if self._file.format == "MP3" and not _mp3_tells_length(file):
+            raise DecodeError("an MP3 that tells no length, or not this file's")
 
-    def __exit__(self, *_: object) -> None:
+    def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
+        """See :meth:`Decoder.blocks`."""
+        start = round(offset * self.sample_rate)
+        size = self._block_size(block_seconds)
+        try:
+            self._file.seek(min(start, self._file.frames))
+            while len(block := self._file.read(size, dtype="float32", always_2d=True)):
+                yield _mono(block)
+        except self._error as error:
+            self.failure = _words(error)
+
+    def close(self) -> None:
+        """See :meth:`Decoder.close`."""
         self._file.close()
 
 
-class FFmpegDecoder:
+class FFmpegDecoder(Decoder):
     """M4A and AAC, WMA, WebM, MKV, MP4 (the sound of videos) and more, through PyAV."""
 
     name = "FFmpeg"
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, file: FileIO) -> None:
         import av
 
         self._av = av
+        self._converter: tuple[object, Any] = (None, None)  # what it converts from, and itself
+        file.seek(0)
         try:
-            self._container: Any = av.open(source, options={"format_whitelist": _FORMATS})
+            self._container: Any = av.open(
+                _nameless(file), options=_OPEN_OPTIONS, metadata_errors="replace"
+            )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise DecodeError(_words(error)) from error
-        streams = self._container.streams.audio
-        if not streams:
-            self._container.close()
-            raise DecodeError("it has no audio stream")
-        self._stream = streams[0]
-        self.sample_rate = int(self._stream.codec_context.sample_rate or 0)
-        self.channels = int(self._stream.codec_context.channels or 0)
-        if self.sample_rate <= 0 or self.channels <= 0:
-            self._container.close()
-            raise DecodeError("its audio stream gives no sample rate or no channels")
+        try:
+            self._stream = self._audio_stream()
+            self.sample_rate = self._stream.codec_context.sample_rate or 0
+            self.channels = self._stream.codec_context.channels or 0
+            self._check_claims()
+        except DecodeError:
+            self.close()
+            raise
         duration = self._container.duration
-        self.seconds: float | None = duration / av.time_base if duration else None
+        self.seconds = duration / av.time_base if duration else None
 
-    def blocks(self, offset: float, frames: int) -> Iterator[Float32]:
-        """See :class:`Decoder`."""
+    def _audio_stream(self) -> Any:
+        streams = self._container.streams.audio
+        known = [stream for stream in streams if stream.codec_context is not None]
+        if known:
+            return known[0]
+        raise DecodeError("its sound is in an unknown codec" if streams else "it holds no sound")
+
+    def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
+        """See :meth:`Decoder.blocks`."""
+        size = self._block_size(block_seconds)
         pending: list[Float32] = []
         n_pending = 0
-        for block in self._decode(offset):
-            pending.append(block)
-            n_pending += len(block)
-            if n_pending >= frames:
+        for samples in self._after(offset):
+            pending.append(samples)
+            n_pending += len(samples)
+            if n_pending >= size:
                 yield np.concatenate(pending)
                 pending, n_pending = [], 0
         if pending:
             yield np.concatenate(pending)
 
-    def _decode(self, offset: float) -> Iterator[Float32]:
-        """Decode packet by packet; a damaged packet is skipped unless nothing else is there."""
-        resampler = self._av.AudioResampler(format="flt", rate=self.sample_rate)
-        start = self._seek(offset)
-        failure: Exception | None = None
-        decoded = False
+    def _after(self, offset: float) -> Iterator[Float32]:
+        """Decode from ``offset`` on, which lies somewhat after the place that can be sought."""
+        time_base = float(self._stream.time_base)
+        start = (self._stream.start_time or 0) * time_base + offset
+        early = offset > _RUN_UP
+        if early:
+            with suppress(self._av.FFmpegError, OSError):  # else it is decoded from the beginning
+                self._container.seek(int((start - _RUN_UP) / time_base), stream=self._stream)
+        for frame in self._frames():
+            samples = self._to_mono(frame)
+            if early and frame.time is not None:
+                samples = samples[max(0, round((start - frame.time) * self.sample_rate)) :]
+            if len(samples):
+                early = False  # from here on, time stamps that jump back do no harm
+                yield samples
+
+    def _frames(self) -> Iterator[Any]:
+        """Decode packet by packet, past the damaged ones."""
+        n_damaged = 0
         try:
             for packet in self._container.demux(self._stream):
                 try:
-                    decoded_frames = packet.decode()
+                    yield from packet.decode()
                 except self._av.FFmpegError as error:
-                    failure = error
-                    continue
-                for frame in decoded_frames:
-                    decoded = True
-                    skip = self._frames_before(frame, start)
-                    for converted in resampler.resample(frame):
-                        samples = converted.to_ndarray().reshape(-1, self.channels)
-                        if skip < len(samples):
-                            yield samples[skip:]
+                    n_damaged += 1
+                    self.failure = f"{_words(error)}, packets left out: {n_damaged}"
         except (self._av.FFmpegError, OSError, ValueError) as error:
-            raise DecodeError(_words(error)) from error
-        if failure is not None and not decoded:
-            raise DecodeError(_words(failure)) from failure
+            self.failure = _words(error)
 
-    def _seek(self, offset: float) -> float:
-        """Go to the last key frame before ``offset``; return the wanted time in the stream."""
-        if offset <= 0:
-            return -math.inf
-        first = float((self._stream.start_time or 0) * self._stream.time_base)
-        target = first + offset
-        self._container.seek(int(target / self._stream.time_base), stream=self._stream)
-        return target
+    def _to_mono(self, frame: Any) -> Float32:
+        source = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if source != self._converter[0]:  # the first frame, or the format changes on the way
+            self._converter = (source, self._av.AudioResampler("flt", rate=self.sample_rate))
+        converted = self._converter[1].resample(frame)
+        arrays = [piece.to_ndarray().reshape(-1, frame.layout.nb_channels) for piece in converted]
+        return _mono(np.concatenate(arrays)) if arrays else np.empty(0, np.float32)
 
-    def _frames_before(self, frame: Any, start: float) -> int:
-        if frame.time is None or math.isinf(start):
-            return 0
-        return max(0, round((start - frame.time) * self.sample_rate))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """See :meth:`Decoder.close`."""
         self._container.close()
 
 
+def _nameless(file: FileIO) -> Any:
+    """Hide the name, so that nobody guesses the format by it."""
+    return SimpleNamespace(read=file.read, readinto=file.readinto, seek=file.seek, tell=file.tell)
+
+
+def _mono(block: Float32) -> Float32:
+    """Average (n, channels) to (n,); what is not finite stays so, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(block.mean(axis=1, dtype=np.float32))
+
+
+def _mp3_tells_length(file: FileIO) -> bool:
+    """Tell whether the first frame counts the frames and the bytes, and the bytes are right.
+
+    Source: the Xing VBR header, which LAME writes (as ``Info``) into files of constant rate too.
+    """
+    position = file.tell()
+    n_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    tag = file.read(10)
+    if tag.startswith(b"ID3") and len(tag) == 10:
+        n_bytes -= file.seek(10 + functools.reduce(lambda n, byte: n << 7 | byte & 127, tag[6:], 0))
+    else:
+        file.seek(0)
+    frame = file.read(2048)
+    file.seek(position)
+    found = re.search(rb"(?:Xing|Info)(.{12})", frame, re.DOTALL)
+    if not found:
+        return False
+    flags, _, claimed = struct.unpack(">III", found[1])
+    return bool(flags & 3 == 3 and abs(claimed - n_bytes) <= 4096 + 0.01 * n_bytes)
+
+
 def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text or type(error).__name__
+    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__

@@ -48,6 +48,7 @@ def download(url: str, part: Path, size: int, progress: Callable[[int, int], Non
     Raises:
         DataError: the network fails for good, or the server refuses or offers something else.
         OSError: ``part`` cannot be written.
+
     """
     if _size(part) > size:
         part.unlink()

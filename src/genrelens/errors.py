@@ -27,6 +27,7 @@ class AudioError(GenrelensError):
         source: name of the file (or ``"<bytes>"``, ``"<stdin>"``) for the message.
         reason: what is wrong, in a sentence.
         decoder_messages: decoder name -> its own words, for each decoder that was tried.
+
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class MissingExtraError(GenrelensError):
     Args:
         package: what could not be imported.
         extra: the extra of genrelens that brings it.
+
     """
 
     def __init__(self, package: str, extra: str) -> None:

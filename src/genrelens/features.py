@@ -26,10 +26,13 @@ __all__ = [
     "FeatureConfig",
     "extract_features",
     "extract_segments",
+    "hz_to_mel",
     "iter_segments",
     "log_mel_spectrogram",
+    "mel_band_centres",
     "mel_filterbank",
     "mel_spectrogram",
+    "mel_to_hz",
     "mfcc",
     "power_to_db",
     "spectrogram",
@@ -60,6 +63,7 @@ class FeatureConfig:
 
     Raises:
         ValueError: a value is out of range; the message names it and the rule.
+
     """
 
     kind: Literal["mel", "mfcc"]
@@ -167,6 +171,7 @@ def spectrogram(y: ArrayLike, *, n_fft: int, hop_length: int) -> Float32:
 
     Raises:
         ValueError: ``y`` is not one-dimensional, is empty or is not finite.
+
     """
     chunks = _iter_spectrogram([_as_waveform(y)], n_fft=n_fft, hop_length=hop_length)
     return np.concatenate(list(chunks))
@@ -182,6 +187,7 @@ def log_mel_spectrogram(y: ArrayLike, config: FeatureConfig) -> Float32:
 
     Returns:
         (n_frames, n_mels) float32, 0 for silence and about 18 at full scale.
+
     """
     return np.log1p(config.log_scale * mel_spectrogram(y, config), dtype=np.float32)
 
@@ -193,6 +199,7 @@ def mfcc(y: ArrayLike, config: FeatureConfig) -> Float32:
         (n_frames, n_mfcc) float32, in dB.
 
     Source: Davis & Mermelstein (1980), with librosa's conventions (Slaney mel, no liftering).
+
     """
     return _cepstrum(mel_spectrogram(y, config), config)
 
@@ -217,9 +224,9 @@ def mel_filterbank(
     Returns:
         (n_mels, 1 + n_fft // 2) float32, read-only. A filter narrower than the distance of two
         Fourier bins can be all zero.
+
     """
-    low, high = _hz_to_mel(np.array([f_min, f_max]))
-    edges = _mel_to_hz(np.linspace(low, high, n_mels + 2))
+    edges = _mel_edges(n_mels, f_min, f_max)
     frequencies = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     rising = (frequencies - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - frequencies) / np.diff(edges)[1:, None]
@@ -229,18 +236,31 @@ def mel_filterbank(
     return filters
 
 
+def mel_band_centres(config: FeatureConfig) -> NDArray[np.float64]:
+    """Centre frequencies of the mel bands in Hz, (n_mels,) float64."""
+    return _mel_edges(config.n_mels, config.f_min, config.f_max)[1:-1]
+
+
+def _mel_edges(n_mels: int, f_min: float, f_max: float) -> NDArray[np.float64]:
+    """Lower edge, centres and upper edge of the bands in Hz, (n_mels + 2,)."""
+    low, high = hz_to_mel(np.array([f_min, f_max]))
+    return mel_to_hz(np.linspace(low, high, n_mels + 2))
+
+
 # Slaney's scale is linear below 1 kHz (15 mel at 1 kHz) and logarithmic above.
 _LINEAR_HZ_PER_MEL = 200 / 3
 _BREAK_HZ, _BREAK_MEL = 1000.0, 15.0
 _LOG_STEP = np.log(6.4) / 27
 
 
-def _hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+def hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Frequencies in Hz to Slaney's mel scale; same shape."""
     logarithmic = _BREAK_MEL + np.log(np.maximum(hz, _BREAK_HZ) / _BREAK_HZ) / _LOG_STEP
     return np.where(hz < _BREAK_HZ, hz / _LINEAR_HZ_PER_MEL, logarithmic)
 
 
-def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Slaney's mel scale to frequencies in Hz; same shape."""
     logarithmic = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
     return np.where(mel < _BREAK_MEL, mel * _LINEAR_HZ_PER_MEL, logarithmic)
 
@@ -281,6 +301,7 @@ def extract_segments(y: ArrayLike, config: FeatureConfig) -> Float32:
 
     Returns:
         (n_segments, segment_frames, n_bins) float32 with at least one segment.
+
     """
     return np.concatenate(list(iter_segments([_as_waveform(y)], config)))
 
@@ -295,6 +316,7 @@ def iter_segments(blocks: Iterable[Float32], config: FeatureConfig) -> Iterator[
     Yields:
         (k, segment_frames, n_bins) float32, k >= 1; all of them together are what
         :func:`extract_segments` returns. Memory is bounded by the largest block.
+
     """
     rest = np.empty((0, config.n_bins), np.float32)
     for features in _iter_features(_padded_to_one_segment(blocks, config), config):

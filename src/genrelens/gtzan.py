@@ -46,6 +46,7 @@ class Archive:
         digest: what ``algorithm`` makes of it, in lower-case hexadecimal.
         algorithm: ``"sha256"`` or ``"md5"``.
         unpacked_size: about how many bytes its clips take, for a look at the free space.
+
     """
 
     url: str
@@ -88,6 +89,7 @@ class GtzanReport:
         clips: the clips that can be read, sorted.
         unreadable: clip -> why it cannot be read. They stay where they are.
         already_there: nothing had to be downloaded or unpacked.
+
     """
 
     folder: Path
@@ -125,6 +127,7 @@ def fetch_gtzan(
         DataError: no network, no space, no permission, another archive than expected, or
             ``directory/genres`` is not (or no longer) what an earlier call made.
         ValueError: an archive of unknown size cannot be downloaded.
+
     """
     tell = progress or _tell_nobody
     genres = directory / "genres"

@@ -26,6 +26,7 @@ def confusion_matrix(true: Sequence[int], predicted: Sequence[int], n_classes: i
 
     Raises:
         ValueError: the lengths differ or an index is outside ``0..n_classes - 1``.
+
     """
     if len(true) != len(predicted):
         raise ValueError(f"{len(true)} true classes but {len(predicted)} predicted ones")
@@ -69,6 +70,7 @@ def wilson_interval(successes: int, n: int, *, z: float = 1.959964) -> tuple[flo
 
     Returns:
         Lower and upper bound, in 0..1.
+
     """
     if not 0 <= successes <= n:
         raise ValueError(f"successes={successes} must be in 0..n={n}")

@@ -2,20 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+import soxr
+from numpy.typing import ArrayLike, NDArray
 
-from genrelens.errors import MissingExtraError
-from genrelens.features import FeatureConfig, mel_spectrogram, mfcc, power_to_db, spectrogram
+from genrelens.errors import DataError, MissingExtraError
+from genrelens.features import (
+    FeatureConfig,
+    hz_to_mel,
+    mel_spectrogram,
+    mfcc,
+    power_to_db,
+    spectrogram,
+)
+from genrelens.prediction import Prediction, format_percent
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_curves"]
+__all__ = ["check_picture", "plot_bars", "plot_confusion", "plot_curves", "plot_features"]
+
+_RANGE_DB = 80.0  # below the loudest point; what a picture shows, not what a network hears
+_MEL_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
+
+
+def check_picture(path: Path) -> None:
+    """Find out before the work whether a picture can be written; ``path`` is left alone.
+
+    Raises:
+        DataError: the ending is unknown, or the folder is missing or closed to us.
+        MissingExtraError: matplotlib is not installed.
+
+    """
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "plot") from error
+    endings = sorted(FigureCanvasBase.get_supported_filetypes())
+    if path.suffix[1:].lower() not in endings:
+        raise DataError(f"{path}: the ending of a picture is one of {', '.join(endings)}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise DataError(f"{path}: " + ("is a folder" if path.is_dir() else "its folder is missing"))
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise DataError(f"{path}: may not be written")
+
+
+@contextmanager
+def _picture(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Give an empty figure of a size in inches, and write it once it is drawn."""
+    check_picture(path)
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    # Labels are names of folders: a $ in them is a dollar.
+    with rc_context({"text.parse_math": False}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        try:
+            figure.savefig(path, dpi=120)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: the picture cannot be written ({error})") from error
+
+
+# -------------------------------------------------------------------------------- results
+
+
+def plot_bars(prediction: Prediction, path: Path) -> None:
+    """Draw the probabilities of all genres in descending order, the percentage above each bar.
+
+    Args:
+        prediction: of one recording.
+        path: of the picture; its ending says the format.
+
+    Raises:
+        DataError: the picture cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
+    """
+    labels, probabilities = zip(*prediction.top(), strict=True)
+    with _picture(path, max(6.0, 1.1 * len(labels)), 4.5) as figure:
+        axes = figure.subplots()
+        colours = ["#d08a1d"] + ["#3a78b0"] * (len(labels) - 1)
+        bars = axes.bar(range(len(labels)), [100 * p for p in probabilities], color=colours)
+        axes.bar_label(bars, [format_percent(p) for p in probabilities], fontsize=8, padding=2)
+        axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
+        axes.set(ylabel="probability in %", ylim=(0, 108), yticks=range(0, 101, 20))
+        axes.set_title(f"The predicted genre is: {prediction.genre}")
+        axes.spines[["top", "right"]].set_visible(False)
+
+
+def plot_confusion(confusion: ArrayLike, labels: Sequence[str], path: Path) -> None:
+    """Draw a confusion matrix with its counts; the shade is the share of the row.
+
+    Args:
+        confusion: counts, (n_classes, n_classes); rows true, columns predicted.
+        labels: of the classes.
+        path: of the picture; its ending says the format.
+
+    Raises:
+        DataError: the picture cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
+    """
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ticks = range(len(labels))
+    with _picture(path, 2 + 0.6 * len(labels), 1.6 + 0.6 * len(labels)) as figure:
+        axes = figure.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour)
+        axes.set_xticks(ticks, labels, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(ticks, labels)
+        axes.set(xlabel="predicted", ylabel="actual")
+        axes.set_title(f"{counts.trace()} of {counts.sum()} clips right")
 
 
 def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
@@ -25,24 +133,118 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
         history: one mapping for each epoch: ``epoch``, ``train_loss``, ``train_error`` and, where
             there was validation, ``val_loss`` and ``val_error``.
         path: of the picture; its ending says the format.
+
+    Raises:
+        DataError: the picture cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
     """
-    figure = _figure(9, 3.6)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "error"), strict=True):
-        for part, words, style in (("train", "training", "-"), ("val", "validation", "--")):
-            points = [(h["epoch"] + 1, h[f"{part}_{name}"]) for h in history
-                      if f"{part}_{name}" in h]  # fmt: skip
-            if points:
-                axes.plot(*zip(*points, strict=True), style, label=words)
-        axes.set(xlabel="epoch", ylabel=name, title=f"{name.capitalize()} per epoch")
-        axes.set_ylim(bottom=0)
-        axes.legend()
-        axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    with _picture(path, 9, 3.6) as figure:
+        for axes, name in zip(figure.subplots(1, 2), ("loss", "error"), strict=True):
+            for part, words, style in (("train", "training", "-"), ("val", "validation", "--")):
+                points = [(h["epoch"] + 1, h[f"{part}_{name}"]) for h in history
+                          if f"{part}_{name}" in h]  # fmt: skip
+                if points:
+                    axes.plot(*zip(*points, strict=True), style, label=words)
+            axes.set(xlabel="epoch", ylabel=name, title=f"{name.capitalize()} per epoch")
+            axes.set_ylim(bottom=0)
+            axes.legend()
+            axes.grid(alpha=0.3)
 
 
-def _figure(width: float, height: float) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "plot") from error
-    return Figure(figsize=(width, height), layout="constrained")
+# ------------------------------------------------------------------------------- features
+
+
+def plot_features(
+    y: ArrayLike, mel: FeatureConfig, cepstra: FeatureConfig, path: Path, *, offset: float = 0.0
+) -> None:
+    """Draw waveform, spectrogram, mel spectrogram and MFCCs of a recording below each other.
+
+    Args:
+        y: waveform, (n_samples,), at ``mel.sample_rate``.
+        mel: settings of the spectrogram and the mel spectrogram.
+        cepstra: settings of the MFCCs; ``y`` is resampled for them if their rate is another.
+        path: of the picture; its ending says the format.
+        offset: time of the first sample in seconds, for the axis.
+
+    Raises:
+        DataError: the picture cannot be written.
+        MissingExtraError: matplotlib is not installed.
+        ValueError: ``y`` is not one-dimensional, is empty or is not finite.
+
+    """
+    waveform = np.asarray(y, dtype=np.float32)
+    power = spectrogram(waveform, n_fft=mel.n_fft, hop_length=mel.hop_length)
+    resampled = soxr.resample(waveform, mel.sample_rate, cepstra.sample_rate)
+    with _picture(path, 11, 12) as figure:
+        # The second column is for the colour bars, so that all panels have the same time axis.
+        panels = figure.subplots(4, 2, width_ratios=(1, 0.015), sharex="col")
+        _draw_waveform(panels[0], waveform, mel.sample_rate, offset)
+        _draw_levels(panels[1], power, (0, mel.sample_rate / 2), mel, offset)
+        panels[1, 0].set(ylabel="frequency in Hz", title="Spectrogram")
+        _draw_mel(panels[2], mel_spectrogram(waveform, mel), mel, offset)
+        _draw_cepstra(panels[3], mfcc(resampled, cepstra), cepstra, offset)
+        panels[3, 0].set(
+            xlabel="time in s", xlim=(offset, offset + len(waveform) / mel.sample_rate)
+        )
+
+
+def _draw_waveform(panel: Any, waveform: NDArray[np.float32], rate: int, offset: float) -> None:
+    """Draw the extremes of each of at most 4000 runs of samples: fast for any length."""
+    axes, beside = panel
+    beside.set_axis_off()
+    run = max(1, len(waveform) // 2000)
+    whole = waveform[: len(waveform) // run * run].reshape(-1, run)
+    times = offset + np.arange(len(whole)) * run / rate
+    if run == 1:
+        axes.plot(times, waveform, linewidth=0.8)
+    else:
+        axes.fill_between(times, whole.min(axis=1), whole.max(axis=1), linewidth=0.4)
+    limit = max(1.0, float(np.abs(waveform).max())) * 1.05
+    axes.set(ylabel="amplitude", title="Waveform", ylim=(-limit, limit))
+
+
+def _draw_mel(panel: Any, power: NDArray[np.float32], config: FeatureConfig, offset: float) -> None:
+    """Draw bands at equal distances, with their frequencies beside them."""
+    low, high = hz_to_mel(np.array([config.f_min, config.f_max]))
+    _draw_levels(panel, power, (low, high), config, offset)
+    hertz = [tick for tick in _MEL_TICKS if config.f_min <= tick <= config.f_max]
+    panel[0].set_yticks(hz_to_mel(np.array(hertz, dtype=np.float64)), map(str, hertz))
+    panel[0].set(ylabel="frequency in Hz", title=f"Mel spectrogram, {config.n_mels} bands")
+
+
+def _draw_levels(
+    panel: Any, power: NDArray[np.float32], rows: tuple[float, float], config: FeatureConfig,
+    offset: float,
+) -> None:  # fmt: skip
+    """Draw power (n_frames, n_bins) in dB below its loudest point."""
+    levels = power_to_db(power)
+    image = _draw_frames(
+        panel, levels - levels.max(), rows, config, offset, cmap="magma", vmin=-_RANGE_DB, vmax=0
+    )
+    panel[1].figure.colorbar(image, cax=panel[1], label="dB below the loudest point")
+
+
+def _draw_cepstra(
+    panel: Any, cepstra: NDArray[np.float32], config: FeatureConfig, offset: float
+) -> None:
+    """Draw MFCCs (n_frames, n_mfcc) without the first, which is the level and dwarfs the rest."""
+    first = 1 if config.n_mfcc > 1 else 0
+    shown = cepstra[:, first:]
+    extent = float(np.abs(shown).max()) or 1.0
+    rows = (first - 0.5, config.n_mfcc - 0.5)
+    image = _draw_frames(panel, shown, rows, config, offset, cmap="PuOr", vmin=-extent, vmax=extent)
+    panel[1].figure.colorbar(image, cax=panel[1], label="dB")
+    left_out = " (0, the level, is left out)" if first else ""
+    panel[0].set(ylabel="coefficient", title=f"MFCC {first} to {config.n_mfcc - 1}{left_out}")
+
+
+def _draw_frames(
+    panel: Any, frames: NDArray[np.float32], rows: tuple[float, float], config: FeatureConfig,
+    offset: float, **style: Any,
+) -> Any:  # fmt: skip
+    """Draw (n_frames, n_bins) as a picture: time to the right, bins upwards over ``rows``."""
+    hop = config.hop_length / config.sample_rate
+    times = offset - hop / 2, offset + (len(frames) - 0.5) * hop
+    axes: Axes = panel[0]
+    return axes.imshow(frames.T, origin="lower", aspect="auto", extent=(*times, *rows), **style)

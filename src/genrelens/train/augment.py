@@ -9,12 +9,13 @@ genre cannot use them as shortcuts.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from genrelens.features import FeatureConfig
+from genrelens.features import FeatureConfig, hz_to_mel
 
 __all__ = ["AugmentConfig", "MelAugment", "mixup"]
 
@@ -38,6 +39,7 @@ class AugmentConfig:
         mask_frames: longest run of frames that is silenced.
         mask_bands: widest run of bands that is silenced.
         mixup: ``alpha`` of mixup's Beta distribution.
+
     """
 
     gain_db: float = 0.0
@@ -52,6 +54,22 @@ class AugmentConfig:
     mask_bands: int = 0
     mixup: float = 0.0
 
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{entry.name}={value} must be finite and at least 0")
+        for name in ("low_pass", "high_pass", "noise"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"{name}={getattr(self, name)} is a probability, at most 1")
+        if self.stretch >= 1:
+            raise ValueError(f"stretch={self.stretch} must be below 1")
+
+    @property
+    def changes_segments(self) -> bool:
+        """Whether anything but mixup is switched on."""
+        return self != AugmentConfig(low_pass_hz=self.low_pass_hz, mixup=self.mixup)
+
 
 class MelAugment:
     """Random changes to batches of compressed mel segments.
@@ -59,13 +77,14 @@ class MelAugment:
     Args:
         augment: what to change and how far.
         features: the mel front end the segments come from.
+
     """
 
     def __init__(self, augment: AugmentConfig, features: FeatureConfig) -> None:
         self.augment = augment
         self.features = features
-        low, high = (_slaney_mel(hz) for hz in (features.f_min, features.f_max))
-        self._mel_low, self._band_mel = low, (high - low) / (features.n_mels + 1)
+        low, high = hz_to_mel(np.array([features.f_min, features.f_max]))
+        self._mel_low, self._mel_per_band = float(low), float(high - low) / (features.n_mels + 1)
 
     def __call__(self, segments: Tensor, *, one_clip: bool = False) -> Tensor:
         """Change a batch.
@@ -76,10 +95,15 @@ class MelAugment:
 
         Returns:
             (n, t, b), finite, at least 0.
+
         """
-        if self.augment == AugmentConfig(mixup=self.augment.mixup):
+        if not self.augment.changes_segments:
             return segments
-        n = 1 if one_clip else len(segments)
+        with torch.autocast(segments.device.type, enabled=False):  # the picture needs 32 bits
+            return self._change(segments, 1 if one_clip else len(segments))
+
+    def _change(self, segments: Tensor, n: int) -> Tensor:
+        """Change a batch by ``n`` independent draws: one for all, or one for each segment."""
         segments = self._warp(segments, n)
         power = torch.expm1(segments) / self.features.log_scale
         power = self._add_noise(power * self._filters(n, segments), n)
@@ -91,10 +115,9 @@ class MelAugment:
         """Stretch time and shift bands by resampling the picture; edges repeat."""
         if not (self.augment.stretch or self.augment.shift_bands):
             return segments
-        like = {"device": segments.device, "dtype": segments.dtype}
-        speed = 1 + self.augment.stretch * (2 * torch.rand(n, **like) - 1)
-        shift = self.augment.shift_bands * (2 * torch.rand(n, **like) - 1)
-        theta = torch.zeros(n, 2, 3, **like)
+        speed = 1 + self.augment.stretch * (2 * _uniform(segments, n) - 1)
+        shift = self.augment.shift_bands * (2 * _uniform(segments, n) - 1)
+        theta = segments.new_zeros(n, 2, 3)
         theta[:, 0, 0] = 1
         theta[:, 0, 2] = 2 * shift / segments.shape[2]
         theta[:, 1, 1] = speed
@@ -109,36 +132,40 @@ class MelAugment:
     def _filters(self, n: int, segments: Tensor) -> Tensor:
         """Power gain for each clip and band, (n, 1, b)."""
         bands = torch.arange(segments.shape[2], device=segments.device, dtype=segments.dtype)
-        like = {"device": segments.device, "dtype": segments.dtype}
-        gain = self.augment.gain_db * torch.randn(n, 1, **like)
+        gain = self.augment.gain_db * _normal(segments, n, 1)
         if self.augment.eq_db:
-            points = self.augment.eq_db * torch.randn(n, 1, _EQ_POINTS, **like)
+            points = self.augment.eq_db * _normal(segments, n, 1, _EQ_POINTS)
             gain = gain + torch.nn.functional.interpolate(
                 points, size=len(bands), mode="linear", align_corners=True
             ).squeeze(1)
-        low = self._cutoffs(n, self.augment.low_pass_hz, self.features.f_max, like)
-        low = torch.where(torch.rand(n, 1, **like) < self.augment.low_pass, low, math.inf)
-        high = self._cutoffs(n, 30.0, 200.0, like)
-        high = torch.where(torch.rand(n, 1, **like) < self.augment.high_pass, high, -math.inf)
+        low = self._cutoffs(segments, n, self.augment.low_pass_hz, self.features.f_max)
+        low[_uniform(segments, n, 1) >= self.augment.low_pass] = math.inf
+        high = self._cutoffs(segments, n, 30.0, 200.0)
+        high[_uniform(segments, n, 1) >= self.augment.high_pass] = -math.inf
         excess = (bands - low).clamp_min(0) + (high - bands).clamp_min(0)
         gain_db = gain - _SLOPE_DB_PER_BAND * excess
         return torch.pow(10, gain_db / 10).unsqueeze(1)
 
-    def _cutoffs(self, n: int, low_hz: float, high_hz: float, like: dict[str, object]) -> Tensor:
-        """Random cut-off bands, uniform in mel between two frequencies: (n, 1)."""
-        low, high = (
-            (_slaney_mel(hz) - self._mel_low) / self._band_mel for hz in (low_hz, high_hz)
-        )
-        return low + (high - low) * torch.rand(n, 1, **like)  # type: ignore[call-overload, no-any-return]
+    def _cutoffs(self, segments: Tensor, n: int, low_hz: float, high_hz: float) -> Tensor:
+        """Random cut-off bands, uniform in mel between two frequencies: (n, 1).
+
+        Band 0 is centred one step of the scale above ``f_min``.
+        """
+        mels = hz_to_mel(np.array([low_hz, high_hz]))
+        low, high = (float(mel - self._mel_low) / self._mel_per_band - 1 for mel in mels)
+        return low + (high - low) * _uniform(segments, n, 1)
 
     def _add_noise(self, power: Tensor, n: int) -> Tensor:
         """Add stationary noise with a random tilt at 10 to 60 dB below the segment's mean."""
         if not self.augment.noise:
             return power
-        like = {"device": power.device, "dtype": power.dtype}
-        level_db = -10 - 50 * torch.rand(n, 1, 1, **like)
-        tilt_db = 10 * torch.randn(n, 1, 1, **like) * torch.linspace(-1, 1, power.shape[2], **like)
-        on = torch.rand(n, 1, 1, **like) < self.augment.noise
+        level_db = -10 - 50 * _uniform(power, n, 1, 1)
+        tilt_db = (
+            10
+            * _normal(power, n, 1, 1)
+            * torch.linspace(-1, 1, power.shape[2], device=power.device, dtype=power.dtype)
+        )
+        on = _uniform(power, n, 1, 1) < self.augment.noise
         spectrum = torch.pow(10, (level_db + tilt_db) / 10) * power.mean(dim=(1, 2), keepdim=True)
         grain = torch.empty_like(power).exponential_()  # power of a noise's Fourier bins
         return power + on * spectrum * grain
@@ -149,8 +176,8 @@ class MelAugment:
         if not longest:
             return segments
         n, size = len(segments), segments.shape[dim]
-        length = (longest + 1) * torch.rand(n, 1, device=segments.device)
-        start = (size - length) * torch.rand(n, 1, device=segments.device)
+        length = (longest + 1) * _uniform(segments, n, 1)
+        start = (size - length) * _uniform(segments, n, 1)
         position = torch.arange(size, device=segments.device)
         masked = (position >= start) & (position + 1 <= start + length)  # (n, size)
         return segments.masked_fill(masked.unsqueeze(3 - dim), 0.0)
@@ -166,6 +193,7 @@ def mixup(segments: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tens
 
     Returns:
         Segments (n, t, b) and targets (n, c).
+
     """
     share = torch.distributions.Beta(alpha, alpha).sample((len(segments),)).to(segments.device)
     share = torch.maximum(share, 1 - share)
@@ -174,5 +202,11 @@ def mixup(segments: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tens
     return mixed, torch.lerp(targets[other], targets, share[:, None])
 
 
-def _slaney_mel(hz: float) -> float:
-    return hz * 3 / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000) / math.log(6.4)
+def _uniform(like: Tensor, *shape: int) -> Tensor:
+    """Random numbers in 0..1 on the device of another tensor."""
+    return like.new_empty(shape).uniform_()
+
+
+def _normal(like: Tensor, *shape: int) -> Tensor:
+    """Standard normal random numbers on the device of another tensor."""
+    return like.new_empty(shape).normal_()

@@ -12,7 +12,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from genrelens.audio import load_audio
-from genrelens.errors import AudioError
+from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_features
 
 __all__ = ["FeatureCache", "default_cache_dir", "file_digest"]
@@ -28,6 +28,7 @@ def file_digest(path: Path) -> str:
 
     Raises:
         AudioError: the file cannot be read.
+
     """
     try:
         with path.open("rb") as file:
@@ -37,11 +38,12 @@ def file_digest(path: Path) -> str:
 
 
 class FeatureCache:
-    """Frames of whole clips, one ``.npy`` for each content and front end.
+    """Frames of whole clips, one ``.npy`` for each content and front end, however it is segmented.
 
     Args:
         directory: where the cache lives; shared by all front ends.
         config: the front end.
+
     """
 
     def __init__(self, directory: Path, config: FeatureConfig) -> None:
@@ -49,7 +51,9 @@ class FeatureCache:
         self._directory = directory / config.digest()
 
     def load(self, path: Path, digest: str | None = None) -> NDArray[np.float32]:
-        """Return the frames of a clip, (n_frames, n_bins) float32, memory-mapped read-only.
+        """Return the frames of a clip, (n_frames, n_bins) float32, read-only, memory-mapped.
+
+        A clip that is shorter than a segment is padded with zeros to one, in memory.
 
         Args:
             path: the clip.
@@ -57,34 +61,48 @@ class FeatureCache:
 
         Raises:
             AudioError: the clip cannot be read.
+            DataError: the cache cannot be written.
+
         """
         entry = self._directory / f"{digest or file_digest(path)}.npy"
         try:
-            return self._open(entry)
-        except (FileNotFoundError, ValueError, EOFError):  # absent, or torn by a full disk
-            self._write(entry, self._compute(path))
-        return self._open(entry)
+            frames = self._open(entry)
+        except (OSError, ValueError, EOFError):  # absent, or torn by a full disk
+            frames = self._compute(path)
+            self._write(entry, frames)
+            frames = self._open(entry)
+        if len(frames) >= self.config.segment_frames:
+            return frames
+        frames = self._compute(path, n_samples=self.config.min_samples)
+        frames.flags.writeable = False
+        return frames
 
     def _open(self, entry: Path) -> NDArray[np.float32]:
         frames: NDArray[np.float32] = np.load(entry, mmap_mode="r", allow_pickle=False)
-        if frames.ndim != 2 or frames.shape[1] != self.config.n_bins:
-            raise ValueError(f"{entry}: shape {frames.shape} is not of this front end")
+        if frames.ndim != 2 or frames.shape[1] != self.config.n_bins or frames.dtype != np.float32:
+            raise ValueError(f"{entry}: {frames.dtype} {frames.shape} is not of this front end")
         return frames
 
-    def _compute(self, path: Path) -> NDArray[np.float32]:
+    def _compute(self, path: Path, *, n_samples: int = 0) -> NDArray[np.float32]:
+        """Compute the frames of a clip, padded with zeros to at least ``n_samples``."""
         waveform = load_audio(path, sample_rate=self.config.sample_rate)
-        missing = self.config.min_samples - len(waveform)
-        if missing > 0:
-            waveform = np.pad(waveform, (0, missing))
-        return extract_features(waveform, self.config)
+        missing = max(0, n_samples - len(waveform))
+        return extract_features(np.pad(waveform, (0, missing)), self.config)
 
     def _write(self, entry: Path, frames: NDArray[np.float32]) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self._directory, suffix=".tmp")
+        """Write a file at once and complete, or not at all."""
+        temporary = None
         try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self._directory, suffix=".tmp")
             with os.fdopen(handle, "wb") as file:
                 np.save(file, frames, allow_pickle=False)
             Path(temporary).replace(entry)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        except OSError as error:
+            raise DataError(
+                f"{self._directory}: the feature cache cannot be written "
+                f"({error.strerror or error}); choose another folder for it"
+            ) from error
+        finally:
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)

@@ -35,6 +35,7 @@ class TrainingClip:
         target: index of the label.
         frames: features of the whole clip, (n_frames, n_bins) float32, at least one segment long.
         digest: of the file's content.
+
     """
 
     clip: LabelledClip
@@ -60,6 +61,10 @@ def load_clips(
 
     Returns:
         The readable clips, in order.
+
+    Raises:
+        DataError: the cache cannot be written.
+
     """
 
     def load(clip: LabelledClip) -> TrainingClip | AudioError:
@@ -71,33 +76,38 @@ def load_clips(
         return TrainingClip(clip, labels.index(clip.label), frames, digest)
 
     loaded: list[TrainingClip] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         for clip, result in zip(clips, pool.map(load, clips), strict=True):
             if isinstance(result, AudioError):
                 on_clip(clip, result)
             else:
                 on_clip(clip, None)
                 loaded.append(result)
+    finally:  # Ctrl-C does not wait for all the other clips
+        pool.shutdown(cancel_futures=True)
     return loaded
 
 
 def fingerprint(clips: Sequence[TrainingClip]) -> str:
     """Return 16 hexadecimal digits that name a set of labelled, split clips by content."""
     rows = sorted(f"{clip.digest} {clip.clip.label} {clip.clip.part}" for clip in clips)
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
+    text = "\n".join(rows).encode(errors="surrogateescape")  # a folder's name may be no text
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
-def class_weights(clips: Sequence[TrainingClip], n_classes: int) -> Tensor:
+def class_weights(clips: Sequence[TrainingClip], labels: Sequence[str]) -> Tensor:
     """Weights (n_classes,) inverse to the number of clips, with mean 1 over the clips.
 
     Raises:
         DataError: a class has no clip.
+
     """
     counts = Counter(clip.target for clip in clips)
-    absent = [index for index in range(n_classes) if not counts[index]]
+    absent = [label for index, label in enumerate(labels) if not counts[index]]
     if absent:
-        raise DataError(f"{len(absent)} genres have no readable clip to train on")
-    return torch.tensor([len(clips) / (n_classes * counts[index]) for index in range(n_classes)])
+        raise DataError(f"there is no readable clip to train on for {', '.join(absent)}")
+    return torch.tensor([len(clips) / (len(labels) * counts[i]) for i in range(len(labels))])
 
 
 class SegmentDataset(Dataset[tuple[Tensor, int]]):
@@ -108,6 +118,7 @@ class SegmentDataset(Dataset[tuple[Tensor, int]]):
         config: says how long a segment is.
         crops_per_clip: random segments of each clip in an epoch; 0 takes each of its
             consecutive segments once.
+
     """
 
     def __init__(

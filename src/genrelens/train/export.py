@@ -31,6 +31,7 @@ def export_model(network: ClipNetwork, metadata: ModelMetadata, path: Path) -> N
 
     Raises:
         ModelError: the file does not give torch's numbers.
+
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".onnx.tmp")
@@ -70,8 +71,8 @@ def _check(network: ClipNetwork, metadata: ModelMetadata, path: Path) -> None:
     features = metadata.features
     generator = np.random.default_rng(0)
     for n in (1, 2, 31):
-        segments = generator.uniform(0, 10, (n, features.segment_frames, features.n_bins))
-        segments = segments.astype(np.float32)
+        shape = (n, features.segment_frames, features.n_bins)
+        segments = generator.uniform(0, 10, shape).astype(np.float32)
         with torch.inference_mode():
             expected = network(torch.from_numpy(segments))
         for name, got, want in zip(

@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
@@ -20,8 +19,7 @@ from torch.utils.data import DataLoader
 from genrelens.artifact import ModelMetadata
 from genrelens.datasets import LabelledClip, label_set
 from genrelens.errors import AudioError, DataError
-from genrelens.metrics import accuracy, confusion_matrix, macro_recall, wilson_interval
-from genrelens.train.augment import AugmentConfig, MelAugment
+from genrelens.train.augment import MelAugment
 from genrelens.train.cache import FeatureCache, default_cache_dir
 from genrelens.train.data import (
     ClipDataset,
@@ -32,14 +30,13 @@ from genrelens.train.data import (
     load_clips,
 )
 from genrelens.train.export import export_model
+from genrelens.train.measure import measure, window_segments
 from genrelens.train.modules import LstmModule, SegmentModule, equal_length_loader
 from genrelens.train.networks import ClipNetwork, MeanOverSegments, MelCNN, MfccLSTM, SegmentLSTM
 from genrelens.train.recipe import Recipe
 from genrelens.train.stage import Hardware, Stage
 
 __all__ = ["Run", "build_segment_network", "train"]
-
-_WINDOW_SECONDS = 30.0  # what the recordings of GTZAN last, and the original's LSTM heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +55,7 @@ class Run:
             without validation clips.
         on_clip: called for each clip that was read, with its error if it could not be.
         on_stage: called with a sentence as each part of the run begins.
+
     """
 
     recipe: Recipe
@@ -66,7 +64,7 @@ class Run:
     label_map: Mapping[str, str] = field(default_factory=dict)
     resume: bool = False
     cache_dir: Path | None = None
-    hardware: Hardware = Hardware()
+    hardware: Hardware = field(default_factory=Hardware)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None
     on_stage: Callable[[str], None] = lambda sentence: None
@@ -83,47 +81,71 @@ def train(run: Run, clips: Sequence[LabelledClip]) -> Path:
         The path of the model file, ``run.folder / "model.onnx"``.
 
     Raises:
-        DataError: there are fewer than two genres, one has no training clip, or ``run.folder``
-            holds another run.
+        DataError: there are fewer than two genres, one has no training clip, ``run.folder``
+            holds another run or cannot be written.
+        RecipeError: the hardware that was asked for is not there.
         KeyboardInterrupt: the run was stopped; it can be resumed.
+
     """
+    run.hardware.check()
+    try:
+        return _train(run, clips)
+    except OSError as error:
+        raise DataError(f"{run.folder}: the run cannot be written ({error})") from error
+
+
+def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     started = time.monotonic()
-    pl.seed_everything(run.recipe.training.seed, verbose=False)
-    labels = label_set(clips)
-    if len(labels) < 2:
-        raise DataError(f"found only one genre, {labels[0]!r}; a classifier needs at least two")
+    recipe = run.recipe
+    labels = _labels(run, clips)
     run.on_stage("Reading the clips")
-    cache = FeatureCache(run.cache_dir or default_cache_dir(), run.recipe.features)
+    cache = FeatureCache(run.cache_dir or default_cache_dir(), recipe.features)
     wanted = [clip for clip in clips if clip.part in ("train", "valid")]
     loaded = load_clips(wanted, labels, cache, on_clip=run.on_clip)
     sides = {
         part: [clip for clip in loaded if clip.clip.part == part] for part in ("train", "valid")
     }
+    weights = class_weights(sides["train"], labels)
     _open_run(run, loaded, labels)
-    weights = class_weights(sides["train"], len(labels))
 
     network = _fit_segments(run, sides, labels, weights)
     aggregator: nn.Module = MeanOverSegments()
-    if run.recipe.network == "mel-cnn-lstm":
+    if recipe.network == "mel-cnn-lstm":
         aggregator = _fit_clips(run, sides, network, labels, weights)
     run.on_stage("Measuring and exporting")
-    clip_network = ClipNetwork(network, aggregator).eval()
+    clip_network = ClipNetwork(network, aggregator).cpu().eval()
     metrics = dict(run.metrics)
     if sides["valid"]:
-        metrics["valid"] = _measure(clip_network, sides["valid"], run.recipe, labels)
+        metrics["valid"] = measure(
+            recipe.network, clip_network, sides["valid"], recipe.features, len(labels)
+        )
     (run.folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     path = run.folder / "model.onnx"
     export_model(clip_network, _metadata(run, loaded, labels, metrics, started), path)
     return path
 
 
+def _labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
+    """Return the classes; refuse now what would not fit into the model file in the end."""
+    labels = label_set(clips)
+    if len(labels) < 2:
+        found = f"only one genre, {labels[0]!r}" if labels else "no clips"
+        raise DataError(f"found {found}; a classifier needs at least two genres")
+    unknown = sorted(set(run.label_map.values()) - set(labels))
+    if unknown:
+        raise DataError(f"a genre was to be renamed {unknown[0]!r}, but no clip has that label")
+    try:
+        json.dumps(dict(run.metrics), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the figures of the earlier run do not fit into JSON: {error}") from error
+    return labels
+
+
 def build_segment_network(recipe: Recipe, n_classes: int) -> MelCNN | MfccLSTM:
     """Build the untrained segment network of a recipe: (n, t, b) -> (n, c)."""
     features = recipe.features
     if recipe.network == "mfcc-lstm":
-        return MfccLSTM(
-            n_classes=n_classes, n_bins=features.n_bins, input_norm=recipe.input_norm
-        )
+        return MfccLSTM(n_classes=n_classes, n_bins=features.n_bins, input_norm=recipe.input_norm)
     return MelCNN(
         n_classes=n_classes, segment_frames=features.segment_frames, n_bins=features.n_bins,
         input_norm=recipe.input_norm,
@@ -139,7 +161,9 @@ def _open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) ->
     text = json.dumps(identity, indent=1) + "\n"
     if path.exists():
         if not run.resume:
-            raise DataError(f"{run.folder}: holds a run already; resume it or choose another folder")
+            raise DataError(
+                f"{run.folder}: holds a run already; resume it or choose another folder"
+            )
         if path.read_text() != text:
             raise DataError(f"{run.folder}: holds a run of another recipe or other data")
         return
@@ -155,16 +179,17 @@ def _fit_segments(
 ) -> MelCNN | MfccLSTM:
     recipe, training = run.recipe, run.recipe.training
     run.on_stage(f"Training the segment network of {recipe.name}")
+    pl.seed_everything(training.seed, verbose=False)
     network = build_segment_network(recipe, len(labels))
     if isinstance(network, MelCNN):
-        network.to(memory_format=torch.channels_last)  # a fifth faster on a CPU
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on CPUs
     dataset = SegmentDataset(sides["train"], recipe.features, training.crops_per_clip)
     loader = DataLoader(dataset, batch_size=training.batch_size, shuffle=True, drop_last=True)
     if not len(loader):
         loader = DataLoader(dataset, batch_size=len(dataset), shuffle=True)
     module = SegmentModule(
-        network, training, weights if training.class_weights else None, _augment(recipe),
-        recipe.augment.mixup,
+        network, training, weights if training.class_weights else None,
+        n_classes=len(labels), augment=_augment(recipe), mixup_alpha=recipe.augment.mixup,
     )  # fmt: skip
     stage = Stage(
         folder=run.folder / "segments", epochs=training.epochs, patience=training.patience,
@@ -183,6 +208,8 @@ def _fit_clips(
 ) -> SegmentLSTM:
     config = run.recipe.segment_lstm
     run.on_stage("Training the LSTM over the segments' logits")
+    pl.seed_everything(run.recipe.training.seed, verbose=False)  # as after a resumed first stage
+    network.to(run.hardware.torch_device)
     train = _logits(run.recipe, sides["train"], network, passes=config.passes)
     valid = _logits(run.recipe, sides["valid"], network, passes=1)
     lstm = SegmentLSTM(n_classes=len(labels))
@@ -199,8 +226,9 @@ def _fit_clips(
 
 
 def _augment(recipe: Recipe) -> MelAugment | None:
-    unchanged = recipe.augment == AugmentConfig(mixup=recipe.augment.mixup)
-    return None if unchanged else MelAugment(recipe.augment, recipe.features)
+    if not recipe.augment.changes_segments:
+        return None
+    return MelAugment(recipe.augment, recipe.features)
 
 
 def _clip_loader(clips: Sequence[TrainingClip], recipe: Recipe) -> DataLoader[Any] | None:
@@ -209,59 +237,31 @@ def _clip_loader(clips: Sequence[TrainingClip], recipe: Recipe) -> DataLoader[An
     return DataLoader(ClipDataset(clips, recipe.features), batch_size=None)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _logits(
     recipe: Recipe, clips: Sequence[TrainingClip], network: nn.Module, *, passes: int
 ) -> list[tuple[Tensor, int]]:
-    """Run clips through the frozen network: (n, c) logits and the class, for each pass.
+    """Run clips through the frozen network: (n, c) logits and the class, for each pass and window.
 
     The first pass hears each clip as it is; the others start at a random frame and augment it.
+    A long clip gives several sequences, of the length that the model will hear at once.
     """
     augment = _augment(recipe)
     dataset = ClipDataset(clips, recipe.features)
     device = next(network.parameters()).device
-    sequences = []
+    sequences: list[tuple[Tensor, int]] = []
     for number in range(passes):
         for index, clip in enumerate(clips):
             offset = int(torch.randint(recipe.features.segment_frames, ())) if number else 0
             segments = dataset.segments(index, offset=offset).to(device)
             if number and augment is not None:
                 segments = augment(segments, one_clip=True)
-            sequences.append((network(segments).cpu().clone(), clip.target))
-    return [(logits.detach().clone(), target) for logits, target in sequences]
+            windows = torch.split(segments, window_segments(recipe.features))
+            sequences += [(network(window).cpu(), clip.target) for window in windows]
+    return sequences
 
 
 # ------------------------------------------------------------------------------ results
-
-
-@torch.inference_mode()
-def _measure(
-    network: ClipNetwork, clips: Sequence[TrainingClip], recipe: Recipe, labels: Sequence[str]
-) -> dict[str, Any]:
-    """Figures on clips: of the clip logits, and of the plain mean over segments beside them."""
-    network.cpu()
-    mean = MeanOverSegments()
-    predictions: dict[str, list[int]] = {recipe.network: [], "mean over segments": []}
-    for segments, _ in ClipDataset(clips, recipe.features):  # type: ignore[attr-defined]
-        clip_logits, segment_logits = network(segments)
-        predictions[recipe.network].append(int(clip_logits.argmax()))
-        predictions["mean over segments"].append(int(mean(segment_logits.unsqueeze(0)).argmax()))
-    targets = [clip.target for clip in clips]
-    return {
-        name: _figures(confusion_matrix(targets, predicted, len(labels)))
-        for name, predicted in predictions.items()
-    }
-
-
-def _figures(confusion: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
-    n = int(confusion.sum())
-    return {
-        "n": n,
-        "accuracy": accuracy(confusion),
-        "accuracy_interval": wilson_interval(int(np.trace(confusion)), n),
-        "macro_recall": macro_recall(confusion),
-        "confusion": confusion.tolist(),
-    }
 
 
 def _metadata(
@@ -292,7 +292,7 @@ def _metadata(
         labels=tuple(labels),
         label_map=dict(run.label_map),
         features=features,
-        window_segments=max(1, int(_WINDOW_SECONDS / features.segment_hop_seconds)),
+        window_segments=window_segments(features),
         provenance=provenance,
         metrics=metrics,
     )

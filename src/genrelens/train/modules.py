@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,13 +16,17 @@ from genrelens.train.augment import MelAugment, mixup
 from genrelens.train.networks import MeanOverSegments
 from genrelens.train.recipe import SegmentLstmConfig, TrainingConfig
 
-__all__ = ["LstmModule", "SegmentModule", "equal_length_loader"]
+__all__ = ["LstmModule", "NetworkModule", "SegmentModule", "equal_length_loader"]
 
 _FINAL_SHARE = 0.01  # of the learning rate, at the end of a cosine schedule
+_SEGMENTS_AT_ONCE = 128  # bounds the memory that a long clip takes in validation
 
 
-class _Module(pl.LightningModule):
-    """Logging and optimiser that both stages share."""
+class NetworkModule(pl.LightningModule):
+    """What both stages share: a network, the weights of the classes, logging, the optimiser."""
+
+    network: nn.Module
+    class_weights: Tensor | None
 
     def __init__(self, network: nn.Module, weights: Tensor | None) -> None:
         super().__init__()
@@ -42,7 +46,7 @@ class _Module(pl.LightningModule):
         return torch.optim.AdamW(self.parameters(), lr=learning_rate, weight_decay=weight_decay)
 
 
-class SegmentModule(_Module):
+class SegmentModule(NetworkModule):
     """Trains a segment network; validates on clips by the mean over their segments.
 
     Args:
@@ -50,6 +54,7 @@ class SegmentModule(_Module):
         training: the recipe's settings.
         weights: of the classes, (c,), or None.
         augment: changes to the training segments, or None.
+
     """
 
     def __init__(
@@ -57,10 +62,13 @@ class SegmentModule(_Module):
         network: nn.Module,
         training: TrainingConfig,
         weights: Tensor | None,
+        *,
+        n_classes: int,
         augment: MelAugment | None,
         mixup_alpha: float,
     ) -> None:
         super().__init__(network, weights)
+        self.n_classes = n_classes
         self.training_config = training
         self.augment = augment
         self.mixup_alpha = mixup_alpha
@@ -71,8 +79,7 @@ class SegmentModule(_Module):
         segments, classes = batch
         if self.augment is not None:
             segments = self.augment(segments)
-        n_classes = self.network.output.out_features
-        targets = one_hot(classes, n_classes).to(segments.dtype)
+        targets = one_hot(classes, self.n_classes).to(segments.dtype)
         if self.mixup_alpha:
             segments, targets = mixup(segments, targets, self.mixup_alpha)
         logits = self.network(segments)
@@ -86,7 +93,8 @@ class SegmentModule(_Module):
     def validation_step(self, batch: tuple[Tensor, int], _: int) -> None:
         """Log loss and error of one clip (n, t, b)."""
         segments, target = batch
-        clip_logits = self.aggregator(self.network(segments).unsqueeze(0))  # (1, c)
+        pieces = [self.network(piece) for piece in torch.split(segments, _SEGMENTS_AT_ONCE)]
+        clip_logits = self.aggregator(torch.cat(pieces).unsqueeze(0))  # (1, c)
         classes = torch.tensor([target], device=clip_logits.device)
         loss = cross_entropy(clip_logits, classes)
         self.log_part("val", loss, clip_logits.argmax(1) != classes, 1)
@@ -112,7 +120,7 @@ class SegmentModule(_Module):
         }  # fmt: skip
 
 
-class LstmModule(_Module):
+class LstmModule(NetworkModule):
     """Trains ``segment-lstm`` on sequences of logits (k, n, c) of equal length."""
 
     def __init__(
@@ -150,25 +158,25 @@ class _EqualLengthBatches(Sampler[list[int]]):
     """Batches of sequences that all have the same length; in random order if asked."""
 
     def __init__(self, lengths: Sequence[int], batch_size: int, *, shuffle: bool) -> None:
-        self._lengths = torch.tensor(lengths)
+        self._members: dict[int, list[int]] = {}
+        for index, length in enumerate(lengths):
+            self._members.setdefault(length, []).append(index)
         self._batch_size = batch_size
         self._shuffle = shuffle
 
-    def __iter__(self) -> Any:
-        order = torch.randperm(len(self._lengths)) if self._shuffle else None
+    def __iter__(self) -> Iterator[list[int]]:
         batches: list[list[int]] = []
-        for length in self._lengths.unique():
-            members = (self._lengths == length).nonzero().flatten()
-            if order is not None:
-                members = order[torch.isin(order, members)]
-            batches += [part.tolist() for part in members.split(self._batch_size)]
+        for members in self._members.values():
+            if self._shuffle:
+                members = [members[i] for i in torch.randperm(len(members)).tolist()]
+            starts = range(0, len(members), self._batch_size)
+            batches += [members[start : start + self._batch_size] for start in starts]
         if self._shuffle:
             batches = [batches[i] for i in torch.randperm(len(batches)).tolist()]
         yield from batches
 
     def __len__(self) -> int:
-        counts = self._lengths.unique(return_counts=True)[1].tolist()
-        return sum(math.ceil(count / self._batch_size) for count in counts)
+        return sum(math.ceil(len(members) / self._batch_size) for members in self._members.values())
 
 
 def equal_length_loader(

@@ -1,9 +1,9 @@
 """The original system's networks, layer for layer. Mathematics only: tensors in, logits out.
 
 ``n`` segments, ``t`` frames per segment, ``b`` bins per frame, ``c`` classes; a batch of clips has
-``k`` of them. The widths, the order and the dropout rates are the original's of 2018. The one thing
-that may be added is a batch norm over the bins of the input (``input_norm``), so that the statistics
-of the front end live in the weights.
+``k`` of them. The widths, the order and the dropout rates are the original's of 2018. The one
+thing that may be added is a batch norm over the bins of the input (``input_norm``), so that the
+statistics of the front end live in the weights.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,6 +19,7 @@ __all__ = ["NETWORKS", "Recipe", "SegmentLstmConfig", "TrainingConfig", "package
 
 NETWORKS = ("mfcc-lstm", "mel-cnn", "mel-cnn-lstm")
 _SCHEDULES = ("constant", "cosine")
+_PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +33,15 @@ class TrainingConfig:
             clip's consecutive segments once, as the original did.
         learning_rate: of AdamW, at its highest.
         weight_decay: of AdamW.
-        schedule: ``"constant"``, or ``"cosine"`` down to 1 % of the rate after one epoch of warm-up.
+        schedule: ``"constant"``, or ``"cosine"`` from the rate, after one epoch of warm-up, down to
+            1 % of it.
         label_smoothing: share of the target spread over all classes.
         class_weights: weight each class by the inverse of its number of clips.
         patience: stop after so many epochs without a lower validation loss; 0 never stops.
         ema_decay: decay for each step of the averaged weights that are kept; 0 keeps the last.
-        precision: Lightning's name, for instance ``"32-true"`` or ``"16-mixed"``.
-        seed: of every random number.
+        precision: Lightning's name: ``"32-true"``, ``"16-mixed"`` or ``"bf16-mixed"``.
+        seed: of every random number, 0 to 2**32 - 1.
+
     """
 
     epochs: int = 30
@@ -54,16 +58,16 @@ class TrainingConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        _require(self.epochs >= 1, f"epochs={self.epochs} must be at least 1")
-        _require(self.batch_size >= 2, f"batch_size={self.batch_size} must be at least 2")
-        _require(self.crops_per_clip >= 0, f"crops_per_clip={self.crops_per_clip} is negative")
+        lowest = {"epochs": 1, "batch_size": 2, "crops_per_clip": 0, "weight_decay": 0,
+                  "label_smoothing": 0, "patience": 0, "ema_decay": 0, "seed": 0}  # fmt: skip
+        _require_at_least(self, lowest)
         _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be positive")
-        _require(
-            self.schedule in _SCHEDULES,
-            f"schedule={self.schedule!r} must be one of {', '.join(_SCHEDULES)}",
-        )
         for name in ("label_smoothing", "ema_decay"):
-            _require(0 <= getattr(self, name) < 1, f"{name}={getattr(self, name)} must be in 0..1")
+            _require(getattr(self, name) < 1, f"{name}={getattr(self, name)} must be below 1")
+        _require(self.seed < 2**32, f"seed={self.seed} must be below 2**32")
+        for name, known in (("schedule", _SCHEDULES), ("precision", _PRECISIONS)):
+            value = getattr(self, name)
+            _require(value in known, f"{name}={value!r} must be one of {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,7 @@ class SegmentLstmConfig:
         patience: see :class:`TrainingConfig`.
         shortest: random runs of at least so many segments are cut from each clip; 0 always
             takes whole clips.
+
     """
 
     epochs: int = 60
@@ -89,6 +94,12 @@ class SegmentLstmConfig:
     weight_decay: float = 0.0
     patience: int = 10
     shortest: int = 0
+
+    def __post_init__(self) -> None:
+        lowest = {"epochs": 1, "passes": 1, "batch_size": 1, "weight_decay": 0, "patience": 0,
+                  "shortest": 0}  # fmt: skip
+        _require_at_least(self, lowest)
+        _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be positive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +115,7 @@ class Recipe:
         training: the segment network's training.
         augment: changes to the training segments.
         segment_lstm: the second stage of ``mel-cnn-lstm``.
+
     """
 
     name: str
@@ -126,13 +138,29 @@ class Recipe:
             f"network {self.network!r} needs features of kind {kind!r}, not {self.features.kind!r}",
         )
         _require(
-            kind == "mel" or self.augment == AugmentConfig(mixup=self.augment.mixup),
+            kind == "mel" or not self.augment.changes_segments,
             "only mixup can augment MFCCs; the other settings of [augment] act on mel bands",
+        )
+        _require(
+            not self.augment.low_pass or self.augment.low_pass_hz < self.features.f_max,
+            f"low_pass_hz={self.augment.low_pass_hz} must be below f_max={self.features.f_max}",
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain dictionaries, as it goes into a model's provenance."""
         return asdict(self)
+
+    def with_training(self, **changes: Any) -> Recipe:
+        """Return the recipe with some settings of ``training`` replaced.
+
+        Raises:
+            RecipeError: a value is impossible.
+
+        """
+        try:
+            return replace(self, training=replace(self.training, **changes))
+        except ValueError as error:
+            raise RecipeError(f"recipe {self.name}: {error}") from error
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Recipe:
@@ -140,19 +168,22 @@ class Recipe:
 
         Raises:
             RecipeError: there is no such recipe, or it has an unknown key or a wrong value.
+
         """
         path = Path(name_or_path)
         if path.suffix == ".toml":
             try:
                 text = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise RecipeError(f"{path}: {error}") from error
+            except OSError as error:
+                raise RecipeError(f"recipe {path}: {error.strerror or error}") from error
+            except UnicodeDecodeError as error:
+                raise RecipeError(f"recipe {path}: is not UTF-8 text ({error})") from error
         else:
             text = _packaged_text(str(name_or_path))
         try:
             table = tomllib.loads(text)
             return cls._from_table(table, path.stem)
-        except (tomllib.TOMLDecodeError, ValueError) as error:
+        except ValueError as error:  # TOMLDecodeError is one
             raise RecipeError(f"recipe {name_or_path}: {error}") from error
 
     @classmethod
@@ -205,10 +236,19 @@ def _build(kind: type, table: Any, place: str) -> Any:
             allowed = (int, float) if expected is float else (expected,)
             fits = isinstance(value, allowed) and (expected is bool) == isinstance(value, bool)
             _require(fits, f"{place} {key}={value!r} must be of type {expected.__name__}")
-    try:
-        return kind(**table)
-    except TypeError as error:
-        raise ValueError(f"{place} is incomplete: {error}") from error
+            finite = not isinstance(value, float) or math.isfinite(value)
+            _require(finite, f"{place} {key}={value} must be finite")
+    needed = (entry.name for entry in fields(kind)
+              if entry.default is MISSING and entry.default_factory is MISSING)  # fmt: skip
+    absent = [name for name in needed if name not in table]
+    _require(not absent, f"{place} is incomplete: {', '.join(absent)} missing")
+    return kind(**table)
+
+
+def _require_at_least(config: Any, lowest: Mapping[str, float]) -> None:
+    for name, bound in lowest.items():
+        value = getattr(config, name)
+        _require(value >= bound, f"{name}={value} must be at least {bound}")
 
 
 def _require(condition: bool, message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,11 @@ from pytorch_lightning.callbacks import (
     RichProgressBar,
 )
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.plugins import TorchCheckpointIO
 
+from genrelens.errors import RecipeError
 from genrelens.plots import plot_curves
+from genrelens.train.modules import NetworkModule
 
 __all__ = ["Hardware", "Stage", "read_history"]
 
@@ -38,11 +42,32 @@ class Hardware:
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         devices: how many of them; several train data-parallel.
         progress: show a progress bar on stderr.
+
     """
 
     device: str = "auto"
     devices: int = 1
     progress: bool = True
+
+    def __post_init__(self) -> None:
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device={self.device!r} must be auto, cpu or cuda")
+        if self.devices < 1:
+            raise ValueError(f"devices={self.devices} must be at least 1")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where a network runs outside of Lightning."""
+        uses_gpu = self.device != "cpu" and torch.cuda.is_available()
+        return torch.device("cuda" if uses_gpu else "cpu")
+
+    def check(self) -> None:
+        """Raise ``RecipeError`` if this machine has no such hardware."""
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise RecipeError("device 'cuda': torch finds no GPU here; choose 'auto' or 'cpu'")
+        n_gpus = torch.cuda.device_count()
+        if self.torch_device.type == "cuda" and self.devices > n_gpus:
+            raise RecipeError(f"{self.devices} devices were asked for; torch finds {n_gpus} GPUs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +82,7 @@ class Stage:
         precision: Lightning's name of the arithmetic.
         ema_decay: of averaged weights; 0 keeps the last ones.
         hardware: what it may use.
+
     """
 
     folder: Path
@@ -66,7 +92,7 @@ class Stage:
     ema_decay: float = 0.0
     hardware: Hardware
 
-    def fit(self, module: pl.LightningModule, train: Any, valid: Any | None) -> None:
+    def fit(self, module: NetworkModule, train: Any, valid: Any | None) -> None:
         """Train ``module.network``; it holds the chosen weights afterwards.
 
         With validation data these are the weights of the epoch with the lowest validation loss,
@@ -84,18 +110,20 @@ class Stage:
         module.network.load_state_dict(torch.load(weights, weights_only=True))
         module.network.eval()
 
-    def _train(self, module: pl.LightningModule, train: Any, valid: Any | None) -> None:
+    def _train(self, module: NetworkModule, train: Any, valid: Any | None) -> None:
         last = self.folder / _LAST
         trainer = None
+        handler = signal.getsignal(signal.SIGINT)
         try:
             with _quiet():
                 trainer = self._trainer(validates=valid is not None)
                 checkpoint = last if last.exists() else None
                 trainer.fit(module, train, valid, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit as error:  # what Lightning makes of Ctrl-C
-            if trainer is not None and trainer.interrupted:
-                raise KeyboardInterrupt from error
-            raise
+        except SystemExit as error:  # what Lightning makes of Ctrl-C; it also ignores the next
+            if trainer is None or not trainer.interrupted:
+                raise
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from error
 
     def _trainer(self, *, validates: bool) -> pl.Trainer:
         device = "gpu" if self.hardware.device == "cuda" else self.hardware.device
@@ -105,9 +133,11 @@ class Stage:
             strategy="ddp_spawn" if self.hardware.devices > 1 else "auto",
             precision=self.precision,  # type: ignore[arg-type]
             max_epochs=self.epochs,
+            default_root_dir=self.folder,
+            plugins=_AtomicCheckpoints(),
             gradient_clip_val=5.0,
             logger=[
-                CSVLogger(self.folder, name="csv"),
+                CSVLogger(self.folder, name="csv", flush_logs_every_n_steps=1),
                 TensorBoardLogger(self.folder, name="tensorboard"),
             ],
             callbacks=self._callbacks(validates=validates),
@@ -125,14 +155,30 @@ class Stage:
             callbacks.append(EMAWeightAveraging(decay=self.ema_decay))
         if validates and self.patience:
             callbacks.append(EarlyStopping("val_loss", patience=self.patience))
-        keep_best = {"monitor": "val_loss", "mode": "min"} if validates else {"save_top_k": 0}
+        kept: dict[str, Any] = {"monitor": "val_loss"} if validates else {"save_top_k": 0}
         callbacks.append(
             ModelCheckpoint(
-                self.folder, filename="best", save_last=True, enable_version_counter=False,
-                **keep_best,
-            )  # fmt: skip
+                self.folder, filename="best", save_last=True, enable_version_counter=False, **kept
+            )
         )
         return callbacks
+
+
+class _AtomicCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, then moves it there: a kill leaves no torn one.
+
+    Lightning's own writes to the folder for temporary files, often on another disk, whence the
+    move is a copy.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Save a checkpoint as ``path``."""
+        part = Path(path).with_suffix(".part")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(checkpoint, part)
+        part.replace(path)
 
 
 class _Curves(Callback):
@@ -160,6 +206,7 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     Returns:
         One dictionary for each epoch, in order: ``epoch``, ``train_loss``, ``train_error`` and,
         where there was validation, ``val_loss`` and ``val_error``.
+
     """
     epochs: dict[int, dict[str, float]] = {}
     files = folder.glob("csv/version_*/metrics.csv")
@@ -169,9 +216,9 @@ def read_history(folder: Path) -> list[dict[str, float]]:
                 figures = {
                     key: float(value)
                     for key, value in row.items()
-                    if value and key.startswith(("train_", "val_"))
+                    if value and key and key.startswith(("train_", "val_"))
                 }
-                if figures:
+                if figures and row.get("epoch"):  # a kill may tear the last row
                     entry = epochs.setdefault(int(row["epoch"]), {"epoch": int(row["epoch"])})
                     entry.update(figures)
     return [epochs[epoch] for epoch in sorted(epochs)]

@@ -1,0 +1,5 @@
+"""``python -m genrelens`` is the command line."""
+
+from genrelens.cli import main
+
+main()

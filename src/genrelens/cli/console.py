@@ -1,0 +1,114 @@
+"""What all commands share of the terminal: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = [
+    "Bar",
+    "display_name",
+    "err",
+    "out",
+    "print_error",
+    "print_json",
+    "print_note",
+    "progress",
+    "warnings_as_notes",
+]
+
+
+def _console(*, stderr: bool) -> Console:
+    """Make a console that takes text as it is; where nobody looks, no line is folded."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream is not None and stream.isatty() else 1000
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
+
+
+def display_name(name: str) -> str:
+    """Make text safe to show on one line: no control characters, no bytes that are not text."""
+    return "".join(c if c.isprintable() else _escaped(ord(c)) for c in name)
+
+
+def _escaped(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a file name that is no text
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def print_error(message: str) -> None:
+    """Write an error to stderr, on one line."""
+    print_note(f"error: {message}", style="red")
+
+
+def print_note(message: str, *, style: str = "") -> None:
+    """Write a remark to stderr, on one line."""
+    err.print(display_name(message), style=style, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON document to stdout."""
+    print(json.dumps(value, indent=1, allow_nan=False), flush=True)
+
+
+class Bar:
+    """A progress bar, or nothing. Call it to advance."""
+
+    def __init__(self, bars: Progress | None = None, task: TaskID | None = None) -> None:
+        self._bars = bars
+        self._task = task
+
+    def __call__(self, n: float = 1) -> None:
+        """Advance by ``n``."""
+        if self._bars is not None and self._task is not None:
+            self._bars.advance(self._task, n)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the bar away while something else is printed on the same terminal."""
+        if self._bars is None:
+            yield
+            return
+        self._bars.stop()
+        yield
+        self._bars.start()
+
+
+@contextmanager
+def progress(description: str, total: float, *, shown: bool = True) -> Iterator[Bar]:
+    """Show a progress bar on stderr if that is a terminal."""
+    if not (shown and err.is_terminal):
+        yield Bar()
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), Remaining())
+    with Progress(
+        *columns, console=err, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as bars:
+        yield Bar(bars, bars.add_task(description, total=total))
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Turn Python warnings, such as that of a damaged file, into lines on stderr."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: print_note(
+            f"warning: {message}", style="yellow"
+        )
+        yield

@@ -1,0 +1,79 @@
+"""From the arguments of a command to the recordings they name."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from genrelens.audio import AUDIO_SUFFIXES, AudioSource
+from genrelens.datasets import find_audio
+from genrelens.errors import AudioError, DataError
+
+__all__ = ["Source", "expand"]
+
+
+Source = AudioSource | AudioError
+
+
+def expand(arguments: Sequence[str]) -> list[Source]:
+    """Turn arguments into recordings, in order.
+
+    ``-`` is standard input, a folder stands for the audio files below it, and a pattern that is
+    not itself a file for what it matches. What names nothing becomes an ``AudioError``.
+    """
+    return [source for argument in arguments for source in _expand_one(argument)]
+
+
+def _expand_one(argument: str) -> Iterator[Source]:
+    if argument == "-":
+        yield _standard_input()
+    elif os.path.isdir(argument):  # noqa: PTH112 (Path's raises on a name that is too long)
+        yield from _folder(argument)
+    elif glob.has_magic(argument) and not os.path.lexists(argument):
+        yield from _pattern(argument)
+    else:
+        yield argument
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise typer.BadParameter(
+            "- is standard input, and there is no recording on it; "
+            "for instance: cat song.mp3 | genrelens classify -"
+        )
+    return sys.stdin.buffer
+
+
+def _folder(name: str) -> Iterator[str | AudioError]:
+    try:
+        files = find_audio(Path(name))
+    except DataError as error:
+        yield AudioError(name, str(error).removeprefix(f"{name}: "))
+        return
+    if not files:
+        yield AudioError(name, "is a folder without audio files")
+    yield from map(str, files)
+
+
+def _pattern(pattern: str) -> Iterator[str | AudioError]:
+    """List the audio files that match and those in folders that match, each once.
+
+    What does not look like audio counts only where nothing else matches.
+    """
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (any root)
+    if not matches:
+        yield AudioError(pattern, "matches no file")
+        return
+    found: dict[str, None] = {}
+    for match in matches:
+        if os.path.isdir(match):  # noqa: PTH112
+            found.update((str(path), None) for path in find_audio(Path(match)))
+        elif Path(match).suffix.lower() in AUDIO_SUFFIXES:
+            found[str(Path(match))] = None
+    yield from found or matches

@@ -1,0 +1,86 @@
+"""``genrelens models``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from genrelens.artifact import Artifact, packaged_models
+from genrelens.cli.console import out, print_json
+
+
+def models(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A packaged model's name or an .onnx file: show its card."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the packaged models, or show one model's card."""
+    artifacts = [Artifact.load(which) for which in ([name] if name else packaged_models())]
+    if as_json:
+        cards = [{**asdict(a.metadata), "size": a.size} for a in artifacts]
+        print_json(cards[0] if name else cards)
+    elif name:
+        _print_card(artifacts[0])
+    else:
+        _print_list(artifacts)
+
+
+def _print_list(artifacts: list[Artifact]) -> None:
+    table = Table("model", "genres", "size", "accuracy on unseen artists", box=None)
+    for artifact in artifacts:
+        metadata = artifact.metadata
+        table.add_row(
+            metadata.name, str(len(metadata.labels)), _megabytes(artifact.size),
+            _accuracy(metadata.metrics, metadata.provenance) or "not measured",
+        )  # fmt: skip
+    out.print(table)
+    out.print("\nThe first is the default. A model's card: genrelens models NAME")
+
+
+def _print_card(artifact: Artifact) -> None:
+    metadata = artifact.metadata
+    features = metadata.features
+    renamed = ", ".join(f"{old} -> {new}" for old, new in metadata.label_map.items())
+    data = metadata.provenance.get("data", {})
+    rows = {
+        "model": metadata.name,
+        "what": metadata.description,
+        "genres": ", ".join(metadata.labels),
+        "renamed": renamed or "none",
+        "hears": f"{features.kind} at {features.sample_rate} Hz, {features.f_min:g} to "
+        f"{features.f_max:g} Hz, segments of {features.segment_seconds:.2f} s",
+        "trained on": ", ".join(
+            f"{sum(counts.values())} clips ({part})"
+            for part, counts in data.get("clips", {}).items()
+            if sum(counts.values())
+        ) or "unknown",
+        "measured": _accuracy(metadata.metrics, metadata.provenance) or "not measured",
+        "licence": metadata.license,
+        "size": _megabytes(artifact.size),
+    }  # fmt: skip
+    table = Table(box=None, show_header=False)
+    for key, value in rows.items():
+        table.add_row(key, value)
+    out.print(table)
+
+
+def _accuracy(metrics: dict[str, Any], provenance: dict[str, Any]) -> str | None:
+    """Write the accuracy of the model's own network on the validation clips."""
+    network = provenance.get("recipe", {}).get("network")
+    figures = metrics.get("valid", {}).get(network)
+    if not figures:
+        return None
+    low, high = figures["accuracy_interval"]
+    return (
+        f"{figures['accuracy']:.1%} ({low:.1%} to {high:.1%}), "
+        f"macro recall {figures['macro_recall']:.1%}, {figures['n']} clips"
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,25 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+__all__ = ["Jobs", "Model", "n_jobs"]
+
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", help="A packaged model's name or an .onnx file.")
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=0, help="Files at once; 0 is one for each core.")
+]
+
+
+def n_jobs(asked: int) -> int:
+    """Resolve ``--jobs``: the cores that this process may use, where 0 was asked."""
+    if asked:
+        return asked
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,153 @@
+"""``genrelens train``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
+from genrelens.datasets import LabelledClip, apply_split, random_split, read_folder
+from genrelens.errors import AudioError, DataError, MissingExtraError
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe of the package (see --recipes) or a .toml file.")
+    ] = "mel-cnn-lstm",
+    data: Annotated[
+        Path | None, typer.Option("--data", "-d", help="A folder of genre/file.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where the run goes; runs/RECIPE if not given."),
+    ] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="A CSV file with the columns clip and split (train, valid, test)."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Train on all clips, for a fixed number of epochs.")
+    ] = False,
+    relabel: Annotated[
+        list[str] | None,
+        typer.Option(help="Rename a genre, for instance blues=jazz; may stand several times."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Override the recipe.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Override the recipe.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Override the recipe: 32-true, 16-mixed, bf16-mixed.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="metrics.json of an earlier run, to store in the model.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with a run that was cut off.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many GPUs.")] = 1,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where features are kept; the user's cache if not given.")
+    ] = None,
+    recipes: Annotated[bool, typer.Option("--recipes", help="List the packaged recipes.")] = False,
+) -> None:
+    """Train a model on a folder of genre/file, where each subfolder is a genre."""
+    _need_torch()
+    from genrelens.train.fit import Run
+    from genrelens.train.fit import train as run_training
+    from genrelens.train.recipe import Recipe
+    from genrelens.train.stage import Hardware
+
+    if recipes:
+        _list_recipes()
+        return
+    if data is None:
+        raise typer.BadParameter("--data is missing: a folder of genre/file")
+    if device not in ("auto", "cpu", "cuda"):
+        raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
+    if everything and split is not None:
+        raise typer.BadParameter("choose one of --all and --split")
+    label_map = _label_map(relabel or [])
+    chosen = Recipe.load(recipe)
+    given = {"epochs": epochs, "seed": seed, "precision": precision}
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    chosen = replace(chosen, training=replace(chosen.training, **changes))
+    with warnings_as_notes():
+        clips = _split(read_folder(data, label_map=label_map), split, chosen.training.seed,
+                       everything=everything)  # fmt: skip
+        with progress("Reading", len(clips)) as advance:
+            run = Run(
+                recipe=chosen, folder=folder or Path("runs") / chosen.name, model_name=name,
+                label_map=label_map, resume=resume, cache_dir=cache,
+                hardware=Hardware(device=device, devices=devices, progress=err.is_terminal),
+                metrics=_read_metrics(metrics), on_clip=lambda clip, error: _report(advance, error),
+                on_stage=print_note,
+            )  # fmt: skip
+            path = run_training(run, clips)
+    _print_result(path)
+
+
+def _need_torch() -> None:
+    for module, package in (("torch", "torch"), ("pytorch_lightning", "pytorch-lightning")):
+        try:
+            __import__(module)
+        except ImportError as error:
+            raise MissingExtraError(package, "train") from error
+
+
+def _list_recipes() -> None:
+    from genrelens.train.recipe import Recipe, packaged_recipes
+
+    for recipe in map(Recipe.load, packaged_recipes()):
+        out.print(f"{recipe.name:<18} {recipe.description}", soft_wrap=True)
+
+
+def _label_map(relabel: Sequence[str]) -> dict[str, str]:
+    pairs = [entry.split("=") for entry in relabel]
+    for entry, pair in zip(relabel, pairs, strict=True):
+        if len(pair) != 2 or not all(pair):
+            raise typer.BadParameter(f"--relabel {entry} must read OLD=NEW")
+    return {pair[0]: pair[1] for pair in pairs}
+
+
+def _split(
+    clips: list[LabelledClip], split: Path | None, seed: int, *, everything: bool
+) -> list[LabelledClip]:
+    if everything:
+        return [replace(clip, part="train") for clip in clips]
+    if split is not None:
+        return apply_split(clips, split)
+    return random_split(clips, seed=seed)
+
+
+def _read_metrics(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        metrics = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from error
+    if not isinstance(metrics, dict):
+        raise DataError(f"{path}: is not a JSON object")
+    return metrics
+
+
+def _report(advance: Any, error: AudioError | None) -> None:
+    advance()
+    if error is not None:
+        print_note(f"skipped: {error}", style="yellow")
+
+
+def _print_result(path: Path) -> None:
+    out.print(f"model    {path}", soft_wrap=True)
+    figures = json.loads((path.parent / "metrics.json").read_text()).get("valid", {})
+    for name, values in figures.items():
+        low, high = values["accuracy_interval"]
+        out.print(
+            f"{name}: accuracy {values['accuracy']:.1%} ({low:.1%} to {high:.1%}), macro recall "
+            f"{values['macro_recall']:.1%} on {values['n']} validation clips", soft_wrap=True,
+        )  # fmt: skip
+    out.print(f"try it   genrelens classify --model {path} FILE", soft_wrap=True)

@@ -1,0 +1,86 @@
+"""How well a trained network does on validation clips, heard as a classifier hears them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genrelens.features import FeatureConfig
+from genrelens.metrics import accuracy, confusion_matrix, macro_recall, wilson_interval
+from genrelens.train.data import ClipDataset, TrainingClip
+from genrelens.train.networks import ClipNetwork, MeanOverSegments
+
+__all__ = ["measure", "window_segments"]
+
+_WINDOW_SECONDS = 30.0  # what the recordings of GTZAN last, and the original's LSTM heard
+_MEAN = "mean over segments"
+
+
+def window_segments(features: FeatureConfig) -> int:
+    """Return how many segments a model of a front end hears at once: about 30 s."""
+    return max(1, int(_WINDOW_SECONDS / features.segment_hop_seconds))
+
+
+@torch.inference_mode()
+def measure(
+    name: str,
+    network: ClipNetwork,
+    clips: Sequence[TrainingClip],
+    features: FeatureConfig,
+    n_classes: int,
+) -> dict[str, dict[str, Any]]:
+    """Measure a network, and beside it the plain mean over its segments.
+
+    Args:
+        name: of the network, for the result.
+        network: on the CPU and in eval mode.
+        clips: that were not trained on.
+        features: the front end.
+        n_classes: number of classes.
+
+    Returns:
+        Figures for ``name`` and for ``"mean over segments"``: ``n``, ``accuracy``,
+        ``accuracy_interval`` (95 %), ``macro_recall`` and ``confusion`` (rows true, columns
+        predicted).
+
+    """
+    dataset = ClipDataset(clips, features)
+    predicted: dict[str, list[int]] = {name: [], _MEAN: []}
+    for index in range(len(dataset)):
+        segments = dataset.segments(index, offset=0)
+        windows = torch.split(segments, window_segments(features))
+        own, mean = _clip_probabilities(network, windows)
+        predicted[name].append(int(own.argmax()))
+        predicted[_MEAN].append(int(mean.argmax()))
+    if isinstance(network.aggregator, MeanOverSegments):
+        del predicted[_MEAN]  # it is the same
+    targets = [clip.target for clip in clips]
+    return {
+        key: _figures(confusion_matrix(targets, classes, n_classes))
+        for key, classes in predicted.items()
+    }
+
+
+def _clip_probabilities(network: ClipNetwork, windows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Probabilities (c,) of a clip: of the network, averaged over windows, and of the segments."""
+    pairs = [network(window) for window in windows]
+    weights = torch.tensor([[len(window)] for window in windows])
+    own = torch.stack([clip for clip, _ in pairs]).softmax(dim=1)  # (windows, c)
+    segments = torch.cat([logits for _, logits in pairs]).softmax(dim=1)  # (n, c)
+    return (weights * own).sum(dim=0) / weights.sum(), segments.mean(dim=0)
+
+
+def _figures(confusion: NDArray[np.int64]) -> dict[str, Any]:
+    n = int(confusion.sum())
+    return {
+        "n": n,
+        "accuracy": accuracy(confusion),
+        "accuracy_interval": list(wilson_interval(int(np.trace(confusion)), n)),
+        "macro_recall": macro_recall(confusion),
+        "confusion": confusion.tolist(),
+    }

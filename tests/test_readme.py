@@ -1,0 +1,90 @@
+"""Every command of the README is run, and so is its Python."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+# Run by .ci/run (the first three lines), or not at all in a test: a download of 1.2 GB.
+ELSEWHERE = ("make demo", "make test", "pip install", "pipx install", "uvx ")
+DOWNLOADS = ("genrelens data gtzan",)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.S | re.M)
+
+
+def commands() -> list[str]:
+    lines = [line.split(" #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def runnable(command: str) -> bool:
+    return not command.startswith(ELSEWHERE + DOWNLOADS) and "~/gtzan" not in command
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a reader has it: the examples in place, music of their own in the home."""
+    place = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "examples", place / "examples")
+    rate, seconds = 22_050, 2.5
+    time = np.arange(int(rate * seconds)) / rate
+    rng = np.random.default_rng(0)
+    for genre in ("drone", "noise"):
+        folder = place / "my-genres" / genre
+        folder.mkdir(parents=True)
+        for number in range(3):
+            tone = np.sin(2 * np.pi * (110 + 20 * number) * time)
+            sf.write(folder / f"{number}.wav", 0.3 * (tone if genre == "drone" else
+                     rng.standard_normal(len(time))), rate)  # fmt: skip
+    return place
+
+
+def test_every_command_is_accounted_for() -> None:
+    assert len(commands()) > 15
+    known = (*ELSEWHERE, *DOWNLOADS, "genrelens ", "cat ")
+    assert [c for c in commands() if not c.startswith(known)] == []
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert all(word in ci for word in ("make --silent demo", "make --silent test", "pip install"))
+
+
+@pytest.mark.timeout(600)
+def test_commands_run(workplace: Path) -> None:
+    """In the README's order, because some go on with what others made."""
+    environment = {**os.environ, "HOME": str(workplace), "OMP_NUM_THREADS": "2",
+                   "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # fmt: skip
+    for command in filter(runnable, commands()):
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {command}"], cwd=workplace, env=environment,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    for made in ("bars.png", "look.png", "confusion.png", "runs/mel-cnn-lstm/model.onnx"):
+        assert (workplace / made).stat().st_size > 1000
+
+
+def test_the_demonstration_is_what_it_prints(workplace: Path) -> None:
+    (shown,) = re.findall(r"^```\n\$ (.*?)\n(.*?)^```$", README, flags=re.S | re.M)
+    command = [sys.executable, "-m", *shlex.split(shown[0])]
+    done = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1] == shown[1].splitlines()[1]
+    assert "The predicted genre is: classical" in shown[1]
+
+
+def test_python_runs(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workplace)
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})
