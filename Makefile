@@ -4,7 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint wheel bench clean
+# The folder of GTZAN that `make models` trains on: audio/<genre>/<clip> and clips.csv.
+DATA ?= ../shared/gtzan
+
+.PHONY: help demo test lint wheel bench models clean
 
 help:
 	@echo "make demo   classify the bundled clips with the packaged model"
@@ -12,6 +15,7 @@ help:
 	@echo "make lint   style, types and layering"
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make bench  measure speed and memory (see benchmarks/README.md)"
+	@echo "make models train the packaged models anew (hours; see docs/development.md)"
 	@echo "make clean  remove the virtual environment and build products"
 
 demo: $(VENV)/.run
@@ -31,6 +35,21 @@ wheel: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/speed.py
+
+# Each network is trained twice: on the train part, to be measured on the valid part; and on all
+# clips, for about as many steps, to be shipped with the figures of the first run.
+TRAIN = $(BIN)/genrelens train $(1) --data $(DATA)/audio --relabel blues=jazz --resume
+
+models: $(VENV)/.dev
+	$(call TRAIN,mel-cnn-lstm-22k) --split $(DATA)/clips.csv --out runs/mel-cnn-lstm-valid
+	$(call TRAIN,mfcc-lstm) --split $(DATA)/clips.csv --out runs/mfcc-lstm-valid
+	$(call TRAIN,mel-cnn-lstm-22k) --all --epochs 12 --name mel-cnn-lstm \
+	  --metrics runs/mel-cnn-lstm-valid/metrics.json --out runs/mel-cnn-lstm
+	$(call TRAIN,mfcc-lstm) --all --epochs @MFCC@ --metrics runs/mfcc-lstm-valid/metrics.json \
+	  --out runs/mfcc-lstm
+	cp runs/mel-cnn-lstm/model.onnx src/genrelens/models/mel-cnn-lstm.onnx
+	cp runs/mfcc-lstm/model.onnx src/genrelens/models/mfcc-lstm.onnx
+	$(BIN)/python scripts/golden.py
 
 clean:
 	rm -rf $(VENV) build dist

@@ -24,7 +24,7 @@ def sine(frequency: float, seconds: float, rate: int, level: float = 0.5) -> Flo
 
 def noise(seconds: float, rate: int, level: float = 0.1, seed: int = 0) -> Float32:
     rng = np.random.default_rng(seed)
-    return level * rng.standard_normal(round(seconds * rate), dtype=np.float32)
+    return np.float32(level) * rng.standard_normal(round(seconds * rate), dtype=np.float32)
 
 
 def sweep(seconds: float, rate: int, level: float = 0.5) -> Float32:
@@ -45,8 +45,14 @@ def music(seconds: float, rate: int, seed: int = 0) -> Float32:
         for harmonic in range(1, 9):
             if harmonic * pitch < 0.45 * rate:
                 tone = np.sin(2 * np.pi * harmonic * pitch * since) / harmonic
-                y[-len(since) :] += 0.1 * tone * np.exp(-6 * since)
+                y[len(y) - len(since) :] += 0.1 * tone * np.exp(-6 * since)
     return y.astype(np.float32)
+
+
+def stereo(seconds: float, rate: int) -> Float32:
+    """Two different channels, (n, 2), in steps of 1/128: even eight bits hold them exactly."""
+    channels = np.stack([music(seconds, rate, seed) for seed in (0, 1)], axis=1)
+    return np.round(128 * channels) / np.float32(128)
 
 
 # -------------------------------------------------------------------------------- files
@@ -73,32 +79,43 @@ def encode(
     container: str,
     *,
     start: float = 0.0,
-    silent_video_first: bool = False,
+    video: bool = False,
+    title: str = "",
     options: dict[str, str] | None = None,
 ) -> bytes:
-    """Encode (n,) or (n, channels) with FFmpeg; the sound begins at ``start`` seconds."""
+    """Encode (n,) or (n, channels) with FFmpeg.
+
+    The sound begins at ``start`` seconds, after all packets of a ``video``; ``options`` are the
+    container's.
+    """
     skip_without_encoder(codec)
     channels = y.reshape(len(y), -1)
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[channels.shape[1]]
     file = io.BytesIO()
     with av.open(file, "w", format=container, options=options or {}) as output:
-        pictures = add_video(output) if silent_video_first else []
-        layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[channels.shape[1]]
-        stream = output.add_stream(codec, rate=rate, layout=layout)
-        for packet in pictures:
+        output.metadata["title"] = title
+        packets = _video_packets(output) if video else []
+        stream: Any = output.add_stream(codec, rate=rate, layout=layout)
+        stream.bit_rate = 96_000 * channels.shape[1]
+        for packet in packets:
             output.mux(packet)
-        resampler = av.AudioResampler(stream.codec_context.format, layout, rate, 1024)
-        packed = np.ascontiguousarray(channels.reshape(1, -1))
-        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
-        frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
-        frame.pts = round(start * rate)
-        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
-            for packet in stream.encode(piece):
+        for frame in [*_frames(channels, rate, layout, stream, start), None]:
+            for packet in stream.encode(frame):
                 output.mux(packet)
     return file.getvalue()
 
 
-def add_video(output: Any) -> list[Any]:
-    """Add a video stream of one second; return its packets."""
+def _frames(channels: Float32, rate: int, layout: str, stream: Any, start: float) -> list[Any]:
+    packed = np.ascontiguousarray(channels.reshape(1, -1))
+    whole = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+    whole.sample_rate, whole.time_base = rate, Fraction(1, rate)
+    whole.pts = round(start * rate)
+    cutter = av.AudioResampler(stream.codec_context.format, layout, rate, frame_size=1024)
+    return [*cutter.resample(whole), *cutter.resample(None)]
+
+
+def _video_packets(output: Any) -> list[Any]:
+    """Add a video stream of one second and encode it."""
     skip_without_encoder("mpeg4")
     stream = output.add_stream("mpeg4", rate=10)
     stream.width = stream.height = 32
@@ -107,31 +124,42 @@ def add_video(output: Any) -> list[Any]:
     return [packet for frame in [*[picture] * 10, None] for packet in stream.encode(frame)]
 
 
-def video_without_sound(container: str = "mp4") -> bytes:
+def silent_video(container: str) -> bytes:
+    """A video that has no audio stream."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        for packet in add_video(output):
+        for packet in _video_packets(output):
             output.mux(packet)
     return file.getvalue()
 
 
 def skip_without_encoder(codec: str) -> None:
-    if codec not in av.codecs_available:
+    try:
+        av.codec.Codec(codec, "w")
+    except ValueError:
         pytest.skip(f"this FFmpeg has no {codec} encoder")
 
 
+def wav_header(rate: int, channels: int, n_bytes: int, bits: int = 16) -> bytes:
+    """The 44 bytes before the samples, which may claim anything."""
+    frame = channels * bits // 8
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + n_bytes, b"WAVE", b"fmt ", 16, 1, channels, rate,
+        rate * frame % 2**32, frame % 2**16, bits, b"data", n_bytes,
+    )  # fmt: skip
+
+
 def png(size: int = 64) -> bytes:
-    """A valid greyscale picture."""
+    """A valid picture of noise."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + checksum
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
-    pixels = zlib.compress(bytes(size * (size + 1)))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        chunk(kind, data) for kind, data in [(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")]
-    )
+    rows = np.random.default_rng(0).integers(0, 256, (size, size + 1), dtype=np.uint8)
+    rows[:, 0] = 0  # no filter
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)
 
 
 def id3v2(picture: bytes) -> bytes:
@@ -139,6 +167,4 @@ def id3v2(picture: bytes) -> bytes:
     frames = b""
     for kind, data in [(b"TIT2", b"\0Title"), (b"APIC", b"\0image/png\0\3\0" + picture)]:
         frames += kind + struct.pack(">IH", len(data), 0) + data
-    size = len(frames)
-    syncsafe = bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0))
-    return b"ID3\3\0\0" + syncsafe + frames
+    return b"ID3\3\0\0" + bytes(len(frames) >> shift & 0x7F for shift in (21, 14, 7, 0)) + frames

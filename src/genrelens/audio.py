@@ -176,8 +176,9 @@ def _stream(
                 failures[kind.name] = str(error)
                 continue
             rate = decoder.sample_rate
-            blocks = _first(decoder.blocks(offset + done, block), round((length - done) * rate))
-            checked = _checked(blocks, name, rate, offset + done)
+            start, left = offset + done, length - done
+            blocks = _first(decoder.blocks(start, min(block, left)), round(left * rate))
+            checked = _checked(blocks, name, rate, start)
             for samples in _resampled(checked, rate, sample_rate):
                 n_samples += len(samples)
                 yield samples

@@ -268,6 +268,7 @@ def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:
             with content, target.open("wb") as file:
                 shutil.copyfileobj(content, file)
             sizes[match[1]] = member.size
+    progress("unpack", total, total)
     if not sizes:
         raise DataError(f"{source} holds no clips named genres/<genre>/<clip>.wav (or .au)")
     return sizes

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from genrelens.errors import DataError, MissingExtraError
 from genrelens.features import (
+    DB_FLOOR,
     FeatureConfig,
     hz_to_mel,
     mel_spectrogram,
@@ -24,11 +25,13 @@ from genrelens.features import (
 from genrelens.prediction import Prediction, format_percent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["check_picture", "plot_bars", "plot_confusion", "plot_curves", "plot_features"]
 
+Float32 = NDArray[np.float32]
+
+_COLUMNS = 2500  # about two for each pixel
 _RANGE_DB = 80.0  # below the loudest point; what a picture shows, not what a network hears
 _MEL_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
 
@@ -180,71 +183,71 @@ def plot_features(
         # The second column is for the colour bars, so that all panels have the same time axis.
         panels = figure.subplots(4, 2, width_ratios=(1, 0.015), sharex="col")
         _draw_waveform(panels[0], waveform, mel.sample_rate, offset)
-        _draw_levels(panels[1], power, (0, mel.sample_rate / 2), mel, offset)
+        _draw_levels(panels[1], _Frames(power, mel, offset), (0, mel.sample_rate / 2))
         panels[1, 0].set(ylabel="frequency in Hz", title="Spectrogram")
-        _draw_mel(panels[2], mel_spectrogram(waveform, mel), mel, offset)
-        _draw_cepstra(panels[3], mfcc(resampled, cepstra), cepstra, offset)
+        _draw_mel(panels[2], _Frames(mel_spectrogram(waveform, mel), mel, offset), mel)
+        _draw_cepstra(panels[3], _Frames(mfcc(resampled, cepstra), cepstra, offset))
         panels[3, 0].set(
             xlabel="time in s", xlim=(offset, offset + len(waveform) / mel.sample_rate)
         )
 
 
-def _draw_waveform(panel: Any, waveform: NDArray[np.float32], rate: int, offset: float) -> None:
-    """Draw the extremes of each of at most 4000 runs of samples: fast for any length."""
+class _Frames:
+    """Frames to draw: runs of them are averaged until they fit into a picture."""
+
+    def __init__(self, frames: Float32, config: FeatureConfig, offset: float) -> None:
+        run = 1 + len(frames) // _COLUMNS
+        whole = frames[: len(frames) // run * run]
+        self.values = whole.reshape(-1, run, frames.shape[1]).mean(axis=1)  # (n_columns, n_bins)
+        hop = config.hop_length / config.sample_rate
+        self.times = offset - hop / 2, offset + (len(whole) - 0.5) * hop
+
+
+def _draw_waveform(panel: Any, waveform: Float32, rate: int, offset: float) -> None:
+    """Draw the extremes of runs of samples: fast for any length."""
     axes, beside = panel
     beside.set_axis_off()
-    run = max(1, len(waveform) // 2000)
+    run = 1 + len(waveform) // _COLUMNS
     whole = waveform[: len(waveform) // run * run].reshape(-1, run)
     times = offset + np.arange(len(whole)) * run / rate
-    if run == 1:
-        axes.plot(times, waveform, linewidth=0.8)
-    else:
-        axes.fill_between(times, whole.min(axis=1), whole.max(axis=1), linewidth=0.4)
-    limit = max(1.0, float(np.abs(waveform).max())) * 1.05
+    axes.fill_between(times, whole.min(axis=1), whole.max(axis=1), linewidth=0.6, edgecolor="C0")
+    limit = 1.05 * max(1.0, float(np.abs(waveform).max()))
     axes.set(ylabel="amplitude", title="Waveform", ylim=(-limit, limit))
 
 
-def _draw_mel(panel: Any, power: NDArray[np.float32], config: FeatureConfig, offset: float) -> None:
+def _draw_levels(panel: Any, power: _Frames, rows: tuple[float, float]) -> None:
+    """Draw power in dB below its loudest point; the bins fill ``rows`` of the y axis."""
+    levels = power_to_db(power.values)
+    loudest = float(levels.max())
+    if loudest <= DB_FLOOR:  # silence is dark, not as loud as itself
+        loudest += _RANGE_DB
+    image = panel[0].imshow(
+        (levels - loudest).T, extent=(*power.times, *rows), origin="lower", aspect="auto",
+        cmap="magma", vmin=-_RANGE_DB, vmax=0,
+    )  # fmt: skip
+    panel[0].figure.colorbar(image, cax=panel[1], label="dB re loudest point")
+
+
+def _draw_mel(panel: Any, power: _Frames, config: FeatureConfig) -> None:
     """Draw bands at equal distances, with their frequencies beside them."""
     low, high = hz_to_mel(np.array([config.f_min, config.f_max]))
-    _draw_levels(panel, power, (low, high), config, offset)
+    _draw_levels(panel, power, (low, high))
     hertz = [tick for tick in _MEL_TICKS if config.f_min <= tick <= config.f_max]
     panel[0].set_yticks(hz_to_mel(np.array(hertz, dtype=np.float64)), map(str, hertz))
     panel[0].set(ylabel="frequency in Hz", title=f"Mel spectrogram, {config.n_mels} bands")
 
 
-def _draw_levels(
-    panel: Any, power: NDArray[np.float32], rows: tuple[float, float], config: FeatureConfig,
-    offset: float,
-) -> None:  # fmt: skip
-    """Draw power (n_frames, n_bins) in dB below its loudest point."""
-    levels = power_to_db(power)
-    image = _draw_frames(
-        panel, levels - levels.max(), rows, config, offset, cmap="magma", vmin=-_RANGE_DB, vmax=0
-    )
-    panel[1].figure.colorbar(image, cax=panel[1], label="dB below the loudest point")
-
-
-def _draw_cepstra(
-    panel: Any, cepstra: NDArray[np.float32], config: FeatureConfig, offset: float
-) -> None:
-    """Draw MFCCs (n_frames, n_mfcc) without the first, which is the level and dwarfs the rest."""
-    first = 1 if config.n_mfcc > 1 else 0
-    shown = cepstra[:, first:]
-    extent = float(np.abs(shown).max()) or 1.0
-    rows = (first - 0.5, config.n_mfcc - 0.5)
-    image = _draw_frames(panel, shown, rows, config, offset, cmap="PuOr", vmin=-extent, vmax=extent)
-    panel[1].figure.colorbar(image, cax=panel[1], label="dB")
+def _draw_cepstra(panel: Any, cepstra: _Frames) -> None:
+    """Draw MFCCs without the first, which is the level and dwarfs the rest."""
+    n_mfcc = cepstra.values.shape[1]
+    first = min(1, n_mfcc - 1)
+    shown = cepstra.values[:, first:]
+    extent = max(1.0, float(np.abs(shown).max()))
+    image = panel[0].imshow(
+        shown.T, extent=(*cepstra.times, first - 0.5, n_mfcc - 0.5), origin="lower",
+        aspect="auto", cmap="PuOr", vmin=-extent, vmax=extent,
+    )  # fmt: skip
+    panel[0].figure.colorbar(image, cax=panel[1], label="dB")
     left_out = " (0, the level, is left out)" if first else ""
-    panel[0].set(ylabel="coefficient", title=f"MFCC {first} to {config.n_mfcc - 1}{left_out}")
-
-
-def _draw_frames(
-    panel: Any, frames: NDArray[np.float32], rows: tuple[float, float], config: FeatureConfig,
-    offset: float, **style: Any,
-) -> Any:  # fmt: skip
-    """Draw (n_frames, n_bins) as a picture: time to the right, bins upwards over ``rows``."""
-    hop = config.hop_length / config.sample_rate
-    times = offset - hop / 2, offset + (len(frames) - 0.5) * hop
-    axes: Axes = panel[0]
-    return axes.imshow(frames.T, origin="lower", aspect="auto", extent=(*times, *rows), **style)
+    panel[0].set(ylabel="coefficient", title=f"MFCC {first} to {n_mfcc - 1}{left_out}")
+    panel[0].set_yticks(range(first, n_mfcc, 1 + n_mfcc // 12))

@@ -35,7 +35,8 @@ class _Group(TyperGroup):
         except BrokenPipeError as error:
             raise typer.Exit(_NO_READER) from error
         except OSError as error:  # the results or a temporary file cannot be written
-            print_error(str(error))
+            place = f"{error.filename}: " if error.filename else ""
+            print_error(f"{place}{error.strerror or error}")
             raise typer.Exit(1) from error
 
 
@@ -50,6 +51,7 @@ app = typer.Typer(
     cls=_Group,
     help="Tell what kind of music a recording is.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -72,7 +74,10 @@ def _version(value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     pass

@@ -36,26 +36,32 @@ def classify(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="Recordings, folders, quoted patterns ('*.mp3'), or - for standard input.",
             show_default=False,
         ),
     ],
     model: Model = None,
     top: Annotated[
-        int | None, typer.Option("--top", "-n", min=1, help="Show only the N likeliest genres.")
+        int | None,
+        typer.Option("--top", "-n", metavar="N", min=1, help="Show only the N likeliest genres."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON array, one object for each file.")
+        bool,
+        typer.Option("--json", metavar="", help="Print one JSON array, one object for each file."),
     ] = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print CSV, one row for each file.")
+        bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
     ] = False,
     timeline: Annotated[
-        bool, typer.Option("--timeline", help="Add the genres of each segment (with --json).")
+        bool,
+        typer.Option(
+            "--timeline", metavar="", help="Add the genres of each segment (with --json)."
+        ),
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the bars of one file into a picture.")
+        Path | None,
+        typer.Option(metavar="PICTURE", help="Draw the bars of one file, for instance bars.png."),
     ] = None,
     jobs: Jobs = 0,
 ) -> None:

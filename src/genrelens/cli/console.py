@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ __all__ = [
     "progress",
     "warnings_as_notes",
 ]
+
+
+_ROW_OF_NUMBERS = re.compile(r'\[\n[^][{}"]+\n *\]')
 
 
 def _console(*, stderr: bool) -> Console:
@@ -60,8 +64,9 @@ def print_note(message: str, *, style: str = "") -> None:
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON document to stdout."""
-    print(json.dumps(value, indent=1, allow_nan=False), flush=True)
+    """Write one JSON document to stdout, a row of numbers on one line."""
+    text = json.dumps(value, indent=1, allow_nan=False)
+    print(_ROW_OF_NUMBERS.sub(lambda row: " ".join(row[0].split()), text), flush=True)
 
 
 class Bar:

@@ -21,7 +21,8 @@ def _root() -> None:
 def gtzan(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where it goes.")],
     archive: Annotated[
-        Path | None, typer.Option(help="Use a genres.tar.gz that is already on disk.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Use a genres.tar.gz that is already on disk."),
     ] = None,
 ) -> None:
     """Download, verify and unpack GTZAN (1.2 GB; the same command again resumes)."""
@@ -38,8 +39,8 @@ def gtzan(
             bars.update(tasks[step], completed=done, total=total)
 
         report = fetch_gtzan(folder, archive_path=archive, progress=show)
-    for path, reason in report.unreadable.items():
-        print_note(f"skipped: {path}: {reason}", style="yellow")
+    for reason in report.unreadable.values():
+        print_note(f"skipped: {reason}", style="yellow")
     verb = "was there already" if report.already_there else "is ready"
     place = display_name(str(report.folder))
     out.print(f"{place} {verb}: {len(report.clips)} readable clips", soft_wrap=True)

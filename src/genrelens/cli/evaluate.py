@@ -26,15 +26,21 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
     model: Model = None,
     split: Annotated[
-        Path | None, typer.Option(help="A CSV file with the columns clip and split.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A CSV file with the columns clip and split."),
     ] = None,
     part: Annotated[
         str | None,
-        typer.Option(help="With --split: judge on train, valid (if not given) or test."),
+        typer.Option(
+            metavar="PART", help="With --split: judge on train, valid (if not given) or test."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the confusion matrix into a picture.")
+        Path | None,
+        typer.Option(metavar="PICTURE", help="Draw the confusion matrix, for instance matrix.png."),
     ] = None,
     jobs: Jobs = 0,
 ) -> None:

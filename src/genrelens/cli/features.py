@@ -24,17 +24,22 @@ _LONGEST_PICTURE = 120.0
 def features(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
     plot: Annotated[
-        Path | None, typer.Option(help="Draw waveform, spectrogram, mel spectrogram and MFCC.")
+        Path | None,
+        typer.Option(
+            metavar="PICTURE", help="Draw waveform, spectrogram, mel spectrogram and MFCC."
+        ),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(help="Write the segments of each front end into an .npz file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write each front end's segments into an .npz file."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Also show what this model hears.")
+        str | None,
+        typer.Option("--model", "-m", metavar="MODEL", help="Also show what this model hears."),
     ] = None,
-    offset: Annotated[float, typer.Option(min=0, help="Where to start, in seconds.")] = 0.0,
+    offset: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Where to start.")] = 0.0,
     duration: Annotated[
-        float | None, typer.Option(min=0.001, help="How much to read, in seconds.")
+        float | None, typer.Option(metavar="SECONDS", min=0.001, help="How much to read.")
     ] = None,
 ) -> None:
     """Show a recording as numbers and pictures: what the networks hear."""
@@ -115,7 +120,7 @@ def _print_summaries(
             name, f"{config.sample_rate} Hz", str(config.n_fft), str(config.hop_length),
             f"{config.f_min:g} to {config.f_max:g} Hz", str(summary.n),
             f"{config.segment_frames} x {config.n_bins} ({config.segment_seconds:.2f} s)",
-            f"{summary.low:.4g} to {summary.high:.4g}",
+            f"{summary.low:.2f} to {summary.high:.2f}",
         )  # fmt: skip
     out.print(table)
 

@@ -37,8 +37,10 @@ def _expand_one(argument: str) -> Iterator[Source]:
         yield from _folder(argument)
     elif glob.has_magic(argument) and not os.path.lexists(argument):
         yield from _pattern(argument)
-    else:
+    elif argument:
         yield argument
+    else:
+        yield AudioError("''", "is not the name of a file")
 
 
 def _standard_input() -> BinaryIO:

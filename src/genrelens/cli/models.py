@@ -15,9 +15,11 @@ from genrelens.cli.console import out, print_json
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(help="A packaged model's name or an .onnx file: show its card."),
+        typer.Argument(
+            metavar="NAME", help="A packaged model's name or an .onnx file: show its card."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")] = False,
 ) -> None:
     """List the packaged models, or show one model's card."""
     artifacts = [Artifact.load(which) for which in ([name] if name else packaged_models())]

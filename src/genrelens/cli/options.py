@@ -10,10 +10,14 @@ import typer
 __all__ = ["Jobs", "Model", "n_jobs"]
 
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="A packaged model's name or an .onnx file.")
+    str | None,
+    typer.Option(
+        "--model", "-m", metavar="MODEL", help="A packaged model's name or an .onnx file."
+    ),
 ]
 Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", min=0, help="Files at once; 0 is one for each core.")
+    int,
+    typer.Option("--jobs", "-j", metavar="N", min=0, help="Files at once; 0 is one for each core."),
 ]
 
 

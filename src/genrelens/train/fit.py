@@ -158,17 +158,19 @@ def _open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) ->
         "recipe": run.recipe.to_dict(), "labels": list(labels), "data": fingerprint(clips)
     }  # fmt: skip
     path = run.folder / "run.json"
-    text = json.dumps(identity, indent=1) + "\n"
-    if path.exists():
-        if not run.resume:
-            raise DataError(
-                f"{run.folder}: holds a run already; resume it or choose another folder"
-            )
-        if path.read_text() != text:
-            raise DataError(f"{run.folder}: holds a run of another recipe or other data")
+    if not path.exists():
+        run.folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(identity, indent=1) + "\n")
         return
-    run.folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    if not run.resume:
+        raise DataError(f"{run.folder}: holds a run already; resume it or choose another folder")
+    try:
+        found = dict(json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: is damaged ({error}); choose another folder") from error
+    changed = [name for name, value in identity.items() if found.get(name) != value]
+    if changed:
+        raise DataError(f"{run.folder}: holds a run with another {' and '.join(changed)}")
 
 
 # ------------------------------------------------------------------------------- stages

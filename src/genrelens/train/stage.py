@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import logging
+import math
 import signal
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +34,7 @@ __all__ = ["Hardware", "Stage", "read_history"]
 
 _WEIGHTS = "weights.pt"
 _LAST = "last.ckpt"
+_SECONDS_BETWEEN_CURVES = 20.0  # a picture takes longer than an epoch of a small network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,14 +185,16 @@ class _AtomicCheckpoints(TorchCheckpointIO):
 
 
 class _Curves(Callback):
-    """Redraws ``curves.png`` after each epoch."""
+    """Redraws ``curves.png`` after an epoch, now and then, and in the end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._drawn = -math.inf
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw what has been logged so far."""
-        self._draw(trainer)
+        if time.monotonic() - self._drawn >= _SECONDS_BETWEEN_CURVES:
+            self._draw(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the finished curves."""
@@ -198,6 +203,7 @@ class _Curves(Callback):
     def _draw(self, trainer: pl.Trainer) -> None:
         if trainer.is_global_zero and (history := read_history(self._folder)):
             plot_curves(history, self._folder / "curves.png")
+            self._drawn = time.monotonic()
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
