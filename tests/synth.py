@@ -81,12 +81,13 @@ def encode(
     start: float = 0.0,
     video: bool = False,
     title: str = "",
+    bit_rate: int = 96_000,
     options: dict[str, str] | None = None,
 ) -> bytes:
     """Encode (n,) or (n, channels) with FFmpeg.
 
-    The sound begins at ``start`` seconds, after all packets of a ``video``; ``options`` are the
-    container's.
+    The sound begins at ``start`` seconds, after all packets of a ``video``; ``bit_rate`` is for
+    each channel, ``options`` are the container's.
     """
     skip_without_encoder(codec)
     channels = y.reshape(len(y), -1)
@@ -96,7 +97,7 @@ def encode(
         output.metadata["title"] = title
         packets = _video_packets(output) if video else []
         stream: Any = output.add_stream(codec, rate=rate, layout=layout)
-        stream.bit_rate = 96_000 * channels.shape[1]
+        stream.bit_rate = bit_rate * channels.shape[1]
         for packet in packets:
             output.mux(packet)
         for frame in [*_frames(channels, rate, layout, stream, start), None]:
@@ -153,7 +154,9 @@ def png(size: int = 64) -> bytes:
     """A valid picture of noise."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
     rows = np.random.default_rng(0).integers(0, 256, (size, size + 1), dtype=np.uint8)

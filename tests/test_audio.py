@@ -1,18 +1,18 @@
 """Decoding, mixing, resampling, seeking and streaming of good files."""
 
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-import synth
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import synth
 from genrelens import decoders
 from genrelens.audio import AUDIO_SUFFIXES, load_audio, probe, stream_audio
 from genrelens.features import FeatureConfig, iter_segments
@@ -66,11 +66,13 @@ LOSSY: dict[str, tuple[str, Callable[[], bytes], float]] = {
     ),
     "M4A": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "aac", "ipod"), 0),
     "AAC": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "aac", "adts"), 0),
-    "WMA": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "wmav2", "asf"), 0.05),
+    "WMA": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "wmav2", "asf"), 0.001),
     "WebM Opus": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "libopus", "webm"), 0.001),
     "MKV AAC": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "aac", "matroska"), 0.001),
     "MP4 video": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "aac", "mp4", video=True), 0),
-    "MKV video": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "aac", "matroska", video=True), 0.001),
+    "MKV video": (
+        "FFmpeg", lambda: synth.encode(STEREO, RATE, "aac", "matroska", video=True), 0.001,
+    ),
     "M4A from 2 s on": ("FFmpeg", lambda: synth.encode(STEREO, RATE, "aac", "ipod", start=2), 0),
 }  # fmt: skip
 
@@ -79,9 +81,10 @@ def lag_of(part: Float32, whole: Float32, expected: int, reach: int) -> int:
     """Where ``part`` fits best into ``whole``, as samples after ``expected``."""
     start = max(0, expected - reach)
     near = whole[start : expected + reach + len(part)].astype(np.float64)
-    energy = np.convolve(np.square(near), np.ones(len(part)), "valid")
-    errors = energy - 2 * np.correlate(near, part.astype(np.float64), "valid")
-    return start + int(np.argmin(errors)) - expected
+    products = np.fft.irfft(np.fft.rfft(near) * np.conj(np.fft.rfft(part, len(near))), len(near))
+    sums = np.concatenate([[0], np.cumsum(np.square(near))])
+    energies = sums[len(part) :] - sums[: -len(part)]
+    return start + int(np.argmin(energies - 2 * products[: len(energies)])) - expected
 
 
 def rms(y: Float32) -> float:
@@ -136,7 +139,7 @@ def test_a_part_of_a_lossy_file_is_about_a_slice(name: str) -> None:
     assert abs(lag) <= clock_error * RATE
     start = round(1.25 * RATE) + lag
     # Codecs that fill noise in (AAC) do so afresh after a jump; the others agree far better.
-    assert rms(whole[start : start + len(part)] - part) < 0.03 * rms(part)
+    assert rms(whole[start : start + len(part)] - part) < 0.05 * rms(part)
 
 
 def test_the_suffixes_are_lower_case_endings() -> None:
@@ -162,7 +165,8 @@ def test_eight_channels_through_ffmpeg() -> None:
 
 def test_opposite_channels_cancel() -> None:
     y = synth.music(1, RATE)
-    np.testing.assert_array_equal(resample_nothing(synth.write(np.stack([y, -y], 1), RATE)), 0)
+    file = synth.write(np.stack([y, -y], axis=1), RATE, "WAV", "FLOAT")
+    np.testing.assert_array_equal(resample_nothing(file), 0)
 
 
 RATES = [8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000]
@@ -239,7 +243,7 @@ def test_libsndfile_reads_only_the_part(monkeypatch: pytest.MonkeyPatch, tmp_pat
         return block
 
     path = tmp_path / "long.flac"
-    path.write_bytes(synth.write(np.tile(synth.music(10, 8000), 60), 8000, "FLAC"))
+    path.write_bytes(synth.write(np.tile(synth.music(2, 8000), 300), 8000, "FLAC"))
     monkeypatch.setattr(soundfile.SoundFile, "read", counting)
     assert len(load_audio(path, sample_rate=8000, offset=590, duration=2)) == 16_000
     assert sum(read) == 16_000
@@ -253,19 +257,24 @@ def test_ffmpeg_decodes_little_more_than_the_part(monkeypatch: pytest.MonkeyPatc
         decoded.append(frame.samples)
         return original(self, frame)
 
-    file = synth.encode(np.tile(synth.music(10, 16_000), 12), 16_000, "aac", "ipod")
+    file = synth.encode(np.tile(synth.music(2, 16_000), 60), 16_000, "aac", "ipod")
     monkeypatch.setattr(decoders.FFmpegDecoder, "_to_mono", counting)
     assert len(load_audio(file, sample_rate=16_000, offset=110, duration=2)) == 32_000
     assert 32_000 <= sum(decoded) < 3 * 16_000
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's list of open files")
 def test_a_stream_that_is_left_early_closes_its_file(tmp_path: Path) -> None:
+    def is_open() -> bool:
+        return path in [link.resolve() for link in Path("/proc/self/fd").iterdir()]
+
     path = tmp_path / "x.wav"
     path.write_bytes(STREAMED["WAV"])
-    stream: Iterator[Float32] = stream_audio(path, sample_rate=RATE, block_seconds=0.1)
+    stream = stream_audio(path, sample_rate=RATE, block_seconds=0.1)
     next(stream)
-    stream.close()  # type: ignore[attr-defined]
-    # filterwarnings = error: a file left open would be a ResourceWarning, hence a failure
+    assert is_open()
+    del stream
+    assert not is_open()
 
 
 CONFIG = FeatureConfig(
@@ -285,7 +294,7 @@ def peak_bytes(path: Path) -> int:
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
-    minute = synth.music(60, 11_025)
+    minute = np.tile(synth.music(2, 11_025), 30)
     peaks = []
     for minutes in (2, 2, 20):  # the first fills caches
         path = tmp_path / f"{minutes}.wav"

@@ -83,7 +83,7 @@ class Classifier:
 
         Raises:
             AudioError: the recording cannot be read.
-            ModelError: the model gives numbers that are not finite.
+            ModelError: the model is damaged so that it cannot be run.
 
         """
         blocks = stream_audio(
@@ -102,7 +102,7 @@ class Classifier:
 
         Raises:
             AudioError: there are no samples, or some are not finite or far beyond full scale.
-            ModelError: the model gives numbers that are not finite.
+            ModelError: the model is damaged so that it cannot be run.
             TypeError: numbers of this type have no full scale that everybody agrees on.
             ValueError: ``y`` or ``sample_rate`` cannot be meant so.
 
@@ -125,7 +125,7 @@ class Classifier:
             Each source with its prediction or its error, in order.
 
         Raises:
-            ModelError: the model gives numbers that are not finite.
+            ModelError: the model is damaged so that it cannot be run.
             ValueError: ``jobs`` is below 1.
 
         """
@@ -171,7 +171,7 @@ class Classifier:
     def _classify(self, blocks: Iterable[Float32], name: str) -> Prediction:
         features = self.metadata.features
         counter = _Counter(blocks)
-        windows = list(self._run_windows(iter_segments(counter, features), name))
+        windows = list(self._run_windows(iter_segments(counter, features)))
         weights = np.array([len(segments) for _, segments in windows], np.float64)
         clips = np.stack([clip for clip, _ in windows])
         segments = np.concatenate([segments for _, segments in windows])
@@ -187,16 +187,11 @@ class Classifier:
             source=name,
         )
 
-    def _run_windows(
-        self, pieces: Iterable[Float32], name: str
-    ) -> Iterator[tuple[Float64, Float64]]:
+    def _run_windows(self, pieces: Iterable[Float32]) -> Iterator[tuple[Float64, Float64]]:
         """Run the network window by window: probabilities (c,) and (n, c) of each."""
         temperature = self.metadata.temperature
         for window in _windows(pieces, self.metadata.window_segments):
-            outputs = self._artifact.run(window)
-            if not all(np.isfinite(logits).all() for logits in outputs):
-                raise ModelError(f"{self.metadata.name}: its outputs for {name} are not finite")
-            clip_logits, segment_logits = outputs
+            clip_logits, segment_logits = self._artifact.run(window)
             yield _softmax(clip_logits / temperature), _softmax(segment_logits / temperature)
 
 

@@ -8,6 +8,7 @@ cannot, and takes over where it breaks off. :mod:`genrelens.audio` is the only c
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 import struct
@@ -15,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from io import FileIO
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -194,20 +196,27 @@ class FFmpegDecoder(Decoder):
             yield np.concatenate(pending)
 
     def _after(self, offset: float) -> Iterator[Float32]:
-        """Decode from ``offset`` on, which lies somewhat after the place that can be sought."""
-        time_base = float(self._stream.time_base)
-        start = (self._stream.start_time or 0) * time_base + offset
-        early = offset > _RUN_UP
-        if early:
-            with suppress(self._av.FFmpegError, OSError):  # else it is decoded from the beginning
-                self._container.seek(int((start - _RUN_UP) / time_base), stream=self._stream)
-        for frame in self._frames():
+        """Decode from ``offset`` on: seek to somewhat before, then leave samples out."""
+        frames = self._frames()
+        first = next(frames, None)
+        if first is None:
+            return
+        clock = first.time or 0.0  # of the container, which need not begin at zero
+        start = clock + offset
+        frames = chain([first], frames)
+        if offset > _RUN_UP:
+            place = int((start - _RUN_UP) / self._stream.time_base)
+            with suppress(self._av.FFmpegError, OSError):  # else go on from the beginning
+                self._container.seek(place, stream=self._stream)
+                frames, clock = self._frames(), start - _RUN_UP
+        for frame in frames:
+            clock = clock if frame.time is None else frame.time
             samples = self._to_mono(frame)
-            if early and frame.time is not None:
-                samples = samples[max(0, round((start - frame.time) * self.sample_rate)) :]
-            if len(samples):
-                early = False  # from here on, time stamps that jump back do no harm
-                yield samples
+            behind = round(max(0.0, start - clock) * self.sample_rate)
+            clock += len(samples) / self.sample_rate
+            if behind < len(samples):
+                start = -math.inf  # from here on, a clock that jumps back does no harm
+                yield samples[behind:]
 
     def _frames(self) -> Iterator[Any]:
         """Decode packet by packet, past the damaged ones."""

@@ -20,6 +20,7 @@ from genrelens.cli.console import (
     print_error,
     print_json,
     progress,
+    quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.cli.inputs import Source, expand
@@ -73,7 +74,11 @@ def classify(
     jobs = min(n_jobs(jobs), len(sources))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
     failures: list[AudioError] = []
-    with warnings_as_notes(), closing(_outcomes(classifier, sources, jobs)) as results:
+    with (
+        quiet_libraries(),
+        warnings_as_notes(),
+        closing(_outcomes(classifier, sources, jobs)) as results,
+    ):
         outcomes = _watched(results, failures, plot)
         if as_json:
             _print_json(outcomes, top, timeline=timeline)

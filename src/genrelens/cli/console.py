@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import warnings
@@ -24,10 +25,12 @@ __all__ = [
     "print_json",
     "print_note",
     "progress",
+    "quiet_libraries",
     "warnings_as_notes",
 ]
 
 
+_STDERR = 2  # the file descriptor
 _ROW_OF_NUMBERS = re.compile(r'\[\n[^][{}"]+\n *\]')
 
 
@@ -109,11 +112,42 @@ def progress(description: str, total: float, *, shown: bool = True) -> Iterator[
 
 
 @contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep off stderr what C libraries write there by themselves: libmpg123 does so a lot."""
+    stream = sys.stderr
+    try:
+        ours = stream.fileno() == _STDERR
+    except (AttributeError, OSError, ValueError):  # no stream, or one that is no file
+        ours = False
+    if not ours:
+        yield
+        return
+    stream.flush()
+    copy = os.dup(_STDERR)
+    with (
+        open(copy, "w", buffering=1, encoding=stream.encoding, errors=stream.errors) as sys.stderr,  # noqa: PTH123
+        open(os.devnull, "w") as nowhere,  # noqa: PTH123
+    ):
+        os.dup2(nowhere.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(copy, _STDERR)
+            sys.stderr = stream
+
+
+@contextmanager
 def warnings_as_notes() -> Iterator[None]:
-    """Turn Python warnings, such as that of a damaged file, into lines on stderr."""
+    """Turn Python warnings, such as that of a damaged file, into lines on stderr, each once."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            print_note(f"warning: {message}", style="yellow")
+
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: print_note(
-            f"warning: {message}", style="yellow"
-        )
+        warnings.showwarning = show
         yield

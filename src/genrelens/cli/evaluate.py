@@ -10,7 +10,14 @@ import typer
 from rich.table import Table
 
 from genrelens.classifier import Classifier
-from genrelens.cli.console import out, print_error, print_json, progress, warnings_as_notes
+from genrelens.cli.console import (
+    out,
+    print_error,
+    print_json,
+    progress,
+    quiet_libraries,
+    warnings_as_notes,
+)
 from genrelens.cli.options import Jobs, Model, n_jobs
 from genrelens.datasets import LabelledClip, apply_split, read_folder
 from genrelens.errors import AudioError, DataError
@@ -51,7 +58,7 @@ def evaluate(
         from genrelens.plots import check_picture
 
         check_picture(plot)
-    with warnings_as_notes():
+    with quiet_libraries(), warnings_as_notes():
         clips = _clips(folder, split, part or "valid")
         result = _evaluate(clips, model, min(n_jobs(jobs), len(clips)))
     if as_json:

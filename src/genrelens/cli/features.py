@@ -14,7 +14,15 @@ from rich.table import Table
 
 from genrelens.artifact import Artifact
 from genrelens.audio import AudioInfo, load_audio, probe, stream_audio
-from genrelens.cli.console import Bar, display_name, out, print_note, progress, warnings_as_notes
+from genrelens.cli.console import (
+    Bar,
+    display_name,
+    out,
+    print_note,
+    progress,
+    quiet_libraries,
+    warnings_as_notes,
+)
 from genrelens.errors import DataError
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig, iter_segments
 
@@ -51,7 +59,7 @@ def features(
     if model is not None:
         metadata = Artifact.load(model).metadata
         configs[metadata.name] = metadata.features
-    with warnings_as_notes():
+    with quiet_libraries(), warnings_as_notes():
         info = probe(file)
         heard = (info.seconds or 0.0) if duration is None else duration
         with progress("Listening", heard * len(configs), shown=heard > 60) as bar:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from genrelens.artifact import Artifact, packaged_models
-from genrelens.cli.console import out, print_json
+from genrelens.cli.console import display_name, out, print_json
 
 
 def models(
@@ -33,11 +33,11 @@ def models(
 
 
 def _print_list(artifacts: list[Artifact]) -> None:
-    table = Table("model", "genres", "size", "accuracy on unseen artists", box=None)
+    table = Table("model", "genres", "size", "accuracy on unseen artists", box=None, pad_edge=False)
     for artifact in artifacts:
         metadata = artifact.metadata
         table.add_row(
-            metadata.name, str(len(metadata.labels)), _megabytes(artifact.size),
+            display_name(metadata.name), str(len(metadata.labels)), _megabytes(artifact.size),
             _accuracy(metadata.metrics, metadata.provenance) or "not measured",
         )  # fmt: skip
     out.print(table)
@@ -48,7 +48,6 @@ def _print_card(artifact: Artifact) -> None:
     metadata = artifact.metadata
     features = metadata.features
     renamed = ", ".join(f"{old} -> {new}" for old, new in metadata.label_map.items())
-    data = metadata.provenance.get("data", {})
     rows = {
         "model": metadata.name,
         "what": metadata.description,
@@ -56,32 +55,37 @@ def _print_card(artifact: Artifact) -> None:
         "renamed": renamed or "none",
         "hears": f"{features.kind} at {features.sample_rate} Hz, {features.f_min:g} to "
         f"{features.f_max:g} Hz, segments of {features.segment_seconds:.2f} s",
-        "trained on": ", ".join(
-            f"{sum(counts.values())} clips ({part})"
-            for part, counts in data.get("clips", {}).items()
-            if sum(counts.values())
-        ) or "unknown",
+        "trained on": _clips(metadata.provenance) or "unknown",
         "measured": _accuracy(metadata.metrics, metadata.provenance) or "not measured",
         "licence": metadata.license,
         "size": _megabytes(artifact.size),
-    }  # fmt: skip
-    table = Table(box=None, show_header=False)
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
     for key, value in rows.items():
-        table.add_row(key, value)
+        table.add_row(key, display_name(value))
     out.print(table)
 
 
-def _accuracy(metrics: dict[str, Any], provenance: dict[str, Any]) -> str | None:
-    """Write the accuracy of the model's own network on the validation clips."""
-    network = provenance.get("recipe", {}).get("network")
-    figures = metrics.get("valid", {}).get(network)
-    if not figures:
+def _clips(provenance: dict[str, Any]) -> str | None:
+    """Write how many clips each part of the training data had, if it is known."""
+    try:
+        numbers = {part: sum(of.values()) for part, of in provenance["data"]["clips"].items()}
+        return ", ".join(f"{number} clips ({part})" for part, number in numbers.items() if number)
+    except (AttributeError, KeyError, TypeError):  # a model from elsewhere says it in another way
         return None
-    low, high = figures["accuracy_interval"]
-    return (
-        f"{figures['accuracy']:.1%} ({low:.1%} to {high:.1%}), "
-        f"macro recall {figures['macro_recall']:.1%}, {figures['n']} clips"
-    )
+
+
+def _accuracy(metrics: dict[str, Any], provenance: dict[str, Any]) -> str | None:
+    """Write the accuracy of the model's own network on the validation clips, if it is known."""
+    try:
+        figures = metrics["valid"][provenance["recipe"]["network"]]
+        low, high = figures["accuracy_interval"]
+        return (
+            f"{figures['accuracy']:.1%} ({low:.1%} to {high:.1%}), "
+            f"macro recall {figures['macro_recall']:.1%}, {figures['n']} clips"
+        )
+    except (KeyError, TypeError, ValueError):  # as above
+        return None
 
 
 def _megabytes(size: int) -> str:

@@ -158,11 +158,15 @@ class Stage:
             callbacks.append(EMAWeightAveraging(decay=self.ema_decay))
         if validates and self.patience:
             callbacks.append(EarlyStopping("val_loss", patience=self.patience))
-        kept: dict[str, Any] = {"monitor": "val_loss"} if validates else {"save_top_k": 0}
-        callbacks.append(
-            ModelCheckpoint(
-                self.folder, filename="best", save_last=True, enable_version_counter=False, **kept
+        # Two, because one that watches a figure writes its "last" only when the figure improves.
+        if validates:
+            callbacks.append(
+                ModelCheckpoint(
+                    self.folder, filename="best", monitor="val_loss", enable_version_counter=False
+                )
             )
+        callbacks.append(
+            ModelCheckpoint(self.folder, filename="last", enable_version_counter=False)
         )
         return callbacks
 

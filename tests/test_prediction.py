@@ -1,0 +1,96 @@
+"""What a prediction says, to programs and to people."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from genrelens.prediction import Prediction, format_percent
+
+SEGMENTS = np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])
+
+
+def prediction(*probabilities: float, duration: float = 1.9) -> Prediction:
+    return Prediction(
+        labels=("jazz", "pop", "rock"), probabilities=np.array(probabilities), segments=SEGMENTS,
+        segment_times=np.array([0.0, 1.0]), segment_seconds=1.0, duration=duration, padded=False,
+        model="tiny", source="song.mp3",
+    )  # fmt: skip
+
+
+def test_genre_and_ranking() -> None:
+    ranking = [("rock", 0.5), ("jazz", 0.3), ("pop", 0.2)]
+    said = prediction(0.3, 0.2, 0.5)
+    assert said.genre == "rock"
+    assert said.top() == ranking
+    assert said.top(2) == ranking[:2]
+    assert said.top(99) == ranking
+
+
+def test_ties_keep_the_order_of_the_model() -> None:
+    tied = prediction(0.3, 0.4, 0.4)
+    assert [label for label, _ in tied.top()] == ["pop", "rock", "jazz"]
+    assert tied.genre == tied.top(1)[0][0]
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_top_of_nothing(k: int) -> None:
+    with pytest.raises(ValueError, match=f"k={k} must be at least 1"):
+        prediction(0.3, 0.2, 0.5).top(k)
+
+
+def test_round_trip_through_json() -> None:
+    assert json.loads(json.dumps(prediction(0.3, 0.2, 0.5).to_dict(), allow_nan=False)) == {
+        "path": "song.mp3",
+        "genre": "rock",
+        "probabilities": {"rock": 0.5, "jazz": 0.3, "pop": 0.2},
+        "duration": 1.9,
+        "padded": False,
+        "model": "tiny",
+    }
+
+
+def test_timeline() -> None:
+    """The last segment ends with the recording, which may be before the segment does."""
+    document = json.loads(json.dumps(prediction(0.3, 0.2, 0.5).to_dict(timeline=True)))
+    assert document["labels"] == ["jazz", "pop", "rock"]
+    assert document["timeline"] == [
+        {"start": 0.0, "end": 1.0, "genre": "pop", "probabilities": [0.2, 0.5, 0.3]},
+        {"start": 1.0, "end": 1.9, "genre": "rock", "probabilities": [0.0, 0.1, 0.9]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        (0, "0.000 %"),
+        (1e-300, "0.000 %"),
+        (1.23456e-9, "0.0000001235 %"),
+        (0.000999995, "0.1000 %"),
+        (0.01, "1.000 %"),
+        (0.0999996, "10.00 %"),
+        (0.5, "50.00 %"),
+        (0.85123, "85.12 %"),
+        (0.99994, "99.99 %"),
+        (0.99999, "100.0 %"),
+        (1, "100.0 %"),
+    ],
+)
+def test_format_percent(probability: float, text: str) -> None:
+    assert format_percent(probability) == text
+
+
+@given(st.floats(1e-11, 1))
+@example(0.0999995)
+def test_four_significant_digits(probability: float) -> None:
+    text = format_percent(probability)
+    digits = text.removesuffix(" %")
+    assert re.fullmatch(r"\d+\.\d+", digits)
+    assert len(digits.replace(".", "").lstrip("0")) == 4
+    assert float(Decimal(digits) / 100) == pytest.approx(probability, rel=5.01e-4)
