@@ -19,7 +19,7 @@ help:
 	@echo "make clean  remove the virtual environment and build products"
 
 demo: $(VENV)/.run
-	$(BIN)/genrelens classify examples/bach-prelude.ogg
+	$(BIN)/genrelens classify examples/disco-groove.ogg
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest

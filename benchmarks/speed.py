@@ -28,7 +28,7 @@ from genrelens.features import mel_spectrogram
 from genrelens.train.fit import build_segment_network
 from genrelens.train.recipe import Recipe
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "bach-prelude.ogg"
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "disco-groove.ogg"
 RUNS = 5
 HOURS = 3
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -26,3 +28,30 @@ def recurrent_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from models import write_model
 
     return write_model(tmp_path_factory.mktemp("model"), recurrent=True, name="recurrent")
+
+
+@pytest.fixture
+def classify(capsys: pytest.CaptureFixture[str], model: Path) -> Callable[..., Any]:
+    """``genrelens classify --model MODEL ...``, in this process."""
+    from commands import run
+
+    return lambda *args: run(capsys, "classify", "--model", model, *args)
+
+
+@pytest.fixture
+def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three recordings in nested folders of the working directory, and what is none."""
+    import synth
+    import tiny
+
+    folder = tmp_path / "music"
+    for number, place in enumerate([folder / "b" / "deep", folder / "b", folder / "a"]):
+        place.mkdir(parents=True, exist_ok=True)
+        genre = tiny.GENRES[number]
+        (place / f"{genre}.wav").write_bytes(synth.write(tiny.sound(genre, 1), tiny.RATE))
+    (folder / "cover.jpg").write_bytes(synth.png())
+    (folder / "empty").mkdir()
+    (tmp_path / "text.mp3").write_text("no music")
+    (tmp_path / "zero.wav").touch()
+    monkeypatch.chdir(tmp_path)
+    return folder

@@ -84,7 +84,7 @@ def test_packaged_models_are_listed_if_there_are_any() -> None:
 
 @pytest.mark.parametrize("name", ["absent", "absent.onnx", "no\0name"])
 def test_missing_file(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such file, nor a packaged model|null byte|null char"):
+    with pytest.raises(ModelError, match=r"no such file, nor a packaged model|null byte|null char"):
         Artifact.load(os.path.join(tmp_path, name))  # noqa: PTH118
 
 
@@ -275,7 +275,7 @@ def test_weights_that_are_nan(good: bytes, tmp_path: Path) -> None:
 
 def test_graph_that_fails(good: bytes, tmp_path: Path) -> None:
     artifact = Artifact.load(write(tmp_path, good))
-    with pytest.raises(ModelError, match="tiny: the graph fails .*Got: 21 Expected: 20"):
+    with pytest.raises(ModelError, match=r"tiny: the graph fails .*Got: 21 Expected: 20"):
         artifact.run(np.zeros((1, 21, 16), np.float32))
 
 

@@ -163,6 +163,21 @@ def test_eight_channels_through_ffmpeg() -> None:
     np.testing.assert_allclose(y, channels.mean(axis=1), atol=2**-14)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 9])  # nine have no name in FFmpeg
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_both_decoders_give_the_same(subtype: str, channels: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    y = np.stack([synth.noise(1, RATE, seed=n) for n in range(channels)], axis=1)
+    path.write_bytes(synth.write(y, RATE, "WAV", subtype))
+    with path.open("rb", buffering=0) as file:
+        ours, theirs = (
+            np.concatenate(list(kind(file).blocks(0.25, 0.1)))
+            for kind in (decoders.SoundFileDecoder, decoders.FFmpegDecoder)
+        )
+    np.testing.assert_allclose(ours, theirs, atol=1e-7)
+    assert len(ours) == 0.75 * RATE
+
+
 def test_opposite_channels_cancel() -> None:
     y = synth.music(1, RATE)
     file = synth.write(np.stack([y, -y], axis=1), RATE, "WAV", "FLOAT")

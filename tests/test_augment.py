@@ -64,7 +64,9 @@ def test_gains_are_independent_and_of_the_asked_spread() -> None:
     batch = torch.full((4000, 1, 128), 5.0)
     gains = gain_db(batch, augment(AugmentConfig(gain_db=6))(batch))
     per_segment = gains[:, 0, 0]
-    torch.testing.assert_close(gains, per_segment[:, None, None].expand_as(gains), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        gains, per_segment[:, None, None].expand_as(gains), atol=1e-3, rtol=0
+    )
     assert per_segment.mean().item() == pytest.approx(0, abs=4 * 6 / math.sqrt(4000))
     assert per_segment.std().item() == pytest.approx(6, rel=0.05)
 

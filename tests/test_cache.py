@@ -50,9 +50,7 @@ def test_frames_are_those_of_the_front_end(clip: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(frames, expected)
 
 
-def test_second_time_comes_from_the_disk(
-    clip: Path, tmp_path: Path, computed: list[Path]
-) -> None:
+def test_second_time_comes_from_the_disk(clip: Path, tmp_path: Path, computed: list[Path]) -> None:
     first = FeatureCache(tmp_path / "cache", tiny.MEL).load(clip)
     second = FeatureCache(tmp_path / "cache", tiny.MEL).load(clip, file_digest(clip))
     assert computed == [clip]
@@ -62,9 +60,7 @@ def test_second_time_comes_from_the_disk(
         second[0, 0] = 1
 
 
-def test_key_is_the_content_not_the_name(
-    clip: Path, tmp_path: Path, computed: list[Path]
-) -> None:
+def test_key_is_the_content_not_the_name(clip: Path, tmp_path: Path, computed: list[Path]) -> None:
     cache = FeatureCache(tmp_path / "cache", tiny.MEL)
     before = np.array(cache.load(clip))
     moved = clip.rename(tmp_path / "moved.flac")
@@ -171,7 +167,7 @@ def test_interrupted_write_leaves_nothing(
 
 def test_place_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="file.*cache cannot be written.*choose another folder"):
+    with pytest.raises(DataError, match=r"file.*cache cannot be written.*choose another folder"):
         FeatureCache(tmp_path / "file", tiny.MEL).load(clip)
 
 

@@ -218,9 +218,7 @@ def test_segment_lstm_takes_any_number_of_segments(n: int) -> None:
     ("network", "steps", "shape"),
     [(mfcc_lstm(), "lstm", (2, 41, 20)), (segment_lstm(), "lstm2", (2, 31, 9))],
 )
-def test_only_the_last_step_goes_on(
-    network: nn.Module, steps: str, shape: tuple[int, ...]
-) -> None:
+def test_only_the_last_step_goes_on(network: nn.Module, steps: str, shape: tuple[int, ...]) -> None:
     seen: list[Tensor] = []
     network.get_submodule(steps).register_forward_hook(lambda _, __, out: seen.append(out[0]))
     logits = network(torch.randn(shape))

@@ -86,7 +86,7 @@ def test_format_percent(probability: float, text: str) -> None:
     assert format_percent(probability) == text
 
 
-@given(st.floats(1e-11, 1))
+@given(st.floats(1e-10, 1))
 @example(0.0999995)
 def test_four_significant_digits(probability: float) -> None:
     text = format_percent(probability)

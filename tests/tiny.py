@@ -17,6 +17,8 @@ from genrelens.features import FeatureConfig
 from genrelens.train.data import TrainingClip
 from genrelens.train.networks import ClipNetwork, MeanOverSegments, MelCNN, MfccLSTM, SegmentLSTM
 
+torch.set_num_threads(1)  # threads only get into each other's way on anything so small
+
 RATE = 8000
 GENRES = ("chords", "clicks", "noise")
 MEL = FeatureConfig(

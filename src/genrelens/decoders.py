@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
@@ -115,13 +116,13 @@ class SoundFileDecoder(Decoder):
             raise DecodeError(_words(error)) from error
         self.sample_rate = self._file.samplerate
         self.channels = self._file.channels
-        self.seconds = self._file.frames / self.sample_rate
         try:
             self._check_claims()
             self._check_length(file)
         except DecodeError:
             self.close()
             raise
+        self.seconds = self._file.frames / self.sample_rate
 
     def _check_length(self, file: FileIO) -> None:
         """Refuse an unknown length: libsndfile guesses it and reads no further than the guess."""
@@ -137,7 +138,7 @@ class SoundFileDecoder(Decoder):
         try:
             self._file.seek(min(start, self._file.frames))
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):
-                yield _mono(block)
+                yield _mean(block, axis=1)
         except self._error as error:
             self.failure = _words(error)
 
@@ -155,7 +156,7 @@ class FFmpegDecoder(Decoder):
         import av
 
         self._av = av
-        self._converter: tuple[object, Any] = (None, None)  # what it converts from, and itself
+        self._converter: tuple[int, Any] = (0, None)  # from which rate, and a resampler
         file.seek(0)
         try:
             self._container: Any = av.open(
@@ -201,7 +202,7 @@ class FFmpegDecoder(Decoder):
         first = next(frames, None)
         if first is None:
             return
-        clock = first.time or 0.0  # of the container, which need not begin at zero
+        clock = first[0] or 0.0  # of the container, which need not begin at zero
         start = clock + offset
         frames = chain([first], frames)
         if offset > _RUN_UP:
@@ -209,35 +210,46 @@ class FFmpegDecoder(Decoder):
             with suppress(self._av.FFmpegError, OSError):  # else go on from the beginning
                 self._container.seek(place, stream=self._stream)
                 frames, clock = self._frames(), start - _RUN_UP
-        for frame in frames:
-            clock = clock if frame.time is None else frame.time
-            samples = self._to_mono(frame)
+        for time, samples in frames:
+            clock = clock if time is None else time
             behind = round(max(0.0, start - clock) * self.sample_rate)
             clock += len(samples) / self.sample_rate
             if behind < len(samples):
                 start = -math.inf  # from here on, a clock that jumps back does no harm
                 yield samples[behind:]
 
-    def _frames(self) -> Iterator[Any]:
-        """Decode packet by packet, past the damaged ones."""
+    def _frames(self) -> Iterator[tuple[float | None, Float32]]:
+        """Decode packet by packet, past the damaged ones, to time and samples."""
         n_damaged = 0
         try:
             for packet in self._container.demux(self._stream):
                 try:
-                    yield from packet.decode()
+                    frames = packet.decode()
                 except self._av.FFmpegError as error:
                     n_damaged += 1
                     self.failure = f"{_words(error)}, packets left out: {n_damaged}"
-        except (self._av.FFmpegError, OSError, ValueError) as error:
+                    continue
+                for frame in frames:
+                    yield frame.time, self._to_mono(frame)
+        # PyAV raises LookupError where damage makes a stream appear that it does not know.
+        except (self._av.FFmpegError, OSError, ValueError, LookupError) as error:
             self.failure = _words(error)
 
     def _to_mono(self, frame: Any) -> Float32:
-        source = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if source != self._converter[0]:  # the first frame, or the format changes on the way
-            self._converter = (source, self._av.AudioResampler("flt", rate=self.sample_rate))
-        converted = self._converter[1].resample(frame)
-        arrays = [piece.to_ndarray().reshape(-1, frame.layout.nb_channels) for piece in converted]
-        return _mono(np.concatenate(arrays)) if arrays else np.empty(0, np.float32)
+        samples = frame.to_ndarray()  # (channels, n), or (1, n * channels) where they interleave
+        if not frame.format.is_planar:
+            samples = samples.reshape(-1, frame.layout.nb_channels).T
+        if samples.dtype == np.uint8:
+            samples = (samples.astype(np.float32) - 128) / np.float32(128)
+        elif samples.dtype.kind == "i":
+            samples = samples / np.float32(2.0 ** (8 * samples.itemsize - 1))
+        mono = _mean(samples, axis=0)
+        if frame.sample_rate == self.sample_rate:
+            return mono
+        if frame.sample_rate != self._converter[0]:  # than the header says, or it changes
+            converter = soxr.ResampleStream(frame.sample_rate, self.sample_rate, 1, "float32")
+            self._converter = (frame.sample_rate, converter)
+        return np.asarray(self._converter[1].resample_chunk(mono))
 
     def close(self) -> None:
         """See :meth:`Decoder.close`."""
@@ -246,13 +258,20 @@ class FFmpegDecoder(Decoder):
 
 def _nameless(file: FileIO) -> Any:
     """Hide the name, so that nobody guesses the format by it."""
-    return SimpleNamespace(read=file.read, readinto=file.readinto, seek=file.seek, tell=file.tell)
+
+    def seek(offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return file.seek(offset, whence)
+        except OSError:  # before the beginning: PyAV would print it
+            return -1
+
+    return SimpleNamespace(read=file.read, seek=seek, tell=file.tell)
 
 
-def _mono(block: Float32) -> Float32:
-    """Average (n, channels) to (n,); what is not finite stays so, without a warning."""
+def _mean(samples: Float32, axis: int) -> Float32:
+    """Average channels; what is not finite stays so, without a warning."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(block.mean(axis=1, dtype=np.float32))
+        return np.asarray(samples.mean(axis=axis, dtype=np.float32))
 
 
 def _mp3_tells_length(file: FileIO) -> bool:

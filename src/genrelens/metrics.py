@@ -80,4 +80,6 @@ def wilson_interval(successes: int, n: int, *, z: float = 1.959964) -> tuple[flo
     centre = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    low = 0.0 if successes == 0 else (centre - spread) / scale  # not a rounding error off
+    high = 1.0 if successes == n else (centre + spread) / scale
+    return low, high

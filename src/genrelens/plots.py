@@ -179,6 +179,8 @@ def plot_features(
     waveform = np.asarray(y, dtype=np.float32)
     power = spectrogram(waveform, n_fft=mel.n_fft, hop_length=mel.hop_length)
     resampled = soxr.resample(waveform, mel.sample_rate, cepstra.sample_rate)
+    if not len(resampled):  # of one or two samples, nothing is left at a lower rate
+        resampled = waveform
     with _picture(path, 11, 12) as figure:
         # The second column is for the colour bars, so that all panels have the same time axis.
         panels = figure.subplots(4, 2, width_ratios=(1, 0.015), sharex="col")

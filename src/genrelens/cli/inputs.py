@@ -20,6 +20,8 @@ __all__ = ["Source", "expand"]
 
 Source = AudioSource | AudioError
 
+_NO_AUDIO = "is a folder without audio files"
+
 
 def expand(arguments: Sequence[str]) -> list[Source]:
     """Turn arguments into recordings, in order.
@@ -59,7 +61,7 @@ def _folder(name: str) -> Iterator[str | AudioError]:
         yield AudioError(name, str(error).removeprefix(f"{name}: "))
         return
     if not files:
-        yield AudioError(name, "is a folder without audio files")
+        yield AudioError(name, _NO_AUDIO)
     yield from map(str, files)
 
 
@@ -69,13 +71,14 @@ def _pattern(pattern: str) -> Iterator[str | AudioError]:
     What does not look like audio counts only where nothing else matches.
     """
     matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (any root)
-    if not matches:
-        yield AudioError(pattern, "matches no file")
-        return
-    found: dict[str, None] = {}
+    found: dict[str, str | AudioError] = {}
     for match in matches:
         if os.path.isdir(match):  # noqa: PTH112
-            found.update((str(path), None) for path in find_audio(Path(match)))
+            found |= {str(each): each for each in _folder(match) if not _is_empty(each)}
         elif Path(match).suffix.lower() in AUDIO_SUFFIXES:
-            found[str(Path(match))] = None
-    yield from found or matches
+            found[str(Path(match))] = match
+    yield from found.values() or matches or [AudioError(pattern, "matches no file")]
+
+
+def _is_empty(source: str | AudioError) -> bool:
+    return isinstance(source, AudioError) and source.reason == _NO_AUDIO

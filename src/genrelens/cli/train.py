@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,20 +75,19 @@ def train(
     chosen = Recipe.load(recipe)
     given = {"epochs": epochs, "seed": seed, "precision": precision}
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    chosen = replace(chosen, training=replace(chosen.training, **changes))
-    with warnings_as_notes():
-        clips = _split(read_folder(data, label_map=label_map), split, chosen.training.seed,
-                       everything=everything)  # fmt: skip
-        with progress("Reading", len(clips)) as advance:
-            run = Run(
-                recipe=chosen, folder=folder or Path("runs") / chosen.name, model_name=name,
-                label_map=label_map, resume=resume, cache_dir=cache,
-                hardware=Hardware(device=device, devices=devices, progress=err.is_terminal),
-                metrics=_read_metrics(metrics), on_clip=lambda clip, error: _report(advance, error),
-                on_stage=print_note,
-            )  # fmt: skip
-            path = run_training(run, clips)
-    _print_result(path)
+    chosen = chosen.with_training(**changes)
+    with warnings_as_notes(), ExitStack() as stack:
+        clips = read_folder(data, label_map=label_map)
+        _check_renamed(data, label_map)
+        clips = _split(clips, split, chosen.training.seed, everything=everything)
+        run = Run(
+            recipe=chosen, folder=folder or Path("runs") / chosen.name, model_name=name,
+            label_map=label_map, resume=resume, cache_dir=cache,
+            hardware=Hardware(device=device, devices=devices, progress=err.is_terminal),
+            metrics=_read_metrics(metrics), on_clip=_Reading(clips, stack), on_stage=print_note,
+        )  # fmt: skip
+        path = run_training(run, clips)
+    _print_result(path, measured=any(clip.part == "valid" for clip in clips))
 
 
 def _need_torch() -> None:
@@ -113,6 +113,12 @@ def _label_map(relabel: Sequence[str]) -> dict[str, str]:
     return {pair[0]: pair[1] for pair in pairs}
 
 
+def _check_renamed(data: Path, label_map: Mapping[str, str]) -> None:
+    for old, new in label_map.items():
+        if not (data / old).is_dir():
+            raise DataError(f"--relabel {old}={new}: {data} has no genre {old!r}")
+
+
 def _split(
     clips: list[LabelledClip], split: Path | None, seed: int, *, everything: bool
 ) -> list[LabelledClip]:
@@ -135,16 +141,27 @@ def _read_metrics(path: Path | None) -> dict[str, Any]:
     return metrics
 
 
-def _report(advance: Any, error: AudioError | None) -> None:
-    advance()
-    if error is not None:
-        print_note(f"skipped: {error}", style="yellow")
+class _Reading:
+    """A progress bar that ends with the last clip, for then the bars of the training begin."""
+
+    def __init__(self, clips: Sequence[LabelledClip], stack: ExitStack) -> None:
+        self._remaining = sum(clip.part != "test" for clip in clips)
+        self._stack = stack
+        self._advance = stack.enter_context(progress("Reading", self._remaining))
+
+    def __call__(self, clip: LabelledClip, error: AudioError | None) -> None:
+        self._advance()
+        if error is not None:
+            print_note(f"skipped: {error}", style="yellow")
+        self._remaining -= 1
+        if not self._remaining:
+            self._stack.close()
 
 
-def _print_result(path: Path) -> None:
+def _print_result(path: Path, *, measured: bool) -> None:
     out.print(f"model    {path}", soft_wrap=True)
-    figures = json.loads((path.parent / "metrics.json").read_text()).get("valid", {})
-    for name, values in figures.items():
+    metrics = json.loads((path.parent / "metrics.json").read_text())
+    for name, values in metrics.get("valid", {}).items() if measured else ():
         low, high = values["accuracy_interval"]
         out.print(
             f"{name}: accuracy {values['accuracy']:.1%} ({low:.1%} to {high:.1%}), macro recall "

@@ -25,6 +25,7 @@ from pytorch_lightning.callbacks import (
 )
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genrelens.errors import RecipeError
 from genrelens.plots import plot_curves
@@ -122,6 +123,8 @@ class Stage:
                 trainer = self._trainer(validates=valid is not None)
                 checkpoint = last if last.exists() else None
                 trainer.fit(module, train, valid, ckpt_path=checkpoint, weights_only=True)
+        except SIGTERMException as error:  # Lightning would exit with code 0
+            raise SystemExit(128 + signal.SIGTERM) from error
         except SystemExit as error:  # what Lightning makes of Ctrl-C; it also ignores the next
             if trainer is None or not trainer.interrupted:
                 raise

@@ -1,0 +1,94 @@
+"""Run the command line: in this process, in one of its own, or at a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genrelens.cli import app
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> Result:
+    """Run in this process: fast, but without ``main`` and its streams."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        app([str(arg) for arg in args])
+    captured = capsys.readouterr()
+    return Result(int(left.value.code or 0), captured.out, captured.err)
+
+
+def command(*args: str | Path) -> list[str]:
+    return [sys.executable, "-m", "genrelens", *map(str, args)]
+
+
+def spawn(*args: str | Path, **options: Any) -> Result:
+    """Run in a process of its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    done = subprocess.run(
+        command(*args), capture_output=True, env=environment, timeout=120, **options
+    )
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@dataclass
+class Terminal:
+    """A process at a terminal of some width."""
+
+    process: subprocess.Popen[bytes]
+    screen: int
+
+    def read(self, until: bytes | None = None) -> str:
+        """Read what it writes until it ends, or until some words have come."""
+        written = b""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not (until and until in written):
+            if select.select([self.screen], [], [], 0.1)[0]:
+                try:
+                    written += os.read(self.screen, 65_536)
+                except OSError:  # how Linux says that the other end is closed
+                    break
+        return written.decode()
+
+    def ctrl_c(self) -> float:
+        """Interrupt it; return how many seconds it went on."""
+        started = time.monotonic()
+        os.killpg(self.process.pid, signal.SIGINT)
+        self.process.wait(60)
+        return time.monotonic() - started
+
+
+def at_terminal(
+    arguments: Sequence[str], *, width: int = 80, stdout: int | None = None, **env: str
+) -> Terminal:
+    """Run with standard input, error and (unless it goes elsewhere) output at a terminal."""
+    screen, keyboard = pty.openpty()
+    fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {**os.environ, "TERM": "xterm", "OMP_NUM_THREADS": "1", **env}
+    environment.pop("COLUMNS", None)
+    process = subprocess.Popen(
+        arguments, stdin=keyboard, stdout=keyboard if stdout is None else stdout, stderr=keyboard,
+        env=environment, start_new_session=True,
+    )  # fmt: skip
+    os.close(keyboard)
+    return Terminal(process, screen)

@@ -1,0 +1,242 @@
+"""``genrelens evaluate``, ``features`` and ``models``, and the command by itself."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import synth
+import tiny
+from commands import Result, run
+from genrelens import extract_segments, load_audio
+from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC
+from models import write_model
+from test_classifier import empty_wav
+
+Genrelens = Callable[..., Result]
+
+
+@pytest.fixture
+def genrelens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Genrelens:
+    monkeypatch.setenv("COLUMNS", "200")  # messages of typer are not folded
+    return lambda *args: run(capsys, *args)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two clips of each genre; one of noise stands under clicks, and one is no clip."""
+    monkeypatch.chdir(tmp_path)
+    folder = tiny.write_clips(tmp_path / "data", per_genre=2)
+    (folder / "noise" / "noise.0.wav").rename(folder / "clicks" / "noise.0.wav")
+    (folder / "noise" / "text.mp3").write_text("no music")
+    return folder
+
+
+# ------------------------------------------------------------------------------- evaluate
+
+
+def test_evaluate_json(genrelens: Genrelens, data: Path, model: Path) -> None:
+    result = genrelens("evaluate", data, "-m", model, "--json")
+    report = json.loads(result.out)
+    text = str(data / "noise" / "text.mp3")
+    assert (report["n"], report["accuracy"], report["data"]) == (6, 5 / 6, "data")
+    assert report["labels"] == ["chords", "clicks", "noise"]
+    assert report["confusion"] == [[2, 0, 0], [0, 2, 1], [0, 0, 1]]  # rows are true
+    assert report["macro_recall"] == pytest.approx((1 + 2 / 3 + 1) / 3)
+    assert [failed["path"] for failed in report["failed"]] == [text]
+    assert result.code == 1
+    assert result.err == f"error: {report['failed'][0]['error']}\n"
+
+
+def test_evaluate_table(genrelens: Genrelens, data: Path, model: Path) -> None:
+    result = genrelens("evaluate", data, "-m", model, "--plot", "confusion.png")
+    lines = [line.split() for line in result.out.splitlines()]
+    assert ["clips", "6", "(1", "more", "could", "not", "be", "read)"] in lines
+    assert ["accuracy", "83.3%", "(95", "%", "interval", "43.6%", "to", "97.0%)"] in lines
+    assert lines[-4:] == [
+        ["chords", "clicks", "noise", "recall"],
+        ["chords", "2", ".", ".", "100%"],
+        ["clicks", ".", "2", "1", "67%"],
+        ["noise", ".", ".", "1", "100%"],
+    ]
+    assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluate_part_of_a_split(genrelens: Genrelens, data: Path, model: Path) -> None:
+    (data / "noise" / "text.mp3").unlink()
+    clips = sorted(path.stem for path in data.glob("*/*.wav"))
+    rows = [f"{clip},{'test' if clip.startswith('c') else 'valid'}" for clip in clips]
+    split = Path("split.csv")
+    split.write_text("\n".join(["clip,split", *rows]))
+    for part, n in [((), 2), (("--part", "test"), 4)]:
+        result = genrelens("evaluate", data, "-m", model, "--json", "--split", split, *part)
+        assert json.loads(result.out)["n"] == n
+    none = genrelens("evaluate", data, "-m", model, "--split", split, "--part", "train")
+    assert (none.code, none.out) == (2, "")
+    assert "no clip of" in none.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["gone"], 2, "gone: "),
+        (["data/noise"], 2, "holds no audio in subfolders"),
+        (["data/noise/text.mp3"], 2, "text.mp3: "),
+        (["."], 2, "has no genre 'data'; it knows chords, clicks, noise"),
+        (["data", "--part", "test"], 2, "--part needs --split"),
+        (["data", "--split", "s.csv", "--part", "dev"], 2, "one of train, valid, test"),
+        (["data", "--plot", "x.bmpx"], 2, "the ending of a picture"),
+        (["data", "--model", "absent"], 3, "absent: there is no such file"),
+    ],
+)
+def test_evaluate_what_cannot_be(
+    genrelens: Genrelens, data: Path, tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    write_model(tmp_path)
+    model = [] if "--model" in arguments else ["-m", "tiny.onnx"]
+    result = genrelens("evaluate", *arguments, *model)
+    assert (result.code, result.out) == (code, "")
+    assert words in result.err
+
+
+# ------------------------------------------------------------------------------- features
+
+
+def test_features_are_those_of_the_library(genrelens: Genrelens, music: Path) -> None:
+    """Streamed for the command, whole for the library: the same numbers."""
+    Path("tone.wav").write_bytes(synth.write(synth.sweep(2, 22_050), 22_050))
+    result = genrelens("features", "tone.wav", "--save", "tone.npz")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("tone.wav: 2.00 s, 22050 Hz, 1 channel, read by libsndfile\n")
+    with np.load("tone.npz") as saved:
+        for name, config in [("original_mel", ORIGINAL_MEL), ("original_MFCC", ORIGINAL_MFCC)]:
+            y = load_audio("tone.wav", sample_rate=config.sample_rate)
+            expected = extract_segments(y, config)
+            np.testing.assert_array_equal(saved[name], expected)
+            assert f"{expected.min():.2f} to {expected.max():.2f}" in result.out
+
+
+def test_features_of_a_passage_and_of_a_model(
+    genrelens: Genrelens, music: Path, model: Path
+) -> None:
+    path = Path("long.wav")
+    path.write_bytes(synth.write(tiny.sound("noise", 5), tiny.RATE))
+    result = genrelens("features", path, "-m", model, "--offset", "1", "--duration", "2")
+    rows = {line.split("  ")[0]: line.split() for line in result.out.splitlines()[3:]}
+    assert rows.keys() == {"original mel", "original MFCC", "tiny"}
+    assert rows["tiny"][1:4] == [f"{tiny.RATE}", "Hz", "256"]
+    assert int(rows["tiny"][8]) == 6  # segments of 0.32 s in 2 s
+
+
+def test_features_picture(genrelens: Genrelens, music: Path) -> None:
+    path = empty_wav(Path("silence.wav"), 200)
+    result = genrelens("features", path, "--plot", "look.png", "--offset", "50")
+    assert Path("look.png").read_bytes().startswith(b"\x89PNG")
+    assert result.err == "the picture shows 120 s; choose which with --offset and --duration\n"
+
+
+def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> None:
+    path = empty_wav(tmp_path / "long.wav", 15 * 60)
+    genrelens("features", path, "--duration", "1")  # what is made once
+    tracemalloc.start()
+    assert genrelens("features", path).code == 0
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6  # its samples are 159 MB at 44.1 kHz, its segments 20 MB
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["gone.wav"], 1, "gone.wav: No such file or directory"),
+        (["music"], 1, "music: is a folder, not a recording"),
+        (["text.mp3"], 1, "text.mp3: is not audio"),
+        (["music/a/noise.wav", "--offset", "9"], 1, "holds no audio samples after 9 s"),
+        (["music/a/noise.wav", "--plot", "look"], 2, "the ending of a picture"),
+        (["music/a/noise.wav", "--save", "gone/x.npz"], 2, "gone/x.npz: No such file"),
+        (["music/a/noise.wav", "--duration", "0"], 2, "--duration"),
+        (["music/a/noise.wav", "--model", "absent"], 3, "absent: there is no such file"),
+    ],
+)
+def test_features_of_what_cannot_be(
+    genrelens: Genrelens, music: Path, arguments: list[str], code: int, words: str
+) -> None:
+    result = genrelens("features", *arguments)
+    assert result.code == code
+    assert words in result.err
+
+
+# --------------------------------------------------------------------------------- models
+
+
+def test_card_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
+    figures = {"accuracy": 0.5, "accuracy_interval": [0.25, 0.75], "macro_recall": 0.4, "n": 8}
+    path = write_model(
+        tmp_path, name="mine", description="A \x1b[31mred one.", label_map={"hiss": "noise"},
+        metrics={"valid": {"mel-cnn": figures}},
+        provenance={"recipe": {"network": "mel-cnn"},
+                    "data": {"clips": {"train": {"noise": 3, "clicks": 4}, "valid": {}}}},
+    )  # fmt: skip
+    card = genrelens("models", path)
+    rows = dict(line.rstrip().split("  ", 1) for line in card.out.splitlines())
+    assert (card.code, card.err) == (0, "")
+    assert rows["model"].strip() == "mine"
+    assert rows["what"].strip() == r"A \x1b[31mred one."
+    assert rows["genres"].strip() == "chords, clicks, noise"
+    assert rows["renamed"].strip() == "hiss -> noise"
+    assert rows["trained on"].strip() == "7 clips (train)"
+    assert rows["measured"].strip() == "50.0% (25.0% to 75.0%), macro recall 40.0%, 8 clips"
+    document = json.loads(genrelens("models", path, "--json").out)
+    assert (document["name"], document["size"]) == ("mine", path.stat().st_size)
+    assert document["features"] == tiny.MEL.to_dict()
+
+
+def test_card_of_a_model_that_says_little(genrelens: Genrelens, tmp_path: Path) -> None:
+    path = write_model(tmp_path, metrics={"valid": 3}, provenance={"data": ["?"]})
+    card = genrelens("models", path).out
+    assert "trained on  unknown" in card
+    assert "measured    not measured" in card
+
+
+def test_packaged_models(genrelens: Genrelens) -> None:
+    listed = genrelens("models").out
+    names = [card["name"] for card in json.loads(genrelens("models", "--json").out)]
+    assert names == ["mel-cnn-lstm", "mfcc-lstm"]
+    rows = [line.split() for line in listed.splitlines()[1:3]]
+    assert [row[:2] for row in rows] == [[name, "9"] for name in names]
+    assert "renamed     blues -> jazz" in genrelens("models", names[0]).out
+
+
+def test_models_that_are_absent(genrelens: Genrelens) -> None:
+    result = genrelens("models", "absent")
+    assert (result.code, result.out) == (3, "")
+    assert "absent: there is no such file, nor a packaged model" in result.err
+
+
+# ----------------------------------------------------------------------------------- root
+
+
+def test_help_lists_the_commands(genrelens: Genrelens) -> None:
+    short, long, none = (genrelens(*args) for args in (["-h"], ["--help"], []))
+    assert (short.code, long.code, none.code) == (0, 0, 2)
+    assert short.out == long.out
+    for command in ("classify", "models", "features", "evaluate", "train", "data"):
+        assert command in short.out
+        assert genrelens(command, "-h").code == 0
+
+
+def test_version(genrelens: Genrelens) -> None:
+    from genrelens import __version__
+
+    assert genrelens("--version").out == f"genrelens {__version__}\n"
+
+
+def test_unknown_command(genrelens: Genrelens) -> None:
+    result = genrelens("clasify")
+    assert (result.code, result.out) == (2, "")
+    assert "No such command 'clasify'" in result.err
