@@ -36,8 +36,9 @@ wheel: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/speed.py
 
-# Each network is trained twice: on the train part, to be measured on the valid part; and on all
-# clips, for about as many steps, to be shipped with the figures of the first run.
+# mel-cnn-lstm is trained twice: on the train part, to be measured on the valid part; and on all
+# clips, for about as many steps, to be shipped with the figures of the first run. The baseline
+# mfcc-lstm ships as it was measured.
 TRAIN = $(BIN)/genrelens train $(1) --data $(DATA)/audio --relabel blues=jazz --resume
 
 models: $(VENV)/.dev
@@ -45,10 +46,8 @@ models: $(VENV)/.dev
 	$(call TRAIN,mfcc-lstm) --split $(DATA)/clips.csv --out runs/mfcc-lstm-valid
 	$(call TRAIN,mel-cnn-lstm-22k) --all --epochs 12 --name mel-cnn-lstm \
 	  --metrics runs/mel-cnn-lstm-valid/metrics.json --out runs/mel-cnn-lstm
-	$(call TRAIN,mfcc-lstm) --all --epochs @MFCC@ --metrics runs/mfcc-lstm-valid/metrics.json \
-	  --out runs/mfcc-lstm
 	cp runs/mel-cnn-lstm/model.onnx src/genrelens/models/mel-cnn-lstm.onnx
-	cp runs/mfcc-lstm/model.onnx src/genrelens/models/mfcc-lstm.onnx
+	cp runs/mfcc-lstm-valid/model.onnx src/genrelens/models/mfcc-lstm.onnx
 	$(BIN)/python scripts/golden.py
 
 clean:

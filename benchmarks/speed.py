@@ -119,8 +119,9 @@ def peers(clip: Path) -> None:
     print("|---|---|---|---|")
     print(f"| mel spectrogram; peer: librosa {librosa.__version__} | {1000 * ours:.0f} ms | "
           f"{1000 * theirs:.0f} ms | {theirs / ours:.2f} |")  # fmt: skip
-    print(f"| network, {len(segments)} segments; peer: the same CNN in PyTorch eager mode | "
-          f"{1000 * graph:.0f} ms | {1000 * torch_eager:.0f} ms | {torch_eager / graph:.2f} |\n")  # fmt: skip
+    print(f"| network, {len(segments)} segments; peer: its CNN in PyTorch eager mode | "
+          f"{1000 * graph:.0f} ms | {1000 * torch_eager:.0f} ms | "
+          f"{torch_eager / graph:.2f} |\n")  # fmt: skip
 
 
 def whole_files(*files: Path) -> None:
@@ -138,7 +139,8 @@ def whole_files(*files: Path) -> None:
     batch = [files[0]] * 4 * jobs
     seconds = median(lambda: list(classifier.classify_many(batch, jobs=jobs)), 3)
     total = len(batch) * sf.info(files[0]).duration
-    print(f"| {len(batch)} x {total / len(batch):.0f} s mp3, {jobs} at once | {packaged_models()[0]} | "
+    each = total / len(batch)
+    print(f"| {len(batch)} x {each:.0f} s mp3, {jobs} at once | {packaged_models()[0]} | "
           f"{1000 * seconds:.0f} ms | {total / seconds:.0f} |\n")  # fmt: skip
 
 

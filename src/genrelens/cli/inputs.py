@@ -77,7 +77,10 @@ def _pattern(pattern: str) -> Iterator[str | AudioError]:
             found |= {str(each): each for each in _folder(match) if not _is_empty(each)}
         elif Path(match).suffix.lower() in AUDIO_SUFFIXES:
             found[str(Path(match))] = match
-    yield from found.values() or matches or [AudioError(pattern, "matches no file")]
+    if found or matches:
+        yield from found.values() or matches
+    else:
+        yield AudioError(pattern, "matches no file")
 
 
 def _is_empty(source: str | AudioError) -> bool:
