@@ -198,7 +198,10 @@ class Artifact:
         except Exception as error:  # onnxruntime's exceptions share no base class of their own
             raise ModelError(f"{self.metadata.name}: the graph fails ({_words(error)})") from error
         if not np.isfinite(clip_logits).all() or not np.isfinite(segment_logits).all():
-            raise ModelError(f"{self.metadata.name}: the graph gives NaN; its weights are damaged")
+            raise ModelError(
+                f"{self.metadata.name}: the graph gives NaN; its weights are damaged, or diverged "
+                "in training"
+            )
         return clip_logits, segment_logits
 
 

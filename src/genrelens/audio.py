@@ -26,7 +26,15 @@ from numpy.typing import NDArray
 from genrelens.decoders import DecodeError, FFmpegDecoder, SoundFileDecoder
 from genrelens.errors import AudioError, AudioWarning
 
-__all__ = ["AUDIO_SUFFIXES", "AudioInfo", "AudioSource", "load_audio", "probe", "stream_audio"]
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "AudioInfo",
+    "AudioSource",
+    "load_audio",
+    "probe",
+    "source_name",
+    "stream_audio",
+]
 
 AudioSource = str | os.PathLike[str] | bytes | BinaryIO
 Float32 = NDArray[np.float32]
