@@ -46,7 +46,7 @@ def spawn(*args: str | Path, **options: Any) -> Result:
     """Run in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}
     done = subprocess.run(
-        command(*args), capture_output=True, env=environment, timeout=120, **options
+        command(*args), capture_output=True, env=environment, timeout=240, **options
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -61,13 +61,17 @@ class Terminal:
     def read(self, until: bytes | None = None) -> str:
         """Read what it writes until it ends, or until some words have come."""
         written = b""
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and not (until and until in written):
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline:
+            if until and until in written:
+                return written.decode()
             if select.select([self.screen], [], [], 0.1)[0]:
                 try:
                     written += os.read(self.screen, 65_536)
                 except OSError:  # how Linux says that the other end is closed
                     break
+        os.close(self.screen)
+        self.process.wait(60)
         return written.decode()
 
     def ctrl_c(self) -> float:

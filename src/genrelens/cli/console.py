@@ -34,11 +34,18 @@ _STDERR = 2  # the file descriptor
 _ROW_OF_NUMBERS = re.compile(r'\[\n[^][{}"]+\n *\]')
 
 
+class _Console(Console):
+    """Leaves it to the command what happens when the reader of the output goes away."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console(*, stderr: bool) -> Console:
     """Make a console that takes text as it is; where nobody looks, no line is folded."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream is not None and stream.isatty() else 1000
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 out = _console(stderr=False)
