@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -96,3 +97,22 @@ def at_terminal(
     )  # fmt: skip
     os.close(keyboard)
     return Terminal(process, screen)
+
+
+def as_seen(written: str) -> list[str]:
+    """Follow the cursor as a terminal does; return the lines that stand there in the end."""
+    rows, row, column = [""], 0, 0
+    for token in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", written):
+        if token == "\n":
+            row += 1
+            rows += [""] * (row + 1 - len(rows))
+        elif token == "\r":
+            column = 0
+        elif token == "\x1b[1A":
+            row -= 1
+        elif token == "\x1b[2K":
+            rows[row] = ""
+        elif not token.startswith("\x1b"):
+            rows[row] = rows[row][:column].ljust(column) + token + rows[row][column + len(token) :]
+            column += len(token)
+    return rows

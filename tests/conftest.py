@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# A job that a shell starts in the background ignores Ctrl-C, and so would every child of it that
+# a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a shared machine is slow now and then. The same examples in every run.
 settings.register_profile("genrelens", deadline=None, derandomize=True, max_examples=30)
