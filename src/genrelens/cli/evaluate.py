@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from genrelens.classifier import Classifier
 from genrelens.cli.console import (
@@ -95,6 +94,8 @@ def _evaluate(clips: list[LabelledClip], model: str | None, jobs: int) -> Evalua
 
 
 def _print_table(result: Evaluation) -> None:
+    from rich.table import Table
+
     low, high = result.accuracy_interval
     failed = f" ({len(result.failed)} more could not be read)" if result.failed else ""
     out.print(f"model         {result.model}", soft_wrap=True)

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.table import Table
 
 from genrelens.artifact import Artifact
 from genrelens.audio import AudioInfo, load_audio, probe, stream_audio
@@ -114,6 +113,8 @@ def _summarise(passage: _Passage, config: FeatureConfig, *, keep: bool) -> _Summ
 def _print_summaries(
     file: Path, info: AudioInfo, configs: dict[str, FeatureConfig], summaries: dict[str, _Summary]
 ) -> None:
+    from rich.table import Table
+
     seconds = "of unknown length" if info.seconds is None else f"{info.seconds:.2f} s"
     channels = "1 channel" if info.channels == 1 else f"{info.channels} channels"
     out.print(f"{display_name(str(file))}: {seconds}, {info.sample_rate} Hz, {channels}, "

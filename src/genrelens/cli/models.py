@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from genrelens.artifact import Artifact, packaged_models
 from genrelens.cli.console import display_name, out, print_json
@@ -33,6 +32,8 @@ def models(
 
 
 def _print_list(artifacts: list[Artifact]) -> None:
+    from rich.table import Table
+
     table = Table("model", "genres", "size", "accuracy on unseen artists", box=None, pad_edge=False)
     for artifact in artifacts:
         metadata = artifact.metadata
@@ -45,6 +46,8 @@ def _print_list(artifacts: list[Artifact]) -> None:
 
 
 def _print_card(artifact: Artifact) -> None:
+    from rich.table import Table
+
     metadata = artifact.metadata
     features = metadata.features
     renamed = ", ".join(f"{old} -> {new}" for old, new in metadata.label_map.items())
