@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from runs import Start
 
 # A job that a shell starts in the background ignores Ctrl-C, and so would every child of it that
 # a test starts and interrupts.
@@ -60,3 +63,23 @@ def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "zero.wav").touch()
     monkeypatch.chdir(tmp_path)
     return folder
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Train on tiny clips."""
+    import tiny
+    from genrelens.datasets import random_split, read_folder
+    from runs import Start
+
+    clips = read_folder(tiny.write_clips(tmp_path_factory.mktemp("clips")))
+    place = tmp_path_factory.mktemp("recipes")
+    return Start(random_split(clips, valid_fraction=0.25, seed=1), place)
+
+
+@pytest.fixture(scope="session")
+def trained(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of both stages with everything switched on."""
+    from runs import EVERYTHING
+
+    return start(tmp_path_factory.mktemp("runs") / "full", EVERYTHING).parent

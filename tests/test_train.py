@@ -3,93 +3,27 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
 
 import tiny
 from genrelens import Classifier
 from genrelens.artifact import Artifact, ModelMetadata
-from genrelens.datasets import LabelledClip, random_split, read_folder
-from genrelens.errors import AudioError, DataError, RecipeError
-from genrelens.train.fit import Run, train
+from genrelens.datasets import LabelledClip
+from genrelens.errors import AudioError
+from genrelens.train import fit
 from genrelens.train.modules import SegmentModule
-from genrelens.train.recipe import Recipe
 from genrelens.train.stage import Hardware, read_history
+from runs import Start, same_weights, weights
 
-EVERYTHING = (
-    tiny.recipe_text("mel-cnn-lstm", epochs=5, crops_per_clip=8, schedule="cosine",
-                     label_smoothing=0.05, weight_decay=0.01)
-    .replace("epochs = 2", "epochs = 6\npasses = 3\nlearning_rate = 0.03\nshortest = 2")
-    + "\n[augment]\ngain_db = 3\nlow_pass = 0.3\nnoise = 0.3\nstretch = 0.1\nshift_bands = 1"
-    "\nmask_frames = 2\nmask_bands = 2\nmixup = 0.2\n"
-)  # fmt: skip
-
-
-class Start(Protocol):
-    """Runs a recipe on the tiny clips; see :func:`start`."""
-
-    def __call__(
-        self, folder: Path, recipe: str, clips: Sequence[LabelledClip] | None = None, **run: Any
-    ) -> Path: ...
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledClip]:
-    """Nine clips to train on and three to validate with."""
-    folder = tiny.write_clips(tmp_path_factory.mktemp("clips"))
-    return random_split(read_folder(folder), valid_fraction=0.25, seed=1)
-
-
-@pytest.fixture(scope="module")
-def start(clips: list[LabelledClip], tmp_path_factory: pytest.TempPathFactory) -> Start:
-    """Train a recipe, given as TOML, in a folder, on the CPU."""
-    place = tmp_path_factory.mktemp("recipes")
-
-    def run(
-        folder: Path, recipe: str, given: Sequence[LabelledClip] | None = None, **changes: Any
-    ) -> Path:
-        (place / "tiny.toml").write_text(recipe)
-        settings: dict[str, Any] = {
-            "recipe": Recipe.load(place / "tiny.toml"), "folder": folder,
-            "cache_dir": place / "cache", "hardware": Hardware(device="cpu", progress=False),
-        }  # fmt: skip
-        return train(Run(**settings | changes), clips if given is None else given)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def trained(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of both stages with everything switched on."""
-    return start(tmp_path_factory.mktemp("runs") / "full", EVERYTHING).parent
-
-
-@pytest.fixture
-def copy(trained: Path, tmp_path: Path) -> Path:
-    """A copy of that folder, to spoil."""
-    return shutil.copytree(trained, tmp_path / "copy")
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(folder / "weights.pt", weights_only=True)
-    return state
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    first, second = weights(one), weights(other)
-    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
-
-
-def outputs(folder: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return Artifact.load(folder / "model.onnx").run(tiny.random_segments(5).numpy())[0]
-
+CHECKPOINTS = ("best.ckpt", "last.ckpt")
 
 # ------------------------------------------------------------------------------ results
 
@@ -128,11 +62,11 @@ def test_both_stages_learn(trained: Path) -> None:
         assert values["accuracy_interval"][0] < values["accuracy"]
 
 
-def test_model_hears_what_the_run_measured(trained: Path, clips: list[LabelledClip]) -> None:
+def test_model_hears_what_the_run_measured(trained: Path, start: Start) -> None:
     """The same validation clips through the public door give the same confusion matrix."""
     classifier = Classifier.load(trained / "model.onnx")
     confusion = np.zeros((3, 3), int)
-    for clip in clips:
+    for clip in start.clips:
         if clip.part == "valid":
             predicted = tiny.GENRES.index(classifier.classify(clip.path).genre)
             confusion[tiny.GENRES.index(clip.label), predicted] += 1
@@ -179,16 +113,24 @@ def test_seed_decides_everything(start: Start, tmp_path: Path) -> None:
     assert not same_weights(tmp_path / "a" / "segments", tmp_path / "c" / "segments")
 
 
-def test_best_epoch_is_kept_and_training_stops(start: Start, tmp_path: Path) -> None:
-    """A rate so low that no weight moves: no epoch is better than the first."""
-    text = tiny.recipe_text(
-        "mfcc-lstm", epochs=30, patience=2, learning_rate=1e-12, input_norm=False
-    )
-    start(tmp_path / "run", text)
-    losses = [entry["val_loss"] for entry in read_history(tmp_path / "run" / "segments")]
-    assert losses == losses[:1] * 3
-    best = torch.load(tmp_path / "run" / "segments" / "best.ckpt", weights_only=True)
-    assert best["epoch"] == 0
+def test_best_epoch_is_kept_and_training_stops(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The validation loss is 2, 1, 2, 3, ..."""
+
+    def validation_step(module: SegmentModule, *_: Any) -> None:
+        loss = torch.tensor(abs(module.current_epoch - 1) + 1.0)
+        module.log_part("val", loss, torch.tensor([False]), 1)
+
+    monkeypatch.setattr(SegmentModule, "validation_step", validation_step)
+    start(tmp_path / "run", tiny.recipe_text("mfcc-lstm", epochs=30, patience=2))
+    stage = tmp_path / "run" / "segments"
+    assert [entry["val_loss"] for entry in read_history(stage)] == [2, 1, 2, 3]
+    best, last = (torch.load(stage / name, weights_only=True) for name in CHECKPOINTS)
+    assert (best["epoch"], last["epoch"]) == (1, 3)  # the last one too, to go on from
+    kept = weights(stage)["output.weight"]
+    assert torch.equal(kept, best["state_dict"]["network.output.weight"])
+    assert not torch.equal(kept, last["state_dict"]["network.output.weight"])
 
 
 def test_averaged_weights_are_the_ones_that_are_kept(start: Start, tmp_path: Path) -> None:
@@ -201,10 +143,8 @@ def test_averaged_weights_are_the_ones_that_are_kept(start: Start, tmp_path: Pat
     assert not torch.equal(kept, checkpoint["current_model_state"][name])
 
 
-def test_all_clips_without_validation(
-    start: Start, clips: list[LabelledClip], tmp_path: Path
-) -> None:
-    everything = [replace(clip, part="train") for clip in clips]
+def test_all_clips_without_validation(start: Start, tmp_path: Path) -> None:
+    everything = [replace(clip, part="train") for clip in start.clips]
     earlier = {"valid": {"mel-cnn": {"accuracy": 0.5}}}
     model = start(tmp_path / "run", tiny.recipe_text(epochs=2), everything, metrics=earlier)
     stage = tmp_path / "run" / "segments"
@@ -239,14 +179,12 @@ def test_two_processes_train_together(start: Start, tmp_path: Path) -> None:
     assert steps["global_step"] == 2 * (9 * 8 // 2 // 8)  # half the segments for each process
 
 
-def test_unreadable_clip_is_skipped_and_reported(
-    start: Start, clips: list[LabelledClip], tmp_path: Path
-) -> None:
+def test_unreadable_clip_is_skipped_and_reported(start: Start, tmp_path: Path) -> None:
     broken = LabelledClip(tmp_path / "broken.wav", "noise", "train")
     broken.path.write_text("no sound")
     told: list[AudioError | None] = []
     model = start(
-        tmp_path / "run", tiny.recipe_text("mfcc-lstm", epochs=1), [*clips, broken],
+        tmp_path / "run", tiny.recipe_text("mfcc-lstm", epochs=1), [*start.clips, broken],
         on_clip=lambda clip, error: told.append(error),
     )  # fmt: skip
     assert len(told) == 13
@@ -255,140 +193,30 @@ def test_unreadable_clip_is_skipped_and_reported(
     assert counts == dict.fromkeys(tiny.GENRES, 3)
 
 
-def test_clips_of_the_test_part_are_never_opened(
-    start: Start, clips: list[LabelledClip], tmp_path: Path
-) -> None:
+def test_clips_of_the_test_part_are_never_opened(start: Start, tmp_path: Path) -> None:
     absent = LabelledClip(tmp_path / "absent.wav", "noise", "test")
     told: list[LabelledClip] = []
     start(
-        tmp_path / "run", tiny.recipe_text("mfcc-lstm", epochs=1), [*clips, absent],
+        tmp_path / "run", tiny.recipe_text("mfcc-lstm", epochs=1), [*start.clips, absent],
         on_clip=lambda clip, error: told.append(clip),
     )  # fmt: skip
-    assert told == clips
+    assert told == start.clips
 
 
-# ---------------------------------------------------------------------- again and again
-
-
-def test_second_run_into_a_folder_is_refused(start: Start, trained: Path) -> None:
-    with pytest.raises(DataError, match="holds a run already; resume it or choose another"):
-        start(trained, EVERYTHING)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ("recipe", "holds a run with another recipe$"),
-        ("clip", "holds a run with another data$"),
-        ("label", "holds a run with another labels and data$"),
-    ],
-)
-def test_resuming_another_run_is_refused(
-    change: str, words: str, start: Start, trained: Path, clips: list[LabelledClip]
+def test_long_clips_reach_the_lstm_in_windows(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = EVERYTHING.replace("epochs = 5", "epochs = 6") if change == "recipe" else EVERYTHING
-    given = {
-        "recipe": clips,
-        "clip": clips[1:],
-        "label": [replace(clip, label=clip.label.replace("noise", "hiss")) for clip in clips],
-    }[change]
-    with pytest.raises(DataError, match=words):
-        start(trained, recipe, given, resume=True)
+    """They are as long as what a model hears at once; here so many segments as 1.3 s hold."""
+    lengths: list[list[int]] = []
 
+    def loader(sequences: list[tuple[Tensor, int]], *args: Any, **options: Any) -> DataLoader[Any]:
+        lengths.append([len(logits) for logits, _ in sequences])
+        return equal_length_loader(sequences, *args, **options)
 
-def test_damaged_run_file_is_named(start: Start, copy: Path) -> None:
-    (copy / "run.json").write_text('{"recipe": ')
-    with pytest.raises(DataError, match=r"run\.json: is damaged"):
-        start(copy, EVERYTHING, resume=True)
-
-
-def test_finished_stages_are_not_trained_again(
-    start: Start, trained: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second stage gives the very same network, whether the first was trained just now."""
-
-    def training_step(*_: Any) -> None:
-        raise AssertionError("the first stage is trained again")
-
-    monkeypatch.setattr(SegmentModule, "training_step", training_step)
-    shutil.rmtree(copy / "clips")
-    (copy / "model.onnx").unlink()
-    start(copy, EVERYTHING, resume=True)
-    assert same_weights(trained / "clips", copy / "clips")
-    np.testing.assert_array_equal(outputs(copy), outputs(trained))
-
-
-def test_epochs_that_are_done_are_not_repeated(start: Start, copy: Path, trained: Path) -> None:
-    """Killed after the last epoch, before the weights were chosen."""
-    (copy / "segments" / "weights.pt").unlink()
-    start(copy, EVERYTHING, resume=True)
-    assert same_weights(trained / "segments", copy / "segments")
-    assert read_history(copy / "segments") == read_history(trained / "segments")
-
-
-# ---------------------------------------------------------------------- what is refused
-
-
-@pytest.mark.parametrize(
-    ("labels", "words"),
-    [([], "found no clips"), (["jazz"], "found only one genre, 'jazz'")],
-)
-def test_too_few_genres(labels: list[str], words: str, start: Start, tmp_path: Path) -> None:
-    given = [LabelledClip(tmp_path / f"{label}.wav", label, "train") for label in labels]
-    with pytest.raises(DataError, match=words):
-        start(tmp_path / "run", tiny.recipe_text(), given)
-    assert not (tmp_path / "run").exists()
-
-
-def test_genre_without_a_readable_training_clip(
-    start: Start, clips: list[LabelledClip], tmp_path: Path
-) -> None:
-    given = [clip for clip in clips if (clip.label, clip.part) != ("noise", "train")]
-    with pytest.raises(DataError, match="no readable clip to train on for noise"):
-        start(tmp_path / "run", tiny.recipe_text(), given)
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"label_map": {"blues": "jazz"}}, "renamed 'jazz', but no clip has that label"),
-        ({"metrics": {"accuracy": float("nan")}}, "do not fit into JSON"),
-    ],
-)
-def test_what_would_not_fit_into_the_model_is_refused_at_once(
-    changes: dict[str, Any], words: str, start: Start, tmp_path: Path
-) -> None:
-    with pytest.raises(DataError, match=words):
-        start(tmp_path / "run", tiny.recipe_text(), **changes)
-    assert not (tmp_path / "run").exists()
-
-
-def test_folder_that_cannot_be_made(start: Start, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="run cannot be written"):
-        start(tmp_path / "file" / "run", tiny.recipe_text())
-
-
-@pytest.mark.parametrize(
-    ("n_gpus", "hardware", "words"),
-    [
-        (0, Hardware(device="cuda"), "finds no GPU here; choose 'auto' or 'cpu'"),
-        (1, Hardware(device="cuda", devices=2), "2 devices were asked for; torch finds 1 GPU"),
-        (1, Hardware(devices=3), "3 devices were asked for"),
-    ],
-)
-def test_hardware_that_is_not_there(
-    n_gpus: int, hardware: Hardware, words: str, start: Start, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: n_gpus > 0)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: n_gpus)
-    with pytest.raises(RecipeError, match=words):
-        start(tmp_path / "run", tiny.recipe_text(), hardware=hardware)
-
-
-@pytest.mark.parametrize("wrong", [{"device": "tpu"}, {"devices": 0}])
-def test_hardware_must_make_sense(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        Hardware(**wrong)
+    equal_length_loader = fit.equal_length_loader
+    monkeypatch.setattr(fit, "equal_length_loader", loader)
+    monkeypatch.setattr(fit, "window_segments", lambda features: 4)
+    start(tmp_path / "run", tiny.recipe_text("mel-cnn-lstm", epochs=1))
+    train, valid = lengths
+    assert set(train + valid) == {1, 2, 3, 4}  # clips have 6, 7, 9 and 10 segments
+    assert sum(train) + sum(valid) == 3 * (6 + 7 + 9 + 10)

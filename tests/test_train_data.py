@@ -230,3 +230,5 @@ def test_sequences_of_one_batch_are_equally_long(shuffle: bool) -> None:
         assert len(logits) == len(classes) <= 2
         assert {lengths[int(i)] for i in classes} == {logits.shape[1]}
         np.testing.assert_array_equal(logits[:, 0, 0], classes)
+    first_lengths = {next(iter(loader))[0].shape[1] for _ in range(20)}
+    assert (first_lengths == {3}) is not shuffle
