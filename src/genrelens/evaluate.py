@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,31 +16,43 @@ from genrelens.datasets import LabelledClip
 from genrelens.errors import AudioError, DataError
 from genrelens.metrics import accuracy, confusion_matrix, macro_recall, recalls, wilson_interval
 from genrelens.prediction import Prediction
+from genrelens.predictions import PredictionTable
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "merge_labels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
-    """How a classifier did on labelled clips.
+    """How a model did on labelled clips.
+
+    The figures here need numpy alone; ``genrelens.scores.score`` makes all others of ``table``.
 
     Attributes:
-        labels: of the model.
-        confusion: counts of clips, (n_classes, n_classes) int64; rows true, columns predicted.
+        table: what the model said of each clip.
         failed: the clips that could not be read, which are in no figure.
         model: name of the model.
 
     """
 
-    labels: tuple[str, ...]
-    confusion: NDArray[np.int64]
-    failed: tuple[AudioError, ...]
+    table: PredictionTable
+    failed: tuple[AudioError, ...] = ()
     model: str
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the model."""
+        return self.table.labels
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts of clips, (n_classes, n_classes) int64; rows true, columns predicted."""
+        predicted = self.table.predicted.tolist()
+        return confusion_matrix(self.table.true.tolist(), predicted, len(self.labels))
+
+    @property
     def n(self) -> int:
-        """Number of clips that were classified."""
-        return int(self.confusion.sum())
+        """Number of clips that were judged."""
+        return self.table.n
 
     @property
     def accuracy(self) -> float:
@@ -80,11 +94,12 @@ def evaluate(
     jobs: int = 1,
     on_clip: Callable[[LabelledClip, Prediction | AudioError], None] = lambda clip, result: None,
 ) -> Evaluation:
-    """Classify labelled clips and count.
+    """Classify labelled clips.
 
     Args:
         classifier: what is judged.
-        clips: labelled in the data's or the model's words; the model's label map is applied.
+        clips: labelled in the data's or the model's words; the model's label map is applied. None
+            of them twice.
         jobs: how many clips at once.
         on_clip: called for each clip with what came out.
 
@@ -94,34 +109,82 @@ def evaluate(
     """
     if not clips:
         raise DataError("there are no clips to judge on")
-    targets = [_target(clip, classifier) for clip in clips]
-    true: list[int] = []
-    predicted: list[int] = []
+    targets = _targets(clips, classifier)
+    names = _names([clip.path for clip in clips])
+    judged: list[int] = []
+    probabilities: list[NDArray[np.float64]] = []
     failed: list[AudioError] = []
     results = classifier.classify_many([clip.path for clip in clips], jobs=jobs)
-    for clip, target, (_, result) in zip(clips, targets, results, strict=True):
+    for index, (_, result) in enumerate(results):
         if isinstance(result, AudioError):
             failed.append(result)
         else:
-            true.append(target)
-            predicted.append(int(result.probabilities.argmax()))
-        on_clip(clip, result)
-    if not true:
+            judged.append(index)
+            probabilities.append(result.probabilities)
+        on_clip(clips[index], result)
+    if not judged:
         raise DataError(f"no clip of {len(clips)} could be read; the first: {failed[0]}")
-    return Evaluation(
+    grouped = any(clip.group is not None for clip in clips)
+    table = PredictionTable(
         labels=classifier.labels,
-        confusion=confusion_matrix(true, predicted, len(classifier.labels)),
-        failed=tuple(failed),
-        model=classifier.metadata.name,
+        clips=tuple(names[i] for i in judged),
+        true=np.array([targets[i] for i in judged], np.int64),
+        probabilities=np.stack(probabilities),
+        groups=tuple(clips[i].group or names[i] for i in judged) if grouped else None,
     )
+    return Evaluation(table=table, failed=tuple(failed), model=classifier.metadata.name)
 
 
-def _target(clip: LabelledClip, classifier: Classifier) -> int:
-    label = classifier.metadata.label_map.get(clip.label, clip.label)
-    try:
-        return classifier.labels.index(label)
-    except ValueError:
+def merge_labels(table: PredictionTable, label_map: Mapping[str, str]) -> PredictionTable:
+    """Rename labels; the probabilities of those that get the same name are added up.
+
+    Args:
+        table: what a model said.
+        label_map: old label -> new label, for instance ``{"blues": "jazz"}``; may name labels
+            that the table does not have.
+
+    Raises:
+        DataError: fewer than two labels would be left.
+
+    """
+    renamed = [label_map.get(label, label) for label in table.labels]
+    labels = list(dict.fromkeys(renamed))
+    if len(labels) < 2:
+        raise DataError(f"only the label {labels[0]!r} would be left of {', '.join(table.labels)}")
+    columns = np.array([labels.index(label) for label in renamed], np.int64)
+    sums = np.eye(len(labels))[columns]  # (old, new): 1 where an old label goes
+    return replace(
+        table, labels=tuple(labels), true=columns[table.true],
+        probabilities=table.probabilities @ sums,
+    )  # fmt: skip
+
+
+def _targets(clips: Iterable[LabelledClip], classifier: Classifier) -> list[int]:
+    """Index of each clip's label among the model's."""
+    metadata = classifier.metadata
+    labels = [metadata.label_map.get(clip.label, clip.label) for clip in clips]
+    unknown = {label: clip for clip, label in zip(clips, labels, strict=True)
+               if label not in metadata.labels}  # fmt: skip
+    if unknown:
+        clip = next(iter(unknown.values()))
         raise DataError(
-            f"{clip.path}: the model {classifier.metadata.name} has no genre {label!r}; "
-            f"it knows {', '.join(sorted({*classifier.labels, *classifier.metadata.label_map}))}"
-        ) from None
+            f"{clip.path}: the model {metadata.name} has no genre "
+            f"{', '.join(map(repr, sorted(unknown)))}; it knows "
+            f"{', '.join(sorted({*metadata.labels, *metadata.label_map}))}. Leave those clips out, "
+            "or rename their genre with --relabel OLD=NEW"
+        )
+    return [metadata.labels.index(label) for label in labels]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Name files: without folder and ending if that tells them apart, else with more of both."""
+    choices: list[list[str]] = [
+        [path.stem for path in paths],
+        [f"{path.parent.name}/{path.stem}" for path in paths],
+        [str(path) for path in paths],
+    ]
+    for names in choices:
+        if len(set(names)) == len(paths):
+            return names
+    twice, _ = Counter(choices[-1]).most_common(1)[0]
+    raise DataError(f"{twice}: is among the clips twice")

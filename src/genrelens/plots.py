@@ -27,7 +27,9 @@ from genrelens.prediction import Prediction, format_percent
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check_picture", "plot_bars", "plot_confusion", "plot_curves", "plot_features"]
+__all__ = [
+    "check_picture", "picture", "plot_bars", "plot_confusion", "plot_curves", "plot_features",
+]  # fmt: skip
 
 Float32 = NDArray[np.float32]
 
@@ -58,7 +60,7 @@ def check_picture(path: Path) -> None:
 
 
 @contextmanager
-def _picture(path: Path, width: float, height: float) -> Iterator[Figure]:
+def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
     """Give an empty figure of a size in inches, and write it once it is drawn."""
     check_picture(path)
     from matplotlib import rc_context
@@ -90,7 +92,7 @@ def plot_bars(prediction: Prediction, path: Path) -> None:
 
     """
     labels, probabilities = zip(*prediction.top(), strict=True)
-    with _picture(path, max(6.0, 1.1 * len(labels)), 4.5) as figure:
+    with picture(path, max(6.0, 1.1 * len(labels)), 4.5) as figure:
         axes = figure.subplots()
         colours = ["#d08a1d"] + ["#3a78b0"] * (len(labels) - 1)
         bars = axes.bar(range(len(labels)), [100 * p for p in probabilities], color=colours)
@@ -117,7 +119,7 @@ def plot_confusion(confusion: ArrayLike, labels: Sequence[str], path: Path) -> N
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = range(len(labels))
-    with _picture(path, 2 + 0.6 * len(labels), 1.6 + 0.6 * len(labels)) as figure:
+    with picture(path, 2 + 0.6 * len(labels), 1.6 + 0.6 * len(labels)) as figure:
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):
@@ -142,7 +144,7 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
         MissingExtraError: matplotlib is not installed.
 
     """
-    with _picture(path, 9, 3.6) as figure:
+    with picture(path, 9, 3.6) as figure:
         for axes, name in zip(figure.subplots(1, 2), ("loss", "error"), strict=True):
             for part, words, style in (("train", "training", "-"), ("val", "validation", "--")):
                 points = [(h["epoch"] + 1, h[f"{part}_{name}"]) for h in history
@@ -181,7 +183,7 @@ def plot_features(
     resampled = soxr.resample(waveform, mel.sample_rate, cepstra.sample_rate)
     if not len(resampled):  # of one or two samples, nothing is left at a lower rate
         resampled = waveform
-    with _picture(path, 11, 12) as figure:
+    with picture(path, 11, 12) as figure:
         # The second column is for the colour bars, so that all panels have the same time axis.
         panels = figure.subplots(4, 2, width_ratios=(1, 0.015), sharex="col")
         _draw_waveform(panels[0], waveform, mel.sample_rate, offset)
