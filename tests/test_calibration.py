@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,17 @@ def test_a_group_is_never_fitted_on_itself() -> None:
         np.testing.assert_allclose(after.probabilities[:6, 0], 1, atol=1e-9)
 
 
+def test_a_clip_that_is_judged_again_is_not_fitted_on_itself() -> None:
+    """Two draws share clip 0, which is wrong in both; each is fitted on the other's right one."""
+    before = replace(
+        made([[0.9, 0.1]] * 4, [1, 0, 1, 0], rounds=np.array([1, 1, 2, 2])),
+        clips=("x", "y", "x", "z"),
+    )
+    after, temperatures = cross_fitted(before)
+    assert temperatures == {1: pytest.approx(0.05), 2: pytest.approx(0.05)}
+    np.testing.assert_allclose(after.probabilities, [[1, 0]] * 4, atol=1e-9)
+
+
 def test_folds_follow_the_seed_and_not_the_order() -> None:
     logits, true = drawn(2, n=60)
     table = made(softmax(logits, axis=1), true)
@@ -207,7 +219,7 @@ def test_folds_follow_the_seed_and_not_the_order() -> None:
     "columns", [{"rounds": np.array([3, 3])}, {"groups": ("a", "a")}], ids=["rounds", "groups"]
 )
 def test_nothing_to_fit_on(columns: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match="the 2 clips are all of one round, group"):
+    with pytest.raises(DataError, match="the 2 clips are all of one round"):
         cross_fitted(made([[0.9, 0.1]] * 2, [0, 1], **columns))
     with pytest.raises(DataError, match="nothing is left to fit"):
         cross_fitted(made([[0.9, 0.1]], [0]))

@@ -85,6 +85,13 @@ def test_optional_columns_may_be_empty_throughout(write: Write) -> None:
     assert read.rounds is None
 
 
+def test_repeated_draws_judge_a_clip_again(write: Write) -> None:
+    again = table(clips=("a", "b", "b"), groups=None, rounds=np.array([1, 1, 2]))
+    path = write("clip,genre,round,jazz,rock\na,jazz,1,0.75,0.25\nb,rock,1,0.5,0.5\nb,rock,2,1,0\n")
+    assert_same(PredictionTable.load(path), again)
+    assert_same(PredictionTable.from_dict(again.to_dict()), again)
+
+
 def test_truth_from_elsewhere(write: Write) -> None:
     path = write("clip,jazz,rock\na,0.75,0.25\nb,0.5,0.5\n")
     read = PredictionTable.load(path, truth={"a": "jazz", "b": "rock", "unheard": "jazz"})
@@ -113,8 +120,8 @@ def test_select() -> None:
         ({"probabilities": np.eye(3)}, r"shape \(3, 3\), not \(3, 2\)"),
         ({"true": np.array([0])}, "3 clips but 1 true"),
         ({"groups": ("Miles",)}, "3 clips but 1 groups"),
-        ({"labels": ("jazz", "jazz")}, "no label and no clip twice"),
-        ({"clips": ("a", "b", "b")}, "no label and no clip twice"),
+        ({"labels": ("jazz", "jazz")}, "no label and no clip of a round twice"),
+        ({"clips": ("a", "b", "b")}, "no label and no clip of a round twice"),
         ({"true": np.array([0, 1, 2])}, r"outside 0\.\.1"),
         ({"probabilities": np.full((3, 2), np.nan)}, "finite"),
         ({"probabilities": np.full((3, 2), 0.6)}, "add up to 1"),
@@ -206,6 +213,8 @@ def test_a_label_may_not_be_taken_for_a_column(tmp_path: Path) -> None:
         ("clip,jazz,jazz\na,1,0\n", "line 1: the column 'jazz' stands there twice"),
         ("clip,jazz,rock\n", "holds no clip"),
         ("clip,genre,jazz,rock\na,jazz,1,0\na,jazz,1,0\n", "line 3: a stands there twice.*line 2"),
+        ("clip,genre,round,a,b\nx,a,1,1,0\nx,a,1,1,0\n", "line 3: x stands there twice.*line 2"),
+        ("clip,genre,round,a,b\nx,a,1,1,0\nx,b,2,1,0\n", "line 3: x is 'b' here, 'a' above"),
         ("clip,genre,jazz,rock\n,jazz,1,0\n", "line 2: clip='' is no name"),
         ("clip,genre,jazz,rock\na,jazz,1\n", "line 2: has 3 values for 4 columns"),
         ("clip,genre,jazz,rock\na,jazz,1,0,0\n", "line 2: has 5 values for 4 columns"),
@@ -224,6 +233,7 @@ def test_a_label_may_not_be_taken_for_a_column(tmp_path: Path) -> None:
         ("clip,genre,group,jazz,rock\na,jazz,x,1,0\nb,jazz,,1,0\n", "line 3: group is empty.*1 of"),
         ("clip,genre,round,jazz,rock\na,jazz,1,1,0\nb,jazz,,1,0\n", "line 3: round is empty"),
         ("clip,genre,round,jazz,rock\na,jazz,0,1,0\n", "line 2: round='0' must be a whole"),
+        ("clip,genre,round,a,b\nx,a,01,1,0\n", "line 2: round='01' must be a whole"),
         ("clip,genre,round,jazz,rock\na,jazz,1.5,1,0\n", "line 2: round='1.5' must be a whole"),
         ("clip,genre,round,jazz,rock\na,jazz,-1,1,0\n", "line 2: round='-1' must be a whole"),
         ("clip,genre,round,jazz,rock\na,jazz," + "9" * 30 + ",1,0\n", "line 2: round='999"),
@@ -265,7 +275,7 @@ def test_truth_that_lacks_a_clip_or_says_otherwise(write: Write) -> None:
         ({"labels": ["jazz", 1]}, "two named ones"),
         ({"labels": ["jazz", "jazz"]}, "'jazz' stands there twice"),
         ({"clips": ["a", "b", 3]}, "clip 3: clip=3 is no name"),
-        ({"clips": ["a", "b", "a"]}, "clip 3: a stands there twice; first: x.json, clip 1"),
+        ({"clips": ["a", "b", "b"]}, "clip 3: b stands there twice; first: x.json, clip 2"),
         ({"genres": ["jazz", "rock", None]}, "clip 3: the genre of c is not known"),
         ({"genres": ["jazz", "rock", [1]]}, r"clip 3: genre='.1.' has no column"),
         ({"probabilities": [[1, 0], [0, 1], [None, 1]]}, "clip 3: jazz=None is missing"),

@@ -91,8 +91,8 @@ def cross_fitted(
 ) -> tuple[PredictionTable, dict[int, float]]:
     """Calibrate each clip with a temperature that was fitted without it.
 
-    The temperature of a round is fitted on the clips of the others. A table without rounds is
-    put into 5 folds at random, all clips of a group in one.
+    The temperature of a round is fitted on the clips of the others that are not in it. A table
+    without rounds is put into 5 folds at random, all clips of a group in one.
 
     Args:
         table: what is calibrated.
@@ -102,24 +102,30 @@ def cross_fitted(
         The table with calibrated probabilities, and the temperature of each round or fold.
 
     Raises:
-        DataError: there is one round, one group or one clip only: nothing to fit on.
+        DataError: all clips are of one round, one group or one file: nothing to fit on.
 
     """
     folds = _folds(table, seed) if table.rounds is None else table.rounds
-    names = sorted({int(fold) for fold in folds})
-    if len(names) < 2:
-        raise DataError(
-            f"nothing is left to fit a temperature on: the {table.n} clips are all of one round, "
-            f"group or file"
-        )
     logs = np.log(np.maximum(table.probabilities, _SMALLEST))
     calibrated = np.empty_like(table.probabilities)
     temperatures = {}
-    for name in names:
-        held = folds == name
-        temperatures[name] = fit_temperature(logs[~held], table.true[~held])
-        calibrated[held] = apply_temperature(table.probabilities[held], temperatures[name])
+    for fold in sorted(set(folds.tolist())):
+        held = folds == fold
+        others = _others(table, held)
+        if not others.any():
+            raise DataError(
+                f"nothing is left to fit a temperature on: the {table.n} clips are all of one "
+                f"round, group or file"
+            )
+        temperatures[fold] = fit_temperature(logs[others], table.true[others])
+        calibrated[held] = apply_temperature(table.probabilities[held], temperatures[fold])
     return replace(table, probabilities=calibrated), temperatures
+
+
+def _others(table: PredictionTable, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the rows of clips that are not held out, (n,); repeated draws judge a clip again."""
+    names = {table.clips[i] for i in np.flatnonzero(held)}
+    return np.array([clip not in names for clip in table.clips])
 
 
 def _folds(table: PredictionTable, seed: int) -> NDArray[np.int64]:

@@ -1,16 +1,32 @@
-"""Counts and rates of a classifier, and how far they can be trusted."""
+"""Counts and rates of a classifier, and how far they and its probabilities can be trusted."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["accuracy", "confusion_matrix", "macro_recall", "recalls", "wilson_interval"]
+__all__ = [
+    "N_BINS",
+    "RejectionPoint",
+    "ReliabilityBin",
+    "accuracy",
+    "confusion_matrix",
+    "macro_recall",
+    "recalls",
+    "rejection_curve",
+    "reliability_bins",
+    "reliability_index",
+    "wilson_interval",
+]
+
+N_BINS = 10
 
 Counts = NDArray[np.int64]
+Float64 = NDArray[np.float64]
 
 
 def confusion_matrix(true: Sequence[int], predicted: Sequence[int], n_classes: int) -> Counts:
@@ -83,3 +99,78 @@ def wilson_interval(successes: int, n: int, *, z: float = 1.959964) -> tuple[flo
     low = 0.0 if successes == 0 else (centre - spread) / scale  # not a rounding error off
     high = 1.0 if successes == n else (centre + spread) / scale
     return low, high
+
+
+# ------------------------------------------------------------------------------- confidence
+
+
+class ReliabilityBin(NamedTuple):
+    """Clips whose confidence lies in ``(low, high]``, and how often they are right."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float  # mean; NaN in an empty bin
+    accuracy: float  # NaN in an empty bin
+
+
+class RejectionPoint(NamedTuple):
+    """What comes of answering only where the confidence is ``threshold`` or more."""
+
+    threshold: float
+    coverage: float  # share of the clips that are answered
+    accuracy: float  # among them
+
+
+def reliability_index(confidence: Float64) -> NDArray[np.int64]:
+    """Tell in which of 10 equal-width bins, ``(0, 0.1]`` to ``(0.9, 1]``, each value lies, (n,)."""
+    edges = np.arange(1, N_BINS) / N_BINS
+    return np.searchsorted(edges, confidence, side="left").astype(np.int64)
+
+
+def reliability_bins(confidence: Float64, right: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
+    """Compare how sure a model is with how often it is right.
+
+    The expected calibration error is the mean distance of the two, weighted with ``n`` (Guo,
+    Pleiss, Sun & Weinberger: On Calibration of Modern Neural Networks, ICML 2017).
+
+    Args:
+        confidence: top probabilities, (n,), 0..1.
+        right: whether the top label is the true one, (n,).
+
+    Returns:
+        10 bins.
+
+    """
+    index = reliability_index(confidence)
+    counts = np.bincount(index, minlength=N_BINS)
+    means = np.full((2, N_BINS), math.nan)
+    for mean, values in zip(means, (confidence, right), strict=True):
+        sums = np.bincount(index, weights=values, minlength=N_BINS)
+        np.divide(sums, counts, out=mean, where=counts > 0)
+    return tuple(
+        ReliabilityBin(i / N_BINS, (i + 1) / N_BINS, int(n), float(sure), float(share))
+        for i, (n, sure, share) in enumerate(zip(counts, *means, strict=True))
+    )
+
+
+def rejection_curve(confidence: Float64, right: NDArray[np.bool_]) -> tuple[RejectionPoint, ...]:
+    """Trade answers for accuracy: only the surest clips are answered.
+
+    Args:
+        confidence: (n,).
+        right: (n,).
+
+    Returns:
+        One point for each confidence that occurs, the highest threshold first; the last point
+        answers all clips.
+
+    """
+    order = np.argsort(-confidence, kind="stable")
+    falling = confidence[order]
+    hits = np.cumsum(right[order])
+    last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)) if len(order) else order
+    return tuple(
+        RejectionPoint(float(falling[i]), (i + 1) / len(order), float(hits[i] / (i + 1)))
+        for i in last.tolist()
+    )

@@ -84,13 +84,17 @@ def _check_unique(source: str, what: str, names: Sequence[str]) -> None:
 
 
 def _check_clips(rows: Iterable[Row]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
+    genres: dict[str, Any] = {}
     for row in rows:
         if not isinstance(row.clip, str) or not row.clip:
             raise DataError(f"{row.place}: clip={row.clip!r} is no name")
-        if row.clip in seen:
-            raise DataError(f"{row.place}: {row.clip} stands there twice; first: {seen[row.clip]}")
-        seen[row.clip] = row.place
+        first = seen.setdefault((row.clip, str(row.round)), row.place)
+        if first != row.place:
+            raise DataError(f"{row.place}: {row.clip} stands there twice; first: {first}")
+        other = genres.setdefault(row.clip, row.genre)
+        if other != row.genre:
+            raise DataError(f"{row.place}: {row.clip} is {row.genre!r} here, {other!r} above")
 
 
 def _true(row: Row, index: Mapping[str, int], truth: Mapping[str, str]) -> int:
@@ -168,7 +172,7 @@ def _rounds(rows: Sequence[Row]) -> NDArray[np.int64] | None:
     if values is None:
         return None
     for row, value in zip(rows, values, strict=True):
-        if not (re.fullmatch("0*[1-9][0-9]{0,8}", value)):
+        if not (re.fullmatch("[1-9][0-9]{0,8}", value)):
             raise DataError(f"{row.place}: round={value!r} must be a whole number from 1")
     return np.array([int(value) for value in values], dtype=np.int64)
 

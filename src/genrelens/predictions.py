@@ -32,7 +32,8 @@ class PredictionTable:
 
     Attributes:
         labels: of the columns of ``probabilities``; at least two.
-        clips: their names, the file names without ending; none twice.
+        clips: their names, the file names without ending; none twice in a round.
+            Repeated draws judge a clip in several rounds.
         true: index of the true genre in ``labels``, (n,) int64.
         probabilities: (n, n_classes) float64; rows that are off 1 by up to 0.001 are normalised.
         groups: what clips have in common that are no independent evidence (the artist), (n,); a
@@ -61,10 +62,11 @@ class PredictionTable:
         for name, column in (("true", self.true), ("groups", self.groups), ("rounds", self.rounds)):
             if column is not None and len(column) != n:
                 raise ValueError(f"{n} clips but {len(column)} {name}")
-        if n_classes < 2 or len(set(self.labels)) < n_classes or len(set(self.clips)) < n:
-            raise ValueError("needs two labels or more, and no label and no clip twice")
+        if n_classes < 2 or len(set(self.labels)) < n_classes or _repeats(self):
+            raise ValueError("needs two labels or more, and no label and no clip of a round twice")
         if n and not 0 <= np.min(self.true) <= np.max(self.true) < n_classes:
             raise ValueError(f"a true class lies outside 0..{n_classes - 1}")
+        object.__setattr__(self, "true", np.asarray(self.true, dtype=np.int64))
         object.__setattr__(self, "probabilities", _normalised(self.probabilities))
 
     @property
@@ -174,6 +176,11 @@ class PredictionTable:
         """
         labels, rows = read_rows(path)
         return cls(**columns(str(path), labels, rows, truth or {}))
+
+
+def _repeats(table: PredictionTable) -> bool:
+    rounds = table.clips if table.rounds is None else table.rounds.tolist()
+    return len(set(zip(table.clips, rounds, strict=True))) < table.n
 
 
 def load_predictions(path: Path, *, truth: Mapping[str, str] | None = None) -> PredictionTable:
