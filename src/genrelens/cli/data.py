@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from genrelens.cli.check import check
 from genrelens.cli.console import display_name, err, out, print_note
+from genrelens.cli.protocols import split
 
 app = typer.Typer(help="Data sets to train on.", no_args_is_help=True)
 
@@ -15,6 +17,12 @@ app = typer.Typer(help="Data sets to train on.", no_args_is_help=True)
 @app.callback()
 def _root() -> None:
     pass
+
+
+app.command("check")(check)
+
+
+app.command("split")(split)
 
 
 @app.command("gtzan")
