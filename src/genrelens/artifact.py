@@ -53,7 +53,8 @@ class ModelMetadata:
         features: the front end.
         window_segments: segments that the graph hears at once; a longer recording is heard in
             windows of so many, and the windows' probabilities are averaged.
-        temperature: the logits are divided by it before the softmax.
+        temperature: the clip's logits are divided by it before the softmax, so that its
+            probabilities say how often it is right; the segments' logits are taken as they are.
         provenance: recipe, data, versions and dates of the training.
         metrics: measured quality; protocol -> figures.
         format_version: of this structure.

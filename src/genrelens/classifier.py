@@ -192,7 +192,7 @@ class Classifier:
         temperature = self.metadata.temperature
         for window in _windows(pieces, self.metadata.window_segments):
             clip_logits, segment_logits = self._artifact.run(window)
-            yield _softmax(clip_logits / temperature), _softmax(segment_logits / temperature)
+            yield _softmax(clip_logits / temperature), _softmax(segment_logits)
 
 
 # ------------------------------------------------------------------------------- blocks

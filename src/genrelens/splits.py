@@ -318,14 +318,12 @@ def read_groups(
     groups = {name: row[column] for name, row in rows.items()}
     missing = [clip.path.name for clip in clips if not groups.get(clip.path.stem)]
     if missing:
-        raise DataError(
-            f"{path}: {len(missing)} clips have no {column}, for instance {missing[0]}"
-        )
+        raise DataError(f"{path}: {len(missing)} clips have no {column}, for instance {missing[0]}")
     return [replace(clip, group=groups[clip.path.stem]) for clip in clips]
 
 
 def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, str]]]:
-    """Read rows by their clip, and the columns called ``column`` or ``column_1``, ``column_2`` ..."""
+    """Read rows by their clip, and the columns called ``column`` or ``column_1`` and so on."""
     rows: dict[str, dict[str, str]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from genrelens.cli import classify, data, evaluate, features, models, train
+from genrelens.cli import calibrate, classify, crossval, data, evaluate, features, models, train
 from genrelens.cli.console import print_error
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
 
@@ -60,6 +60,8 @@ app.command("models")(models.models)
 app.command("features")(features.features)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
+app.command("crossval")(crossval.crossval)
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(data.app, name="data")
 
 

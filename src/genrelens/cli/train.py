@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
-from genrelens.datasets import LabelledClip, apply_split, random_split, read_folder
+from genrelens.cli.protocols import Relabel, label_map, read_clips
+from genrelens.datasets import LabelledClip, apply_split, random_split
 from genrelens.errors import AudioError, DataError, MissingExtraError
 
 
@@ -34,10 +35,7 @@ def train(
     everything: Annotated[
         bool, typer.Option("--all", help="Train on all clips, for a fixed number of epochs.")
     ] = False,
-    relabel: Annotated[
-        list[str] | None,
-        typer.Option(help="Rename a genre, for instance blues=jazz; may stand several times."),
-    ] = None,
+    relabel: Relabel = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Override the recipe.")] = None,
     seed: Annotated[int | None, typer.Option(help="Override the recipe.")] = None,
     precision: Annotated[
@@ -56,7 +54,7 @@ def train(
     recipes: Annotated[bool, typer.Option("--recipes", help="List the packaged recipes.")] = False,
 ) -> None:
     """Train a model on a folder of genre/file, where each subfolder is a genre."""
-    _need_torch()
+    need_torch()
     from genrelens.train.fit import Run
     from genrelens.train.fit import train as run_training
     from genrelens.train.recipe import Recipe
@@ -71,26 +69,26 @@ def train(
         raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
     if everything and split is not None:
         raise typer.BadParameter("choose one of --all and --split")
-    label_map = _label_map(relabel or [])
+    renamed = label_map(relabel)
     chosen = Recipe.load(recipe)
     given = {"epochs": epochs, "seed": seed, "precision": precision}
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     chosen = chosen.with_training(**changes)
     with warnings_as_notes(), ExitStack() as stack:
-        clips = read_folder(data, label_map=label_map)
-        _check_renamed(data, label_map)
+        clips = read_clips(data, renamed)
         clips = _split(clips, split, chosen.training.seed, everything=everything)
         run = Run(
             recipe=chosen, folder=folder or Path("runs") / chosen.name, model_name=name,
-            label_map=label_map, resume=resume, cache_dir=cache,
+            label_map=renamed, resume=resume, cache_dir=cache,
             hardware=Hardware(device=device, devices=devices, progress=err.is_terminal),
-            metrics=_read_metrics(metrics), on_clip=_Reading(clips, stack), on_stage=print_note,
+            metrics=_read_metrics(metrics), on_clip=Reading(clips, stack), on_stage=print_note,
         )  # fmt: skip
         path = run_training(run, clips)
     _print_result(path, measured=any(clip.part == "valid" for clip in clips))
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Raise ``MissingExtraError`` if the extra ``train`` is not installed."""
     for module, package in (("torch", "torch"), ("pytorch_lightning", "pytorch-lightning")):
         try:
             __import__(module)
@@ -103,20 +101,6 @@ def _list_recipes() -> None:
 
     for recipe in map(Recipe.load, packaged_recipes()):
         out.print(f"{recipe.name:<18} {recipe.description}", soft_wrap=True)
-
-
-def _label_map(relabel: Sequence[str]) -> dict[str, str]:
-    pairs = [entry.split("=") for entry in relabel]
-    for entry, pair in zip(relabel, pairs, strict=True):
-        if len(pair) != 2 or not all(pair):
-            raise typer.BadParameter(f"--relabel {entry} must read OLD=NEW")
-    return {pair[0]: pair[1] for pair in pairs}
-
-
-def _check_renamed(data: Path, label_map: Mapping[str, str]) -> None:
-    for old, new in label_map.items():
-        if not (data / old).is_dir():
-            raise DataError(f"--relabel {old}={new}: {data} has no genre {old!r}")
 
 
 def _split(
@@ -141,7 +125,7 @@ def _read_metrics(path: Path | None) -> dict[str, Any]:
     return metrics
 
 
-class _Reading:
+class Reading:
     """A progress bar that ends with the last clip, for then the bars of the training begin."""
 
     def __init__(self, clips: Sequence[LabelledClip], stack: ExitStack) -> None:
@@ -150,6 +134,7 @@ class _Reading:
         self._advance = stack.enter_context(progress("Reading", self._remaining))
 
     def __call__(self, clip: LabelledClip, error: AudioError | None) -> None:
+        """Advance; name the clip that could not be read."""
         self._advance()
         if error is not None:
             print_note(f"skipped: {error}", style="yellow")

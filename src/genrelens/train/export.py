@@ -12,10 +12,10 @@ import onnx
 import torch
 
 from genrelens.artifact import METADATA_KEY, Artifact, ModelMetadata
-from genrelens.errors import ModelError
+from genrelens.errors import DataError, ModelError
 from genrelens.train.networks import ClipNetwork
 
-__all__ = ["export_model"]
+__all__ = ["export_model", "replace_metadata"]
 
 _OPSET = 17
 _TOLERANCE = 1e-5
@@ -46,6 +46,36 @@ def export_model(network: ClipNetwork, metadata: ModelMetadata, path: Path) -> N
         Path(temporary).unlink(missing_ok=True)
 
 
+def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> None:
+    """Write a copy of a model file with other metadata; its graph stays as it is.
+
+    Raises:
+        DataError: ``target`` cannot be written.
+        ModelError: ``source`` is no model file, or the metadata does not go with its graph.
+
+    """
+    try:
+        model = onnx.load(source)
+        _set_metadata(model, metadata)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            new = Path(folder) / "model.onnx"
+            onnx.save(model, new)
+            Artifact.load(new)
+            new.replace(target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def _set_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> None:
+    kept = [(entry.key, entry.value) for entry in model.metadata_props]
+    del model.metadata_props[:]
+    for key, value in (*((k, v) for k, v in kept if k != METADATA_KEY),
+                       (METADATA_KEY, metadata.to_json())):  # fmt: skip
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+
+
 def _write_graph(network: ClipNetwork, metadata: ModelMetadata, path: str) -> None:
     features = metadata.features
     example = torch.zeros(3, features.segment_frames, features.n_bins)
@@ -59,8 +89,7 @@ def _write_graph(network: ClipNetwork, metadata: ModelMetadata, path: str) -> No
             dynamic_axes={"segments": {0: "n_segments"}, "segment_logits": {0: "n_segments"}},
         )  # fmt: skip
     model = onnx.load(path)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, metadata.to_json()
+    _set_metadata(model, metadata)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from genrelens.train.recipe import Recipe
 from genrelens.train.stage import Hardware, Stage
 
 __all__ = ["Run", "build_segment_network", "train"]
+
+_ENOUGH_TO_CALIBRATE = 50  # clips; a temperature from fewer is mostly chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +116,18 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
         aggregator = _fit_clips(run, sides, network, labels, weights)
     run.on_stage("Measuring and exporting")
     clip_network = ClipNetwork(network, aggregator).cpu().eval()
-    metrics = dict(run.metrics)
+    metrics, temperature = dict(run.metrics), 1.0
     if sides["valid"]:
-        metrics["valid"] = measure(
+        measured = measure(
             recipe.network, clip_network, sides["valid"], recipe.features, len(labels)
         )
+        metrics["valid"] = measured.figures
+        if len(sides["valid"]) >= _ENOUGH_TO_CALIBRATE:
+            temperature = measured.temperature
     (run.folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     path = run.folder / "model.onnx"
-    export_model(clip_network, _metadata(run, loaded, labels, metrics, started), path)
+    metadata = _metadata(run, loaded, labels, metrics, started)
+    export_model(clip_network, replace(metadata, temperature=temperature), path)
     return path
 
 

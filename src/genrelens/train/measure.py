@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genrelens.calibration import fit_temperature
 from genrelens.features import FeatureConfig
 from genrelens.metrics import accuracy, confusion_matrix, macro_recall, wilson_interval
 from genrelens.train.data import ClipDataset, TrainingClip
 from genrelens.train.networks import ClipNetwork, MeanOverSegments
 
-__all__ = ["measure", "window_segments"]
+__all__ = ["Measurement", "measure", "window_segments"]
 
 _WINDOW_SECONDS = 30.0  # what the recordings of GTZAN last, and the original's LSTM heard
 _MEAN = "mean over segments"
@@ -26,6 +28,22 @@ def window_segments(features: FeatureConfig) -> int:
     return max(1, int(_WINDOW_SECONDS / features.segment_hop_seconds))
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """How a network did on clips that it was not trained on.
+
+    Attributes:
+        figures: for the network and, where it is not the same, for ``"mean over segments"``:
+            ``n``, ``accuracy``, ``accuracy_interval`` (95 %), ``macro_recall`` and ``confusion``
+            (rows true, columns predicted).
+        temperature: that makes the network's probabilities on these clips the likeliest.
+
+    """
+
+    figures: dict[str, dict[str, Any]]
+    temperature: float
+
+
 @torch.inference_mode()
 def measure(
     name: str,
@@ -33,7 +51,7 @@ def measure(
     clips: Sequence[TrainingClip],
     features: FeatureConfig,
     n_classes: int,
-) -> dict[str, dict[str, Any]]:
+) -> Measurement:
     """Measure a network, and beside it the plain mean over its segments.
 
     Args:
@@ -43,27 +61,24 @@ def measure(
         features: the front end.
         n_classes: number of classes.
 
-    Returns:
-        Figures for ``name`` and for ``"mean over segments"``: ``n``, ``accuracy``,
-        ``accuracy_interval`` (95 %), ``macro_recall`` and ``confusion`` (rows true, columns
-        predicted).
-
     """
     dataset = ClipDataset(clips, features)
-    predicted: dict[str, list[int]] = {name: [], _MEAN: []}
+    probabilities: dict[str, list[Tensor]] = {name: [], _MEAN: []}
     for index in range(len(dataset)):
         segments = dataset.segments(index, offset=0)
         windows = torch.split(segments, window_segments(features))
         own, mean = _clip_probabilities(network, windows)
-        predicted[name].append(int(own.argmax()))
-        predicted[_MEAN].append(int(mean.argmax()))
+        probabilities[name].append(own)
+        probabilities[_MEAN].append(mean)
     if isinstance(network.aggregator, MeanOverSegments):
-        del predicted[_MEAN]  # it is the same
+        del probabilities[_MEAN]  # it is the same
     targets = [clip.target for clip in clips]
-    return {
-        key: _figures(confusion_matrix(targets, classes, n_classes))
-        for key, classes in predicted.items()
+    figures = {
+        key: _figures(confusion_matrix(targets, [int(row.argmax()) for row in rows], n_classes))
+        for key, rows in probabilities.items()
     }
+    logs = torch.stack(probabilities[name]).double().log().numpy()
+    return Measurement(figures, fit_temperature(logs, targets))
 
 
 def _clip_probabilities(network: ClipNetwork, windows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,199 @@
+"""``genrelens crossval``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genrelens.calibration import cross_fitted
+from genrelens.cli.console import (
+    out,
+    print_error,
+    print_json,
+    print_note,
+    quiet_libraries,
+    warnings_as_notes,
+)
+from genrelens.cli.options import Jobs, n_jobs
+from genrelens.cli.protocols import (
+    Draws,
+    Folds,
+    GroupColumn,
+    Groups,
+    Protocol,
+    Relabel,
+    Request,
+    TestFraction,
+    label_map,
+    read_clips,
+)
+from genrelens.cli.train import Reading, need_torch
+from genrelens.errors import AudioError
+from genrelens.predictions import PredictionTable
+from genrelens.provenance import data_fingerprint, environment
+from genrelens.report import check_report_folder, write_report
+from genrelens.scores import score
+from genrelens.splits import Split
+
+if TYPE_CHECKING:
+    from genrelens.train.fit import Run
+
+
+def crossval(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the package or a .toml file.")],
+    data: Annotated[Path, typer.Option("--data", "-d", help="A folder of genre/file.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where it goes; runs/RECIPE-PROTOCOL if not given."),
+    ] = None,
+    protocol: Protocol = "random",
+    folds: Folds = 5,
+    draws: Draws = None,
+    test_fraction: TestFraction = 0.1,
+    groups: Groups = None,
+    group_column: GroupColumn = "group",
+    split: Annotated[
+        Path | None, typer.Option(help="A split file (see data split), instead of a protocol.")
+    ] = None,
+    rounds: Annotated[
+        str | None, typer.Option(metavar="1,2", help="Only these rounds of the split.")
+    ] = None,
+    relabel: Relabel = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Override the recipe.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    cache: Annotated[
+        Path | None, typer.Option(help="Where features are kept; the user's cache if not given.")
+    ] = None,
+    jobs: Jobs = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
+) -> None:
+    """Train a recipe on each fold and judge it by the clips it never met.
+
+    The same command again goes on where it was cut off.
+    """
+    need_torch()
+    from genrelens.train.crossval import Progress, cross_validate
+    from genrelens.train.fit import Run
+    from genrelens.train.recipe import Recipe
+    from genrelens.train.stage import Hardware
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
+    request = Request(
+        protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
+    )
+    chosen = Recipe.load(recipe).with_training(**({} if epochs is None else {"epochs": epochs}))
+    renamed = label_map(relabel)
+    target = folder or Path("runs") / f"{chosen.name}-{protocol if split is None else split.stem}"
+    check_report_folder(target)
+    with warnings_as_notes(), quiet_libraries(), ExitStack() as stack:
+        clips = read_clips(data, renamed, groups, group_column)
+        made = request.make(clips) if split is None else Split.load(split, clips)
+        run = Run(
+            recipe=chosen, folder=target,
+            label_map=renamed, cache_dir=cache, hardware=Hardware(device=device, progress=False),
+            on_clip=Reading(clips, stack), on_stage=print_note,
+        )  # fmt: skip
+        failed: list[AudioError] = []
+        tables = cross_validate(
+            run, made, rounds=_rounds(rounds), jobs=n_jobs(jobs),
+            progress=Progress(on_round=_print_round, on_failure=_collector(failed)),
+        )  # fmt: skip
+        results = {
+            network: _report(run, made, network, table, failed) for network, table in tables.items()
+        }
+    if as_json:
+        print_json({"split": made.digest, "protocol": made.protocol, "networks": results})
+    else:
+        _print_results(results, run.folder)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _rounds(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"--rounds {text} must read like 1,2,5") from None
+
+
+def _print_round(number: int, tables: Mapping[str, PredictionTable]) -> None:
+    shares = ", ".join(f"{network} {table.right.mean():.1%}" for network, table in tables.items())
+    print_note(f"round {number}: {shares} of {next(iter(tables.values())).n} test clips right")
+
+
+def _collector(failed: list[AudioError]) -> Callable[[AudioError], None]:
+    def collect(error: AudioError) -> None:
+        failed.append(error)
+        print_error(str(error))
+
+    return collect
+
+
+def _report(
+    run: Run, split: Split, network: str, table: PredictionTable, failed: Sequence[AudioError]
+) -> dict[str, Any]:
+    """Write the report of a network; return its figures as plain values.
+
+    What the models said goes to ``NETWORK.csv``; the report is on the same probabilities after a
+    calibration that was fitted, for each round, on the others.
+    """
+    from genrelens.train.crossval import spread
+
+    table.save(run.folder / f"{network}.csv")
+    scores = before = score(table)
+    temperatures: dict[int, float] = {}
+    several = table.rounds is not None and len(set(table.rounds.tolist())) > 1
+    if several:
+        table, temperatures = cross_fitted(table)
+        scores = score(table)
+    over_rounds = spread(table)
+    provenance = {
+        "protocol": split.protocol, "rounds": len(split), "seed of the split": split.seed,
+        "split": split.digest, "data": data_fingerprint(split.clips), "recipe": run.recipe.name,
+        "epochs": run.recipe.training.epochs, "network": network,
+        "temperature of each round": temperatures, **environment(),
+    }  # fmt: skip
+    write_report(
+        run.folder / f"report-{network}", f"{network}, {split.protocol} cross-validation", table,
+        scores, provenance, before=before if several else None,
+        failed=[str(error) for error in failed], results={"over_rounds": over_rounds},
+    )  # fmt: skip
+    return {
+        "scores": scores.to_dict(), "over_rounds": over_rounds,
+        "before_calibration": {"ece": list(before.ece), "log_loss": list(before.log_loss)},
+    }  # fmt: skip
+
+
+def _print_results(results: Mapping[str, Any], folder: Path) -> None:
+    from rich.table import Table
+
+    table = Table("", *results, box=None, pad_edge=False)
+    rows = {"accuracy": "{:.1%}", "macro_recall": "{:.1%}", "macro_f1": "{:.1%}", "top2": "{:.1%}",
+            "log_loss": "{:.3f}", "ece": "{:.3f}"}  # fmt: skip
+    for name, form in rows.items():
+        cells = [result["scores"][name] for result in results.values()]
+        table.add_row(name.replace("_", " "), *(_interval(cell, form) for cell in cells))
+    spreads = [result["over_rounds"]["accuracy"] for result in results.values()]
+    table.add_row("accuracy over rounds", *map(_mean_and_std, spreads))
+    out.print(table)
+    out.print(f"intervals are 95 %; reports are in {folder}", soft_wrap=True)
+
+
+def _interval(estimate: Mapping[str, float], form: str) -> str:
+    value, low, high = (form.format(estimate[key]) for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def _mean_and_std(spread: Mapping[str, Any]) -> str:
+    std = "" if spread["std"] is None else f" ± {spread['std']:.1%}"
+    return f"{spread['mean']:.1%}{std}"
