@@ -86,6 +86,7 @@ def crossval(
 
     if device not in ("auto", "cpu", "cuda"):
         raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
+    numbers = _rounds(rounds)
     request = Request(
         protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
     )
@@ -103,7 +104,7 @@ def crossval(
         )  # fmt: skip
         failed: list[AudioError] = []
         tables = cross_validate(
-            run, made, rounds=_rounds(rounds), jobs=n_jobs(jobs),
+            run, made, rounds=numbers, jobs=n_jobs(jobs),
             progress=Progress(on_round=_print_round, on_failure=_collector(failed)),
         )  # fmt: skip
         results = {

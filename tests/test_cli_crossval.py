@@ -1,0 +1,203 @@
+"""``genrelens data split``, ``genrelens crossval`` and ``genrelens calibrate``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny
+from commands import Result, run
+from genrelens import Classifier
+from genrelens.artifact import Artifact
+from genrelens.calibration import apply_temperature, fit_temperature
+from genrelens.predictions import PredictionTable
+from genrelens.train.export import replace_metadata
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiny clips, their artists (two for each genre) and a recipe."""
+    place = tmp_path_factory.mktemp("data")
+    tiny.write_clips(place / "clips")
+    (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn-lstm", epochs=4, crops_per_clip=8))
+    rows = [f"{genre}.{i},{genre} artist {i % 2}" for genre in tiny.GENRES for i in range(4)]
+    (place / "artists.csv").write_text("\n".join(["clip,artist", *rows]) + "\n")
+    return place
+
+
+def cross_validate(capsys: Capture, data: Path, folder: Path, *options: str) -> Result:
+    return run(
+        capsys, "crossval", data / "tiny.toml", "--data", data / "clips", "--out", folder,
+        "--cache", data / "cache", "--device", "cpu", "--jobs", "1", *options,
+    )  # fmt: skip
+
+
+GROUPED = ("--protocol", "grouped", "--folds", "2", "--group-column", "artist")
+
+
+@pytest.fixture(scope="module")
+def done(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from genrelens.cli import app
+
+    folder = tmp_path_factory.mktemp("cv") / "run"
+    with pytest.raises(SystemExit) as left:
+        app(
+            ["crossval", str(data / "tiny.toml"), "--data", str(data / "clips"), "--out",
+             str(folder), "--cache", str(data / "cache"), "--device", "cpu", "--jobs", "1",
+             *GROUPED, "--groups", str(data / "artists.csv")]
+        )  # fmt: skip
+    assert not left.value.code
+    return folder
+
+
+def test_reports_of_both_networks_and_what_they_rest_on(done: Path) -> None:
+    for network in ("mel-cnn-lstm", "mel-cnn"):
+        report = done / f"report-{network}"
+        metrics = json.loads((report / "metrics.json").read_text())
+        assert metrics["scores"]["n"] == 12
+        assert metrics["scores"]["n_groups"] == 6
+        assert metrics["scores"]["bootstrap"]["unit"] == "group"
+        assert metrics["provenance"]["protocol"] == "grouped"
+        assert len(metrics["over_rounds"]["accuracy"]["rounds"]) == 2
+        assert "grouped cross-validation" in (report / "index.html").read_text()
+
+
+def test_report_is_calibrated_by_the_other_rounds(done: Path) -> None:
+    raw = PredictionTable.load(done / "mel-cnn.csv")
+    calibrated = PredictionTable.load(done / "report-mel-cnn" / "predictions.csv")
+    assert raw.rounds is not None
+    for number in (1, 2):
+        held = raw.rounds == number
+        temperature = fit_temperature(np.log(raw.probabilities[~held]), raw.true[~held])
+        np.testing.assert_allclose(
+            calibrated.probabilities[held],
+            apply_temperature(raw.probabilities[held], temperature), atol=1e-9,
+        )  # fmt: skip
+
+
+def test_same_command_again_only_reads(done: Path, data: Path, capsys: Capture) -> None:
+    before = (done / "round-1" / "model.onnx").stat().st_mtime_ns
+    again = cross_validate(
+        capsys, data, done, *GROUPED, "--groups", str(data / "artists.csv"), "--json"
+    )
+    assert again.code == 0
+    assert "Training" not in again.err
+    assert (done / "round-1" / "model.onnx").stat().st_mtime_ns == before
+    networks = json.loads(again.out)["networks"]
+    assert set(networks) == {"mel-cnn-lstm", "mel-cnn"}
+    assert len(networks["mel-cnn"]["over_rounds"]["accuracy"]["rounds"]) == 2
+
+
+def test_split_file_and_some_rounds(
+    done: Path, data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """The split that a run wrote can be run again, a round at a time."""
+    folder = shutil.copytree(done, tmp_path / "copy")
+    result = cross_validate(
+        capsys, data, folder, "--split", str(done / "split.csv"), "--rounds", "2"
+    )
+    assert result.code == 0, result.err
+    assert "round 2:" in result.err
+    assert "round 1:" not in result.err
+    table = PredictionTable.load(folder / "mel-cnn.csv")
+    assert table.rounds is not None
+    assert set(table.rounds.tolist()) == {2}
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "reason"),
+    [
+        (["--protocol", "alphabetical"], 2, "must be one of random, grouped, filtered"),
+        (["--protocol", "grouped"], 2, "grouped needs --groups FILE"),
+        (["--protocol", "filtered"], 2, "the filtered split is of GTZAN"),
+        (["--protocol", "filtered", "--draws", "3"], 2, "--draws goes with --protocol random"),
+        (["--folds", "5"], 2, "has only 4 clips"),
+        (["--rounds", "one"], 2, "must read like 1,2,5"),
+        (["--folds", "2", "--rounds", "3"], 2, "no round 3; the split has 2"),
+        (["--relabel", "polka=waltz"], 2, "has no genre 'polka'"),
+        (["--device", "tpu"], 2, "--device tpu must be"),
+    ],
+)
+def test_impossible_requests(
+    data: Path, tmp_path: Path, capsys: Capture, options: list[str], code: int, reason: str
+) -> None:
+    result = cross_validate(capsys, data, tmp_path / "run", *options)
+    assert result.code == code
+    assert reason in " ".join(result.err.replace("│", " ").split())
+    assert not list(tmp_path.glob("run/round-*"))
+
+
+def test_split_command(data: Path, tmp_path: Path, capsys: Capture) -> None:
+    target = tmp_path / "split.csv"
+    result = run(
+        capsys, "data", "split", data / "clips", "--out", target, *GROUPED, "--groups",
+        data / "artists.csv",
+    )  # fmt: skip
+    assert result.code == 0
+    assert "round 2: 6 train, 0 valid, 6 test" in result.out
+    with target.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["clip", "genre", "group", "split_1", "split_2"]
+    assert {(row["split_1"], row["split_2"]) for row in rows} == {
+        ("train", "test"), ("test", "train"),
+    }  # fmt: skip
+
+
+# --------------------------------------------------------------------------- calibrate
+
+
+def test_calibrated_model_says_what_the_predictions_say(
+    done: Path, data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """Fold models say how sure the recipe's models are: their temperature goes into the file."""
+    model, new = done / "round-1" / "model.onnx", tmp_path / "new.onnx"
+    result = run(capsys, "calibrate", model, done / "mel-cnn-lstm.csv", "--out", new)
+    assert result.code == 0, result.err
+    table = PredictionTable.load(done / "mel-cnn-lstm.csv")
+    expected = fit_temperature(np.log(table.probabilities), table.true)
+    assert Artifact.load(new).metadata.temperature == pytest.approx(expected)
+    assert Artifact.load(model).metadata.temperature == 1
+    assert Artifact.load(new).metadata.provenance["calibration"]["clips"] == 12
+    clip = next((data / "clips" / "noise").iterdir())
+    raw, calibrated = Classifier.load(model).classify(clip), Classifier.load(new).classify(clip)
+    np.testing.assert_allclose(
+        calibrated.probabilities, apply_temperature(raw.probabilities, expected), atol=1e-6
+    )
+    np.testing.assert_array_equal(calibrated.segments, raw.segments)
+
+
+def test_own_predictions_calibrate_on_top(done: Path, tmp_path: Path, capsys: Capture) -> None:
+    """A model of temperature 2 whose own predictions ask for 1/2 gets its temperature back."""
+    model, metadata = tmp_path / "m.onnx", Artifact.load(done / "round-1" / "model.onnx").metadata
+    replace_metadata(done / "round-1" / "model.onnx", replace(metadata, temperature=2.0), model)
+    table = PredictionTable.load(done / "mel-cnn.csv")
+    own = replace(table, rounds=None, probabilities=apply_temperature(table.probabilities, 2))
+    own.save(tmp_path / "own.csv")
+    assert run(capsys, "calibrate", model, tmp_path / "own.csv").code == 0
+    logs = np.log(table.probabilities)
+    assert Artifact.load(model).metadata.temperature == pytest.approx(
+        fit_temperature(logs, table.true), rel=1e-4
+    )
+
+
+def test_calibrate_refuses(done: Path, tmp_path: Path, capsys: Capture) -> None:
+    model = done / "round-1" / "model.onnx"
+    (tmp_path / "p.csv").write_text("clip,genre,a,b\nx,a,0.5,0.5\ny,b,0.25,0.75\n")
+    result = run(capsys, "calibrate", model, tmp_path / "p.csv")
+    assert result.code == 2
+    assert "its labels are a, b; those of" in result.err
+    result = run(capsys, "calibrate", tmp_path / "absent.onnx", done / "mel-cnn.csv")
+    assert result.code == 3
+    result = run(capsys, "calibrate", model, tmp_path / "absent.csv")
+    assert result.code == 2
+    result = run(capsys, "calibrate", model, done / "mel-cnn.csv", "--out", tmp_path)
+    assert result.code == 2
+    assert "cannot be written" in result.err
