@@ -356,12 +356,16 @@ def test_percentiles_leave_out_what_is_not_defined() -> None:
 
 
 def test_one_clip_has_no_interval() -> None:
-    with pytest.raises(DataError, match=r"the 1 clips to judge on are of 1 clip; .* two clips"):
+    with pytest.raises(
+        DataError, match=r"only 1 clip was judged \(clips: 1\); an interval needs two"
+    ):
         score(table([[0.5, 0.5]], [0]))
 
 
 def test_one_group_has_no_interval() -> None:
-    with pytest.raises(DataError, match=r"the 3 clips to judge on are of 1 group; .* two groups"):
+    with pytest.raises(
+        DataError, match=r"only 1 group was judged \(clips: 3\); an interval needs two"
+    ):
         score(table([[0.5, 0.5]] * 3, [0, 1, 0], groups=("x",) * 3))
 
 

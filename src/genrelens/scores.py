@@ -166,8 +166,8 @@ def score(table: PredictionTable, *, resamples: int = 2000, seed: int = 0) -> Sc
     n_units = len(set(units))
     if n_units < 2:
         raise DataError(
-            f"the {table.n} clips to judge on are of {n_units} {unit}; an interval needs two "
-            f"{unit}s or more"
+            f"only {n_units} {unit} was judged (clips: {table.n}); an interval needs two {unit}s "
+            f"or more"
         )
     found = estimates(table, units, resamples=resamples, seed=seed)
     confidence = table.probabilities.max(axis=1)

@@ -1,0 +1,138 @@
+"""``genrelens compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genrelens.cli.console import display_name, out, print_json, print_note
+from genrelens.compare import Comparison, common_clips
+from genrelens.compare import compare as run_comparison
+from genrelens.datasets import read_folder
+from genrelens.estimates import FIGURES, Estimate
+from genrelens.predictions import PredictionTable, load_predictions
+from genrelens.scores import Scores, score
+
+_COLUMNS = ("accuracy", "macro recall", "macro F1", "top 2", "log loss", "calibration error")
+
+
+def compare(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="A B [C ...]",
+            help="Reports (their folder or metrics.json) or predictions.csv of any model.",
+        ),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="A folder of genre/file: the genres, where a CSV file lacks them."
+        ),
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option(metavar="N", min=100, help="Bootstrap resamples for the intervals.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the bootstrap.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
+) -> None:
+    """Compare models on the clips that all have judged, each with the first."""
+    if len(files) < 2:
+        raise typer.BadParameter("a comparison needs two files or more")
+    tables = _load(files, data)
+    shared = common_clips(tables)
+    left_out = [table.n - shared[0].n for table in tables]
+    names = [display_name(str(path)) for path in files]
+    scores = [score(table, resamples=resamples, seed=seed) for table in shared]
+    found = [run_comparison(shared[0], table, resamples=resamples, seed=seed)
+             for table in shared[1:]]  # fmt: skip
+    if as_json:
+        print_json(_to_dict(names, left_out, scores, found))
+        return
+    _print_table(names, left_out, scores)
+    for name, each in zip(names[1:], found, strict=True):
+        _print_comparison(names[0], name, each)
+    if len(found) > 1:
+        print_note(f"note: of {len(found)} comparisons, p is not corrected for their number")
+
+
+def _load(files: list[Path], data: Path | None) -> list[PredictionTable]:
+    """Read the tables; what one knows of the genres holds for those without."""
+    truth = {} if data is None else {clip.path.stem: clip.label for clip in read_folder(data)}
+    tables = []
+    for path in files:
+        table = load_predictions(path, truth=truth)
+        known = dict(zip(table.clips, (table.labels[i] for i in table.true), strict=True))
+        truth = {**known, **truth}
+        tables.append(table)
+    return tables
+
+
+def _to_dict(
+    names: list[str], left_out: list[int], scores: list[Scores], found: list[Comparison]
+) -> dict[str, Any]:
+    models = [
+        {"file": name, "left_out": n} | {key: each.to_dict()[key] for key in FIGURES}
+        for name, n, each in zip(names, left_out, scores, strict=True)
+    ]
+    comparisons = [
+        {
+            "first": names[0],
+            "second": name,
+            **each.to_dict(),
+            "verdict": each.verdict(names[0], name),
+        }
+        for name, each in zip(names[1:], found, strict=True)
+    ]
+    for each in comparisons:
+        del each["left_out"], each["bootstrap"]  # these are the same for all
+    return {
+        "n": scores[0].n,
+        "n_groups": scores[0].n_groups,
+        "bootstrap": scores[0].bootstrap,
+        "models": models,
+        "comparisons": comparisons,
+    }
+
+
+def _print_table(names: list[str], left_out: list[int], scores: list[Scores]) -> None:
+    from rich.table import Table
+
+    groups = "" if scores[0].n_groups is None else f" of {scores[0].n_groups} groups"
+    out.print(f"clips that all have judged: {scores[0].n}{groups}", soft_wrap=True)
+    for name, n in zip(names, left_out, strict=True):
+        if n:
+            out.print(f"left out: {n} of {name}", soft_wrap=True)
+    table = Table("", box=None, pad_edge=False)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right")
+    for name, each in zip(names, scores, strict=True):
+        table.add_row(name, *(_cell(key, getattr(each, key)) for key in FIGURES))
+    out.print(table)
+    unit = scores[0].bootstrap["unit"]
+    out.print(f"In brackets: 95 % intervals, of drawing {unit}s anew.", soft_wrap=True)
+
+
+def _cell(figure: str, estimate: Estimate) -> str:
+    if figure == "log_loss":
+        return "{:.3f} ({:.3f} to {:.3f})".format(*estimate)
+    return "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * each for each in estimate))
+
+
+def _print_comparison(first: str, second: str, found: Comparison) -> None:
+    value, low, high = (100 * each for each in found.difference)
+    test = "" if found.p_value is None else f"; McNemar p = {_p(found.p_value)}"
+    out.print(f"\n{second} against {first}: {found.verdict(first, second)}", soft_wrap=True)
+    out.print(
+        f"  accuracy {value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}); right alone: "
+        f"{found.right_alone[1]} against {found.right_alone[0]} clips{test}",
+        soft_wrap=True,
+    )
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
