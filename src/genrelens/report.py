@@ -14,9 +14,10 @@ from genrelens.errors import DataError, MissingExtraError
 from genrelens.plots import plot_confusion
 from genrelens.predictions import PredictionTable
 from genrelens.report_page import Report, Section, page
-from genrelens.result_plots import plot_recall, plot_rejection, plot_reliability
+from genrelens.result_plots import plot_recall, plot_rejection, plot_reliability, plot_robustness
 
 if TYPE_CHECKING:
+    from genrelens.robustness import Robustness
     from genrelens.scores import Scores
 
 __all__ = ["Section", "check_report_folder", "write_report"]
@@ -53,6 +54,7 @@ def write_report(
     provenance: Mapping[str, Any],
     *,
     before: Scores | None = None,
+    robustness: Robustness | None = None,
     failed: Sequence[str] = (),
     sections: Sequence[Section] = (),
     results: Mapping[str, Any] | None = None,
@@ -70,6 +72,7 @@ def write_report(
         provenance: what it takes to get the figures again, in the order to show; values that
             JSON can hold, also mappings and lists.
         before: scores of the same clips before the calibration, drawn beside.
+        robustness: of the model, for a section of its own.
         failed: messages on the clips that could not be read.
         sections: more for the page, before the provenance.
         results: more for ``metrics.json``, which holds ``title``, ``scores``, ``provenance``,
@@ -86,7 +89,7 @@ def write_report(
     check_report_folder(folder)
     report = Report(
         title=title, table=table, scores=scores, provenance=provenance, sections=sections,
-        before=before, failed=failed,
+        before=before, robustness=robustness, failed=failed,
     )  # fmt: skip
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,6 +115,7 @@ def _write(report: Report, results: Mapping[str, Any], place: Path) -> None:
         **results,
         "scores": report.scores.to_dict(),
         **({"before_calibration": report.before.to_dict()} if report.before is not None else {}),
+        **({"robustness": report.robustness.to_dict()} if report.robustness is not None else {}),
         "provenance": dict(report.provenance),
         "failed": list(report.failed),
         "predictions": report.table.to_dict(),
@@ -131,6 +135,8 @@ def _draw(report: Report, place: Path) -> dict[str, bytes]:
         "reliability": lambda path: plot_reliability(scores, path, before=report.before),
         "rejection": lambda path: plot_rejection(scores, path),
     }
+    if (robustness := report.robustness) is not None:
+        drawings["robustness"] = lambda path: plot_robustness(robustness.rows, path)
     pictures = {}
     for name, draw in drawings.items():
         draw(place / f"{name}.png")

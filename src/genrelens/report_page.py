@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -11,16 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genrelens.markup import Row, anchor, details, figure, paragraph, safe, section, table
-from genrelens.metrics import accuracy, confusion_matrix, macro_recall, wilson_interval
+from genrelens.markup import Row, anchor, paragraph, safe, section, table
+from genrelens.metrics import wilson_interval
 from genrelens.predictions import PredictionTable
+from genrelens.report_sections import (
+    calibration_section,
+    confusions_section,
+    counted,
+    genres_section,
+    percent,
+    rejection_section,
+    robustness_section,
+    rounds_section,
+    worst_section,
+)
 
 if TYPE_CHECKING:
-    from genrelens.scores import Estimate, RejectionPoint, Scores
+    from genrelens.robustness import Robustness
+    from genrelens.scores import Estimate, Scores
 
-__all__ = ["Report", "Section", "page", "per_round"]
+__all__ = ["Report", "Section", "page"]
 
-_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the clips, in the table
 _NAMES = {
     "model_sha256": "model file, SHA-256", "data_fingerprint": "data fingerprint",
     "split_sha256": "split file, SHA-256", "predictions_sha256": "predictions file, SHA-256",
@@ -58,6 +68,7 @@ class Report:
     provenance: Mapping[str, Any]
     sections: Sequence[Section] = ()
     before: Scores | None = None
+    robustness: Robustness | None = None
     failed: Sequence[str] = ()
 
 
@@ -66,17 +77,19 @@ def page(report: Report, figures: Mapping[str, bytes]) -> str:
 
     Args:
         report: what it says.
-        figures: SVG pictures ``confusion``, ``recall``, ``reliability`` and ``rejection``.
+        figures: SVG pictures ``confusion``, ``recall``, ``reliability``, ``rejection`` and, if
+            it was measured, ``robustness``.
 
     """
     parts = {
-        "Figures": _headline(report.scores),
-        "Genres": _genres(report.scores, figures["recall"]),
-        "Confusions": _confusions(report.scores, figures["confusion"]),
-        "Calibration": _calibration(report, figures["reliability"]),
-        "Answering only when sure": _rejection(report.scores, figures["rejection"]),
-        "Worst clips": _worst(report.scores),
-        "Rounds": _rounds(report.table),
+        "Figures": _headline(report),
+        "Genres": genres_section(report.scores, figures["recall"]),
+        "Confusions": confusions_section(report.scores, figures["confusion"]),
+        "Calibration": calibration_section(report.scores, report.before, figures["reliability"]),
+        "Answering only when sure": rejection_section(report.scores, figures["rejection"]),
+        "Worst clips": worst_section(report.scores),
+        "Rounds": rounds_section(report.table),
+        "Robustness": robustness_section(report.robustness, figures.get("robustness", b"")),
         **{extra.title: _extra(extra) for extra in report.sections},
         "Clips that could not be read": _failed(report.failed),
         "How this was made": _provenance(report.provenance),
@@ -85,7 +98,7 @@ def page(report: Report, figures: Mapping[str, bytes]) -> str:
     template = resources.files("genrelens") / "report.html"
     return Template(template.read_text(encoding="utf-8")).substitute(
         title=safe(report.title),
-        summary="\n".join(paragraph(text) for text in _summary(report.scores)),
+        summary="\n".join(paragraph(text) for text in _summary(report)),
         contents="\n".join(f'<a href="#{anchor(t)}">{safe(t)}</a>' for t in shown),
         sections="\n".join(section(title, body) for title, body in shown.items()),
         version=safe(report.provenance.get("genrelens", "")),
@@ -96,50 +109,43 @@ def page(report: Report, figures: Mapping[str, bytes]) -> str:
 # ---------------------------------------------------------------------------------- words
 
 
-def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100 * share:.1f} %"
+def _judged(report: Report) -> str:
+    """``160 clips from 87 groups``."""
+    scores = report.scores
+    n_clips = len(set(report.table.clips))
+    groups = f" from {counted(scores.n_groups, 'group')}" if scores.n_groups is not None else ""
+    again = f", judged {scores.n} times in all" if n_clips < scores.n else ""
+    return f"{counted(n_clips, 'clip')}{groups}{again}"
 
 
-def _interval(estimate: Estimate) -> str:
-    """``66.9 % (59.2 to 74.1 %)``."""
-    value, low, high = estimate
-    if math.isnan(low):
-        return _percent(value)
-    return f"{_percent(value)} ({100 * low:.1f} to {100 * high:.1f} %)"
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _summary(scores: Scores) -> Iterable[str]:
+def _summary(report: Report) -> Iterable[str]:
     """Say the result in plain words."""
-    right = int(np.trace(scores.confusion))
-    groups = f" from {_counted(scores.n_groups, 'group')}" if scores.n_groups is not None else ""
+    scores = report.scores
     value, low, high = scores.accuracy
+    one = report.table.rounds is None
     yield (
-        f"On {_counted(scores.n, 'clip')}{groups} the model was right for {right}: "
-        f"{_percent(value)}. With 95 % confidence its accuracy on such music lies between "
-        f"{_percent(low)} and {_percent(high)}."
+        f"On {_judged(report)}, {'the model was' if one else 'the models of the rounds were'} "
+        f"right {int(np.trace(scores.confusion))} times: {percent(value)}. The 95 % interval of "
+        f"this accuracy is {percent(low)} to {percent(high)}."
     )
     support = scores.confusion.sum(axis=1)
     commonest = scores.labels[int(support.argmax())]
     yield (
-        f"With every genre counted alike it is {_percent(scores.macro_recall.value)} (macro "
+        f"With every genre counted alike it is {percent(scores.macro_recall.value)} (macro "
         f"recall). Always answering {commonest} would be right for "
-        f"{_percent(support.max() / scores.n)}."
+        f"{percent(support.max() / scores.n)}."
     )
     found = sorted((c for c in scores.per_class if c.support), key=lambda c: c.recall.value)
     if len(found) > 1:
-        best, worst = found[-1], found[0]
+        best, last = found[-1], found[0]
         yield (
-            f"Found best: {best.label}, {_percent(best.recall.value)} of "
-            f"{_counted(best.support, 'clip')}. Found worst: {worst.label}, "
-            f"{_percent(worst.recall.value)} of {_counted(worst.support, 'clip')}."
+            f"Found best: {best.label}, {percent(best.recall.value)} of "
+            f"{counted(best.support, 'clip')}. Found worst: {last.label}, "
+            f"{percent(last.recall.value)} of {counted(last.support, 'clip')}."
         )
     yield (
-        f"It gives its answers a probability of {_percent(_confidence(scores))} on average, and "
-        f"{_percent(value)} of them are right."
+        f"On average its answers come with a probability of {percent(_confidence(scores))}, and "
+        f"{percent(value)} of them are right."
     )
 
 
@@ -161,7 +167,7 @@ def _how(scores: Scores) -> str:
     return (
         f"Intervals are of 95 %, by percentile bootstrap: {resamples} times {drawn} (seed "
         f"{scores.bootstrap['seed']}). For comparison, the Wilson interval of the accuracy for "
-        f"independent clips is {_percent(low)} to {_percent(high)}. None of them covers how much "
+        f"independent clips is {percent(low)} to {percent(high)}. None of them covers how much "
         "another training run or other music would change the figures."
     )
 
@@ -169,7 +175,8 @@ def _how(scores: Scores) -> str:
 # ------------------------------------------------------------------------------- sections
 
 
-def _headline(scores: Scores) -> str:
+def _headline(report: Report) -> str:
+    scores = report.scores
     shares = {
         "accuracy": scores.accuracy, "macro recall": scores.macro_recall,
         "macro F1": scores.macro_f1, "genre among the two most probable": scores.top2,
@@ -177,143 +184,12 @@ def _headline(scores: Scores) -> str:
     rows = [_bounds(name, estimate) for name, estimate in shares.items()]
     rows.append(("log loss, nats", *(f"{number:.3f}" for number in scores.log_loss)))
     rows.append(_bounds("expected calibration error", scores.ece))
-    people = _counted(scores.n, "clip")
-    if scores.n_groups is not None:
-        people += f", {_counted(scores.n_groups, 'group')}"
-    header = ("", "value", "95 % from", "to")
-    return table(f"All figures rest on {people}", header, rows) + paragraph(_how(scores))
+    caption = f"All figures rest on {_judged(report)}"
+    return table(caption, ("", "value", "95 % from", "to"), rows) + paragraph(_how(scores))
 
 
 def _bounds(name: str, estimate: Estimate) -> tuple[str, ...]:
-    return (name, *(_percent(number) for number in estimate))
-
-
-def _genres(scores: Scores, picture: bytes) -> str:
-    header = ("genre", "clips", "recall", "95 %", "precision", "95 %", "F1", "95 %")
-    rows = [
-        (c.label, c.support, *_split(c.recall), *_split(c.precision), *_split(c.f1))
-        for c in scores.per_class
-    ]
-    recalls = ", ".join(f"{c.label} {_percent(c.recall.value)}" for c in scores.per_class)
-    return figure(
-        picture,
-        f"Bars of the recall of each genre: {recalls}",
-        "Recall: the share of a genre's clips that were found, with 95 % intervals; the number of "
-        "clips in brackets.",
-    ) + table("Recall, precision and F1 of each genre, in %", header, rows)
-
-
-def _split(estimate: Estimate) -> tuple[str, str]:
-    value, low, high = (100 * number for number in estimate)
-    if math.isnan(value):
-        return "-", "-"
-    return f"{value:.1f}", "-" if math.isnan(low) else f"{low:.0f} to {high:.0f}"
-
-
-def _confusions(scores: Scores, picture: bytes) -> str:
-    labels, counts = scores.labels, scores.confusion
-    wrong = counts - np.diag(np.diagonal(counts))
-    true, taken = np.unravel_index(wrong.argmax(), wrong.shape)
-    worst = (
-        f"The commonest mistake: {_counted(int(wrong.max()), 'clip')} of {labels[true]} taken for "
-        f"{labels[taken]}."
-        if wrong.any()
-        else "There is no mistake."
-    )
-    rows = [
-        (label, *(int(n) if n else "." for n in row), int(row.sum()))
-        for label, row in zip(labels, counts, strict=True)
-    ]
-    data = table("Rows are true, columns predicted", ("", *labels, "clips"), rows)
-    caption = "Rows are the true genre, columns the predicted one; dark: a large share of the row."
-    picture_of = figure(picture, f"Confusion matrix. {worst}", caption)
-    return picture_of + paragraph(worst) + details("The counts as a table", data)
-
-
-def _calibration(report: Report, picture: bytes) -> str:
-    scores, before = report.scores, report.before
-    text = (
-        f"A probability of 70 % should be right seven times of ten. The expected calibration error "
-        f"is the mean distance from that: {_interval(scores.ece)}."
-    )
-    if before is not None:
-        text += (
-            f" Before the calibration it was {_interval(before.ece)}, and the log loss "
-            f"{before.log_loss.value:.3f} instead of {scores.log_loss.value:.3f} nats."
-        )
-    rows = [
-        (f"{100 * b.low:.0f} to {100 * b.high:.0f} %", b.n, _percent(b.confidence),
-         _percent(b.accuracy)) for b in scores.reliability
-    ]  # fmt: skip
-    data = table("Clips by the probability of the predicted genre",
-                 ("probability", "clips", "on average", "right"), rows)  # fmt: skip
-    caption = (
-        "Reliability diagram: on the dotted diagonal a probability means what it says, below it "
-        "the model is too sure. Bars are 95 % Wilson intervals; below, how many clips each point "
-        "stands for."
-    )
-    alt = f"Reliability diagram; expected calibration error {_percent(scores.ece.value)}"
-    return paragraph(text) + figure(picture, alt, caption) + details("The bins as a table", data)
-
-
-def _rejection(scores: Scores, picture: bytes) -> str:
-    points = [p for share in _SHARES if (p := _at_coverage(scores.rejection, share)) is not None]
-    rows = [
-        (_percent(p.coverage), f"{p.threshold:.3f}", _percent(p.accuracy))
-        for p in dict.fromkeys(points)
-    ]
-    data = table("Accuracy if the model may say \"don't know\"",
-                 ("clips answered", "probability at least", "of these right"), rows)  # fmt: skip
-    caption = "Only the clips that the model is surest of get an answer; the fewer, the righter."
-    half = _at_coverage(scores.rejection, 0.5)
-    alt = "Curve of the accuracy against the share of the clips that get an answer"
-    if half is not None:
-        alt += f"; {_percent(half.accuracy)} where {_percent(half.coverage)} get one"
-    return figure(picture, alt, caption) + data
-
-
-def _at_coverage(points: Sequence[RejectionPoint], share: float) -> RejectionPoint | None:
-    """Find the largest coverage up to ``share``."""
-    fitting = [point for point in points if 0 < point.coverage <= share + 1e-9]
-    return max(fitting, key=lambda point: point.coverage, default=None)
-
-
-def _worst(scores: Scores) -> str:
-    wrong = [clip for clip in scores.worst if clip.true != clip.predicted]
-    if not wrong:
-        return paragraph("No clip was classified wrong.")
-    rows = [
-        (c.clip, c.true, c.predicted, _percent(c.probability_of_predicted),
-         _percent(c.probability_of_true)) for c in wrong
-    ]  # fmt: skip
-    header = ("clip", "true", "taken for", "with", "true one had")
-    return table("Wrong answers, the surest first", header, rows, words=3)
-
-
-def per_round(predictions: PredictionTable) -> list[tuple[int, int, float, float]]:
-    """Return number, clips, accuracy and macro recall of each round; none without rounds."""
-    if predictions.rounds is None:
-        return []
-    result = []
-    for number in np.unique(predictions.rounds):
-        part = predictions.select(np.flatnonzero(predictions.rounds == number))
-        counts = confusion_matrix(part.true.tolist(), part.predicted.tolist(), len(part.labels))
-        result.append((int(number), part.n, accuracy(counts), macro_recall(counts)))
-    return result
-
-
-def _rounds(predictions: PredictionTable) -> str:
-    rounds = per_round(predictions)
-    if not rounds:
-        return ""
-    rows: list[Row] = [(f"round {k}", n, _percent(a), _percent(m)) for k, n, a, m in rounds]
-    columns = [np.array(column) for column in list(zip(*rounds, strict=True))[2:]]
-    rows.append(("mean of the rounds", predictions.n, *(_percent(c.mean()) for c in columns)))
-    if len(rounds) > 1:
-        spread = (_percent(float(c.std(ddof=1))) for c in columns)
-        rows.append(("standard deviation", "", *spread))
-    text = "Each round trained a model of its own and judged it by the clips kept back from it."
-    return paragraph(text) + table("Rounds", ("", "clips", "accuracy", "macro recall"), rows)
+    return (name, *(percent(number) for number in estimate))
 
 
 def _extra(extra: Section) -> str:
@@ -341,4 +217,4 @@ def _words(value: Any) -> str:
         return ", ".join(f"{name} {_words(entry)}" for name, entry in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(_words, value))
-    return str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

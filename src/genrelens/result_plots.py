@@ -15,9 +15,10 @@ from genrelens.metrics import wilson_interval
 from genrelens.plots import picture
 
 if TYPE_CHECKING:
+    from genrelens.robustness import ConditionScores
     from genrelens.scores import ClassScores, Estimate, Scores
 
-__all__ = ["plot_estimates", "plot_recall", "plot_rejection", "plot_reliability"]
+__all__ = ["plot_recall", "plot_rejection", "plot_reliability", "plot_robustness"]
 
 _DARK, _LIGHT, _PAPER = "#1f4e79", "#9db8d2", "#e4ecf4"
 _WIDTH = 5.6  # inches: letters stay legible where a phone shows the whole width
@@ -127,27 +128,33 @@ def plot_recall(classes: Sequence[ClassScores], path: Path) -> None:
 
     """
     labels = [f"{entry.label} ({entry.support})" for entry in classes]
-    plot_estimates(labels, [entry.recall for entry in classes], path, name="recall")
+    _draw_shares(labels, [entry.recall for entry in classes], path, name="recall")
 
 
-def plot_estimates(
-    labels: Sequence[str], estimates: Sequence[Estimate], path: Path, *,
-    name: str, reference: float | None = None,
-) -> None:  # fmt: skip
-    """Draw shares as horizontal bars with their 95 % intervals.
+def plot_robustness(rows: Sequence[ConditionScores], path: Path) -> None:
+    """Draw the accuracy under each condition with its 95 % interval.
 
     Args:
-        labels: of the bars, the first on top.
-        estimates: shares in 0..1; what is NaN has no bar.
+        rows: the conditions, the first on top; a dashed line goes on from that one.
         path: of the picture; its ending says the format.
-        name: what the bars are, for the axis.
-        reference: a share to compare with, drawn as a dashed line.
 
     Raises:
         DataError: the picture cannot be written.
         MissingExtraError: matplotlib is not installed.
 
     """
+    accuracies = [row.accuracy for row in rows]
+    _draw_shares(
+        [row.condition for row in rows], accuracies, path, name="accuracy",
+        reference=accuracies[0].value,
+    )  # fmt: skip
+
+
+def _draw_shares(
+    labels: Sequence[str], estimates: Sequence[Estimate], path: Path, *,
+    name: str, reference: float | None = None,
+) -> None:  # fmt: skip
+    """Draw shares in 0..1 as horizontal bars with their intervals; what is NaN has no bar."""
     rows = [row for row, estimate in enumerate(estimates) if estimate.value == estimate.value]
     shown = 100 * np.array(
         [(estimates[i].value, estimates[i].low, estimates[i].high) for i in rows]
