@@ -19,7 +19,7 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.options import Jobs, n_jobs
-from genrelens.datasets import LabelledClip, apply_split, read_folder
+from genrelens.datasets import LabelledClip, read_folder
 from genrelens.errors import AudioError
 from genrelens.inspection import (
     Duplicates,
@@ -29,6 +29,7 @@ from genrelens.inspection import (
     torn_duplicates,
     ungrouped_duplicates,
 )
+from genrelens.splits import Split
 
 __all__ = ["check"]
 
@@ -37,9 +38,7 @@ def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
     split: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="A CSV file (clip, split, group): are duplicates on both sides?"
-        ),
+        typer.Option(metavar="FILE", help="A CSV file (clip, split, group): are duplicates torn?"),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print one JSON object.")
@@ -52,9 +51,10 @@ def check(
     """
     with quiet_libraries(), warnings_as_notes():
         clips = read_folder(folder)
-        placed = apply_split(clips, split) if split else []
+        rounds = list(Split.load(split, clips)) if split else []
         found = _inspect(clips, min(n_jobs(jobs), len(clips)))
-    torn, ungrouped = torn_duplicates(found, placed), ungrouped_duplicates(found, placed)
+    torn = _once(group for placed in rounds for group in torn_duplicates(found, placed))
+    ungrouped = _once(group for placed in rounds for group in ungrouped_duplicates(found, placed))
     if as_json:
         sides = {"torn": torn, "ungrouped": ungrouped} if split else {}
         rows = {name: [group.to_dict() for group in groups] for name, groups in sides.items()}
@@ -77,6 +77,14 @@ def _inspect(clips: list[LabelledClip], jobs: int) -> Inspection:
                 print_error(str(error))
 
         return inspect(clips, jobs=jobs, on_clip=report)
+
+
+def _once(groups: Iterable[Duplicates]) -> list[Duplicates]:
+    """Keep of each group what was said of it first: a split may have several rounds."""
+    first: dict[tuple[Path, ...], Duplicates] = {}
+    for group in groups:
+        first.setdefault(group.paths, group)
+    return list(first.values())
 
 
 def _warn(

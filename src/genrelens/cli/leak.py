@@ -1,0 +1,119 @@
+"""``genrelens leak``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genrelens.cli.console import (
+    out,
+    print_error,
+    print_json,
+    print_note,
+    progress,
+    quiet_libraries,
+    warnings_as_notes,
+)
+from genrelens.cli.options import Jobs, n_jobs
+from genrelens.cli.protocols import Folds, GroupColumn, Groups, Relabel, label_map, read_clips
+from genrelens.datasets import LabelledClip
+from genrelens.errors import AudioError
+from genrelens.estimates import Estimate
+from genrelens.leak import Leak, SegmentTable, measure_leak, plan, tabulate
+
+__all__ = ["leak"]
+
+_WORDS = {
+    "segment": "by segment (a leak)",
+    "clip": "by clip",
+    "group": "by artist",
+}
+
+
+def leak(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
+    groups: Groups = None,
+    group_column: GroupColumn = "group",
+    relabel: Relabel = None,
+    folds: Folds = 5,
+    seed: Annotated[int, typer.Option(help="Of folds, draws and bootstrap.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="PICTURE", help="Draw it, for instance leak.png.")
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Show how much of a score is the split: the same features by segment, clip and artist."""
+    if plot is not None:
+        from genrelens.plots import check_picture
+
+        check_picture(plot)
+    with quiet_libraries(), warnings_as_notes():
+        clips = read_clips(folder, label_map(relabel), groups, group_column)
+        plan(clips, folds, seed=seed)  # what cannot be done is said before the work
+        table = _tabulate(clips, min(n_jobs(jobs), len(clips)))
+        result = _measure(table, folds, seed)
+    if as_json:
+        failed = [{"path": error.source, "error": str(error)} for error in table.failed]
+        print_json({**result.to_dict(), "failed": failed, "data": folder.resolve().name})
+    else:
+        _print_table(result)
+    if result.n_groups is None:
+        print_note("note: with --groups FILE, a split by artist stands beside these")
+    if plot is not None:
+        _plot(result, plot)
+    if table.failed:
+        raise typer.Exit(1)
+
+
+def _tabulate(clips: list[LabelledClip], jobs: int) -> SegmentTable:
+    with progress("Listening", len(clips)) as bar:
+
+        def report(clip: LabelledClip, error: AudioError | None) -> None:
+            bar()
+            if error:
+                print_error(str(error))
+
+        return tabulate(clips, jobs=jobs, on_clip=report)
+
+
+def _measure(table: SegmentTable, folds: int, seed: int) -> Leak:
+    grouped = all(clip.group is not None for clip in table.clips)
+    with progress("Learning", folds * (3 if grouped else 2)) as bar:
+        return measure_leak(table, n_folds=folds, seed=seed, on_fold=bar)
+
+
+def _print_table(result: Leak) -> None:
+    from rich.table import Table
+
+    of_groups = f" of {result.n_groups} groups" if result.n_groups is not None else ""
+    out.print(
+        f"{result.n_clips} clips{of_groups}, {len(result.labels)} genres, {result.n_segments} "
+        f"segments; each fold learns from {result.n_train}\n",
+        soft_wrap=True,
+    )
+    columns = ("split", "accuracy of segments", "macro recall", "of clips", "macro recall")
+    table = Table(*columns, box=None, pad_edge=False)
+    for score in result.scores:
+        shares = [*score.segments, *(score.clips or ())]
+        table.add_row(_WORDS[score.protocol], *map(_percent, shares))
+    out.print(table)
+
+
+def _percent(share: Estimate) -> str:
+    return f"{share.value:.1%} ({100 * share.low:.1f}-{100 * share.high:.1f})"
+
+
+def _plot(result: Leak, path: Path) -> None:
+    from genrelens.result_plots import plot_estimates
+
+    plot_estimates(
+        [_WORDS[score.protocol] for score in result.scores],
+        [score.segments.accuracy for score in result.scores],
+        path,
+        name="accuracy of 3 s segments",
+    )
