@@ -62,8 +62,11 @@ def test_no_difference(compare: Compare, tmp_path: Path) -> None:
     lines = done.out.splitlines()
     assert lines[0] == "clips that all have judged: 60"
     assert "accuracy" in lines[1]
-    assert "83.3 % (" in lines[2]
-    assert "80.0 % (" in lines[3]
+    scores = score(OURS)
+    low, high = (f"{100 * bound:.1f}" for bound in scores.accuracy[1:])
+    assert f" 83.3 ({low}-{high}) " in lines[2]
+    assert lines[2].split()[-3:] == ["100.0", f"{scores.log_loss.value:.3f}", "3.3"]
+    assert " 80.0 (" in lines[3]
     assert f"b.csv against {tmp_path}" in done.out
     assert done.out.rstrip().endswith("right alone: 0 against 2 clips; McNemar p = 0.500")
     assert "a.csv: no difference can be told" in done.out

@@ -15,7 +15,8 @@ from genrelens.estimates import FIGURES, Estimate
 from genrelens.predictions import PredictionTable, load_predictions
 from genrelens.scores import Scores, score
 
-_COLUMNS = ("accuracy", "macro recall", "macro F1", "top 2", "log loss", "calibration error")
+_COLUMNS = ("accuracy", "macro recall", "F1", "top 2", "log loss", "ECE")
+_WITH_INTERVAL = ("accuracy", "macro_recall")
 
 
 def compare(
@@ -107,20 +108,26 @@ def _print_table(names: list[str], left_out: list[int], scores: list[Scores]) ->
     for name, n in zip(names, left_out, strict=True):
         if n:
             out.print(f"left out: {n} of {name}", soft_wrap=True)
-    table = Table("", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", overflow="fold")
     for column in _COLUMNS:
         table.add_column(column, justify="right")
     for name, each in zip(names, scores, strict=True):
         table.add_row(name, *(_cell(key, getattr(each, key)) for key in FIGURES))
     out.print(table)
     unit = scores[0].bootstrap["unit"]
-    out.print(f"In brackets: 95 % intervals, of drawing {unit}s anew.", soft_wrap=True)
+    out.print(
+        f"In percent but for the log loss; 95 % intervals from drawing {unit}s anew. F1 is the "
+        f"mean of the genres; ECE is the expected calibration error.",
+        soft_wrap=True,
+    )
 
 
 def _cell(figure: str, estimate: Estimate) -> str:
     if figure == "log_loss":
-        return "{:.3f} ({:.3f} to {:.3f})".format(*estimate)
-    return "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * each for each in estimate))
+        return f"{estimate.value:.3f}"
+    value, low, high = (f"{100 * each:.1f}" for each in estimate)
+    return f"{value} ({low}-{high})" if figure in _WITH_INTERVAL else value
 
 
 def _print_comparison(first: str, second: str, found: Comparison) -> None:
