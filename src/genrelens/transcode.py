@@ -106,8 +106,10 @@ def change_tempo(y: Float64, sample_rate: int, factor: float) -> Float64:
         raise ValueError(f"factor={factor} must be in {_SLOWEST}..{_FASTEST}")
     n_samples = max(1, round(len(y) / factor))
     ending = round(_ENDING * sample_rate)  # the filter loses some of the end
-    stretched = _filter(np.pad(y, (0, ending)), sample_rate, "atempo", f"{factor:.9f}")[:n_samples]
-    return np.pad(stretched, (0, n_samples - len(stretched)))
+    # Its pieces last 1/24 s or somewhat more by the rate that it is told. That is too short for the
+    # bass: 55 Hz comes out 45 cents off, but 4 cents with pieces twice as long.
+    stretched = _filter(np.pad(y, (0, ending)), 2 * sample_rate, "atempo", f"{factor:.9f}")
+    return np.pad(stretched[:n_samples], (0, max(0, n_samples - len(stretched))))
 
 
 def _filter(y: Float64, sample_rate: int, name: str, settings: str) -> Float64:
