@@ -169,7 +169,7 @@ def _rounds(rows: Sequence[Row]) -> NDArray[np.int64] | None:
     if values is None:
         return None
     for row, value in zip(rows, values, strict=True):
-        if not (re.fullmatch("[1-9][0-9]{0,8}", value)):
+        if not re.fullmatch("[1-9][0-9]{0,8}", value):
             raise DataError(f"{row.place}: round={value!r} must be a whole number from 1")
     return np.array([int(value) for value in values], dtype=np.int64)
 
