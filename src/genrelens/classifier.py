@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from threading import Event
@@ -72,7 +72,12 @@ class Classifier:
         return self.metadata.labels
 
     def classify(
-        self, source: AudioSource, *, offset: float = 0.0, duration: float | None = None
+        self,
+        source: AudioSource,
+        *,
+        offset: float = 0.0,
+        duration: float | None = None,
+        on_segments: Callable[[Float32], None] | None = None,
     ) -> Prediction:
         """Classify a recording, in memory that does not grow with its length.
 
@@ -80,6 +85,8 @@ class Classifier:
             source: path, bytes of a file, or binary file object; any format, rate and channels.
             offset: where to start, in seconds.
             duration: how much to hear, in seconds; None hears all of it.
+            on_segments: called with the features that the network hears, (k, segment_frames,
+                n_bins) float32, piece by piece.
 
         Raises:
             AudioError: the recording cannot be read.
@@ -89,7 +96,7 @@ class Classifier:
         blocks = stream_audio(
             source, sample_rate=self.metadata.features.sample_rate, offset=offset, duration=duration
         )
-        return self._classify(blocks, source_name(source))
+        return self._classify(blocks, source_name(source), on_segments)
 
     def classify_waveform(self, y: ArrayLike, sample_rate: float) -> Prediction:
         """Classify samples.
@@ -168,10 +175,18 @@ class Classifier:
             failure.__cause__ = error
             return failure
 
-    def _classify(self, blocks: Iterable[Float32], name: str) -> Prediction:
+    def _classify(
+        self,
+        blocks: Iterable[Float32],
+        name: str,
+        on_segments: Callable[[Float32], None] | None = None,
+    ) -> Prediction:
         features = self.metadata.features
         counter = _Counter(blocks)
-        windows = list(self._run_windows(iter_segments(counter, features)))
+        pieces = iter_segments(counter, features)
+        if on_segments is not None:
+            pieces = _told(pieces, on_segments)
+        windows = list(self._run_windows(pieces))
         weights = np.array([len(segments) for _, segments in windows], np.float64)
         clips = np.stack([clip for clip, _ in windows])
         segments = np.concatenate([segments for _, segments in windows])
@@ -217,6 +232,13 @@ def _until(stop: Event, blocks: Iterable[Float32]) -> Iterator[Float32]:
         if stop.is_set():
             raise InterruptedError("stopped")
         yield block
+
+
+def _told(pieces: Iterable[Float32], listener: Callable[[Float32], None]) -> Iterator[Float32]:
+    """Pass pieces on once the listener has had them."""
+    for piece in pieces:
+        listener(piece)
+        yield piece
 
 
 def _windows(pieces: Iterable[Float32], size: int) -> Iterator[Float32]:

@@ -14,7 +14,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from genrelens.cli import calibrate, classify, crossval, data, evaluate, features, models, train
+from genrelens.cli import (
+    calibrate,
+    classify,
+    crossval,
+    data,
+    evaluate,
+    features,
+    models,
+    serve,
+    train,
+)
 from genrelens.cli.console import print_error
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
 
@@ -62,6 +72,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("crossval")(crossval.crossval)
 app.command("calibrate")(calibrate.calibrate)
+app.command("serve")(serve.serve)
 app.add_typer(data.app, name="data")
 
 

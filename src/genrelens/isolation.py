@@ -1,0 +1,183 @@
+"""Recordings classified in processes of their own.
+
+A decoder that crashes takes its process along and nothing else, one that hangs is ended when its
+time is over, and what one recording may cost in memory has a bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from genrelens.audio import probe
+from genrelens.classifier import Classifier
+from genrelens.errors import AudioError, AudioWarning, MissingExtraError
+from genrelens.picture import FeaturePicture
+from genrelens.prediction import Prediction
+
+__all__ = ["ClassifierPool", "Limits", "Refusal", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a recording may be and cost.
+
+    Attributes:
+        seconds: of audio, by what is decoded and not by what the file says of itself.
+        sample_rate: in Hz.
+        channels: number of channels.
+        memory: of a worker process beyond what it starts with, in bytes; 0 sets no bound. Kept
+            where the system can (Linux).
+
+    """
+
+    seconds: float = 3 * 3600
+    sample_rate: int = 384_000
+    channels: int = 32
+    memory: int = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a worker says of a recording: the prediction, and its picture if one was asked for."""
+
+    prediction: Prediction
+    picture: Mapping[str, Any] | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a recording was not classified, in a sentence."""
+
+    reason: str
+
+
+class ClassifierPool:
+    """Processes that classify recordings, each with a classifier of its own.
+
+    Args:
+        model: as for :meth:`Classifier.load`.
+        workers: number of processes.
+        limits: what a recording may be and cost.
+
+    Raises:
+        MissingExtraError: pebble is not installed (the extra ``web``).
+
+    """
+
+    def __init__(self, model: str | None, *, workers: int, limits: Limits) -> None:
+        try:
+            from pebble import ProcessPool
+        except ImportError as error:
+            raise MissingExtraError("pebble", "web") from error
+        self._limits = limits
+        self._pool: Any = ProcessPool(
+            workers, initializer=_start, initargs=(model, limits.memory),
+            # A fork would copy the locks of this process' threads as they happen to be.
+            context=multiprocessing.get_context("spawn"),
+        )  # fmt: skip
+
+    def warm_up(self) -> Future[None]:
+        """Let a worker start, so that the first recording need not wait for it."""
+        future: Future[None] = self._pool.schedule(_nothing)
+        return future
+
+    def submit(
+        self, path: Path, name: str, *, picture: bool = False, timeout: float | None = None
+    ) -> Future[Verdict | Refusal]:
+        """Classify a file.
+
+        The future's errors: ``TimeoutError`` after ``timeout`` seconds of work, upon which the
+        process has been ended; ``pebble.ProcessExpired`` if it crashed. Another takes its place.
+
+        Args:
+            path: of the file.
+            name: of the recording, for people; stands in the result instead of ``path``.
+            picture: add a picture of what the network hears.
+            timeout: in seconds, or None.
+
+        """
+        job = partial(_judge, str(path), name, self._limits, picture=picture)
+        future: Future[Verdict | Refusal] = self._pool.schedule(job, timeout=timeout)
+        return future
+
+    def close(self) -> None:
+        """End the processes at once; what they were doing is lost."""
+        self._pool.stop()
+        self._pool.join()
+
+
+# -------------------------------------------------------------------- in the other process
+
+_classifier: Classifier | None = None
+
+
+def _start(model: str | None, memory: int) -> None:
+    """Make a worker ready: a classifier, a bound on memory, and no part in a Ctrl-C."""
+    global _classifier
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
+    _classifier = Classifier.load(model, threads=1)
+    if memory:
+        with contextlib.suppress(ImportError, ValueError, OSError):
+            _bound_memory(memory)
+
+
+def _bound_memory(memory: int) -> None:
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[5])  # data and stack
+    bound = pages * os.sysconf("SC_PAGE_SIZE") + memory
+    resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+
+
+def _nothing() -> None:
+    pass
+
+
+def _judge(path: str, name: str, limits: Limits, *, picture: bool) -> Verdict | Refusal:
+    assert _classifier is not None  # the initializer has run
+    columns = FeaturePicture(_classifier.metadata.features) if picture else None
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", AudioWarning)
+            prediction = _within(limits, path, columns)
+    except AudioError as error:
+        return Refusal(str(error).replace(path, name))
+    except MemoryError:
+        return Refusal(f"{name}: needs more memory than it may take")
+    notes = tuple(
+        str(each.message).replace(path, name)
+        for each in caught
+        if issubclass(each.category, AudioWarning)
+    )
+    drawn = columns.to_dict() if columns is not None else None
+    return Verdict(replace(prediction, source=name), drawn, notes)
+
+
+def _within(limits: Limits, path: str, columns: FeaturePicture | None) -> Prediction:
+    assert _classifier is not None
+    info = probe(path)
+    for what, value, limit in (
+        ("Hz of sample rate", info.sample_rate, limits.sample_rate),
+        ("channels", info.channels, limits.channels),
+        ("s of audio", info.seconds or 0, limits.seconds),
+    ):
+        if value > limit:
+            raise AudioError(path, f"has {value:.0f} {what}; {limit:.0f} are allowed")
+    prediction = _classifier.classify(
+        path, duration=limits.seconds + 1,
+        on_segments=None if columns is None else columns.add,
+    )  # fmt: skip
+    if prediction.duration > limits.seconds:
+        raise AudioError(path, f"is longer than {limits.seconds:.0f} s")
+    return prediction

@@ -1,0 +1,1 @@
+"""The page and the API: recordings over HTTP. Needs the extra ``web``."""

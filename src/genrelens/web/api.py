@@ -1,0 +1,159 @@
+"""What the API's answers look like, for its documentation, and the small ones themselves."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from genrelens.artifact import ModelMetadata
+from genrelens.web.problems import PROBLEM
+
+__all__ = [
+    "CLASSIFY", "EXAMPLES", "HEALTH", "LIMITS", "MODELS", "describe", "examples",
+    "examples_folder",
+]  # fmt: skip
+
+
+class ProblemDocument(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class Segment(BaseModel):
+    """The genres of one segment."""
+
+    start: float = Field(description="In seconds.")
+    end: float = Field(description="In seconds.")
+    genre: str
+    probabilities: list[float] = Field(description="In the order of `labels`.")
+
+
+class Spectrogram(BaseModel):
+    """What the network hears, as a picture."""
+
+    kind: str = Field(description="`mel` or `mfcc`.")
+    columns: int
+    bands: int
+    seconds_per_column: float
+    hz: list[float] | None = Field(description="Centre of each band; null for `mfcc`.")
+    minimum: float = Field(description="What the byte 0 stands for.")
+    maximum: float = Field(description="What the byte 255 stands for.")
+    data: str = Field(description="Base64: bytes column by column, the lowest band first.")
+
+
+class PredictionDocument(BaseModel):
+    """The genres of a recording."""
+
+    path: str = Field(description="What the client called the recording.")
+    genre: str = Field(description="The likeliest genre.")
+    probabilities: dict[str, float] = Field(description="Of all genres, in descending order.")
+    duration: float = Field(description="Seconds of audio that were heard.")
+    padded: bool = Field(description="The recording was shorter than the network listens.")
+    model: str
+    labels: list[str] | None = None
+    timeline: list[Segment] | None = None
+    notes: list[str] | None = Field(None, description="What was wrong with the recording.")
+    spectrogram: Spectrogram | None = None
+
+
+class ModelDocument(BaseModel):
+    """A model."""
+
+    name: str
+    description: str
+    license: str
+    labels: list[str]
+    sample_rate: int = Field(description="What the network hears, in Hz.")
+    segment_seconds: float
+
+
+class LimitsDocument(BaseModel):
+    """What a recording may be."""
+
+    max_upload: int = Field(description="Bytes of a request.")
+    seconds: float
+    sample_rate: int
+    channels: int
+    timeout: float = Field(description="Seconds that a request may take.")
+
+
+class ExampleDocument(BaseModel):
+    """A clip to try."""
+
+    name: str
+    title: str
+    url: str
+
+
+def _problems(**words: str) -> dict[int | str, dict[str, Any]]:
+    schema = ProblemDocument.model_json_schema()
+    return {
+        int(status.removeprefix("s")): {
+            "description": text, "content": {PROBLEM: {"schema": schema}},
+        }
+        for status, text in words.items()
+    }  # fmt: skip
+
+
+_BINARY = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "required": ["file"], "properties": {"file": _BINARY}}
+
+CLASSIFY: dict[str, Any] = {
+    "response_model": PredictionDocument,
+    "responses": _problems(
+        s400="There is no recording in the request, or it broke off.",
+        s413="The recording is too large.",
+        s415="The body is of a kind that cannot be a recording.",
+        s422="The recording cannot be read, or is longer than allowed; or a parameter is wrong.",
+        s429="The server is busy; Retry-After says when to come back.",
+        s504="It took too long.",
+    ),
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "description": "The recording: in the form's field `file`, or as the body itself.",
+            "content": {
+                "multipart/form-data": {"schema": _FORM},
+                "application/octet-stream": {"schema": _BINARY},
+            },
+        }
+    },
+}
+MODELS: dict[str, Any] = {"response_model": list[ModelDocument]}
+LIMITS: dict[str, Any] = {"response_model": LimitsDocument}
+EXAMPLES: dict[str, Any] = {"response_model": list[ExampleDocument]}
+HEALTH: dict[str, Any] = {"response_model": dict[str, str]}
+
+
+def describe(model: ModelMetadata) -> dict[str, Any]:
+    """Return what people want to know of a model."""
+    return {
+        "name": model.name, "description": model.description, "license": model.license,
+        "labels": list(model.labels), "sample_rate": model.features.sample_rate,
+        "segment_seconds": model.features.segment_seconds,
+    }  # fmt: skip
+
+
+def examples_folder() -> Path:
+    """Return the folder of the bundled clips: in the package or, in a checkout, beside it."""
+    inside = Path(str(resources.files("genrelens"))) / "examples"
+    return inside if inside.is_dir() else inside.parents[2] / "examples"
+
+
+def examples() -> list[dict[str, str]]:
+    """List the bundled clips."""
+    return [
+        {
+            "name": path.stem,
+            "title": path.stem.replace("-", " ").capitalize(),
+            "url": f"/examples/{path.name}",
+        }
+        for path in sorted(examples_folder().glob("*.ogg"))
+    ]

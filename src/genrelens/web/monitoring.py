@@ -1,0 +1,78 @@
+"""What ``/metrics`` tells, in Prometheus' text format."""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from genrelens.web.gate import Gate
+
+__all__ = ["Monitor", "Monitoring"]
+
+_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
+
+
+class Monitor:
+    """The counters of one application."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "genrelens_requests", "Answered requests.", ("path", "method", "status"),
+            registry=self._registry,
+        )  # fmt: skip
+        self.seconds = Histogram(
+            "genrelens_request_seconds", "Time from a request to the end of its answer.",
+            ("path",), buckets=_BUCKETS, registry=self._registry,
+        )  # fmt: skip
+        self.audio_seconds = Counter(
+            "genrelens_audio_seconds", "Seconds of audio that were classified.",
+            registry=self._registry,
+        )  # fmt: skip
+        self.genres = Counter(
+            "genrelens_genres", "Recordings by predicted genre.", ("genre",),
+            registry=self._registry,
+        )  # fmt: skip
+        under_way = Gauge(
+            "genrelens_classifications_under_way", "Recordings that wait or are worked on.",
+            registry=self._registry,
+        )  # fmt: skip
+        under_way.set_function(lambda: gate.under_way)
+
+    def text(self) -> bytes:
+        """Return all counters in the text format."""
+        return generate_latest(self._registry)
+
+
+class Monitoring:
+    """ASGI middleware: counts and times requests by the route that served them."""
+
+    def __init__(self, app: ASGIApp, monitor: Monitor) -> None:
+        self._app = app
+        self._monitor = monitor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request and count it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            # A client chooses paths and methods; only those that exist become labels.
+            route = scope.get("route")
+            path = getattr(route, "path", None) or "other"
+            method = scope["method"] if route is not None else "other"
+            self._monitor.requests.labels(path, method, status).inc()
+            self._monitor.seconds.labels(path).observe(time.perf_counter() - started)

@@ -1,0 +1,65 @@
+"""Errors as RFC 9457 has them: ``application/problem+json``, and never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+__all__ = ["PROBLEM", "Problem", "install_problems", "problem_response"]
+
+PROBLEM = "application/problem+json"
+_LOG = logging.getLogger("genrelens.web")
+
+
+class Problem(HTTPException):
+    """An answer that is an error.
+
+    Args:
+        status: HTTP status code.
+        detail: what is wrong with this request, in a sentence.
+        headers: more headers of the answer.
+
+    """
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+
+
+def problem_response(
+    status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Make the answer: ``type``, ``title``, ``status`` and ``detail``."""
+    content = {
+        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+        "detail": detail,
+    }  # fmt: skip
+    return JSONResponse(content, status, dict(headers or {}), media_type=PROBLEM)
+
+
+def install_problems(app: FastAPI) -> None:
+    """Let every error of the application leave as a problem."""
+    app.add_exception_handler(HTTPException, _from_http)
+    app.add_exception_handler(RequestValidationError, _from_validation)
+    app.add_exception_handler(Exception, _from_anything)
+
+
+async def _from_http(request: Request, error: Any) -> JSONResponse:
+    return problem_response(error.status_code, str(error.detail), error.headers)
+
+
+async def _from_validation(request: Request, error: Any) -> JSONResponse:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem_response(422, f"{where}: {first['msg']}")
+
+
+async def _from_anything(request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem_response(500, "genrelens failed; its log says more")

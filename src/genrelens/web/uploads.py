@@ -1,0 +1,138 @@
+"""The body of a request, on its way to a temporary file of our own naming."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from genrelens.web.problems import Problem, problem_response
+
+__all__ = ["BodyLimit", "Upload", "received"]
+
+_CHUNK = 2**20
+_FIELD = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A recording that has arrived.
+
+    Attributes:
+        path: of the temporary file; its name has nothing of the client's.
+        name: what the client calls it, without folders; for the answer alone.
+
+    """
+
+    path: Path
+    name: str
+
+
+class BodyLimit:
+    """ASGI middleware: refuses a body as soon as it is too large, not once it is here.
+
+    Args:
+        app: what is protected.
+        limit: bytes.
+
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, counting what comes in."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if not announced.isdigit() or int(announced) > self._limit:
+            refuse = problem_response(413, self._too_large(), {"Connection": "close"})
+            await refuse(scope, receive, send)
+            return
+        arrived = 0
+
+        async def counting() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > self._limit:
+                raise Problem(413, self._too_large(), {"Connection": "close"})
+            return message
+
+        await self._app(scope, counting, send)
+
+    def _too_large(self) -> str:
+        return (
+            f"the recording is larger than {self._limit / 2**20:.0f} MiB, which is the limit here"
+        )
+
+
+@asynccontextmanager
+async def received(request: Request, folder: Path) -> AsyncIterator[Upload]:
+    """Receive the recording of a request; its file is gone afterwards, whatever happens.
+
+    Args:
+        request: with a multipart form whose field ``file`` is the recording, or with the
+            recording as its body.
+        folder: for the file.
+
+    Raises:
+        Problem: there is no recording in the request, or it is too large.
+
+    """
+    handle, name = tempfile.mkstemp(dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            client_name = await _receive(request, file)
+        if not path.stat().st_size:
+            raise Problem(400, "the recording is empty")
+        yield Upload(path, client_name)
+    except ClientDisconnect as error:
+        raise Problem(400, "the recording broke off") from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _receive(request: Request, file: BinaryIO) -> str:
+    kind, _ = parse_options_header(request.headers.get("content-type", ""))
+    if kind == b"multipart/form-data":
+        return await _receive_form(request, file)
+    if kind == b"application/x-www-form-urlencoded":
+        raise Problem(415, "send the recording as multipart/form-data, or as the body itself")
+    async for chunk in request.stream():
+        await run_in_threadpool(file.write, chunk)
+    return "recording"
+
+
+async def _receive_form(request: Request, file: BinaryIO) -> str:
+    try:
+        async with request.form(max_files=1, max_fields=10) as form:
+            upload = form.get(_FIELD)
+            if not isinstance(upload, UploadFile):
+                raise Problem(400, f"the form has no file in its field {_FIELD!r}")
+            while chunk := await upload.read(_CHUNK):
+                await run_in_threadpool(file.write, chunk)
+            return _base_name(upload.filename)
+    except (MultiPartException, FormParserError, KeyError, ValueError) as error:
+        raise Problem(400, f"the form cannot be read: {error}") from error
+
+
+def _base_name(name: str | None) -> str:
+    """Take the folders off a client's file name, whatever its system writes between them."""
+    return PureWindowsPath(PurePosixPath(name or "").name).name or "recording"
