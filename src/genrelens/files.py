@@ -14,6 +14,8 @@ __all__ = ["write_text_atomically"]
 def write_text_atomically(path: Path, text: str) -> None:
     """Write a text file (UTF-8, the line ends as given) beside its place, then move it there.
 
+    File names that are not UTF-8 come out as the bytes that they are.
+
     Raises:
         DataError: the file cannot be written.
 
@@ -21,7 +23,7 @@ def write_text_atomically(path: Path, text: str) -> None:
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             file.write(text)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)

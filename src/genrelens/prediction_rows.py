@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import DataError
+from genrelens.files import write_text_atomically
 
 __all__ = ["CLOSE", "NOT_LABELS", "Row", "columns", "read_rows", "words", "write_rows"]
 
@@ -233,18 +233,9 @@ def write_rows(path: Path, lines: Iterable[Sequence[Any]]) -> None:
         DataError: it cannot be written.
 
     """
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            csv.writer(file).writerows(lines)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({words(error)})") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    write_text_atomically(path, text.getvalue())
 
 
 def words(error: Exception) -> str:

@@ -17,10 +17,12 @@ from typer.core import TyperGroup
 from genrelens.cli import (
     calibrate,
     classify,
+    compare,
     crossval,
     data,
     evaluate,
     features,
+    leak,
     models,
     serve,
     train,
@@ -69,6 +71,8 @@ app.command("classify")(classify.classify)
 app.command("models")(models.models)
 app.command("features")(features.features)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("leak")(leak.leak)
 app.command("train")(train.train)
 app.command("crossval")(crossval.crossval)
 app.command("calibrate")(calibrate.calibrate)
