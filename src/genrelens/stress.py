@@ -77,7 +77,7 @@ def measure_robustness(
     names = _names([clip.path for clip in clips])
     listener.rehearse()
     heard: list[Heard] = []
-    with closing(listener.hear_all(clips, names, jobs)) as results:
+    with closing(listener.hear_all([clip.path for clip in clips], jobs)) as results:
         for clip, result in zip(clips, results, strict=True):
             heard.append(result)
             on_clip(clip, result)
@@ -113,25 +113,22 @@ class _Listener:
             silence = np.zeros(round(_REHEARSAL * self.rate), np.float32)
             condition.apply(silence, self.rate, rng_for("", self.seed))
 
-    def hear_all(
-        self, clips: Sequence[LabelledClip], names: Sequence[str], jobs: int
-    ) -> Generator[Heard, None, None]:
+    def hear_all(self, paths: Sequence[Path], jobs: int) -> Generator[Heard, None, None]:
         """Hear clips side by side; yields in order. Closing it ends the work."""
         stop = Event()
-        paths = [clip.path for clip in clips]
         if jobs == 1:
-            yield from map(partial(self._try, stop), paths, names)
+            yield from map(partial(self._try, stop), paths)
             return
         pool = ThreadPoolExecutor(jobs, "genrelens")
         try:
-            yield from pool.map(partial(self._try, stop), paths, names)
+            yield from pool.map(partial(self._try, stop), paths)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
 
-    def _try(self, stop: Event, path: Path, name: str) -> Heard:
+    def _try(self, stop: Event, path: Path) -> Heard:
         try:
-            return self._hear(stop, path, name)
+            return self._hear(stop, path)
         except AudioError as error:
             return error
         except ModelError:  # the next clip would fare no better
@@ -141,13 +138,13 @@ class _Listener:
             failure.__cause__ = error
             return failure
 
-    def _hear(self, stop: Event, path: Path, name: str) -> Float64:
+    def _hear(self, stop: Event, path: Path) -> Float64:
         y = load_audio(path, sample_rate=self.rate, duration=self.longest)
         said = []
         for condition in self.conditions:
             if stop.is_set():
                 raise InterruptedError("stopped")
-            changed = condition.apply(y, self.rate, rng_for(name, self.seed))
+            changed = condition.apply(y, self.rate, rng_for(path.stem, self.seed))
             said.append(self.classifier.classify_waveform(changed, self.rate).probabilities)
         return np.stack(said)
 
