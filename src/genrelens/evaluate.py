@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 from genrelens.classifier import Classifier
 from genrelens.datasets import LabelledClip
-from genrelens.errors import AudioError, DataError
+from genrelens.errors import AudioError, DataError, DataWarning
 from genrelens.metrics import accuracy, confusion_matrix, macro_recall, recalls, wilson_interval
 from genrelens.prediction import Prediction
-from genrelens.predictions import PredictionTable
+from genrelens.prediction_rows import read_rows
+from genrelens.predictions import PredictionTable, load_predictions
 
-__all__ = ["Evaluation", "evaluate", "merge_labels"]
+__all__ = ["Evaluation", "evaluate", "judge_predictions", "merge_labels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,6 +135,60 @@ def evaluate(
         groups=tuple(clips[i].group or names[i] for i in judged) if grouped else None,
     )
     return Evaluation(table=table, failed=tuple(failed), model=classifier.metadata.name)
+
+
+def judge_predictions(
+    path: Path,
+    clips: Sequence[LabelledClip] = (),
+    *,
+    label_map: Mapping[str, str] | None = None,
+) -> Evaluation:
+    """Judge what any model said, from a file.
+
+    Args:
+        path: a CSV file with the column ``clip``, if it is known ``genre``, and one column of
+            probabilities for each label; or the ``metrics.json`` of a report.
+        clips: what to judge on: their genres, their groups if they have some, and no row of other
+            clips. Without them the file must say the genres, and all rows count.
+        label_map: renames those labels of the clips that the file does not have, then those of
+            the file: see ``merge_labels``.
+
+    Raises:
+        DataError: the file is malformed, lacks a genre, or has no row of any of the clips.
+
+    Warns:
+        DataWarning: some of the clips have no row.
+
+    """
+    renamed = dict(label_map or {})
+    names = _names([clip.path for clip in clips])
+    known = read_rows(path)[0] if path.suffix.lower() == ".csv" else []
+    truth = {
+        name: clip.label if clip.label in known else renamed.get(clip.label, clip.label)
+        for name, clip in zip(names, clips, strict=True)
+    }
+    table = load_predictions(path, truth=truth)
+    if clips:
+        table = _only(table, dict(zip(names, clips, strict=True)), path)
+    return Evaluation(table=merge_labels(table, renamed), model=path.stem)
+
+
+def _only(table: PredictionTable, clips: Mapping[str, LabelledClip], path: Path) -> PredictionTable:
+    """Keep the rows of clips, with the groups that the clips have."""
+    rows = [row for row, name in enumerate(table.clips) if name in clips]
+    if not rows:
+        raise DataError(
+            f"{path}: has no row of any of the {len(clips)} clips; it names {table.clips[0]}, they "
+            f"are called {next(iter(clips))}"
+        )
+    kept = table.select(rows)
+    absent = sorted(set(clips) - set(kept.clips))
+    if absent:
+        message = f"{path}: {len(absent)} of {len(clips)} clips have no row, for instance "
+        warnings.warn(DataWarning(f"{message}{absent[0]}; they are in no figure"), stacklevel=3)
+    if all(clip.group is None for clip in clips.values()):
+        return kept
+    return replace(kept, groups=tuple(clips[name].group or name for name in kept.clips))
 
 
 def merge_labels(table: PredictionTable, label_map: Mapping[str, str]) -> PredictionTable:

@@ -15,7 +15,7 @@ def safe(value: object) -> str:
     """Escape a value for HTML; what cannot be printed (control characters) is written out."""
     text = str(value)
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return html.escape("".join(shown))
+    return html.escape("".join(shown)).replace(" %", "&nbsp;%")
 
 
 def paragraph(text: object) -> str:
@@ -70,8 +70,10 @@ def table(caption: str, header: Row, rows: Iterable[Row], *, words: int = 1) -> 
         f'<th scope="col"{_align(i, words)}>{safe(v)}</th>' for i, v in enumerate(header)
     )
     body = "\n".join(_row(row, words) for row in rows)
+    title = safe(caption)
     return (
-        f'<div class="wide" tabindex="0"><table><caption>{safe(caption)}</caption>\n'
+        f'<div class="wide" role="region" aria-label="{title}" tabindex="0">\n'
+        f"<table><caption>{title}</caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 

@@ -119,7 +119,7 @@ def plot_confusion(confusion: ArrayLike, labels: Sequence[str], path: Path) -> N
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = range(len(labels))
-    with picture(path, 2 + 0.6 * len(labels), 1.6 + 0.6 * len(labels)) as figure:
+    with picture(path, 1.7 + 0.46 * len(labels), 1.4 + 0.46 * len(labels)) as figure:
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):

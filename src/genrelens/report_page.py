@@ -37,6 +37,8 @@ _NAMES = {
     "commit": "git commit", "seconds": "wall time, s",
 }  # fmt: skip
 
+_TELLING = 10  # clips of a genre: of fewer, the best and the worst are chance
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
@@ -135,7 +137,8 @@ def _summary(report: Report) -> Iterable[str]:
         f"recall). Always answering {commonest} would be right for "
         f"{percent(support.max() / scores.n)}."
     )
-    found = sorted((c for c in scores.per_class if c.support), key=lambda c: c.recall.value)
+    telling = [each for each in scores.per_class if each.support >= _TELLING]
+    found = sorted(telling, key=lambda each: each.recall.value)
     if len(found) > 1:
         best, last = found[-1], found[0]
         yield (
@@ -143,6 +146,8 @@ def _summary(report: Report) -> Iterable[str]:
             f"{counted(best.support, 'clip')}. Found worst: {last.label}, "
             f"{percent(last.recall.value)} of {counted(last.support, 'clip')}."
         )
+    if scores.absent:
+        yield f"There is no clip of {', '.join(scores.absent)}, which are in no mean."
     yield (
         f"On average its answers come with a probability of {percent(_confidence(scores))}, and "
         f"{percent(value)} of them are right."
@@ -185,7 +190,8 @@ def _headline(report: Report) -> str:
     rows.append(("log loss, nats", *(f"{number:.3f}" for number in scores.log_loss)))
     rows.append(_bounds("expected calibration error", scores.ece))
     caption = f"All figures rest on {_judged(report)}"
-    return table(caption, ("", "value", "95 % from", "to"), rows) + paragraph(_how(scores))
+    figures = table(caption, ("figure", "value", "95 % from", "to"), rows)
+    return f'<div class="figures">{figures}</div>{paragraph(_how(scores))}'
 
 
 def _bounds(name: str, estimate: Estimate) -> tuple[str, ...]:
@@ -208,7 +214,7 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
         for key, value in provenance.items()
         if value is not None
     ]
-    whole = table("What it takes to get the same figures again", ("", ""), rows, words=2)
+    whole = table("What it takes to get the same figures again", ("what", "value"), rows, words=2)
     return f'<div class="long">{whole}</div>'
 
 

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from genrelens.scores import Estimate, RejectionPoint, Scores
 
 __all__ = [
-    "calibration_section", "confusions_section", "counted", "genres_section", "per_round",
+    "calibration_section", "confusions_section", "counted", "genres_section",
     "percent", "rejection_section", "robustness_section", "rounds_section", "worst_section",
 ]  # fmt: skip
 
 _SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the clips, in the table
+_SHOWN = 20  # of the worst clips; the others on a click
 
 
 def percent(share: float) -> str:
@@ -124,7 +125,7 @@ def rejection_section(scores: Scores, picture: bytes) -> str:
     ]
     data = table("Accuracy if the model may say \"don't know\"",
                  ("clips answered", "probability at least", "of these right"), rows)  # fmt: skip
-    caption = "Only the clips that the model is surest of get an answer; the fewer, the righter."
+    caption = "Only the clips that the model is surest of get an answer; in grey, 95 % intervals."
     half = _at_coverage(scores.rejection, 0.5)
     alt = "Curve of the accuracy against the share of the clips that get an answer"
     if half is not None:
@@ -148,10 +149,14 @@ def worst_section(scores: Scores) -> str:
          percent(c.probability_of_true)) for c in wrong
     ]  # fmt: skip
     header = ("clip", "true", "taken for", "with", "true one had")
-    return table("Wrong answers, the surest first", header, rows, words=3)
+    shown = table("Wrong answers, the surest first", header, rows[:_SHOWN], words=3)
+    if len(rows) <= _SHOWN:
+        return shown
+    more = table("Wrong answers, less sure", header, rows[_SHOWN:], words=3)
+    return shown + details(f"{len(rows) - _SHOWN} more", more)
 
 
-def per_round(predictions: PredictionTable) -> list[tuple[int, int, float, float]]:
+def _per_round(predictions: PredictionTable) -> list[tuple[int, int, float, float]]:
     """Return number, clips, accuracy and macro recall of each round; none without rounds."""
     if predictions.rounds is None:
         return []
@@ -165,7 +170,7 @@ def per_round(predictions: PredictionTable) -> list[tuple[int, int, float, float
 
 def rounds_section(predictions: PredictionTable) -> str:
     """Return what each round found, with mean and spread; nothing without rounds."""
-    rounds = per_round(predictions)
+    rounds = _per_round(predictions)
     if not rounds:
         return ""
     rows: list[Row] = [(f"round {k}", n, percent(a), percent(m)) for k, n, a, m in rounds]
@@ -184,8 +189,10 @@ def robustness_section(robustness: Robustness | None, picture: bytes) -> str:
         return ""
     first, *others = robustness.rows
     rows = [_condition(row, None if row is first else row.difference) for row in robustness.rows]
-    header = ("condition", "done to the recordings", "accuracy", "95 %", "macro recall",
-              "difference", "95 %", "other answers", "surer by")  # fmt: skip
+    header = ("condition", "accuracy", "95 %", "macro recall", "difference", "95 %",
+              "other answers", "surer by")  # fmt: skip
+    described = [(row.condition, row.description) for row in robustness.rows]
+    meanings = table("The conditions", ("condition", "recordings"), described, words=2)
     caption = (
         f"{counted(first.n, 'clip')}, in % and points; the difference to {first.condition!r} and "
         "its interval are paired, clip by clip"
@@ -204,7 +211,7 @@ def robustness_section(robustness: Robustness | None, picture: bytes) -> str:
         f"Bars of the accuracy under each condition: {values}",
         f"Accuracy with 95 % intervals; the dashed line is {first.condition!r}.",
     )
-    return paragraph(text) + drawn + table(caption, header, rows, words=2)
+    return paragraph(text) + drawn + meanings + table(caption, header, rows)
 
 
 def _condition(row: ConditionScores, difference: Estimate | None) -> Row:
@@ -213,7 +220,7 @@ def _condition(row: ConditionScores, difference: Estimate | None) -> Row:
         f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}",
     )  # fmt: skip
     return (
-        row.condition, row.description, *_split(row.accuracy),
+        row.condition, *_split(row.accuracy),
         f"{100 * row.macro_recall.value:.1f}", *change, f"{100 * row.changed:.1f}",
         f"{100 * row.confidence_change:+.1f}",
     )  # fmt: skip

@@ -167,7 +167,7 @@ def _draw_shares(
         axes.errorbar(values, rows, xerr=errors, fmt="none", ecolor="black", elinewidth=1.1,
                       capsize=3)  # fmt: skip
         for row, value in zip(rows, values, strict=True):
-            axes.text(1.5, row, f"{value:.0f}", va="center", fontsize=9)
+            axes.text(102, row, f"{value:.0f}", va="center", fontsize=9)
         if reference is not None:
             axes.axvline(100 * reference, color="0.3", linestyle="--", linewidth=1)
         axes.set_yticks(range(len(labels)), labels)

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genrelens.classifier import Classifier
 from genrelens.cli.console import (
-    out,
     print_error,
     print_json,
+    print_note,
     progress,
     quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.cli.options import Jobs, Model, n_jobs
-from genrelens.datasets import LabelledClip, apply_split, read_folder
-from genrelens.errors import AudioError, DataError
-from genrelens.evaluate import Evaluation
+from genrelens.cli.protocols import GroupColumn, Groups, Relabel, label_map
+from genrelens.cli.selection import Selection
+from genrelens.cli.verdict import (
+    data_provenance,
+    evaluation_provenance,
+    model_provenance,
+    predictions_provenance,
+    print_verdict,
+)
+from genrelens.datasets import LabelledClip
+from genrelens.errors import AudioError, MissingExtraError
+from genrelens.evaluate import Evaluation, judge_predictions, merge_labels
 from genrelens.evaluate import evaluate as run_evaluation
-from genrelens.metrics import recalls
-from genrelens.prediction import Prediction
+
+if TYPE_CHECKING:
+    from genrelens.robustness import Robustness
+    from genrelens.scores import Scores
 
 _PARTS = ("train", "valid", "test")
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A folder of genre/file.")
+    ] = None,
     model: Model = None,
     split: Annotated[
         Path | None,
@@ -41,6 +56,32 @@ def evaluate(
             metavar="PART", help="With --split: judge on train, valid (if not given) or test."
         ),
     ] = None,
+    groups: Groups = None,
+    group_column: GroupColumn = "group",
+    relabel: Relabel = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Judge what another model said: a CSV file with the column clip and one column of "
+            "probabilities for each genre. Without DIR it needs the column genre, too.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write a report: a page, figures and all numbers."),
+    ] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            metavar="",
+            help="Judge under changes that leave the genre as it is: noise, a room, a codec, ...",
+        ),
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Of the intervals and of --robustness.")
+    ] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print one JSON object.")
     ] = False,
@@ -50,66 +91,183 @@ def evaluate(
     ] = None,
     jobs: Jobs = 0,
 ) -> None:
-    """Judge a model on labelled clips: accuracy, macro recall and confusion matrix."""
+    """Judge a model on labelled clips: how often it is right, and how sure that figure is."""
+    _check_request(folder, model, predictions, split, part, robustness=robustness)
+    _check_places(report, plot, everything=robustness)
+    started = time.monotonic()
+    data = Selection(folder, split, part or "valid", groups, group_column, label_map(relabel))
+    with quiet_libraries(), warnings_as_notes():
+        if predictions is None:
+            result = _judge_model(data, model, jobs, seed, robustness=robustness)
+        else:
+            result = _judge_predictions(data, predictions)
+        scores = _scores(result.evaluation, seed, needed=report is not None)
+        seconds = round(time.monotonic() - started, 1)
+        origin = {**result.provenance, **evaluation_provenance(data.renamed, seed, seconds)}
+        _write(result, scores, origin, report, plot)
+    if as_json:
+        print_json(_document(result, scores, origin))
+    else:
+        print_verdict(result.evaluation, scores, result.robustness)
+    if result.evaluation.failed:
+        raise typer.Exit(1)
+
+
+def _check_request(
+    folder: Path | None, model: str | None, predictions: Path | None, split: Path | None,
+    part: str | None, *, robustness: bool,
+) -> None:  # fmt: skip
+    if folder is None and predictions is None:
+        raise typer.BadParameter("DIR is missing: a folder of genre/file")
+    if folder is None and split is not None:
+        raise typer.BadParameter("--split needs DIR, the folder whose clips it splits")
     if part is not None and (split is None or part not in _PARTS):
         raise typer.BadParameter(f"--part needs --split and is one of {', '.join(_PARTS)}")
+    if predictions is not None and (model is not None or robustness):
+        option = "--model" if model is not None else "--robustness"
+        raise typer.BadParameter(f"{option} and --predictions exclude each other")
+
+
+def _check_places(report: Path | None, plot: Path | None, *, everything: bool) -> None:
+    """Find out before the work what would stop us after it."""
     if plot is not None:
         from genrelens.plots import check_picture
 
         check_picture(plot)
-    with quiet_libraries(), warnings_as_notes():
-        clips = _clips(folder, split, part or "valid")
-        result = _evaluate(clips, model, min(n_jobs(jobs), len(clips)))
-    if as_json:
-        print_json({**result.to_dict(), "data": folder.resolve().name})
-    else:
-        _print_table(result)
-    if plot is not None:
-        from genrelens.plots import plot_confusion
+    if report is not None or everything:
+        from genrelens.report import check_report_folder
 
-        plot_confusion(result.confusion, result.labels, plot)
-    if result.failed:
-        raise typer.Exit(1)
+        check_report_folder(Path() if report is None else report)
 
 
-def _clips(folder: Path, split: Path | None, part: str) -> list[LabelledClip]:
-    clips = read_folder(folder)
-    if split is not None:
-        clips = [clip for clip in apply_split(clips, split) if clip.part == part]
-        if not clips:
-            raise DataError(f"{split}: no clip of {folder} is in part {part!r}")
-    return [replace(clip, part=None) for clip in clips]
+# ------------------------------------------------------------------------------- the work
 
 
-def _evaluate(clips: list[LabelledClip], model: str | None, jobs: int) -> Evaluation:
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What came out, of which data and model."""
+
+    evaluation: Evaluation
+    provenance: dict[str, Any]
+    robustness: Robustness | None = None
+
+
+def _judge_model(
+    data: Selection, model: str | None, jobs: int, seed: int, *, robustness: bool
+) -> _Result:
+    clips = data.clips()
+    jobs = min(n_jobs(jobs), len(clips))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
-    with progress("Evaluating", len(clips)) as bar:
+    known = {*classifier.labels, *classifier.metadata.label_map}
+    data.check_renamed([clip.label for clip in clips], classifier.labels)
+    clips = [
+        clip if clip.label in known
+        else replace(clip, label=data.renamed.get(clip.label, clip.label)) for clip in clips
+    ]  # fmt: skip
+    with progress("Evaluating", len(clips)) as advance:
 
-        def report(clip: LabelledClip, outcome: Prediction | AudioError) -> None:
-            bar()
+        def on_clip(_: LabelledClip, outcome: object) -> None:
+            advance()
             if isinstance(outcome, AudioError):
                 print_error(str(outcome))
 
-        return run_evaluation(classifier, clips, jobs=jobs, on_clip=report)
+        evaluation = run_evaluation(classifier, clips, jobs=jobs, on_clip=on_clip)
+    unreadable = {error.source for error in evaluation.failed}
+    clips = [clip for clip in clips if str(clip.path) not in unreadable]
+    heard = _robustness(classifier, clips, jobs, seed, data.renamed) if robustness else None
+    merged = replace(evaluation, table=merge_labels(evaluation.table, data.renamed))
+    origin = {
+        **model_provenance(model, classifier.metadata),
+        **data_provenance(data.folder, clips, data.protocol, split=data.split, groups=data.groups),
+    }
+    return _Result(merged, origin, heard)
 
 
-def _print_table(result: Evaluation) -> None:
-    from rich.table import Table
+def _robustness(
+    classifier: Classifier,
+    clips: Sequence[LabelledClip],
+    jobs: int,
+    seed: int,
+    renamed: dict[str, str],
+) -> Robustness:
+    from genrelens.robustness import compare_conditions
+    from genrelens.stress import measure_robustness
 
-    low, high = result.accuracy_interval
-    failed = f" ({len(result.failed)} more could not be read)" if result.failed else ""
-    out.print(f"model         {result.model}", soft_wrap=True)
-    out.print(f"clips         {result.n}{failed}", soft_wrap=True)
-    out.print(f"accuracy      {result.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%})",
-              soft_wrap=True)  # fmt: skip
-    out.print(f"macro recall  {result.macro_recall:.1%}")
-    out.print("\nConfusion matrix: rows are true, columns predicted", soft_wrap=True)
-    table = Table("", box=None, pad_edge=False)
-    for label in (*result.labels, "recall"):
-        table.add_column(label, justify="right", overflow="fold")
-    for label, row, recall in zip(
-        result.labels, result.confusion.tolist(), recalls(result.confusion), strict=True
-    ):
-        counts = [str(count) if count else "." for count in row]
-        table.add_row(label, *counts, "-" if recall != recall else f"{recall:.0%}")
-    out.print(table)
+    with progress("Conditions", len(clips)) as advance:
+        found = measure_robustness(
+            classifier, clips, jobs=jobs, seed=seed, on_clip=lambda clip, heard: advance()
+        )
+    if not renamed:
+        return found
+    return compare_conditions(
+        {name: merge_labels(table, renamed) for name, table in found.tables.items()},
+        model=found.model, failed=found.failed, seed=seed,
+        descriptions={row.condition: row.description for row in found.rows},
+    )  # fmt: skip
+
+
+def _judge_predictions(data: Selection, path: Path) -> _Result:
+    clips = data.clips()
+    evaluation = judge_predictions(path, clips, label_map=data.renamed)
+    origin = predictions_provenance(path)
+    if clips:
+        judged = data_provenance(
+            data.folder, clips, data.protocol, split=data.split, groups=data.groups
+        )
+        return _Result(evaluation, {**origin, **judged})
+    table = evaluation.table
+    if data.groups is not None:
+        named = [LabelledClip(Path(f"{name}.wav"), "") for name in table.clips]
+        groups = tuple(str(clip.group) for clip in data.grouped(named))
+        evaluation = replace(evaluation, table=replace(table, groups=groups))
+        origin["groups"] = data.groups.name
+    return _Result(evaluation, origin)
+
+
+def _scores(evaluation: Evaluation, seed: int, *, needed: bool) -> Scores | None:
+    """Judge, or leave it at the plain figures where scikit-learn is not installed."""
+    from genrelens.scores import score
+
+    try:
+        return score(evaluation.table, seed=seed)
+    except MissingExtraError as error:
+        if needed:
+            raise
+        print_note(f"note: calibration, F1, log loss and more are left out: {error}")
+        return None
+
+
+# ------------------------------------------------------------------------------ the result
+
+
+def _write(
+    result: _Result, scores: Scores | None, origin: dict[str, Any], report: Path | None,
+    plot: Path | None,
+) -> None:  # fmt: skip
+    evaluation = result.evaluation
+    if report is not None and scores is not None:
+        from genrelens.report import write_report
+
+        page = write_report(
+            report, f"{evaluation.model} on {origin.get('data', origin.get('predictions'))}",
+            evaluation.table, scores, origin, robustness=result.robustness,
+            failed=[str(error) for error in evaluation.failed],
+        )  # fmt: skip
+        print_note(f"report: {page}")
+    if plot is not None:
+        from genrelens.plots import plot_confusion
+
+        plot_confusion(evaluation.confusion, evaluation.labels, plot)
+
+
+def _document(result: _Result, scores: Scores | None, origin: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``--json`` prints; ``scores`` is None without scikit-learn."""
+    document = {
+        **result.evaluation.to_dict(),
+        "data": origin.get("data"),
+        "scores": None if scores is None else scores.to_dict(),
+        "provenance": origin,
+    }
+    if result.robustness is not None:
+        document["robustness"] = result.robustness.to_dict()
+    return document

@@ -1,0 +1,72 @@
+"""Which clips ``genrelens evaluate`` judges on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from genrelens.datasets import LabelledClip, apply_split, read_folder
+from genrelens.errors import DataError
+from genrelens.splits import read_groups
+
+__all__ = ["Selection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which clips to judge on.
+
+    Attributes:
+        folder: of genre/file, or None.
+        split: a CSV file that puts the clips into parts, or None for all clips.
+        part: of the split.
+        groups: a CSV file that names the groups, or None.
+        group_column: its column.
+        renamed: old label -> new label.
+
+    """
+
+    folder: Path | None
+    split: Path | None
+    part: str
+    groups: Path | None
+    group_column: str
+    renamed: dict[str, str]
+
+    def clips(self) -> list[LabelledClip]:
+        """Find the clips, in their own words; none without a folder."""
+        if self.folder is None:
+            return []
+        clips = read_folder(self.folder)
+        _refuse_empty_genres(self.folder, clips)
+        if self.split is not None:
+            clips = [clip for clip in apply_split(clips, self.split) if clip.part == self.part]
+            if not clips:
+                raise DataError(f"{self.split}: no clip of {self.folder} is in part {self.part!r}")
+        return [replace(clip, part=None) for clip in self.grouped(clips)]
+
+    def grouped(self, clips: list[LabelledClip]) -> list[LabelledClip]:
+        """Give clips the groups of ``--groups``."""
+        if self.groups is None:
+            return clips
+        return read_groups(self.groups, clips, column=self.group_column)
+
+    def check_renamed(self, *known: Collection[str]) -> None:
+        """Refuse to rename what is neither in the data nor in the model."""
+        for old, new in self.renamed.items():
+            if not any(old in labels for labels in known):
+                raise DataError(f"--relabel {old}={new}: there is no genre {old!r}")
+
+    @property
+    def protocol(self) -> str:
+        """In words."""
+        return "all clips" if self.split is None else f"part {self.part} of {self.split.name}"
+
+
+def _refuse_empty_genres(folder: Path, clips: Iterable[LabelledClip]) -> None:
+    """Refuse a genre without clips: more likely they were lost than wanted so."""
+    filled = {clip.path.relative_to(folder).parts[0] for clip in clips}
+    for genre in sorted(folder.iterdir()):
+        if genre.is_dir() and not genre.name.startswith(".") and genre.name not in filled:
+            raise DataError(f"{genre}: holds no audio; fill the folder or remove it")

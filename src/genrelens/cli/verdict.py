@@ -1,0 +1,166 @@
+"""What ``genrelens evaluate`` prints, and what it notes of where a figure comes from."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genrelens.artifact import DEFAULT_MODEL, ModelMetadata, packaged_models
+from genrelens.cli.console import out
+from genrelens.datasets import LabelledClip
+from genrelens.evaluate import Evaluation
+from genrelens.metrics import recalls
+from genrelens.provenance import data_fingerprint, environment, file_sha256
+
+if TYPE_CHECKING:
+    from genrelens.robustness import Robustness
+    from genrelens.scores import Estimate, Scores
+
+__all__ = [
+    "data_provenance", "evaluation_provenance", "model_provenance", "predictions_provenance",
+    "print_verdict",
+]  # fmt: skip
+
+_SHARES = {"macro F1": "macro_f1", "top 2": "top2", "calibration": "ece"}
+
+
+def print_verdict(
+    evaluation: Evaluation, scores: Scores | None, robustness: Robustness | None
+) -> None:
+    """Print figures and confusion matrix."""
+    failed = f" ({len(evaluation.failed)} more could not be read)" if evaluation.failed else ""
+    groups = "" if scores is None or scores.n_groups is None else f" from {scores.n_groups} groups"
+    out.print(f"model         {evaluation.model}", soft_wrap=True)
+    out.print(f"clips         {evaluation.n}{groups}{failed}", soft_wrap=True)
+    low, high = evaluation.accuracy_interval
+    if scores is None:
+        interval = f"95 % interval {low:.1%} to {high:.1%}"
+        out.print(f"accuracy      {evaluation.accuracy:.1%} ({interval})", soft_wrap=True)
+        out.print(f"macro recall  {evaluation.macro_recall:.1%}")
+    else:
+        _print_scores(scores, (low, high))
+    _print_confusion(evaluation)
+    if robustness is not None:
+        _print_robustness(robustness)
+
+
+def _print_scores(scores: Scores, wilson: tuple[float, float]) -> None:
+    value, low, high = scores.accuracy
+    out.print(f"accuracy      {value:.1%} (95 % interval {low:.1%} to {high:.1%})", soft_wrap=True)
+    out.print(f"macro recall  {_share(scores.macro_recall)}")
+    for name, field in _SHARES.items():
+        meaning = " expected error of the probabilities" if field == "ece" else ""
+        out.print(f"{name:<12}  {_share(getattr(scores, field))}{meaning}", soft_wrap=True)
+    value, low, high = scores.log_loss
+    out.print(f"log loss      {value:.3f} ({low:.3f} to {high:.3f})")
+    out.print(
+        f"Intervals: bootstrap, {scores.bootstrap['unit']}s drawn {scores.bootstrap['resamples']} "
+        f"times; for independent clips the accuracy's would be {wilson[0]:.1%} to {wilson[1]:.1%} "
+        "(Wilson)", soft_wrap=True,
+    )  # fmt: skip
+
+
+def _share(estimate: Estimate) -> str:
+    value, low, high = estimate
+    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _print_confusion(evaluation: Evaluation) -> None:
+    from rich.table import Table
+
+    out.print("\nConfusion matrix: rows are true, columns predicted", soft_wrap=True)
+    table = Table("", box=None, pad_edge=False)
+    for label in (*evaluation.labels, "recall"):
+        table.add_column(label, justify="right", overflow="fold")
+    for label, row, recall in zip(
+        evaluation.labels, evaluation.confusion.tolist(), recalls(evaluation.confusion), strict=True
+    ):
+        counts = [str(count) if count else "." for count in row]
+        table.add_row(label, *counts, "-" if recall != recall else f"{recall:.0%}")
+    out.print(table)
+
+
+def _print_robustness(robustness: Robustness) -> None:
+    from rich.table import Table
+
+    out.print("\nUnder changes that leave the genre as it is", soft_wrap=True)
+    table = Table("", "accuracy", "difference (95 %)", "other answers", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    first, *others = robustness.rows
+    table.add_row(first.condition, f"{first.accuracy.value:.1%}", "", "")
+    for row in others:
+        value, low, high = row.difference
+        change = f"{value:+.1%} ({low:+.1%} to {high:+.1%})"
+        table.add_row(row.condition, f"{row.accuracy.value:.1%}", change, f"{row.changed:.1%}")
+    out.print(table)
+
+
+# ------------------------------------------------------------------------------ provenance
+
+
+def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, Any]:
+    """Name a model by its content.
+
+    Raises:
+        DataError: its file can no longer be read.
+
+    """
+    name = DEFAULT_MODEL if model is None else model
+    if name in packaged_models():
+        packaged = resources.files("genrelens") / "models" / f"{name}.onnx"
+        with resources.as_file(packaged) as path:
+            digest = file_sha256(path)
+    else:
+        digest = file_sha256(Path(name))
+    return {
+        "model": metadata.name, "model_sha256": digest, "temperature": metadata.temperature,
+    }  # fmt: skip
+
+
+def predictions_provenance(path: Path) -> dict[str, Any]:
+    """Name a file of predictions by its content.
+
+    Raises:
+        DataError: it cannot be read.
+
+    """
+    return {"predictions": path.name, "predictions_sha256": file_sha256(path)}
+
+
+def data_provenance(
+    folder: Path | None,
+    clips: Sequence[LabelledClip],
+    protocol: str,
+    *,
+    split: Path | None,
+    groups: Path | None,
+) -> dict[str, Any]:
+    """Name clips and the files that chose and grouped them by their content.
+
+    Raises:
+        DataError: one of them cannot be read.
+
+    """
+    return {
+        "data": None if folder is None else folder.resolve().name,
+        "data_fingerprint": data_fingerprint(clips),
+        "protocol": protocol,
+        "split_sha256": None if split is None else file_sha256(split),
+        "groups": None if groups is None else groups.name,
+    }
+
+
+def evaluation_provenance(renamed: Mapping[str, str], seed: int, seconds: float) -> dict[str, Any]:
+    """Note how the figures were made."""
+    return {
+        "relabel": dict(renamed) or None,
+        "seed": seed,
+        "seconds": seconds,
+        "command": shlex.join(["genrelens", *sys.argv[1:]]),
+        **environment(),
+    }
