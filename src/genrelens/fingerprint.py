@@ -40,7 +40,7 @@ _NO_WORD = 0  # of a silent frame, which says nothing
 _NEIGHBOURS = 16  # how far apart in the index a pair is looked for: bounds work and memory
 _MIN_VOTES = 4  # words that must agree on one shift; the worst true pair measured had 12
 _WINDOW = 100  # frames (1.3 s) over which bits are compared
-_MAX_ERROR = 0.25  # share of bits; measured: 0.13 at most between copies, 0.38 at least by chance
+_MAX_ERROR = 0.25  # share of bits; measured: 0.13 at most between copies, 0.34 at least by chance
 _CHANCE = 16  # bits of 32 that differ between unrelated frames
 
 

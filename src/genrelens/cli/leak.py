@@ -65,7 +65,9 @@ def leak(
     if result.n_groups is None:
         print_note("note: with --groups FILE, a split by artist stands beside these")
     if plot is not None:
-        _plot(result, plot)
+        from genrelens.leak_plot import plot_leak
+
+        plot_leak(result, plot)
     if table.failed:
         raise typer.Exit(1)
 
@@ -106,14 +108,3 @@ def _print_table(result: Leak) -> None:
 
 def _percent(share: Estimate) -> str:
     return f"{share.value:.1%} ({100 * share.low:.1f}-{100 * share.high:.1f})"
-
-
-def _plot(result: Leak, path: Path) -> None:
-    from genrelens.result_plots import plot_estimates
-
-    plot_estimates(
-        [_WORDS[score.protocol] for score in result.scores],
-        [score.segments.accuracy for score in result.scores],
-        path,
-        name="accuracy of 3 s segments",
-    )
