@@ -1,0 +1,101 @@
+/** The answer for one clip: genre, bars, player, timeline, spectrogram, files to keep. */
+
+import { drawBars } from "./bars.js";
+import { save, stem, toCsv, toJson } from "./documents.js";
+import { button, element } from "./dom.js";
+import { Palette } from "./palette.js";
+import { drawPicture } from "./picture.js";
+import { Player } from "./player.js";
+import { Spectrogram, timeAxis } from "./spectrogram.js";
+import { seekByPointer, Timeline } from "./timeline.js";
+
+export class Result {
+  #file;
+  #answer;
+  #palette;
+  #player;
+
+  /**
+   * @param {File} file
+   * @param {Object} answer  of the server
+   */
+  constructor(file, answer) {
+    this.#file = file;
+    this.#answer = answer;
+    this.#palette = new Palette(answer.labels);
+    this.#player = new Player(file, answer.duration, file.name);
+    this.element = element(
+      "div",
+      { class: "result" },
+      this.#verdict(),
+      ...this.#notes(),
+      drawBars(answer.probabilities, this.#palette),
+      ...this.#listening(),
+      this.#downloads(),
+    );
+  }
+
+  dispose() {
+    this.#player.dispose();
+  }
+
+  #verdict() {
+    const genre = element("strong", {}, this.#answer.genre);
+    return element("p", { class: "verdict" }, "The predicted genre is: ", genre);
+  }
+
+  #notes() {
+    const short = "This clip is shorter than the network listens; trust the answer less.";
+    const notes = [...(this.#answer.padded ? [short] : []), ...(this.#answer.notes ?? [])];
+    return notes.map((note) => element("p", { class: "note" }, note));
+  }
+
+  /** Player, timeline and spectrogram, which share one axis of time and one playhead. */
+  #listening() {
+    const timeline = new Timeline(this.#answer, this.#palette, this.#player);
+    this.#player.controls.append(timeline.readout);
+    const playhead = element("div", { class: "playhead", "aria-hidden": "true" });
+    const stage = element(
+      "div",
+      { class: "stage" },
+      timeline.element,
+      element("div", { class: "overlay", "aria-hidden": "true" }, playhead),
+      timeAxis(this.#answer.duration),
+    );
+    const follow = () => {
+      playhead.style.left = `${(100 * this.#player.position) / this.#answer.duration}%`;
+    };
+    this.#player.addEventListener("move", follow);
+    follow();
+    return [this.#player.element, stage, ...this.#picture(stage), timeline.asList()];
+  }
+
+  #picture(stage) {
+    if (!this.#answer.spectrogram) {
+      return [];
+    }
+    const { duration, spectrogram } = this.#answer;
+    const picture = new Spectrogram(spectrogram, duration, this.#file.name);
+    const area = element("div", { class: "picture" }, picture.canvas);
+    seekByPointer(area, this.#player);
+    stage.append(picture.axis(), area);
+    return [picture.legend()];
+  }
+
+  #downloads() {
+    const name = stem(this.#file.name);
+    const outcome = { name: this.#file.name, result: this.#answer };
+    const json = () => save(toJson(outcome), `${name}.genres.json`, "application/json");
+    const csv = () => save(toCsv([outcome]), `${name}.genres.csv`, "text/csv");
+    const png = async () =>
+      save(await drawPicture(this.#answer, this.#palette), `${name}.genres.png`, "image/png");
+    return element(
+      "div",
+      { class: "row downloads", role: "group", "aria-label": `Download the result` },
+      element("span", { class: "or", "aria-hidden": "true" }, "Download"),
+      button("JSON", json),
+      button("CSV", csv),
+      button("PNG", png),
+    );
+  }
+}
