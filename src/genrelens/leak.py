@@ -232,8 +232,8 @@ def measure_leak(
     for protocol, each in folds.items():
         decided = np.zeros((len(true), len(labels)))
         for train, test in each:
-            drawn = np.random.default_rng(seed).permutation(train)[:n_train]
-            decided[test] = _decide(table.values, true, drawn, test, len(labels))
+            drawn = np.random.default_rng(seed).choice(train, n_train, replace=False)
+            decided[test] = _decide(table.values, true, np.sort(drawn), test, len(labels))
             on_fold()
         scores.append(_score(protocol, table, of_clip, decided, each, resamples, seed))
     groups = {clip.group for clip in table.clips}
