@@ -1,4 +1,4 @@
-"""``genrelens evaluate``, ``features`` and ``models``, and the command by itself."""
+"""``genrelens features`` and ``models``, and the command by itself."""
 
 from __future__ import annotations
 
@@ -25,83 +25,6 @@ Genrelens = Callable[..., Result]
 def genrelens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Genrelens:
     monkeypatch.setenv("COLUMNS", "200")  # messages of typer are not folded
     return lambda *args: run(capsys, *args)
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two clips of each genre; one of noise stands under clicks, and one is no clip."""
-    monkeypatch.chdir(tmp_path)
-    folder = tiny.write_clips(tmp_path / "data", per_genre=2)
-    (folder / "noise" / "noise.0.wav").rename(folder / "clicks" / "noise.0.wav")
-    (folder / "noise" / "text.mp3").write_text("no music")
-    return folder
-
-
-# ------------------------------------------------------------------------------- evaluate
-
-
-def test_evaluate_json(genrelens: Genrelens, data: Path, model: Path) -> None:
-    result = genrelens("evaluate", data, "-m", model, "--json")
-    report = json.loads(result.out)
-    text = str(data / "noise" / "text.mp3")
-    assert (report["n"], report["accuracy"], report["data"]) == (6, 5 / 6, "data")
-    assert report["labels"] == ["chords", "clicks", "noise"]
-    assert report["confusion"] == [[2, 0, 0], [0, 2, 1], [0, 0, 1]]  # rows are true
-    assert report["macro_recall"] == pytest.approx((1 + 2 / 3 + 1) / 3)
-    assert [failed["path"] for failed in report["failed"]] == [text]
-    assert result.code == 1
-    assert result.err == f"error: {report['failed'][0]['error']}\n"
-
-
-def test_evaluate_table(genrelens: Genrelens, data: Path, model: Path) -> None:
-    result = genrelens("evaluate", data, "-m", model, "--plot", "confusion.png")
-    lines = [line.split() for line in result.out.splitlines()]
-    assert ["clips", "6", "(1", "more", "could", "not", "be", "read)"] in lines
-    assert ["accuracy", "83.3%", "(95", "%", "interval", "43.6%", "to", "97.0%)"] in lines
-    assert lines[-4:] == [
-        ["chords", "clicks", "noise", "recall"],
-        ["chords", "2", ".", ".", "100%"],
-        ["clicks", ".", "2", "1", "67%"],
-        ["noise", ".", ".", "1", "100%"],
-    ]
-    assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_evaluate_part_of_a_split(genrelens: Genrelens, data: Path, model: Path) -> None:
-    (data / "noise" / "text.mp3").unlink()
-    clips = sorted(path.stem for path in data.glob("*/*.wav"))
-    rows = [f"{clip},{'test' if clip.startswith('c') else 'valid'}" for clip in clips]
-    split = Path("split.csv")
-    split.write_text("\n".join(["clip,split", *rows]))
-    for part, n in [((), 2), (("--part", "test"), 4)]:
-        result = genrelens("evaluate", data, "-m", model, "--json", "--split", split, *part)
-        assert json.loads(result.out)["n"] == n
-    none = genrelens("evaluate", data, "-m", model, "--split", split, "--part", "train")
-    assert (none.code, none.out) == (2, "")
-    assert "no clip of" in none.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["gone"], 2, "gone: "),
-        (["data/noise"], 2, "holds no audio in subfolders"),
-        (["data/noise/text.mp3"], 2, "text.mp3: "),
-        (["."], 2, "has no genre 'data'; it knows chords, clicks, noise"),
-        (["data", "--part", "test"], 2, "--part needs --split"),
-        (["data", "--split", "s.csv", "--part", "dev"], 2, "one of train, valid, test"),
-        (["data", "--plot", "x.bmpx"], 2, "the ending of a picture"),
-        (["data", "--model", "absent"], 3, "absent: there is no such file"),
-    ],
-)
-def test_evaluate_what_cannot_be(
-    genrelens: Genrelens, data: Path, tmp_path: Path, arguments: list[str], code: int, words: str
-) -> None:
-    write_model(tmp_path)
-    model = [] if "--model" in arguments else ["-m", "tiny.onnx"]
-    result = genrelens("evaluate", *arguments, *model)
-    assert (result.code, result.out) == (code, "")
-    assert words in result.err
 
 
 # ------------------------------------------------------------------------------- features

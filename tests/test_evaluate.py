@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tiny
-from genrelens import AudioError, Classifier, DataError
+from genrelens import AudioError, Classifier, DataError, DataWarning
 from genrelens.datasets import LabelledClip, read_folder
-from genrelens.evaluate import evaluate
+from genrelens.evaluate import evaluate, judge_predictions, merge_labels
 from genrelens.prediction import Prediction
+from results import table
 
 CHORDS, CLICKS, NOISE = range(3)
 
@@ -58,7 +61,9 @@ def test_label_map(classifier: Classifier, clips: list[LabelledClip]) -> None:
 def test_unknown_label(classifier: Classifier, clips: list[LabelledClip]) -> None:
     seen: list[LabelledClip] = []
     odd = clips + clips_of(clips, "noise", "polka")[:1]
-    with pytest.raises(DataError, match=r"no genre 'polka'; it knows chords, clicks, hiss, noise"):
+    odd += clips_of(clips, "noise", "ska")[1:2]
+    message = r"no genre 'polka', 'ska'; it knows chords, clicks, hiss, noise\. .*--relabel"
+    with pytest.raises(DataError, match=message):
         evaluate(classifier, odd, on_clip=lambda clip, result: seen.append(clip))
     assert seen == []  # said before the work, not after
 
@@ -107,3 +112,124 @@ def test_to_dict_is_json(classifier: Classifier, clips: list[LabelledClip], tmp_
         "failed": [{"path": str(gone), "error": f"{gone}: No such file or directory"}],
         "model": "tiny",
     }
+
+
+# --------------------------------------------------------------------------------- the table
+
+
+def test_the_table_holds_what_the_model_said(
+    classifier: Classifier, clips: list[LabelledClip], tmp_path: Path
+) -> None:
+    """A clip that fails leaves no hole in it."""
+    gone = LabelledClip(tmp_path / "gone.wav", "noise")
+    result = evaluate(classifier, [clips[0], gone, clips[4]]).table
+    assert result.clips == ("chords.0", "clicks.1")
+    assert result.true.tolist() == [CHORDS, CLICKS]
+    assert result.groups is None
+    for row, clip in zip(result.probabilities, (clips[0], clips[4]), strict=True):
+        np.testing.assert_allclose(row, classifier.classify(clip.path).probabilities, rtol=1e-6)
+
+
+def test_a_clip_without_group_is_its_own(classifier: Classifier, clips: list[LabelledClip]) -> None:
+    some = [replace(clips[0], group="x"), clips[1], replace(clips[2], group="x")]
+    assert evaluate(classifier, some).table.groups == ("x", "chords.1", "x")
+
+
+def test_files_of_the_same_name(classifier: Classifier, tmp_path: Path) -> None:
+    for genre in ("clicks", "noise"):
+        (tmp_path / genre).mkdir()
+        source = tiny.write_clips(tmp_path / f"all-{genre}", per_genre=1) / genre / f"{genre}.0.wav"
+        source.rename(tmp_path / genre / "01.wav")
+    clips = [LabelledClip(tmp_path / genre / "01.wav", genre) for genre in ("clicks", "noise")]
+    assert evaluate(classifier, clips).table.clips == ("clicks/01", "noise/01")
+    with pytest.raises(DataError, match=r"01\.wav: is among the clips twice"):
+        evaluate(classifier, [clips[0], clips[0]])
+
+
+# ---------------------------------------------------------------------- anybody's predictions
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    """What a model that thinks everything noise, less so the first, says of four clips."""
+    path = tmp_path / "peer.csv"
+    rows = ["chords.0,0.5,0.2,0.3", "clicks.0,0.1,0.3,0.6", "noise.0,0.1,0,0.9", "noise.1,0,0,1"]
+    path.write_text("\n".join(["clip,chords,clicks,noise", *rows]))
+    return path
+
+
+def of(clips: list[LabelledClip], *names: str) -> list[LabelledClip]:
+    return [clip for clip in clips if clip.path.stem in names]
+
+
+FOUR = ("chords.0", "clicks.0", "noise.0", "noise.1")
+
+
+def test_predictions_of_another_model(predictions: Path, clips: list[LabelledClip]) -> None:
+    result = judge_predictions(predictions, of(clips, *FOUR))
+    assert result.confusion.tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 2]]
+    assert (result.accuracy, result.model, result.failed) == (0.75, "peer", ())
+
+
+def test_only_the_clips_count(predictions: Path, clips: list[LabelledClip]) -> None:
+    """Rows of clips that are not known here are in no figure; groups come from the clips."""
+    some = [replace(clip, group="x") for clip in of(clips, "noise.0", "noise.1")]
+    result = judge_predictions(predictions, some).table
+    assert (result.clips, result.groups) == (("noise.0", "noise.1"), ("x", "x"))
+    with pytest.raises(DataError, match=r"line 2: the genre of chords\.0 is not known"):
+        judge_predictions(predictions)
+
+
+def test_predictions_of_a_report(predictions: Path, clips: list[LabelledClip]) -> None:
+    """It knows the genres; of the clips that are given, only their choice counts."""
+    first = judge_predictions(predictions, of(clips, *FOUR)).table
+    report = predictions.with_name("metrics.json")
+    report.write_text(json.dumps({"predictions": first.to_dict()}))
+    first.save(predictions.with_name("predictions.csv"))
+    for source in (report, report.parent, report.parent / "predictions.csv"):
+        assert judge_predictions(source).table.true.tolist() == [0, 1, 2, 2]
+        some = judge_predictions(source, of(clips, "clicks.0")).table
+        assert (some.clips, some.true.tolist()) == (("clicks.0",), [1])
+
+
+def test_clips_without_a_row(predictions: Path, clips: list[LabelledClip]) -> None:
+    with pytest.warns(DataWarning, match=r"1 of 5 clips have no row, for instance noise\.2; they"):
+        result = judge_predictions(predictions, of(clips, *FOUR, "noise.2"))
+    assert result.n == 4
+    strangers = [LabelledClip(Path(f"{name}.wav"), "noise") for name in ("p", "q")]
+    predictions.write_text("clip,genre,a,noise\nx,a,0.5,0.5")
+    with pytest.raises(DataError, match=r"no row of any of the 2 clips; it names x, they .* p"):
+        judge_predictions(predictions, strangers)
+
+
+def test_labels_that_the_file_does_not_have(predictions: Path, clips: list[LabelledClip]) -> None:
+    """The data say click and hiss; the file says clicks and noise."""
+    odd = [
+        replace(clip, label={"clicks": "click", "noise": "hiss"}.get(clip.label, clip.label))
+        for clip in of(clips, *FOUR)
+    ]
+    with pytest.raises(DataError, match="'click' has no column; the labels are chords, clicks"):
+        judge_predictions(predictions, odd)
+    result = judge_predictions(predictions, odd, label_map={"click": "clicks", "hiss": "noise"})
+    assert result.accuracy == 0.75
+
+
+def test_merged_labels(predictions: Path, clips: list[LabelledClip]) -> None:
+    """With clicks a kind of noise, all four are right."""
+    result = judge_predictions(predictions, of(clips, *FOUR), label_map={"clicks": "noise"})
+    assert result.labels == ("chords", "noise")
+    np.testing.assert_allclose(result.table.probabilities[:, 1], [0.5, 0.9, 0.9, 1])
+    assert result.table.true.tolist() == [0, 1, 1, 1]
+    assert result.accuracy == 1.0  # the first is 0.5 to 0.5: the first of equals
+
+
+def test_merging_keeps_what_it_does_not_name() -> None:
+    before = table()
+    merged = merge_labels(before, {"pop": "jazz", "polka": "metal"})
+    assert merged.labels == ("jazz", "metal")
+    np.testing.assert_allclose(merged.probabilities[:, 0], before.probabilities[:, [0, 2]].sum(1))
+    assert merged.true.tolist() == [0, 0, 1, 1, 1, 0]
+    same = merge_labels(before, {})
+    np.testing.assert_array_equal(same.probabilities, before.probabilities)
+    with pytest.raises(DataError, match="only the label 'x' would be left of jazz, metal, pop"):
+        merge_labels(before, dict.fromkeys(before.labels, "x"))

@@ -17,7 +17,7 @@ from genrelens.datasets import LabelledClip
 from genrelens.errors import AudioError, DataError, DataWarning
 from genrelens.metrics import accuracy, confusion_matrix, macro_recall, recalls, wilson_interval
 from genrelens.prediction import Prediction
-from genrelens.prediction_rows import read_rows
+from genrelens.prediction_rows import columns, read_rows
 from genrelens.predictions import PredictionTable, load_predictions
 
 __all__ = ["Evaluation", "evaluate", "judge_predictions", "merge_labels"]
@@ -161,34 +161,44 @@ def judge_predictions(
 
     """
     renamed = dict(label_map or {})
-    names = _names([clip.path for clip in clips])
-    known = read_rows(path)[0] if path.suffix.lower() == ".csv" else []
-    truth = {
-        name: clip.label if clip.label in known else renamed.get(clip.label, clip.label)
-        for name, clip in zip(names, clips, strict=True)
-    }
-    table = load_predictions(path, truth=truth)
-    if clips:
-        table = _only(table, dict(zip(names, clips, strict=True)), path)
+    named = dict(zip(_names([clip.path for clip in clips]), clips, strict=True))
+    if path.is_dir() or path.suffix.lower() == ".json":  # a report, which says the genres itself
+        table = load_predictions(path)
+        _check_rows(path, named, table.clips)
+        rows = enumerate(table.clips)
+        table = table.select([row for row, name in rows if name in named or not named])
+    else:
+        table = _read_table(path, named, renamed)
+    if any(clip.group is not None for clip in clips):
+        table = replace(table, groups=tuple(named[name].group or name for name in table.clips))
     return Evaluation(table=merge_labels(table, renamed), model=path.stem)
 
 
-def _only(table: PredictionTable, clips: Mapping[str, LabelledClip], path: Path) -> PredictionTable:
-    """Keep the rows of clips, with the groups that the clips have."""
-    rows = [row for row, name in enumerate(table.clips) if name in clips]
-    if not rows:
+def _read_table(
+    path: Path, named: Mapping[str, LabelledClip], renamed: Mapping[str, str]
+) -> PredictionTable:
+    """Read the rows of clips, or all if there are none; others may be of genres unknown here."""
+    labels, rows = read_rows(path)
+    _check_rows(path, named, [row.clip for row in rows])
+    truth = {
+        name: clip.label if clip.label in labels else renamed.get(clip.label, clip.label)
+        for name, clip in named.items()
+    }
+    chosen = [row for row in rows if row.clip in named or not named]
+    return PredictionTable(**columns(str(path), labels, chosen, truth))
+
+
+def _check_rows(path: Path, clips: Mapping[str, LabelledClip], rows: Sequence[str]) -> None:
+    """Refuse a file on other clips; warn of clips that it does not have."""
+    absent = sorted(set(clips) - set(rows))
+    if clips and rows and len(absent) == len(clips):
         raise DataError(
-            f"{path}: has no row of any of the {len(clips)} clips; it names {table.clips[0]}, they "
-            f"are called {next(iter(clips))}"
+            f"{path}: has no row of any of the {len(clips)} clips; it names {rows[0]}, they are "
+            f"called {absent[0]}, without folder and ending"
         )
-    kept = table.select(rows)
-    absent = sorted(set(clips) - set(kept.clips))
     if absent:
         message = f"{path}: {len(absent)} of {len(clips)} clips have no row, for instance "
-        warnings.warn(DataWarning(f"{message}{absent[0]}; they are in no figure"), stacklevel=3)
-    if all(clip.group is None for clip in clips.values()):
-        return kept
-    return replace(kept, groups=tuple(clips[name].group or name for name in kept.clips))
+        warnings.warn(DataWarning(f"{message}{absent[0]}; they are in no figure"), stacklevel=4)
 
 
 def merge_labels(table: PredictionTable, label_map: Mapping[str, str]) -> PredictionTable:
@@ -207,10 +217,10 @@ def merge_labels(table: PredictionTable, label_map: Mapping[str, str]) -> Predic
     labels = list(dict.fromkeys(renamed))
     if len(labels) < 2:
         raise DataError(f"only the label {labels[0]!r} would be left of {', '.join(table.labels)}")
-    columns = np.array([labels.index(label) for label in renamed], np.int64)
-    sums = np.eye(len(labels))[columns]  # (old, new): 1 where an old label goes
+    places = np.array([labels.index(label) for label in renamed], np.int64)
+    sums = np.eye(len(labels))[places]  # (old, new): 1 where an old label goes
     return replace(
-        table, labels=tuple(labels), true=columns[table.true],
+        table, labels=tuple(labels), true=places[table.true],
         probabilities=table.probabilities @ sums,
     )  # fmt: skip
 

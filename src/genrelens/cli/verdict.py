@@ -123,13 +123,14 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
 
 
 def predictions_provenance(path: Path) -> dict[str, Any]:
-    """Name a file of predictions by its content.
+    """Name a file of predictions, or that of a report, by its content.
 
     Raises:
         DataError: it cannot be read.
 
     """
-    return {"predictions": path.name, "predictions_sha256": file_sha256(path)}
+    file = path / "predictions.csv" if path.is_dir() else path
+    return {"predictions": path.resolve().name, "predictions_sha256": file_sha256(file)}
 
 
 def data_provenance(
