@@ -73,7 +73,7 @@ def table(caption: str, header: Row, rows: Iterable[Row], *, words: int = 1) -> 
     title = safe(caption)
     return (
         f'<div class="wide" role="region" aria-label="{title}" tabindex="0">\n'
-        f"<table><caption>{title}</caption>\n"
+        f"<table><caption><span>{title}</span></caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 

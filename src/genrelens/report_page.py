@@ -83,6 +83,8 @@ def page(report: Report, figures: Mapping[str, bytes]) -> str:
             it was measured, ``robustness``.
 
     """
+    from genrelens import __version__
+
     parts = {
         "Figures": _headline(report),
         "Genres": genres_section(report.scores, figures["recall"]),
@@ -103,8 +105,7 @@ def page(report: Report, figures: Mapping[str, bytes]) -> str:
         summary="\n".join(paragraph(text) for text in _summary(report)),
         contents="\n".join(f'<a href="#{anchor(t)}">{safe(t)}</a>' for t in shown),
         sections="\n".join(section(title, body) for title, body in shown.items()),
-        version=safe(report.provenance.get("genrelens", "")),
-        date=safe(report.provenance.get("date", "")),
+        version=safe(__version__),
     )
 
 

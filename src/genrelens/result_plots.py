@@ -44,7 +44,7 @@ def plot_reliability(scores: Scores, path: Path, *, before: Scores | None = None
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         upper.plot([0, 100], [0, 100], color="0.5", linewidth=1, linestyle=":", label="ideal")
         if before is not None:
-            _draw_bins(upper, before, "s--", color=_LIGHT, mfc="white", mec="0.35",
+            _draw_bins(upper, before, "s--", color="0.5", mfc="white", mec="0.35",
                        label=f"before calibration (ECE {before.ece.value:.1%})")  # fmt: skip
         name = "model" if before is None else "after calibration"
         _draw_bins(upper, scores, "o-", color=_DARK, label=f"{name} (ECE {scores.ece.value:.1%})")
