@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
@@ -25,6 +26,8 @@ __all__ = ["BodyLimit", "Upload", "received"]
 
 _CHUNK = 2**20
 _FIELD = "file"
+_LINGER = 2.0  # seconds
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,7 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if not announced.isdigit() or int(announced) > self._limit:
-            refuse = problem_response(413, self._too_large(), {"Connection": "close"})
-            await refuse(scope, receive, send)
+            await self._refuse(receive, send)
             return
         arrived = 0
 
@@ -71,15 +73,35 @@ class BodyLimit:
             message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > self._limit:
-                raise Problem(413, self._too_large(), {"Connection": "close"})
+                raise _TooLargeError
             return message
 
-        await self._app(scope, counting, send)
+        try:
+            await self._app(scope, counting, send)
+        except _TooLargeError:
+            await self._refuse(receive, send)
 
-    def _too_large(self) -> str:
-        return (
-            f"the recording is larger than {self._limit / 2**20:.0f} MiB, which is the limit here"
+    async def _refuse(self, receive: Receive, send: Send) -> None:
+        """Answer, and leave the line open for a while: what still comes is thrown away.
+
+        If it were closed at once, many a client would see that and not the answer (RFC 9112, 9.6).
+        """
+        limit = f"{self._limit / 2**20:.3g} MiB"
+        answer = problem_response(
+            413, f"the recording is larger than {limit}, the limit here", {"Connection": "close"}
         )
+        headers = answer.raw_headers
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                while (await receive()).get("more_body"):
+                    pass
+        await send({"type": "http.response.body"})
+
+
+class _TooLargeError(Exception):
+    pass
 
 
 @asynccontextmanager
@@ -135,4 +157,5 @@ async def _receive_form(request: Request, file: BinaryIO) -> str:
 
 def _base_name(name: str | None) -> str:
     """Take the folders off a client's file name, whatever its system writes between them."""
-    return PureWindowsPath(PurePosixPath(name or "").name).name or "recording"
+    text = (name or "").encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
+    return PureWindowsPath(PurePosixPath(text).name).name[:_LONGEST_NAME] or "recording"
