@@ -10,12 +10,14 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from genrelens.audio import probe
@@ -76,45 +78,60 @@ class ClassifierPool:
     """
 
     def __init__(self, model: str | None, *, workers: int, limits: Limits) -> None:
-        try:
-            from pebble import ProcessPool
-        except ImportError as error:
-            raise MissingExtraError("pebble", "web") from error
-        self._limits = limits
-        self._pool: Any = ProcessPool(
-            workers, initializer=_start, initargs=(model, limits.memory),
-            # A fork would copy the locks of this process' threads as they happen to be.
-            context=multiprocessing.get_context("spawn"),
-        )  # fmt: skip
+        self._model, self._workers, self._limits = model, workers, limits
+        self._pool = self._started()
 
-    def warm_up(self) -> Future[None]:
-        """Let a worker start, so that the first recording need not wait for it."""
-        future: Future[None] = self._pool.schedule(_nothing)
-        return future
-
-    def submit(
-        self, path: Path, name: str, *, picture: bool = False, timeout: float | None = None
-    ) -> Future[Verdict | Refusal]:
+    def submit(self, path: Path, name: str, *, picture: bool = False) -> Future[Verdict | Refusal]:
         """Classify a file.
 
-        The future's errors: ``TimeoutError`` after ``timeout`` seconds of work, upon which the
-        process has been ended; ``pebble.ProcessExpired`` if it crashed. Another takes its place.
+        A worker that is at it when the future is cancelled is ended; another takes its place. The
+        future's errors: ``pebble.ProcessExpired`` if the worker crashed, ``BrokenProcessPool`` if
+        there was none, ``RuntimeError`` for a fault of genrelens.
 
         Args:
             path: of the file.
             name: of the recording, for people; stands in the result instead of ``path``.
             picture: add a picture of what the network hears.
-            timeout: in seconds, or None.
 
         """
+        if not self._pool.active:  # Pebble gives up when a worker dies with nothing to do
+            Thread(target=self._pool.join, daemon=True).start()
+            self._pool = self._started()
         job = partial(_judge, str(path), name, self._limits, picture=picture)
-        future: Future[Verdict | Refusal] = self._pool.schedule(job, timeout=timeout)
+        future: Future[Verdict | Refusal] = self._pool.schedule(job)
         return future
 
     def close(self) -> None:
         """End the processes at once; what they were doing is lost."""
         self._pool.stop()
         self._pool.join()
+
+    def _started(self) -> Any:
+        try:
+            from pebble import ProcessPool
+        except ImportError as error:
+            raise MissingExtraError("pebble", "web") from error
+        pool = ProcessPool(
+            self._workers, initializer=_start, initargs=(self._model, self._limits.memory),
+            # A fork would copy the locks of this process' threads as they happen to be.
+            context=multiprocessing.get_context("spawn"),
+        )  # fmt: skip
+        with _no_interrupts():
+            pool.schedule(_nothing)  # the first job starts all workers
+        return pool
+
+
+@contextlib.contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let threads and processes start that a Ctrl-C does not reach, not even while they import."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # -------------------------------------------------------------------- in the other process
@@ -123,9 +140,8 @@ _classifier: Classifier | None = None
 
 
 def _start(model: str | None, memory: int) -> None:
-    """Make a worker ready: a classifier, a bound on memory, and no part in a Ctrl-C."""
+    """Make a worker ready: a classifier, and a bound on memory."""
     global _classifier
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
     _classifier = Classifier.load(model, threads=1)
     if memory:
         with contextlib.suppress(ImportError, ValueError, OSError):
@@ -155,6 +171,8 @@ def _judge(path: str, name: str, limits: Limits, *, picture: bool) -> Verdict | 
         return Refusal(str(error).replace(path, name))
     except MemoryError:
         return Refusal(f"{name}: needs more memory than it may take")
+    except Exception:  # many cannot be pickled, which Pebble would not survive
+        raise RuntimeError(traceback.format_exc()) from None
     notes = tuple(
         str(each.message).replace(path, name)
         for each in caught

@@ -6,7 +6,9 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,13 +24,14 @@ from genrelens.web import api
 from genrelens.web.gate import Gate
 from genrelens.web.headers import SecurityHeaders
 from genrelens.web.monitoring import Monitor, Monitoring
-from genrelens.web.problems import Problem, install_problems
+from genrelens.web.problems import LastResort, Problem, install_problems
 from genrelens.web.settings import Settings
 from genrelens.web.uploads import BodyLimit, Upload, received
 
 __all__ = ["create_app"]
 
 _STATIC = Path(__file__).parent / "static"
+_SWAGGER = Path(str(resources.files("fastapi_offline"))) / "static"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -49,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_page(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, limit=settings.max_upload)
+    app.add_middleware(LastResort)
     app.add_middleware(Monitoring, monitor=service.monitor)
     app.add_middleware(SecurityHeaders)
     return app
@@ -74,7 +78,6 @@ class _Service:
             self._pool = ClassifierPool(
                 settings.model, workers=settings.workers, limits=settings.limits
             )
-            self._pool.warm_up()
             try:
                 yield
             finally:
@@ -83,37 +86,37 @@ class _Service:
     async def classify(self, request: Request, *, picture: bool) -> Verdict:
         """Receive a recording and have it classified, within the time that a request may take."""
         assert self._folder is not None  # the lifespan has begun
-        deadline = time.monotonic() + self.settings.timeout
         with self.gate.slot():
             try:
-                async with asyncio.timeout_at(_loop_time(deadline)):
-                    async with received(request, self._folder) as upload:
-                        return await self._judge(upload, deadline, picture=picture)
+                async with (
+                    asyncio.timeout(self.settings.timeout),
+                    received(request, self._folder) as upload,
+                    self.gate.turn,
+                ):
+                    if await request.is_disconnected():
+                        raise Problem(400, "the client went away")
+                    return await self._judge(upload, picture=picture)
             except TimeoutError as error:
                 raise Problem(
                     504, f"the recording was not done within {self.settings.timeout:g} s"
                 ) from error
 
-    async def _judge(self, upload: Upload, deadline: float, *, picture: bool) -> Verdict:
+    async def _judge(self, upload: Upload, *, picture: bool) -> Verdict:
         assert self._pool is not None
         started = time.monotonic()
-        future = self._pool.submit(
-            upload.path, upload.name, picture=picture, timeout=max(0.1, deadline - started)
-        )
+        future = self._pool.submit(upload.path, upload.name, picture=picture)
         try:
             verdict = await asyncio.wrap_future(future)
         except ProcessExpired as error:
             raise Problem(422, f"{upload.name}: crashed its decoder") from error
+        except BrokenProcessPool as error:
+            raise Problem(503, "the server lost its workers", {"Retry-After": "1"}) from error
         self.gate.took(time.monotonic() - started)
         if isinstance(verdict, Refusal):
             raise Problem(422, verdict.reason)
         self.monitor.audio_seconds.inc(verdict.prediction.duration)
         self.monitor.genres.labels(verdict.prediction.genre).inc()
         return verdict
-
-
-def _loop_time(deadline: float) -> float:
-    return asyncio.get_running_loop().time() + deadline - time.monotonic()
 
 
 def _add_api(app: FastAPI, service: _Service) -> None:
@@ -176,5 +179,5 @@ def _add_page(app: FastAPI) -> None:
         return FileResponse(_STATIC / "docs.html")
 
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    app.mount("/swagger", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")
+    app.mount("/swagger", StaticFiles(directory=_SWAGGER), name="swagger")
     app.mount("/examples", StaticFiles(directory=api.examples_folder()), name="examples")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +21,17 @@ class Gate:
         workers: how many are worked on at once.
         queue: how many more may wait.
 
+    Attributes:
+        under_way: how many there are.
+        turn: ``async with gate.turn`` waits until a worker is free. Who gives up waiting here
+            costs nothing; who gives up a job that the pool already has costs a worker its life.
+
     """
 
     def __init__(self, workers: int, queue: int) -> None:
         self.capacity = workers + queue
         self.under_way = 0
+        self.turn = asyncio.Semaphore(workers)
         self._workers = workers
         self._seconds = 1.0  # what a request keeps a worker busy, on average
 

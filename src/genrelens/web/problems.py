@@ -11,8 +11,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["PROBLEM", "Problem", "install_problems", "problem_response"]
+__all__ = ["PROBLEM", "LastResort", "Problem", "install_problems", "problem_response"]
 
 PROBLEM = "application/problem+json"
 _LOG = logging.getLogger("genrelens.web")
@@ -44,10 +45,9 @@ def problem_response(
 
 
 def install_problems(app: FastAPI) -> None:
-    """Let every error of the application leave as a problem."""
+    """Let the errors that the application raises on purpose leave as problems."""
     app.add_exception_handler(HTTPException, _from_http)
     app.add_exception_handler(RequestValidationError, _from_validation)
-    app.add_exception_handler(Exception, _from_anything)
 
 
 async def _from_http(request: Request, error: Any) -> JSONResponse:
@@ -60,6 +60,30 @@ async def _from_validation(request: Request, error: Any) -> JSONResponse:
     return problem_response(422, f"{where}: {first['msg']}")
 
 
-async def _from_anything(request: Request, error: Exception) -> JSONResponse:
-    _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem_response(500, "genrelens failed; its log says more")
+class LastResort:
+    """ASGI middleware: any other error goes to the log, and a plain 500 to the client.
+
+    Starlette's own handler stands outside of all middleware: what it answers is neither counted
+    nor given the headers of every other answer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, whatever happens."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            _LOG.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+            answer = problem_response(500, "genrelens failed; its log says more")
+            await answer(scope, receive, send)
