@@ -53,7 +53,7 @@ def serve(
     try:
         sock = listen(host, port)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason, *_ = str(getattr(error, "strerror", None) or error).split(" (while attempting")
         raise DataError(f"{host}:{port}: cannot listen there ({reason})") from error
     with sock:
         address, bound = sock.getsockname()[:2]
