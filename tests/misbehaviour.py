@@ -1,0 +1,42 @@
+"""What goes wrong in a worker; in a module of its own, because workers import it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+
+def die(*args: Any, **kwargs: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(*args: Any, **kwargs: Any) -> None:
+    os._exit(1)
+
+
+def hang(*args: Any, **kwargs: Any) -> None:
+    time.sleep(600)
+
+
+class UnpicklableError(Exception):
+    """Can be sent, but not read: as the errors of several decoders."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__("a secret of the server")
+
+
+def fail(*args: Any, **kwargs: Any) -> None:
+    raise UnpicklableError(1, 2)
+
+
+def peak_memory(*args: Any, **kwargs: Any) -> int:
+    """Peak of this process in bytes."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def raise_plainly(*args: Any, **kwargs: Any) -> None:
+    raise RuntimeError("a secret of the server")

@@ -1,0 +1,304 @@
+"""The way of a request through the application, with a pool that a test holds in its hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+
+from genrelens.isolation import Refusal, Verdict
+from genrelens.prediction import Prediction
+from genrelens.web import app as module
+from genrelens.web.gate import Gate
+from genrelens.web.problems import Problem
+from genrelens.web.settings import Settings
+from serving import FORM, Exchange, HeldPool, form, running, until
+
+PATH = "/v1/classify"
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "ClassifierPool", HeldPool)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+@pytest.fixture
+def settings(model: Path) -> Settings:
+    return Settings(model=str(model), workers=1, queue=2, max_upload=1000, timeout=60)
+
+
+def changed(settings: Settings, **changes: Any) -> Settings:
+    return replace(settings, **changes)
+
+
+def verdict() -> Verdict:
+    prediction = Prediction(
+        labels=("a", "b"), probabilities=np.array([0.25, 0.75]), segments=np.array([[0.25, 0.75]]),
+        segment_times=np.zeros(1), segment_seconds=1.0, duration=1.0, padded=False, model="m",
+        source="x",
+    )  # fmt: skip
+    return Verdict(prediction, None, ())
+
+
+def upload(app: FastAPI, content: bytes = b"sound") -> Exchange:
+    exchange = Exchange(app, PATH, content_type=FORM)
+    exchange.body(form(content), more=False)
+    return exchange
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def play(scene: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scene, 120))
+
+
+# ------------------------------------------------------------------------------ the queue
+
+
+def test_one_more_than_may_wait(settings: Settings, tmp_path: Path) -> None:
+    """Is sent away at once; when one is done, there is a place again."""
+
+    async def scene() -> None:
+        async with running(settings) as (app, client):
+            waiting = [upload(app) for _ in range(3)]  # one at work, two in the queue
+            await until(lambda: len(files(tmp_path)) == 3)
+            refused = await client.post(PATH, content=b"sound")
+            assert refused.status_code == 429
+            assert refused.headers["content-type"] == "application/problem+json"
+            seconds = int(refused.headers["retry-after"])
+            assert refused.json() == {
+                "type": "about:blank", "title": "Too Many Requests", "status": 429,
+                "detail": f"the server is busy; try again in {seconds} s",
+            }  # fmt: skip
+            assert seconds >= 1
+            pool = HeldPool.latest
+            for number in range(3):  # one after another: there is one worker
+                await until(lambda number=number: len(pool.jobs) == number + 1)
+                pool.jobs[-1].set_result(verdict())
+            await asyncio.gather(*(exchange.task for exchange in waiting))
+            assert [exchange.status for exchange in waiting] == [200] * 3
+            assert files(tmp_path) == []
+            again = upload(app)
+            await until(lambda: len(pool.jobs) == 4)
+            pool.jobs[-1].set_result(verdict())
+            await again.task
+            assert again.status == 200
+
+    play(scene())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longer_it_takes_the_later_one_should_come_back() -> None:
+    gate = Gate(workers=2, queue=18)
+    for _ in range(100):
+        gate.took(3.0)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(gate.slot())
+        refused = stack.enter_context(pytest.raises(Problem))
+        stack.enter_context(gate.slot())
+    assert refused.value.headers == {"Retry-After": "15"}  # half of the 20, by two, 3 s each
+
+
+def test_the_rest_answers_while_workers_are_busy(settings: Settings) -> None:
+    async def scene() -> None:
+        async with running(settings) as (app, client):
+            busy = upload(app)
+            await until(lambda: bool(HeldPool.latest.jobs))
+            for path in ("/healthz", "/v1/models", "/v1/limits", "/metrics", "/openapi.json"):
+                assert (await client.get(path)).status_code == 200
+            text = (await client.get("/metrics")).text
+            assert "genrelens_classifications_under_way 1.0" in text
+            assert not busy.task.done()
+            HeldPool.latest.jobs[0].set_result(verdict())
+            await busy.task
+
+    play(scene())
+
+
+# ----------------------------------------------------------------------------- what fails
+
+
+def test_too_slow_at_work(settings: Settings, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(changed(settings, timeout=0.2)) as (_, client):
+            response = await client.post(PATH, content=b"sound")
+            assert response.status_code == 504
+            assert response.json()["detail"] == "the recording was not done within 0.2 s"
+            assert HeldPool.latest.jobs[0].cancelled()
+            assert files(tmp_path) == []
+
+    play(scene())
+
+
+def test_too_slow_in_the_queue(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gives up there has cost no worker anything."""
+
+    async def scene() -> None:
+        gate = Gate(workers=1, queue=2)
+        monkeypatch.setattr(module, "Gate", lambda *_: gate)
+        async with running(changed(settings, timeout=0.2)) as (_, client), gate.turn:
+            assert (await client.post(PATH, content=b"sound")).status_code == 504
+            assert HeldPool.latest.jobs == []
+            assert files(tmp_path) == []
+
+    play(scene())
+
+
+def test_too_slow_an_upload(settings: Settings, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(changed(settings, timeout=0.2)) as (app, _):
+            exchange = Exchange(app, PATH)
+            exchange.body(b"so")
+            await exchange.task
+            assert exchange.status == 504
+            assert files(tmp_path) == []
+
+    play(scene())
+
+
+@pytest.mark.parametrize("kind", ["audio/wav", FORM])
+def test_a_client_that_goes_away_in_the_upload(
+    settings: Settings, tmp_path: Path, kind: str
+) -> None:
+    async def scene() -> None:
+        async with running(changed(settings, queue=0)) as (app, _):
+            for _ in range(3):  # each time the only place is free again
+                exchange = Exchange(app, PATH, content_type=kind)
+                exchange.body(form(b"sou", closed=False))
+                exchange.disconnect()
+                await exchange.task
+                assert exchange.status == 400
+                assert files(tmp_path) == []
+            assert HeldPool.latest.jobs == []
+
+    play(scene())
+
+
+def test_a_client_that_goes_away_in_the_queue(settings: Settings, tmp_path: Path) -> None:
+    """No worker works for nobody."""
+
+    async def scene() -> None:
+        async with running(settings) as (app, _):
+            first = upload(app)
+            await until(lambda: bool(HeldPool.latest.jobs))
+            second = upload(app)
+            second.disconnect()
+            await until(lambda: len(files(tmp_path)) == 2)
+            HeldPool.latest.jobs[0].set_result(verdict())
+            await asyncio.gather(first.task, second.task)
+            assert (first.status, len(HeldPool.latest.jobs)) == (200, 1)
+            assert files(tmp_path) == []
+
+    play(scene())
+
+
+def test_a_recording_that_is_refused(settings: Settings, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(settings) as (app, client):
+            exchange = upload(app)
+            await until(lambda: bool(HeldPool.latest.jobs))
+            HeldPool.latest.jobs[0].set_result(Refusal("clip.wav: is noise"))
+            await exchange.task
+            assert exchange.status == 422
+            assert json.loads(exchange.sent[1]["body"])["detail"] == "clip.wav: is noise"
+            assert files(tmp_path) == []
+            assert 'status="422"' in (await client.get("/metrics")).text
+
+    play(scene())
+
+
+def test_a_fault_of_ours(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log gets everything, the client nothing; the answer has the headers and is counted."""
+
+    async def scene() -> None:
+        async with running(settings) as (app, client):
+            exchange = upload(app)
+            await until(lambda: bool(HeldPool.latest.jobs))
+            HeldPool.latest.jobs[0].set_exception(RuntimeError("a secret of the server"))
+            await exchange.task
+            assert exchange.status == 500
+            body = json.loads(exchange.sent[1]["body"])
+            assert body["detail"] == "genrelens failed; its log says more"
+            headers = dict(exchange.sent[0]["headers"])
+            assert headers[b"content-type"] == b"application/problem+json"
+            assert b"content-security-policy" in headers
+            assert files(tmp_path) == []
+            assert 'status="500"' in (await client.get("/metrics")).text
+
+    play(scene())
+    assert "a secret of the server" in caplog.text
+
+
+# -------------------------------------------------------------------------------- the size
+
+
+def test_a_body_of_unknown_length_is_refused_while_it_comes(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """After the limit and one piece; what comes later is not kept."""
+
+    async def scene() -> None:
+        async with running(settings) as (app, _):
+            exchange = Exchange(app, PATH)
+            for _ in range(10):
+                exchange.body(bytes(100))
+            await until(lambda: exchange.taken == 1000)
+            assert exchange.status is None
+            exchange.body(bytes(100))
+            await until(lambda: len(exchange.sent) == 2)
+            assert exchange.status == 413
+            assert json.loads(exchange.sent[1]["body"])["status"] == 413
+            assert files(tmp_path) == []
+            exchange.body(bytes(100))  # the line stays open for a while, so that it can read
+            await until(lambda: exchange.taken == 1200)
+            assert len(exchange.sent) == 2
+            exchange.disconnect()
+            await exchange.task
+            assert HeldPool.latest.jobs == []
+
+    play(scene())
+
+
+def test_a_body_that_announces_too_much(settings: Settings) -> None:
+    """Is refused before the first byte, and does not keep the line for long."""
+
+    async def scene() -> None:
+        async with running(settings) as (app, _):
+            exchange = Exchange(app, PATH, content_length="1001")
+            await until(lambda: len(exchange.sent) == 2)
+            assert (exchange.status, exchange.taken) == (413, 0)
+            assert (b"connection", b"close") in exchange.sent[0]["headers"]
+            await exchange.task
+            assert exchange.sent[2] == {"type": "http.response.body"}
+
+    play(scene())
+
+
+def test_a_body_of_exactly_the_limit(settings: Settings) -> None:
+    async def scene() -> None:
+        async with running(settings) as (app, _):
+            exchange = Exchange(app, PATH, content_length="1000")
+            exchange.body(bytes(1000), more=False)
+            await until(lambda: bool(HeldPool.latest.jobs))
+            assert HeldPool.latest.paths[0].stat().st_size == 1000
+            HeldPool.latest.jobs[0].set_result(verdict())
+            await exchange.task
+            assert exchange.status == 200
+
+    play(scene())

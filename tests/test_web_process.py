@@ -1,0 +1,207 @@
+"""``genrelens serve`` as a process: sockets, signals, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+import synth
+import tiny
+from commands import spawn
+from serving import FORM, Server, answer, chunk, form, head, server, wait_for
+
+WAV = synth.write(tiny.sound("clicks", 2), tiny.RATE)
+UNDER_WAY = "genrelens_classifications_under_way"
+MEBIBYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def shared(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the tests that leave it as it was."""
+    place = tmp_path_factory.mktemp("server")
+    with server(model, place, "--max-upload", "1M", "--timeout", "20") as instance:
+        yield instance
+        assert instance.files() == []
+
+
+def classify(to: Server, content: bytes = WAV) -> httpx.Response:
+    return httpx.post(f"{to.url}/v1/classify", files={"file": ("a.wav", content)}, timeout=120)
+
+
+def flac_of_silence(minutes: int) -> bytes:
+    return synth.write(np.zeros(60 * minutes * tiny.RATE, np.int16), tiny.RATE, "FLAC")
+
+
+def test_it_says_where_it_listens(shared: Server) -> None:
+    assert shared.greeting == f"Listening on {shared.url} (Ctrl-C ends)\n"
+    assert classify(shared).json()["genre"] == "clicks"
+    assert shared.files() == []
+
+
+# ------------------------------------------------------------------------------- uploads
+
+
+def test_an_announced_upload_that_is_too_large(shared: Server) -> None:
+    """The answer is there before the body, and a naive client that sends first reads it too."""
+    with shared.connect() as connection:
+        connection.sendall(head(2 * MEBIBYTE))
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+    with shared.connect() as connection:
+        connection.sendall(head(2 * MEBIBYTE) + bytes(2 * MEBIBYTE))
+        assert b'"status":413' in answer(connection)
+
+
+@pytest.mark.parametrize("kind", ["audio/wav", FORM])
+def test_an_upload_in_chunks_that_grows_too_large(shared: Server, kind: str) -> None:
+    """Is refused while it comes, whatever its client would still send."""
+    start = form(b"", closed=False) if kind == FORM else b""
+    with shared.connect() as connection:
+        connection.sendall(head(None, kind) + (chunk(start) if start else b""))
+        piece = chunk(bytes(MEBIBYTE // 16))
+        connection.settimeout(0)
+        sent, received = 0, b""
+        while not received and sent < 4 * MEBIBYTE:
+            connection.settimeout(60)
+            connection.sendall(piece)
+            sent += MEBIBYTE // 16
+            connection.settimeout(0.05 if sent > MEBIBYTE else 0.001)
+            try:
+                received = connection.recv(100)
+            except TimeoutError:
+                continue
+    assert received.startswith(b"HTTP/1.1 413 ")
+    assert sent > MEBIBYTE - len(start)
+    wait_for(lambda: shared.files() == [])
+
+
+@pytest.mark.parametrize("kind", ["audio/wav", FORM])
+def test_a_client_that_hangs_up(shared: Server, kind: str) -> None:
+    with shared.connect() as connection:
+        connection.sendall(head(100_000, kind) + form(b"RIFF", closed=False))
+        wait_for(lambda: shared.metric(UNDER_WAY) == 1)
+        wait_for(shared.files)
+    wait_for(lambda: shared.metric(UNDER_WAY) == 0)
+    assert shared.files() == []
+
+
+def test_a_form_that_is_cut_off(shared: Server) -> None:
+    body = form(WAV, closed=False)[:-100]
+    with shared.connect() as connection:
+        connection.sendall(head(len(body), FORM, "Connection: close") + body)
+        assert answer(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_what_is_no_http(shared: Server) -> None:
+    with shared.connect() as connection:
+        connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        received = answer(connection)
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"Traceback" not in received
+    assert b"server:" not in received.lower()
+
+
+def test_the_server_does_not_say_what_it_is(shared: Server) -> None:
+    assert "server" not in httpx.get(f"{shared.url}/healthz").headers
+
+
+# ------------------------------------------------------------------------------- crashes
+
+
+def test_a_worker_that_is_killed_at_work(model: Path, tmp_path: Path) -> None:
+    """Its request is answered, and the next one by another worker."""
+    long = flac_of_silence(120)
+    with server(model, tmp_path / "tmp") as instance:
+        assert classify(instance).status_code == 200
+        answers: list[httpx.Response] = []
+        thread = threading.Thread(target=lambda: answers.append(classify(instance, long)))
+        thread.start()
+        wait_for(lambda: instance.metric(UNDER_WAY) == 1)
+        (worker,) = instance.children()
+        wait_for(lambda: busy(worker))
+        os.kill(worker, signal.SIGKILL)
+        thread.join(60)
+        assert answers[0].status_code == 422
+        assert answers[0].json()["detail"] == "a.wav: crashed its decoder"
+        assert classify(instance).status_code == 200
+        assert instance.files() == []
+
+
+def busy(pid: int) -> bool:
+    """Whether a process uses the processor."""
+
+    def ticks() -> int:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    time.sleep(0.2)
+    return ticks() > before
+
+
+def test_hours_that_take_longer_than_allowed(model: Path, tmp_path: Path) -> None:
+    long = flac_of_silence(180)
+    with server(model, tmp_path / "tmp", "--timeout", "1") as instance:
+        wait_for(lambda: classify(instance).status_code == 200)  # once its worker has started
+        response = classify(instance, long)
+        assert response.status_code == 504
+        assert instance.files() == []
+        wait_for(lambda: classify(instance).status_code == 200)
+
+
+# ------------------------------------------------------------------------------- the end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_running_requests_are_finished(model: Path, tmp_path: Path, number: int) -> None:
+    """A slow upload among them; a new one finds nobody."""
+    code = 0 if number == signal.SIGTERM else 130
+    with server(model, tmp_path / "tmp") as instance, instance.connect() as connection:
+        connection.sendall(head(len(WAV)) + WAV[:1000])
+        wait_for(lambda: instance.metric(UNDER_WAY) == 1)
+        os.kill(instance.process.pid, number)
+        wait_for(lambda: refused(instance))
+        connection.sendall(WAV[1000:])
+        received = answer(connection)
+        assert instance.stop(0) == (code, "")
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert b'"genre":"clicks"' in received
+        assert list(instance.temporary.glob("genrelens-*")) == []
+
+
+def refused(instance: Server) -> bool:
+    try:
+        instance.connect().close()
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_ctrl_c_while_the_workers_start(model: Path, tmp_path: Path) -> None:
+    """It reaches the whole group, as at a terminal; nobody prints a traceback."""
+    with server(model, tmp_path / "tmp") as instance:
+        assert instance.stop(signal.SIGINT, group=True) == (130, "")
+        assert list(instance.temporary.glob("genrelens-*")) == []
+
+
+def test_an_address_in_use(model: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = spawn("serve", "--port", str(port), "--model", model)
+    words = "cannot listen there (Address already in use)"
+    assert (result.code, result.err) == (2, f"error: 127.0.0.1:{port}: {words}\n")
+
+
+def test_a_model_that_does_not_exist(tmp_path: Path) -> None:
+    result = spawn("serve", "--port", "0", "--model", tmp_path / "gone.onnx")
+    assert result.code == 3
+    assert result.err.startswith("error: ")
+    assert result.err.count("\n") == 1
