@@ -69,7 +69,8 @@ def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
     """Train on tiny clips."""
     import tiny
-    from genrelens.datasets import random_split, read_folder
+    from genrelens.data.datasets import read_folder
+    from genrelens.data.protocols import random_split
     from runs import Start
 
     clips = read_folder(tiny.write_clips(tmp_path_factory.mktemp("clips")))

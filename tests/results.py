@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from genrelens.predictions import PredictionTable
-from genrelens.scores import Scores, score
+from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.scores import Scores, score
 
 LABELS = ("jazz", "metal", "pop")
 # Probability of the first, second, third label, and the true one. Right: 1, 2, 3 and 5.
@@ -34,5 +34,5 @@ def table(*, sharpness: float = 1.0, **changes: Any) -> PredictionTable:
 
 
 def scores(*, sharpness: float = 1.0, **changes: Any) -> Scores:
-    """What ``genrelens.scores.score`` makes of it."""
+    """What ``genrelens.evaluation.scores.score`` makes of it."""
     return score(table(sharpness=sharpness, **changes), resamples=200)

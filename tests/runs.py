@@ -12,7 +12,7 @@ import torch
 
 import tiny
 from genrelens.artifact import Artifact
-from genrelens.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip
 from genrelens.train.fit import Run, train
 from genrelens.train.recipe import Recipe
 from genrelens.train.stage import Hardware

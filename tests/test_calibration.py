@@ -15,9 +15,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss
 
-from genrelens.calibration import apply_temperature, cross_fitted, fit_temperature
 from genrelens.errors import DataError
-from genrelens.predictions import PredictionTable
+from genrelens.evaluation.calibration import apply_temperature, cross_fitted, fit_temperature
+from genrelens.evaluation.predictions import PredictionTable
 
 
 def drawn(

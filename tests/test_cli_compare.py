@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from commands import Result, run
-from genrelens.predictions import PredictionTable
-from genrelens.scores import score
+from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.scores import score
 
 N = 60
 GENRES = ("jazz", "rock")

@@ -15,8 +15,8 @@ import tiny
 from commands import Result, run
 from genrelens import Classifier
 from genrelens.artifact import Artifact
-from genrelens.calibration import apply_temperature, fit_temperature
-from genrelens.predictions import PredictionTable
+from genrelens.evaluation.calibration import apply_temperature, fit_temperature
+from genrelens.evaluation.predictions import PredictionTable
 from genrelens.train.export import replace_metadata
 
 Capture = pytest.CaptureFixture[str]

@@ -11,9 +11,9 @@ import pytest
 
 import tiny
 from commands import Result, run
-from genrelens.predictions import load_predictions
-from genrelens.provenance import file_sha256
-from genrelens.scores import score
+from genrelens.evaluation.predictions import load_predictions
+from genrelens.evaluation.provenance import file_sha256
+from genrelens.evaluation.scores import score
 from models import write_model
 
 Genrelens = Callable[..., Result]

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from genrelens.compare import common_clips, compare
 from genrelens.errors import DataError, MissingExtraError
-from genrelens.predictions import PredictionTable
+from genrelens.evaluation.compare import common_clips, compare
+from genrelens.evaluation.predictions import PredictionTable
 
 
 def judged(right: Sequence[int], **columns: Any) -> PredictionTable:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 import synth
-from genrelens.conditions import CONDITIONS, Condition, rng_for
+from genrelens.evaluation.conditions import CONDITIONS, Condition, rng_for
 
 Float32 = NDArray[np.float32]
 

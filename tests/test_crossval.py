@@ -13,10 +13,10 @@ import pytest
 
 import tiny
 from genrelens import Classifier
-from genrelens.datasets import LabelledClip, read_folder
+from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.data.splits import Split, random_draws, random_folds
 from genrelens.errors import DataError
-from genrelens.predictions import PredictionTable
-from genrelens.splits import Split, random_draws, random_folds
+from genrelens.evaluation.predictions import PredictionTable
 from genrelens.train import crossval
 from genrelens.train.crossval import Progress, cross_validate, spread
 from genrelens.train.fit import Run

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import mirror as answers
-from genrelens import download as module
-from genrelens.download import download
+from genrelens.data import download as module
+from genrelens.data.download import download
 from genrelens.errors import DataError
 from mirror import Mirror
 

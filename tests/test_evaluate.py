@@ -11,8 +11,8 @@ import pytest
 
 import tiny
 from genrelens import AudioError, Classifier, DataError, DataWarning
-from genrelens.datasets import LabelledClip, read_folder
-from genrelens.evaluate import evaluate, judge_predictions, merge_labels
+from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.evaluation.evaluate import evaluate, judge_predictions, merge_labels
 from genrelens.prediction import Prediction
 from results import table
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import signal
 
-from genrelens.filters import (
+from genrelens.evaluation.filters import (
     Response,
     apply_filter,
     at_snr,

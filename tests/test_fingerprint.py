@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import synth
 from genrelens import load_audio
-from genrelens.fingerprint import Match, connected, find_matches, fingerprint
+from genrelens.data.fingerprint import Match, connected, find_matches, fingerprint
 
 RATE = 22_050
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.ogg"))

@@ -15,9 +15,9 @@ import soundfile
 
 import mirror as answers
 import synth
-from genrelens import download, gtzan
+from genrelens.data import download, gtzan
+from genrelens.data.gtzan import Archive, GtzanReport, Progress, Step, fetch_gtzan
 from genrelens.errors import DataError
-from genrelens.gtzan import Archive, GtzanReport, Progress, Step, fetch_gtzan
 from mirror import Mirror
 
 
@@ -208,7 +208,7 @@ def test_ctrl_c_after_the_download_leaves_only_the_archive(
 KILLED = """
 import os, sys
 from pathlib import Path
-from genrelens.gtzan import Archive, fetch_gtzan
+from genrelens.data.gtzan import Archive, fetch_gtzan
 
 def progress(step, done, total):
     if step == "unpack" and (folder / ".genrelens-unpacking/blues/blues.00000.wav").exists():

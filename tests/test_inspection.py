@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 import synth
-from genrelens import inspection, load_audio
-from genrelens.datasets import LabelledClip, read_folder
+from genrelens import load_audio
+from genrelens.data import inspection
+from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.data.fingerprint import Match
+from genrelens.data.inspection import Inspection, inspect, torn_duplicates, ungrouped_duplicates
 from genrelens.errors import AudioError
-from genrelens.fingerprint import Match
-from genrelens.inspection import Inspection, inspect, torn_duplicates, ungrouped_duplicates
 
 RATE = 16_000
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.ogg"))

@@ -17,10 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import synth
-from genrelens.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError, DataError
-from genrelens.leak import Leak, SegmentTable, _shares, measure_leak, plan, tabulate
-from genrelens.leak_plot import plot_leak
+from genrelens.evaluation.leak import Leak, SegmentTable, _shares, measure_leak, plan, tabulate
+from genrelens.evaluation.leak_plot import plot_leak
 
 N_GENRES, N_ALBUMS, N_CLIPS, N_SEGMENTS = 4, 6, 3, 8
 PER_GENRE = N_ALBUMS * N_CLIPS

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics as reference
 
-from genrelens.metrics import accuracy, confusion_matrix, macro_recall, recalls, wilson_interval
+from genrelens.evaluation.metrics import (
+    accuracy,
+    confusion_matrix,
+    macro_recall,
+    recalls,
+    wilson_interval,
+)
 
 # Actual 0: three right, one taken for 1. Actual 1: one of two. Actual 2: none there.
 BY_HAND = [[3, 1, 0], [0, 1, 1], [0, 0, 0]]

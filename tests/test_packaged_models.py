@@ -9,8 +9,9 @@ import pytest
 
 from genrelens import Classifier
 from genrelens.artifact import DEFAULT_MODEL, Artifact, packaged_models
-from genrelens.datasets import apply_split, read_folder
-from genrelens.evaluate import evaluate
+from genrelens.data.datasets import read_folder
+from genrelens.data.splits import split_by_file
+from genrelens.evaluation.evaluate import evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
 GTZAN = ROOT.parent / "shared" / "gtzan"
@@ -54,7 +55,7 @@ def test_demo_clip_is_heard_as_what_it_is() -> None:
 @pytest.mark.filterwarnings("ignore::genrelens.errors.DataWarning")
 def test_real_music_is_recognised() -> None:
     """The packaged model was trained on these clips: it must know nearly all of them."""
-    clips = apply_split(read_folder(GTZAN / "audio"), GTZAN / "clips.csv")[::12]
+    clips = split_by_file(GTZAN / "clips.csv", read_folder(GTZAN / "audio"))[::12]
     result = evaluate(Classifier.load(threads=1), clips, jobs=2)
     assert not result.failed
     assert result.accuracy > 0.8

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrelens.errors import DataError
-from genrelens.predictions import PredictionTable, load_predictions
+from genrelens.evaluation.predictions import PredictionTable, load_predictions
 
 ROCK = """\
 clip,genre,group,round,jazz,rock

@@ -10,9 +10,9 @@ import numpy
 import pytest
 
 from genrelens import __version__
-from genrelens.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip
 from genrelens.errors import DataError
-from genrelens.provenance import data_fingerprint, environment, file_sha256, git_commit
+from genrelens.evaluation.provenance import data_fingerprint, environment, file_sha256, git_commit
 
 
 def test_sha256_of_a_file(tmp_path: Path) -> None:

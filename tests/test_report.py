@@ -18,10 +18,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from genrelens.errors import DataError, MissingExtraError
-from genrelens.predictions import PredictionTable, load_predictions
-from genrelens.report import Section, check_report_folder, write_report
-from genrelens.robustness import compare_conditions
-from genrelens.scores import Scores, score
+from genrelens.evaluation.predictions import PredictionTable, load_predictions
+from genrelens.evaluation.report import Section, check_report_folder, write_report
+from genrelens.evaluation.robustness import compare_conditions
+from genrelens.evaluation.scores import Scores, score
 from results import LABELS, scores, table
 
 FILES = {"confusion.png", "index.html", "metrics.json", "predictions.csv", "recall.png",
@@ -81,7 +81,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the figures out where nobody looks at them."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr("genrelens.report._draw", lambda *_: defaultdict(lambda: b"<svg/>"))
+        nothing = defaultdict(lambda: b"<svg/>")
+        monkeypatch.setattr("genrelens.evaluation.report._draw", lambda *_: nothing)
 
 
 def write(folder: Path, predictions: PredictionTable | None = None, **options: Any) -> Page:
@@ -310,7 +311,7 @@ def test_nothing_half_written(drawn: None, tmp_path: Path, monkeypatch: pytest.M
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("genrelens.report.plot_rejection", full)
+    monkeypatch.setattr("genrelens.evaluation.report.plot_rejection", full)
     with pytest.raises(DataError, match=r"the report cannot be written .*No space left"):
         write(tmp_path, title="second")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

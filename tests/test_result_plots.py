@@ -11,10 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 
-from genrelens.metrics import wilson_interval
-from genrelens.result_plots import plot_recall, plot_rejection, plot_reliability, plot_robustness
-from genrelens.robustness import ConditionScores
-from genrelens.scores import ClassScores, Estimate
+from genrelens.evaluation.metrics import wilson_interval
+from genrelens.evaluation.result_plots import (
+    plot_recall,
+    plot_rejection,
+    plot_reliability,
+    plot_robustness,
+)
+from genrelens.evaluation.robustness import ConditionScores
+from genrelens.evaluation.scores import ClassScores, Estimate
 from results import scores
 from test_plots import figures, ticks
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from genrelens import AudioError, DataError
-from genrelens.predictions import PredictionTable
-from genrelens.robustness import Robustness, compare_conditions
+from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.robustness import Robustness, compare_conditions
 
 LABELS = ("blues", "jazz", "rock")
 

@@ -11,8 +11,8 @@ import soxr
 from numpy.typing import NDArray
 from scipy import signal
 
-from genrelens.filters import high_pass
-from genrelens.room import ROOMS, Room, babble, background, impulse_response, record
+from genrelens.evaluation.filters import high_pass
+from genrelens.evaluation.room import ROOMS, Room, babble, background, impulse_response, record
 
 Float64 = NDArray[np.float64]
 

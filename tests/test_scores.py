@@ -15,11 +15,11 @@ from scipy import stats
 from sklearn import metrics as reference
 
 from genrelens.errors import DataError, MissingExtraError
-from genrelens.estimates import FIGURES, figures, point_values, terms
-from genrelens.intervals import percentile_interval, resampled_sums
-from genrelens.metrics import rejection_curve, reliability_bins
-from genrelens.predictions import PredictionTable
-from genrelens.scores import ClassScores, Scores, score
+from genrelens.evaluation.estimates import FIGURES, figures, point_values, terms
+from genrelens.evaluation.intervals import percentile_interval, resampled_sums
+from genrelens.evaluation.metrics import rejection_curve, reliability_bins
+from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.scores import ClassScores, Scores, score
 
 
 def table(probabilities: Any, true: Any, **columns: Any) -> PredictionTable:
@@ -339,7 +339,7 @@ def test_resamples_draw_as_many_units_as_there_are(monkeypatch: pytest.MonkeyPat
     assert (sums.sum(axis=1) == 3).all()
     np.testing.assert_allclose(sums.mean(axis=0), 1, atol=0.1)
     assert sums.var(axis=0) == pytest.approx([2 / 3] * 3, abs=0.1)  # multinomial
-    monkeypatch.setattr("genrelens.intervals._AT_ONCE", 7)
+    monkeypatch.setattr("genrelens.evaluation.intervals._AT_ONCE", 7)
     np.testing.assert_array_equal(
         sums, resampled_sums(values, ["x", "y", "z"], resamples=1000, seed=0)
     )

@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrelens.datasets import LabelledClip
-from genrelens.errors import DataError
-from genrelens.splits import (
-    Split,
+from genrelens.data.datasets import LabelledClip
+from genrelens.data.protocols import (
     filtered_split,
     grouped_folds,
     random_draws,
     random_folds,
-    read_groups,
 )
+from genrelens.data.splits import Split, read_groups
+from genrelens.errors import DataError
 
 
 def clips(n: int = 12, *, genres: int = 3, groups: int | None = None) -> list[LabelledClip]:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 import synth
 import tiny
 from genrelens import AudioError, Classifier, DataError
-from genrelens import stress as module
-from genrelens.conditions import CONDITIONS, Condition
-from genrelens.datasets import LabelledClip, read_folder
-from genrelens.evaluate import evaluate
-from genrelens.stress import Heard, measure_robustness
+from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.evaluation import stress as module
+from genrelens.evaluation.conditions import CONDITIONS, Condition
+from genrelens.evaluation.evaluate import evaluate
+from genrelens.evaluation.stress import Heard, measure_robustness
 
 BY_NAME = {condition.name: condition for condition in CONDITIONS}
 FEW = [BY_NAME[name] for name in ("clean", "gain-20db", "noise-10db", "room")]

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 import tiny
 from genrelens import Classifier
 from genrelens.artifact import Artifact, ModelMetadata
-from genrelens.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError
 from genrelens.train import fit
 from genrelens.train.modules import SegmentModule

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import tiny
-from genrelens.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip
 from genrelens.errors import DataError, RecipeError
 from genrelens.train.modules import SegmentModule
 from genrelens.train.stage import Hardware, read_history

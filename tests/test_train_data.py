@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 import tiny
 from genrelens.audio import load_audio
-from genrelens.datasets import LabelledClip, random_split, read_folder
+from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.data.protocols import random_split
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_segments
 from genrelens.train.cache import FeatureCache

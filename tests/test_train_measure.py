@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import tiny
+from genrelens.evaluation.metrics import wilson_interval
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig
-from genrelens.metrics import wilson_interval
 from genrelens.train.measure import measure, window_segments
 from genrelens.train.networks import ClipNetwork, MeanOverSegments
 

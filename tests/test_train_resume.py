@@ -16,7 +16,8 @@ import torch
 
 import tiny
 from genrelens.artifact import Artifact
-from genrelens.datasets import random_split, read_folder
+from genrelens.data.datasets import read_folder
+from genrelens.data.protocols import random_split
 from genrelens.train import stage
 from genrelens.train.fit import Run, train
 from genrelens.train.recipe import Recipe

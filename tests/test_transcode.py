@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import synth
 from genrelens import AudioError
-from genrelens.transcode import change_tempo, encode, through_codec
+from genrelens.evaluation.transcode import change_tempo, encode, through_codec
 
 Float64 = NDArray[np.float64]
 

@@ -11,12 +11,12 @@ import numpy as np
 import typer
 
 from genrelens.artifact import Artifact, ModelMetadata
-from genrelens.calibration import cross_fitted, fit_temperature
 from genrelens.cli.console import out
 from genrelens.cli.train import need_torch
 from genrelens.errors import DataError
-from genrelens.predictions import PredictionTable, load_predictions
-from genrelens.scores import Scores, score
+from genrelens.evaluation.calibration import cross_fitted, fit_temperature
+from genrelens.evaluation.predictions import PredictionTable, load_predictions
+from genrelens.evaluation.scores import Scores, score
 
 
 def calibrate(

@@ -19,9 +19,8 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.options import Jobs, n_jobs
-from genrelens.datasets import LabelledClip, read_folder
-from genrelens.errors import AudioError
-from genrelens.inspection import (
+from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.data.inspection import (
     Duplicates,
     Finding,
     Inspection,
@@ -29,7 +28,8 @@ from genrelens.inspection import (
     torn_duplicates,
     ungrouped_duplicates,
 )
-from genrelens.splits import Split
+from genrelens.data.splits import Split
+from genrelens.errors import AudioError
 
 __all__ = ["check"]
 

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.compare import Comparison, common_clips
-from genrelens.compare import compare as run_comparison
-from genrelens.datasets import read_folder
-from genrelens.estimates import FIGURES, Estimate
-from genrelens.predictions import PredictionTable, load_predictions
-from genrelens.scores import Scores, score
+from genrelens.data.datasets import read_folder
+from genrelens.evaluation.compare import Comparison, common_clips
+from genrelens.evaluation.compare import compare as run_comparison
+from genrelens.evaluation.estimates import FIGURES, Estimate
+from genrelens.evaluation.predictions import PredictionTable, load_predictions
+from genrelens.evaluation.scores import Scores, score
 
 _COLUMNS = ("accuracy", "macro recall", "F1", "top 2", "log loss", "ECE")
 _WITH_INTERVAL = ("accuracy", "macro_recall")

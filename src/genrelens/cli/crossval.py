@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrelens.calibration import cross_fitted
 from genrelens.cli.console import (
     out,
     print_error,
@@ -32,12 +31,13 @@ from genrelens.cli.protocols import (
     read_clips,
 )
 from genrelens.cli.train import Reading, need_torch
+from genrelens.data.splits import Split
 from genrelens.errors import AudioError
-from genrelens.predictions import PredictionTable
-from genrelens.provenance import data_fingerprint, environment
-from genrelens.report import check_report_folder, write_report
-from genrelens.scores import score
-from genrelens.splits import Split
+from genrelens.evaluation.calibration import cross_fitted
+from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.provenance import data_fingerprint, environment
+from genrelens.evaluation.report import check_report_folder, write_report
+from genrelens.evaluation.scores import score
 
 if TYPE_CHECKING:
     from genrelens.train.fit import Run

@@ -36,7 +36,7 @@ def gtzan(
     """Download, verify and unpack GTZAN (1.2 GB; the same command again resumes)."""
     from rich.progress import Progress
 
-    from genrelens.gtzan import fetch_gtzan
+    from genrelens.data.gtzan import fetch_gtzan
 
     with Progress(console=err, disable=not err.is_terminal, redirect_stdout=False) as bars:
         tasks: dict[str, Any] = {}

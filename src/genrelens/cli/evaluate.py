@@ -29,14 +29,14 @@ from genrelens.cli.verdict import (
     predictions_provenance,
     print_verdict,
 )
-from genrelens.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError, MissingExtraError
-from genrelens.evaluate import Evaluation, judge_predictions, merge_labels
-from genrelens.evaluate import evaluate as run_evaluation
+from genrelens.evaluation.evaluate import Evaluation, judge_predictions, merge_labels
+from genrelens.evaluation.evaluate import evaluate as run_evaluation
 
 if TYPE_CHECKING:
-    from genrelens.robustness import Robustness
-    from genrelens.scores import Scores
+    from genrelens.evaluation.robustness import Robustness
+    from genrelens.evaluation.scores import Scores
 
 _PARTS = ("train", "valid", "test")
 
@@ -135,7 +135,7 @@ def _check_places(report: Path | None, plot: Path | None, *, everything: bool) -
 
         check_picture(plot)
     if report is not None or everything:
-        from genrelens.report import check_report_folder
+        from genrelens.evaluation.report import check_report_folder
 
         check_report_folder(Path() if report is None else report)
 
@@ -190,8 +190,8 @@ def _robustness(
     seed: int,
     renamed: dict[str, str],
 ) -> Robustness:
-    from genrelens.robustness import compare_conditions
-    from genrelens.stress import measure_robustness
+    from genrelens.evaluation.robustness import compare_conditions
+    from genrelens.evaluation.stress import measure_robustness
 
     with progress("Conditions", len(clips)) as advance:
         found = measure_robustness(
@@ -226,7 +226,7 @@ def _judge_predictions(data: Selection, path: Path) -> _Result:
 
 def _scores(evaluation: Evaluation, seed: int, *, needed: bool) -> Scores | None:
     """Judge, or leave it at the plain figures where scikit-learn is not installed."""
-    from genrelens.scores import score
+    from genrelens.evaluation.scores import score
 
     try:
         return score(evaluation.table, seed=seed)
@@ -246,7 +246,7 @@ def _write(
 ) -> None:  # fmt: skip
     evaluation = result.evaluation
     if report is not None and scores is not None:
-        from genrelens.report import write_report
+        from genrelens.evaluation.report import write_report
 
         page = write_report(
             report, f"{evaluation.model} on {origin.get('data', origin.get('predictions'))}",

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import typer
 
 from genrelens.audio import AUDIO_SUFFIXES, AudioSource
-from genrelens.datasets import find_audio
+from genrelens.data.datasets import find_audio
 from genrelens.errors import AudioError, DataError
 
 __all__ = ["Source", "expand"]

@@ -18,10 +18,10 @@ from genrelens.cli.console import (
 )
 from genrelens.cli.options import Jobs, n_jobs
 from genrelens.cli.protocols import Folds, GroupColumn, Groups, Relabel, label_map, read_clips
-from genrelens.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError
-from genrelens.estimates import Estimate
-from genrelens.leak import Leak, SegmentTable, measure_leak, plan, tabulate
+from genrelens.evaluation.estimates import Estimate
+from genrelens.evaluation.leak import Leak, SegmentTable, measure_leak, plan, tabulate
 
 __all__ = ["leak"]
 
@@ -65,7 +65,7 @@ def leak(
     if result.n_groups is None:
         print_note("note: with --groups FILE, a split by artist stands beside these")
     if plot is not None:
-        from genrelens.leak_plot import plot_leak
+        from genrelens.evaluation.leak_plot import plot_leak
 
         plot_leak(result, plot)
     if table.failed:

@@ -11,16 +11,15 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out
-from genrelens.datasets import LabelledClip, read_folder
-from genrelens.errors import DataError
-from genrelens.splits import (
-    Split,
+from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.data.protocols import (
     filtered_split,
     grouped_folds,
     random_draws,
     random_folds,
-    read_groups,
 )
+from genrelens.data.splits import Split, read_groups
+from genrelens.errors import DataError
 
 __all__ = [
     "Draws", "Folds", "GroupColumn", "Groups", "Protocol", "Relabel", "Request", "TestFraction",

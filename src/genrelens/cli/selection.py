@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from genrelens.datasets import LabelledClip, apply_split, read_folder
+from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.data.splits import read_groups, split_by_file
 from genrelens.errors import DataError
-from genrelens.splits import read_groups
 
 __all__ = ["Selection"]
 
@@ -41,7 +41,7 @@ class Selection:
         clips = read_folder(self.folder)
         _refuse_empty_genres(self.folder, clips)
         if self.split is not None:
-            clips = [clip for clip in apply_split(clips, self.split) if clip.part == self.part]
+            clips = [clip for clip in split_by_file(self.split, clips) if clip.part == self.part]
             if not clips:
                 raise DataError(f"{self.split}: no clip of {self.folder} is in part {self.part!r}")
         return [replace(clip, part=None) for clip in self.grouped(clips)]

@@ -13,7 +13,9 @@ import typer
 
 from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
 from genrelens.cli.protocols import Relabel, label_map, read_clips
-from genrelens.datasets import LabelledClip, apply_split, random_split
+from genrelens.data.datasets import LabelledClip
+from genrelens.data.protocols import random_split
+from genrelens.data.splits import split_by_file
 from genrelens.errors import AudioError, DataError, MissingExtraError
 
 
@@ -109,7 +111,7 @@ def _split(
     if everything:
         return [replace(clip, part="train") for clip in clips]
     if split is not None:
-        return apply_split(clips, split)
+        return split_by_file(split, clips)
     return random_split(clips, seed=seed)
 
 

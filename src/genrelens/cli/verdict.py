@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from genrelens.artifact import DEFAULT_MODEL, ModelMetadata, packaged_models
 from genrelens.cli.console import out
-from genrelens.datasets import LabelledClip
-from genrelens.evaluate import Evaluation
-from genrelens.metrics import recalls
-from genrelens.provenance import data_fingerprint, environment, file_sha256
+from genrelens.data.datasets import LabelledClip
+from genrelens.evaluation.evaluate import Evaluation
+from genrelens.evaluation.metrics import recalls
+from genrelens.evaluation.provenance import data_fingerprint, environment, file_sha256
 
 if TYPE_CHECKING:
-    from genrelens.robustness import Robustness
-    from genrelens.scores import Estimate, Scores
+    from genrelens.evaluation.robustness import Robustness
+    from genrelens.evaluation.scores import Estimate, Scores
 
 __all__ = [
     "data_provenance", "evaluation_provenance", "model_provenance", "predictions_provenance",

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from genrelens.classifier import Classifier
-from genrelens.datasets import LabelledClip, label_set
+from genrelens.data.datasets import LabelledClip, label_set
+from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError
+from genrelens.evaluation.metrics import accuracy, confusion_matrix, macro_recall
+from genrelens.evaluation.predictions import PredictionTable
 from genrelens.files import write_text_atomically
-from genrelens.metrics import accuracy, confusion_matrix, macro_recall
 from genrelens.prediction import Prediction
-from genrelens.predictions import PredictionTable
-from genrelens.splits import Split
 from genrelens.train.fit import Run, train
 
 __all__ = ["MEAN_OVER_SEGMENTS", "Progress", "cross_validate", "spread"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from genrelens.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig
 from genrelens.train.cache import FeatureCache, file_digest

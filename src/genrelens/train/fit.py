@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from genrelens.artifact import ModelMetadata
-from genrelens.datasets import LabelledClip, label_set
+from genrelens.data.datasets import LabelledClip, label_set
 from genrelens.errors import AudioError, DataError
 from genrelens.train.augment import MelAugment
 from genrelens.train.cache import FeatureCache, default_cache_dir

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genrelens.calibration import fit_temperature
+from genrelens.evaluation.calibration import fit_temperature
+from genrelens.evaluation.metrics import accuracy, confusion_matrix, macro_recall, wilson_interval
 from genrelens.features import FeatureConfig
-from genrelens.metrics import accuracy, confusion_matrix, macro_recall, wilson_interval
 from genrelens.train.data import ClipDataset, TrainingClip
 from genrelens.train.networks import ClipNetwork, MeanOverSegments
 

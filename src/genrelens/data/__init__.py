@@ -1,0 +1,1 @@
+"""Labelled clips: folders, splits, checks, and GTZAN."""

@@ -1,0 +1,92 @@
+"""Labelled clips on disk: a folder of ``genre/file``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from genrelens.audio import AUDIO_SUFFIXES
+from genrelens.errors import DataError
+
+__all__ = ["LabelledClip", "Part", "find_audio", "label_set", "read_folder"]
+
+Part = Literal["train", "valid", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledClip:
+    """One file and what is known of it.
+
+    Attributes:
+        path: the file.
+        label: its genre, the label map applied.
+        part: the side of a split it is on, or None before a split.
+        group: what must stay on one side of any split (the artist), or None.
+
+    """
+
+    path: Path
+    label: str
+    part: Part | None = None
+    group: str | None = None
+
+
+def find_audio(folder: Path) -> list[Path]:
+    """List the audio files below a folder, sorted; hidden files and folders are left out.
+
+    Raises:
+        DataError: ``folder`` is not a folder that can be listed.
+
+    """
+    found: list[Path] = []
+    try:
+        for entry in sorted(folder.iterdir()):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                found += find_audio(entry)
+            elif entry.suffix.lower() in AUDIO_SUFFIXES and entry.is_file():
+                found.append(entry)
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror or error}") from error
+    return found
+
+
+def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> list[LabelledClip]:
+    """Read a folder of ``genre/file``: the name of the subfolder is the label.
+
+    Args:
+        folder: holds one subfolder for each genre; files may lie deeper in it.
+        label_map: renames labels, for instance ``{"blues": "jazz"}``.
+
+    Returns:
+        The clips, sorted by path.
+
+    Raises:
+        DataError: the folder cannot be listed or holds no audio in subfolders.
+
+    """
+    renamed = dict(label_map or {})
+    try:
+        genres = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror or error}") from error
+    clips = [
+        LabelledClip(path, renamed.get(genre.name, genre.name))
+        for genre in genres
+        if not genre.name.startswith(".")
+        for path in find_audio(genre)
+    ]
+    if not clips:
+        raise DataError(
+            f"{folder}: holds no audio in subfolders; expected one folder for each genre, "
+            f"for instance {folder / 'jazz' / 'track.mp3'}"
+        )
+    return clips
+
+
+def label_set(clips: Iterable[LabelledClip]) -> list[str]:
+    """Return the labels of the clips, sorted."""
+    return sorted({clip.label for clip in clips})

@@ -1,0 +1,292 @@
+"""GTZAN, the field's usual data set: download, verify, unpack and check its thousand clips.
+
+GTZAN has no licence, so genrelens ships none of its audio: :func:`fetch_gtzan` gets the archive
+from a public mirror, pinned by revision, size and SHA-256. Whatever breaks a call off (Ctrl-C, a
+lost connection, a full disk, a killed process), the same call again goes on where it stopped.
+::
+
+    DIR/genres-b28cc067.tar.gz.part   the archive while it arrives, deleted when it is unpacked
+    DIR/.genrelens-unpacking/         the clips while they are unpacked
+    DIR/genres/<genre>/<clip>.wav     appears at once and complete, with a list of its clips
+
+One call at a time may work in a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from genrelens.audio import load_audio, probe
+from genrelens.data.download import download
+from genrelens.errors import AudioError, DataError
+
+__all__ = ["GTZAN", "GTZAN_ORIGINAL", "Archive", "GtzanReport", "Progress", "Step", "fetch_gtzan"]
+
+Step = Literal["download", "verify", "unpack", "check"]
+Progress = Callable[[Step, int, int], None]
+"""Called with a step, how much of it is done, and how much it is: bytes, or clips in "check"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A ``.tar.gz`` that holds ``genres/<genre>/<clip>``, and how to be sure that it is the one.
+
+    Attributes:
+        url: where it is, or was.
+        size: in bytes; 0 where it is not known, which rules a download out.
+        digest: what ``algorithm`` makes of it, in lower-case hexadecimal.
+        algorithm: ``"sha256"`` or ``"md5"``.
+        unpacked_size: about how many bytes its clips take, for a look at the free space.
+
+    """
+
+    url: str
+    size: int
+    digest: str
+    algorithm: Literal["sha256", "md5"] = "sha256"
+    unpacked_size: int = 0
+
+    @property
+    def part_name(self) -> str:
+        """Name of the unfinished file; it tells versions apart, so they are never mixed."""
+        return f"genres-{self.digest[:8]}.tar.gz.part"
+
+
+GTZAN = Archive(
+    url="https://huggingface.co/datasets/marsyas/gtzan/resolve/"
+    "d2146561ecc7df707d9e6b8318885fe6a39668a2/data/genres.tar.gz",
+    size=1_226_192_050,
+    digest="b28cc067ff6199bd826f5d1a6931458586d64acae7f44b2e882b7a97af057531",
+    unpacked_size=1_330_000_000,  # 1000 clips of 30 s at 22050 Hz, 16 bit
+)
+"""The clips as WAV, from the Hugging Face data set ``marsyas/gtzan``."""
+
+GTZAN_ORIGINAL = Archive(
+    url="http://opihi.cs.uvic.ca/sound/genres.tar.gz",
+    size=0,
+    digest="5b3d6dddb579ab49814ab86dba69e7c7",
+    algorithm="md5",
+    unpacked_size=GTZAN.unpacked_size,
+)
+"""The clips as AU, from their author's server, which is gone; people still have the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class GtzanReport:
+    """What is on the disk after :func:`fetch_gtzan`.
+
+    Attributes:
+        folder: ``DIR/genres``, one folder per genre in it.
+        clips: the clips that can be read, sorted.
+        unreadable: clip -> why it cannot be read. They stay where they are.
+        already_there: nothing had to be downloaded or unpacked.
+
+    """
+
+    folder: Path
+    clips: tuple[Path, ...]
+    unreadable: dict[Path, str]
+    already_there: bool
+
+
+_LIST_NAME = ".genrelens.json"  # in DIR/genres: {"<genre>/<clip>": bytes}
+_CLIP = re.compile(r"(?:\./)?genres/(\w[\w-]*/\w[\w.-]*\.(?:wav|au))", re.ASCII)
+_BLOCK_BYTES = 2**18
+_AGAIN = "run the same command again and it goes on where it stopped"
+
+
+def fetch_gtzan(
+    directory: Path,
+    *,
+    archive: Archive = GTZAN,
+    archive_path: Path | None = None,
+    progress: Progress | None = None,
+) -> GtzanReport:
+    """Put the GTZAN clips into ``directory/genres``; where they are there, only check them.
+
+    Args:
+        directory: where to put them; made where it is missing. It needs about 2.6 GB.
+        archive: what to download and what it must be.
+        archive_path: the archive, where somebody has it already: nothing is downloaded then, and
+            the file stays. ``GTZAN_ORIGINAL`` is taken as well.
+        progress: called now and then; an exception from it (Ctrl-C) ends the call.
+
+    Returns:
+        The readable and the unreadable clips. An unreadable clip is never an error.
+
+    Raises:
+        DataError: no network, no space, no permission, another archive than expected, or
+            ``directory/genres`` is not (or no longer) what an earlier call made.
+        ValueError: an archive of unknown size cannot be downloaded.
+
+    """
+    tell = progress or _tell_nobody
+    genres = directory / "genres"
+    try:
+        names = _installed(genres)
+        already_there = names is not None
+        if names is None:
+            names = _install(genres, archive, archive_path, tell)
+        (directory / archive.part_name).unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or directory}: {error.strerror or error}. Make room there, get the "
+            f"permission or choose another folder; then {_AGAIN}"
+        ) from error
+    return _checked(genres, names, already_there, tell)
+
+
+def _tell_nobody(step: Step, done: int, total: int) -> None:
+    pass
+
+
+# ---------------------------------------------------------------------------------- the folder
+
+
+def _installed(genres: Path) -> list[str] | None:
+    """Name the clips that an earlier call unpacked; None where there is nothing yet."""
+    if not genres.exists() or (genres.is_dir() and not any(genres.iterdir())):
+        return None
+    try:
+        sizes = json.loads((genres / _LIST_NAME).read_text(encoding="utf-8"))
+        wrong = [name for name, size in sizes.items() if _size(genres / name) != size]
+    except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{genres} is there, but this command did not make it, and it overwrites nothing: "
+            "move it away or choose another folder"
+        ) from error
+    if wrong:
+        raise DataError(
+            f"{genres}: {len(wrong)} of {len(sizes)} clips are missing or have changed, the first "
+            f"is {wrong[0]}. Delete that folder and run the same command again to get them all"
+        )
+    return list(sizes)
+
+
+def _install(
+    genres: Path, archive: Archive, archive_path: Path | None, progress: Progress
+) -> list[str]:
+    """Get the archive, verify it, unpack it beside ``genres``, and only then rename."""
+    fresh = genres.with_name(".genrelens-unpacking")
+    if fresh.exists():  # a killed call left it
+        shutil.rmtree(fresh)
+    genres.parent.mkdir(parents=True, exist_ok=True)
+    source = _obtain(genres.parent, archive, archive_path, progress)
+    try:
+        sizes = _unpack(source, fresh, progress)
+        (fresh / _LIST_NAME).write_text(json.dumps(sizes, indent=0), encoding="utf-8")
+        if genres.exists():
+            genres.rmdir()  # it is empty; Windows renames to no name that is taken
+        fresh.rename(genres)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return list(sizes)
+
+
+def _obtain(
+    directory: Path, archive: Archive, archive_path: Path | None, progress: Progress
+) -> Path:
+    """Return a verified archive file: the given one, or a downloaded one."""
+    if archive_path is not None:
+        if not archive_path.is_file():
+            raise DataError(f"{archive_path} is not a file: give the path of genres.tar.gz")
+        _require_space(directory, archive.unpacked_size)
+        if wrong := _difference(archive_path, (archive, GTZAN_ORIGINAL), progress):
+            raise DataError(f"{archive_path} is not the archive of GTZAN: {wrong}")
+        return archive_path
+    if archive.size < 1:
+        raise ValueError(f"{archive.url} has no known size: give archive_path")
+    part = directory / archive.part_name
+    _require_space(directory, archive.size - _size(part) + archive.unpacked_size)
+    download(archive.url, part, archive.size, partial(progress, "download"))
+    if wrong := _difference(part, (archive,), progress):
+        part.unlink()
+        raise DataError(
+            f"{archive.url}: what arrived is not the archive: {wrong}. It was deleted: run the "
+            "same command again to download it anew"
+        )
+    return part
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _require_space(directory: Path, needed: int) -> None:
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise DataError(
+            f"{directory} has {free / 1e9:.1f} GB left and the data set needs {needed / 1e9:.1f} "
+            f"GB more: make room or choose another folder, then {_AGAIN}"
+        )
+
+
+def _difference(path: Path, candidates: tuple[Archive, ...], progress: Progress) -> str:
+    """Say how a file differs from each of some archives; empty where it is one of them."""
+    sums = {a.algorithm: hashlib.new(a.algorithm, usedforsecurity=False) for a in candidates}
+    total, done = _size(path), 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            for digest in sums.values():
+                digest.update(block)
+            done += len(block)
+            progress("verify", done, total)
+    found = {name: digest.hexdigest() for name, digest in sums.items()}
+    if any(found[a.algorithm] == a.digest for a in candidates):
+        return ""
+    expected = " or ".join(f"{a.algorithm} {a.digest}" for a in candidates)
+    actual = ", ".join(f"{name} {digest}" for name, digest in found.items())
+    return f"expected {expected}; found {actual} ({total} bytes)"
+
+
+def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:
+    """Unpack the clips of an archive into a new folder; return name -> bytes.
+
+    Only the content of a member is used, and its name only where it is ``genres/x/y.wav`` in
+    plain letters: no link, ``..``, owner, mode or macOS ``._y.wav`` reaches the disk.
+    """
+    sizes: dict[str, int] = {}
+    total = _size(source)
+    with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:gz") as tar:
+        for member in tar:
+            progress("unpack", raw.tell(), total)
+            match = _CLIP.fullmatch(member.name)
+            content = tar.extractfile(member) if match and member.isreg() else None
+            if match is None or content is None:
+                continue
+            target = folder / match[1]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with content, target.open("wb") as file:
+                shutil.copyfileobj(content, file)
+            sizes[match[1]] = member.size
+    progress("unpack", total, total)
+    if not sizes:
+        raise DataError(f"{source} holds no clips named genres/<genre>/<clip>.wav (or .au)")
+    return sizes
+
+
+def _checked(
+    genres: Path, names: list[str], already_there: bool, progress: Progress
+) -> GtzanReport:
+    """Decode every clip to its end: a file can look right and hold no audio."""
+    clips: list[Path] = []
+    unreadable: dict[Path, str] = {}
+    for done, name in enumerate(sorted(names), 1):
+        clip = genres / name
+        try:
+            load_audio(clip, sample_rate=probe(clip).sample_rate)
+        except AudioError as error:
+            unreadable[clip] = str(error)
+        else:
+            clips.append(clip)
+        progress("check", done, len(names))
+    return GtzanReport(genres, tuple(clips), unreadable, already_there)

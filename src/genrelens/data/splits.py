@@ -1,0 +1,236 @@
+"""Splits: which clips a model learns from and which judge it, as a file to save, read and hash.
+
+A split has one round or several. In each round every clip is in ``train``, ``valid`` or ``test``,
+or left out. The CSV file has the columns ``clip`` (file name without its ending), ``genre``,
+``group`` where groups are known, and ``split``, or ``split_1`` to ``split_k`` for several rounds.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self, cast
+
+from genrelens.data.datasets import LabelledClip, Part
+from genrelens.errors import DataError, DataWarning
+from genrelens.files import write_text_atomically
+
+__all__ = ["Split", "check_names", "read_groups", "split_by_file"]
+
+_PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Clips and, for each round, the part that each is in.
+
+    Attributes:
+        protocol: ``"random"``, ``"grouped"``, ``"filtered"`` or ``"file"``.
+        clips: the clips, their part None.
+        rounds: for each round the part of each clip, or None where it is left out.
+        seed: of the draw, or None.
+
+    """
+
+    protocol: str
+    clips: tuple[LabelledClip, ...]
+    rounds: tuple[tuple[Part | None, ...], ...]
+    seed: int | None = None
+
+    def __iter__(self) -> Iterator[list[LabelledClip]]:
+        """Give the clips of each round with their parts."""
+        for parts in self.rounds:
+            pairs = zip(self.clips, parts, strict=True)
+            yield [replace(clip, part=part) for clip, part in pairs if part is not None]
+
+    def __len__(self) -> int:
+        return len(self.rounds)
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that name the split: its clips, labels, groups and parts."""
+        return hashlib.sha256(self._text().encode()).hexdigest()[:16]
+
+    def save(self, path: Path) -> None:
+        """Write the split as CSV.
+
+        Raises:
+            DataError: the file cannot be written.
+
+        """
+        write_text_atomically(path, self._text())
+
+    def _text(self) -> str:
+        grouped = any(clip.group is not None for clip in self.clips)
+        names = ["split"] if len(self) == 1 else [f"split_{k}" for k in range(1, len(self) + 1)]
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["clip", "genre", *(["group"] if grouped else []), *names])
+        for clip, *parts in sorted(zip(self.clips, *self.rounds, strict=True), key=_by_name):
+            group = [clip.group or ""] if grouped else []
+            writer.writerow([clip.path.stem, clip.label, *group, *(part or "" for part in parts)])
+        return out.getvalue()
+
+    @classmethod
+    def load(cls, path: Path, clips: Sequence[LabelledClip]) -> Self:
+        """Read a split for clips.
+
+        Rows without a clip are ignored. A clip without a row is an error: whoever made the file
+        did not know of it.
+
+        Raises:
+            DataError: the file is malformed or lacks a clip; one of several rounds has no
+                training or test clips, or a group on two sides.
+
+        Warns:
+            DataWarning: a group lies on two sides of a file of one round: published splits do so.
+
+        """
+        check_names(clips)
+        columns, rows = _read_csv(path, "split")
+        missing = [clip.path.name for clip in clips if clip.path.stem not in rows]
+        if missing:
+            raise DataError(f"{path}: {len(missing)} clips have no row, for instance {missing[0]}")
+        known = [replace(c, group=rows[c.path.stem].get("group") or None) for c in clips]
+        rounds = [
+            tuple(_part(path, rows[clip.path.stem][column], clip) for clip in known)
+            for column in columns
+        ]
+        split = cls(protocol="file", clips=tuple(known), rounds=tuple(rounds))
+        if len(split) > 1:
+            split.check_rounds(str(path))
+        elif torn := _torn_groups(known, rounds[0]):
+            group, parts = torn[0]
+            message = (
+                f"{path}: {len(torn)} groups lie on two sides of the split, for instance {group} "
+                f"in {' and '.join(sorted(parts))}"
+            )
+            warnings.warn(DataWarning(message), stacklevel=2)
+        return split
+
+    def check_rounds(self, place: str) -> None:
+        """Refuse rounds that judge nothing, or by clips of a group that was learnt from.
+
+        Raises:
+            DataError: there is one; ``place`` stands in the message.
+
+        """
+        for number, parts in enumerate(self.rounds, start=1):
+            if not {"train", "test"} <= set(parts):
+                raise DataError(f"{place}: round {number} needs clips in train and in test")
+            for group, sides in _torn_groups(self.clips, parts):
+                raise DataError(
+                    f"{place}: group {group} is in {' and '.join(sorted(sides))} of round "
+                    f"{number}; all clips of a group belong on one side"
+                )
+
+
+def split_by_file(path: Path, clips: Sequence[LabelledClip]) -> list[LabelledClip]:
+    """Put each clip on the side that a file of one round names; what it leaves out is left out.
+
+    Raises:
+        DataError: the file is malformed, lacks a clip, or has several rounds.
+
+    Warns:
+        DataWarning: a group lies on two sides, as in the published split of GTZAN.
+
+    """
+    split = Split.load(path, clips)
+    if len(split) > 1:
+        raise DataError(f"{path}: has {len(split)} rounds; genrelens crossval goes through them")
+    return next(iter(split))
+
+
+def _torn_groups(
+    clips: Sequence[LabelledClip], parts: Sequence[Part | None]
+) -> list[tuple[str, set[str]]]:
+    """List the groups on more than one side, with the sides."""
+    sides: defaultdict[str, set[str]] = defaultdict(set)
+    for clip, part in zip(clips, parts, strict=True):
+        if clip.group is not None and part is not None:
+            sides[clip.group].add(part)
+    return [(group, found) for group, found in sorted(sides.items()) if len(found) > 1]
+
+
+def _by_name(row: tuple[LabelledClip, *tuple[Part | None, ...]]) -> str:
+    return row[0].path.stem
+
+
+def check_names(clips: Iterable[LabelledClip]) -> None:
+    """Refuse clips that a file of names could not tell apart.
+
+    Raises:
+        DataError: two clips have the same file name without its ending.
+
+    """
+    seen: dict[str, Path] = {}
+    for clip in clips:
+        other = seen.setdefault(clip.path.stem, clip.path)
+        if other != clip.path:
+            raise DataError(f"a split knows clips by name, which {other} and {clip.path} share")
+
+
+# ---------------------------------------------------------------------------------- files
+
+
+def read_groups(
+    path: Path, clips: Sequence[LabelledClip], *, column: str = "group"
+) -> list[LabelledClip]:
+    """Give each clip its group from a CSV file with the columns ``clip`` and ``column``.
+
+    Raises:
+        DataError: the file is malformed, has no such column, or a clip has no group in it.
+
+    """
+    check_names(clips)
+    _, rows = _read_csv(path, column)
+    groups = {name: row[column] for name, row in rows.items()}
+    missing = [clip.path.name for clip in clips if not groups.get(clip.path.stem)]
+    if missing:
+        raise DataError(f"{path}: {len(missing)} clips have no {column}, for instance {missing[0]}")
+    return [replace(clip, group=groups[clip.path.stem]) for clip in clips]
+
+
+def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Read rows by their clip, and the columns called ``column`` or ``column_1`` and so on."""
+    rows: dict[str, dict[str, str]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            names = list(reader.fieldnames or ())
+            numbered = [name for name in names if re.fullmatch(rf"{column}_\d+", name)]
+            columns = [column] if column in names else numbered
+            if "clip" not in names or not columns:
+                raise DataError(
+                    f"{path}: needs the columns clip and {column}; it has "
+                    f"{', '.join(names) or 'none'}"
+                )
+            for row in reader:
+                name = row["clip"]
+                if None in row or None in row.values():
+                    raise DataError(f"{path}, line {reader.line_num}: not {len(names)} columns")
+                if name in rows:
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: {name} stands there twice; segments of "
+                        "one clip belong together, in one row"
+                    )
+                rows[name] = row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    return columns, rows
+
+
+def _part(path: Path, value: str, clip: LabelledClip) -> Part | None:
+    if value and value not in _PARTS:
+        raise DataError(
+            f"{path}: {clip.path.stem} has split={value!r}; known are {', '.join(_PARTS)} and "
+            "nothing at all"
+        )
+    return cast(Part, value) if value else None

@@ -1,0 +1,1 @@
+"""How well a model does, and how far that can be trusted: predictions, scores, reports, leaks."""

@@ -1,0 +1,149 @@
+"""Temperature scaling: probabilities that say how often the model is right.
+
+One number divides the log probabilities of all classes, so that no answer changes, only how sure
+it is (Guo, Pleiss, Sun & Weinberger: On Calibration of Modern Neural Networks, ICML 2017). A
+temperature above 1 makes a model less sure, one below 1 surer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genrelens.errors import DataError
+from genrelens.evaluation.predictions import PredictionTable
+
+__all__ = ["MAX_TEMPERATURE", "MIN_TEMPERATURE", "apply_temperature", "cross_fitted",
+           "fit_temperature"]  # fmt: skip
+
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
+_SMALLEST = 1e-12  # a probability of 0 has no logarithm
+_FOLDS = 5
+_FLAT = 1e-12  # a slope below which no temperature is better than another
+
+Float64 = NDArray[np.float64]
+
+
+def fit_temperature(log_probabilities: ArrayLike, true: Sequence[int] | NDArray[np.int64]) -> float:
+    """Find the temperature with the least mean negative log probability of the true classes.
+
+    Args:
+        log_probabilities: (n, n_classes); logits do as well. Probabilities below 1e-12, and
+            minus infinity, are taken as 1e-12.
+        true: index of the true class, (n,).
+
+    Returns:
+        The temperature, from 0.05 to 20. The bound where the optimum is beyond it: 0.05 where
+        all clips are right. 1 where it makes no difference.
+
+    Raises:
+        ValueError: there is no clip, a shape is wrong, or a value is NaN or plus infinity.
+
+    """
+    logs = np.asarray(log_probabilities, dtype=np.float64)
+    classes = np.asarray(true)
+    if logs.ndim != 2 or not len(logs) or classes.shape != logs.shape[:1]:
+        raise ValueError(f"log_probabilities {logs.shape} and true {classes.shape} do not fit")
+    if not np.isfinite(logs.max(axis=1)).all() or np.isnan(logs).any():
+        raise ValueError("log_probabilities must be neither NaN nor plus infinity")
+    logs = np.maximum(_log_softmax(logs), math.log(_SMALLEST))
+    if abs(_slope(logs, classes, 1.0)) < _FLAT:
+        return 1.0
+    low, high = MIN_TEMPERATURE, MAX_TEMPERATURE
+    for _ in range(60):  # convex in 1 / temperature: the slope has one zero, if any
+        middle = math.sqrt(low * high)
+        if _slope(logs, classes, 1 / middle) > 0:  # too sure
+            low = middle
+        else:
+            high = middle
+    return min(max(math.sqrt(low * high), MIN_TEMPERATURE), MAX_TEMPERATURE)
+
+
+def apply_temperature(probabilities: ArrayLike, temperature: float) -> Float64:
+    """Make probabilities less sure (above 1) or surer (below 1): ``softmax(log p / T)``.
+
+    Args:
+        probabilities: (..., n_classes); below 1e-12 they are taken as 1e-12.
+        temperature: above 0; 1 changes nothing but zeros.
+
+    Returns:
+        Of the same shape; the last axis sums to 1.
+
+    Raises:
+        ValueError: ``temperature`` is not above 0 and finite, or a probability is NaN, infinite
+            or negative.
+
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature={temperature} must be above 0")
+    if not (np.isfinite(values).all() and (values >= 0).all()):
+        raise ValueError("probabilities must be finite and at least 0")
+    return np.exp(_log_softmax(np.log(np.maximum(values, _SMALLEST)) / temperature))
+
+
+def cross_fitted(
+    table: PredictionTable, *, seed: int = 0
+) -> tuple[PredictionTable, dict[int, float]]:
+    """Calibrate each clip with a temperature that was fitted without it.
+
+    The temperature of a round is fitted on the clips of the others that are not in it. A table
+    without rounds is put into 5 folds at random, all clips of a group in one.
+
+    Args:
+        table: what is calibrated.
+        seed: of the folds, where there are no rounds.
+
+    Returns:
+        The table with calibrated probabilities, and the temperature of each round or fold.
+
+    Raises:
+        DataError: all clips are of one round, one group or one file: nothing to fit on.
+
+    """
+    folds = _folds(table, seed) if table.rounds is None else table.rounds
+    logs = np.log(np.maximum(table.probabilities, _SMALLEST))
+    calibrated = np.empty_like(table.probabilities)
+    temperatures = {}
+    for fold in sorted(set(folds.tolist())):
+        held = folds == fold
+        others = _others(table, held)
+        if not others.any():
+            raise DataError(
+                f"nothing is left to fit a temperature on: the {table.n} clips are all of one "
+                f"round, group or file"
+            )
+        temperatures[fold] = fit_temperature(logs[others], table.true[others])
+        calibrated[held] = apply_temperature(table.probabilities[held], temperatures[fold])
+    return replace(table, probabilities=calibrated), temperatures
+
+
+def _others(table: PredictionTable, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the rows of clips that are not held out, (n,); repeated draws judge a clip again."""
+    names = {table.clips[i] for i in np.flatnonzero(held)}
+    return np.array([clip not in names for clip in table.clips])
+
+
+def _folds(table: PredictionTable, seed: int) -> NDArray[np.int64]:
+    """Deal the groups (or clips) at random into folds of about equal size, from 1, (n,)."""
+    units = table.clips if table.groups is None else table.groups
+    names = sorted(set(units))
+    dealt = np.random.default_rng(seed).permutation(len(names)) % _FOLDS + 1
+    fold = dict(zip(names, dealt.tolist(), strict=True))
+    return np.array([fold[unit] for unit in units], dtype=np.int64)
+
+
+def _slope(logs: Float64, classes: NDArray[np.int64], sharpness: float) -> float:
+    """Return the derivative of the loss by ``sharpness``, which is 1 / temperature."""
+    expected = (np.exp(_log_softmax(sharpness * logs)) * logs).sum(axis=1)
+    return float(np.mean(expected - logs[np.arange(len(logs)), classes]))
+
+
+def _log_softmax(logits: Float64) -> Float64:
+    """Return normalised logarithms of the last axis."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))

@@ -1,0 +1,163 @@
+"""Conditions under which a recording is the same music: what must not change the answer.
+
+Each is a function of a waveform, its rate and a random generator, and acts at the rate of the
+model that is asked, so that what it states (a level, a signal-to-noise ratio, a band) is true of
+what the model hears. Most follow the degradations of Mauch & Ewert, "The Audio Degradation Toolbox
+and its application to robustness evaluation" (ISMIR 2013); the high-pass is the test of
+Rodríguez-Algarra, Sturm & Maruri-Aguilar (ISMIR 2016), whose systems had heard content below 20 Hz.
+
+Nothing is clipped: where a result would go beyond full scale, and beyond what its own input
+reached, the whole of it is turned down.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from genrelens.evaluation.filters import apply_filter, at_snr, high_pass, low_pass
+from genrelens.evaluation.room import record
+from genrelens.evaluation.transcode import change_tempo, through_codec
+
+__all__ = ["CONDITIONS", "Condition", "rng_for"]
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Change = Callable[[Float64, int, np.random.Generator], Float64]
+
+_MP3_RATE = 44_100  # Hz; what a song is sold at, and MPEG takes only some rates
+_LINE_RATE = 8_000  # Hz, of a telephone
+_TELEPHONE_BAND = (high_pass(300, 8), low_pass(3400, 16))
+_SEMITONE = 2 ** (1 / 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A named change of a recording.
+
+    Attributes:
+        name: short, without spaces, for tables and files.
+        description: what is done, in one phrase.
+        change: the change itself, of (n,) float64; may go beyond full scale.
+
+    """
+
+    name: str
+    description: str
+    change: Change
+
+    def apply(self, y: Float32, sample_rate: int, rng: np.random.Generator) -> Float32:
+        """Change a waveform.
+
+        Args:
+            y: (n_samples,) float32, full scale 1.0, at least one sample; stays as it is.
+            sample_rate: of ``y`` and of the result, in Hz.
+            rng: what is random comes from here; :func:`rng_for` makes it.
+
+        Returns:
+            (n_samples,) float32, or (n_samples / speed,) where the speed changes; within full
+            scale if ``y`` is.
+
+        """
+        ceiling = max(1.0, float(np.abs(y).max()))
+        result = self.change(y.astype(np.float64), sample_rate, rng)
+        return _turned_down(result, ceiling=ceiling).astype(np.float32)
+
+
+def rng_for(clip: str, seed: int = 0) -> np.random.Generator:
+    """Make the generator of a clip.
+
+    It depends on the name of the clip alone, so that neither the order nor the number of clips
+    matters, and is made anew for each condition: the noise at 10 dB is that at 20 dB, only louder.
+    """
+    return np.random.default_rng((seed, zlib.crc32(clip.encode())))
+
+
+def _turned_down(y: Float64, *, ceiling: float) -> Float64:
+    peak = float(np.abs(y).max())
+    return y * (ceiling / peak) if peak > ceiling else y
+
+
+# ------------------------------------------------------------------------- the changes
+
+
+def _nothing(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
+    return y
+
+
+def _without_rumble(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
+    return apply_filter(y, sample_rate, high_pass(30, 8))
+
+
+def _quiet(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
+    return y * 10 ** (-20 / 20)
+
+
+def _mp3(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
+    song = _resampled(y, sample_rate, _MP3_RATE)
+    coded = through_codec(song, _MP3_RATE, codec="libmp3lame", container="mp3", bit_rate=64_000)
+    return _resampled(coded, _MP3_RATE, sample_rate, len(y))
+
+
+def _telephone(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
+    """Limit the band at both ends of the line, as in G.712; between them is G.711."""
+    spoken = apply_filter(y, sample_rate, *_TELEPHONE_BAND)
+    line = _turned_down(_resampled(spoken, sample_rate, _LINE_RATE), ceiling=1.0)
+    coded = through_codec(line, _LINE_RATE, codec="pcm_mulaw", container="au", bit_rate=64_000)
+    heard = _resampled(coded, _LINE_RATE, sample_rate, len(y))
+    return apply_filter(heard, sample_rate, *_TELEPHONE_BAND)
+
+
+def _noise(y: Float64, sample_rate: int, rng: np.random.Generator, *, snr: float) -> Float64:
+    return y + at_snr(rng.standard_normal(len(y)), y, snr)
+
+
+def _room(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
+    return record(y, sample_rate, rng, snr=15.0)
+
+
+def _speed(y: Float64, sample_rate: int, rng: np.random.Generator, *, factor: float) -> Float64:
+    return _resampled(y, factor * sample_rate, sample_rate)
+
+
+def _pitch(y: Float64, sample_rate: int, rng: np.random.Generator, *, factor: float) -> Float64:
+    shifted = change_tempo(_speed(y, sample_rate, rng, factor=factor), sample_rate, 1 / factor)
+    return _fitted(shifted, len(y))
+
+
+def _resampled(
+    y: Float64, rate_in: float, rate_out: float, n_samples: int | None = None
+) -> Float64:
+    """Change the rate, to ``n_samples`` or what the rates say, at least one sample."""
+    wanted = round(len(y) * rate_out / rate_in) if n_samples is None else n_samples
+    return _fitted(np.asarray(soxr.resample(y, rate_in, rate_out)), max(1, wanted))
+
+
+def _fitted(y: Float64, n_samples: int) -> Float64:
+    """Cut or fill with silence what rounding made a little longer or shorter."""
+    return np.pad(y[:n_samples], (0, max(0, n_samples - len(y))))
+
+
+CONDITIONS = (
+    Condition("clean", "as it is", _nothing),
+    Condition("high-pass-30hz", "without what is below 30 Hz", _without_rumble),
+    Condition("gain-20db", "20 dB quieter", _quiet),
+    Condition("mp3-64k", "as an MP3 of 64 kbit/s", _mp3),
+    Condition("telephone", "through a telephone: 300-3400 Hz, 8 kHz, G.711", _telephone),
+    Condition("noise-20db", "with white noise 20 dB below it", partial(_noise, snr=20.0)),
+    Condition("noise-10db", "with white noise 10 dB below it", partial(_noise, snr=10.0)),
+    Condition(
+        "room", "from a small loudspeaker in a room with people, 15 dB above their noise", _room
+    ),
+    Condition("pitch+1", "a semitone higher", partial(_pitch, factor=_SEMITONE)),
+    Condition("pitch-1", "a semitone lower", partial(_pitch, factor=1 / _SEMITONE)),
+    Condition("speed+5%", "5 % faster and so higher", partial(_speed, factor=1.05)),
+    Condition("speed-5%", "5 % slower and so lower", partial(_speed, factor=0.95)),
+)
+"""Every condition, ``clean`` first."""
