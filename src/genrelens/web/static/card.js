@@ -1,7 +1,7 @@
 /** One clip on the page, from its turn in the queue to its result. */
 
 import { announce, button, element, freshId } from "./dom.js";
-import { formatBytes, formatPercent } from "./numbers.js";
+import { formatBytes, formatDuration, formatPercent } from "./numbers.js";
 import { Result } from "./result.js";
 import { classify, ServerError, tooLarge } from "./server.js";
 
@@ -96,9 +96,8 @@ export class Card extends EventTarget {
   #succeed(answer) {
     this.#result = new Result(this.file, answer);
     this.outcome = { name: this.file.name, result: answer };
-    this.#facts.textContent = [
-      formatBytes(this.file.size), `${answer.duration.toFixed(1)} s`, answer.model,
-    ].join(" · ");
+    const facts = [formatBytes(this.file.size), formatDuration(answer.duration), answer.model];
+    this.#facts.textContent = facts.join(" · ");
     const percent = formatPercent(answer.probabilities[answer.genre]);
     this.#settle(
       this.#result.element,

@@ -23,6 +23,11 @@ export function formatClock(seconds) {
     : `${minutes}:${pad(whole % 60)}`;
 }
 
+/** Write a length of time: "28.7 s", "19:09". */
+export function formatDuration(seconds) {
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : formatClock(seconds);
+}
+
 /** Write seconds as a person says them: "1 minute 5 seconds". */
 export function spokenTime(seconds) {
   const whole = Math.max(0, Math.floor(seconds));

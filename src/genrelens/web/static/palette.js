@@ -20,11 +20,16 @@ export class Palette {
     return COLOURS[(this.#places.get(label) ?? 0) % COLOURS.length];
   }
 
+  /** Let an element know the colour of a genre, as `--swatch`. */
+  tint(element, label) {
+    element.style.setProperty("--swatch", this.colour(label));
+    return element;
+  }
+
   /** Give an element the looks of a genre. */
   paint(element, label) {
     const place = this.#places.get(label) ?? 0;
-    element.style.setProperty("--swatch", this.colour(label));
     element.classList.add("swatch", `pattern-${PATTERNS[place % PATTERNS.length]}`);
-    return element;
+    return this.tint(element, label);
   }
 }

@@ -7,6 +7,7 @@ import { Palette } from "./palette.js";
 import { drawPicture } from "./picture.js";
 import { Player } from "./player.js";
 import { Spectrogram, timeAxis } from "./spectrogram.js";
+import { asSentence } from "./server.js";
 import { seekByPointer, Timeline } from "./timeline.js";
 
 export class Result {
@@ -40,13 +41,15 @@ export class Result {
   }
 
   #verdict() {
-    const genre = element("strong", {}, this.#answer.genre);
-    return element("p", { class: "verdict" }, "The predicted genre is: ", genre);
+    const { genre } = this.#answer;
+    const word = this.#palette.tint(element("strong", {}, genre), genre);
+    return element("p", { class: "verdict" }, "The predicted genre is: ", word);
   }
 
   #notes() {
     const short = "This clip is shorter than the network listens; trust the answer less.";
-    const notes = [...(this.#answer.padded ? [short] : []), ...(this.#answer.notes ?? [])];
+    const said = (this.#answer.notes ?? []).map((note) => asSentence(note, this.#answer.path));
+    const notes = this.#answer.padded ? [short, ...said] : said;
     return notes.map((note) => element("p", { class: "note" }, note));
   }
 
@@ -91,7 +94,7 @@ export class Result {
       save(await drawPicture(this.#answer, this.#palette), `${name}.genres.png`, "image/png");
     return element(
       "div",
-      { class: "row downloads", role: "group", "aria-label": `Download the result` },
+      { class: "row downloads", role: "group", "aria-label": "Download the result" },
       element("span", { class: "or", "aria-hidden": "true" }, "Download"),
       button("JSON", json),
       button("CSV", csv),

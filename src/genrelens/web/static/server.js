@@ -72,7 +72,7 @@ async function send(file, listener, signal) {
   if (request.status === 0) {
     throw new ServerError(await whyNothingCame(file));
   }
-  throw new ServerError(explain(request, document), {
+  throw new ServerError(explain(request, document, file.name), {
     status: request.status,
     wait: waitFor(request),
   });
@@ -107,9 +107,9 @@ function parse(text) {
 }
 
 /** Write what is wrong: the server's own sentence, or what its number means. */
-function explain({ status, statusText }, problem) {
+function explain({ status, statusText }, problem, name) {
   if (typeof problem?.detail === "string" && problem.detail) {
-    return asSentence(problem.detail);
+    return asSentence(problem.detail, name);
   }
   if (status === 413) {
     return "The recording is larger than this server accepts.";
@@ -120,9 +120,11 @@ function explain({ status, statusText }, problem) {
   return `The server answered with an error (${status} ${statusText}).`.replace(" )", ")");
 }
 
-/** Give a remark a full stop; a name at its beginning stays as it is. */
-function asSentence(text) {
-  return /[.!?)]$/.test(text) ? text : `${text}.`;
+/** Make a sentence of a remark such as "song.mp3: is damaged"; the page shows the name already. */
+export function asSentence(remark, name) {
+  const about = `${name}: `;
+  const text = remark.startsWith(about) ? `This file ${remark.slice(about.length)}` : remark;
+  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 /** Tell a broken line from a file that the browser itself cannot read. */
