@@ -20,9 +20,11 @@ MODULES = ["genrelens"] + [
 ]
 # Everything in these is public, or nothing is: they have no __all__.
 WITHOUT_ALL = {
-    *(f"genrelens.cli.{name}" for name in ("classify", "data", "evaluate", "features")),
-    *("genrelens.cli.models", "genrelens.cli.train", "genrelens.decoders", "genrelens.errors"),
-    *("genrelens.train", "genrelens.train.networks"),
+    *(f"genrelens.cli.{name}" for name in ("calibrate", "classify", "compare", "crossval")),
+    *(f"genrelens.cli.{name}" for name in ("data", "evaluate", "features", "models", "serve")),
+    *("genrelens.cli.train", "genrelens.decoders", "genrelens.errors"),
+    *("genrelens.data", "genrelens.evaluation", "genrelens.train", "genrelens.web"),
+    *("genrelens.train.networks", "genrelens.web.api"),
 }
 
 

@@ -26,7 +26,9 @@ from genrelens.evaluation.prediction_rows import columns, read_rows
 from genrelens.evaluation.predictions import PredictionTable, load_predictions
 from genrelens.prediction import Prediction
 
-__all__ = ["Evaluation", "evaluate", "judge_predictions", "merge_labels"]
+__all__ = [
+    "Evaluation", "clip_names", "evaluate", "judge_predictions", "merge_labels", "true_classes",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 
-__all__ = ["Row", "details", "figure", "paragraph", "safe", "section", "table"]
+__all__ = ["Row", "anchor", "details", "figure", "paragraph", "safe", "section", "table"]
 
 Row = Sequence[object]
 

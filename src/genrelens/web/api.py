@@ -11,11 +11,6 @@ from pydantic import BaseModel, Field
 from genrelens.artifact import ModelMetadata
 from genrelens.web.problems import PROBLEM
 
-__all__ = [
-    "CLASSIFY", "EXAMPLES", "HEALTH", "LIMITS", "MODELS", "describe", "examples",
-    "examples_folder",
-]  # fmt: skip
-
 
 class ProblemDocument(BaseModel):
     """An error (RFC 9457)."""
@@ -113,6 +108,8 @@ CLASSIFY: dict[str, Any] = {
         s415="The body is of a kind that cannot be a recording.",
         s422="The recording cannot be read, or is longer than allowed; or a parameter is wrong.",
         s429="The server is busy; Retry-After says when to come back.",
+        s500="A fault of genrelens.",
+        s503="The server lost its workers; Retry-After says when to come back.",
         s504="It took too long.",
     ),
     "openapi_extra": {
