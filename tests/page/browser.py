@@ -12,8 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+try:
+    from playwright.sync_api import expect, sync_playwright
+except ImportError:
+    expect = sync_playwright = None
 
+__all__ = ["Visit", "chromium", "expect"]
+
+_PATIENCE = 30_000  # milliseconds
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _ARGUMENTS = (
     "--disable-gpu",
@@ -31,7 +37,10 @@ _WATCH_POLICY = """
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Start Chromium; skip the test if there is none."""
-    with playwright.sync_playwright() as started:
+    if sync_playwright is None:
+        pytest.skip("needs playwright")
+    expect.set_options(timeout=_PATIENCE)
+    with sync_playwright() as started:
         installed = next(filter(None, map(shutil.which, _NAMES)), None)
         path = installed or started.chromium.executable_path
         if not Path(path).exists():
@@ -58,7 +67,7 @@ class Visit:
         self._errors: list[str] = []
         self.context = browser.new_context(**options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(_PATIENCE)
         self.page.add_init_script(_WATCH_POLICY + script)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("pageerror", lambda error: self._errors.append(str(error)))
@@ -110,8 +119,3 @@ class Visit:
 
     def close(self) -> None:
         self.context.close()
-
-
-def clip(name: str, content: bytes) -> dict[str, Any]:
-    """A file as Playwright takes it."""
-    return {"name": name, "mimeType": "", "buffer": content}

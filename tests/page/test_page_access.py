@@ -1,0 +1,95 @@
+"""The page by keyboard, by screen reader, on a phone, without scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browser import Visit, expect
+from clips import BAD, CLIP, NAME, WAV, ask, clip
+
+pytestmark = pytest.mark.slow
+
+
+def test_axe_finds_nothing(enter: Callable[..., Visit]) -> None:
+    pytest.importorskip("axe_playwright_python", reason="needs axe-playwright-python")
+    from axe_playwright_python.sync_playwright import Axe
+
+    def check(visit: Visit, moment: str) -> None:
+        found = Axe().run(visit.page)
+        assert found.violations_count == 0, f"{moment}: {found.generate_report()}"
+        assert len(found.response["passes"]) > 10
+
+    visit = enter()
+    visit.page.get_by_role("button", name="Rock riff").wait_for()
+    check(visit, "at the start")
+    visit.choose(CLIP)
+    visit.card(NAME).locator(".verdict").wait_for()
+    visit.card(NAME).get_by_text("The timeline in words").click()
+    check(visit, "with a result")
+    visit.choose(BAD)
+    visit.card(BAD["name"]).locator(".error").wait_for()
+    check(visit, "with an error")
+
+
+def test_everything_can_be_reached_by_keyboard(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("button", name="Rock riff").wait_for()
+    page.get_by_label("Enter a music clip").set_input_files([CLIP])
+    page.get_by_label("Enter a music clip").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=NAME)).to_be_focused()
+    visit.card(NAME).locator(".verdict").wait_for()
+    reached = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(
+            "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText"
+        ))  # fmt: skip
+    assert reached == [
+        f"Remove {NAME}", f"Play {NAME}", "Position in the clip", reached[3], "JSON", "CSV", "PNG",
+        "The API",
+    ]  # fmt: skip
+    assert reached[3].startswith("The timeline in words")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])  # 320 is 1280 pixels at a zoom of 400 %
+def test_narrow_window_never_scrolls_sideways(enter: Callable[..., Visit], width: int) -> None:
+    visit = enter(viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True)
+    visit.page.get_by_role("button", name="Rock riff").wait_for()
+    name = "averylongfilenamewithoutanyspaces" * 4 + ".wav"
+    for step in (lambda: None, lambda: visit.choose(clip(name, WAV), BAD)):
+        step()
+        if visit.page.get_by_role("article").count():
+            visit.card(name).locator(".verdict").wait_for()
+            visit.card(BAD["name"]).locator(".error").wait_for()
+        extent = visit.page.evaluate("document.documentElement.scrollWidth")
+        assert extent <= width
+
+
+def test_nothing_moves_for_who_wants_it_still(enter: Callable[..., Visit]) -> None:
+    for motion, expected in [("reduce", "none"), ("no-preference", "grow")]:
+        visit = enter(reduced_motion=motion)
+        visit.choose(CLIP)
+        bar = visit.card(NAME).locator(".bars .bar").first
+        bar.wait_for()
+        assert bar.evaluate("(bar) => getComputedStyle(bar).animationName") == expected
+
+
+def test_without_javascript_the_form_gives_the_plain_answer(browser: Any, site: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site)
+    expect(page.locator("button:visible")).to_have_text(["Classify"])
+    # Playwright's way of switching scripts off does not make the browser show <noscript>.
+    assert "curl --form file=@song.mp3" in page.locator("noscript").inner_html()
+    page.get_by_label("Enter a music clip").set_input_files([CLIP])
+    page.get_by_role("button", name="Classify", exact=True).click()
+    page.wait_for_url("**/v1/classify*")
+    assert json.loads(page.locator("body").inner_text())["genre"] == ask(site)["genre"]
+    context.close()

@@ -1,0 +1,161 @@
+"""Clips on the page, and the answers to them, in a real browser in front of a real server."""
+
+from __future__ import annotations
+
+import csv
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Visit, expect
+from clips import BAD, CLIP, NAME, WAV, ask, clip
+
+import synth
+import tiny
+from genrelens.prediction import format_percent
+
+pytestmark = pytest.mark.slow
+
+
+def bars(card: Any) -> list[tuple[str, str]]:
+    rows = card.get_by_role("list", name="Genres").get_by_role("listitem")
+    return list(zip(
+        rows.locator(".label").all_text_contents(), rows.locator(".percent").all_text_contents(),
+        strict=True,
+    ))  # fmt: skip
+
+
+# --------------------------------------------------------------------- clips and answers
+
+
+def test_page_says_what_it_is_for(visit: Visit) -> None:
+    page = visit.page
+    expect(page).to_have_title("Classifying Music By Genre Using Neural Networks")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Classifying Music By Genre Using Neural Networks"
+    )
+    expect(page.get_by_text("Enter a music clip to classify it:")).to_be_visible()
+    expect(page.get_by_text("They know chords, clicks and noise.")).to_be_visible()
+    expect(page.get_by_text("Up to 1 MiB each.")).to_be_visible()
+    expect(page.get_by_role("link", name="The API")).to_have_attribute("href", "/docs")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
+
+
+def test_chosen_file_gets_the_answer_of_the_api(answered: Visit, site: str) -> None:
+    card, said = answered.card(NAME), ask(site)
+    expect(card.locator(".verdict")).to_have_text(f"The predicted genre is: {said['genre']}")
+    shown = [(label, format_percent(p)) for label, p in said["probabilities"].items()]
+    assert bars(card) == shown
+    widths = card.locator(".bars .bar").evaluate_all("(all) => all.map((bar) => bar.style.width)")
+    expected = [100 * p for p in said["probabilities"].values()]
+    np.testing.assert_allclose([float(w.rstrip("%")) for w in widths], expected, rtol=1e-4)
+    spoken = answered.page.locator("#announcements")
+    expect(spoken).to_contain_text(f"The predicted genre is: {said['genre']}, {shown[0][1]}.")
+
+
+def test_dropped_files_are_classified(visit: Visit) -> None:
+    clicks = clip("clicks.wav", synth.write(tiny.sound("clicks", 2), tiny.RATE))
+    visit.drop(CLIP, clicks)
+    expect(visit.card("clicks.wav").locator(".verdict strong")).to_have_text("clicks")
+    expect(visit.card(NAME).locator(".bars")).to_be_visible()
+    expect(visit.page.get_by_text("Drop the clips to classify them")).to_be_hidden()
+
+
+def test_one_bad_file_does_not_stop_the_rest(visit: Visit, tmp_path: Path) -> None:
+    noise = clip("noise.flac", synth.write(tiny.sound("noise", 2), tiny.RATE, "FLAC"))
+    visit.choose(CLIP, BAD, noise)
+    expect(visit.card("noise.flac").locator(".verdict strong")).to_have_text("noise")
+    expect(visit.card(BAD["name"]).locator(".error")).to_contain_text("is not audio")
+    expect(visit.page.locator("article h3")).to_have_text([NAME, BAD["name"], "noise.flac"])
+    expect(visit.card(BAD["name"]).get_by_role("button", name="again")).to_have_count(0)
+
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="All as CSV").click()
+    download.value.save_as(tmp_path / "all.csv")
+    with (tmp_path / "all.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [NAME, BAD["name"], "noise.flac"]
+    assert rows[2]["genre"] == "noise"
+    assert "is not audio" in rows[1]["error"]
+    assert rows[1]["noise"] == ""
+
+    visit.page.get_by_role("button", name="Remove all").click()
+    expect(visit.page.get_by_role("article")).to_have_count(0)
+
+
+def test_example_is_fetched_and_classified(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Disco groove").click()
+    expect(visit.card("disco-groove.ogg").locator(".verdict")).to_be_visible()
+
+
+def test_form_without_a_file_asks_for_one(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Classify", exact=True).click()
+    expect(visit.page.get_by_role("alert")).to_have_text("Choose a music clip first.")
+    expect(visit.page.get_by_label("Enter a music clip")).to_be_focused()
+    visit.choose(CLIP)
+    expect(visit.page.locator("#complaint")).to_be_empty()
+
+
+def test_short_clip_is_to_be_trusted_less(visit: Visit) -> None:
+    visit.choose(clip("short.wav", synth.write(tiny.sound("noise", 0.1), tiny.RATE)))
+    expect(visit.card("short.wav").get_by_text("shorter than the network listens")).to_be_visible()
+
+
+def test_file_names_are_words_and_never_markup(visit: Visit) -> None:
+    name = "<img src=x onerror=alert(1)>.wav"
+    visit.choose(clip(name, WAV), clip(name.replace("wav", "mp3"), BAD["buffer"]))
+    expect(visit.page.locator("article h3").first).to_have_text(name)
+    expect(visit.page.locator(".error").last).to_contain_text("This file is not audio")
+    expect(visit.page.locator("#announcements")).to_contain_text(
+        "<img src=x onerror=alert(1)>.mp3:"
+    )
+    expect(visit.page.locator(".verdict")).to_be_visible()
+    expect(visit.page.locator("img")).to_have_count(0)
+
+
+def test_percentages_are_written_as_on_the_command_line(visit: Visit) -> None:
+    rng = np.random.default_rng(0)
+    values = [0.8512, 0.99996, 0.999949, 1.0, 0.1, 0.0999995, 1e-11, 9.9e-12, 0.0]
+    values += (10 ** rng.uniform(-12, 0, 300)).tolist()
+    written = visit.page.evaluate(
+        """async (values) => {
+          const { formatPercent } = await import("/static/numbers.js");
+          return values.map(formatPercent);
+        }""",
+        values,
+    )
+    assert written == [format_percent(value) for value in values]
+
+
+# ----------------------------------------------------------------------------- downloads
+
+
+@pytest.fixture
+def downloads(answered: Visit, tmp_path: Path) -> Callable[[str], bytes]:
+    def get(kind: str) -> bytes:
+        button = answered.card(NAME).get_by_role("button", name=kind, exact=True)
+        with answered.page.expect_download() as download:
+            button.click()
+        assert download.value.suggested_filename == f"halves.genres.{kind.lower()}"
+        download.value.save_as(tmp_path / kind)
+        return (tmp_path / kind).read_bytes()
+
+    return get
+
+
+def test_results_can_be_downloaded(downloads: Callable[[str], bytes], site: str) -> None:
+    said = ask(site)
+    del said["spectrogram"]
+    assert json.loads(downloads("JSON")) == said
+    rows = list(csv.DictReader(downloads("CSV").decode().splitlines()))
+    assert list(rows[0]) == ["path", "genre", *said["labels"], "duration", "model", "error"]
+    assert rows[0]["genre"] == said["genre"]
+    assert {label: float(rows[0][label]) for label in said["labels"]} == said["probabilities"]
+    png = downloads("PNG")
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", png[16:24])
+    assert (width, height) == (1200, 454)

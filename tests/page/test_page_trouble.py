@@ -1,0 +1,92 @@
+"""What can go wrong between the page and its server."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from browser import Visit, expect
+from clips import CLIP, NAME, WAV, clip
+
+pytestmark = pytest.mark.slow
+
+
+def test_too_large_a_file_is_not_even_sent(visit: Visit) -> None:
+    visit.page.get_by_text("Up to 1 MiB each.").wait_for()
+    visit.choose(clip("large.wav", bytes(3 * 2**19)))
+    expect(visit.card("large.wav").locator(".error")).to_have_text(
+        "The recording has 1.5 MiB; this server accepts 1 MiB at most."
+    )
+    assert not any("classify" in url for url in visit.requests)
+
+
+def test_busy_server_is_asked_again(visit: Visit) -> None:
+    tries: list[str] = []
+
+    def answer(route: Any) -> None:
+        tries.append(route.request.method)
+        if len(tries) == 1:
+            route.fulfill(status=429, headers={"Retry-After": "2"}, body="{}")
+        else:
+            route.continue_()
+
+    visit.page.route("**/v1/classify*", answer)
+    visit.choose(CLIP)
+    card = visit.card(NAME)
+    expect(card.get_by_text("The server is busy; next try in 2 s")).to_be_visible()
+    expect(card.locator(".verdict")).to_be_visible()
+    assert tries == ["POST", "POST"]
+
+
+def test_broken_line_can_be_tried_again(visit: Visit) -> None:
+    visit.page.route("**/v1/classify*", lambda route: route.abort(), times=1)
+    visit.choose(CLIP)
+    card = visit.card(NAME)
+    expect(card.locator(".error")).to_contain_text("The server cannot be reached")
+    card.get_by_role("button", name=f"Try {NAME} again").click()
+    expect(card.locator(".verdict")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (502, "<h1>Bad gateway</h1>", "The server answered with an error (502 Bad Gateway)."),
+        (413, "", "The recording is larger than this server accepts."),
+        (504, "", "The server did not finish in time."),
+        (422, json.dumps({"detail": f"{NAME}: is too long"}), "This file is too long."),
+    ],
+)
+def test_errors_are_sentences(visit: Visit, status: int, body: str, words: str) -> None:
+    visit.page.route("**/v1/classify*", lambda route: route.fulfill(status=status, body=body))
+    visit.choose(CLIP)
+    expect(visit.card(NAME).locator(".error")).to_have_text(words)
+    expect(visit.page.locator("#announcements")).to_contain_text(words)
+
+
+def test_cancelled_clip_is_gone_and_the_keyboard_goes_on(visit: Visit) -> None:
+    held: list[Any] = []
+    visit.page.route("**/v1/classify*", lambda route: held.append(route))
+    visit.choose(CLIP, clip("second.wav", WAV))
+    expect(visit.card(NAME).get_by_text("Uploading")).to_be_visible()
+    visit.page.get_by_role("button", name=f"Cancel {NAME}").click()
+    expect(visit.card(NAME)).to_have_count(0)
+    expect(visit.page.get_by_role("heading", name="second.wav")).to_be_focused()
+    visit.page.get_by_role("button", name="Cancel second.wav").click()
+    expect(visit.page.get_by_label("Enter a music clip")).to_be_focused()
+    expect(visit.page.get_by_role("heading", name="Results")).to_be_hidden()
+    visit.page.unroute("**/v1/classify*")
+    visit.choose(CLIP)  # the queue is free again
+    expect(visit.card(NAME).locator(".verdict")).to_be_visible()
+
+
+def test_upload_shows_how_far_it_is(visit: Visit) -> None:
+    cdp = visit.context.new_cdp_session(visit.page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 40_000}
+    cdp.send("Network.emulateNetworkConditions", slow)
+    visit.choose(CLIP)  # 128 kB
+    expect(visit.card(NAME).get_by_text(re.compile("^Uploading, [1-9]"))).to_be_visible()
+    value = visit.card(NAME).get_by_role("progressbar").evaluate("(bar) => bar.value")
+    assert 0 < value <= 1
+    expect(visit.card(NAME).locator(".verdict")).to_be_visible()
