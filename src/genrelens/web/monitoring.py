@@ -73,6 +73,8 @@ class Monitoring:
             # A client chooses paths and methods; only those that exist become labels.
             route = scope.get("route")
             path = getattr(route, "path", None) or "other"
-            method = scope["method"] if route is not None else "other"
+            method = scope["method"]
+            if method not in (getattr(route, "methods", None) or ()):
+                method = "other"
             self._monitor.requests.labels(path, method, status).inc()
             self._monitor.seconds.labels(path).observe(time.perf_counter() - started)
