@@ -47,13 +47,15 @@ class HeldPool:
     def __init__(self, *args: object, **kwargs: object) -> None:
         self.jobs: list[Future[Any]] = []
         self.paths: list[Path] = []
+        self.alone: list[bool] = []
         HeldPool.latest = self
 
     latest: HeldPool
 
-    def submit(self, path: Path, name: str, *, picture: bool) -> Future[Any]:
+    def submit(self, path: Path, name: str, *, picture: bool, alone: bool) -> Future[Any]:
         self.jobs.append(Future())
         self.paths.append(path)
+        self.alone.append(alone)
         return self.jobs[-1]
 
     def close(self) -> None:

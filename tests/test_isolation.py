@@ -59,8 +59,11 @@ def run(pool: ClassifierPool, work: Any) -> Future[Any]:
     return future
 
 
-def test_the_same_as_a_classifier(pool: ClassifierPool, model: Path, clip: Path) -> None:
-    verdict = answer(pool, clip)
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_same_as_a_classifier(
+    pool: ClassifierPool, model: Path, clip: Path, alone: bool
+) -> None:
+    verdict = answer(pool, clip, alone=alone)
     expected = Classifier.load(model, threads=1).classify(clip)
     assert isinstance(verdict, Verdict)
     assert (verdict.picture, verdict.notes) == (None, ())
@@ -179,10 +182,10 @@ def test_an_error_of_any_kind_can_be_sent(
     model: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of several decoders can be pickled, but not be read again."""
-    monkeypatch.setattr(isolation, "_classifier", Classifier.load(model))
+    monkeypatch.setattr(isolation, "_classifiers", {True: Classifier.load(model)})
     monkeypatch.setattr(isolation, "probe", misbehaviour.fail)
     with pytest.raises(RuntimeError, match="UnpicklableError") as failure:
-        isolation._judge(str(clip), "song.wav", LIMITS, picture=False)
+        isolation._judge(str(clip), "song.wav", LIMITS, picture=False, alone=True)
     assert str(pickle.loads(pickle.dumps(failure.value))) == str(failure.value)
 
 

@@ -91,6 +91,7 @@ def test_one_more_than_may_wait(settings: Settings, tmp_path: Path) -> None:
             assert files(tmp_path) == []
             again = upload(app)
             await until(lambda: len(pool.jobs) == 4)
+            assert pool.alone == [False, False, True, True]  # the last of the three was, too
             pool.jobs[-1].set_result(verdict())
             await again.task
             assert again.status == 200

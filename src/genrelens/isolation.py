@@ -81,7 +81,9 @@ class ClassifierPool:
         self._model, self._workers, self._limits = model, workers, limits
         self._pool = self._started()
 
-    def submit(self, path: Path, name: str, *, picture: bool = False) -> Future[Verdict | Refusal]:
+    def submit(
+        self, path: Path, name: str, *, picture: bool = False, alone: bool = False
+    ) -> Future[Verdict | Refusal]:
         """Classify a file.
 
         A worker that is at it when the future is cancelled is ended; another takes its place. The
@@ -92,12 +94,14 @@ class ClassifierPool:
             path: of the file.
             name: of the recording, for people; stands in the result instead of ``path``.
             picture: add a picture of what the network hears.
+            alone: nothing else is under way, so the network may use all cores. It is done sooner
+                then, though the cores do more in sum.
 
         """
         if not self._pool.active:  # Pebble gives up when a worker dies with nothing to do
             Thread(target=self._pool.join, daemon=True).start()
             self._pool = self._started()
-        job = partial(_judge, str(path), name, self._limits, picture=picture)
+        job = partial(_judge, str(path), name, self._limits, picture=picture, alone=alone)
         future: Future[Verdict | Refusal] = self._pool.schedule(job)
         return future
 
@@ -136,13 +140,12 @@ def _no_interrupts() -> Iterator[None]:
 
 # -------------------------------------------------------------------- in the other process
 
-_classifier: Classifier | None = None
+_classifiers: dict[bool, Classifier] = {}  # by whether it may use all cores
 
 
 def _start(model: str | None, memory: int) -> None:
-    """Make a worker ready: a classifier, and a bound on memory."""
-    global _classifier
-    _classifier = Classifier.load(model, threads=1)
+    """Make a worker ready: its classifiers, and a bound on memory."""
+    _classifiers.update({False: Classifier.load(model, threads=1), True: Classifier.load(model)})
     if memory:
         with contextlib.suppress(ImportError, ValueError, OSError):
             _bound_memory(memory)
@@ -160,13 +163,15 @@ def _nothing() -> None:
     pass
 
 
-def _judge(path: str, name: str, limits: Limits, *, picture: bool) -> Verdict | Refusal:
-    assert _classifier is not None  # the initializer has run
-    columns = FeaturePicture(_classifier.metadata.features) if picture else None
+def _judge(
+    path: str, name: str, limits: Limits, *, picture: bool, alone: bool
+) -> Verdict | Refusal:
+    classifier = _classifiers[alone]
+    columns = FeaturePicture(classifier.metadata.features) if picture else None
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", AudioWarning)
-            prediction = _within(limits, path, columns)
+            prediction = _within(limits, classifier, path, columns)
     except AudioError as error:
         return Refusal(str(error).replace(path, name))
     except MemoryError:
@@ -182,8 +187,9 @@ def _judge(path: str, name: str, limits: Limits, *, picture: bool) -> Verdict | 
     return Verdict(replace(prediction, source=name), drawn, notes)
 
 
-def _within(limits: Limits, path: str, columns: FeaturePicture | None) -> Prediction:
-    assert _classifier is not None
+def _within(
+    limits: Limits, classifier: Classifier, path: str, columns: FeaturePicture | None
+) -> Prediction:
     info = probe(path)
     for what, value, limit in (
         ("Hz of sample rate", info.sample_rate, limits.sample_rate),
@@ -192,7 +198,7 @@ def _within(limits: Limits, path: str, columns: FeaturePicture | None) -> Predic
     ):
         if value > limit:
             raise AudioError(path, f"has {value:.0f} {what}; {limit:.0f} are allowed")
-    prediction = _classifier.classify(
+    prediction = classifier.classify(
         path, duration=limits.seconds + 1,
         on_segments=None if columns is None else columns.add,
     )  # fmt: skip

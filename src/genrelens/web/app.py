@@ -104,7 +104,9 @@ class _Service:
     async def _judge(self, upload: Upload, *, picture: bool) -> Verdict:
         assert self._pool is not None
         started = time.monotonic()
-        future = self._pool.submit(upload.path, upload.name, picture=picture)
+        future = self._pool.submit(
+            upload.path, upload.name, picture=picture, alone=self.gate.under_way == 1
+        )
         try:
             verdict = await asyncio.wrap_future(future)
         except ProcessExpired as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ __all__ = ["listen", "serve"]
 
 _HEAD_SECONDS = 10.0  # that a client may take for the head of a request
 _MARGIN = 5.0  # seconds
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -47,6 +49,8 @@ def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], None])
         SystemExit: with code 0, it was stopped by SIGTERM.
 
     """
+    for name in _THREADS:  # numpy in each worker: together they have all cores as it is
+        os.environ.setdefault(name, "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it anew in the end
     config = uvicorn.Config(
         create_app(settings), http=_Protocol, log_level=logging.WARNING, access_log=False,
@@ -71,7 +75,7 @@ class _Protocol(H11Protocol):
 
     _head_timer: Any = None
 
-    def connection_made(self, transport: Transport) -> None:
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch()
 
