@@ -1,0 +1,221 @@
+"""Load on ``genrelens serve``: throughput, latency and memory with several clients at once.
+
+Run ``python benchmarks/load.py`` on a machine that has nothing else to do; prints Markdown. A
+client is a connection that sends a recording, waits for the answer and sends it again. With
+``--soak 60`` more clients come than the server has places for, and no answer may be missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "disco-groove.ogg"
+SOAK_STEPS = 6
+BOUNDARY = "------------------------load"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
+    parser.add_argument("--soak", type=float, default=0, help="seconds at overload; 0 for none")
+    parser.add_argument("--soak-clients", type=int, default=128)
+    parser.add_argument("--queue", type=int, default=64, help="of the server")
+    parser.add_argument("--workers", type=int, default=0, help="of the server; 0: one per core")
+    parser.add_argument("--model", help="packaged name or file; the default if not given")
+    options = parser.parse_args()
+    clip = mp3(30)
+    with serving(options) as (port, process):
+        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+              f"a 30 s mp3 of {len(clip) / 1000:.0f} kB over loopback\n")  # fmt: skip
+        asyncio.run(load(port, clip, 4, 0, at_least=8))  # until every worker has started
+        table(options, port, process, clip)
+        if options.soak:
+            soak(options, port, process, clip)
+
+
+def mp3(seconds: int) -> bytes:
+    """Repeat the bundled clip and encode it."""
+    with av.open(str(EXAMPLE)) as source:
+        rate = source.streams.audio[0].rate
+        frames = [frame.to_ndarray() for frame in source.decode(audio=0)]
+    samples = np.concatenate(frames, axis=1)
+    samples = np.tile(samples, -(-seconds * rate // samples.shape[1]))[:, : seconds * rate]
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp3") as output:
+        stream = output.add_stream("mp3", rate=rate)
+        stream.bit_rate = 128_000
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples.astype(np.float32)), format="fltp",
+            layout="stereo" if len(samples) == 2 else "mono",
+        )  # fmt: skip
+        frame.sample_rate = rate
+        fifo = av.AudioFifo()
+        fifo.write(frame)
+        while (piece := fifo.read(1152, partial=True)) is not None:
+            output.mux(stream.encode(piece))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+# -------------------------------------------------------------------------------- the server
+
+
+@contextlib.contextmanager
+def serving(options: argparse.Namespace) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    command = [
+        sys.executable, "-m", "genrelens", "serve", "--port", "0", "--queue", str(options.queue),
+        "--workers", str(options.workers),
+    ]  # fmt: skip
+    if options.model:
+        command += ["--model", options.model]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        greeting = process.stderr.readline()
+        found = re.search(r":(\d+) ", greeting)
+        if not found:
+            sys.exit(f"the server does not start: {greeting}{process.stderr.read()}")
+        print(f"Listening {time.perf_counter() - started:.1f} s after its start.\n")
+        yield int(found[1]), process
+    finally:
+        process.terminate()
+        print(f"Exit code after SIGTERM: {process.wait(120)}")
+
+
+def memory(process: subprocess.Popen[str]) -> list[tuple[float, float]]:
+    """MB in use and at the peak (VmRSS, VmHWM; Linux) of the server and of each worker."""
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    children = sorted(int(pid) for task in tasks for pid in task.read_text().split())
+    found = []
+    for pid in (process.pid, *children):
+        if b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            continue
+        status = Path(f"/proc/{pid}/status").read_text()
+        now, peak = (re.search(rf"{name}:\s+(\d+)", status) for name in ("VmRSS", "VmHWM"))
+        if now and peak:
+            found.append((int(now[1]) / 1024, int(peak[1]) / 1024))
+    return found
+
+
+# ------------------------------------------------------------------------------- the clients
+
+
+@dataclass
+class Tally:
+    """What the clients of one measurement saw."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)  # of the answers 200
+    elapsed: float = 0.0
+
+    def percentile(self, share: float) -> float:
+        """Seconds that so many percent of the answers did not take longer than."""
+        return float(np.percentile(self.seconds, share)) if self.seconds else float("nan")
+
+
+async def load(port: int, clip: bytes, clients: int, seconds: float, *, at_least: int = 0) -> Tally:
+    """Let clients send for some seconds; what is under way then is waited for."""
+    tally = Tally()
+    end = time.perf_counter() + seconds
+    started = time.perf_counter()
+
+    async def client() -> None:
+        while time.perf_counter() < end or sum(tally.statuses.values()) < at_least:
+            await ask(port, clip, tally)
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    tally.elapsed = time.perf_counter() - started
+    return tally
+
+
+async def ask(port: int, clip: bytes, tally: Tally) -> None:
+    """Send a recording on a connection of its own; come back when told if there is no place."""
+    body = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n'
+        "Content-Type: audio/mpeg\r\n\r\n"
+    ).encode() + clip + f"\r\n--{BOUNDARY}--\r\n".encode()  # fmt: skip
+    head = (
+        "POST /v1/classify HTTP/1.1\r\nHost: load\r\nConnection: close\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(300):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head + body)
+            answer = await reader.read()
+            writer.close()
+    except (OSError, TimeoutError) as error:
+        tally.statuses[f"lost ({type(error).__name__})"] += 1
+        return
+    status = answer[9:12].decode() or "lost (closed)"
+    tally.statuses[status] += 1
+    if status == "200":
+        tally.seconds.append(time.perf_counter() - started)
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["genre"]
+    elif status == "429":
+        await asyncio.sleep(0.25)  # less than Retry-After says: this is to be an overload
+
+
+# ------------------------------------------------------------------------------- the tables
+
+
+def table(
+    options: argparse.Namespace, port: int, process: subprocess.Popen[str], clip: bytes
+) -> None:
+    print("| clients | answers/s | p50 | p95 | p99 | 429 | other | peak memory: server, workers |")
+    print("|---|---|---|---|---|---|---|---|")
+    for clients in options.clients:
+        tally = asyncio.run(load(port, clip, clients, options.seconds))
+        times = " | ".join(f"{1000 * tally.percentile(p):.0f} ms" for p in (50, 95, 99))
+        answered, busy = tally.statuses["200"], tally.statuses["429"]
+        other = sum(tally.statuses.values()) - answered - busy
+        peaks = ", ".join(f"{peak:.0f}" for _, peak in memory(process))
+        print(f"| {clients} | {answered / tally.elapsed:.2f} | {times} | {busy} | {other} | "
+              f"{peaks} MB |", flush=True)  # fmt: skip
+    print()
+
+
+def soak(
+    options: argparse.Namespace, port: int, process: subprocess.Popen[str], clip: bytes
+) -> None:
+    print(f"Soak: {options.soak_clients} clients, {options.queue} places in the queue\n")
+    print("| after | answers so far | memory: server, workers |\n|---|---|---|")
+    total = Tally()
+    for _ in range(SOAK_STEPS):
+        tally = asyncio.run(load(port, clip, options.soak_clients, options.soak / SOAK_STEPS))
+        total.statuses += tally.statuses
+        total.seconds += tally.seconds
+        total.elapsed += tally.elapsed
+        now = ", ".join(f"{used:.0f}" for used, _ in memory(process))
+        print(f"| {total.elapsed:.0f} s | {sum(total.statuses.values())} | {now} MB |", flush=True)
+    counts = ", ".join(f"{status}: {count}" for status, count in sorted(total.statuses.items()))
+    print(f"\n{sum(total.statuses.values())} requests, every one with an end: {counts}. Median of "
+          f"the answers {statistics.median(total.seconds):.1f} s.\n")  # fmt: skip
+    if any(status not in ("200", "429") for status in total.statuses):
+        sys.exit("requests were lost or failed")
+
+
+if __name__ == "__main__":
+    main()
