@@ -291,6 +291,26 @@ def test_a_body_that_announces_too_much(settings: Settings) -> None:
     play(scene())
 
 
+def test_whoever_is_sent_away_may_finish_sending(settings: Settings) -> None:
+    """The last word comes once the body is here, or has had its time."""
+
+    async def scene() -> None:
+        async with running(changed(settings, queue=0)) as (app, _):
+            busy = upload(app)
+            await until(lambda: bool(HeldPool.latest.jobs))
+            exchange = Exchange(app, PATH)
+            exchange.body(bytes(100))
+            await until(lambda: len(exchange.sent) == 2)
+            assert (exchange.status, exchange.sent[1]["more_body"]) == (429, True)
+            exchange.body(bytes(100), more=False)
+            await exchange.task
+            assert (len(exchange.sent), exchange.taken) == (3, 200)
+            HeldPool.latest.jobs[0].set_result(verdict())
+            await busy.task
+
+    play(scene())
+
+
 def test_a_body_of_exactly_the_limit(settings: Settings) -> None:
     async def scene() -> None:
         async with running(settings) as (app, _):

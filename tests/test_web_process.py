@@ -60,6 +60,19 @@ def test_an_announced_upload_that_is_too_large(shared: Server) -> None:
         assert b'"status":413' in answer(connection)
 
 
+def test_a_client_that_closes_reads_why_it_was_sent_away(model: Path, tmp_path: Path) -> None:
+    """It sends everything before it reads; a line closed at once would lose it the answer."""
+    with server(model, tmp_path / "tmp", "--queue", "0") as instance:
+        with instance.connect() as busy, instance.connect() as connection:
+            busy.sendall(head(1000))
+            wait_for(lambda: instance.metric(UNDER_WAY) == 1)
+            connection.sendall(head(4 * MEBIBYTE, "audio/wav", "Connection: close"))
+            connection.sendall(bytes(4 * MEBIBYTE))
+            received = answer(connection)
+        assert received.startswith(b"HTTP/1.1 429 ")
+        assert b"retry-after: " in received.lower()
+
+
 @pytest.mark.parametrize("kind", ["audio/wav", FORM])
 def test_an_upload_in_chunks_that_grows_too_large(shared: Server, kind: str) -> None:
     """Is refused while it comes, whatever its client would still send."""

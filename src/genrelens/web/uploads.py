@@ -47,6 +47,10 @@ class Upload:
 class BodyLimit:
     """ASGI middleware: refuses a body as soon as it is too large, not once it is here.
 
+    Whatever is answered before the body is here, the line stays open for a while, and what still
+    comes is thrown away: if it were closed at once, many a client that is sending would see that
+    and not the answer (RFC 9112, 9.6).
+
     Args:
         app: what is protected.
         limit: bytes.
@@ -62,42 +66,49 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > self._limit:
-            await self._refuse(receive, send)
-            return
-        arrived = 0
+        body = _Body(receive, self._limit)
 
-        async def counting() -> Message:
-            nonlocal arrived
-            message = await receive()
-            arrived += len(message.get("body", b""))
-            if arrived > self._limit:
-                raise _TooLargeError
-            return message
+        async def lingering(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                await send({**message, "more_body": True})
+                await body.throw_away()
+                message = {"type": "http.response.body"}
+            await send(message)
 
         try:
-            await self._app(scope, counting, send)
+            announced = dict(scope["headers"]).get(b"content-length", b"0")
+            if not announced.isdigit() or int(announced) > self._limit:
+                raise _TooLargeError
+            await self._app(scope, body.receive, lingering)
         except _TooLargeError:
-            await self._refuse(receive, send)
+            limit = f"{self._limit / 2**20:.3g} MiB"
+            detail = f"the recording is larger than {limit}, the limit here"
+            answer = problem_response(413, detail, {"Connection": "close"})
+            await answer(scope, receive, lingering)
 
-    async def _refuse(self, receive: Receive, send: Send) -> None:
-        """Answer, and leave the line open for a while: what still comes is thrown away.
 
-        If it were closed at once, many a client would see that and not the answer (RFC 9112, 9.6).
-        """
-        limit = f"{self._limit / 2**20:.3g} MiB"
-        answer = problem_response(
-            413, f"the recording is larger than {limit}, the limit here", {"Connection": "close"}
-        )
-        headers = answer.raw_headers
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+class _Body:
+    """The body of a request as it comes in."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._arrived = 0
+        self._more = True
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._more = message.get("more_body", False)
+        self._arrived += len(message.get("body", b""))
+        if self._arrived > self._limit:
+            raise _TooLargeError
+        return message
+
+    async def throw_away(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER):
-                while (await receive()).get("more_body"):
-                    pass
-        await send({"type": "http.response.body"})
+                while self._more:
+                    self._more = (await self._receive()).get("more_body", False)
 
 
 class _TooLargeError(Exception):
