@@ -28,7 +28,7 @@ import av
 import numpy as np
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "disco-groove.ogg"
-SOAK_STEPS = 6
+SOAK_LINES = 6
 BOUNDARY = "------------------------load"
 
 
@@ -202,19 +202,26 @@ def soak(
 ) -> None:
     print(f"Soak: {options.soak_clients} clients, {options.queue} places in the queue\n")
     print("| after | answers so far | memory: server, workers |\n|---|---|---|")
-    total = Tally()
-    for _ in range(SOAK_STEPS):
-        tally = asyncio.run(load(port, clip, options.soak_clients, options.soak / SOAK_STEPS))
-        total.statuses += tally.statuses
-        total.seconds += tally.seconds
-        total.elapsed += tally.elapsed
-        now = ", ".join(f"{used:.0f}" for used, _ in memory(process))
-        print(f"| {total.elapsed:.0f} s | {sum(total.statuses.values())} | {now} MB |", flush=True)
-    counts = ", ".join(f"{status}: {count}" for status, count in sorted(total.statuses.items()))
-    print(f"\n{sum(total.statuses.values())} requests, every one with an end: {counts}. Median of "
-          f"the answers {statistics.median(total.seconds):.1f} s.\n")  # fmt: skip
-    if any(status not in ("200", "429") for status in total.statuses):
+    tally = asyncio.run(watched(options, port, process, clip))
+    counts = ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items()))
+    print(f"\n{sum(tally.statuses.values())} requests, every one with an end: {counts}. Median of "
+          f"the answers {statistics.median(tally.seconds):.1f} s.\n")  # fmt: skip
+    if any(status not in ("200", "429") for status in tally.statuses):
         sys.exit("requests were lost or failed")
+
+
+async def watched(
+    options: argparse.Namespace, port: int, process: subprocess.Popen[str], clip: bytes
+) -> Tally:
+    """Let clients send, and print a line now and then until the last has its answer."""
+    tally, started = Tally(), time.perf_counter()
+    sending = asyncio.create_task(load(port, clip, options.soak_clients, options.soak, tally=tally))
+    while not sending.done():
+        await asyncio.wait([sending], timeout=options.soak / SOAK_LINES)
+        now = ", ".join(f"{used:.0f}" for used, _ in memory(process))
+        answers = sum(tally.statuses.values())
+        print(f"| {time.perf_counter() - started:.0f} s | {answers} | {now} MB |", flush=True)
+    return await sending
 
 
 if __name__ == "__main__":
