@@ -133,9 +133,12 @@ class Tally:
         return float(np.percentile(self.seconds, share)) if self.seconds else float("nan")
 
 
-async def load(port: int, clip: bytes, clients: int, seconds: float, *, at_least: int = 0) -> Tally:
+async def load(
+    port: int, clip: bytes, clients: int, seconds: float, *, at_least: int = 0,
+    tally: Tally | None = None,
+) -> Tally:  # fmt: skip
     """Let clients send for some seconds; what is under way then is waited for."""
-    tally = Tally()
+    tally = Tally() if tally is None else tally
     end = time.perf_counter() + seconds
     started = time.perf_counter()
 

@@ -22,6 +22,7 @@ from serving import FORM, Server, answer, chunk, form, head, server, wait_for
 WAV = synth.write(tiny.sound("clicks", 2), tiny.RATE)
 UNDER_WAY = "genrelens_classifications_under_way"
 MEBIBYTE = 2**20
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
