@@ -198,3 +198,14 @@ def test_json_rows_are_folded_without_harm(capsys: pytest.CaptureFixture[str]) -
     text = capsys.readouterr().out
     assert json.loads(text) == value
     assert "  [ 1, 2.5, null ],\n" in text
+
+
+def test_nothing_is_left_for_telemetry(tmp_path: Path) -> None:
+    """onnxruntime notes what it would send in the folder for temporary files."""
+    clip = Path(__file__).parent.parent / "examples" / "disco-groove.ogg"
+    for folder in ("cwd", "tmp", "home"):
+        (tmp_path / folder).mkdir()
+    places = {"TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path / "home")}
+    result = spawn("classify", clip, cwd=tmp_path / "cwd", env=places)
+    assert result.code == 0, result.err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

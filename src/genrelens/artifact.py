@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from genrelens.errors import ModelError
 from genrelens.features import FeatureConfig
+
+# onnxruntime sends telemetry from its import on, unless this says no (seen in 1.32).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime as ort  # noqa: E402
 
 __all__ = [
     "DEFAULT_MODEL",

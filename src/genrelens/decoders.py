@@ -138,7 +138,7 @@ class SoundFileDecoder(Decoder):
         try:
             self._file.seek(min(start, self._file.frames))
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):
-                yield _mean(block, axis=1)
+                yield _mean(block.T)
         except self._error as error:
             self.failure = _words(error)
 
@@ -243,7 +243,7 @@ class FFmpegDecoder(Decoder):
             samples = (samples.astype(np.float32) - 128) / np.float32(128)
         elif samples.dtype.kind == "i":
             samples = samples / np.float32(2.0 ** (8 * samples.itemsize - 1))
-        mono = _mean(samples, axis=0)
+        mono = _mean(samples)
         if frame.sample_rate == self.sample_rate:
             return mono
         if frame.sample_rate != self._converter[0]:  # than the header says, or it changes
@@ -268,10 +268,13 @@ def _nameless(file: FileIO) -> Any:
     return SimpleNamespace(read=file.read, seek=seek, tell=file.tell)
 
 
-def _mean(samples: Float32, axis: int) -> Float32:
-    """Average channels; what is not finite stays so, without a warning."""
+def _mean(channels: Float32) -> Float32:
+    """Average channels (c, n); what is not finite stays so, without a warning.
+
+    Over rows that lie apart: four times as fast as over pairs of neighbours.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(samples.mean(axis=axis, dtype=np.float32))
+        return np.asarray(np.ascontiguousarray(channels).mean(axis=0, dtype=np.float32))
 
 
 def _mp3_tells_length(file: FileIO) -> bool:
