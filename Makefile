@@ -7,19 +7,26 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # The folder of GTZAN that `make models` trains on: audio/<genre>/<clip> and clips.csv.
 DATA ?= ../shared/gtzan
 
-.PHONY: help demo test lint wheel bench models clean
+.PHONY: help demo serve test lint wheel bench load models clean
 
 help:
 	@echo "make demo   classify the bundled clips with the packaged model"
+	@echo "make serve  the web page and the API, on http://127.0.0.1:8000"
 	@echo "make test   install what the tests need and run them"
 	@echo "make lint   style, types and layering"
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make bench  measure speed and memory (see benchmarks/README.md)"
+	@echo "make load   measure the server under load"
 	@echo "make models train the packaged models anew (hours; see docs/development.md)"
 	@echo "make clean  remove the virtual environment and build products"
 
 demo: $(VENV)/.run
 	$(BIN)/genrelens classify examples/disco-groove.ogg
+	@echo
+	@echo "In a browser: make serve"
+
+serve: $(VENV)/.web
+	$(BIN)/genrelens serve
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
@@ -35,6 +42,9 @@ wheel: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/speed.py
+
+load: $(VENV)/.dev
+	$(BIN)/python benchmarks/load.py
 
 # mel-cnn-lstm is trained twice: on the train part, to be measured on the valid part; and on all
 # clips, for about as many steps, to be shipped with the figures of the first run. The baseline
@@ -61,6 +71,10 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e .
 	@touch $@
 
+$(VENV)/.web: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[web]'
+	@touch $@ $(VENV)/.run
+
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[dev]'
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.web

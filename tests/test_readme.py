@@ -19,6 +19,7 @@ README = (ROOT / "README.md").read_text()
 
 # Run by .ci/run (the first three lines), or not at all in a test: a download of 1.2 GB.
 ELSEWHERE = ("make demo", "make test", "pip install", "pipx install", "uvx ")
+PORT = 8765  # where the tests have what the README has at 8000
 DOWNLOADS = ("genrelens data gtzan",)
 
 
@@ -55,7 +56,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_is_accounted_for() -> None:
     assert len(commands()) > 15
-    known = (*ELSEWHERE, *DOWNLOADS, "genrelens ", "cat ")
+    known = (*ELSEWHERE, *DOWNLOADS, "genrelens ", "cat ", "curl ")
     assert [c for c in commands() if not c.startswith(known)] == []
     ci = (ROOT / ".ci" / "run").read_text()
     words = ("--silent demo", "--silent test", "pip install", 'pipx" install', 'uvx" --quiet')
@@ -63,18 +64,41 @@ def test_every_command_is_accounted_for() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_commands_run(workplace: Path) -> None:
+def test_commands_run(workplace: Path, request: pytest.FixtureRequest) -> None:
     """In the README's order, because some go on with what others made."""
     environment = {**os.environ, "HOME": str(workplace), "OMP_NUM_THREADS": "2",
                    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # fmt: skip
     for command in filter(runnable, commands()):
+        if command == "genrelens serve":
+            server = _serve(environment, workplace)
+            request.addfinalizer(server.kill)
+            continue
+        command = command.replace("127.0.0.1:8000", f"127.0.0.1:{PORT}")
         done = subprocess.run(
             ["bash", "-c", f"set -o pipefail; {command}"], cwd=workplace, env=environment,
             capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    for made in ("bars.png", "look.png", "confusion.png", "runs/mel-cnn-lstm/model.onnx"):
-        assert (workplace / made).stat().st_size > 1000
+    for made in (
+        "bars.png",
+        "look.png",
+        "runs/mel-cnn-lstm/model.onnx",
+        "report/index.html",
+        "calibrated.onnx",
+        "folds.csv",
+    ):
+        assert (workplace / made).stat().st_size > 100
+
+
+def _serve(environment: dict[str, str], workplace: Path) -> subprocess.Popen[str]:
+    """Start the server, and wait until it listens."""
+    server = subprocess.Popen(
+        ["genrelens", "serve", "--port", str(PORT)], cwd=workplace, env=environment,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert server.stderr is not None
+    assert f"Listening on http://127.0.0.1:{PORT}" in server.stderr.readline()
+    return server
 
 
 def test_the_demonstration_is_what_it_prints(workplace: Path) -> None:

@@ -24,7 +24,7 @@ from genrelens.features import FeatureConfig
 
 # onnxruntime sends telemetry from its import on, unless this says no (seen in 1.32).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime as ort  # noqa: E402
+import onnxruntime as ort
 
 __all__ = [
     "DEFAULT_MODEL",
