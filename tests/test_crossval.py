@@ -14,7 +14,8 @@ import pytest
 import tiny
 from genrelens import Classifier
 from genrelens.data.datasets import LabelledClip, read_folder
-from genrelens.data.splits import Split, random_draws, random_folds
+from genrelens.data.protocols import random_draws, random_folds
+from genrelens.data.splits import Split
 from genrelens.errors import DataError
 from genrelens.evaluation.predictions import PredictionTable
 from genrelens.train import crossval
