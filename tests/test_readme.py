@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,7 @@ def test_commands_run(workplace: Path, request: pytest.FixtureRequest) -> None:
                    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # fmt: skip
     for command in filter(runnable, commands()):
         if command == "genrelens serve":
-            server = _serve(environment, workplace)
-            request.addfinalizer(server.kill)
+            request.addfinalizer(_serve(environment, workplace))
             continue
         command = command.replace("127.0.0.1:8000", f"127.0.0.1:{PORT}")
         done = subprocess.run(
@@ -90,15 +90,20 @@ def test_commands_run(workplace: Path, request: pytest.FixtureRequest) -> None:
         assert (workplace / made).stat().st_size > 100
 
 
-def _serve(environment: dict[str, str], workplace: Path) -> subprocess.Popen[str]:
-    """Start the server, and wait until it listens."""
+def _serve(environment: dict[str, str], workplace: Path) -> Callable[[], None]:
+    """Start the server, and wait until it listens; return what ends it."""
     server = subprocess.Popen(
         ["genrelens", "serve", "--port", str(PORT)], cwd=workplace, env=environment,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert server.stderr is not None
     assert f"Listening on http://127.0.0.1:{PORT}" in server.stderr.readline()
-    return server
+
+    def end() -> None:
+        server.terminate()
+        server.communicate(timeout=60)
+
+    return end
 
 
 def test_the_demonstration_is_what_it_prints(workplace: Path) -> None:

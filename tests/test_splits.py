@@ -188,11 +188,11 @@ GOOD = "clip,group,split_1,split_2\ng0.000,x,train,test\ng1.000,y,test,train\n"
         ("", "needs the columns clip and split; it has none"),
         ("clip,part\ng0.000,train\n", "needs the columns clip and split; it has clip, part"),
         ("split\ntrain\n", "needs the columns clip"),
-        (GOOD.replace("g1.000", "g9.000"), "1 clips have no row, for instance g1.000.wav"),
+        (GOOD.replace("g1.000", "g9.000"), "1 clips have no row, for instance g1.000"),
         (GOOD + GOOD.splitlines()[1] + "\n", "line 4: g0.000 stands there twice; segments"),
         (GOOD.replace("x,train,test", "x,train"), "line 2: not 4 columns"),
         (GOOD.replace("x,train,test", "x,train,test,more"), "line 2: not 4 columns"),
-        (GOOD.replace("x,train", "x,learn"), "g0.000 has split='learn'"),
+        (GOOD.replace("x,train", "x,learn"), "g0.000 has split_1='learn'"),
         (GOOD.replace("y,", "x,"), "group x is in test and train of round 1"),
         (GOOD.replace("test,train", "test,test"), "round 2 needs clips in train and in test"),
     ],
@@ -216,10 +216,18 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
 
 
-def test_names_must_tell_clips_apart() -> None:
-    twins = [*clips(), LabelledClip(Path("/music/g9/g0.000.mp3"), "g0")]
-    with pytest.raises(DataError, match=r"which .* share"):
-        random_folds(twins, 2)
+def test_clips_of_the_same_file_name_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+    """As in any music library: 01.mp3 in every album."""
+    albums = [
+        LabelledClip(Path(f"/music/{genre}/{album}/{i:02}.mp3"), genre)
+        for genre, album in (("jazz", "blue"), ("rock", "red")) for i in range(4)
+    ]  # fmt: skip
+    split = random_folds(albums, 2, seed=1)
+    split.save(tmp_path / "s.csv")
+    assert "blue/01,jazz," in (tmp_path / "s.csv").read_text()
+    assert Split.load(tmp_path / "s.csv", albums).rounds == split.rounds
+    with pytest.raises(DataError, match="is among the clips twice"):
+        random_folds([*albums, albums[0]], 2).save(tmp_path / "s.csv")
 
 
 # ------------------------------------------------------------------------------- groups

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import tiny
+from genrelens.evaluation.calibration import fit_temperature
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig
 from genrelens.train.measure import measure, window_segments
@@ -43,7 +45,8 @@ def test_windows_count_by_their_length() -> None:
     """95 segments: 93 at 40 % and 2 at 99 % are 41 % for the second class, the first has 58 %."""
     frames = tiny.random_segments(WINDOW + 2).reshape(-1, tiny.MEL.n_bins).numpy()
     clips = [tiny.training_clip(frames, target=target) for target in (0, 0, 1)]
-    figures = measure("mine", ClipNetwork(Third(), ByLength()), clips, tiny.MEL, 3)
+    measured = measure("mine", ClipNetwork(Third(), ByLength()), clips, tiny.MEL, 3)
+    figures = measured.figures
     assert figures["mine"] == {
         "n": 3,
         "accuracy": pytest.approx(2 / 3),
@@ -52,11 +55,14 @@ def test_windows_count_by_their_length() -> None:
         "confusion": [[2, 0, 0], [1, 0, 0], [0, 0, 0]],
     }
     assert figures["mean over segments"]["confusion"] == [[0, 0, 2], [0, 0, 1], [0, 0, 0]]
+    share = 0.59 * WINDOW + 0.005 * 2, 0.40 * WINDOW + 0.99 * 2, 0.01 * WINDOW + 0.005 * 2
+    logs = np.log(np.array([share] * 3) / (WINDOW + 2))
+    assert measured.temperature == pytest.approx(fit_temperature(logs, [0, 0, 1]), rel=1e-5)
 
 
 def test_the_mean_is_not_told_twice() -> None:
     clip = tiny.training_clip(tiny.random_segments(3).reshape(-1, 16).numpy(), target=2)
     network = ClipNetwork(Third(), MeanOverSegments())
-    figures = measure("mel-cnn", network, [clip], tiny.MEL, 3)
+    figures = measure("mel-cnn", network, [clip], tiny.MEL, 3).figures
     assert list(figures) == ["mel-cnn"]
     assert figures["mel-cnn"]["accuracy"] == 1

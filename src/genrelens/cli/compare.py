@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.data.datasets import read_folder
+from genrelens.data.datasets import LabelledClip, clip_names, read_folder
 from genrelens.evaluation.compare import Comparison, common_clips
 from genrelens.evaluation.compare import compare as run_comparison
 from genrelens.evaluation.estimates import FIGURES, Estimate
@@ -63,7 +64,7 @@ def compare(
 
 def _load(files: list[Path], data: Path | None) -> list[PredictionTable]:
     """Read the tables; what one knows of the genres holds for those without."""
-    truth = {} if data is None else {clip.path.stem: clip.label for clip in read_folder(data)}
+    truth = {} if data is None else _truth(read_folder(data))
     tables = []
     for path in files:
         table = load_predictions(path, truth=truth)
@@ -143,3 +144,8 @@ def _print_comparison(first: str, second: str, found: Comparison) -> None:
 
 def _p(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
+
+
+def _truth(clips: Sequence[LabelledClip]) -> dict[str, str]:
+    names = clip_names([clip.path for clip in clips])
+    return {name: clip.label for name, clip in zip(names, clips, strict=True)}

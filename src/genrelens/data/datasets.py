@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 from genrelens.audio import AUDIO_SUFFIXES
 from genrelens.errors import DataError
 
-__all__ = ["LabelledClip", "Part", "find_audio", "label_set", "read_folder"]
+__all__ = ["LabelledClip", "Part", "clip_names", "find_audio", "label_set", "read_folder"]
 
 Part = Literal["train", "valid", "test"]
 
@@ -90,3 +91,22 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
 def label_set(clips: Iterable[LabelledClip]) -> list[str]:
     """Return the labels of the clips, sorted."""
     return sorted({clip.label for clip in clips})
+
+
+def clip_names(paths: Sequence[Path]) -> list[str]:
+    """Name files: without folder and ending if that tells them apart, else with more of both.
+
+    Raises:
+        DataError: a file is there twice.
+
+    """
+    choices: list[list[str]] = [
+        [path.stem for path in paths],
+        [f"{path.parent.name}/{path.stem}" for path in paths],
+        [str(path) for path in paths],
+    ]
+    for names in choices:
+        if len(set(names)) == len(paths):
+            return names
+    twice, _ = Counter(choices[-1]).most_common(1)[0]
+    raise DataError(f"{twice}: is among the clips twice")

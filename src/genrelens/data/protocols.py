@@ -20,7 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from genrelens.data.datasets import LabelledClip, Part, label_set
-from genrelens.data.splits import Split, check_names
+from genrelens.data.splits import Split
 from genrelens.errors import DataError, MissingExtraError
 
 __all__ = ["filtered_split", "grouped_folds", "random_draws", "random_folds", "random_split"]
@@ -114,7 +114,6 @@ def filtered_split(clips: Sequence[LabelledClip]) -> Split:
         DataError: no clip is one of GTZAN's.
 
     """
-    check_names(clips)
     folder = resources.files("genrelens.data") / "published_splits"
     text = (folder / "gtzan-filtered.csv").read_text(encoding="utf-8")
     parts = {row["clip"]: row["split"] for row in csv.DictReader(io.StringIO(text))}
@@ -162,7 +161,6 @@ def random_split(
 def _split(
     protocol: str, clips: Sequence[LabelledClip], tests: Sequence[Iterable[int]], seed: int
 ) -> Split:
-    check_names(clips)
     rounds = []
     for test in tests:
         parts: list[Part | None] = ["train"] * len(clips)

@@ -1,7 +1,8 @@
 """Splits: which clips a model learns from and which judge it, as a file to save, read and hash.
 
 A split has one round or several. In each round every clip is in ``train``, ``valid`` or ``test``,
-or left out. The CSV file has the columns ``clip`` (file name without its ending), ``genre``,
+or left out. The CSV file has the columns ``clip`` (the file name without its
+ending, with folders where that does not tell clips apart), ``genre``,
 ``group`` where groups are known, and ``split``, or ``split_1`` to ``split_k`` for several rounds.
 """
 
@@ -13,16 +14,16 @@ import io
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, cast
 
-from genrelens.data.datasets import LabelledClip, Part
+from genrelens.data.datasets import LabelledClip, Part, clip_names
 from genrelens.errors import DataError, DataWarning
 from genrelens.files import write_text_atomically
 
-__all__ = ["Split", "check_names", "read_groups", "split_by_file"]
+__all__ = ["Split", "read_groups", "split_by_file"]
 
 _PARTS = ("train", "valid", "test")
 
@@ -73,9 +74,10 @@ class Split:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["clip", "genre", *(["group"] if grouped else []), *names])
-        for clip, *parts in sorted(zip(self.clips, *self.rounds, strict=True), key=_by_name):
+        rows = zip(_names(self.clips), self.clips, *self.rounds, strict=True)
+        for name, clip, *parts in sorted(rows, key=lambda row: row[0]):
             group = [clip.group or ""] if grouped else []
-            writer.writerow([clip.path.stem, clip.label, *group, *(part or "" for part in parts)])
+            writer.writerow([name, clip.label, *group, *(part or "" for part in parts)])
         return out.getvalue()
 
     @classmethod
@@ -93,16 +95,14 @@ class Split:
             DataWarning: a group lies on two sides of a file of one round: published splits do so.
 
         """
-        check_names(clips)
-        columns, rows = _read_csv(path, "split")
-        missing = [clip.path.name for clip in clips if clip.path.stem not in rows]
-        if missing:
+        columns, found = _read_csv(path, "split")
+        names = _names(clips)
+        if missing := [name for name in names if name not in found]:
             raise DataError(f"{path}: {len(missing)} clips have no row, for instance {missing[0]}")
-        known = [replace(c, group=rows[c.path.stem].get("group") or None) for c in clips]
-        rounds = [
-            tuple(_part(path, rows[clip.path.stem][column], clip) for clip in known)
-            for column in columns
-        ]
+        rows = [found[name] for name in names]
+        pairs = zip(clips, rows, strict=True)
+        known = [replace(clip, group=row.get("group") or None) for clip, row in pairs]
+        rounds = [tuple(_part(path, row, column) for row in rows) for column in columns]
         split = cls(protocol="file", clips=tuple(known), rounds=tuple(rounds))
         if len(split) > 1:
             split.check_rounds(str(path))
@@ -159,22 +159,8 @@ def _torn_groups(
     return [(group, found) for group, found in sorted(sides.items()) if len(found) > 1]
 
 
-def _by_name(row: tuple[LabelledClip, *tuple[Part | None, ...]]) -> str:
-    return row[0].path.stem
-
-
-def check_names(clips: Iterable[LabelledClip]) -> None:
-    """Refuse clips that a file of names could not tell apart.
-
-    Raises:
-        DataError: two clips have the same file name without its ending.
-
-    """
-    seen: dict[str, Path] = {}
-    for clip in clips:
-        other = seen.setdefault(clip.path.stem, clip.path)
-        if other != clip.path:
-            raise DataError(f"a split knows clips by name, which {other} and {clip.path} share")
+def _names(clips: Sequence[LabelledClip]) -> list[str]:
+    return clip_names([clip.path for clip in clips])
 
 
 # ---------------------------------------------------------------------------------- files
@@ -189,13 +175,11 @@ def read_groups(
         DataError: the file is malformed, has no such column, or a clip has no group in it.
 
     """
-    check_names(clips)
     _, rows = _read_csv(path, column)
-    groups = {name: row[column] for name, row in rows.items()}
-    missing = [clip.path.name for clip in clips if not groups.get(clip.path.stem)]
-    if missing:
+    groups = [rows.get(name, {}).get(column) for name in _names(clips)]
+    if missing := [clip.path.name for clip, group in zip(clips, groups, strict=True) if not group]:
         raise DataError(f"{path}: {len(missing)} clips have no {column}, for instance {missing[0]}")
-    return [replace(clip, group=groups[clip.path.stem]) for clip in clips]
+    return [replace(clip, group=group) for clip, group in zip(clips, groups, strict=True)]
 
 
 def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, str]]]:
@@ -227,10 +211,11 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
     return columns, rows
 
 
-def _part(path: Path, value: str, clip: LabelledClip) -> Part | None:
+def _part(path: Path, row: dict[str, str], column: str) -> Part | None:
+    value = row[column]
     if value and value not in _PARTS:
         raise DataError(
-            f"{path}: {clip.path.stem} has split={value!r}; known are {', '.join(_PARTS)} and "
+            f"{path}: {row['clip']} has {column}={value!r}; known are {', '.join(_PARTS)} and "
             "nothing at all"
         )
     return cast(Part, value) if value else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.classifier import Classifier
-from genrelens.data.datasets import LabelledClip
+from genrelens.data.datasets import LabelledClip, clip_names
 from genrelens.errors import AudioError, DataError, DataWarning
 from genrelens.evaluation.metrics import (
     accuracy,
@@ -27,7 +26,7 @@ from genrelens.evaluation.predictions import PredictionTable, load_predictions
 from genrelens.prediction import Prediction
 
 __all__ = [
-    "Evaluation", "clip_names", "evaluate", "judge_predictions", "merge_labels", "true_classes",
+    "Evaluation", "evaluate", "judge_predictions", "merge_labels", "true_classes",
 ]  # fmt: skip
 
 
@@ -249,17 +248,3 @@ def true_classes(clips: Iterable[LabelledClip], classifier: Classifier) -> list[
             "or rename their genre with --relabel OLD=NEW"
         )
     return [metadata.labels.index(label) for label in labels]
-
-
-def clip_names(paths: Sequence[Path]) -> list[str]:
-    """Name files: without folder and ending if that tells them apart, else with more of both."""
-    choices: list[list[str]] = [
-        [path.stem for path in paths],
-        [f"{path.parent.name}/{path.stem}" for path in paths],
-        [str(path) for path in paths],
-    ]
-    for names in choices:
-        if len(set(names)) == len(paths):
-            return names
-    twice, _ = Counter(choices[-1]).most_common(1)[0]
-    raise DataError(f"{twice}: is among the clips twice")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genrelens.classifier import Classifier
-from genrelens.data.datasets import LabelledClip, label_set
+from genrelens.data.datasets import LabelledClip, clip_names, label_set
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.metrics import accuracy, confusion_matrix, macro_recall
@@ -153,6 +153,8 @@ def _judge(
     if not pairs:
         raise DataError(f"{model.parent}: no test clip of this round could be read")
     labels = classifier.labels
+    paths = [clip.path for clip in clips]
+    names = dict(zip(paths, clip_names(paths), strict=True))  # as the split names them
     grouped = all(clip.group is not None for clip, _ in pairs)
     probabilities = {
         networks[0]: [result.probabilities for _, result in pairs],
@@ -161,7 +163,7 @@ def _judge(
     return {
         network: PredictionTable(
             labels=labels,
-            clips=tuple(clip.path.stem for clip, _ in pairs),
+            clips=tuple(names[clip.path] for clip, _ in pairs),
             true=np.array([labels.index(clip.label) for clip, _ in pairs]),
             probabilities=np.stack(probabilities[network]),
             groups=tuple(str(clip.group) for clip, _ in pairs) if grouped else None,
