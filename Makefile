@@ -29,7 +29,7 @@ serve: $(VENV)/.web
 	$(BIN)/genrelens serve
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -64,7 +64,7 @@ def test_every_command_is_accounted_for() -> None:
     assert [word for word in words if word not in ci] == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_commands_run(workplace: Path, request: pytest.FixtureRequest) -> None:
     """In the README's order, because some go on with what others made."""
     environment = {**os.environ, "HOME": str(workplace), "OMP_NUM_THREADS": "2",
