@@ -121,4 +121,4 @@ def test_wrong_input(check: Check, data: Path) -> None:
     assert "holds no audio in subfolders" in check("bare").err
     result = check(data, "--split", split_file("a,train,x"))
     assert (result.code, result.out) == (2, "")
-    assert "split.csv: 3 clips have no row, for instance b.ogg" in result.err
+    assert "split.csv: 3 clips have no row, for instance b" in result.err
