@@ -1,0 +1,1 @@
+"""Genres in one file's tags."""
