@@ -56,8 +56,8 @@ def test_what_has_no_all(name: str) -> None:
 def test_what_the_package_exports() -> None:
     assert set(genrelens.__all__) == {
         "AudioError", "AudioWarning", "Classifier", "DataError", "DataWarning", "FeatureConfig",
-        "GenrelensError", "MissingExtraError", "ModelError", "Prediction", "RecipeError",
-        "__version__", "extract_segments", "load_audio", "stream_audio",
+        "GenrelensError", "LibraryError", "MissingExtraError", "ModelError", "Prediction",
+        "RecipeError", "TagError", "__version__", "extract_segments", "load_audio", "stream_audio",
     }  # fmt: skip
 
 

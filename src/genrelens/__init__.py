@@ -16,9 +16,11 @@ from genrelens.errors import (
     DataError,
     DataWarning,
     GenrelensError,
+    LibraryError,
     MissingExtraError,
     ModelError,
     RecipeError,
+    TagError,
 )
 from genrelens.features import FeatureConfig, extract_segments
 from genrelens.prediction import Prediction
@@ -33,10 +35,12 @@ __all__ = [
     "DataWarning",
     "FeatureConfig",
     "GenrelensError",
+    "LibraryError",
     "MissingExtraError",
     "ModelError",
     "Prediction",
     "RecipeError",
+    "TagError",
     "__version__",
     "extract_segments",
     "load_audio",

@@ -7,6 +7,8 @@
     ├── ModelError          a model file is missing, foreign, damaged or of another version
     ├── DataError           a folder of labelled clips, a split or a download is not usable
     ├── RecipeError         a training recipe has an unknown key or an impossible value
+    ├── TagError            the tags of a file cannot be read or written
+    ├── LibraryError        a catalogue, a plan, a policy or a journal is not usable
     └── MissingExtraError   an optional dependency is not installed
 
     AudioWarning            a recording was read, but not all of it
@@ -14,6 +16,8 @@
 
 Wrong arguments from a programmer raise ``ValueError`` or ``TypeError`` as everywhere else.
 """
+
+from __future__ import annotations
 
 
 class GenrelensError(Exception):
@@ -50,6 +54,28 @@ class DataError(GenrelensError):
 
 class RecipeError(GenrelensError):
     """A training recipe has an unknown key or an impossible value."""
+
+
+class TagError(GenrelensError):
+    """The tags of a file cannot be read or written.
+
+    Args:
+        path: name of the file.
+        reason: what is wrong, in a few words.
+
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+    def __reduce__(self) -> tuple[type[TagError], tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class LibraryError(GenrelensError):
+    """A catalogue, a plan, a policy or a journal is not usable."""
 
 
 class MissingExtraError(GenrelensError):
