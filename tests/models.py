@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 import tiny
+from genrelens.artifact import StyleTag
 from genrelens.features import extract_segments
 from genrelens.train.export import export_model
-from genrelens.train.networks import ClipNetwork, MeanOverSegments, SegmentLSTM
+from genrelens.train.networks import ClipNetwork, MeanOverSegments, NetworkOutputs, SegmentLSTM
 
 SHARPNESS = 6e-4  # so little that no probability is near 0 or 1: a change of the input shows
 
@@ -50,4 +51,33 @@ def write_model(folder: Path, *, recurrent: bool = False, **metadata: Any) -> Pa
     path = folder / f"{metadata.get('name', 'tiny')}.onnx"
     network = ClipNetwork(nearest_centroid(), aggregator)
     export_model(network, tiny.metadata(**metadata), path)
+    return path
+
+
+class Listener(nn.Module):
+    """Has everything that a model may have, each by a rule that a hand can follow.
+
+    A segment's embedding is the mean of its frames. Its loudness is the mean of that: 0 for
+    silence, 4 to 8 for the sounds of ``tiny``. Loud is music, and loud and soft are the styles.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.genres = ClipNetwork(nearest_centroid(), MeanOverSegments())
+
+    def forward(self, segments: Tensor) -> NetworkOutputs:
+        embeddings = segments.mean(dim=1)
+        loudness = embeddings.mean(dim=1)
+        styles = torch.stack([loudness - 5, 2 - loudness], dim=1)
+        return NetworkOutputs(*self.genres(segments), embeddings, styles, loudness - 3)
+
+
+STYLES = (StyleTag("loud", 0.5), StyleTag("soft", 0.25))
+
+
+def write_listener(folder: Path, **metadata: Any) -> Path:
+    """Write the model file of a :class:`Listener`."""
+    values = {"name": "listener", "styles": STYLES, "music_threshold": 0.5, **metadata}
+    path = folder / f"{values['name']}.onnx"
+    export_model(Listener(), tiny.metadata(**values), path)
     return path

@@ -24,6 +24,7 @@ from genrelens.artifact import (
     METADATA_KEY,
     Artifact,
     ModelMetadata,
+    StyleTag,
     packaged_models,
 )
 from genrelens.errors import ModelError
@@ -63,10 +64,25 @@ def test_good_file(good: bytes, tmp_path: Path) -> None:
     artifact = Artifact.load(write(tmp_path, good), threads=1)
     assert artifact.metadata == tiny.metadata(metrics={"x": 1.5})
     assert artifact.size == len(good)
-    clip_logits, segment_logits = artifact.run(tiny.random_segments(4).numpy())
-    assert clip_logits.shape == (3,)
-    assert segment_logits.shape == (4, 3)
-    assert clip_logits.dtype == segment_logits.dtype == np.float32
+    outputs = artifact.run(tiny.random_segments(4).numpy())
+    assert outputs.clip_logits.shape == (3,)
+    assert outputs.segment_logits.shape == (4, 3)
+    assert outputs.clip_logits.dtype == outputs.segment_logits.dtype == np.float32
+    assert (outputs.embeddings, outputs.style_logits, outputs.music_logits) == (None, None, None)
+
+
+def test_file_of_the_first_version(good: bytes, tmp_path: Path) -> None:
+    """It knows nothing of what came later, and says so when it is asked."""
+    later = {"styles", "segment_temperature", "music_threshold", "sure_threshold"}
+
+    def as_it_was(values: dict[str, Any]) -> dict[str, Any]:
+        assert later <= set(values)
+        kept = {key: value for key, value in values.items() if key not in later}
+        return {**kept, "format_version": 1}
+
+    metadata = Artifact.load(write(tmp_path, with_metadata(good, as_it_was))).metadata
+    assert metadata == tiny.metadata(metrics={"x": 1.5}, format_version=1)
+    assert json.loads(metadata.to_json())["format_version"] == 2
 
 
 def test_other_metadata_of_the_file_is_left_alone(good: bytes, tmp_path: Path) -> None:
@@ -113,10 +129,10 @@ def test_damaged_bytes_never_end_in_another_error(
         content[int(place * len(good))] = value
     path = write(tmp_path_factory.mktemp("damaged"), bytes(content))
     try:
-        logits, _ = Artifact.load(path, threads=1).run(tiny.random_segments(2).numpy())
+        outputs = Artifact.load(path, threads=1).run(tiny.random_segments(2).numpy())
     except ModelError:
         return
-    assert np.isfinite(logits).all()
+    assert np.isfinite(outputs.clip_logits).all()
 
 
 def test_nothing_is_printed(good: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -161,8 +177,8 @@ def with_metadata(good: bytes, change: Callable[[dict[str, Any]], Any]) -> onnx.
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format_version": 2}, "format version is 2.* reads version 1: update genrelens"),
-        ({"format_version": 0}, "format version is 0.* reads version 1$"),
+        ({"format_version": 3}, "format version is 3.* reads versions 1 and 2: update genrelens"),
+        ({"format_version": 0}, "format version is 0.* reads versions 1 and 2$"),
         ({"format_version": "1"}, "format version is '1'"),
         ({"format_version": None}, "format version is None"),
         ({"colour": "red", "age": 3}, "unknown metadata: age, colour"),
@@ -183,6 +199,20 @@ def with_metadata(good: bytes, change: Callable[[dict[str, Any]], Any]) -> onnx.
         ({"temperature": float("nan")}, "not JSON: NaN"),
         ({"temperature": float("inf")}, "not JSON: Infinity"),
         ({"temperature": "hot"}, "temperature='hot'"),
+        ({"temperature": True}, "temperature=True"),
+        ({"segment_temperature": -1}, "segment_temperature=-1 must be positive"),
+        ({"music_threshold": 0.5}, "music logits of shape None.* music_threshold=0.5"),
+        ({"music_threshold": 1}, "music_threshold is 1; it must be above 0 and below 1"),
+        ({"sure_threshold": 1}, "sure_threshold=1 must be at least 0 and below 1"),
+        ({"sure_threshold": "0.5"}, "sure_threshold='0.5'"),
+        ({"styles": "house"}, "styles='house'"),
+        ({"styles": ["house"]}, "a style has a name and a threshold, not 'house'"),
+        ({"styles": [{"name": "house"}]}, "a style has a name and a threshold, not {'name'"),
+        ({"styles": [{"name": "house", "threshold": None}]}, "a style has a name and"),
+        ({"styles": [{"name": "", "threshold": 0.5}]}, "a style needs a name"),
+        ({"styles": [{"name": "house", "threshold": 0}]}, "threshold of style 'house' is 0; it"),
+        ({"styles": 2 * [{"name": "house", "threshold": 0.5}]}, "styles are not distinct"),
+        ({"styles": [{"name": "house", "threshold": 0.5}]}, "logits of shape None.* 1 styles"),
         ({"features": None}, "features=None"),
         ({"features": {}}, "incomplete feature settings"),
         ({"features": {**tiny.MEL.to_dict(), "n_mels": 17}}, r"shape .*20, 16.*number of \[20, 17"),
@@ -282,6 +312,7 @@ def test_graph_that_fails(good: bytes, tmp_path: Path) -> None:
 # -------------------------------------------------------------------------- round trips
 
 WORDS = st.text(min_size=1, max_size=8)
+SHARES = st.floats(0, 1, exclude_min=True, exclude_max=True)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
@@ -307,7 +338,13 @@ def all_metadata(draw: st.DrawFn) -> ModelMetadata:
         label_map=draw(st.dictionaries(st.text(), st.sampled_from(labels), max_size=3)),
         features=draw(FEATURES),
         window_segments=draw(st.integers(1, 1000)),
+        styles=tuple(
+            StyleTag(name, draw(SHARES)) for name in draw(st.lists(WORDS, max_size=3, unique=True))
+        ),
         temperature=draw(st.floats(1e-6, 1e6)),
+        segment_temperature=draw(st.floats(1e-6, 1e6)),
+        music_threshold=draw(st.none() | SHARES),
+        sure_threshold=draw(st.none() | st.just(0.0) | SHARES),
         provenance=draw(st.dictionaries(st.text(), JSON, max_size=3)),
         metrics=draw(st.dictionaries(st.text(), JSON, max_size=3)),
     )

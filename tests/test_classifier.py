@@ -179,15 +179,14 @@ def test_windows_are_averaged_by_their_length(recurrent: Classifier, recurrent_m
     assert len(segments) == 12
     artifact = Artifact.load(recurrent_model)
     outputs = [artifact.run(window) for window in np.split(segments, [5, 10])]
-    first, second, third = (softmax(clip) for clip, _ in outputs)
+    first, second, third = (softmax(each.clip_logits) for each in outputs)
     prediction = recurrent.classify_waveform(y, RATE)
     np.testing.assert_allclose(
         prediction.probabilities, (5 * first + 5 * second + 2 * third) / 12, atol=1e-6
     )
-    np.testing.assert_allclose(
-        prediction.segments, softmax(np.concatenate([each for _, each in outputs])), atol=1e-6
-    )
-    whole = softmax(artifact.run(segments)[0])  # what it would be without windows
+    segment_logits = np.concatenate([each.segment_logits for each in outputs])
+    np.testing.assert_allclose(prediction.segments, softmax(segment_logits), atol=1e-6)
+    whole = softmax(artifact.run(segments).clip_logits)  # what it would be without windows
     assert np.abs(prediction.probabilities - whole).max() > 1e-3
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from torch import Tensor, nn
 
 import tiny
 from genrelens.artifact import Artifact
 from genrelens.errors import ModelError
 from genrelens.train import export
 from genrelens.train.export import export_model
-from genrelens.train.networks import ClipNetwork
+from genrelens.train.networks import ClipNetwork, NetworkOutputs
+from models import STYLES, Listener
 
 NETWORKS = ("mel-cnn", "mel-cnn-lstm", "mfcc-lstm")
 
@@ -38,7 +41,8 @@ def test_onnx_gives_the_numbers_of_torch(n: int, exported: tuple[ClipNetwork, Ar
     segments = tiny.random_segments(n, artifact.metadata.features, seed=n)
     with torch.inference_mode():
         expected = network(segments)
-    for got, want in zip(artifact.run(segments.numpy()), expected, strict=True):
+    outputs = artifact.run(segments.numpy())
+    for got, want in zip((outputs.clip_logits, outputs.segment_logits), expected, strict=True):
         np.testing.assert_allclose(got, want.numpy(), rtol=1e-5, atol=1e-5)
 
 
@@ -55,17 +59,18 @@ def test_a_network_in_training_is_exported_without_its_dropout(tmp_path: Path) -
     artifact = Artifact.load(tmp_path / "new" / "model.onnx")
     with torch.inference_mode():
         expected = network.eval()(segments)[0].numpy()
-    np.testing.assert_allclose(artifact.run(segments.numpy())[0], expected, rtol=1e-5, atol=1e-5)
+    clip_logits = artifact.run(segments.numpy()).clip_logits
+    np.testing.assert_allclose(clip_logits, expected, rtol=1e-5, atol=1e-5)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["model.onnx"]
 
 
-@pytest.mark.parametrize("output", [0, 1])
+@pytest.mark.parametrize("output", range(5))
 def test_graph_that_is_off_is_refused(
     output: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error of one in a thousand in either output; the old file stays."""
+    """An error of one in a thousand in any output; the old file stays."""
 
-    def write_graph(network: ClipNetwork, metadata: object, path: str) -> None:
+    def write_graph(network: nn.Module, metadata: object, path: str) -> None:
         right(network, metadata, path)  # type: ignore[arg-type]
         model = onnx.load(path)
         name = model.graph.output[output].name
@@ -81,8 +86,10 @@ def test_graph_that_is_off_is_refused(
     monkeypatch.setattr(export, "_write_graph", write_graph)
     path = tmp_path / "model.onnx"
     path.write_text("the old one")
-    with pytest.raises(ModelError, match=f"{('clip', 'segment')[output]} logits .*differ"):
-        export_model(tiny.network("mel-cnn-lstm"), tiny.metadata(), path)
+    name = ("clip logits", "segment logits", "embeddings", "style logits", "music logits")[output]
+    metadata = tiny.metadata(styles=STYLES, music_threshold=0.5)
+    with pytest.raises(ModelError, match=f"is off: {name} differ"):
+        export_model(Listener(), metadata, path)
     assert path.read_text() == "the old one"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
 
@@ -93,3 +100,71 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
             tiny.network("mel-cnn"), tiny.metadata(labels=("a", "b")), tmp_path / "model.onnx"
         )
     assert list(tmp_path.iterdir()) == []
+
+
+# -------------------------------------------------------------------- what not every model has
+
+
+class Without(nn.Module):
+    """A listener that leaves some of it out."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.listener = Listener()
+        self.left_out = dict.fromkeys(names)
+
+    def forward(self, segments: Tensor) -> NetworkOutputs:
+        outputs: NetworkOutputs = self.listener(segments)
+        return outputs._replace(**self.left_out)
+
+
+@pytest.mark.parametrize("n", [1, 7])
+def test_everything_that_a_model_may_have(n: int, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    metadata = tiny.metadata(
+        styles=STYLES, music_threshold=0.25, sure_threshold=0.4, segment_temperature=1.5
+    )
+    export_model(Listener(), metadata, path)
+    artifact = Artifact.load(path)
+    assert artifact.metadata == metadata
+    segments = tiny.random_segments(n).numpy()
+    outputs = artifact.run(segments)
+    means = segments.mean(axis=1)
+    loudness = means.mean(axis=1)
+    assert outputs.embeddings is not None
+    assert outputs.style_logits is not None
+    assert outputs.music_logits is not None
+    assert outputs.clip_logits.shape == (3,)
+    assert outputs.segment_logits.shape == (n, 3)
+    np.testing.assert_allclose(outputs.embeddings, means, rtol=1e-5)
+    expected = np.stack([loudness - 5, 2 - loudness], axis=1)
+    np.testing.assert_allclose(outputs.style_logits, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(outputs.music_logits, loudness - 3, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("left", ["embeddings", "style_logits", "music_logits"])
+def test_each_of_it_is_optional(left: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    three = {"embeddings", "style_logits", "music_logits"}
+    metadata = tiny.metadata(
+        styles=STYLES if left == "style_logits" else (),
+        music_threshold=0.5 if left == "music_logits" else None,
+    )
+    export_model(Without(*three - {left}), metadata, path)
+    outputs = Artifact.load(path).run(tiny.random_segments(4).numpy())
+    assert {name for name in three if getattr(outputs, name) is not None} == {left}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"styles": STYLES}, r"music logits of shape \['n_segments'\].*music_threshold=None"),
+        ({"music_threshold": 0.5}, r"style logits of shape \['n_segments', 2\].* 0 styles"),
+        ({"styles": STYLES[:1], "music_threshold": 0.5}, r"logits of shape .*, 2\].* 1 styles"),
+    ],
+)
+def test_metadata_must_go_with_the_outputs(
+    metadata: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=words):
+        export_model(Listener(), tiny.metadata(**metadata), tmp_path / "model.onnx")

@@ -206,8 +206,8 @@ class Classifier:
         """Run the network window by window: probabilities (c,) and (n, c) of each."""
         temperature = self.metadata.temperature
         for window in _windows(pieces, self.metadata.window_segments):
-            clip_logits, segment_logits = self._artifact.run(window)
-            yield _softmax(clip_logits / temperature), _softmax(segment_logits)
+            outputs = self._artifact.run(window)
+            yield _softmax(outputs.clip_logits / temperature), _softmax(outputs.segment_logits)
 
 
 # ------------------------------------------------------------------------------- blocks

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from genrelens.artifact import METADATA_KEY, Artifact, ModelMetadata
 from genrelens.errors import DataError, ModelError
-from genrelens.train.networks import ClipNetwork
+from genrelens.train.networks import NetworkOutputs
 
 __all__ = ["export_model", "replace_metadata"]
 
@@ -21,12 +23,15 @@ _OPSET = 17
 _TOLERANCE = 1e-5
 
 
-def export_model(network: ClipNetwork, metadata: ModelMetadata, path: Path) -> None:
+def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
     """Write a model file and check it against torch.
 
     Args:
-        network: trained; segments (n, t, b) -> clip logits (c,), segment logits (n, c).
-        metadata: goes into the file.
+        network: trained; its ``forward`` takes segments (n, t, b) and returns ``NetworkOutputs``
+            or, as ``ClipNetwork`` does, a pair of clip logits (c,) and segment logits (n, c).
+            What it leaves at None is not in the file.
+        metadata: goes into the file; it must have ``styles`` if there are style logits, and a
+            ``music_threshold`` if there are music logits.
         path: of the ``.onnx`` file; replaced only once the new file has passed its checks.
 
     Raises:
@@ -76,17 +81,36 @@ def _set_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> None:
         entry.key, entry.value = key, value
 
 
-def _write_graph(network: ClipNetwork, metadata: ModelMetadata, path: str) -> None:
+class _Traced(nn.Module):
+    """A network as the exporter needs it: without None among its outputs."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, segments: Tensor) -> tuple[Tensor, ...]:
+        return tuple(_named_outputs(self.network, segments).values())
+
+
+def _named_outputs(network: nn.Module, segments: Tensor) -> dict[str, Tensor]:
+    outputs = NetworkOutputs(*network(segments))._asdict()
+    return {name: value for name, value in outputs.items() if value is not None}
+
+
+def _write_graph(network: nn.Module, metadata: ModelMetadata, path: str) -> None:
     features = metadata.features
     example = torch.zeros(3, features.segment_frames, features.n_bins)
+    with torch.inference_mode():
+        names = list(_named_outputs(network, example))
+    any_number = {name: {0: "n_segments"} for name in ("segments", *names)}
+    del any_number["clip_logits"]
     with warnings.catch_warnings():
         # The newer exporter (dynamo=True) unrolls an LSTM over the example's length (seen with
         # torch 2.13): a graph for any number of segments needs the older one.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network, (example,), path, dynamo=False, opset_version=_OPSET,
-            input_names=["segments"], output_names=["clip_logits", "segment_logits"],
-            dynamic_axes={"segments": {0: "n_segments"}, "segment_logits": {0: "n_segments"}},
+            _Traced(network).eval(), (example,), path, dynamo=False, opset_version=_OPSET,
+            input_names=["segments"], output_names=names, dynamic_axes=any_number,
         )  # fmt: skip
     model = onnx.load(path)
     _set_metadata(model, metadata)
@@ -94,7 +118,7 @@ def _write_graph(network: ClipNetwork, metadata: ModelMetadata, path: str) -> No
     onnx.save(model, path)
 
 
-def _check(network: ClipNetwork, metadata: ModelMetadata, path: Path) -> None:
+def _check(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
     """Compare with torch for one, a few and a clip's worth of segments."""
     artifact = Artifact.load(path)
     features = metadata.features
@@ -103,14 +127,16 @@ def _check(network: ClipNetwork, metadata: ModelMetadata, path: Path) -> None:
         shape = (n, features.segment_frames, features.n_bins)
         segments = generator.uniform(0, 10, shape).astype(np.float32)
         with torch.inference_mode():
-            expected = network(torch.from_numpy(segments))
-        for name, got, want in zip(
-            ("clip", "segment"), artifact.run(segments), expected, strict=True
-        ):
-            wanted = want.numpy()
-            error = float(np.abs(got - wanted).max() / max(1.0, float(np.abs(wanted).max())))
-            if not error <= _TOLERANCE:
-                raise ModelError(
-                    f"the exported graph is off: {name} logits of {n} segments differ from "
-                    f"torch by {error:.2e}, more than {_TOLERANCE:.0e}"
-                )
+            expected = _named_outputs(network, torch.from_numpy(segments))
+        outputs = artifact.run(segments)
+        for name, wanted in expected.items():
+            _compare(name, getattr(outputs, name), wanted.numpy())
+
+
+def _compare(name: str, got: NDArray[np.float32], wanted: NDArray[np.float32]) -> None:
+    error = float(np.abs(got - wanted).max() / max(1.0, float(np.abs(wanted).max())))
+    if not error <= _TOLERANCE:
+        raise ModelError(
+            f"the exported graph is off: {name.replace('_', ' ')} differ from torch by "
+            f"{error:.2e}, more than {_TOLERANCE:.0e}"
+        )

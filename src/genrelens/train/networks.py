@@ -8,10 +8,25 @@ statistics of the front end live in the weights.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 MEL_CNN_CHANNELS = (32, 64, 128, 256)
+
+
+class NetworkOutputs(NamedTuple):
+    """What a network says of the n segments of a clip; None is what it does not have.
+
+    A pair (clip logits, segment logits) is the short form of it.
+    """
+
+    clip_logits: Tensor  # (c,)
+    segment_logits: Tensor  # (n, c)
+    embeddings: Tensor | None = None  # (n, d)
+    style_logits: Tensor | None = None  # (n, styles)
+    music_logits: Tensor | None = None  # (n,)
 
 
 class InputNorm(nn.BatchNorm1d):
