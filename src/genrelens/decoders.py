@@ -15,7 +15,7 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
-from io import FileIO
+from io import FileIO, RawIOBase
 from itertools import chain
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -152,7 +152,7 @@ class FFmpegDecoder(Decoder):
 
     name = "FFmpeg"
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, file: RawIOBase) -> None:
         import av
 
         self._av = av
@@ -168,6 +168,7 @@ class FFmpegDecoder(Decoder):
             self._stream = self._audio_stream()
             self.sample_rate = self._stream.codec_context.sample_rate or 0
             self.channels = self._stream.codec_context.channels or 0
+            self.codec: int = self._stream.codec_context.codec.id  # whichever decoder is built in
             self._check_claims()
         except DecodeError:
             self.close()
@@ -195,6 +196,20 @@ class FFmpegDecoder(Decoder):
                 pending, n_pending = [], 0
         if pending:
             yield np.concatenate(pending)
+
+    def packets(self) -> Iterator[Any]:
+        """Yield the encoded packets of the sound as buffers of bytes; nothing is decoded.
+
+        Raises:
+            DecodeError: the file cannot be taken apart any further.
+
+        """
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size:
+                    yield packet
+        except (self._av.FFmpegError, OSError, ValueError, LookupError) as error:
+            raise DecodeError(_words(error)) from error
 
     def _after(self, offset: float) -> Iterator[Float32]:
         """Decode from ``offset`` on: seek to somewhat before, then leave samples out."""
@@ -256,7 +271,7 @@ class FFmpegDecoder(Decoder):
         self._container.close()
 
 
-def _nameless(file: FileIO) -> Any:
+def _nameless(file: RawIOBase) -> Any:
     """Hide the name, so that nobody guesses the format by it."""
 
     def seek(offset: int, whence: int = os.SEEK_SET) -> int:
