@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -203,6 +205,19 @@ def test_a_cancelled_job_is_ended(
     assert run(pool, os.getpid).result(SECONDS) != first
 
 
+def test_a_job_that_takes_too_long_is_ended(
+    pool: ClassifierPool, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pool.run(os.getpid).result(SECONDS)
+    with monkeypatch.context() as patch:
+        patch.setattr(isolation, "_judge", misbehaviour.hang)
+        future = pool.submit(clip, "song.wav", timeout=0.2)
+    with pytest.raises(TimeoutError):
+        future.result(SECONDS)
+    assert isinstance(answer(pool, clip, timeout=SECONDS), Verdict)
+    assert pool.run(os.getpid).result(SECONDS) != first
+
+
 def test_an_idle_worker_may_be_killed(pool: ClassifierPool, clip: Path) -> None:
     """By the kernel, which is short of memory, or by an administrator."""
     pid = run(pool, os.getpid).result(SECONDS)
@@ -218,6 +233,42 @@ def test_workers_do_not_hear_ctrl_c(pool: ClassifierPool, clip: Path) -> None:
     os.kill(pid, signal.SIGINT)
     assert isinstance(answer(pool, clip), Verdict)
     assert run(pool, os.getpid).result(SECONDS) == pid
+
+
+def test_a_busy_worker_ends_with_its_parent(model: Path) -> None:
+    """Even if that is killed, and so cannot end it."""
+    script = (
+        "import os, sys, time, misbehaviour\n"
+        "from genrelens.isolation import ClassifierPool, Limits\n"
+        "if __name__ == '__main__':\n"
+        "    pool = ClassifierPool(sys.argv[1], workers=1, limits=Limits())\n"
+        "    print(pool.run(os.getpid).result(), flush=True)\n"
+        "    pool.run(misbehaviour.hang).result()\n"
+    )
+    place = model.parent / "hang.py"  # a file, which the worker can import
+    place.write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    parent = subprocess.Popen(
+        [sys.executable, place, model], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=environment,
+    )  # fmt: skip
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    time.sleep(0.2)  # it is at it
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + SECONDS
+    while _lives(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_closing_ends_the_processes(model: Path) -> None:

@@ -12,14 +12,14 @@ import os
 import signal
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from genrelens.audio import probe
 from genrelens.classifier import Classifier
@@ -28,6 +28,8 @@ from genrelens.picture import FeaturePicture
 from genrelens.prediction import Prediction
 
 __all__ = ["ClassifierPool", "Limits", "Refusal", "Verdict"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +85,15 @@ class ClassifierPool:
         self._pool = self._started()
 
     def submit(
-        self, path: Path, name: str, *, picture: bool = False, alone: bool = False
+        self,
+        path: Path,
+        name: str,
+        *,
+        picture: bool = False,
+        alone: bool = False,
+        timeout: float | None = None,
     ) -> Future[Verdict | Refusal]:
-        """Classify a file.
-
-        A worker that is at it when the future is cancelled is ended; another takes its place. The
-        future's errors: ``pebble.ProcessExpired`` if the worker crashed, ``BrokenProcessPool`` if
-        there was none, ``RuntimeError`` for a fault of genrelens.
+        """Classify a file; see :meth:`run` for what may become of it.
 
         Args:
             path: of the file.
@@ -97,13 +101,29 @@ class ClassifierPool:
             picture: add a picture of what the network hears.
             alone: nothing else is under way, so the network may use all cores. It is done sooner
                 then, though the cores do more in sum.
+            timeout: as for :meth:`run`.
+
+        """
+        job = partial(_judge, str(path), name, self._limits, picture=picture, alone=alone)
+        return self.run(job, timeout=timeout)
+
+    def run(self, job: Callable[[], T], *, timeout: float | None = None) -> Future[T]:
+        """Do something else in a worker.
+
+        A worker that is at it when the future is cancelled is ended; another takes its place. The
+        future's errors: those of the job (``RuntimeError`` for a fault of genrelens),
+        ``pebble.ProcessExpired`` if the worker crashed, ``BrokenProcessPool`` if there was none,
+        ``TimeoutError`` if the time was over.
+
+        Args:
+            job: to be called there; it, its result and its errors are pickled.
+            timeout: seconds that it may take before the worker is ended; None sets no bound.
 
         """
         if not self._pool.active:  # Pebble gives up when a worker dies with nothing to do
             Thread(target=self._pool.join, daemon=True).start()
             self._pool = self._started()
-        job = partial(_judge, str(path), name, self._limits, picture=picture, alone=alone)
-        future: Future[Verdict | Refusal] = self._pool.schedule(job)
+        future: Future[T] = self._pool.schedule(job, timeout=timeout)
         return future
 
     def close(self) -> None:
@@ -146,11 +166,20 @@ _classifiers: dict[bool, Classifier] = {}  # by whether it may use all cores
 
 
 def _start(model: str | None, memory: int) -> None:
-    """Make a worker ready: its classifiers, and a bound on memory."""
+    """Make a worker ready: its classifiers, a bound on memory, and an end."""
+    Thread(target=_leave_with_parent, daemon=True).start()
     _classifiers.update({False: Classifier.load(model, threads=1), True: Classifier.load(model)})
     if memory:
         with contextlib.suppress(ImportError, ValueError, OSError):
             _bound_memory(memory)
+
+
+def _leave_with_parent() -> None:
+    """End this process once its parent is gone, which may have been killed: a decoder may hang."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _bound_memory(memory: int) -> None:
