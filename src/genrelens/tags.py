@@ -1,1 +1,0 @@
-"""Genres in one file's tags."""

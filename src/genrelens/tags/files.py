@@ -1,0 +1,184 @@
+"""From a file to the tags in it: what it is, is told by its content."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from genrelens.errors import TagError
+from genrelens.tags.ape import APETags
+from genrelens.tags.formats import ASFTags, MP4Tags, TagFormat, VorbisComments
+from genrelens.tags.frontid3 import FrontID3
+from genrelens.tags.id3 import ChunkedID3
+from genrelens.tags.riffinfo import WavTags
+
+__all__ = ["Tags", "read_tags", "write_genres"]
+
+_HEAD = 64  # bytes that tell what a file is
+_NOT_ONE = "is in a format whose tags genrelens cannot write"
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What the tags of a file say.
+
+    Attributes:
+        format: of the tags, for people: ``ID3v2.3``, ``FLAC``.
+        genres: as they stand there, in order; a number that ID3 has for a genre is in words.
+        artist: or nothing, as the next two.
+        album: where the recording was published.
+        title: of the recording.
+
+    """
+
+    format: str
+    genres: tuple[str, ...] = ()
+    artist: str = ""
+    album: str = ""
+    title: str = ""
+
+
+def read_tags(path: str | os.PathLike[str]) -> Tags:
+    """Read the tags of a file.
+
+    Raises:
+        TagError: the file cannot be read, is damaged, or is in a format without such tags.
+
+    """
+    with _open(path, "rb") as file:
+        tags = _tags_in(file)
+        fields = {field: tags.text(field) for field in ("artist", "album", "title")}
+        return Tags(tags.name, tuple(tags.genres()), **fields)
+
+
+def write_genres(
+    path: str | os.PathLike[str], genres: Sequence[str], *, id3_version: int | None = None
+) -> tuple[str, ...]:
+    """Write genres to the tags of a file, in place, and read them again.
+
+    A file that this fails for may be damaged: give it a copy, as ``genrelens.library`` does.
+
+    Args:
+        path: of the file.
+        genres: to write, in order; none removes them.
+        id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None keeps that of the file, and is 4 for
+            a new tag. Frames that another version does not know are left out.
+
+    Returns:
+        How they are read: ID3v2.3 knows but one text, in which they are joined by ``/``.
+
+    Raises:
+        TagError: it cannot be written, does not read back, or another tag was changed by it.
+        ValueError: ``id3_version`` is neither 3 nor 4.
+
+    """
+    if id3_version not in (None, 3, 4):
+        raise ValueError(f"id3_version={id3_version} must be 3 or 4")
+    with _open(path, "r+b") as file:
+        _check_words(genres)
+        tags = _tags_in(file)
+        others = tags.others()
+        expected = tags.write(genres, id3_version)
+        file.flush()
+        written = _tags_in(file)
+        if written.genres() != expected:
+            raise ValueError(f"genres {expected} would read as {written.genres()}")
+        if id3_version is None and written.others() != others:
+            raise ValueError("another tag of it would be changed")
+        return tuple(expected)
+
+
+def _check_words(genres: Sequence[str]) -> None:
+    for genre in genres:
+        if not genre.strip() or not genre.isprintable():
+            raise ValueError(f"{genre!r} is no name of a genre")
+
+
+# ------------------------------------------------------------------------------ formats
+
+
+def _tags_in(file: BinaryIO) -> TagFormat:
+    """Find out what a file is and read its tags."""
+    head = _head(file)
+    for pattern, reader in _FORMATS:
+        if re.match(pattern, head, re.DOTALL):
+            file.seek(0)
+            return reader(file)
+    if _is_mpeg(file):
+        return FrontID3(file)
+    raise ValueError(_NOT_ONE)
+
+
+def _head(file: BinaryIO) -> bytes:
+    """Return the first bytes behind ID3v2 tags, which some put before everything."""
+    place = 0
+    while True:
+        file.seek(place)
+        head = file.read(_HEAD)
+        if not head.startswith(b"ID3") or len(head) < 10:
+            return head
+        has_footer = bool(head[5] & 0x10)
+        size = sum((byte & 0x7F) << 7 * i for i, byte in enumerate(reversed(head[6:10])))
+        place += 10 + size + 10 * has_footer
+
+
+def _is_mpeg(file: BinaryIO) -> bool:
+    """Find out whether frames of MPEG audio come after what is at the beginning."""
+    from mutagen.mp3 import HeaderNotFoundError, MPEGInfo
+
+    file.seek(0)
+    try:
+        return not MPEGInfo(file).sketchy
+    except HeaderNotFoundError:
+        return False
+
+
+def _with(
+    kind: Callable[[BinaryIO, Callable[..., Any], str], TagFormat], reader: str, name: str
+) -> Callable[[BinaryIO], TagFormat]:
+    """Name a class of mutagen's, to be imported when it is needed."""
+
+    def open_tags(file: BinaryIO) -> TagFormat:
+        module, _, attribute = reader.partition(".")
+        found = getattr(import_module(f"mutagen.{module}"), attribute)
+        return kind(file, found, name)
+
+    return open_tags
+
+
+# What a file begins with, as a regular expression, and what reads the tags then.
+_FORMATS: list[tuple[bytes, Callable[[BinaryIO], TagFormat]]] = [
+    (rb"fLaC", _with(VorbisComments, "flac.FLAC", "FLAC")),
+    (rb"OggS.*\x01vorbis", _with(VorbisComments, "oggvorbis.OggVorbis", "Ogg Vorbis")),
+    (rb"OggS.*OpusHead", _with(VorbisComments, "oggopus.OggOpus", "Opus")),
+    (rb"OggS.*\x7fFLAC", _with(VorbisComments, "oggflac.OggFLAC", "Ogg FLAC")),
+    (rb"....ftyp", _with(MP4Tags, "mp4.MP4", "MP4")),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _with(ASFTags, "asf.ASF", "ASF")),
+    (rb"RIFF....WAVE", _with(WavTags, "wave.WAVE", "WAV")),
+    (rb"FORM....AIF[FC]", _with(ChunkedID3, "aiff.AIFF", "AIFF")),
+    (rb"DSD ", _with(ChunkedID3, "dsf.DSF", "DSF")),
+    (rb"wvpk|MAC |MPCK|MP\+|OFR |tBaK", APETags),
+    (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", FrontID3),
+]
+
+
+# ------------------------------------------------------------------------------- errors
+
+
+@contextmanager
+def _open(path: str | os.PathLike[str], mode: str) -> Iterator[BinaryIO]:
+    """Open a file, and turn what goes wrong with it, in whatever way, into a ``TagError``."""
+    name = os.fspath(path)
+    try:
+        with Path(path).open(mode) as file:
+            yield file  # type: ignore[misc]
+    except OSError as error:
+        raise TagError(name, error.strerror or str(error)) from error
+    except Exception as error:  # damage leads mutagen to exceptions of every kind
+        raise TagError(name, str(error) or type(error).__name__) from error
