@@ -24,7 +24,8 @@ import synth
 import tiny
 from genrelens import AudioError, Classifier, ModelError, extract_segments
 from genrelens.artifact import Artifact
-from models import write_model
+from genrelens.passages import open_passages
+from models import write_listener, write_model
 
 RATE = tiny.RATE
 SECONDS_OF_SEGMENT = tiny.MEL.segment_seconds  # 0.32
@@ -248,6 +249,90 @@ def test_damaged_weights_stop_a_run(tmp_path: Path) -> None:
         broken.classify_waveform(tiny.sound("noise", 1), RATE)
     with pytest.raises(ModelError, match="tiny: the graph gives NaN"):
         list(broken.classify_many([synth.write(tiny.sound("noise", 1), RATE)] * 2, jobs=2))
+
+
+# ------------------------------------------------------------------- silence, styles, haste
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    path = write_listener(tmp_path_factory.mktemp("listener"), sure_threshold=0.2)
+    return Classifier.load(path, threads=1)
+
+
+def test_everything_that_a_model_may_say(listener: Classifier) -> None:
+    """Noise, then silence for as long: loud and soft, but only the noise is music."""
+    noise = tiny.sound("noise", 3.2)
+    y = np.concatenate([noise, np.zeros_like(noise)])
+    segments = extract_segments(y, tiny.MEL).astype(np.float64)
+    loudness = segments.mean(axis=(1, 2))
+    prediction = listener.classify_waveform(y, RATE)
+    music = 1 / (1 + np.exp(3 - loudness))
+    assert (music[:9].min() > 0.9, music[-9:].max() < 0.1) == (True, True)
+    assert prediction.segment_music == pytest.approx(music, abs=1e-5)
+    assert prediction.music == pytest.approx(music.mean(), abs=1e-5)
+    weights = np.where(music >= 0.5, music, 0)
+    loud, soft = (1 / (1 + np.exp(sign * (loudness - at))) for sign, at in ((-1, 5), (1, 2)))
+    by_name = {style.name: style for style in prediction.styles}
+    for name, values in (("loud", loud), ("soft", soft)):
+        expected = float((weights * values).sum() / weights.sum())
+        assert by_name[name].probability == pytest.approx(expected, abs=1e-5)
+    assert (by_name["loud"].applies, by_name["soft"].applies) == (True, False)
+    mean = segments.mean(axis=(0, 1))
+    assert prediction.embedding == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+    assert (prediction.music_threshold, prediction.sure_threshold) == (0.5, 0.2)
+    assert [each.verdict for each in prediction.sections] == ["genre", "not music"]
+    assert prediction.sections[0].end == pytest.approx(3.2, abs=0.32)
+
+
+@pytest.mark.parametrize(
+    ("level", "verdict"), [(-69, "genre"), (-71, "silence"), (-200, "silence")]
+)
+def test_silence(classifier: Classifier, level: float, verdict: str) -> None:
+    """For every model; one loud segment is enough."""
+    y = 10 ** (level / 20) * np.sign(np.sin(np.arange(8 * RATE) * 0.3 + 0.1))
+    prediction = classifier.classify_waveform(y, RATE)
+    assert prediction.level == pytest.approx(max(level, -120), abs=0.01)
+    assert prediction.verdict == verdict
+    y[-RATE:] = 0.01
+    assert classifier.classify_waveform(y, RATE).verdict == "genre"
+
+
+def test_in_haste(recurrent: Classifier) -> None:
+    """Chords around the three places where it listens, noise where it does not."""
+    y = tiny.sound("noise", 150)
+    for middle in (25, 75, 125):
+        y[(middle - 16) * RATE : (middle + 16) * RATE] = tiny.sound("chords", 32)
+    content = synth.write(y, RATE, subtype="FLOAT")
+    prediction = recurrent.classify(content, fast=True)
+    assert (prediction.heard, prediction.duration) == (90.0, 150.0)
+    starts = (10, 60, 110)
+    passages = [y[start * RATE : (start + 30) * RATE] for start in starts]
+    expected = [recurrent.classify_waveform(passage, RATE) for passage in passages]
+    n = len(expected[0].segments)
+    assert n == 30 * RATE // (20 * 128)
+    np.testing.assert_allclose(
+        prediction.probabilities, np.mean([each.probabilities for each in expected], axis=0)
+    )
+    np.testing.assert_array_equal(
+        prediction.segments, np.concatenate([each.segments for each in expected])
+    )
+    times = np.concatenate([start + 0.32 * np.arange(n) for start in starts])
+    np.testing.assert_allclose(prediction.segment_times, times)
+    (_, result), *_ = recurrent.classify_many([content], fast=True)
+    assert isinstance(result, type(prediction))
+    assert result.to_dict(timeline=True) == prediction.to_dict(timeline=True)
+    assert recurrent.classify(content).heard == 150
+
+
+def test_in_haste_the_features_are_those_of_the_passages(classifier: Classifier) -> None:
+    content = synth.write(tiny.sound("noise", 100), RATE)
+    pieces: list[NDArray[Any]] = []
+    classifier.classify(content, fast=True, on_segments=pieces.append)
+    passages, _ = open_passages(content, sample_rate=RATE, offset=0.0, duration=None, fast=True)
+    samples = [np.concatenate(list(passage.blocks)) for passage in passages]
+    expected = [extract_segments(y, tiny.MEL) for y in samples]
+    np.testing.assert_array_equal(np.concatenate(pieces), np.concatenate(expected))
 
 
 # --------------------------------------------------------------------- threads and memory

@@ -46,8 +46,8 @@ def prediction(*labels: str) -> Prediction:
     probabilities = np.arange(1, len(labels) + 1) / (len(labels) * (len(labels) + 1) / 2)
     return Prediction(
         labels=labels, probabilities=probabilities, segments=probabilities[None],
-        segment_times=np.zeros(1), segment_seconds=1.0, duration=1.0, padded=False, model="tiny",
-        source="song.mp3",
+        segment_times=np.zeros(1), segment_seconds=1.0, duration=1.0, heard=1.0,
+        padded=False, level=-20.0, model="tiny", source="song.mp3",
     )  # fmt: skip
 
 

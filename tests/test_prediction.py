@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from genrelens.prediction import Prediction, format_percent
+from genrelens.prediction import Prediction, Style, format_percent
+from genrelens.sections import Section
 
 SEGMENTS = np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])
 
 
-def prediction(*probabilities: float, duration: float = 1.9) -> Prediction:
-    return Prediction(
-        labels=("jazz", "pop", "rock"), probabilities=np.array(probabilities), segments=SEGMENTS,
-        segment_times=np.array([0.0, 1.0]), segment_seconds=1.0, duration=duration, padded=False,
-        model="tiny", source="song.mp3",
-    )  # fmt: skip
+def prediction(*probabilities: float, **changes: Any) -> Prediction:
+    values: dict[str, Any] = {
+        "labels": ("jazz", "pop", "rock"), "probabilities": np.array(probabilities),
+        "segments": SEGMENTS, "segment_times": np.array([0.0, 1.0]), "segment_seconds": 1.0,
+        "duration": 1.9, "heard": 1.9, "padded": False, "level": -20.0, "model": "tiny",
+        "source": "song.mp3",
+    }  # fmt: skip
+    return Prediction(**values | changes)
 
 
 def test_genre_and_ranking() -> None:
@@ -45,12 +49,64 @@ def test_top_of_nothing(k: int) -> None:
         prediction(0.3, 0.2, 0.5).top(k)
 
 
+# --------------------------------------------------------------------------------- verdict
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "answer"),
+    [
+        ({}, "genre", "rock"),
+        ({"sure_threshold": 0.52}, "not sure", "not sure: rock 51 %, jazz 29 %"),
+        ({"sure_threshold": 0.51}, "genre", "rock"),
+        ({"music": 0.69, "music_threshold": 0.7}, "not music", "not music"),
+        ({"music": 0.7, "music_threshold": 0.7}, "genre", "rock"),
+        ({"music": 0.1, "music_threshold": 0.7, "sure_threshold": 0.9}, "not music", "not music"),
+        ({"level": -69.9}, "genre", "rock"),
+        ({"level": -70.1, "music": 0.1, "music_threshold": 0.7}, "silence", "silence"),
+    ],
+)
+def test_verdict(changes: dict[str, Any], verdict: str, answer: str) -> None:
+    said = prediction(0.29, 0.2, 0.51, **changes)
+    assert (said.verdict, said.answer) == (verdict, answer)
+    assert said.genre == "rock"
+
+
+def test_styles() -> None:
+    styles = (Style("house", 0.5, 0.5), Style("folk", 0.4, 0.5))
+    assert [style.applies for style in styles] == [True, False]
+    assert prediction(0.3, 0.2, 0.5, styles=styles).to_dict()["styles"] == [
+        {"name": "house", "probability": 0.5, "applies": True},
+        {"name": "folk", "probability": 0.4, "applies": False},
+    ]
+
+
+def test_sections() -> None:
+    """Two rows of evidence do not make two sections; together they are for rock."""
+    section = Section(0.0, 1.9, "genre", "rock", pytest.approx(0.6))
+    assert prediction(0.3, 0.2, 0.5).sections == (section,)
+    quiet = prediction(0.3, 0.2, 0.5, level=-80.0)
+    assert [each.verdict for each in quiet.sections] == ["silence"]
+    unsure = prediction(0.3, 0.2, 0.5, sure_threshold=0.7)
+    assert [each.verdict for each in unsure.sections] == ["not sure"]
+    talk = {"music": 0.1, "segment_music": np.array([0.1, 0.1]), "music_threshold": 0.5}
+    assert [each.verdict for each in prediction(0.3, 0.2, 0.5, **talk).sections] == ["not music"]
+
+
+# ------------------------------------------------------------------------------------ JSON
+
+
 def test_round_trip_through_json() -> None:
     assert json.loads(json.dumps(prediction(0.3, 0.2, 0.5).to_dict(), allow_nan=False)) == {
         "path": "song.mp3",
+        "answer": "rock",
+        "verdict": "genre",
         "genre": "rock",
         "probabilities": {"rock": 0.5, "jazz": 0.3, "pop": 0.2},
+        "styles": [],
+        "music": None,
+        "level": -20.0,
         "duration": 1.9,
+        "heard": 1.9,
         "padded": False,
         "model": "tiny",
     }
@@ -64,6 +120,24 @@ def test_timeline() -> None:
         {"start": 0.0, "end": 1.0, "genre": "pop", "probabilities": [0.2, 0.5, 0.3]},
         {"start": 1.0, "end": 1.9, "genre": "rock", "probabilities": [0.0, 0.1, 0.9]},
     ]
+    assert document["sections"] == [
+        {"start": 0.0, "end": 1.9, "verdict": "genre", "genre": "rock", "probability": 0.6}
+    ]
+
+
+def test_timeline_with_music() -> None:
+    said = prediction(0.3, 0.2, 0.5, segment_music=np.array([0.75, 0.25]))
+    assert [each["music"] for each in said.to_dict(timeline=True)["timeline"]] == [0.75, 0.25]
+
+
+def test_embedding() -> None:
+    said = prediction(0.3, 0.2, 0.5, embedding=np.array([0.6, -0.8]))
+    assert "embedding" not in said.to_dict()
+    assert said.to_dict(embedding=True)["embedding"] == [0.6, -0.8]
+    assert prediction(0.3, 0.2, 0.5).to_dict(embedding=True)["embedding"] is None
+
+
+# -------------------------------------------------------------------------------- percents
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def changed(settings: Settings, **changes: Any) -> Settings:
 def verdict() -> Verdict:
     prediction = Prediction(
         labels=("a", "b"), probabilities=np.array([0.25, 0.75]), segments=np.array([[0.25, 0.75]]),
-        segment_times=np.zeros(1), segment_seconds=1.0, duration=1.0, padded=False, model="m",
-        source="x",
+        segment_times=np.zeros(1), segment_seconds=1.0, duration=1.0, heard=1.0,
+        padded=False, level=-20.0, model="m", source="x",
     )  # fmt: skip
     return Verdict(prediction, None, ())
 

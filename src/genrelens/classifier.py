@@ -11,24 +11,22 @@ from threading import Event
 from typing import Self
 
 import numpy as np
-import soxr
 from numpy.typing import ArrayLike, NDArray
 
+from genrelens.aggregation import Heard, Window
 from genrelens.artifact import Artifact, ModelMetadata
-from genrelens.audio import AudioSource, source_name, stream_audio
+from genrelens.audio import AudioSource, source_name
 from genrelens.errors import AudioError, ModelError
 from genrelens.features import iter_segments
+from genrelens.passages import Meter, Passage, open_passages
 from genrelens.prediction import Prediction
+from genrelens.waveforms import as_mono, resampled
 
 __all__ = ["Classifier"]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Results = Generator[tuple[AudioSource, Prediction | AudioError], None, None]
-
-_MIN_RATE, _MAX_RATE = 1_000, 3_000_000  # Hz
-_MAX_CHANNELS = 256
-_LOUDEST = 1e6  # as for files: 120 dB over full scale is no sound
 
 
 class Classifier:
@@ -77,6 +75,7 @@ class Classifier:
         *,
         offset: float = 0.0,
         duration: float | None = None,
+        fast: bool = False,
         on_segments: Callable[[Float32], None] | None = None,
     ) -> Prediction:
         """Classify a recording, in memory that does not grow with its length.
@@ -85,6 +84,9 @@ class Classifier:
             source: path, bytes of a file, or binary file object; any format, rate and channels.
             offset: where to start, in seconds.
             duration: how much to hear, in seconds; None hears all of it.
+            fast: hear three passages of 30 s, around 1/6, 3/6 and 5/6 of that, and leave the rest
+                undecoded. What lasts 90 s or less, what does not say how long it lasts (some
+                streams, and pipes) and what is damaged is heard whole.
             on_segments: called with the features that the network hears, (k, segment_frames,
                 n_bins) float32, piece by piece.
 
@@ -93,10 +95,11 @@ class Classifier:
             ModelError: the model is damaged so that it cannot be run.
 
         """
-        blocks = stream_audio(
-            source, sample_rate=self.metadata.features.sample_rate, offset=offset, duration=duration
-        )
-        return self._classify(blocks, source_name(source), on_segments)
+        passages, seconds = open_passages(
+            source, sample_rate=self.metadata.features.sample_rate, offset=offset,
+            duration=duration, fast=fast,
+        )  # fmt: skip
+        return self._classify(passages, source_name(source), seconds, on_segments)
 
     def classify_waveform(self, y: ArrayLike, sample_rate: float) -> Prediction:
         """Classify samples.
@@ -115,9 +118,12 @@ class Classifier:
 
         """
         rate = self.metadata.features.sample_rate
-        return self._classify([_resampled(_as_mono(y), sample_rate, rate)], "<waveform>")
+        samples = resampled(as_mono(y), sample_rate, rate)
+        return self._classify([Passage(0.0, [samples])], "<waveform>")
 
-    def classify_many(self, sources: Iterable[AudioSource], *, jobs: int = 1) -> Results:
+    def classify_many(
+        self, sources: Iterable[AudioSource], *, jobs: int = 1, fast: bool = False
+    ) -> Results:
         """Classify recordings side by side; a failed one does not stop the rest.
 
         Whatever goes wrong with one recording, a fault of a decoder too, is the ``AudioError`` of
@@ -127,6 +133,7 @@ class Classifier:
         Args:
             sources: what to classify.
             jobs: how many at once; load the classifier with ``threads=1`` if it is above 1.
+            fast: hear three passages of each, as :meth:`classify` does.
 
         Yields:
             Each source with its prediction or its error, in order.
@@ -139,17 +146,17 @@ class Classifier:
         if jobs < 1:
             raise ValueError(f"jobs={jobs} must be at least 1")
         if jobs == 1:
-            return ((source, self._try(source, Event())) for source in sources)
-        return self._side_by_side(iter(sources), jobs)
+            return ((source, self._try(source, Event(), fast)) for source in sources)
+        return self._side_by_side(iter(sources), jobs, fast)
 
-    def _side_by_side(self, sources: Iterator[AudioSource], jobs: int) -> Results:
+    def _side_by_side(self, sources: Iterator[AudioSource], jobs: int, fast: bool) -> Results:
         stop, wait = Event(), True
         pool = ThreadPoolExecutor(jobs, "genrelens")
         running: deque[tuple[AudioSource, Future[Prediction | AudioError]]] = deque()
         try:
             while True:
                 for source in islice(sources, 2 * jobs - len(running)):
-                    running.append((source, pool.submit(self._try, source, stop)))
+                    running.append((source, pool.submit(self._try, source, stop, fast)))
                 if not running:
                     return
                 source, future = running.popleft()
@@ -161,11 +168,15 @@ class Classifier:
             stop.set()
             pool.shutdown(wait=wait, cancel_futures=True)
 
-    def _try(self, source: AudioSource, stop: Event) -> Prediction | AudioError:
+    def _try(self, source: AudioSource, stop: Event, fast: bool) -> Prediction | AudioError:
         name = source_name(source)
+        rate = self.metadata.features.sample_rate
         try:
-            blocks = stream_audio(source, sample_rate=self.metadata.features.sample_rate)
-            return self._classify(_until(stop, blocks), name)
+            passages, seconds = open_passages(
+                source, sample_rate=rate, offset=0.0, duration=None, fast=fast
+            )
+            watched = [Passage(each.start, _until(stop, each.blocks)) for each in passages]
+            return self._classify(watched, name, seconds)
         except AudioError as error:
             return error
         except ModelError:  # the next recording would fare no better
@@ -177,53 +188,55 @@ class Classifier:
 
     def _classify(
         self,
-        blocks: Iterable[Float32],
+        passages: Iterable[Passage],
         name: str,
+        seconds: float | None = None,
         on_segments: Callable[[Float32], None] | None = None,
     ) -> Prediction:
-        features = self.metadata.features
-        counter = _Counter(blocks)
-        pieces = iter_segments(counter, features)
-        if on_segments is not None:
-            pieces = _told(pieces, on_segments)
-        windows = list(self._run_windows(pieces))
-        weights = np.array([len(segments) for _, segments in windows], np.float64)
-        clips = np.stack([clip for clip, _ in windows])
-        segments = np.concatenate([segments for _, segments in windows])
+        """Classify what is to be heard of a recording of so many seconds (None: all of it)."""
+        metadata, features = self.metadata, self.metadata.features
+        meter = Meter(features.segment_frames * features.hop_length)
+        windows, times = self._hear(passages, meter, on_segments)
+        heard = Heard(windows, metadata.music_threshold)
+        seconds_heard = meter.n_samples / features.sample_rate
         return Prediction(
             labels=self.labels,
-            probabilities=np.average(clips, axis=0, weights=weights),
-            segments=segments,
-            segment_times=np.arange(len(segments), dtype=np.float64) * features.segment_hop_seconds,
+            probabilities=heard.probabilities,
+            segments=heard.segments,
+            segment_times=times,
             segment_seconds=features.segment_seconds,
-            duration=counter.n_samples / features.sample_rate,
-            padded=counter.n_samples < features.min_samples,
-            model=self.metadata.name,
+            duration=seconds_heard if seconds is None else seconds,
+            heard=seconds_heard,
+            padded=meter.n_samples < features.min_samples,
+            level=meter.level,
+            model=metadata.name,
             source=name,
+            styles=heard.styles(metadata.styles),
+            embedding=heard.embedding,
+            music=heard.music,
+            segment_music=heard.segment_music,
+            music_threshold=metadata.music_threshold,
+            sure_threshold=metadata.sure_threshold,
         )
 
-    def _run_windows(self, pieces: Iterable[Float32]) -> Iterator[tuple[Float64, Float64]]:
-        """Run the network window by window: probabilities (c,) and (n, c) of each."""
-        temperature = self.metadata.temperature
-        for window in _windows(pieces, self.metadata.window_segments):
-            outputs = self._artifact.run(window)
-            yield _softmax(outputs.clip_logits / temperature), _softmax(outputs.segment_logits)
-
-
-# ------------------------------------------------------------------------------- blocks
-
-
-class _Counter:
-    """Counts the samples of the blocks that pass."""
-
-    def __init__(self, blocks: Iterable[Float32]) -> None:
-        self._blocks = blocks
-        self.n_samples = 0
-
-    def __iter__(self) -> Iterator[Float32]:
-        for block in self._blocks:
-            self.n_samples += len(block)
-            yield block
+    def _hear(
+        self,
+        passages: Iterable[Passage],
+        meter: Meter,
+        listener: Callable[[Float32], None] | None,
+    ) -> tuple[list[Window], Float64]:
+        """Run the network window by window; return what it says, and when each segment starts."""
+        features = self.metadata.features
+        windows: list[Window] = []
+        times = []
+        for passage in passages:
+            pieces = _told(iter_segments(meter.through(passage.blocks), features), listener)
+            n_segments = 0
+            for segments in _cut(pieces, self.metadata.window_segments):
+                windows.append(Window.of(self._artifact.run(segments), self.metadata))
+                n_segments += len(segments)
+            times.append(passage.start + np.arange(n_segments) * features.segment_hop_seconds)
+        return windows, np.concatenate(times)
 
 
 def _until(stop: Event, blocks: Iterable[Float32]) -> Iterator[Float32]:
@@ -234,14 +247,17 @@ def _until(stop: Event, blocks: Iterable[Float32]) -> Iterator[Float32]:
         yield block
 
 
-def _told(pieces: Iterable[Float32], listener: Callable[[Float32], None]) -> Iterator[Float32]:
-    """Pass pieces on once the listener has had them."""
+def _told(
+    pieces: Iterable[Float32], listener: Callable[[Float32], None] | None
+) -> Iterator[Float32]:
+    """Pass pieces on once the listener, if there is one, has had them."""
     for piece in pieces:
-        listener(piece)
+        if listener is not None:
+            listener(piece)
         yield piece
 
 
-def _windows(pieces: Iterable[Float32], size: int) -> Iterator[Float32]:
+def _cut(pieces: Iterable[Float32], size: int) -> Iterator[Float32]:
     """Join pieces (k, t, b) and cut them into windows of ``size`` segments; the last is shorter."""
     rest: Float32 | None = None
     for piece in pieces:
@@ -251,58 +267,3 @@ def _windows(pieces: Iterable[Float32], size: int) -> Iterator[Float32]:
             rest = rest[size:]
     if rest is not None and len(rest):
         yield rest
-
-
-def _softmax(logits: Float32) -> Float64:
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    result: Float64 = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return result
-
-
-# ----------------------------------------------------------------------------- waveforms
-
-
-def _as_mono(y: ArrayLike) -> Float32:
-    """Scale to 1.0 and average the channels: (n,) or (n, channels) -> (n,)."""
-    samples = np.asarray(y)
-    if samples.ndim not in (1, 2):
-        raise ValueError(f"a waveform has one or two dimensions, not shape {samples.shape}")
-    if samples.size == 0:
-        raise AudioError("<waveform>", "holds no audio samples")
-    if samples.ndim == 2 and samples.shape[1] > _MAX_CHANNELS:
-        raise ValueError(
-            f"shape {samples.shape} means {samples.shape[1]} channels; a waveform is "
-            "(n_samples, n_channels): did you mean y.T?"
-        )
-    with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
-        waveform = _as_float(samples)
-        mono = waveform if waveform.ndim == 1 else waveform.mean(axis=1)
-    if not -_LOUDEST <= mono.min() <= mono.max() <= _LOUDEST:
-        index = int(np.argmin(np.abs(mono) <= _LOUDEST))
-        raise AudioError("<waveform>", f"holds the sample {mono[index]:g}; full scale is 1")
-    return mono
-
-
-def _as_float(samples: NDArray[np.generic]) -> Float32:
-    kind, bits = samples.dtype.kind, 8 * samples.dtype.itemsize
-    if kind == "f":
-        return samples.astype(np.float32)
-    if kind not in "iu" or bits > 32:
-        raise TypeError(
-            f"samples of type {samples.dtype} have no known full scale; use floats of full scale "
-            "1.0 or integers of 8, 16 or 32 bits"
-        )
-    full_scale = np.float32(2 ** (bits - 1))
-    waveform = samples.astype(np.float32) / full_scale
-    return waveform - np.float32(1) if kind == "u" else waveform
-
-
-def _resampled(mono: Float32, rate_in: float, rate_out: int) -> Float32:
-    if not _MIN_RATE <= rate_in <= _MAX_RATE:
-        raise ValueError(f"sample_rate={rate_in} must be in {_MIN_RATE}..{_MAX_RATE} Hz")
-    if rate_in == rate_out:
-        return mono
-    resampled = np.asarray(soxr.resample(mono, rate_in, rate_out), dtype=np.float32)
-    if resampled.size == 0:
-        raise AudioError("<waveform>", "holds no audio samples")
-    return resampled

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Prediction", "format_percent"]
+from genrelens.sections import Section, VerdictName, find_sections
+
+__all__ = ["SILENCE_LEVEL", "Prediction", "Style", "format_percent"]
 
 Float64 = NDArray[np.float64]
+
+SILENCE_LEVEL = -70.0
+"""A recording whose loudest segment is below this, in dBFS, is silence.
+
+Dither of 16 bits lies at -96 dBFS, and a converter that idles on its last three bits below -78. A
+network gives such noise a genre too, and there is nothing in it to hear.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A style that a recording may have; it may have several, and none.
+
+    Attributes:
+        name: of the style.
+        probability: that the recording has it.
+        threshold: from which probability on it is taken to have it.
+
+    """
+
+    name: str
+    probability: float
+    threshold: float
+
+    @property
+    def applies(self) -> bool:
+        """Whether the recording is taken to have it."""
+        return self.probability >= self.threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prediction:
-    """Genres of one recording.
+    """What a classifier says of one recording.
 
     Attributes:
         labels: the model's genres, in its order.
@@ -23,11 +53,21 @@ class Prediction:
         segments: probabilities of each segment alone, (n_segments, n_classes) float64.
         segment_times: start of each segment in seconds, (n_segments,) float64.
         segment_seconds: length of a segment in seconds.
-        duration: seconds of audio that were heard.
+        duration: of the recording (or the part of it that was asked for), in seconds.
+        heard: seconds of audio that were heard; less than ``duration`` with ``fast``.
         padded: the recording was shorter than one segment and was padded with silence; trust
             such a prediction less.
+        level: RMS level of the loudest stretch of a segment's length, in dBFS; -120 at least.
         model: name of the model.
         source: name of the recording.
+        styles: of the whole recording, the likeliest first; empty if the model knows none.
+        embedding: where the recording stands among others, (d,) float64 of length 1: the product
+            of two is the likeness of their sound. None if the model has none.
+        music: probability that the recording is music, or None if the model does not tell.
+        segment_music: the same for each segment, (n_segments,) float64, or None.
+        music_threshold: below this ``music`` the recording is not music. None where ``music`` is.
+        sure_threshold: below this probability of the likeliest genre the model is not sure; None
+            if it always answers.
 
     """
 
@@ -37,14 +77,64 @@ class Prediction:
     segment_times: Float64
     segment_seconds: float
     duration: float
+    heard: float
     padded: bool
+    level: float
     model: str
     source: str
+    styles: tuple[Style, ...] = ()
+    embedding: Float64 | None = None
+    music: float | None = None
+    segment_music: Float64 | None = None
+    music_threshold: float | None = None
+    sure_threshold: float | None = None
 
     @property
     def genre(self) -> str:
-        """The most probable genre."""
+        """The most probable genre, whatever the verdict is."""
         return self.labels[int(self.probabilities.argmax())]
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to hear."""
+        return self.level < SILENCE_LEVEL
+
+    @property
+    def verdict(self) -> VerdictName:
+        """Whether the recording is ``"silence"``, ``"not music"``, ``"not sure"`` or ``"genre"``.
+
+        The first that holds. Only with ``"genre"`` should somebody rely on :attr:`genre`.
+        """
+        if self.silent:
+            return "silence"
+        if self._is_below(self.music, self.music_threshold):
+            return "not music"
+        if self._is_below(float(self.probabilities.max()), self.sure_threshold):
+            return "not sure"
+        return "genre"
+
+    @property
+    def answer(self) -> str:
+        """The verdict for people, as ``"rock"`` or ``"not sure: rock 31 %, country 28 %"``."""
+        if self.verdict == "genre":
+            return self.genre
+        if self.verdict == "not sure":
+            return "not sure: " + ", ".join(f"{name} {100 * p:.0f} %" for name, p in self.top(2))
+        return self.verdict
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The timeline with its change points, in order; computed anew each time."""
+        found = find_sections(
+            self.segments, self.segment_times, labels=self.labels, seconds=self.segment_seconds,
+            end=self.duration, music=self.segment_music, music_threshold=self.music_threshold,
+            sure_threshold=self.sure_threshold,
+        )  # fmt: skip
+        return tuple(replace(each, verdict="silence") for each in found) if self.silent else found
+
+    @staticmethod
+    def _is_below(value: float | None, threshold: float | None) -> bool:
+        return value is not None and threshold is not None and value < threshold
 
     def top(self, k: int | None = None) -> list[tuple[str, float]]:
         """Return the ``k`` most probable genres (all by default) with their probabilities.
@@ -58,34 +148,55 @@ class Prediction:
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return [(self.labels[i], float(self.probabilities[i])) for i in order]
 
-    def to_dict(self, *, timeline: bool = False) -> dict[str, Any]:
+    def to_dict(self, *, timeline: bool = False, embedding: bool = False) -> dict[str, Any]:
         """Return the prediction as plain values that JSON can hold.
 
         Args:
-            timeline: add ``timeline``, one entry for each segment: ``start`` and ``end`` in
-                seconds, ``genre`` and ``probabilities`` in the order of ``labels``.
+            timeline: add ``labels``; ``timeline``, one entry for each segment: ``start`` and
+                ``end`` in seconds, ``genre``, ``probabilities`` in the order of ``labels`` and, if
+                the model tells, ``music``; and ``sections``, the timeline with change points.
+            embedding: add ``embedding``, a list of numbers or None.
 
         """
         result: dict[str, Any] = {
             "path": self.source,
+            "answer": self.answer,
+            "verdict": self.verdict,
             "genre": self.genre,
             "probabilities": dict(self.top()),
+            "styles": [
+                {"name": each.name, "probability": each.probability, "applies": each.applies}
+                for each in self.styles
+            ],
+            "music": self.music,
+            "level": self.level,
             "duration": self.duration,
+            "heard": self.heard,
             "padded": self.padded,
             "model": self.model,
         }
         if timeline:
             result["labels"] = list(self.labels)
-            result["timeline"] = [
-                {
-                    "start": float(start),
-                    "end": float(min(start + self.segment_seconds, self.duration)),
-                    "genre": self.labels[int(row.argmax())],
-                    "probabilities": row.tolist(),
-                }
-                for start, row in zip(self.segment_times, self.segments, strict=True)
-            ]
+            result["timeline"] = self._timeline()
+            result["sections"] = [asdict(section) for section in self.sections]
+        if embedding:
+            result["embedding"] = None if self.embedding is None else self.embedding.tolist()
         return result
+
+    def _timeline(self) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = [
+            {
+                "start": float(start),
+                "end": float(min(start + self.segment_seconds, self.duration)),
+                "genre": self.labels[int(row.argmax())],
+                "probabilities": row.tolist(),
+            }
+            for start, row in zip(self.segment_times, self.segments, strict=True)
+        ]
+        if self.segment_music is not None:
+            for entry, probability in zip(entries, self.segment_music, strict=True):
+                entry["music"] = float(probability)
+        return entries
 
 
 def format_percent(probability: float) -> str:

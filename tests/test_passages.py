@@ -1,0 +1,175 @@
+"""What is heard of a recording, and how loud it is."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import synth
+from genrelens.audio import stream_audio
+from genrelens.errors import AudioError
+from genrelens.passages import Meter, open_passages
+
+RATE = 2000  # of the files: a ramp, so that a sample says where it is from
+
+
+def ramp(seconds: float) -> NDArray[np.float32]:
+    """A second is 1/1000."""
+    return (np.arange(round(seconds * RATE)) / RATE / 1000).astype(np.float32)
+
+
+def wav(seconds: float) -> bytes:
+    return synth.write(ramp(seconds), RATE, subtype="FLOAT")
+
+
+def heard(source: Any, **options: Any) -> tuple[list[tuple[float, float, float]], float | None]:
+    """Start of each passage, and the times of its first sample and after its last."""
+    settings = {"offset": 0.0, "duration": None, "fast": True, **options}
+    passages, seconds = open_passages(source, sample_rate=RATE, **settings)
+    result = []
+    for passage in passages:
+        samples = np.concatenate(list(passage.blocks)).astype(np.float64) * 1000
+        result.append((passage.start, samples[0], samples[-1] + 1 / RATE))
+    return result, seconds
+
+
+def approximately(*rows: tuple[float, float, float]) -> list[Any]:
+    return [pytest.approx(row, abs=1e-3) for row in rows]
+
+
+def test_three_passages() -> None:
+    """The middles are at 20, 60 and 100 of 120 s."""
+    result, seconds = heard(wav(120))
+    assert result == approximately((5, 5, 35), (45, 45, 75), (85, 85, 115))
+    assert seconds == 120
+
+
+def test_passages_of_a_part() -> None:
+    """What starts at 10 s and lasts 150 has its middles at 35, 85 and 135; counted from 10."""
+    result, seconds = heard(wav(200), offset=10.0, duration=150.0)
+    assert result == approximately((10, 20, 50), (60, 70, 100), (110, 120, 150))
+    assert seconds == 150
+    result, seconds = heard(wav(200), offset=80.0, duration=500.0)
+    assert result == approximately((5, 85, 115), (45, 125, 155), (85, 165, 195))
+    assert seconds == 120
+
+
+def test_nothing_but_the_passages_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from genrelens.decoders import SoundFileDecoder
+
+    decoded, blocks = 0, SoundFileDecoder.blocks
+
+    def counted(self: SoundFileDecoder, offset: float, block_seconds: float) -> Any:
+        nonlocal decoded
+        for block in blocks(self, offset, block_seconds):
+            decoded += len(block)
+            yield block
+
+    monkeypatch.setattr(SoundFileDecoder, "blocks", counted)
+    heard(wav(3000))
+    assert decoded / RATE == pytest.approx(90, abs=1)
+
+
+def test_unless_it_is_fast_all_of_it_is_heard() -> None:
+    assert heard(wav(120), fast=False) == (approximately((0, 0, 120)), None)
+
+
+@pytest.mark.parametrize("options", [{}, {"offset": 40.0}, {"duration": 80.0}])
+def test_what_is_short_is_heard_whole(options: dict[str, float]) -> None:
+    source = wav(90 if not options else 120)
+    start = options.get("offset", 0.0)
+    result, seconds = heard(source, **options)
+    assert (result, seconds) == (approximately((0, start, start + (80 if options else 90))), None)
+
+
+def test_every_kind_of_source(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    path.write_bytes(wav(120))
+    expected = heard(path)
+    assert len(expected[0]) == 3
+    with path.open("rb") as file:
+        for source in (str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), file):
+            assert heard(source) == expected
+
+
+def test_pipes_are_heard_whole(tmp_path: Path) -> None:
+    """They can be read once: nobody may ask them how long they last."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for name in (True, False):
+        writer = threading.Thread(target=pipe.write_bytes, args=(wav(100),))
+        writer.start()
+        if name:
+            assert heard(pipe) == (approximately((0, 0, 100)), None)
+        else:
+            with pipe.open("rb") as stream:
+                assert heard(stream) == (approximately((0, 0, 100)), None)
+        writer.join()
+
+
+def test_what_does_not_hold_what_it_promises_is_heard_whole() -> None:
+    """A header of 120 s with 60 s behind it: the third passage is not there."""
+    flac = synth.write(synth.noise(120, RATE), RATE, "FLAC")
+    with pytest.warns(UserWarning, match="is damaged"):
+        (passage,), seconds = heard(flac[: len(flac) // 2])
+    assert (passage[0], seconds) == (0.0, None)
+    with pytest.warns(UserWarning, match=r"is damaged; [56]\d\.\d s of it could be read"):
+        list(stream_audio(flac[: len(flac) // 2], sample_rate=RATE))
+
+
+def test_what_is_no_recording() -> None:
+    for source, error in ((b"text", AudioError), ("/nowhere", AudioError), (3, TypeError)):
+        with pytest.raises(error) as fast:
+            heard(source)
+        with pytest.raises(error) as usual:
+            list(stream_audio(source, sample_rate=RATE))  # type: ignore[arg-type]
+        assert str(fast.value) == str(usual.value)
+    with pytest.raises(ValueError, match="offset=-1 must be"):
+        heard(wav(120), offset=-1)
+
+
+# ------------------------------------------------------------------------------------ level
+
+
+def level(*blocks: Any, size: int = 4) -> float:
+    meter = Meter(size)
+    passed = list(meter.through([np.array(block, np.float32) for block in blocks]))
+    assert [list(block) for block in passed] == [list(np.float32(block)) for block in blocks]
+    assert meter.n_samples == sum(map(len, blocks))
+    return meter.level
+
+
+def test_the_loudest_stretch_counts() -> None:
+    """Of four samples each: their mean squares are 0.01, 0.25 and 0.04."""
+    y = [0.1, -0.1, 0.1, -0.1, 0.5, -0.5, 0.5, -0.5, 0.2, 0.2, 0.2, 0.2]
+    expected = pytest.approx(10 * np.log10(0.25))
+    for blocks in ([y], [y[:5], y[5:6], y[6:]], [[each] for each in y]):
+        assert level(*blocks) == expected
+    assert level(y[4:6] + [0.0] * 6) == pytest.approx(10 * np.log10(0.125))
+
+
+def test_what_is_left_over_is_a_stretch_of_its_own() -> None:
+    assert level([0.1] * 4, [0.5]) == pytest.approx(20 * np.log10(0.5))
+    assert level([0.5]) == pytest.approx(20 * np.log10(0.5))
+
+
+def test_passages_do_not_run_into_each_other() -> None:
+    meter = Meter(4)
+    for half in ([0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 0.5], [0.5, 0.0]):
+        list(meter.through([np.array(half, np.float32)]))
+    assert meter.level == pytest.approx(10 * np.log10(0.125))
+    assert meter.n_samples == 9
+
+
+def test_extremes() -> None:
+    assert level([0.0] * 9) == -120
+    assert level([1e-30] * 9) == -120
+    assert level([1.0, -1.0] * 8) == 0
+    assert level([1e6] * 4) == pytest.approx(120)
