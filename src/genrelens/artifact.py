@@ -8,6 +8,7 @@ others if the model has it. The key ``genrelens`` of the file's ``metadata_props
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from importlib import resources
@@ -32,6 +33,7 @@ __all__ = [
     "ModelMetadata",
     "Outputs",
     "StyleTag",
+    "model_digest",
     "packaged_models",
 ]
 
@@ -139,6 +141,19 @@ def packaged_models() -> list[str]:
         if entry.name.endswith(".onnx")
     ]
     return sorted(names, key=lambda name: (name != DEFAULT_MODEL, name))
+
+
+def model_digest(model: str | os.PathLike[str] | None = None) -> str:
+    """Return the SHA-256 of a model file, in hexadecimal.
+
+    Args:
+        model: name of a packaged model or path of an ``.onnx`` file; None is the default.
+
+    Raises:
+        ModelError: there is no such file, or it cannot be read.
+
+    """
+    return hashlib.sha256(_read(DEFAULT_MODEL if model is None else model)[1]).hexdigest()
 
 
 def _read(model: str | os.PathLike[str]) -> tuple[str, bytes]:

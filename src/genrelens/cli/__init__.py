@@ -23,7 +23,9 @@ from genrelens.cli import (
     evaluate,
     features,
     leak,
+    listing,
     models,
+    scan,
     serve,
     train,
 )
@@ -69,6 +71,8 @@ app = typer.Typer(
 )
 app.command("classify")(classify.classify)
 app.command("models")(models.models)
+app.command("scan")(scan.scan)
+app.command("list")(listing.list_files)
 app.command("features")(features.features)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)

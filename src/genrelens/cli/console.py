@@ -86,9 +86,11 @@ class Bar:
         self._bars = bars
         self._task = task
 
-    def __call__(self, n: float = 1) -> None:
-        """Advance by ``n``."""
+    def __call__(self, n: float = 1, note: str | None = None) -> None:
+        """Advance by ``n``, and write ``note`` beside the bar."""
         if self._bars is not None and self._task is not None:
+            if note is not None:
+                self._bars.update(self._task, note=note)
             self._bars.advance(self._task, n)
 
     @contextmanager
@@ -111,11 +113,14 @@ def progress(description: str, total: float, *, shown: bool = True) -> Iterator[
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), Remaining())
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"), Remaining(),
+    )  # fmt: skip
     with Progress(
         *columns, console=err, transient=True, redirect_stdout=False, redirect_stderr=False
     ) as bars:
-        yield Bar(bars, bars.add_task(description, total=total))
+        yield Bar(bars, bars.add_task(description, total=total, note=""))
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["Jobs", "Model", "n_jobs"]
+__all__ = ["Database", "Jobs", "Model", "n_jobs"]
 
 Model = Annotated[
     str | None,
@@ -18,6 +19,12 @@ Model = Annotated[
 Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", metavar="N", min=0, help="Files at once; 0 is one for each core."),
+]
+Database = Annotated[
+    Path | None,
+    typer.Option(
+        "--db", metavar="FILE", help="The catalogue; else $GENRELENS_DB, or in your data folder."
+    ),
 ]
 
 

@@ -1,0 +1,199 @@
+"""``genrelens scan``."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genrelens.cli.console import (
+    out,
+    print_error,
+    print_json,
+    print_note,
+    progress,
+    quiet_libraries,
+    warnings_as_notes,
+)
+from genrelens.cli.options import Database, Jobs, Model, n_jobs
+from genrelens.library.catalog import Catalog
+from genrelens.library.records import path_fields
+from genrelens.library.scan import DEFAULT_TIMEOUT, Outcome
+from genrelens.library.scan import scan as scan_files
+from genrelens.library.walk import Found, find_files, is_gone
+
+__all__ = ["scan"]
+
+_Failed = tuple[str, str]  # path and reason
+
+
+def scan(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DIR...",
+            help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
+            show_default=False,
+        ),
+    ],
+    db: Database = None,
+    model: Model = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Leave out files and folders of this name, or path if it has a slash; repeatable.",
+        ),
+    ] = None,
+    jobs: Jobs = 0,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", metavar="", help="Hear three parts of 30 s of each recording."),
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="Give a file up after this time.")
+    ] = DEFAULT_TIMEOUT,
+    nice: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, max=19, help="Let other programs go first, 0 to 19."),
+    ] = 0,
+    retry: Annotated[
+        bool, typer.Option("--retry", metavar="", help="Try again the files that failed before.")
+    ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune", metavar="", help="Then forget the files that are gone from the folders."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
+) -> None:
+    """Hear every recording of a library and note its genre in a catalogue.
+
+    Whatever is known stays known when files move or get other tags; stop at any time and go on
+    later. Exit code 1: files cannot be analysed, now or before.
+    """
+    if nice and hasattr(os, "nice"):
+        os.nice(nice)
+    tally = _Tally()
+    with Catalog.open(db) as catalog, quiet_libraries(), warnings_as_notes():
+        files = list(find_files(inputs, exclude=exclude or [], on_problem=tally.problem))
+        outcomes = scan_files(
+            catalog, files, model=model, jobs=n_jobs(jobs), fast=fast, timeout=timeout, retry=retry
+        )
+        with closing(outcomes):
+            _watch(outcomes, len(files), tally)
+        if prune:
+            _prune(catalog, inputs, files, tally)
+        for path, reason in tally.failed:
+            print_error(f"{path}: {reason}")
+        _report(tally, catalog.path, as_json=as_json)
+    if tally.failed or tally.counts["failed before"]:
+        raise typer.Exit(1)
+
+
+@dataclass
+class _Tally:
+    """What became of the files so far."""
+
+    started: float = field(default_factory=time.monotonic)
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: list[_Failed] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    duration: float = 0.0  # of the recordings that were heard, in seconds
+
+    def problem(self, path: str, reason: str) -> None:
+        """Count what cannot be read."""
+        self.failed.append((path, reason))
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a file."""
+        self.counts[outcome.status] += 1
+        if outcome.status == "failed" and outcome.failure is not None:
+            self.problem(outcome.path, outcome.failure.reason)
+        if outcome.prediction is not None:
+            self.duration += outcome.prediction.duration
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self.started
+
+    @property
+    def speed(self) -> str:
+        """As a multiple of real time; nothing if nothing was heard."""
+        return f"{self.duration / self.seconds:.0f}x real time" if self.duration else ""
+
+
+def _watch(outcomes: Iterable[Outcome], n_files: int, tally: _Tally) -> None:
+    """Count the outcomes, with a bar at a terminal."""
+    try:
+        with progress("Scanning", n_files) as bar:
+            for n, outcome in enumerate(outcomes, 1):
+                tally.add(outcome)
+                if outcome.notes:
+                    with bar.hidden():
+                        for note in outcome.notes:
+                            print_note(f"warning: {note}", style="yellow")
+                bar(note=f"{n}/{n_files} files  {tally.speed}")
+    except KeyboardInterrupt:
+        print_note("stopped; run it again to go on from here")
+        raise
+
+
+def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tally: _Tally) -> None:
+    """Forget the files below the folders that are there no more.
+
+    A folder in which nothing is found may be a drive that is not there.
+    """
+    for folder in filter(os.path.isdir, inputs):
+        place = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
+        if not any(found.path.startswith(place) for found in files):
+            tally.problem(folder, "is not pruned, since it holds no audio files any more")
+            continue
+        gone = [entry.path for entry in catalog.files(under=folder) if is_gone(entry.path)]
+        catalog.forget(gone)
+        tally.forgotten += map(str, gone)
+
+
+def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_document(tally, catalog))
+        return
+    counts = tally.counts
+    words = {
+        "analysed": "analysed", "known": "known by their sound", "unchanged": "unchanged",
+        "failed": "failed", "failed before": "failed before (--retry tries them again)",
+    }  # fmt: skip
+    parts = [f"{counts[name]} {meaning}" for name, meaning in words.items() if counts[name]]
+    out.print(f"{counts.total()} files: {', '.join(parts) or 'nothing to hear'}", soft_wrap=True)
+    if tally.duration:
+        minutes = tally.duration / 60
+        line = f"{minutes:.1f} min of music in {tally.seconds:.1f} s: {tally.speed}"
+        out.print(line, soft_wrap=True)
+    for path in tally.forgotten:
+        print_note(f"forgotten: {path}")
+
+
+def _document(tally: _Tally, catalog: Path) -> dict[str, Any]:
+    return {
+        "catalog": str(catalog),
+        "files": tally.counts.total(),
+        **{
+            name.replace(" ", "_"): tally.counts[name]
+            for name in ("analysed", "known", "unchanged", "failed", "failed before")
+        },
+        "failures": [path_fields(path) | {"reason": reason} for path, reason in tally.failed],
+        "forgotten": [path_fields(path) for path in tally.forgotten],
+        "audio_seconds": tally.duration,
+        "seconds": tally.seconds,
+    }
