@@ -75,6 +75,22 @@ def test_the_same_as_a_classifier(
     )
 
 
+def test_in_haste(model: Path, tmp_path: Path) -> None:
+    """The bound holds for the whole recording, not for what is heard of it."""
+    path = tmp_path / "upload-19"
+    path.write_bytes(synth.write(tiny.sound("clicks", 100), tiny.RATE))
+    pool = ClassifierPool(str(model), workers=1, limits=replace(LIMITS, seconds=100))
+    try:
+        verdict = answer(pool, path, fast=True)
+        path.write_bytes(synth.write(tiny.sound("clicks", 101), tiny.RATE))
+        refusal = answer(pool, path, fast=True)
+    finally:
+        pool.close()
+    assert isinstance(verdict, Verdict)
+    assert (verdict.prediction.heard, verdict.prediction.duration) == (90.0, 100.0)
+    assert refusal == Refusal("song.wav: has 101 s of audio; 100 are allowed")
+
+
 def test_a_damaged_recording_is_noted(pool: ClassifierPool, tmp_path: Path) -> None:
     flac = synth.write(synth.music(4, tiny.RATE), tiny.RATE, "FLAC")
     path = tmp_path / "upload-18"
@@ -187,7 +203,7 @@ def test_an_error_of_any_kind_can_be_sent(
     monkeypatch.setattr(isolation, "_classifiers", {True: Classifier.load(model)})
     monkeypatch.setattr(isolation, "probe", misbehaviour.fail)
     with pytest.raises(RuntimeError, match="UnpicklableError") as failure:
-        isolation._judge(str(clip), "song.wav", LIMITS, picture=False, alone=True)
+        isolation._judge(str(clip), "song.wav", LIMITS, fast=False, picture=False, alone=True)
     assert str(pickle.loads(pickle.dumps(failure.value))) == str(failure.value)
 
 

@@ -21,9 +21,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
+from pebble import ProcessPool
+
 from genrelens.audio import probe
 from genrelens.classifier import Classifier
-from genrelens.errors import AudioError, AudioWarning, MissingExtraError
+from genrelens.errors import AudioError, AudioWarning
 from genrelens.picture import FeaturePicture
 from genrelens.prediction import Prediction
 
@@ -75,9 +77,6 @@ class ClassifierPool:
         workers: number of processes.
         limits: what a recording may be and cost.
 
-    Raises:
-        MissingExtraError: pebble is not installed (the extra ``web``).
-
     """
 
     def __init__(self, model: str | None, *, workers: int, limits: Limits) -> None:
@@ -89,6 +88,7 @@ class ClassifierPool:
         path: Path,
         name: str,
         *,
+        fast: bool = False,
         picture: bool = False,
         alone: bool = False,
         timeout: float | None = None,
@@ -98,13 +98,16 @@ class ClassifierPool:
         Args:
             path: of the file.
             name: of the recording, for people; stands in the result instead of ``path``.
+            fast: hear three passages of 30 s, as :meth:`Classifier.classify` does.
             picture: add a picture of what the network hears.
             alone: nothing else is under way, so the network may use all cores. It is done sooner
                 then, though the cores do more in sum.
             timeout: as for :meth:`run`.
 
         """
-        job = partial(_judge, str(path), name, self._limits, picture=picture, alone=alone)
+        job = partial(
+            _judge, str(path), name, self._limits, fast=fast, picture=picture, alone=alone
+        )
         return self.run(job, timeout=timeout)
 
     def run(self, job: Callable[[], T], *, timeout: float | None = None) -> Future[T]:
@@ -132,10 +135,6 @@ class ClassifierPool:
         self._pool.join()
 
     def _started(self) -> Any:
-        try:
-            from pebble import ProcessPool
-        except ImportError as error:
-            raise MissingExtraError("pebble", "web") from error
         pool = ProcessPool(
             self._workers, initializer=_start, initargs=(self._model, self._limits.memory),
             # A fork would copy the locks of this process' threads as they happen to be.
@@ -195,14 +194,14 @@ def _nothing() -> None:
 
 
 def _judge(
-    path: str, name: str, limits: Limits, *, picture: bool, alone: bool
+    path: str, name: str, limits: Limits, *, fast: bool, picture: bool, alone: bool
 ) -> Verdict | Refusal:
     classifier = _classifiers[alone]
     columns = FeaturePicture(classifier.metadata.features) if picture else None
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", AudioWarning)
-            prediction = _within(limits, classifier, path, columns)
+            prediction = _within(limits, classifier, path, fast, columns)
     except AudioError as error:
         return Refusal(str(error).replace(path, name))
     except MemoryError:
@@ -219,7 +218,7 @@ def _judge(
 
 
 def _within(
-    limits: Limits, classifier: Classifier, path: str, columns: FeaturePicture | None
+    limits: Limits, classifier: Classifier, path: str, fast: bool, columns: FeaturePicture | None
 ) -> Prediction:
     info = probe(path)
     for what, value, limit in (
@@ -230,7 +229,7 @@ def _within(
         if value > limit:
             raise AudioError(path, f"has {value:.0f} {what}; {limit:.0f} are allowed")
     prediction = classifier.classify(
-        path, duration=limits.seconds + 1,
+        path, duration=limits.seconds + 1, fast=fast,
         on_segments=None if columns is None else columns.add,
     )  # fmt: skip
     if prediction.duration > limits.seconds:
