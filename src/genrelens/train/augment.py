@@ -16,13 +16,11 @@ import torch
 from torch import Tensor
 
 from genrelens.features import FeatureConfig, hz_to_mel
-from genrelens.train.surroundings import Surroundings
 
 __all__ = ["AugmentConfig", "MelAugment", "mixup"]
 
 _EQ_POINTS = 6
 _SLOPE_DB_PER_BAND = 12.0
-_QUIETEST_BACKGROUND_DB = 30.0  # below the music
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +34,6 @@ class AugmentConfig:
         low_pass_hz: lowest cut-off of that low-pass, in Hz.
         high_pass: probability of a high-pass between 30 and 200 Hz.
         noise: probability of added noise, 10 to 60 dB below the segment.
-        telephone: probability of the band of a telephone.
-        reverb: probability of a room.
-        background: probability of the noise of a place, street, people or machines.
-        background_snr_db: lowest level of the music over that noise, in dB; the highest is 30.
         stretch: largest relative change of tempo.
         shift_bands: largest shift along the mel bands (a change of pitch).
         mask_frames: longest run of frames that is silenced.
@@ -54,10 +48,6 @@ class AugmentConfig:
     low_pass_hz: float = 3000.0
     high_pass: float = 0.0
     noise: float = 0.0
-    telephone: float = 0.0
-    reverb: float = 0.0
-    background: float = 0.0
-    background_snr_db: float = 0.0
     stretch: float = 0.0
     shift_bands: float = 0.0
     mask_frames: int = 0
@@ -67,12 +57,9 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         for entry in fields(self):
             value = getattr(self, entry.name)
-            lowest = -30.0 if entry.name == "background_snr_db" else 0.0
-            if not (math.isfinite(value) and value >= lowest):
-                raise ValueError(f"{entry.name}={value} must be finite and at least {lowest:g}")
-        if self.background_snr_db >= _QUIETEST_BACKGROUND_DB:
-            raise ValueError(f"background_snr_db={self.background_snr_db} must be below 30")
-        for name in ("low_pass", "high_pass", "noise", "telephone", "reverb", "background"):
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{entry.name}={value} must be finite and at least 0")
+        for name in ("low_pass", "high_pass", "noise"):
             if getattr(self, name) > 1:
                 raise ValueError(f"{name}={getattr(self, name)} is a probability, at most 1")
         if self.stretch >= 1:
@@ -81,10 +68,7 @@ class AugmentConfig:
     @property
     def changes_segments(self) -> bool:
         """Whether anything but mixup is switched on."""
-        idle = AugmentConfig(
-            low_pass_hz=self.low_pass_hz, mixup=self.mixup, background_snr_db=self.background_snr_db
-        )
-        return self != idle
+        return self != AugmentConfig(low_pass_hz=self.low_pass_hz, mixup=self.mixup)
 
 
 class MelAugment:
@@ -93,25 +77,12 @@ class MelAugment:
     Args:
         augment: what to change and how far.
         features: the mel front end the segments come from.
-        recordings: compressed mel frames (n_frames, b) of what may be heard in the background
-            beside noise, such as speech.
 
     """
 
-    def __init__(
-        self,
-        augment: AugmentConfig,
-        features: FeatureConfig,
-        recordings: Tensor | None = None,
-    ) -> None:
+    def __init__(self, augment: AugmentConfig, features: FeatureConfig) -> None:
         self.augment = augment
         self.features = features
-        if recordings is not None:
-            recordings = torch.expm1(recordings) / features.log_scale
-        self._surroundings = Surroundings(
-            features, snr_db=(augment.background_snr_db, _QUIETEST_BACKGROUND_DB),
-            recordings=recordings,
-        )  # fmt: skip
         low, high = hz_to_mel(np.array([features.f_min, features.f_max]))
         self._mel_low, self._mel_per_band = float(low), float(high - low) / (features.n_mels + 1)
 
@@ -135,27 +106,10 @@ class MelAugment:
         """Change a batch by ``n`` independent draws: one for all, or one for each segment."""
         segments = self._warp(segments, n)
         power = torch.expm1(segments) / self.features.log_scale
-        power = self._surround(power, n)
         power = self._add_noise(power * self._filters(n, segments), n)
         segments = torch.log1p(self.features.log_scale * power.clamp_min(0))
         return self._mask(self._mask(segments, 1, self.augment.mask_frames), 2,
                           self.augment.mask_bands)  # fmt: skip
-
-    def _surround(self, power: Tensor, n: int) -> Tensor:
-        """Put some segments, or the clip that all of them are of, into other surroundings."""
-        around, augment = self._surroundings, self.augment
-        for probability, change in (
-            (augment.reverb, around.reverberate),
-            (augment.background, around.add_background),
-            (augment.telephone, around.telephone),
-        ):
-            if not probability:
-                continue
-            chosen = (torch.rand(n) < probability).expand(len(power))
-            if bool(chosen.any()):
-                power = power.clone()
-                power[chosen] = change(power[chosen].cpu()).to(power.device)
-        return power
 
     def _warp(self, segments: Tensor, n: int) -> Tensor:
         """Stretch time and shift bands by resampling the picture; edges repeat."""
