@@ -1,0 +1,230 @@
+"""A plan: which files get which genres, to be looked at and edited before anything is written.
+
+As a file it is JSON Lines: a header, then one object for each file. A person may delete lines and
+edit ``after``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from genrelens.errors import LibraryError
+from genrelens.files import write_text_atomically
+from genrelens.library.catalog import Catalog
+from genrelens.library.policy import Change, Policy, Skip, decide, is_word
+from genrelens.library.records import path_fields
+from genrelens.library.walk import find_files
+
+__all__ = ["Plan", "change_fields", "is_plan", "plan_changes", "read_plan", "write_plan"]
+
+_VERSION = 1
+_MARK = "genrelens_plan"
+_NUMBERS = ("size", "mtime_ns")
+_HASH = 40  # hexadecimal digits
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be written.
+
+    Attributes:
+        changes: one for each file that is to be changed.
+        policy: that they follow.
+        model: names of the models that listened, joined by commas.
+        created: when it was made, ISO 8601 in UTC.
+        skipped: files that stay as they are.
+        unheard: files that the catalogue knows nothing of, or that were changed since.
+        problems: path and reason of what could not be looked at.
+
+    """
+
+    changes: tuple[Change, ...]
+    policy: Policy
+    model: str = ""
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    skipped: tuple[Skip, ...] = ()
+    unheard: tuple[Path, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why files stay as they are, with how many."""
+        return Counter(skip.reason for skip in self.skipped)
+
+
+def plan_changes(
+    catalog: Catalog, inputs: Iterable[str | os.PathLike[str]], policy: Policy | None = None
+) -> Plan:
+    """Decide what to write to the files below folders, by what the catalogue knows of them.
+
+    No file is opened. A file whose size or time of modification is not what it was when it was
+    scanned is among the ``unheard``; one that has several names by symbolic links counts once.
+
+    Args:
+        catalog: that was filled by a scan.
+        inputs: folders, files, playlists and patterns, as for a scan.
+        policy: what is to be written.
+
+    Raises:
+        LibraryError: the catalogue cannot be read.
+
+    """
+    policy = policy or Policy()
+    decisions = _Decisions(catalog, policy)
+    problems: list[tuple[str, str]] = []
+    for found in find_files(inputs, on_problem=lambda *problem: problems.append(problem)):
+        decisions.add(Path(found.path), found.size, found.mtime_ns)
+    return Plan(
+        changes=tuple(decisions.changes), policy=policy, model=", ".join(sorted(decisions.models)),
+        skipped=tuple(decisions.skipped), unheard=tuple(decisions.unheard),
+        problems=tuple(problems),
+    )  # fmt: skip
+
+
+class _Decisions:
+    """What was decided so far."""
+
+    def __init__(self, catalog: Catalog, policy: Policy) -> None:
+        self._catalog = catalog
+        self._policy = policy
+        self._seen: set[str] = set()
+        self.changes: list[Change] = []
+        self.skipped: list[Skip] = []
+        self.unheard: list[Path] = []
+        self.models: set[str] = set()
+
+    def add(self, path: Path, size: int, mtime_ns: int) -> None:
+        real = os.path.realpath(path)
+        if real in self._seen:
+            self.skipped.append(Skip(path, "is another name of a file that is here already"))
+            return
+        self._seen.add(real)
+        entry = self._catalog.entry(path)
+        if entry is None or (entry.size, entry.mtime_ns) != (size, mtime_ns):
+            self.unheard.append(path)
+            return
+        if entry.prediction is not None:
+            self.models.add(entry.prediction.model)
+        decision = decide(entry, self._policy)
+        if isinstance(decision, Change):
+            self.changes.append(decision)
+        else:
+            self.skipped.append(decision)
+
+
+# ------------------------------------------------------------------------------------ files
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write a plan, to be read by people and by ``read_plan``.
+
+    Raises:
+        DataError: the file cannot be written.
+
+    """
+    write_text_atomically(path, "".join(f"{line}\n" for line in _lines(plan)))
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    header = {
+        _MARK: _VERSION, "created": plan.created, "model": plan.model,
+        "policy": plan.policy.to_dict(),
+    }  # fmt: skip
+    yield json.dumps(header, ensure_ascii=False)
+    for change in plan.changes:
+        yield json.dumps(change_fields(change), ensure_ascii=False)
+
+
+def change_fields(change: Change) -> dict[str, Any]:
+    """Return a change as plain values that JSON can hold."""
+    names = ("size", "mtime_ns", "digest", "before", "after", "confidence", "reason")
+    return {**path_fields(change.path), **{name: getattr(change, name) for name in names}}
+
+
+def is_plan(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file begins as a plan does."""
+    try:
+        with Path(path).open("rb") as file:
+            return f'"{_MARK}"'.encode() in file.read(200)
+    except OSError:
+        return False
+
+
+def read_plan(path: str | os.PathLike[str]) -> Plan:
+    """Read a plan that may have been edited.
+
+    Raises:
+        LibraryError: it cannot be read, is none, or something in it is not as it must be.
+
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise LibraryError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise LibraryError(f"{path}: is no plan; it is not UTF-8") from error
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not numbered:
+        raise LibraryError(f"{path}: is no plan; it is empty")
+    header = _checked(path, *numbered[0], _header)
+    changes = [_checked(path, number, line, _change) for number, line in numbered[1:]]
+    paths = Counter(change.path for change in changes)
+    twice = next((each for each, n in paths.items() if n > 1), None)
+    if twice is not None:
+        raise LibraryError(f"{path}: {twice} is in it twice")
+    return Plan(changes=tuple(changes), **header)
+
+
+def _checked(path: object, number: int, line: str, parse: Callable[[Any], _T]) -> _T:
+    try:
+        return parse(json.loads(line))
+    except KeyError as error:
+        raise LibraryError(f"{path}, line {number}: {error} is missing") from error
+    except (LibraryError, ValueError, TypeError, AttributeError) as error:
+        raise LibraryError(f"{path}, line {number}: {error}") from error
+
+
+def _header(values: Mapping[str, Any]) -> dict[str, Any]:
+    if values[_MARK] != _VERSION:
+        raise ValueError(f"a plan of version {values[_MARK]!r}; this genrelens reads {_VERSION}")
+    return {
+        "policy": Policy.from_dict(values["policy"]),
+        "model": str(values["model"]),
+        "created": str(values["created"]),
+    }
+
+
+def _change(values: Mapping[str, Any]) -> Change:
+    for name in _NUMBERS:
+        if not isinstance(values[name], int):
+            raise ValueError(f"{name} must be a whole number, not {values[name]!r}")
+    if not isinstance(values["digest"], str) or len(values["digest"]) != _HASH:
+        raise ValueError(f"digest must be text of {_HASH} characters")
+    after = values["after"]
+    if not isinstance(after, list) or not all(map(is_word, after)):
+        raise ValueError(f"after must be a list of words, or empty, not {after!r}")
+    return Change(
+        path=_path(values), size=values["size"], mtime_ns=values["mtime_ns"],
+        digest=values["digest"], before=tuple(map(str, values["before"])), after=tuple(after),
+        confidence=float(values.get("confidence", 0)), reason=str(values.get("reason", "")),
+    )  # fmt: skip
+
+
+def _path(values: Mapping[str, Any]) -> Path:
+    if "path_bytes" in values:
+        path = Path(os.fsdecode(base64.b64decode(values["path_bytes"], validate=True)))
+    else:
+        path = Path(values["path"])
+    if not path.is_absolute():
+        raise ValueError(f"path must be absolute, not {str(path)!r}")
+    return path

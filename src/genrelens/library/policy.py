@@ -1,0 +1,263 @@
+"""What to write to which file. A pure function of what is known; nothing is read or written."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from genrelens.errors import LibraryError
+from genrelens.library.records import Entry, StoredPrediction
+from genrelens.library.words import NO_GENRES, spelling, word_key
+
+__all__ = ["Change", "Existing", "Policy", "Skip", "Words", "decide", "is_word", "read_words"]
+
+Existing = Literal["keep", "append", "replace"]
+"""What becomes of the genres of a file that has some: the file is left alone, ours come behind
+them, or ours take their place."""
+
+_LONGEST = 200  # characters of a word
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The user's own words for genres.
+
+    Attributes:
+        genre_words: our label -> what to write instead, which may be several words or none.
+        whitelist: all words that may be written, spelt so; None for all. A word that is not in
+            it is left out.
+
+    """
+
+    genre_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    whitelist: tuple[str, ...] | None = None
+
+    def words_for(self, label: str) -> Iterator[str]:
+        """Yield what to write for one of our labels."""
+        allowed = None if self.whitelist is None else {word_key(w): w for w in self.whitelist}
+        for word in self.genre_words.get(word_key(label), (spelling(label),)):
+            if allowed is None:
+                yield word
+            elif word_key(word) in allowed:
+                yield allowed[word_key(word)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is to be written.
+
+    Attributes:
+        existing: see :data:`Existing`. Words that name no genre, as "Other", count as none.
+        min_confidence: least probability of the genre, 0 to 1.
+        max_genres: at most so many of ours: the genre, then the styles that apply.
+        id3_version: 3 or 4 for ID3v2.3 or ID3v2.4; None keeps that of the file.
+        words: the user's own.
+
+    """
+
+    existing: Existing = "keep"
+    min_confidence: float = 0.5
+    max_genres: int = 1
+    id3_version: int | None = None
+    words: Words = field(default_factory=Words)
+
+    def __post_init__(self) -> None:
+        if self.existing not in ("keep", "append", "replace"):
+            raise LibraryError(f"existing={self.existing!r} is none of keep, append, replace")
+        if not 0 <= self.min_confidence <= 1:
+            raise LibraryError(f"min_confidence={self.min_confidence} is not between 0 and 1")
+        if self.max_genres < 1:
+            raise LibraryError(f"max_genres={self.max_genres} must be at least 1")
+        if self.id3_version not in (None, 3, 4):
+            raise LibraryError(f"id3_version={self.id3_version} must be 3 or 4")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return what ``to_dict`` was called of; raises ``TypeError`` for anything else."""
+        words = dict(values["words"])
+        mapping = {key: tuple(each) for key, each in words.pop("genre_words").items()}
+        whitelist = words.pop("whitelist")
+        kept = Words(mapping, None if whitelist is None else tuple(whitelist), **words)
+        return cls(**{**values, "words": kept})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Genres to be written to a file.
+
+    Attributes:
+        path: of the file, absolute.
+        size: of it, in bytes, when this was decided.
+        mtime_ns: its time of modification then, in nanoseconds.
+        digest: of its sound.
+        before: its genres.
+        after: what they are to be.
+        confidence: probability of the genre, 0 to 1.
+        reason: what was heard, for people.
+
+    """
+
+    path: Path
+    size: int
+    mtime_ns: int
+    digest: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    confidence: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A file that stays as it is.
+
+    Attributes:
+        path: of the file.
+        reason: why, in words that are the same for all files of that kind.
+
+    """
+
+    path: Path
+    reason: str
+
+
+def decide(entry: Entry, policy: Policy) -> Change | Skip:
+    """Decide what to write to a file.
+
+    It is left alone where nobody has listened to it, where its format has no tags that can be
+    written, where it is no music or the model is not sure, and where nothing would change.
+    """
+    obstacle = _obstacle(entry, policy)
+    if obstacle:
+        return Skip(entry.path, obstacle)
+    heard, tags = entry.prediction, entry.tags
+    assert heard is not None
+    assert tags is not None
+    assert entry.digest is not None
+    ours = _first(_proposals(heard, policy.words), policy.max_genres)
+    kept = _named(tags.genres) if policy.existing == "append" else []
+    after = (*kept, *_new(ours, kept))
+    if not ours:
+        return Skip(entry.path, "none of the words may be written")
+    if tags.genres in (after, ("/".join(after),)):  # the latter in ID3v2.3
+        return Skip(entry.path, "has these genres")
+    return Change(
+        path=entry.path, size=entry.size, mtime_ns=entry.mtime_ns, digest=entry.digest,
+        before=tags.genres, after=after, confidence=heard.probability, reason=_reason(heard),
+    )  # fmt: skip
+
+
+def _obstacle(entry: Entry, policy: Policy) -> str:
+    """Say why a file is left alone whatever the words are, or nothing."""
+    heard = entry.prediction
+    if entry.failure is not None:
+        return "could not be analysed"
+    if heard is None or entry.digest is None:
+        return "has no result"
+    if entry.tags is None:
+        return "has no tags that can be written"
+    if heard.verdict != "genre":
+        return heard.verdict
+    if heard.probability < policy.min_confidence:
+        return f"is below {100 * policy.min_confidence:g} % of confidence"
+    if policy.existing == "keep" and _named(entry.tags.genres):
+        return "has a genre"
+    return ""
+
+
+def _proposals(heard: StoredPrediction, words: Words) -> Iterator[str]:
+    """Yield what could be written: the genre, then the styles, the likeliest first."""
+    yield from words.words_for(heard.genre)
+    for style in heard.styles:
+        if style.applies:
+            yield from words.words_for(style.name)
+
+
+def _first(words: Iterable[str], n: int) -> list[str]:
+    """Return the first ``n`` different words."""
+    found: dict[str, str] = {}
+    for word in words:
+        found.setdefault(word_key(word), word)
+    return list(found.values())[:n]
+
+
+def _named(genres: Iterable[str]) -> list[str]:
+    """Leave out words that name no genre."""
+    return [genre for genre in genres if word_key(genre) not in NO_GENRES]
+
+
+def _new(ours: Iterable[str], kept: Iterable[str]) -> list[str]:
+    """Leave out what is there already, written in whatever way."""
+    there = {word_key(genre) for genre in kept}
+    return [genre for genre in ours if word_key(genre) not in there]
+
+
+def _reason(heard: StoredPrediction) -> str:
+    """Return ``jazz 83 %; bebop 61 %, swing 55 %``."""
+    styles = ", ".join(
+        f"{style.name} {100 * style.probability:.0f} %" for style in heard.styles if style.applies
+    )
+    genre = f"{heard.genre} {100 * heard.probability:.0f} %"
+    return f"{genre}; {styles}" if styles else genre
+
+
+# --------------------------------------------------------------------- the user's own words
+
+
+def is_word(value: object) -> bool:
+    """Tell whether something can be written as a genre."""
+    return (
+        isinstance(value, str)
+        and value == value.strip()
+        and 0 < len(value) <= _LONGEST
+        and value.isprintable()
+    )
+
+
+def read_words(path: Path) -> Words:
+    """Read the user's own words from a TOML file.
+
+    ::
+
+        whitelist = ["Jazz", "Hip-Hop", "Metal"]  # nothing else is written; may be left out
+
+        [genre_words]  # our label = yours
+        hiphop = "Hip-Hop"
+        metal = ["Metal", "Rock"]
+        pop = []  # is never written
+
+    Raises:
+        LibraryError: the file cannot be read, or something in it is not as above.
+
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LibraryError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:  # of TOML and of UTF-8
+        raise LibraryError(f"{path}: {error}") from error
+    unknown = sorted(set(table) - {"genre_words", "whitelist"})
+    if unknown:
+        raise LibraryError(f"{path}: {unknown[0]!r} is neither genre_words nor whitelist")
+    whitelist = table.get("whitelist")
+    mapping = table.get("genre_words", {})
+    if not isinstance(mapping, dict):
+        raise LibraryError(f"{path}: genre_words must be a table, as [genre_words]")
+    return Words(
+        {word_key(label): _checked(path, label, words) for label, words in mapping.items()},
+        None if whitelist is None else _checked(path, "whitelist", whitelist),
+    )
+
+
+def _checked(path: Path, name: str, words: object) -> tuple[str, ...]:
+    given = [words] if isinstance(words, str) else words
+    if not isinstance(given, list) or not all(map(is_word, given)):
+        raise LibraryError(f"{path}: {name} must be a word, or a list of words: {words!r}")
+    return tuple(given)
