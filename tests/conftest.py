@@ -38,6 +38,14 @@ def recurrent_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("model"), recurrent=True, name="recurrent")
 
 
+@pytest.fixture(scope="session")
+def listener_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that also has styles, embeddings, an ear for music, and doubts."""
+    from models import write_listener
+
+    return write_listener(tmp_path_factory.mktemp("model"), sure_threshold=0.2)
+
+
 @pytest.fixture
 def classify(capsys: pytest.CaptureFixture[str], model: Path) -> Callable[..., Any]:
     """``genrelens classify --model MODEL ...``, in this process."""

@@ -52,7 +52,9 @@ class HeldPool:
 
     latest: HeldPool
 
-    def submit(self, path: Path, name: str, *, picture: bool, alone: bool) -> Future[Any]:
+    def submit(
+        self, path: Path, name: str, *, fast: bool, picture: bool, alone: bool
+    ) -> Future[Any]:
         self.jobs.append(Future())
         self.paths.append(path)
         self.alone.append(alone)

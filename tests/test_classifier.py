@@ -25,7 +25,7 @@ import tiny
 from genrelens import AudioError, Classifier, ModelError, extract_segments
 from genrelens.artifact import Artifact
 from genrelens.passages import open_passages
-from models import write_listener, write_model
+from models import write_model
 
 RATE = tiny.RATE
 SECONDS_OF_SEGMENT = tiny.MEL.segment_seconds  # 0.32
@@ -255,9 +255,8 @@ def test_damaged_weights_stop_a_run(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def listener(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    path = write_listener(tmp_path_factory.mktemp("listener"), sure_threshold=0.2)
-    return Classifier.load(path, threads=1)
+def listener(listener_model: Path) -> Classifier:
+    return Classifier.load(listener_model, threads=1)
 
 
 def test_everything_that_a_model_may_say(listener: Classifier) -> None:

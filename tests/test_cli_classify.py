@@ -17,6 +17,7 @@ import tiny
 from commands import Result, run
 from genrelens import Classifier
 from genrelens.prediction import format_percent
+from models import write_listener
 
 Genrelens = Callable[..., Result]
 
@@ -65,6 +66,36 @@ def test_several_files_are_set_apart(classify: Genrelens, music: Path) -> None:
     assert (result.code, len(lines)) == (1, 3)
 
 
+def test_verdicts(capsys: pytest.CaptureFixture[str], listener_model: Path, tmp_path: Path) -> None:
+    """Loud, too soft for music, and nothing at all; then by a model that is never sure."""
+    noise = tiny.sound("noise", 3)
+    for name, gain in (("loud", 1.0), ("soft", 0.005), ("silent", 0.0)):
+        content = synth.write(gain * noise, tiny.RATE, subtype="FLOAT")
+        (tmp_path / f"{name}.wav").write_bytes(content)
+
+    def said(model: Path, name: str) -> list[str]:
+        return run(capsys, "classify", "-m", model, tmp_path / f"{name}.wav").out.splitlines()[1:]
+
+    loud = said(listener_model, "loud")
+    assert (loud[0], len(loud)) == ("The predicted genre is: noise", 5)
+    share = Classifier.load(listener_model).classify(tmp_path / "loud.wav").styles[0].probability
+    assert loud[-1] == f"Styles: loud {100 * share:.0f} %"
+    soft = said(listener_model, "soft")
+    assert (soft[0], len(soft)) == ("Not music.", 4)
+    assert said(listener_model, "silent") == ["Silence."]
+    doubtful = said(write_listener(tmp_path, sure_threshold=0.99), "loud")
+    (first, p), (second, q) = Classifier.load(listener_model).classify(tmp_path / "loud.wav").top(2)
+    assert doubtful[0] == f"Not sure: {first} {100 * p:.0f} %, {second} {100 * q:.0f} %"
+    assert doubtful[1:] == loud[1:]
+
+
+def test_in_haste(classify: Genrelens, tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    path.write_bytes(synth.write(tiny.sound("noise", 100), tiny.RATE))
+    assert classify(path, "--fast").out.startswith(f"{path} (100.0 s, 90 s of it heard)\n")
+    assert classify(path).out.startswith(f"{path} (100.0 s)\n")
+
+
 # ------------------------------------------------------------------------------- programs
 
 
@@ -73,7 +104,8 @@ def test_json(classify: Genrelens, music: Path) -> None:
     clicks, text = json.loads(result.out)
     assert result.code == 1
     assert clicks.keys() == {
-        "path", "genre", "probabilities", "duration", "padded", "model", "top"
+        "path", "answer", "verdict", "genre", "probabilities", "styles", "music", "level",
+        "duration", "heard", "padded", "model", "top",
     }  # fmt: skip
     assert (clicks["path"], clicks["genre"], clicks["model"]) == (CLICKS, "clicks", "tiny")
     assert (clicks["duration"], clicks["padded"], clicks["top"]) == (1.0, False, ["clicks"])
@@ -87,12 +119,36 @@ def test_json(classify: Genrelens, music: Path) -> None:
 def test_json_with_timeline(classify: Genrelens, music: Path) -> None:
     """A row of numbers stands on one line, and is what it was."""
     result = classify(CLICKS, "--json", "--timeline")
-    timeline = json.loads(result.out)[0]["timeline"]
+    document = json.loads(result.out)[0]
+    timeline = document["timeline"]
+    assert [(each["start"], each["genre"]) for each in document["sections"]] == [(0.0, "clicks")]
     assert [each["start"] for each in timeline] == [0.0, 0.32, 0.64]
     for each in timeline:
         assert sum(each["probabilities"]) == pytest.approx(1, abs=1e-12)
         numbers = ", ".join(map(repr, each["probabilities"]))
         assert f'"probabilities": [ {numbers} ]\n' in result.out
+
+
+def test_json_of_a_model_that_says_much(
+    capsys: pytest.CaptureFixture[str], music: Path, listener_model: Path
+) -> None:
+    result = run(capsys, "classify", "-m", listener_model, NOISE, "--json", "--embedding")
+    (document,) = json.loads(result.out)
+    expected = Classifier.load(listener_model).classify(NOISE)
+    assert document == expected.to_dict(embedding=True)
+    assert len(document["embedding"]) == tiny.MEL.n_bins
+
+
+def test_csv_of_a_model_that_says_much(
+    capsys: pytest.CaptureFixture[str], music: Path, listener_model: Path
+) -> None:
+    result = run(capsys, "classify", "-m", listener_model, NOISE, "zero.wav", "--csv")
+    good, bad = csv.DictReader(io.StringIO(result.out))
+    expected = Classifier.load(listener_model).classify(NOISE)
+    assert list(good)[-6:] == ["verdict", "styles", "music", "duration", "model", "error"]
+    assert (good["verdict"], good["styles"]) == ("genre", "loud")
+    assert float(good["music"]) == expected.music
+    assert (bad["verdict"], bad["styles"], bad["music"]) == ("", "", "")
 
 
 def test_csv(classify: Genrelens, music: Path) -> None:
@@ -102,6 +158,7 @@ def test_csv(classify: Genrelens, music: Path) -> None:
     good, bad = csv.DictReader(io.StringIO(result.out))
     assert (good["path"], good["genre"], good["duration"]) == (str(odd), "chords", "1.0")
     assert (good["model"], good["error"]) == ("tiny", "")
+    assert (good["verdict"], good["styles"], good["music"]) == ("genre", "", "")
     assert sum(float(good[genre]) for genre in tiny.GENRES) == pytest.approx(1, abs=1e-12)
     assert (bad["path"], bad["genre"], bad["chords"]) == ("zero.wav", "", "")
     assert bad["error"] == "zero.wav: is empty"
@@ -142,6 +199,7 @@ def test_a_damaged_file_is_a_warning(classify: Genrelens, tmp_path: Path) -> Non
         (["x", "--json", "--csv"], "choose one of --json and --csv"),
         (["x", "--csv", "--top", "1"], "--top does not go with"),
         (["x", "--timeline"], "--timeline needs --json"),
+        (["x", "--embedding", "--csv"], "--embedding needs --json"),
         (["x", "y", "--plot", "bars.png"], "--plot draws one recording, not 2"),
         (["x", "--frobnicate"], "No such option"),
     ],

@@ -112,11 +112,22 @@ def test_card_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     assert rows["what"].strip() == r"A \x1b[31mred one."
     assert rows["genres"].strip() == "chords, clicks, noise"
     assert rows["renamed"].strip() == "hiss -> noise"
+    assert rows["styles"].strip() == "none"
+    assert rows["doubts"].strip() == "none: it always gives a genre"
     assert rows["trained on"].strip() == "7 clips (train)"
     assert rows["measured"].strip() == "50.0% (25.0% to 75.0%), macro recall 40.0%, 8 clips"
     document = json.loads(genrelens("models", path, "--json").out)
     assert (document["name"], document["size"]) == ("mine", path.stat().st_size)
     assert document["features"] == tiny.MEL.to_dict()
+
+
+def test_card_of_a_model_that_says_much(genrelens: Genrelens, listener_model: Path) -> None:
+    card = genrelens("models", listener_model)
+    rows = [" ".join(line.split()) for line in card.out.splitlines()]
+    assert "styles loud, soft" in rows
+    assert "doubts not music below 50%, not sure below 20%" in rows
+    document = json.loads(genrelens("models", listener_model, "--json").out)
+    assert document["styles"][1] == {"name": "soft", "threshold": 0.25}
 
 
 def test_card_of_a_model_that_says_little(genrelens: Genrelens, tmp_path: Path) -> None:
@@ -131,7 +142,7 @@ def test_packaged_models(genrelens: Genrelens) -> None:
     names = [card["name"] for card in json.loads(genrelens("models", "--json").out)]
     assert names == ["mel-cnn-lstm", "mfcc-lstm"]
     rows = [line.split() for line in listed.splitlines()[1:3]]
-    assert [row[:2] for row in rows] == [[name, "9"] for name in names]
+    assert [row[:3] for row in rows] == [[name, "9", "none"] for name in names]
     assert "renamed     blues -> jazz" in genrelens("models", names[0]).out
 
 

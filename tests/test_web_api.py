@@ -140,7 +140,8 @@ def test_spectrogram(client: Local) -> None:
 
 def test_nothing_is_added_unasked(client: Local) -> None:
     assert send(client, WAV).json().keys() == {
-        "path", "genre", "probabilities", "duration", "padded", "model"
+        "path", "answer", "verdict", "genre", "probabilities", "styles", "music", "level",
+        "duration", "heard", "padded", "model",
     }  # fmt: skip
 
 
@@ -154,6 +155,8 @@ def test_the_model(client: Local) -> None:
     (document,) = client.get("/v1/models").json()
     assert (document["name"], document["labels"]) == ("tiny", list(tiny.GENRES))
     assert (document["sample_rate"], document["segment_seconds"]) == (8000, 0.32)
+    thresholds = (document["music_threshold"], document["sure_threshold"])
+    assert (document["styles"], thresholds) == ([], (None, None))
 
 
 def test_what_is_allowed(client: Local) -> None:

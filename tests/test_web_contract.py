@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import schemathesis
 from hypothesis import Phase, given, settings
@@ -16,6 +17,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 import synth
 import tiny
+from genrelens import Classifier
 from genrelens.web.settings import Settings
 from serving import Local, server
 
@@ -157,6 +159,30 @@ def test_what_is_answered_is_what_is_described(client: Local, document: Any) -> 
     assert answer.json()["timeline"]
     assert answer.json()["spectrogram"]
     operation.validate_response(answer)
+
+
+def test_what_a_model_that_says_much_answers(listener_model: Path) -> None:
+    """In haste too; described, and the same as in Python."""
+    client = Local(Settings(model=str(listener_model), workers=1, max_upload=2**21))
+    try:
+        operations = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
+        query = "timeline=true&embedding=true&fast=true"
+        long = synth.write(tiny.sound("noise", 100), tiny.RATE)
+        answer = client.post(f"{CLASSIFY}?{query}", content=long)
+        operations[CLASSIFY]["POST"].validate_response(answer)
+        expected = Classifier.load(listener_model, threads=1).classify(long, fast=True)
+        assert expected.heard == 90
+        document = {**expected.to_dict(timeline=True, embedding=True), "path": "recording"}
+        assert answer.json() == document
+        silence = client.post(CLASSIFY, content=synth.write(np.zeros(tiny.RATE), tiny.RATE))
+        assert silence.json()["verdict"] == "silence"
+        counted = samples(client)
+        assert counted["genrelens_genres_total", (("genre", "silence"),)] == 1
+        assert counted["genrelens_audio_seconds_total", ()] == 91
+        (model,) = client.get("/v1/models").json()
+        assert (model["styles"], model["music_threshold"]) == (["loud", "soft"], 0.5)
+    finally:
+        client.close()
 
 
 @pytest.fixture(scope="module")

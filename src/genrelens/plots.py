@@ -99,7 +99,7 @@ def plot_bars(prediction: Prediction, path: Path) -> None:
         axes.bar_label(bars, [format_percent(p) for p in probabilities], fontsize=8, padding=2)
         axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
         axes.set(ylabel="probability in %", ylim=(0, 108), yticks=range(0, 101, 20))
-        axes.set_title(f"The predicted genre is: {prediction.genre}")
+        axes.set_title(prediction.headline)
         axes.spines[["top", "right"]].set_visible(False)
 
 

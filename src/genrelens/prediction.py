@@ -123,6 +123,14 @@ class Prediction:
         return self.verdict
 
     @property
+    def headline(self) -> str:
+        """The verdict as a line of its own, as ``"The predicted genre is: rock"``."""
+        if self.verdict == "genre":
+            return f"The predicted genre is: {self.genre}"
+        end = "" if self.verdict == "not sure" else "."
+        return self.answer[0].upper() + self.answer[1:] + end
+
+    @property
     def sections(self) -> tuple[Section, ...]:
         """The timeline with its change points, in order; computed anew each time."""
         found = find_sections(

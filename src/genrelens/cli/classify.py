@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -29,6 +29,8 @@ from genrelens.errors import AudioError
 from genrelens.prediction import Prediction, format_percent
 
 _LONGEST_BAR = 40
+_MOST_STYLES = 5
+_MORE_COLUMNS = ("verdict", "styles", "music", "duration", "model")
 
 Outcome = tuple[str, Prediction | AudioError]
 
@@ -60,6 +62,16 @@ def classify(
             "--timeline", metavar="", help="Add the genres of each segment (with --json)."
         ),
     ] = False,
+    embedding: Annotated[
+        bool,
+        typer.Option(
+            "--embedding", metavar="", help="Add the vector that likeness is told by (with --json)."
+        ),
+    ] = False,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", metavar="", help="Hear three passages of 30 s, not all of a file."),
+    ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="PICTURE", help="Draw the bars of one file, for instance bars.png."),
@@ -67,7 +79,7 @@ def classify(
     jobs: Jobs = 0,
 ) -> None:
     """Tell the genre of recordings."""
-    _check_options(as_json=as_json, as_csv=as_csv, timeline=timeline, top=top)
+    _check_options(as_json=as_json, as_csv=as_csv, timeline=timeline, embedding=embedding, top=top)
     sources = expand(files)
     if plot is not None:
         _check_plot(plot, sources)
@@ -77,11 +89,11 @@ def classify(
     with (
         quiet_libraries(),
         warnings_as_notes(),
-        closing(_outcomes(classifier, sources, jobs)) as results,
+        closing(_outcomes(classifier, sources, jobs, fast=fast)) as results,
     ):
         outcomes = _watched(results, failures, plot)
         if as_json:
-            _print_json(outcomes, top, timeline=timeline)
+            _print_json(outcomes, top, timeline=timeline, embedding=embedding)
         elif as_csv:
             _print_csv(outcomes, classifier.labels)
         else:
@@ -92,11 +104,15 @@ def classify(
         raise typer.Exit(1)
 
 
-def _check_options(*, as_json: bool, as_csv: bool, timeline: bool, top: int | None) -> None:
+def _check_options(
+    *, as_json: bool, as_csv: bool, timeline: bool, embedding: bool, top: int | None
+) -> None:
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     if timeline and not as_json:
         raise typer.BadParameter("--timeline needs --json")
+    if embedding and not as_json:
+        raise typer.BadParameter("--embedding needs --json")
     if top is not None and as_csv:
         raise typer.BadParameter("--csv has a column for each genre; --top does not go with it")
 
@@ -110,12 +126,12 @@ def _check_plot(plot: Path, sources: Sequence[Source]) -> None:
 
 
 def _outcomes(
-    classifier: Classifier, sources: Sequence[Source], jobs: int
+    classifier: Classifier, sources: Sequence[Source], jobs: int, *, fast: bool
 ) -> Generator[Outcome, None, None]:
     """Classify what can be read; a bar on stderr shows how far it is."""
     readable = [source for source in sources if not isinstance(source, AudioError)]
     with (
-        closing(classifier.classify_many(readable, jobs=jobs)) as results,
+        closing(classifier.classify_many(readable, jobs=jobs, fast=fast)) as results,
         progress("Classifying", len(sources), shown=len(sources) > 1) as bar,
     ):
         for source in sources:
@@ -158,12 +174,29 @@ def _print_bars(outcomes: Iterable[Outcome], top: int | None) -> None:
 
 
 def _print_prediction(name: str, prediction: Prediction, top: int | None) -> None:
-    seconds = f"{prediction.duration:.1f} s"
-    short = ", shorter than the network listens: trust it less" if prediction.padded else ""
-    out.print(Text(f"{display_name(name)} ({seconds}{short})", style="dim"), soft_wrap=True)
-    line = Text("The predicted genre is: ")
-    out.print(line.append(display_name(prediction.genre), style="bold green"), soft_wrap=True)
-    rows = [(display_name(label), p, format_percent(p)) for label, p in prediction.top(top)]
+    out.print(Text(f"{display_name(name)} ({_length(prediction)})", style="dim"), soft_wrap=True)
+    words, colon, what = display_name(prediction.headline).partition(": ")
+    out.print(Text(words + colon).append(what, style="bold green"), soft_wrap=True)
+    if not prediction.silent:
+        _print_rows(prediction.top(top))
+    styles = [style for style in prediction.styles if style.applies][:_MOST_STYLES]
+    if styles and prediction.verdict in ("genre", "not sure"):
+        shares = (f"{display_name(each.name)} {100 * each.probability:.0f} %" for each in styles)
+        out.print(Text(f"Styles: {', '.join(shares)}"), soft_wrap=True)
+
+
+def _length(prediction: Prediction) -> str:
+    text = f"{prediction.duration:.1f} s"
+    if prediction.heard < prediction.duration:
+        text += f", {prediction.heard:.0f} s of it heard"
+    if prediction.padded:
+        text += ", shorter than the network listens: trust it less"
+    return text
+
+
+def _print_rows(ranking: Sequence[tuple[str, float]]) -> None:
+    """Print a bar for each genre."""
+    rows = [(display_name(label), p, format_percent(p)) for label, p in ranking]
     label_width = max(len(label) for label, _, _ in rows)
     percent_width = max(len(percent) for _, _, percent in rows)
     longest = min(_LONGEST_BAR, out.width - label_width - percent_width - 6)
@@ -177,13 +210,15 @@ def _print_prediction(name: str, prediction: Prediction, top: int | None) -> Non
         )
 
 
-def _print_json(outcomes: Iterable[Outcome], top: int | None, *, timeline: bool) -> None:
+def _print_json(
+    outcomes: Iterable[Outcome], top: int | None, *, timeline: bool, embedding: bool
+) -> None:
     documents = []
     for name, result in outcomes:
         if isinstance(result, AudioError):
             documents.append({"path": name, "error": str(result)})
             continue
-        document = result.to_dict(timeline=timeline)
+        document = result.to_dict(timeline=timeline, embedding=embedding)
         if top is not None:
             document["top"] = [label for label, _ in result.top(top)]
         documents.append(document)
@@ -191,17 +226,22 @@ def _print_json(outcomes: Iterable[Outcome], top: int | None, *, timeline: bool)
 
 
 def _print_csv(outcomes: Iterable[Outcome], labels: Sequence[str]) -> None:
-    columns = ["path", "genre", *labels, "duration", "model", "error"]
     shown = display_name if out.is_terminal else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(["path", "genre", *labels, *_MORE_COLUMNS, "error"])
     for name, result in outcomes:
         if isinstance(result, AudioError):
-            empty = [""] * len(labels)
-            writer.writerow([shown(name), "", *empty, "", "", shown(str(result))])
+            empty = [""] * (1 + len(labels) + len(_MORE_COLUMNS))
+            writer.writerow([shown(name), *empty, shown(str(result))])
         else:
-            probabilities = result.probabilities.tolist()
-            writer.writerow(
-                [shown(name), result.genre, *probabilities, result.duration, result.model, ""]
-            )
+            writer.writerow([shown(name), *_cells(result), ""])
         sys.stdout.flush()
+
+
+def _cells(prediction: Prediction) -> list[Any]:
+    """List the genre, the probabilities, and what ``_MORE_COLUMNS`` names."""
+    styles = "|".join(style.name for style in prediction.styles if style.applies)
+    return [
+        prediction.genre, *prediction.probabilities.tolist(),
+        prediction.verdict, styles, prediction.music, prediction.duration, prediction.model,
+    ]  # fmt: skip

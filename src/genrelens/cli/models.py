@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genrelens.artifact import Artifact, packaged_models
+from genrelens.artifact import Artifact, ModelMetadata, packaged_models
 from genrelens.cli.console import display_name, out, print_json
 
 
@@ -34,11 +34,13 @@ def models(
 def _print_list(artifacts: list[Artifact]) -> None:
     from rich.table import Table
 
-    table = Table("model", "genres", "size", "accuracy on unseen artists", box=None, pad_edge=False)
+    columns = ("model", "genres", "styles", "size", "accuracy on unseen artists")
+    table = Table(*columns, box=None, pad_edge=False)
     for artifact in artifacts:
         metadata = artifact.metadata
         table.add_row(
-            display_name(metadata.name), str(len(metadata.labels)), _megabytes(artifact.size),
+            display_name(metadata.name), str(len(metadata.labels)),
+            str(len(metadata.styles) or "none"), _megabytes(artifact.size),
             _accuracy(metadata.metrics, metadata.provenance) or "not measured",
         )  # fmt: skip
     out.print(table)
@@ -56,6 +58,8 @@ def _print_card(artifact: Artifact) -> None:
         "what": metadata.description,
         "genres": ", ".join(metadata.labels),
         "renamed": renamed or "none",
+        "styles": ", ".join(style.name for style in metadata.styles) or "none",
+        "doubts": _doubts(metadata),
         "hears": f"{features.kind} at {features.sample_rate} Hz, {features.f_min:g} to "
         f"{features.f_max:g} Hz, segments of {features.segment_seconds:.2f} s",
         "trained on": _clips(metadata.provenance) or "unknown",
@@ -67,6 +71,13 @@ def _print_card(artifact: Artifact) -> None:
     for key, value in rows.items():
         table.add_row(key, display_name(value))
     out.print(table)
+
+
+def _doubts(metadata: ModelMetadata) -> str:
+    """Write when the model gives no genre."""
+    thresholds = {"not music": metadata.music_threshold, "not sure": metadata.sure_threshold}
+    doubts = [f"{what} below {p:.0%}" for what, p in thresholds.items() if p is not None]
+    return ", ".join(doubts) or "none: it always gives a genre"
 
 
 def _clips(provenance: dict[str, Any]) -> str | None:

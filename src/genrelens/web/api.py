@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from genrelens.artifact import ModelMetadata
+from genrelens.sections import VerdictName
 from genrelens.web.problems import PROBLEM
 
 
@@ -28,10 +29,31 @@ class Segment(BaseModel):
     end: float = Field(description="In seconds.")
     genre: str
     probabilities: list[float] = Field(description="In the order of `labels`.")
+    music: float | None = Field(
+        None, description="Probability that it is music; absent if the model does not tell."
+    )
+
+
+class Section(BaseModel):
+    """A stretch that sounds alike."""
+
+    start: float = Field(description="In seconds.")
+    end: float = Field(description="In seconds.")
+    verdict: VerdictName
+    genre: str = Field(description="The likeliest genre, whatever the verdict is.")
+    probability: float = Field(description="Of that genre, the mean over the segments.")
+
+
+class Style(BaseModel):
+    """A style of the recording; it may have several, and none."""
+
+    name: str
+    probability: float
+    applies: bool = Field(description="The probability reaches the style's threshold.")
 
 
 class Spectrogram(BaseModel):
-    """What the network hears, as a picture."""
+    """What the network hears, as a picture; with `fast` the passages stand side by side."""
 
     kind: str = Field(description="`mel` or `mfcc`.")
     columns: int
@@ -47,13 +69,27 @@ class PredictionDocument(BaseModel):
     """The genres of a recording."""
 
     path: str = Field(description="What the client called the recording.")
-    genre: str = Field(description="The likeliest genre.")
+    answer: str = Field(description="The verdict for people, as `not sure: rock 31 %, pop 28 %`.")
+    verdict: VerdictName = Field(description="Only with `genre` should you rely on the genre.")
+    genre: str = Field(description="The likeliest genre, whatever the verdict is.")
     probabilities: dict[str, float] = Field(description="Of all genres, in descending order.")
-    duration: float = Field(description="Seconds of audio that were heard.")
+    styles: list[Style] = Field(description="All that the model knows, the likeliest first.")
+    music: float | None = Field(
+        description="Probability that the recording is music; null if the model does not tell."
+    )
+    level: float = Field(description="RMS of the loudest segment in dBFS, -120 at least.")
+    duration: float = Field(description="Of the recording, in seconds.")
+    heard: float = Field(description="Seconds of it that were heard; fewer with `fast`.")
     padded: bool = Field(description="The recording was shorter than the network listens.")
     model: str
     labels: list[str] | None = None
     timeline: list[Segment] | None = None
+    sections: list[Section] | None = Field(
+        None, description="The timeline with its change points; comes with `timeline`."
+    )
+    embedding: list[float] | None = Field(
+        None, description="A vector of length 1: the product of two tells how alike they sound."
+    )
     notes: list[str] | None = Field(None, description="What was wrong with the recording.")
     spectrogram: Spectrogram | None = None
 
@@ -65,6 +101,13 @@ class ModelDocument(BaseModel):
     description: str
     license: str
     labels: list[str]
+    styles: list[str] = Field(description="What else it listens for; often empty.")
+    music_threshold: float | None = Field(
+        description="A recording that is music with less probability is `not music`."
+    )
+    sure_threshold: float | None = Field(
+        description="Below this probability of the likeliest genre the answer is `not sure`."
+    )
     sample_rate: int = Field(description="What the network hears, in Hz.")
     segment_seconds: float
 
@@ -133,7 +176,9 @@ def describe(model: ModelMetadata) -> dict[str, Any]:
     """Return what people want to know of a model."""
     return {
         "name": model.name, "description": model.description, "license": model.license,
-        "labels": list(model.labels), "sample_rate": model.features.sample_rate,
+        "labels": list(model.labels), "styles": [style.name for style in model.styles],
+        "music_threshold": model.music_threshold, "sure_threshold": model.sure_threshold,
+        "sample_rate": model.features.sample_rate,
         "segment_seconds": model.features.segment_seconds,
     }  # fmt: skip
 

@@ -83,7 +83,7 @@ class _Service:
             finally:
                 await asyncio.to_thread(self._pool.close)
 
-    async def classify(self, request: Request, *, picture: bool) -> Verdict:
+    async def classify(self, request: Request, *, fast: bool, picture: bool) -> Verdict:
         """Receive a recording and have it classified, within the time that a request may take."""
         assert self._folder is not None  # the lifespan has begun
         with self.gate.slot():
@@ -95,18 +95,19 @@ class _Service:
                 ):
                     if await request.is_disconnected():
                         raise Problem(400, "the client went away")
-                    return await self._judge(upload, picture=picture)
+                    return await self._judge(upload, fast=fast, picture=picture)
             except TimeoutError as error:
                 raise Problem(
                     504, f"the recording was not done within {self.settings.timeout:g} s"
                 ) from error
 
-    async def _judge(self, upload: Upload, *, picture: bool) -> Verdict:
+    async def _judge(self, upload: Upload, *, fast: bool, picture: bool) -> Verdict:
         assert self._pool is not None
         started = time.monotonic()
         future = self._pool.submit(
-            upload.path, upload.name, picture=picture, alone=self.gate.under_way == 1
-        )
+            upload.path, upload.name, fast=fast, picture=picture,
+            alone=self.gate.under_way == 1,
+        )  # fmt: skip
         try:
             verdict = await asyncio.wrap_future(future)
         except ProcessExpired as error:
@@ -116,8 +117,7 @@ class _Service:
         self.gate.took(time.monotonic() - started)
         if isinstance(verdict, Refusal):
             raise Problem(422, verdict.reason)
-        self.monitor.audio_seconds.inc(verdict.prediction.duration)
-        self.monitor.genres.labels(verdict.prediction.genre).inc()
+        self.monitor.count(verdict.prediction)
         return verdict
 
 
@@ -125,14 +125,23 @@ def _add_api(app: FastAPI, service: _Service) -> None:
     @app.post("/v1/classify", **api.CLASSIFY)
     async def classify(
         request: Request,
-        timeline: Annotated[bool, Query(description="Add the genre of each segment.")] = False,
+        timeline: Annotated[
+            bool, Query(description="Add the genre of each segment, and the sections.")
+        ] = False,
+        fast: Annotated[
+            bool,
+            Query(description="Hear three passages of 30 s of what is longer than 90 s, not all."),
+        ] = False,
+        embedding: Annotated[
+            bool, Query(description="Add the vector that likeness of sound is told by.")
+        ] = False,
         spectrogram: Annotated[
             bool, Query(description="Add a picture of what the network hears.")
         ] = False,
     ) -> JSONResponse:
         """Tell the genre of a recording."""
-        verdict = await service.classify(request, picture=spectrogram)
-        answer: dict[str, Any] = verdict.prediction.to_dict(timeline=timeline)
+        verdict = await service.classify(request, fast=fast, picture=spectrogram)
+        answer = verdict.prediction.to_dict(timeline=timeline, embedding=embedding)
         if verdict.notes:
             answer["notes"] = list(verdict.notes)
         if verdict.picture is not None:

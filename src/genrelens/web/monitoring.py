@@ -7,6 +7,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from genrelens.prediction import Prediction
 from genrelens.web.gate import Gate
 
 __all__ = ["Monitor", "Monitoring"]
@@ -28,11 +29,11 @@ class Monitor:
             ("path",), buckets=_BUCKETS, registry=self._registry,
         )  # fmt: skip
         self.audio_seconds = Counter(
-            "genrelens_audio_seconds", "Seconds of audio that were classified.",
+            "genrelens_audio_seconds", "Seconds of audio that were heard.",
             registry=self._registry,
         )  # fmt: skip
         self.genres = Counter(
-            "genrelens_genres", "Recordings by predicted genre.", ("genre",),
+            "genrelens_genres", "Recordings by predicted genre, or why there is none.", ("genre",),
             registry=self._registry,
         )  # fmt: skip
         under_way = Gauge(
@@ -40,6 +41,12 @@ class Monitor:
             registry=self._registry,
         )  # fmt: skip
         under_way.set_function(lambda: gate.under_way)
+
+    def count(self, prediction: Prediction) -> None:
+        """Count a recording that was classified."""
+        self.audio_seconds.inc(prediction.heard)
+        verdict = prediction.verdict
+        self.genres.labels(prediction.genre if verdict == "genre" else verdict).inc()
 
     def text(self) -> bytes:
         """Return all counters in the text format."""
