@@ -98,17 +98,18 @@ class _Part(io.RawIOBase):
 
 def _place_of_sound(file: FileIO) -> tuple[int, int]:
     """Find where the tags before the sound end and those after it begin."""
-    start, end = 0, file.seek(0, os.SEEK_END)
-    while n_bytes := _n_leading(_bytes(file, start, _ID3V2_HEADER)):
+    size = file.seek(0, os.SEEK_END)
+    start, end = 0, size
+    while n_bytes := _n_leading(_bytes(file, start, start + _ID3V2_HEADER)):
         start += n_bytes
-    while n_bytes := _n_trailing(_bytes(file, end - _ID3V1, _ID3V1)):
+    while start < end and (n_bytes := _n_trailing(_bytes(file, max(0, end - _ID3V1), end))):
         end -= n_bytes
-    return (start, end) if start < end else (0, file.seek(0, os.SEEK_END))
+    return (start, end) if start < end else (0, size)
 
 
-def _bytes(file: FileIO, start: int, size: int) -> bytes:
-    file.seek(max(0, start))
-    return file.read(size)
+def _bytes(file: FileIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)
 
 
 def _n_leading(head: bytes) -> int:

@@ -81,6 +81,8 @@ def connect(path: Path, *, readonly: bool, patience: float = 30.0) -> sqlite3.Co
     """
     if readonly and not path.exists():
         raise LibraryError(f"{path}: there is no catalogue yet; genrelens scan makes one")
+    if path.is_dir():
+        raise LibraryError(f"{path}: is a folder, not a catalogue")
     with explained(path):
         if readonly:
             return _open_to_read(path, patience)

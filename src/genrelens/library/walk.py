@@ -139,7 +139,7 @@ class _Search:
 
     def _below(self, folder: str) -> Iterator[Found]:
         """Search a folder and, not by recursion since paths may be deep, those in it."""
-        open_folders = [self._entries(folder)]
+        open_folders = [self._entries(os.path.abspath(folder))]  # noqa: PTH100
         while open_folders:
             entry = next(open_folders[-1], None)
             if entry is None:
