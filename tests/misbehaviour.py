@@ -40,3 +40,14 @@ def peak_memory(*args: Any, **kwargs: Any) -> int:
 
 def raise_plainly(*args: Any, **kwargs: Any) -> None:
     raise RuntimeError("a secret of the server")
+
+
+def as_the_name_says(path: str, *args: Any, **kwargs: Any) -> Any:
+    """Crash, hang, or classify."""
+    from genrelens import isolation
+
+    if "crash" in path:
+        die()
+    if "hang" in path:
+        hang()
+    return isolation._judge(path, *args, **kwargs)
