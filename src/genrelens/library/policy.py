@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from genrelens.errors import LibraryError
 from genrelens.library.records import Entry, StoredPrediction
-from genrelens.library.words import NO_GENRES, spelling, word_key
+from genrelens.library.words import named, spelling, word_key
 
 __all__ = ["Change", "Existing", "Policy", "Skip", "Words", "decide", "is_word", "read_words"]
 
@@ -142,7 +142,7 @@ def decide(entry: Entry, policy: Policy) -> Change | Skip:
     assert tags is not None
     assert entry.digest is not None
     ours = _first(_proposals(heard, policy.words), policy.max_genres)
-    kept = _named(tags.genres) if policy.existing == "append" else []
+    kept = named(tags.genres) if policy.existing == "append" else []
     after = (*kept, *_new(ours, kept))
     if not ours:
         return Skip(entry.path, "none of the words may be written")
@@ -167,7 +167,7 @@ def _obstacle(entry: Entry, policy: Policy) -> str:
         return heard.verdict
     if heard.probability < policy.min_confidence:
         return f"is below {100 * policy.min_confidence:g} % of confidence"
-    if policy.existing == "keep" and _named(entry.tags.genres):
+    if policy.existing == "keep" and named(entry.tags.genres):
         return "has a genre"
     return ""
 
@@ -186,11 +186,6 @@ def _first(words: Iterable[str], n: int) -> list[str]:
     for word in words:
         found.setdefault(word_key(word), word)
     return list(found.values())[:n]
-
-
-def _named(genres: Iterable[str]) -> list[str]:
-    """Leave out words that name no genre."""
-    return [genre for genre in genres if word_key(genre) not in NO_GENRES]
 
 
 def _new(ours: Iterable[str], kept: Iterable[str]) -> list[str]:

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
-__all__ = ["NO_GENRES", "is_speech", "meanings", "related", "spelling", "word_key"]
+__all__ = ["is_speech", "meanings", "named", "related", "spelling", "word_key"]
 
-NO_GENRES = frozenset(
+# Keys of words that programs write where they know no genre.
+_NO_GENRES = frozenset(
     {"", "other", "others", "unknown", "unknowngenre", "misc", "miscellaneous", "none", "genre",
      "nogenre", "unclassifiable", "unclassified", "undefined", "notset", "default", "various"}
 )  # fmt: skip
-"""Keys of words that programs write where they know no genre."""
 
 _LEFT_OUT = {"and", "n", "music"}
 
@@ -34,15 +34,24 @@ def word_key(word: str) -> str:
 
 
 def spelling(label: str) -> str:
-    """Return how a genre is usually spelt: ``Hip-Hop`` for ``hiphop``; others as they are."""
-    genre = _table()[0].get(word_key(label))
-    return label if genre is None else genre.spelling
+    """Return how a genre is usually spelt: ``Hip-Hop`` for ``hiphop``; unknown ones as they are."""
+    genres, words = _table()
+    key = word_key(label)
+    if key in genres:
+        return genres[key].spelling
+    return label.title() if key in words and label.islower() else label
+
+
+def named(words: Iterable[str]) -> list[str]:
+    """Leave out words that name no genre, as "Other"."""
+    return [word for word in words if word_key(word) not in _NO_GENRES]
 
 
 def meanings(word: str) -> frozenset[str]:
-    """Return the genres that a word stands for, as keys; none if nothing of it is known.
+    """Return the genres that a word stands for, as keys.
 
-    ``Melodic Death Metal`` is ``{"metal"}``, ``Country Rock`` is ``{"country", "rock"}``.
+    ``Melodic Death Metal`` is ``{"metal"}``, ``Country Rock`` is ``{"country", "rock"}``; a word
+    of which nothing is known stands for itself, ``Gamelan`` for ``{"gamelan"}``.
     """
     tokens = _tokens(word)
     found = set()
@@ -53,7 +62,7 @@ def meanings(word: str) -> frozenset[str]:
         if end is not None:
             found.add(_table()[1]["".join(tokens[start:end])])
         start = end or start + 1
-    return frozenset(found)
+    return frozenset(found or {word_key(word)})
 
 
 def related(first: Iterable[str], second: Iterable[str]) -> bool:
@@ -64,8 +73,8 @@ def related(first: Iterable[str], second: Iterable[str]) -> bool:
 
 def is_speech(keys: Iterable[str]) -> bool:
     """Tell whether all of these genres, of which there must be one, are no music."""
-    genres = [_table()[0][key] for key in keys]
-    return bool(genres) and not any(genre.music for genre in genres)
+    genres = [_table()[0].get(key) for key in keys]
+    return bool(genres) and all(genre is not None and not genre.music for genre in genres)
 
 
 def _with_ancestors(keys: Iterable[str]) -> set[str]:
@@ -75,7 +84,7 @@ def _with_ancestors(keys: Iterable[str]) -> set[str]:
         key = waiting.pop()
         if key not in found:
             found.add(key)
-            waiting += _table()[0][key].under
+            waiting += _table()[0][key].under if key in _table()[0] else ()
     return found
 
 

@@ -1,0 +1,116 @@
+"""A file gives way to a changed copy of itself, at once and with all that belongs to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from genrelens.errors import TagError
+
+__all__ = ["check_writable", "swap"]
+
+
+def swap(
+    path: Path,
+    temporary: Path,
+    *,
+    make: Callable[[Path], None],
+    before: Callable[[], None],
+) -> str:
+    """Replace a file by what ``make`` writes, or leave it as it is.
+
+    The new file has the times, the permissions, the extended attributes (with them the access
+    control lists of Linux) and, where this user may give files away, the owner of the old one.
+    Python cannot copy extended attributes on macOS and Windows. It is on the disk before it takes
+    the place of the old one, which it does in one step.
+
+    Other names of the file that are hard links keep the old content: they may be a backup, or
+    shared with others by a program that checks it. Symbolic links must have been followed.
+
+    Args:
+        path: of the file.
+        temporary: of the new file, in the same folder; there must be none.
+        make: writes the new file. What it raises goes through, and nothing has changed.
+        before: is called when all is ready, just before the file is replaced.
+
+    Returns:
+        What the user should know of it, or nothing.
+
+    Raises:
+        TagError: the file is read-only, or somebody changes it meanwhile.
+        OSError: the new file cannot be written: the folder is read-only, the disk is full.
+
+    """
+    status = check_writable(path)
+    try:
+        make(temporary)
+        note = _keep_attributes(path, temporary, status)
+        _sync(temporary)
+        if _identity(path.stat()) != _identity(status):
+            raise TagError(str(path), "is being changed by another program")
+        before()
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return note
+
+
+def check_writable(path: Path) -> os.stat_result:
+    """Return the status of a file that may be written to.
+
+    Replacing a file takes no permission to write to it, but to its folder. Nobody expects that a
+    read-only file changes, though.
+
+    Raises:
+        TagError: it is read-only.
+        OSError: there is none.
+
+    """
+    status = path.stat()
+    if not status.st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise TagError(str(path), "is read-only")
+    return status
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return (
+        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
+    )  # fmt: skip
+
+
+def _keep_attributes(path: Path, temporary: Path, status: os.stat_result) -> str:
+    notes = []
+    if hasattr(os, "chown"):
+        for owner in ((-1, status.st_gid), (status.st_uid, -1)):
+            with suppress(OSError):  # only root may give files away
+                os.chown(temporary, *owner)
+        if temporary.stat().st_uid != status.st_uid:
+            notes.append("belongs to you now")
+    shutil.copystat(path, temporary)
+    os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
+    if status.st_nlink > 1:
+        others = status.st_nlink - 1
+        notes.append(f"had {others} other name{'s' * (others > 1)}, whose tags stay")
+    return "; ".join(notes)
+
+
+def _sync(path: Path) -> None:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make sure that the new name is on the disk, where the system has a way to."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # some network drives cannot
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
