@@ -17,7 +17,7 @@ from genrelens.cli.console import (
     quiet_libraries,
     warnings_as_notes,
 )
-from genrelens.cli.options import Jobs, n_jobs
+from genrelens.cli.options import Jobs, MusicnnWheel, NotMusic, n_jobs
 from genrelens.cli.protocols import (
     Draws,
     Folds,
@@ -62,6 +62,8 @@ def crossval(
     rounds: Annotated[
         str | None, typer.Option(metavar="1,2", help="Only these rounds of the split.")
     ] = None,
+    musicnn: MusicnnWheel = None,
+    not_music: NotMusic = None,
     relabel: Relabel = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Override the recipe.")] = None,
     seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
@@ -98,7 +100,7 @@ def crossval(
         clips = read_clips(data, renamed, groups, group_column)
         made = request.make(clips) if split is None else Split.load(split, clips)
         run = Run(
-            recipe=chosen, folder=target,
+            recipe=chosen, folder=target, musicnn=musicnn, not_music=not_music,
             label_map=renamed, cache_dir=cache, hardware=Hardware(device=device, progress=False),
             on_clip=Reading(clips, stack), on_stage=print_note,
         )  # fmt: skip

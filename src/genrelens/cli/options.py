@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Database", "Jobs", "Model", "n_jobs"]
+__all__ = ["Database", "Jobs", "Model", "MusicnnWheel", "NotMusic", "n_jobs"]
 
 Model = Annotated[
     str | None,
@@ -19,6 +19,16 @@ Model = Annotated[
 Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", metavar="N", min=0, help="Files at once; 0 is one for each core."),
+]
+MusicnnWheel = Annotated[
+    Path | None,
+    typer.Option(
+        "--musicnn", metavar="WHEEL", help="musicnn 0.1.0, on which lens stands."
+    ),
+]
+NotMusic = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Recordings that are not music, for the recipe lens."),
 ]
 Database = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
+from genrelens.cli.options import MusicnnWheel, NotMusic
 from genrelens.cli.protocols import Relabel, label_map, read_clips
 from genrelens.data.datasets import LabelledClip
 from genrelens.data.protocols import random_split
@@ -37,6 +38,8 @@ def train(
     everything: Annotated[
         bool, typer.Option("--all", help="Train on all clips, for a fixed number of epochs.")
     ] = False,
+    musicnn: MusicnnWheel = None,
+    not_music: NotMusic = None,
     relabel: Relabel = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Override the recipe.")] = None,
     seed: Annotated[int | None, typer.Option(help="Override the recipe.")] = None,
@@ -81,7 +84,7 @@ def train(
         clips = _split(clips, split, chosen.training.seed, everything=everything)
         run = Run(
             recipe=chosen, folder=folder or Path("runs") / chosen.name, model_name=name,
-            label_map=renamed, resume=resume, cache_dir=cache,
+            label_map=renamed, resume=resume, cache_dir=cache, musicnn=musicnn, not_music=not_music,
             hardware=Hardware(device=device, devices=devices, progress=err.is_terminal),
             metrics=_read_metrics(metrics), on_clip=Reading(clips, stack), on_stage=print_note,
         )  # fmt: skip

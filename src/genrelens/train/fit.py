@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from genrelens.artifact import ModelMetadata
 from genrelens.data.datasets import LabelledClip, label_set
 from genrelens.errors import AudioError, DataError
+from genrelens.metadata import ModelMetadata, StyleTag
 from genrelens.train.augment import MelAugment
 from genrelens.train.cache import FeatureCache, default_cache_dir
 from genrelens.train.data import (
@@ -30,6 +30,7 @@ from genrelens.train.data import (
     load_clips,
 )
 from genrelens.train.export import export_model
+from genrelens.train.fit_lens import FittedLens, LensInputs, fit_lens
 from genrelens.train.measure import measure, window_segments
 from genrelens.train.modules import LstmModule, SegmentModule, equal_length_loader
 from genrelens.train.networks import ClipNetwork, MeanOverSegments, MelCNN, MfccLSTM, SegmentLSTM
@@ -53,6 +54,8 @@ class Run:
         resume: go on with a run that was cut off in ``folder``.
         cache_dir: of the features; None takes the user's cache.
         hardware: what the run may use.
+        musicnn: the wheel of musicnn 0.1.0, for the network ``musicnn``.
+        not_music: folder of recordings that are not music, for the network ``musicnn``.
         metrics: figures of an earlier run of the same recipe to store in the model, for a run
             without validation clips.
         on_clip: called for each clip that was read, with its error if it could not be.
@@ -67,6 +70,8 @@ class Run:
     resume: bool = False
     cache_dir: Path | None = None
     hardware: Hardware = field(default_factory=Hardware)
+    musicnn: Path | None = None
+    not_music: Path | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None
     on_stage: Callable[[str], None] = lambda sentence: None
@@ -110,10 +115,16 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     weights = class_weights(sides["train"], labels)
     _open_run(run, loaded, labels)
 
-    network = _fit_segments(run, sides, labels, weights)
+    fitted: FittedLens | None = None
     aggregator: nn.Module = MeanOverSegments()
-    if recipe.network == "mel-cnn-lstm":
-        aggregator = _fit_clips(run, sides, network, labels, weights)
+    network: nn.Module
+    if recipe.network == "musicnn":
+        fitted = fit_lens(_lens_inputs(run), sides["train"], len(labels))
+        network = fitted.network
+    else:
+        network = _fit_segments(run, sides, labels, weights)
+        if recipe.network == "mel-cnn-lstm":
+            aggregator = _fit_clips(run, sides, network, labels, weights)
     run.on_stage("Measuring and exporting")
     clip_network = ClipNetwork(network, aggregator).cpu().eval()
     metrics, temperature = dict(run.metrics), 1.0
@@ -127,8 +138,24 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     (run.folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     path = run.folder / "model.onnx"
     metadata = _metadata(run, loaded, labels, metrics, started)
-    export_model(clip_network, replace(metadata, temperature=temperature), path)
+    metadata = replace(metadata, temperature=temperature)
+    if fitted is None:
+        export_model(clip_network, metadata, path)
+    else:
+        styles = tuple(StyleTag(*style) for style in fitted.styles.items())
+        metadata = replace(metadata, styles=styles, music_threshold=fitted.music_threshold)
+        export_model(fitted.clip_network, metadata, path)
     return path
+
+
+def _lens_inputs(run: Run) -> LensInputs:
+    if run.musicnn is None:
+        raise DataError("the network musicnn starts from the weights of musicnn: give its wheel")
+    return LensInputs(
+        recipe=run.recipe, wheel=run.musicnn, not_music=run.not_music, folder=run.folder,
+        cache_dir=run.cache_dir or default_cache_dir(), hardware=run.hardware,
+        on_stage=run.on_stage,
+    )  # fmt: skip
 
 
 def _labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:

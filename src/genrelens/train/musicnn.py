@@ -5,13 +5,13 @@ after Pons et al., "End-to-end learning for music audio tagging at scale" (ISMIR
 only. ``n`` segments, ``t`` frames, ``b`` = 96 mel bands; a segment is about 3 s at 16 kHz.
 
 Two things are not the original's: a segment is brought to one level first, so that loudness is no
-evidence; and the filters step over ``stride`` bands at a time, which costs ``1 / stride``.
+evidence, and frames of digital silence, with which a short recording is padded, are left out of
+the level and of the pooling. The weights stay as they are: nothing here is trained.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["EMBEDDING_SIZE", "N_BANDS", "N_TAGS", "FrontEnd", "LevelNorm", "Musicnn"]
+__all__ = ["EMBEDDING_SIZE", "N_BANDS", "POOLED_SIZE", "FrontEnd", "Musicnn"]
 
-N_BANDS, N_TAGS, EMBEDDING_SIZE = 96, 50, 200
+N_BANDS, EMBEDDING_SIZE, POOLED_SIZE = 96, 200, 1506
 
 _N_TIMBRAL, _N_TEMPORAL = 204, 51  # filters of each kind
 _TEMPORAL_FRAMES = (128, 64, 32)
@@ -31,62 +31,16 @@ _EPS = 1e-3  # of the original's batch norms
 
 _LEVEL = 0.16  # mean mel power of a segment of commercial music: the median over GTZAN
 _MAX_GAIN = 1e5  # 50 dB; what is quieter is no music any more
+_LOWEST = -1e4  # below all that a layer gives
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-class LevelNorm(nn.Module):
-    """Bring compressed mel segments ``log(1 + scale * mel)`` to one mean power."""
-
-    def __init__(self, scale: float) -> None:
-        super().__init__()
-        self.scale = scale
-
-    def forward(self, segments: Tensor) -> Tensor:
-        """(n, t, b) -> (n, t, b)."""
-        power = torch.expm1(segments) / self.scale
-        mean = power.mean(dim=(1, 2), keepdim=True)  # (n, 1, 1)
-        return torch.log1p(power * (self.scale * _LEVEL / mean.clamp_min(_LEVEL / _MAX_GAIN)))
-
-
-class _MaxOverBands(torch.autograd.Function):
-    """The largest response of each filter over all bands, for each frame.
-
-    The same as a convolution and a maximum, in a third of the time on a CPU and without keeping
-    the responses: only the largest ones have a gradient, and where they were is all it takes.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
-        """Take (n, t', b) and filters (f, kt, kb) to (n, t, f)."""
-        flat = weight.flatten(1).t().contiguous()  # (kt * kb, f)
-        patches = _patches(x, weight, stride)  # (n, t, p, kt, kb)
-        n, t, p = patches.shape[:3]
-        best = x.new_empty(n, t, len(weight))
-        places = torch.empty(best.shape, dtype=torch.int64, device=x.device)
-        for i in range(n):  # one by one: the responses stay in the processor's cache
-            responses = (patches[i].reshape(t * p, -1) @ flat).view(t, p, -1)
-            torch.max(responses, dim=1, out=(best[i], places[i]))
-        ctx.save_for_backward(x, weight, places)
-        ctx.stride = stride
-        return best
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, None]:
-        """Gradient of the weight; the input needs none."""
-        x, weight, places = ctx.saved_tensors
-        patches = _patches(x, weight, ctx.stride)
-        n, t, p = patches.shape[:3]
-        result = weight.new_zeros(len(weight), weight[0].numel())
-        for i in range(n):
-            spread = x.new_zeros(t, p, len(weight))
-            spread.scatter_(1, places[i].unsqueeze(1), gradients[0][i].unsqueeze(1))
-            result += spread.view(t * p, -1).t() @ patches[i].reshape(t * p, -1)
-        return None, result.view_as(weight), None
-
-
-def _patches(x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    return x.unfold(1, weight.shape[1], 1).unfold(2, weight.shape[2], stride)
+def at_one_level(power: Tensor, sounding: Tensor) -> Tensor:
+    """Bring segments (n, t, b) to one mean power over the frames (n, t) that are not silent."""
+    n_frames = sounding.sum(dim=1).clamp_min(1)  # (n,)
+    mean = power.sum(dim=(1, 2)) / (n_frames * power.shape[2])
+    return power * (_LEVEL / mean.clamp_min(_LEVEL / _MAX_GAIN))[:, None, None]
 
 
 class FrontEnd(nn.Module):
@@ -95,21 +49,17 @@ class FrontEnd(nn.Module):
     Timbral filters span many bands and 7 frames, temporal ones a band and 32 to 128 frames. The
     original takes the largest response after a batch norm whose slope may be negative, which is
     the smallest before it: here the slopes' signs are folded into the filters.
-
-    Args:
-        weights: of the checkpoint.
-        stride: bands from one place of a filter to the next.
-
     """
 
     mean: Tensor
     std: Tensor
     sign: Tensor
-    temporal_mask: Tensor
+    low: Tensor
+    high: Tensor
+    bias: Tensor
 
-    def __init__(self, weights: Weights, stride: int) -> None:
+    def __init__(self, weights: Weights) -> None:
         super().__init__()
-        self.stride = stride
         w = {name: torch.tensor(value) for name, value in weights.items()}
         norm = "batch_normalization"
         std = (w[f"{norm}/moving_variance"] + _EPS).sqrt() / w[f"{norm}/gamma"]
@@ -123,11 +73,11 @@ class FrontEnd(nn.Module):
         kernels = [_kernel(w, i) for i in range(5)]
         signs = torch.split(self.sign, [_N_TIMBRAL] * 2 + [_N_TEMPORAL] * 3)
         filters = [k * s[:, None, None] for k, s in zip(kernels, signs, strict=True)]
-        self.low = nn.Parameter(filters[0])  # (204, 7, 38)
-        self.high = nn.Parameter(filters[1])  # (204, 7, 67)
-        self.temporal = nn.Parameter(torch.cat([_centred(kernel) for kernel in filters[2:]]))
-        self.register_buffer("temporal_mask", (self.temporal != 0).float())  # (153, 128, 1)
-        self.bias = nn.Parameter(torch.cat([w[f"{_conv(i)}/bias"] for i in range(5)]))
+        self.register_buffer("low", filters[0])  # (204, 7, 38)
+        self.register_buffer("high", filters[1])  # (204, 7, 67)
+        for n_frames, kernel in zip(_TEMPORAL_FRAMES, filters[2:], strict=True):
+            self.register_buffer(f"temporal_{n_frames}", kernel)  # (51, n_frames, 1)
+        self.register_buffer("bias", torch.cat([w[f"{_conv(i)}/bias"] for i in range(5)]))
         self.norm = _loaded_norm(
             joined("gamma"), joined("beta"), joined("moving_mean"), joined("moving_variance")
         )
@@ -136,23 +86,26 @@ class FrontEnd(nn.Module):
         """(n, t, b) -> (n, 561, t)."""
         x = (x - self.mean) / self.std
         around = functional.pad(x, (0, 0, _MID_FRAMES // 2, _MID_FRAMES // 2))
-        longest = _TEMPORAL_FRAMES[0]
-        along = functional.pad(x, (0, 0, (longest - 1) // 2, longest // 2))
-        responses = [
-            self._largest(around, self.low),
-            self._largest(around, self.high),
-            self._largest(along, self.temporal * self.temporal_mask),
-        ]
+        responses = [_largest(around, self.low), _largest(around, self.high)]
+        for n_frames in _TEMPORAL_FRAMES:
+            along = functional.pad(x, (0, 0, (n_frames - 1) // 2, n_frames // 2))
+            responses.append(_largest(along, self.get_buffer(f"temporal_{n_frames}")))
         y = torch.cat(responses, dim=2).transpose(1, 2)  # (n, 561, t)
         y = torch.relu(y * self.sign[:, None] + self.bias[:, None])
         return self.norm(y)  # type: ignore[no-any-return]
 
-    def _largest(self, x: Tensor, weight: Tensor) -> Tensor:
-        """(n, t', b) -> (n, t, f)."""
-        if torch.onnx.is_in_onnx_export():
-            y = functional.conv2d(x.unsqueeze(1), weight.unsqueeze(1), stride=(1, self.stride))
-            return y.amax(dim=3).transpose(1, 2)
-        return _MaxOverBands.apply(x, weight, self.stride)  # type: ignore[no-any-return, no-untyped-call]
+
+def _largest(x: Tensor, filters: Tensor) -> Tensor:
+    """Take the largest response of filters (f, kt, kb) over the bands: (n, t', b) -> (n, t, f)."""
+    if torch.onnx.is_in_onnx_export():
+        y = functional.conv2d(x.unsqueeze(1), filters.unsqueeze(1))  # (n, f, t, p)
+        return y.amax(dim=3).transpose(1, 2)
+    # The same as products of matrices, one segment at a time, which stay in the processor's cache:
+    # two thirds of the time.
+    patches = x.unfold(1, filters.shape[1], 1).unfold(2, filters.shape[2], 1)  # (n, t, p, kt, kb)
+    flat = filters.flatten(1).t()
+    t, p = patches.shape[1:3]
+    return torch.stack([(one.reshape(t * p, -1) @ flat).view(t, p, -1).amax(1) for one in patches])
 
 
 class Musicnn(nn.Module):
@@ -160,45 +113,43 @@ class Musicnn(nn.Module):
 
     Args:
         weights: of the checkpoint ``MSD_musicnn``.
-        stride: see :class:`FrontEnd`.
         scale: of the compressed mel spectrogram ``log(1 + scale * mel)``; the original's is
             10 000, with the logarithm to base 10.
 
     """
 
-    def __init__(self, weights: Weights, *, stride: int, scale: float) -> None:
+    def __init__(self, weights: Weights, *, scale: float) -> None:
         super().__init__()
         w = {name: torch.tensor(value) for name, value in weights.items()}
-        self.level = LevelNorm(scale)
-        self.front = FrontEnd(weights, stride)
+        self.scale = scale
+        self.front = FrontEnd(weights)
         self.mid = nn.ModuleList(_mid_convolution(w, i) for i in range(5, 8))
         self.mid_norms = nn.ModuleList(_norm(w, i) for i in range(6, 9))
         self.pool_norm = _norm(w, 9)
-        self.dropout = nn.Dropout(0.5)
         self.hidden = _linear(w, "dense")
         self.hidden_norm = _norm(w, 10)
         self.tags = _linear(w, "dense_1")
 
-    def forward(self, segments: Tensor) -> Tensor:
-        """(n, t, b) -> embeddings (n, 200)."""
-        x = self.level(segments) / np.log(10)
-        x = self.front(x)  # (n, 561, t)
+    def forward(self, segments: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, t, b) -> pooled features (n, 1506) and embeddings (n, 200)."""
+        power = (torch.exp(segments) - 1) / self.scale  # ONNX knows no expm1
+        sounding = segments.sum(dim=2) > 0  # (n, t)
+        x = self.front(torch.log10(1 + self.scale * at_one_level(power, sounding)))  # (n, 561, t)
         layers = [x]
         for number, (convolution, norm) in enumerate(zip(self.mid, self.mid_norms, strict=True)):
             y = norm(torch.relu(convolution(layers[-1])))  # (n, 64, t)
             layers.append(y + layers[-1] if number else y)
-        y = torch.cat(layers, dim=1)  # (n, 753, t)
-        pooled = torch.stack([y.amax(dim=2), y.mean(dim=2)], dim=2).flatten(1)  # (n, 1506)
-        hidden = self.hidden(self.dropout(self.pool_norm(pooled)))
-        return self.hidden_norm(torch.relu(hidden))  # type: ignore[no-any-return]
+        pooled = _pooled(torch.cat(layers, dim=1), sounding)  # (n, 1506)
+        hidden = torch.relu(self.hidden(self.pool_norm(pooled)))
+        return pooled, self.hidden_norm(hidden)
 
-    def train(self, mode: bool = True) -> Musicnn:
-        """Set the mode of all but the batch norms, whose statistics stay those of the songs."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm1d):
-                module.eval()
-        return self
+
+def _pooled(y: Tensor, sounding: Tensor) -> Tensor:
+    """Largest and mean of (n, 753, t) over the frames that are not silent: (n, 1506)."""
+    kept = (sounding | ~sounding.any(dim=1, keepdim=True)).unsqueeze(1)  # (n, 1, t)
+    largest = torch.where(kept, y, torch.full_like(y, _LOWEST)).amax(dim=2)
+    mean = torch.where(kept, y, torch.zeros_like(y)).sum(dim=2) / kept.sum(dim=2)
+    return torch.stack([largest, mean], dim=2).flatten(1)
 
 
 # ------------------------------------------------------------------------ the checkpoint
@@ -211,12 +162,6 @@ def _conv(index: int) -> str:
 def _kernel(w: Mapping[str, Tensor], index: int) -> Tensor:
     """(kt, kb, 1, f) -> (f, kt, kb)."""
     return w[f"{_conv(index)}/kernel"].squeeze(2).permute(2, 0, 1)
-
-
-def _centred(kernel: Tensor) -> Tensor:
-    """Put a temporal filter into the middle of one of the longest: (f, kt, 1) -> (f, 128, 1)."""
-    missing = _TEMPORAL_FRAMES[0] - kernel.shape[1]
-    return functional.pad(kernel, (0, 0, missing // 2, missing // 2))
 
 
 def _mid_convolution(w: Mapping[str, Tensor], index: int) -> nn.Conv1d:

@@ -15,9 +15,16 @@ from genrelens.errors import RecipeError
 from genrelens.features import FeatureConfig
 from genrelens.train.augment import AugmentConfig
 
-__all__ = ["NETWORKS", "Recipe", "SegmentLstmConfig", "TrainingConfig", "packaged_recipes"]
+__all__ = [
+    "NETWORKS",
+    "HeadConfig",
+    "Recipe",
+    "SegmentLstmConfig",
+    "TrainingConfig",
+    "packaged_recipes",
+]
 
-NETWORKS = ("mfcc-lstm", "mel-cnn", "mel-cnn-lstm")
+NETWORKS = ("mfcc-lstm", "mel-cnn", "mel-cnn-lstm", "musicnn")
 _SCHEDULES = ("constant", "cosine")
 _PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 
@@ -103,18 +110,60 @@ class SegmentLstmConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeadConfig:
+    """How the genre head of ``musicnn`` is trained; the network below it stays as it is.
+
+    Attributes:
+        renditions: of each clip, through loudspeakers, rooms, noise and telephones.
+        rendition_seconds: length of each, cut from anywhere in the clip.
+        hidden: units of the head's hidden layer.
+        input_dropout: share of the features that are dropped.
+        dropout: share of the hidden units that are dropped.
+        epochs: passes over all segments.
+        batch_size: segments in a step.
+        learning_rate: of AdamW, at its highest.
+        weight_decay: of AdamW.
+        label_smoothing: share of the target spread over all classes.
+        mixup: ``alpha`` of mixup's Beta distribution, over features.
+
+    """
+
+    renditions: int = 10
+    rendition_seconds: float = 7.0
+    hidden: int = 256
+    input_dropout: float = 0.5
+    dropout: float = 0.5
+    epochs: int = 12
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    mixup: float = 0.4
+
+    def __post_init__(self) -> None:
+        lowest = {"renditions": 0, "rendition_seconds": 1, "hidden": 1, "input_dropout": 0,
+                  "dropout": 0, "epochs": 1, "batch_size": 1, "weight_decay": 0,
+                  "label_smoothing": 0, "mixup": 0}  # fmt: skip
+        _require_at_least(self, lowest)
+        _require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be positive")
+        for name in ("input_dropout", "dropout", "label_smoothing"):
+            _require(getattr(self, name) < 1, f"{name}={getattr(self, name)} must be below 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A training run, besides its data.
 
     Attributes:
         name: of the recipe and, unless told otherwise, of the model it makes.
         description: a sentence for people.
-        network: ``"mfcc-lstm"``, ``"mel-cnn"`` or ``"mel-cnn-lstm"``.
+        network: ``"mfcc-lstm"``, ``"mel-cnn"``, ``"mel-cnn-lstm"`` or ``"musicnn"``.
         input_norm: put a batch norm over the bins before the network's first layer.
         features: the front end.
         training: the segment network's training.
         augment: changes to the training segments.
         segment_lstm: the second stage of ``mel-cnn-lstm``.
+        head: what is trained of ``musicnn``; of ``training`` only the seed counts there.
 
     """
 
@@ -126,6 +175,7 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     segment_lstm: SegmentLstmConfig = field(default_factory=SegmentLstmConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
 
     def __post_init__(self) -> None:
         _require(
@@ -190,7 +240,7 @@ class Recipe:
     def _from_table(cls, table: Mapping[str, Any], name: str) -> Recipe:
         sections: dict[str, type] = {
             "features": FeatureConfig, "training": TrainingConfig, "augment": AugmentConfig,
-            "segment_lstm": SegmentLstmConfig,
+            "segment_lstm": SegmentLstmConfig, "head": HeadConfig,
         }  # fmt: skip
         values = {
             key: _build(sections[key], value, f"[{key}]") if key in sections else value

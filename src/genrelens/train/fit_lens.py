@@ -1,0 +1,138 @@
+"""The training of ``lens``: hear all clips once with the frozen network, then fit its heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+from torch import nn
+
+from genrelens.audio import load_audio
+from genrelens.data.datasets import find_audio
+from genrelens.errors import AudioError, DataError
+from genrelens.train.checkpoint import read_musicnn
+from genrelens.train.data import TrainingClip
+from genrelens.train.embedded import Embedder, Heard
+from genrelens.train.lens import (
+    GenreHead,
+    HeadModule,
+    Lens,
+    LensClip,
+    feature_statistics,
+    fit_music_head,
+    head_batches,
+    style_thresholds,
+)
+from genrelens.train.musicnn import Musicnn
+from genrelens.train.recipe import Recipe
+from genrelens.train.stage import Hardware, Stage
+
+__all__ = ["FittedLens", "LensInputs", "fit_lens"]
+
+_NETWORK = "MSD_musicnn"
+_MUSIC_THRESHOLD = 0.5  # both sides weigh the same in the fit
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LensInputs:
+    """What the training takes besides the clips.
+
+    Attributes:
+        recipe: of the network ``musicnn``.
+        wheel: of musicnn 0.1.0, with the frozen weights.
+        not_music: folder of recordings that are not music; they are backgrounds, and what the
+            model learns not to take for music. None makes a model that takes all for music.
+        folder: of the run.
+        cache_dir: of what the frozen network heard.
+        hardware: what the training may use.
+        on_stage: called with a sentence as each part begins.
+
+    """
+
+    recipe: Recipe
+    wheel: Path
+    not_music: Path | None
+    folder: Path
+    cache_dir: Path
+    hardware: Hardware
+    on_stage: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedLens:
+    """What the training gives.
+
+    Attributes:
+        network: segments to genres.
+        clip_network: segments to all outputs.
+        styles: names of the styles and their thresholds, in the order of the outputs.
+        music_threshold: None where there is no such output.
+
+    """
+
+    network: Lens
+    clip_network: LensClip
+    styles: dict[str, float]
+    music_threshold: float | None
+
+
+def fit_lens(inputs: LensInputs, clips: Sequence[TrainingClip], n_classes: int) -> FittedLens:
+    """Train the heads on the clips of one side of a split.
+
+    Raises:
+        DataError: the wheel or the folder is not what it should be, or nothing can be cached.
+
+    """
+    recipe = inputs.recipe
+    pl.seed_everything(recipe.training.seed, verbose=False)
+    features = recipe.features
+    musicnn = Musicnn(read_musicnn(inputs.wheel, _NETWORK), scale=features.log_scale).eval()
+    musicnn.requires_grad_(False)
+    other_paths = [] if inputs.not_music is None else find_audio(inputs.not_music)
+    embedder = Embedder(
+        musicnn, features, renditions=recipe.head.renditions,
+        seconds=recipe.head.rendition_seconds,
+        recordings=_recordings(other_paths, features.sample_rate), directory=inputs.cache_dir,
+    )  # fmt: skip
+    inputs.on_stage("Hearing the clips and their renditions with the frozen network")
+    heard = embedder.hear([clip.clip.path for clip in clips])
+    kept = [clip for clip in clips if clip.clip.path in heard]
+    ours = [heard[clip.clip.path] for clip in kept]
+    lens = Lens(musicnn, _fit_genres(inputs, ours, [clip.target for clip in kept], n_classes))
+    music: nn.Module | None = None
+    if other_paths:
+        inputs.on_stage("Fitting what is music")
+        music = fit_music_head(ours, list(embedder.hear(other_paths).values()))
+    return FittedLens(
+        lens, LensClip(lens, music).eval(), style_thresholds(musicnn, ours),
+        None if music is None else _MUSIC_THRESHOLD,
+    )  # fmt: skip
+
+
+def _fit_genres(
+    inputs: LensInputs, heard: Sequence[Heard], targets: Sequence[int], n_classes: int
+) -> GenreHead:
+    inputs.on_stage(f"Training the head of {inputs.recipe.name}")
+    config = inputs.recipe.head
+    batches = head_batches(heard, targets, config.batch_size)
+    mean, std = feature_statistics(batches.features)
+    head = GenreHead(mean, std, n_classes=n_classes, config=config)
+    steps = config.epochs * len(batches)
+    module = HeadModule(head, config, n_classes=n_classes, n_steps=steps)
+    stage = Stage(folder=inputs.folder / "head", epochs=config.epochs, hardware=inputs.hardware)
+    stage.fit(module, batches, None)
+    return head
+
+
+def _recordings(paths: Sequence[Path], sample_rate: int) -> list[Float64]:
+    """Read recordings; one that cannot be read is an error here, for the rest depends on them."""
+    try:
+        return [load_audio(path, sample_rate=sample_rate).astype(np.float64) for path in paths]
+    except AudioError as error:
+        raise DataError(f"not-music recordings: {error}") from error
