@@ -125,7 +125,8 @@ def test_what_does_not_hold_what_it_promises_is_heard_whole() -> None:
 
 
 def test_what_is_no_recording() -> None:
-    for source, error in ((b"text", AudioError), ("/nowhere", AudioError), (3, TypeError)):
+    names = ("/nowhere", "/" + "x" * 300, "a\0b")
+    for source, error in ((b"text", AudioError), (3, TypeError), *((n, AudioError) for n in names)):
         with pytest.raises(error) as fast:
             heard(source)
         with pytest.raises(error) as usual:
