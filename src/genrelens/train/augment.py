@@ -187,18 +187,19 @@ def mixup(segments: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tens
     """Blend each segment and its target with another of the batch (Zhang et al., 2018).
 
     Args:
-        segments: (n, t, b).
+        segments: (n, t, b), or features of segments (n, d).
         targets: (n, c) probabilities.
         alpha: both parameters of the Beta distribution of the share.
 
     Returns:
-        Segments (n, t, b) and targets (n, c).
+        Segments of the same shape and targets (n, c).
 
     """
     share = torch.distributions.Beta(alpha, alpha).sample((len(segments),)).to(segments.device)
     share = torch.maximum(share, 1 - share)
     other = torch.randperm(len(segments), device=segments.device)
-    mixed = torch.lerp(segments[other], segments, share[:, None, None])
+    shares = share.view(-1, *[1] * (segments.ndim - 1))
+    mixed = torch.lerp(segments[other], segments, shares)
     return mixed, torch.lerp(targets[other], targets, share[:, None])
 
 
