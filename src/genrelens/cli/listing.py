@@ -172,7 +172,7 @@ def _line(entry: Entry) -> Text:
     heard = entry.prediction
     path = display_name(str(entry.path))
     if entry.error is not None or heard is None:
-        return Text(f"{'error':<14}       {path}: {display_name(str(entry.error))}", style="red")
+        return Text(f"{'error':<22}{path}: {display_name(str(entry.error))}", style="red")
     answer = heard.genre if heard.verdict == "genre" else heard.verdict
     percent = f"{100 * heard.probability:3.0f} %" if heard.verdict in _ANSWERS else ""
     line = Text(f"{display_name(answer):<14} {percent:<5} ")

@@ -152,7 +152,7 @@ def _write_parquet(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPat
     schema = pa.schema(
         [
             ("path", pa.string()), ("path_bytes", pa.binary()), ("size", pa.int64()),
-            ("mtime", pa.timestamp("ns", tz="UTC")), ("digest", pa.string()),
+            ("mtime", pa.timestamp("us", tz="UTC")), ("digest", pa.string()),
             ("artist", pa.string()), ("album", pa.string()), ("title", pa.string()),
             ("tagged", pa.list_(pa.string())), ("verdict", pa.string()), ("genre", pa.string()),
             ("probability", pa.float64()), ("probabilities", pa.map_(pa.string(), pa.float64())),
@@ -191,7 +191,7 @@ def _row(entry: Entry, relative_to: StrPath | None) -> _Row:
     row: _Row = {
         "path": path_fields(path)["path"],
         "path_bytes": os.fsencode(path) if "path_bytes" in path_fields(path) else None,
-        "size": entry.size, "mtime": entry.mtime_ns, "digest": entry.digest, "error": entry.error,
+        "size": entry.size, "mtime": entry.mtime_ns // 1000, "digest": entry.digest, "error": entry.error,
         "artist": tags and tags.artist, "album": tags and tags.album, "title": tags and tags.title,
         "tagged": tags and list(tags.genres), "styles": None,
     }  # fmt: skip
