@@ -99,12 +99,14 @@ def apply_changes(
         return Result(None, ())
     outcomes = []
     with Journal.open(journal) as opened:
+        note_in_catalog(catalog, *opened.recovered)
         writes = opened.begin(plan.changes, model=plan.model)
         try:
             for change, write in zip(plan.changes, writes, strict=True):
                 outcome = _apply(change, write, opened, plan.policy.id3_version)
-                if outcome.done and catalog is not None:
-                    note_in_catalog(catalog, change.path, write.path)
+                if outcome.done:
+                    note_in_catalog(catalog, write)
+                    opened.mark(write, "written")  # last: what was not noted will be looked at
                 outcomes.append(outcome)
                 if on_file:
                     on_file(outcome)
@@ -145,9 +147,7 @@ def _write(change: Change, write: Write, journal: Journal, id3_version: int | No
         new_hash = file_hash(write.temporary)
         journal.ready(write, after=after, old_hash=old_hash, new_hash=new_hash, patch=patch)
 
-    note = swap(write.path, write.temporary, make=make, before=ready)
-    journal.mark(write, "written")
-    return note
+    return swap(write.path, write.temporary, make=make, before=ready)
 
 
 def copy_to(path: Path, temporary: Path) -> None:
@@ -182,11 +182,14 @@ def check_sound(write: Write, temporary: Path) -> None:
     raise TagError(str(write.path), "was changed since the plan was made: it sounds different")
 
 
-def note_in_catalog(catalog: Catalog, *paths: Path) -> None:
-    """Tell the catalogue what a file is now, by whichever of its names it is known there."""
-    for path in dict.fromkeys(paths):
-        known = catalog.file(path)
-        if known is not None:
+def note_in_catalog(catalog: Catalog | None, *writes: Write) -> None:
+    """Tell the catalogue what files are now, by whichever of their names it knows them.
+
+    Their times stay and even their size may, so that no scan would see that they have other tags.
+    """
+    for path in dict.fromkeys(path for write in writes for path in (write.name, write.path)):
+        known = None if catalog is None else catalog.file(path)
+        if catalog is not None and known is not None:
             with suppress(OSError, TagError):  # it is gone already; the next scan will see
                 status = path.stat()
                 catalog.record(

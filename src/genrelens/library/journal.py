@@ -38,7 +38,7 @@ from genrelens.library.policy import Change
 
 __all__ = ["Journal", "Run", "Write"]
 
-_WRITE = "run, n, path, temporary, state, digest, before, after, old_hash, new_hash"
+_WRITE = "run, n, name, path, temporary, state, digest, before, after, old_hash, new_hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Write:
     Attributes:
         run: number of the run.
         n: its place in it.
+        name: of the file, as the plan has it.
         path: of the file, links followed.
         temporary: a file beside it, on which the work is done.
         state: see above.
@@ -83,6 +84,7 @@ class Write:
 
     run: int
     n: int
+    name: Path
     path: Path
     temporary: Path
     state: str
@@ -94,11 +96,18 @@ class Write:
 
 
 class Journal:
-    """An open journal. All methods raise ``LibraryError`` where it cannot be read or written."""
+    """An open journal. All methods raise ``LibraryError`` where it cannot be read or written.
+
+    Attributes:
+        path: of the file.
+        recovered: files that were under way when the last program that had it open was stopped.
+
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self.recovered = self._recover()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -114,12 +123,10 @@ class Journal:
         """
         place, connection = connect(path)
         try:
-            journal = cls(place, connection)
-            journal._recover()
+            return cls(place, connection)
         except BaseException:
             connection.close()
             raise
-        return journal
 
     def close(self) -> None:
         """Close the file."""
@@ -181,10 +188,11 @@ class Journal:
             assert run is not None
             writes = [_planned(run, n, change) for n, change in enumerate(changes)]
             self._connection.executemany(
-                f"INSERT INTO writes ({_WRITE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+                f"INSERT INTO writes ({_WRITE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
                 [
-                    (run, write.n, os.fsencode(write.path), os.fsencode(write.temporary.name),
-                     write.state, write.digest, json.dumps(write.before), json.dumps(write.after))
+                    (run, write.n, os.fsencode(write.name), os.fsencode(write.path),
+                     os.fsencode(write.temporary.name), write.state, write.digest,
+                     json.dumps(write.before), json.dumps(write.after))
                     for write in writes
                 ],
             )  # fmt: skip
@@ -228,17 +236,19 @@ class Journal:
 
     # ---------------------------------------------------------------------------- recovery
 
-    def _recover(self) -> None:
+    def _recover(self) -> tuple[Write, ...]:
         """Find out what became of the files that were under way, and remove temporary ones."""
         rows = self._execute(
             f"SELECT {_WRITE} FROM writes WHERE state IN ('planned', 'ready', 'undoing')"
         )
-        for write in map(_write, rows):
+        writes = tuple(map(_write, rows))
+        for write in writes:
             with suppress(OSError):
                 write.temporary.unlink(missing_ok=True)
             if write.state != "planned":
                 self.mark(write, _found(write))
         self._execute("DELETE FROM writes WHERE state = 'planned'")
+        return tuple(write for write in writes if write.state != "planned")
 
 
 def _found(write: Write) -> str:
@@ -255,14 +265,17 @@ def _found(write: Write) -> str:
 def _planned(run: int, n: int, change: Change) -> Write:
     path = Path(os.path.realpath(change.path))
     temporary = path.with_name(f".genrelens-{secrets.token_hex(6)}.tmp")
-    return Write(run, n, path, temporary, "planned", change.digest, change.before, change.after)
+    return Write(
+        run, n, change.path, path, temporary, "planned", change.digest, change.before, change.after
+    )
 
 
 def _write(row: Sequence[Any]) -> Write:
-    run, n, name, temporary, state, digest, before, after, old_hash, new_hash = row
-    path = Path(os.fsdecode(name))
+    run, n, name, place, temporary, state, digest, before, after, old_hash, new_hash = row
+    path = Path(os.fsdecode(place))
+    beside = path.with_name(os.fsdecode(temporary))
     return Write(
-        run, n, path, path.with_name(os.fsdecode(temporary)), state, digest,
+        run, n, Path(os.fsdecode(name)), path, beside, state, digest,
         tuple(json.loads(before)), tuple(json.loads(after)), old_hash, new_hash,
     )  # fmt: skip
 

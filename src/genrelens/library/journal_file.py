@@ -28,7 +28,8 @@ _SCHEMA = """
     CREATE TABLE writes (
         run INTEGER NOT NULL REFERENCES runs,
         n INTEGER NOT NULL,
-        path BLOB NOT NULL,  -- absolute, links followed
+        name BLOB NOT NULL,  -- of the file, absolute, as the plan has it
+        path BLOB NOT NULL,  -- the same, links followed
         temporary BLOB NOT NULL,  -- name of a file in the same folder
         state TEXT NOT NULL,
         digest TEXT NOT NULL,  -- of the sound

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from genrelens.errors import LibraryError
+
 __all__ = ["file_hash", "hash_of", "make_patch", "patched"]
 
 _Bytes = bytes | mmap.mmap
@@ -50,13 +52,13 @@ def patched(patch: bytes, new: Path) -> Iterator[bytes]:
     """Yield the old file, in chunks.
 
     Raises:
-        ValueError: the patch is damaged.
+        LibraryError: the patch is damaged.
 
     """
     try:
         pieces = zlib.decompress(patch)
     except zlib.error as error:
-        raise ValueError(f"the patch is damaged ({error})") from error
+        raise LibraryError(f"the journal is damaged: {error}") from error
     with _content(new) as after:
         at = 0
         while at < len(pieces):

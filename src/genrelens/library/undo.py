@@ -24,10 +24,13 @@ from genrelens.tags import read_tags, write_genres
 __all__ = ["list_runs", "undo"]
 
 
-def list_runs(journal: str | os.PathLike[str] | None = None) -> list[Run]:
+def list_runs(
+    *, catalog: Catalog | None = None, journal: str | os.PathLike[str] | None = None
+) -> list[Run]:
     """Return what was written, the latest run first.
 
     Args:
+        catalog: is told of files at which the last program was stopped.
         journal: see :meth:`Journal.open`.
 
     Raises:
@@ -35,6 +38,7 @@ def list_runs(journal: str | os.PathLike[str] | None = None) -> list[Run]:
 
     """
     with Journal.open(journal) as opened:
+        note_in_catalog(catalog, *opened.recovered)
         return opened.runs()
 
 
@@ -63,11 +67,13 @@ def undo(
     """
     outcomes = []
     with Journal.open(journal) as opened:
+        note_in_catalog(catalog, *opened.recovered)
         chosen = _choose(opened, run)
         for write in opened.writes(chosen):
             outcome = _undo(write, opened)
-            if outcome.done and catalog is not None:
-                note_in_catalog(catalog, write.path)
+            if outcome.done:
+                note_in_catalog(catalog, write)
+                opened.mark(write, "undone")  # last: what was not noted will be looked at
             outcomes.append(outcome)
             if on_file:
                 on_file(outcome)
@@ -88,16 +94,12 @@ def _choose(journal: Journal, run: int | None) -> int:
 
 def _undo(write: Write, journal: Journal) -> Outcome:
     try:
-        if file_hash(write.path) == write.old_hash:
-            note = ""
-        else:
-            journal.mark(write, "undoing")
-            note = _restore(write, journal)
+        journal.mark(write, "undoing")
+        note = "" if file_hash(write.path) == write.old_hash else _restore(write, journal)
     except (TagError, AudioError, OSError) as error:
         journal.mark(write, "written")
-        return Outcome(write.path, False, reason_of(error))
-    journal.mark(write, "undone")
-    return Outcome(write.path, True, note)
+        return Outcome(write.name, False, reason_of(error))
+    return Outcome(write.name, True, note)
 
 
 def _restore(write: Write, journal: Journal) -> str:

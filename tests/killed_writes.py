@@ -1,0 +1,91 @@
+"""Kill the writing of tags, and the taking back, at random moments; look at what is left.
+
+Not a test: it forks, which a process with threads, as that of the tests, must not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from genrelens.library import Catalog, Plan, Policy, apply_changes, list_runs, plan_changes, undo
+from shelf import contents, shelve, song
+
+KINDS = ("mp3", "flac", "vorbis", "m4a", "wavpack")
+
+
+def main(folder: Path, n_kills: int) -> None:
+    os.environ["GENRELENS_JOURNAL"] = str(folder / "journal.sqlite")
+    music, catalog, plan = prepare(folder)
+    old = contents(music)
+    seconds, new = rehearse(music, catalog, plan)
+    assert contents(music) == old != new
+    seen: Counter[str] = Counter()
+    rng = random.Random(0)
+    for _ in range(n_kills):
+        kill_after(rng.uniform(0, 1.05 * seconds), catalog, plan)
+        left = contents(music)
+        seen["temporary files"] += len(left) > len(old)
+        seen["some new"] += 0 < sum(left[name] == new[name] for name in old) < len(old)
+        torn = [name for name in old if left[name] not in (old[name], new[name])]
+        assert not torn, torn
+        clear_up(catalog, music, old)
+    print(json.dumps({"kills": n_kills, "seconds": seconds, **seen}))
+
+
+def prepare(folder: Path) -> tuple[Path, Path, Plan]:
+    music, path = folder / "music", folder / "catalog.sqlite"
+    with Catalog.open(path) as catalog:
+        for kind in KINDS:
+            shelve(catalog, song(music, f"{kind}.mp3", kind, "Rock"))
+        return music, path, plan_changes(catalog, [music], Policy(existing="replace"))
+
+
+def write_and_take_back(path: Path, plan: Plan) -> None:
+    with Catalog.open(path) as catalog:
+        apply_changes(plan, catalog=catalog)
+        undo(catalog=catalog)
+
+
+def rehearse(music: Path, path: Path, plan: Plan) -> tuple[float, dict[str, bytes]]:
+    """Return how long both take, and what the new files are."""
+    with Catalog.open(path) as catalog:
+        apply_changes(plan, catalog=catalog)
+        new = contents(music)
+        undo(catalog=catalog)
+    started = time.monotonic()
+    write_and_take_back(path, plan)
+    return time.monotonic() - started, new
+
+
+def kill_after(seconds: float, path: Path, plan: Plan) -> None:
+    child = os.fork()
+    if not child:
+        write_and_take_back(path, plan)
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def clear_up(path: Path, music: Path, old: dict[str, bytes]) -> None:
+    """Open the journal, which removes what is left over; take back what was written."""
+    with Catalog.open(path) as catalog:
+        runs = list_runs(catalog=catalog)
+        assert set(contents(music)) == set(old)
+        for run in runs:
+            if run.written:
+                assert not undo(run.id, catalog=catalog).failed
+        assert contents(music) == old
+        plan = plan_changes(catalog, [music], Policy(existing="replace"))
+        assert len(plan.changes) == len(old)  # the catalogue knows them all
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

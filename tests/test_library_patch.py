@@ -1,0 +1,66 @@
+"""Patches: the way from a file back to the one it was."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genrelens import LibraryError
+from genrelens.library.patch import file_hash, hash_of, make_patch, patched
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("pair")
+    return folder / "old", folder / "new"
+
+
+def way_back(pair: tuple[Path, Path], old: bytes, new: bytes) -> bytes:
+    """Make a patch and check it."""
+    for path, content in zip(pair, (old, new), strict=True):
+        path.write_bytes(content)
+    patch = make_patch(*pair)
+    assert b"".join(patched(patch, pair[1])) == old
+    assert hash_of(patched(patch, pair[1])) == file_hash(pair[0])
+    return patch
+
+
+@given(
+    st.binary(max_size=40) | st.integers(0, 9000).map(bytes),
+    st.lists(
+        st.tuples(st.integers(0, 9000), st.integers(0, 900), st.binary(max_size=80)), max_size=4
+    ),
+)
+def test_any_edits_can_be_taken_back(
+    pair: tuple[Path, Path], noise: bytes, edits: list[tuple[int, int, bytes]]
+) -> None:
+    old = random.Random(len(noise)).randbytes(3000) + noise
+    new = bytearray(old)
+    for place, n, content in edits:
+        new[place : place + n] = content
+    way_back(pair, old, bytes(new))
+    way_back(pair, bytes(new), old)
+
+
+def test_files_that_have_nothing_in_common(pair: tuple[Path, Path]) -> None:
+    for old, new in ((b"", b""), (b"", b"abc"), (b"abc", b""), (b"x" * 5000, b"y" * 5000)):
+        way_back(pair, old, new)
+
+
+def test_pages_that_are_numbered_anew_take_few_bytes(pair: tuple[Path, Path]) -> None:
+    """As those of an Ogg file: eight bytes of each 4 kB differ, and all is moved."""
+    sound = random.Random(0).randbytes(2**20)
+    old, new = bytearray(sound), bytearray(sound)
+    for place in range(0, 2**20, 4096):
+        new[place + 18 : place + 26] = bytes(b ^ 0xFF for b in old[place + 18 : place + 26])
+    patch = way_back(pair, b"tags" + old, b"longer tags" * 40 + new)
+    assert len(patch) < 256 * 24  # of each page: the eight bytes, and where it goes on
+
+
+def test_a_damaged_patch(pair: tuple[Path, Path]) -> None:
+    with pytest.raises(LibraryError, match="damaged"):
+        list(patched(b"nonsense", pair[0]))
