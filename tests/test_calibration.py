@@ -16,7 +16,14 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss
 
 from genrelens.errors import DataError
-from genrelens.evaluation.calibration import apply_temperature, cross_fitted, fit_temperature
+from genrelens.evaluation.calibration import (
+    Abstention,
+    abstention,
+    apply_temperature,
+    cross_fitted,
+    fit_temperature,
+    held_out_abstention,
+)
 from genrelens.evaluation.predictions import PredictionTable
 
 
@@ -223,3 +230,41 @@ def test_nothing_to_fit_on(columns: dict[str, Any]) -> None:
         cross_fitted(made([[0.9, 0.1]] * 2, [0, 1], **columns))
     with pytest.raises(DataError, match="nothing is left to fit"):
         cross_fitted(made([[0.9, 0.1]], [0]))
+
+
+# ------------------------------------------------------------------------- abstention
+
+
+def confident(tops: list[float], right: list[bool], rounds: list[int] | None = None) -> Any:
+    """A table of two genres: how sure each answer is, and whether it is right."""
+    return PredictionTable(
+        labels=("a", "b"),
+        clips=tuple(f"clip{i}" for i in range(len(tops))),
+        true=np.array([0 if each else 1 for each in right]),
+        probabilities=np.array([[top, 1 - top] for top in tops]),
+        rounds=None if rounds is None else np.array(rounds),
+    )
+
+
+def test_the_threshold_answers_as_much_as_it_may() -> None:
+    table = confident([0.9, 0.8, 0.7, 0.6], [True, True, False, True])
+    assert abstention(table, 0.75) == Abstention(0.6, 1.0, 0.75)
+    assert abstention(table, 0.76) == Abstention(0.8, 0.5, 1.0)
+
+
+def test_answers_that_are_equally_sure_are_given_together() -> None:
+    table = confident([0.9, 0.8, 0.8, 0.6], [True, True, False, False])
+    assert abstention(table, 0.9) == Abstention(0.9, 0.25, 1.0)
+
+
+def test_a_threshold_that_does_not_exist() -> None:
+    with pytest.raises(DataError, match="no threshold makes 90% of the 2 clips' answers right"):
+        abstention(confident([0.9, 0.8], [False, True]), 0.9)
+
+
+def test_each_round_is_answered_with_the_threshold_of_the_others() -> None:
+    table = confident(
+        [0.9, 0.7, 0.8, 0.6], [True, True, True, False], [1, 1, 2, 2]
+    )  # round 1 by 0.8 answers one of two, round 2 by 0.7 one of two
+    measured = held_out_abstention(table, 1.0)
+    assert measured == Abstention(0.7, 0.5, 1.0)

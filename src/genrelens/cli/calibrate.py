@@ -14,7 +14,7 @@ from genrelens.artifact import Artifact, ModelMetadata
 from genrelens.cli.console import out
 from genrelens.cli.train import need_torch
 from genrelens.errors import DataError
-from genrelens.evaluation.calibration import cross_fitted, fit_temperature
+from genrelens.evaluation.calibration import cross_fitted, fit_temperature, held_out_abstention
 from genrelens.evaluation.predictions import PredictionTable, load_predictions
 from genrelens.evaluation.scores import Scores, score
 
@@ -32,6 +32,16 @@ def calibrate(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="The new model; in place if not given."),
     ] = None,
+    sure: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Be 'not sure' below the probability from which on this share of the answers is "
+            "right, for instance 0.9; the model's threshold stays if not given.",
+        ),
+    ] = None,
 ) -> None:
     """Make a model's probabilities say how often it is right, and store that in its file.
 
@@ -48,17 +58,30 @@ def calibrate(
             f"{predictions}: its labels are {', '.join(table.labels)}; those of {model} are "
             f"{', '.join(metadata.labels)}"
         )
-    before, after = score(table), score(cross_fitted(table)[0])
+    fitted = cross_fitted(table)[0]
+    before, after = score(table), score(fitted)
     temperature = _temperature(metadata, table)
     provenance = {
         **metadata.provenance, "calibration": _provenance(table, before, after),
     }  # fmt: skip
     new = replace(metadata, temperature=temperature, provenance=provenance)
+    answers = None if sure is None else held_out_abstention(fitted, sure)
+    if answers is not None:
+        figures = {"asked": sure, "coverage": answers.coverage, "accuracy": answers.accuracy}
+        new = replace(
+            new, sure_threshold=answers.threshold, metrics={**new.metrics, "not sure": figures}
+        )
     replace_metadata(model, new, target or model)
     out.print(f"temperature  {temperature:.3f} (was {metadata.temperature:.3f})")
     for name, value in (("calibration error", "ece"), ("log loss", "log_loss")):
         old, fresh = getattr(before, value), getattr(after, value)
         out.print(f"{name:<18} {_interval(old)} before, {_interval(fresh)} after", soft_wrap=True)
+    if answers is not None:
+        out.print(
+            f"sure from          {answers.threshold:.3f}: {answers.coverage:.1%} are answered, "
+            f"{answers.accuracy:.1%} of the answers right",
+            soft_wrap=True,
+        )
     out.print(f"{target or model}", soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from genrelens.errors import DataError
 from genrelens.evaluation.predictions import PredictionTable
 
-__all__ = ["MAX_TEMPERATURE", "MIN_TEMPERATURE", "apply_temperature", "cross_fitted",
-           "fit_temperature"]  # fmt: skip
+__all__ = [
+    "MAX_TEMPERATURE", "MIN_TEMPERATURE", "Abstention", "abstention", "apply_temperature",
+    "cross_fitted", "fit_temperature", "held_out_abstention",
+]  # fmt: skip
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 _SMALLEST = 1e-12  # a probability of 0 has no logarithm
@@ -120,6 +122,73 @@ def cross_fitted(
         temperatures[fold] = fit_temperature(logs[others], table.true[others])
         calibrated[held] = apply_temperature(table.probabilities[held], temperatures[fold])
     return replace(table, probabilities=calibrated), temperatures
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """When to say "not sure", and what it brings.
+
+    Attributes:
+        threshold: probability of the likeliest genre from which on an answer is given.
+        coverage: share of the clips that are answered.
+        accuracy: share of the answers that are right; NaN if there is none.
+
+    """
+
+    threshold: float
+    coverage: float
+    accuracy: float
+
+
+def abstention(table: PredictionTable, accuracy: float) -> Abstention:
+    """Find the lowest threshold above which at least ``accuracy`` of the answers are right.
+
+    Args:
+        table: with calibrated probabilities.
+        accuracy: asked of the answers, 0..1.
+
+    Raises:
+        DataError: not even the surest answers are right that often.
+
+    """
+    top = table.probabilities.max(axis=1)
+    order = np.argsort(-top, kind="stable")
+    right = (table.probabilities.argmax(axis=1) == table.true)[order]
+    rates = np.cumsum(right) / np.arange(1, table.n + 1)
+    last_of_its_value = np.append(np.diff(top[order]) < 0, True)
+    enough = np.flatnonzero((rates >= accuracy) & last_of_its_value)
+    if not len(enough):
+        raise DataError(f"no threshold makes {accuracy:.0%} of the {table.n} clips' answers right")
+    chosen = int(enough[-1])
+    return Abstention(float(top[order][chosen]), (chosen + 1) / table.n, float(rates[chosen]))
+
+
+def held_out_abstention(table: PredictionTable, accuracy: float, *, seed: int = 0) -> Abstention:
+    """Measure :func:`abstention` on clips that its threshold was not chosen on.
+
+    Each round (or fold, see :func:`cross_fitted`) is answered with the threshold of the others;
+    the threshold of the result is that of all.
+    """
+    folds = _folds(table, seed) if table.rounds is None else table.rounds
+    top = table.probabilities.max(axis=1)
+    answered = np.zeros(table.n, bool)
+    for fold in sorted(set(folds.tolist())):
+        held = folds == fold
+        others = _rows(table, _others(table, held))
+        answered[held] = top[held] >= abstention(others, accuracy).threshold
+    right = table.probabilities.argmax(axis=1) == table.true
+    measured = float(right[answered].mean()) if answered.any() else math.nan
+    return Abstention(abstention(table, accuracy).threshold, float(answered.mean()), measured)
+
+
+def _rows(table: PredictionTable, chosen: NDArray[np.bool_]) -> PredictionTable:
+    places = np.flatnonzero(chosen)
+    return replace(
+        table, clips=tuple(table.clips[i] for i in places), true=table.true[places],
+        probabilities=table.probabilities[places],
+        groups=None if table.groups is None else tuple(table.groups[i] for i in places),
+        rounds=None if table.rounds is None else table.rounds[places],
+    )  # fmt: skip
 
 
 def _others(table: PredictionTable, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
