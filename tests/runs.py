@@ -13,8 +13,9 @@ import torch
 import tiny
 from genrelens.artifact import Artifact
 from genrelens.data.datasets import LabelledClip
-from genrelens.train.fit import Run, train
+from genrelens.train.fit import train
 from genrelens.train.recipe import Recipe
+from genrelens.train.run import Run
 from genrelens.train.stage import Hardware
 
 EVERYTHING = (

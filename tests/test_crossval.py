@@ -20,8 +20,8 @@ from genrelens.errors import DataError
 from genrelens.evaluation.predictions import PredictionTable
 from genrelens.train import crossval
 from genrelens.train.crossval import Progress, cross_validate, spread
-from genrelens.train.fit import Run
 from genrelens.train.recipe import Recipe
+from genrelens.train.run import Run
 from genrelens.train.stage import Hardware
 
 

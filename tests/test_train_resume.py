@@ -19,8 +19,9 @@ from genrelens.artifact import Artifact
 from genrelens.data.datasets import read_folder
 from genrelens.data.protocols import random_split
 from genrelens.train import stage
-from genrelens.train.fit import Run, train
+from genrelens.train.fit import train
 from genrelens.train.recipe import Recipe
+from genrelens.train.run import Run
 from genrelens.train.stage import Hardware, read_history
 
 RECIPE = tiny.recipe_text("mel-cnn", epochs=4, schedule="cosine", ema_decay=0.5, patience=9)

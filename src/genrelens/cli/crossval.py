@@ -40,7 +40,7 @@ from genrelens.evaluation.report import check_report_folder, write_report
 from genrelens.evaluation.scores import score
 
 if TYPE_CHECKING:
-    from genrelens.train.fit import Run
+    from genrelens.train.run import Run
 
 
 def crossval(
@@ -82,8 +82,8 @@ def crossval(
     """
     need_torch()
     from genrelens.train.crossval import Progress, cross_validate
-    from genrelens.train.fit import Run
     from genrelens.train.recipe import Recipe
+    from genrelens.train.run import Run
     from genrelens.train.stage import Hardware
 
     if device not in ("auto", "cpu", "cuda"):

@@ -60,9 +60,9 @@ def train(
 ) -> None:
     """Train a model on a folder of genre/file, where each subfolder is a genre."""
     need_torch()
-    from genrelens.train.fit import Run
     from genrelens.train.fit import train as run_training
     from genrelens.train.recipe import Recipe
+    from genrelens.train.run import Run
     from genrelens.train.stage import Hardware
 
     if recipes:

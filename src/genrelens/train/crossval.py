@@ -18,7 +18,8 @@ from genrelens.evaluation.metrics import accuracy, confusion_matrix, macro_recal
 from genrelens.evaluation.predictions import PredictionTable
 from genrelens.files import write_text_atomically
 from genrelens.prediction import Prediction
-from genrelens.train.fit import Run, train
+from genrelens.train.fit import train
+from genrelens.train.run import Run
 
 __all__ = ["MEAN_OVER_SEGMENTS", "Progress", "cross_validate", "spread"]
 

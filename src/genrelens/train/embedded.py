@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -128,7 +129,7 @@ class Embedder:
         try:
             with np.load(self._directory / f"{digest}.npz", allow_pickle=False) as entry:
                 return Heard(entry["features"], entry["renditions"])
-        except (OSError, ValueError, EOFError, KeyError):  # absent, or torn by a full disk
+        except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # absent, or torn
             return None
 
     def _new(self, path: Path, digest: str) -> Heard:

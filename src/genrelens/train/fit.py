@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from genrelens.data.datasets import LabelledClip, label_set
-from genrelens.errors import AudioError, DataError
-from genrelens.metadata import ModelMetadata, StyleTag
+from genrelens.data.datasets import LabelledClip
+from genrelens.errors import DataError
+from genrelens.metadata import StyleTag
 from genrelens.train.augment import MelAugment
 from genrelens.train.cache import FeatureCache, default_cache_dir
 from genrelens.train.data import (
@@ -26,55 +24,20 @@ from genrelens.train.data import (
     SegmentDataset,
     TrainingClip,
     class_weights,
-    fingerprint,
     load_clips,
 )
 from genrelens.train.export import export_model
-from genrelens.train.fit_lens import FittedLens, LensInputs, fit_lens
+from genrelens.train.fit_lens import FittedLens, fit_lens
 from genrelens.train.measure import measure, window_segments
 from genrelens.train.modules import LstmModule, SegmentModule, equal_length_loader
 from genrelens.train.networks import ClipNetwork, MeanOverSegments, MelCNN, MfccLSTM, SegmentLSTM
 from genrelens.train.recipe import Recipe
+from genrelens.train.run import Run, class_labels, lens_inputs, open_run, run_metadata
 from genrelens.train.stage import Hardware, Stage
 
-__all__ = ["Run", "build_segment_network", "train"]
+__all__ = ["build_segment_network", "train"]
 
 _ENOUGH_TO_CALIBRATE = 50  # clips; a temperature from fewer is mostly chance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Where and how a recipe is trained.
-
-    Attributes:
-        recipe: the recipe.
-        folder: of the run: checkpoints, curves, ``metrics.json`` and ``model.onnx``.
-        model_name: of the model file; None takes the recipe's name.
-        label_map: renamings that were applied to the clips; stored in the model.
-        resume: go on with a run that was cut off in ``folder``.
-        cache_dir: of the features; None takes the user's cache.
-        hardware: what the run may use.
-        musicnn: the wheel of musicnn 0.1.0, for the network ``musicnn``.
-        not_music: folder of recordings that are not music, for the network ``musicnn``.
-        metrics: figures of an earlier run of the same recipe to store in the model, for a run
-            without validation clips.
-        on_clip: called for each clip that was read, with its error if it could not be.
-        on_stage: called with a sentence as each part of the run begins.
-
-    """
-
-    recipe: Recipe
-    folder: Path
-    model_name: str | None = None
-    label_map: Mapping[str, str] = field(default_factory=dict)
-    resume: bool = False
-    cache_dir: Path | None = None
-    hardware: Hardware = field(default_factory=Hardware)
-    musicnn: Path | None = None
-    not_music: Path | None = None
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None
-    on_stage: Callable[[str], None] = lambda sentence: None
 
 
 def train(run: Run, clips: Sequence[LabelledClip]) -> Path:
@@ -104,7 +67,8 @@ def train(run: Run, clips: Sequence[LabelledClip]) -> Path:
 def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     started = time.monotonic()
     recipe = run.recipe
-    labels = _labels(run, clips)
+    labels = class_labels(run, clips)
+    inputs = lens_inputs(run) if recipe.network == "musicnn" else None
     run.on_stage("Reading the clips")
     cache = FeatureCache(run.cache_dir or default_cache_dir(), recipe.features)
     wanted = [clip for clip in clips if clip.part in ("train", "valid")]
@@ -113,13 +77,13 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
         part: [clip for clip in loaded if clip.clip.part == part] for part in ("train", "valid")
     }
     weights = class_weights(sides["train"], labels)
-    _open_run(run, loaded, labels)
+    open_run(run, loaded, labels)
 
     fitted: FittedLens | None = None
     aggregator: nn.Module = MeanOverSegments()
     network: nn.Module
-    if recipe.network == "musicnn":
-        fitted = fit_lens(_lens_inputs(run), sides["train"], len(labels))
+    if inputs is not None:
+        fitted = fit_lens(inputs, sides["train"], len(labels))
         network = fitted.network
     else:
         network = _fit_segments(run, sides, labels, weights)
@@ -137,7 +101,7 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
             temperature = measured.temperature
     (run.folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     path = run.folder / "model.onnx"
-    metadata = _metadata(run, loaded, labels, metrics, started)
+    metadata = run_metadata(run, loaded, labels, metrics, started)
     metadata = replace(metadata, temperature=temperature)
     if fitted is None:
         export_model(clip_network, metadata, path)
@@ -146,32 +110,6 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
         metadata = replace(metadata, styles=styles, music_threshold=fitted.music_threshold)
         export_model(fitted.clip_network, metadata, path)
     return path
-
-
-def _lens_inputs(run: Run) -> LensInputs:
-    if run.musicnn is None:
-        raise DataError("the network musicnn starts from the weights of musicnn: give its wheel")
-    return LensInputs(
-        recipe=run.recipe, wheel=run.musicnn, not_music=run.not_music, folder=run.folder,
-        cache_dir=run.cache_dir or default_cache_dir(), hardware=run.hardware,
-        on_stage=run.on_stage,
-    )  # fmt: skip
-
-
-def _labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
-    """Return the classes; refuse now what would not fit into the model file in the end."""
-    labels = label_set(clips)
-    if len(labels) < 2:
-        found = f"only one genre, {labels[0]!r}" if labels else "no clips"
-        raise DataError(f"found {found}; a classifier needs at least two genres")
-    unknown = sorted(set(run.label_map.values()) - set(labels))
-    if unknown:
-        raise DataError(f"a genre was to be renamed {unknown[0]!r}, but no clip has that label")
-    try:
-        json.dumps(dict(run.metrics), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"the figures of the earlier run do not fit into JSON: {error}") from error
-    return labels
 
 
 def build_segment_network(recipe: Recipe, n_classes: int) -> MelCNN | MfccLSTM:
@@ -183,27 +121,6 @@ def build_segment_network(recipe: Recipe, n_classes: int) -> MelCNN | MfccLSTM:
         n_classes=n_classes, segment_frames=features.segment_frames, n_bins=features.n_bins,
         input_norm=recipe.input_norm,
     )  # fmt: skip
-
-
-def _open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> None:
-    """Start a new run in the folder, or check that the one in it is the same."""
-    identity = {
-        "recipe": run.recipe.to_dict(), "labels": list(labels), "data": fingerprint(clips)
-    }  # fmt: skip
-    path = run.folder / "run.json"
-    if not path.exists():
-        run.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(identity, indent=1) + "\n")
-        return
-    if not run.resume:
-        raise DataError(f"{run.folder}: holds a run already; resume it or choose another folder")
-    try:
-        found = dict(json.loads(path.read_text()))
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: is damaged ({error}); choose another folder") from error
-    changed = [name for name, value in identity.items() if found.get(name) != value]
-    if changed:
-        raise DataError(f"{run.folder}: holds a run with another {' and '.join(changed)}")
 
 
 # ------------------------------------------------------------------------------- stages
@@ -294,40 +211,3 @@ def _logits(
             windows = torch.split(segments, window_segments(recipe.features))
             sequences += [(network(window).cpu(), clip.target) for window in windows]
     return sequences
-
-
-# ------------------------------------------------------------------------------ results
-
-
-def _metadata(
-    run: Run,
-    clips: Sequence[TrainingClip],
-    labels: Sequence[str],
-    metrics: dict[str, Any],
-    started: float,
-) -> ModelMetadata:
-    features = run.recipe.features
-    counts = Counter((str(clip.clip.part), clip.clip.label) for clip in clips)
-    provenance = {
-        "recipe": run.recipe.to_dict(),
-        "data": {
-            "fingerprint": fingerprint(clips),
-            "clips": {
-                part: {label: counts[part, label] for label in labels}
-                for part in ("train", "valid")
-            },
-        },
-        "versions": {name: version(name) for name in ("genrelens", "torch", "pytorch-lightning")},
-        "date": time.strftime("%Y-%m-%d"),
-        "wall_seconds": round(time.monotonic() - started),
-    }
-    return ModelMetadata(
-        name=run.model_name or run.recipe.name,
-        description=run.recipe.description,
-        labels=tuple(labels),
-        label_map=dict(run.label_map),
-        features=features,
-        window_segments=window_segments(features),
-        provenance=provenance,
-        metrics=metrics,
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from genrelens.audio import load_audio
-from genrelens.data.datasets import find_audio
 from genrelens.errors import AudioError, DataError
-from genrelens.train.checkpoint import read_musicnn
 from genrelens.train.data import TrainingClip
 from genrelens.train.embedded import Embedder, Heard
 from genrelens.train.lens import (
@@ -33,9 +31,9 @@ from genrelens.train.stage import Hardware, Stage
 
 __all__ = ["FittedLens", "LensInputs", "fit_lens"]
 
-_NETWORK = "MSD_musicnn"
 _MUSIC_THRESHOLD = 0.5  # both sides weigh the same in the fit
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
@@ -45,9 +43,9 @@ class LensInputs:
 
     Attributes:
         recipe: of the network ``musicnn``.
-        wheel: of musicnn 0.1.0, with the frozen weights.
-        not_music: folder of recordings that are not music; they are backgrounds, and what the
-            model learns not to take for music. None makes a model that takes all for music.
+        weights: of the frozen network, see :func:`~genrelens.train.checkpoint.read_musicnn`.
+        not_music: recordings that are not music; they are backgrounds, and what the model learns
+            not to take for music. None at all make a model that takes all for music.
         folder: of the run.
         cache_dir: of what the frozen network heard.
         hardware: what the training may use.
@@ -56,8 +54,8 @@ class LensInputs:
     """
 
     recipe: Recipe
-    wheel: Path
-    not_music: Path | None
+    weights: Mapping[str, Float32]
+    not_music: Sequence[Path]
     folder: Path
     cache_dir: Path
     hardware: Hardware
@@ -86,19 +84,18 @@ def fit_lens(inputs: LensInputs, clips: Sequence[TrainingClip], n_classes: int) 
     """Train the heads on the clips of one side of a split.
 
     Raises:
-        DataError: the wheel or the folder is not what it should be, or nothing can be cached.
+        DataError: a recording cannot be read, or nothing can be cached.
 
     """
     recipe = inputs.recipe
     pl.seed_everything(recipe.training.seed, verbose=False)
     features = recipe.features
-    musicnn = Musicnn(read_musicnn(inputs.wheel, _NETWORK), scale=features.log_scale).eval()
+    musicnn = Musicnn(inputs.weights, scale=features.log_scale).eval()
     musicnn.requires_grad_(False)
-    other_paths = [] if inputs.not_music is None else find_audio(inputs.not_music)
     embedder = Embedder(
         musicnn, features, renditions=recipe.head.renditions,
         seconds=recipe.head.rendition_seconds,
-        recordings=_recordings(other_paths, features.sample_rate), directory=inputs.cache_dir,
+        recordings=_recordings(inputs.not_music, features.sample_rate), directory=inputs.cache_dir,
     )  # fmt: skip
     inputs.on_stage("Hearing the clips and their renditions with the frozen network")
     heard = embedder.hear([clip.clip.path for clip in clips])
@@ -106,9 +103,9 @@ def fit_lens(inputs: LensInputs, clips: Sequence[TrainingClip], n_classes: int) 
     ours = [heard[clip.clip.path] for clip in kept]
     lens = Lens(musicnn, _fit_genres(inputs, ours, [clip.target for clip in kept], n_classes))
     music: nn.Module | None = None
-    if other_paths:
+    if inputs.not_music:
         inputs.on_stage("Fitting what is music")
-        music = fit_music_head(ours, list(embedder.hear(other_paths).values()))
+        music = fit_music_head(ours, list(embedder.hear(inputs.not_music).values()))
     return FittedLens(
         lens, LensClip(lens, music).eval(), style_thresholds(musicnn, ours),
         None if music is None else _MUSIC_THRESHOLD,

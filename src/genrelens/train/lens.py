@@ -21,7 +21,7 @@ from genrelens.train.embedded import HEARD_SIZE, Heard, heard_features
 from genrelens.train.modules import NetworkModule
 from genrelens.train.musicnn import EMBEDDING_SIZE, Musicnn
 from genrelens.train.networks import MeanOverSegments, NetworkOutputs
-from genrelens.train.recipe import HeadConfig
+from genrelens.train.settings import HeadConfig
 
 __all__ = [
     "MUSICNN_STYLES", "GenreHead", "HeadBatches", "HeadModule", "Lens", "LensClip",

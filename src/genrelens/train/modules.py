@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from genrelens.train.augment import MelAugment, mixup
 from genrelens.train.networks import MeanOverSegments
-from genrelens.train.recipe import SegmentLstmConfig, TrainingConfig
+from genrelens.train.settings import SegmentLstmConfig, TrainingConfig
 
 __all__ = ["LstmModule", "NetworkModule", "SegmentModule", "equal_length_loader"]
 
