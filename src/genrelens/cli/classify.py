@@ -34,6 +34,23 @@ _MORE_COLUMNS = ("verdict", "styles", "music", "duration", "model")
 
 Outcome = tuple[str, Prediction | AudioError]
 
+Timeline = Annotated[
+    bool,
+    typer.Option(
+        "--timeline", metavar="", help="Add the genres of each segment, and sections (with --json)."
+    ),
+]
+Embedding = Annotated[
+    bool,
+    typer.Option(
+        "--embedding", metavar="", help="Add the vector that likeness is told by (with --json)."
+    ),
+]
+Fast = Annotated[
+    bool,
+    typer.Option("--fast", metavar="", help="Hear three passages of 30 s, not all of a file."),
+]
+
 
 def classify(
     files: Annotated[
@@ -56,22 +73,9 @@ def classify(
     as_csv: Annotated[
         bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
     ] = False,
-    timeline: Annotated[
-        bool,
-        typer.Option(
-            "--timeline", metavar="", help="Add the genres of each segment (with --json)."
-        ),
-    ] = False,
-    embedding: Annotated[
-        bool,
-        typer.Option(
-            "--embedding", metavar="", help="Add the vector that likeness is told by (with --json)."
-        ),
-    ] = False,
-    fast: Annotated[
-        bool,
-        typer.Option("--fast", metavar="", help="Hear three passages of 30 s, not all of a file."),
-    ] = False,
+    timeline: Timeline = False,
+    embedding: Embedding = False,
+    fast: Fast = False,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="PICTURE", help="Draw the bars of one file, for instance bars.png."),

@@ -48,7 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
     )  # fmt: skip
     install_problems(app)
-    _add_api(app, service)
+    _add_classify(app, service)
+    _add_information(app, service)
     _add_page(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, limit=settings.max_upload)
@@ -121,7 +122,7 @@ class _Service:
         return verdict
 
 
-def _add_api(app: FastAPI, service: _Service) -> None:
+def _add_classify(app: FastAPI, service: _Service) -> None:
     @app.post("/v1/classify", **api.CLASSIFY)
     async def classify(
         request: Request,
@@ -148,6 +149,8 @@ def _add_api(app: FastAPI, service: _Service) -> None:
             answer["spectrogram"] = verdict.picture
         return JSONResponse(answer)
 
+
+def _add_information(app: FastAPI, service: _Service) -> None:
     @app.get("/v1/models", **api.MODELS)
     async def models() -> list[dict[str, Any]]:
         """List the model that answers here."""
