@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["EMBEDDING_SIZE", "N_BANDS", "POOLED_SIZE", "FrontEnd", "Musicnn"]
+__all__ = ["EMBEDDING_SIZE", "N_BANDS", "POOLED_SIZE", "FrontEnd", "Musicnn", "at_one_level"]
 
 N_BANDS, EMBEDDING_SIZE, POOLED_SIZE = 96, 200, 1506
 
