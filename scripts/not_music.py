@@ -4,8 +4,8 @@
     python scripts/not_music.py test not-music-test
 
 Needs ``apt-get``, ``dpkg`` and the network. The two parts share no speaker and no collection, so
-that the second may judge what was trained with the first. Short files are joined to a minute each;
-``test`` also holds music of games, in which nothing may be taken for anything else.
+that the second may judge what was trained with the first. Short files are joined to a minute each.
+Both also hold music of games, other games in each: it is music, though unlike GTZAN's.
 """
 
 from __future__ import annotations
@@ -58,6 +58,12 @@ PARTS: dict[str, dict[str, list[Collection]]] = {
             Collection("oxygen-sounds", r"\.ogg$", MUSIC, minutes=2),
             Collection("hedgewars-data", r"Sounds/[^/]*\.ogg$", MUSIC, minutes=3),
             Collection("hyperrogue-music", r"/sounds/.*\.ogg$", MUSIC, minutes=1),
+        ],
+        "music": [
+            Collection("hyperrogue-music", r"/music/.*\.ogg$", minutes=99, longest=40),
+            Collection("hedgewars-data", r"/Music/.*\.ogg$", minutes=99, longest=40),
+            Collection("nexuiz-music", r"\.ogg$", minutes=99, longest=40),
+            Collection("asc-music", r"\.(ogg|mp3)$", minutes=99, longest=40),
         ],
     },
     "test": {

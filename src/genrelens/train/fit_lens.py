@@ -127,6 +127,16 @@ def _fit_genres(
     return head
 
 
+def _beside_the_clips(folder: Path | None) -> tuple[list[Path], list[Path]]:
+    """Return the paths of music, and of what is none."""
+    if folder is None:
+        return [], []
+    music_folder = folder / "music"
+    paths = find_audio(folder)
+    music = [path for path in paths if music_folder in path.parents]
+    return music, [path for path in paths if path not in music]
+
+
 def _recordings(paths: Sequence[Path], sample_rate: int) -> list[Float64]:
     """Read recordings; one that cannot be read is an error here, for the rest depends on them."""
     try:
