@@ -62,7 +62,6 @@ PARTS: dict[str, dict[str, list[Collection]]] = {
         "music": [
             Collection("hyperrogue-music", r"/music/.*\.ogg$", minutes=99, longest=40),
             Collection("hedgewars-data", r"/Music/.*\.ogg$", minutes=99, longest=40),
-            Collection("nexuiz-music", r"\.ogg$", minutes=99, longest=40),
             Collection("asc-music", r"\.(ogg|mp3)$", minutes=99, longest=40),
         ],
     },

@@ -46,6 +46,8 @@ class LensInputs:
         weights: of the frozen network, see :func:`~genrelens.train.checkpoint.read_musicnn`.
         not_music: recordings that are not music; they are backgrounds, and what the model learns
             not to take for music. None at all make a model that takes all for music.
+        more_music: recordings of music of no known genre, so that music unlike the clips is not
+            refused.
         folder: of the run.
         cache_dir: of what the frozen network heard.
         hardware: what the training may use.
@@ -56,6 +58,7 @@ class LensInputs:
     recipe: Recipe
     weights: Mapping[str, Float32]
     not_music: Sequence[Path]
+    more_music: Sequence[Path]
     folder: Path
     cache_dir: Path
     hardware: Hardware
@@ -105,7 +108,10 @@ def fit_lens(inputs: LensInputs, clips: Sequence[TrainingClip], n_classes: int) 
     music: nn.Module | None = None
     if inputs.not_music:
         inputs.on_stage("Fitting what is music")
-        music = fit_music_head(ours, list(embedder.hear(inputs.not_music).values()))
+        more, other = (
+            list(embedder.hear(paths).values()) for paths in (inputs.more_music, inputs.not_music)
+        )
+        music = fit_music_head([*ours, *more], other)
     return FittedLens(
         lens, LensClip(lens, music).eval(), style_thresholds(musicnn, ours),
         None if music is None else _MUSIC_THRESHOLD,
@@ -125,16 +131,6 @@ def _fit_genres(
     stage = Stage(folder=inputs.folder / "head", epochs=config.epochs, hardware=inputs.hardware)
     stage.fit(module, batches, None)
     return head
-
-
-def _beside_the_clips(folder: Path | None) -> tuple[list[Path], list[Path]]:
-    """Return the paths of music, and of what is none."""
-    if folder is None:
-        return [], []
-    music_folder = folder / "music"
-    paths = find_audio(folder)
-    music = [path for path in paths if music_folder in path.parents]
-    return music, [path for path in paths if path not in music]
 
 
 def _recordings(paths: Sequence[Path], sample_rate: int) -> list[Float64]:

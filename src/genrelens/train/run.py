@@ -38,7 +38,8 @@ class Run:
         cache_dir: of the features; None takes the user's cache.
         hardware: what the run may use.
         musicnn: the wheel of musicnn 0.1.0, for the network ``musicnn``.
-        not_music: folder of recordings that are not music, for the network ``musicnn``.
+        not_music: folder of recordings that are not music, for the network ``musicnn``; its
+            subfolder ``music`` may hold music of no known genre.
         metrics: figures of an earlier run of the same recipe to store in the model, for a run
             without validation clips.
         on_clip: called for each clip that was read, with its error if it could not be.
@@ -117,11 +118,14 @@ def lens_inputs(run: Run) -> LensInputs:
     """
     if run.musicnn is None:
         raise DataError("the network musicnn starts from the weights of musicnn: give its wheel")
-    not_music = [] if run.not_music is None else find_audio(run.not_music)
+    beside = [] if run.not_music is None else find_audio(run.not_music)
+    more_music = [path for path in beside if Path(run.not_music or "", "music") in path.parents]
+    not_music = [path for path in beside if path not in more_music]
     if run.not_music is not None and not not_music:
         raise DataError(f"{run.not_music}: holds no recording")
     return LensInputs(
         recipe=run.recipe, weights=read_musicnn(run.musicnn, "MSD_musicnn"), not_music=not_music,
+        more_music=more_music,
         folder=run.folder, cache_dir=run.cache_dir or default_cache_dir(), hardware=run.hardware,
         on_stage=run.on_stage,
     )  # fmt: skip
