@@ -77,7 +77,8 @@ def test_file_gives_what_it_says(network: str, tmp_path: Path) -> None:
     text = tiny.recipe_text(network, epochs=7, learning_rate=1, schedule="cosine", seed=5)
     recipe = load(tmp_path, text)
     assert (recipe.name, recipe.network) == ("mine", network)
-    assert recipe.features == (tiny.MFCC if network == "mfcc-lstm" else tiny.MEL)
+    features = {"mfcc-lstm": tiny.MFCC, "musicnn": tiny.LENS}.get(network, tiny.MEL)
+    assert recipe.features == features
     assert (recipe.training.epochs, recipe.training.seed) == (7, 5)
     assert recipe.training.schedule == "cosine"
     assert recipe.training.learning_rate == 1.0

@@ -29,6 +29,10 @@ MFCC = FeatureConfig(
     kind="mfcc", sample_rate=RATE, n_fft=256, hop_length=128, n_mels=16, n_mfcc=8, f_min=0,
     f_max=4000, segment_frames=20, segment_hop=20,
 )  # fmt: skip
+LENS = FeatureConfig(
+    kind="mel", sample_rate=RATE, n_fft=1024, hop_length=256, n_mels=96, f_min=0, f_max=4000,
+    segment_frames=20, segment_hop=20,
+)  # fmt: skip
 
 # ------------------------------------------------------------------------------- clips
 
@@ -72,7 +76,7 @@ def recipe_text(
     network: str = "mel-cnn", *, epochs: int = 2, input_norm: bool = True, **training: Any
 ) -> str:
     """A recipe for tiny clips as TOML."""
-    features = MFCC if network == "mfcc-lstm" else MEL
+    features = {"mfcc-lstm": MFCC, "musicnn": LENS}.get(network, MEL)
     settings = {"epochs": epochs, "batch_size": 8, "crops_per_clip": 4, **training}
     return "\n".join(
         [
