@@ -140,8 +140,8 @@ def test_card_of_a_model_that_says_little(genrelens: Genrelens, tmp_path: Path) 
 def test_packaged_models(genrelens: Genrelens) -> None:
     listed = genrelens("models").out
     names = [card["name"] for card in json.loads(genrelens("models", "--json").out)]
-    assert names == ["mel-cnn-lstm", "mfcc-lstm"]
-    rows = [line.split() for line in listed.splitlines()[1:3]]
+    assert names == ["lens", "mel-cnn-lstm", "mfcc-lstm"]
+    rows = [line.split() for line in listed.splitlines()[1:4]]
     assert [row[:3] for row in rows] == [[name, "9", "none"] for name in names]
     assert "renamed     blues -> jazz" in genrelens("models", names[0]).out
 

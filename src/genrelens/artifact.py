@@ -40,7 +40,7 @@ __all__ = [
 Float32 = NDArray[np.float32]
 
 METADATA_KEY = "genrelens"
-DEFAULT_MODEL = "mel-cnn-lstm"
+DEFAULT_MODEL = "lens"
 
 _INPUT = "segments"
 _OUTPUTS = ["clip_logits", "segment_logits"]
