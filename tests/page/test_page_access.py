@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import Visit, expect
-from clips import BAD, CLIP, NAME, WAV, ask, clip
+from clips import BAD, CLIP, NAME, UNSURE, WAV, ask, clip, tell
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +32,19 @@ def test_axe_finds_nothing(enter: Callable[..., Visit]) -> None:
     visit.choose(BAD)
     visit.card(BAD["name"]).locator(".error").wait_for()
     check(visit, "with an error")
+    visit.page.get_by_role("button", name=f"Remove {NAME}").click()
+    tell(
+        visit, verdict="not music", answer="not music", heard=4.0,
+        styles=[{"name": "drone", "probability": 0.9, "applies": True}],
+    )  # fmt: skip
+    visit.choose(CLIP)
+    visit.card(NAME).get_by_text("What its genres would be").click()
+    check(visit, "with what is not music")
+    visit.page.get_by_role("button", name=f"Remove {NAME}").click()
+    tell(visit, **UNSURE)
+    visit.choose(CLIP)
+    visit.card(NAME).get_by_text("Styles", exact=True).wait_for()
+    check(visit, "with styles and sections of all kinds")
 
 
 def test_everything_can_be_reached_by_keyboard(visit: Visit) -> None:

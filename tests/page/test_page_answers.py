@@ -152,7 +152,8 @@ def test_results_can_be_downloaded(downloads: Callable[[str], bytes], site: str)
     del said["spectrogram"]
     assert json.loads(downloads("JSON")) == said
     rows = list(csv.DictReader(downloads("CSV").decode().splitlines()))
-    assert list(rows[0]) == ["path", "genre", *said["labels"], "duration", "model", "error"]
+    more = ["verdict", "styles", "music", "duration", "model"]
+    assert list(rows[0]) == ["path", "genre", *said["labels"], *more, "error"]
     assert rows[0]["genre"] == said["genre"]
     assert {label: float(rows[0][label]) for label in said["labels"]} == said["probabilities"]
     png = downloads("PNG")

@@ -70,10 +70,7 @@ def test_keyboard_seeks(answered: Visit) -> None:
 
 def test_timeline_names_the_genres_of_the_api(answered: Visit, site: str) -> None:
     said = ask(site)
-    runs = [said["timeline"][0]["genre"]]
-    for segment in said["timeline"]:
-        if segment["genre"] != runs[-1]:
-            runs.append(segment["genre"])
+    runs = [section["genre"] for section in said["sections"]]
     assert {"chords", "noise"} <= set(runs)
     card = answered.card(NAME)
     assert card.locator(".block .long").all_text_contents() == runs
@@ -88,22 +85,6 @@ def test_timeline_names_the_genres_of_the_api(answered: Visit, site: str) -> Non
     assert len(set(looks)) == len(set(runs))  # one look for each genre,
     patterns = {look.split(",", 1)[0]: look.split(")", 1)[1] for look in looks}
     assert len(set(patterns.values())) == len(patterns)  # and not by its colour alone
-
-
-def test_long_timeline_is_drawn_coarsely(visit: Visit) -> None:
-    runs = visit.page.evaluate(
-        """async () => {
-          const { joinRuns } = await import("/static/timeline.js");
-          const timeline = Array.from({ length: 1000 }, (_, i) => {
-            const rock = i % 2 ? 0.9 : 0.3; // alternates, but is rock on average
-            return { start: i, end: i + 1, probabilities: i < 500 ? [rock, 1 - rock] : [0, 1] };
-          });
-          return joinRuns({ labels: ["rock", "pop"], timeline, duration: 1000 });
-        }"""
-    )
-    assert runs == [
-        {"genre": "rock", "start": 0, "end": 500}, {"genre": "pop", "start": 500, "end": 1000},
-    ]  # fmt: skip
 
 
 def test_spectrogram_is_drawn_as_the_network_saw_it(answered: Visit, site: str) -> None:

@@ -4,6 +4,7 @@ import { announce, button, element, freshId } from "./dom.js";
 import { formatBytes, formatDuration, formatPercent } from "./numbers.js";
 import { Result } from "./result.js";
 import { classify, ServerError, tooLarge } from "./server.js";
+import { headline, isPartly } from "./verdict.js";
 
 export class Card extends EventTarget {
   #abort = new AbortController();
@@ -23,10 +24,12 @@ export class Card extends EventTarget {
    * Sends "remove" when the person wants it gone, "again" for another try, "settle" in the end.
    * @param {File} file
    * @param {?Object} limits  of the server
+   * @param {boolean} fast  hear three passages of a long recording, not all of it
    */
-  constructor(file, limits) {
+  constructor(file, limits, fast) {
     super();
     this.file = file;
+    this.fast = fast;
     this.#limits = limits;
     this.#title.textContent = file.name;
     this.#facts.textContent = formatBytes(file.size);
@@ -56,7 +59,7 @@ export class Card extends EventTarget {
         throw new ServerError(refusal, { status: 413 });
       }
       this.#show("Uploading", 0);
-      this.#succeed(await classify(this.file, this.#listener(), this.#abort.signal));
+      this.#succeed(await this.#ask());
     } catch (error) {
       if (!this.#abort.signal.aborted) {
         this.#fail(error);
@@ -74,6 +77,10 @@ export class Card extends EventTarget {
   focus() {
     this.#title.focus({ preventScroll: true });
     this.element.scrollIntoView({ block: "nearest" });
+  }
+
+  #ask() {
+    return classify(this.file, this.fast, this.#listener(), this.#abort.signal);
   }
 
   #listener() {
@@ -96,13 +103,13 @@ export class Card extends EventTarget {
   #succeed(answer) {
     this.#result = new Result(this.file, answer);
     this.outcome = { name: this.file.name, result: answer };
-    const facts = [formatBytes(this.file.size), formatDuration(answer.duration), answer.model];
+    const length = formatDuration(answer.duration);
+    const heard = isPartly(answer) ? `, ${formatDuration(answer.heard)} of it heard` : "";
+    const facts = [formatBytes(this.file.size), length + heard, answer.model];
     this.#facts.textContent = facts.join(" · ");
     const percent = formatPercent(answer.probabilities[answer.genre]);
-    this.#settle(
-      this.#result.element,
-      `${this.file.name}: The predicted genre is: ${answer.genre}, ${percent}.`,
-    );
+    const more = answer.verdict === "genre" ? `, ${percent}` : "";
+    this.#settle(this.#result.element, `${this.file.name}: ${headline(answer)}${more}.`);
   }
 
   #fail(error) {

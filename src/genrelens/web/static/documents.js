@@ -21,17 +21,26 @@ function plain({ name, result, error }) {
   return rest;
 }
 
+const MORE_COLUMNS = ["verdict", "styles", "music", "duration", "model"];
+
 /** One row for each clip, one column for each genre. */
 export function toCsv(outcomes) {
   const labels = outcomes.find(({ result }) => result)?.result.labels ?? [];
   const rows = outcomes.map(({ name, result, error }) => {
     const chances = labels.map((label) => result?.probabilities[label]);
-    return [
-      result?.path ?? name, result?.genre, ...chances, result?.duration, result?.model, error,
-    ];
+    const more = MORE_COLUMNS.map((column) =>
+      column === "styles" ? styles(result) : result?.[column],
+    );
+    return [result?.path ?? name, result?.genre, ...chances, ...more, error];
   });
-  const header = ["path", "genre", ...labels, "duration", "model", "error"];
+  const header = ["path", "genre", ...labels, ...MORE_COLUMNS, "error"];
   return [header, ...rows].map((row) => `${row.map(quote).join(",")}\n`).join("");
+}
+
+/** The styles that the clip has: "house|electronic". */
+function styles(result) {
+  const kept = result?.styles.filter(({ applies }) => applies) ?? [];
+  return kept.map(({ name }) => name).join("|");
 }
 
 /** RFC 4180: quotes around what holds a comma, a quote or the end of a line. */

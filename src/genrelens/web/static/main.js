@@ -10,6 +10,7 @@ import { ask, fetchExample, ServerError } from "./server.js";
 const results = new Results();
 const form = document.getElementById("upload");
 const picker = document.getElementById("file");
+const fast = document.getElementById("fast");
 
 /** Say what is wrong with what was just tried; nothing clears it. */
 function complain(sentence) {
@@ -18,7 +19,7 @@ function complain(sentence) {
 
 function add(files) {
   complain("");
-  results.add(files);
+  results.add(files, fast.checked);
 }
 
 function watchForm() {
@@ -28,7 +29,7 @@ function watchForm() {
     event.preventDefault();
     if (picker.files.length) {
       add([...picker.files]);
-      form.reset();
+      picker.value = ""; // the choice of fast stands
     } else {
       complain("Choose a music clip first.");
       picker.focus();

@@ -1,6 +1,7 @@
 /** The bars as a PNG, to keep or to send. */
 
 import { formatPercent } from "./numbers.js";
+import { headline, isMusic } from "./verdict.js";
 
 const WIDTH = 1200;
 const MARGIN = 64;
@@ -17,7 +18,7 @@ const FAINT = "#a8a8b0";
  * @returns {Promise<Blob>}
  */
 export function drawPicture(result, palette) {
-  const rows = Object.entries(result.probabilities);
+  const rows = isMusic(result) ? Object.entries(result.probabilities) : [];
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   canvas.height = TOP + rows.length * ROW + MARGIN;
@@ -25,7 +26,7 @@ export function drawPicture(result, palette) {
   const pen = new Pen(context, getComputedStyle(document.body).fontFamily);
   context.fillStyle = "#000";
   context.fillRect(0, 0, canvas.width, canvas.height);
-  pen.write(`The predicted genre is: ${result.genre}`, MARGIN, 96, { size: 44, weight: 600 });
+  pen.write(headline(result), MARGIN, 96, { size: 44, weight: 600 });
   pen.write(result.path, MARGIN, 146, { size: 24, colour: FAINT });
   rows.forEach(([label, probability], row) => {
     drawRow(pen, TOP + row * ROW, label, probability, palette.colour(label), row === 0);

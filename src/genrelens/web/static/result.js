@@ -8,7 +8,9 @@ import { drawPicture } from "./picture.js";
 import { Player } from "./player.js";
 import { Spectrogram, timeAxis } from "./spectrogram.js";
 import { asSentence } from "./server.js";
+import { drawStyles } from "./styles.js";
 import { seekByPointer, Timeline } from "./timeline.js";
+import { headline, isMusic, isPartly } from "./verdict.js";
 
 export class Result {
   #file;
@@ -30,7 +32,7 @@ export class Result {
       { class: "result" },
       this.#verdict(),
       ...this.#notes(),
-      drawBars(answer.probabilities, this.#palette),
+      ...this.#genres(),
       ...this.#listening(),
       this.#downloads(),
     );
@@ -41,9 +43,27 @@ export class Result {
   }
 
   #verdict() {
-    const { genre } = this.#answer;
+    const { verdict, genre } = this.#answer;
+    const line = headline(this.#answer);
+    if (verdict !== "genre") {
+      return element("p", { class: "verdict" }, line);
+    }
     const word = this.#palette.tint(element("strong", {}, genre), genre);
-    return element("p", { class: "verdict" }, "The predicted genre is: ", word);
+    return element("p", { class: "verdict" }, line.slice(0, -genre.length), word);
+  }
+
+  /** Bars and styles; folded away if they are not to be relied on, none of silence. */
+  #genres() {
+    const { verdict, probabilities, styles } = this.#answer;
+    if (verdict === "silence") {
+      return [];
+    }
+    const bars = drawBars(probabilities, this.#palette);
+    if (isMusic(this.#answer)) {
+      return [...drawStyles(styles), bars];
+    }
+    const summary = element("summary", {}, "What its genres would be");
+    return [element("details", { class: "doubtful" }, summary, bars)];
   }
 
   #notes() {
@@ -60,7 +80,7 @@ export class Result {
     const playhead = element("div", { class: "playhead", "aria-hidden": "true" });
     const stage = element(
       "div",
-      { class: "stage" },
+      { class: isPartly(this.#answer) ? "stage apart" : "stage" },
       timeline.element,
       element("div", { class: "overlay", "aria-hidden": "true" }, playhead),
       timeAxis(this.#answer.duration),
@@ -73,16 +93,21 @@ export class Result {
     return [this.#player.element, stage, ...this.#picture(stage), timeline.asList()];
   }
 
+  /** Passages stand side by side, so the picture of them has no place in the time of the clip. */
   #picture(stage) {
     if (!this.#answer.spectrogram) {
       return [];
     }
-    const { duration, spectrogram } = this.#answer;
-    const picture = new Spectrogram(spectrogram, duration, this.#file.name);
+    const { heard, spectrogram } = this.#answer;
+    const picture = new Spectrogram(spectrogram, heard, this.#file.name);
     const area = element("div", { class: "picture" }, picture.canvas);
-    seekByPointer(area, this.#player);
+    const note = "Only the passages that were heard, side by side.";
+    const notes = isPartly(this.#answer) ? [element("p", { class: "legend" }, note)] : [];
+    if (!isPartly(this.#answer)) {
+      seekByPointer(area, this.#player);
+    }
     stage.append(picture.axis(), area);
-    return [picture.legend()];
+    return [...notes, picture.legend()];
   }
 
   #downloads() {

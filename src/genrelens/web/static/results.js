@@ -28,9 +28,13 @@ export class Results {
     );
   }
 
-  /** Classify clips, one after the other. @param {File[]} files */
-  add(files) {
-    const cards = files.map((file) => this.#make(file));
+  /**
+   * Classify clips, one after the other.
+   * @param {File[]} files
+   * @param {boolean} fast  hear three passages of a long recording, not all of it
+   */
+  add(files, fast) {
+    const cards = files.map((file) => this.#make(file, fast));
     if (cards.length) {
       this.#cards = [...cards, ...this.#cards];
       this.#place.prepend(...cards.map((card) => card.element));
@@ -40,8 +44,8 @@ export class Results {
     }
   }
 
-  #make(file) {
-    const card = new Card(file, this.limits);
+  #make(file, fast) {
+    const card = new Card(file, this.limits, fast);
     card.addEventListener("remove", () => this.#remove(card));
     card.addEventListener("again", () => this.#replace(card));
     card.addEventListener("settle", () => this.#refresh());
@@ -50,7 +54,7 @@ export class Results {
   }
 
   #replace(card) {
-    const fresh = this.#make(card.file);
+    const fresh = this.#make(card.file, card.fast);
     this.#cards = this.#cards.map((one) => (one === card ? fresh : one));
     card.element.before(fresh.element);
     card.dispose();

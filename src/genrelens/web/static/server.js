@@ -44,16 +44,17 @@ export async function fetchExample({ url, name }) {
  * Have a recording classified. While the server is busy, wait as long as it says and try again.
  *
  * @param {File} file
+ * @param {boolean} fast  hear three passages of a long recording, not all of it
  * @param {Object} listener
  *   onUpload(share) as the recording goes out, onSent() once it has arrived, onBusy(seconds) every
  *   second until the next try
  * @param {AbortSignal} signal  ends it with an AbortError
  * @throws {ServerError}
  */
-export async function classify(file, listener, signal) {
+export async function classify(file, fast, listener, signal) {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await send(file, listener, signal);
+      return await send(file, fast, listener, signal);
     } catch (error) {
       if (!error.wait || tries === MOST_TRIES) {
         throw error;
@@ -63,8 +64,8 @@ export async function classify(file, listener, signal) {
   }
 }
 
-async function send(file, listener, signal) {
-  const request = await upload(file, listener, signal);
+async function send(file, fast, listener, signal) {
+  const request = await upload(file, fast, listener, signal);
   const document = parse(request.responseText);
   if (request.status === 200 && document) {
     return document;
@@ -79,13 +80,13 @@ async function send(file, listener, signal) {
 }
 
 /** XMLHttpRequest, because fetch cannot tell how much of a file has gone out. */
-function upload(file, { onUpload, onSent }, signal) {
+function upload(file, fast, { onUpload, onSent }, signal) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const form = new FormData();
     form.append("file", file, file.name);
     const request = new XMLHttpRequest();
-    request.open("POST", "/v1/classify?timeline=true&spectrogram=true");
+    request.open("POST", `/v1/classify?timeline=true&spectrogram=true&fast=${fast}`);
     request.upload.addEventListener("progress", (event) => onUpload(event.loaded / event.total));
     request.upload.addEventListener("load", onSent);
     request.addEventListener("loadend", () => resolve(request)); // an error has the status 0

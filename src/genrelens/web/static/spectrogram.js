@@ -38,7 +38,7 @@ export class Spectrogram {
 
   /**
    * @param {Object} picture  `spectrogram` of the server's answer
-   * @param {number} duration  of the clip, in seconds
+   * @param {number} duration  of what is heard of the clip, in seconds
    * @param {string} name  of the clip
    */
   constructor(picture, duration, name) {

@@ -1,43 +1,10 @@
-/** The genres of a clip along its time: blocks one can see, click, and walk over by keyboard. */
+/** The sections of a clip along its time: blocks to see, to click, to walk over by keyboard. */
 
 import { button, element } from "./dom.js";
 import { countOf, formatClock, formatPercent, spokenTime } from "./numbers.js";
+import { isMusic, isPartly, wording } from "./verdict.js";
 
-const MOST_CELLS = 240; // of a long clip; each is then the mean of several segments
 const BRIEF = 6; // letters of a genre that a smaller block holds
-
-/**
- * Join neighbours of the same genre.
- * @param {{labels: string[], timeline: Object[], duration: number}} result
- * @returns {{genre: string, start: number, end: number}[]}
- */
-export function joinRuns({ labels, timeline, duration }) {
-  const cells = pool(timeline, Math.ceil(timeline.length / MOST_CELLS));
-  const runs = [];
-  cells.forEach(({ start, probabilities }, index) => {
-    const genre = labels[probabilities.indexOf(Math.max(...probabilities))];
-    const end = cells[index + 1]?.start ?? Math.min(timeline.at(-1).end, duration);
-    if (runs.at(-1)?.genre === genre) {
-      runs.at(-1).end = end;
-    } else {
-      runs.push({ genre, start, end });
-    }
-  });
-  return runs;
-}
-
-/** Average the probabilities of every `size` segments. */
-function pool(segments, size) {
-  const cells = [];
-  for (let from = 0; from < segments.length; from += size) {
-    const part = segments.slice(from, from + size);
-    const mean = part[0].probabilities.map(
-      (_, genre) => part.reduce((sum, one) => sum + one.probabilities[genre], 0) / part.length,
-    );
-    cells.push({ start: part[0].start, probabilities: mean });
-  }
-  return cells;
-}
 
 /** Let a pointer seek on an element whose width is the clip. */
 export function seekByPointer(area, player) {
@@ -61,23 +28,21 @@ export function seekByPointer(area, player) {
 export class Timeline {
   #result;
   #player;
-  #runs;
   #spoken = "";
 
   /**
-   * @param {Object} result  the server's answer, with `timeline` and `labels`
+   * @param {Object} result  the server's answer, with `timeline`, `sections` and `labels`
    * @param {import("./palette.js").Palette} palette
    * @param {import("./player.js").Player} player
    */
   constructor(result, palette, player) {
     this.#result = result;
     this.#player = player;
-    this.#runs = joinRuns(result);
     this.element = element("div", {
       class: "timeline", role: "slider", tabindex: 0, "aria-label": "Position in the clip",
       "aria-valuemin": 0, "aria-valuemax": result.duration,
     });
-    this.element.append(...this.#runs.map((run) => this.#block(run, palette)));
+    this.element.append(...result.sections.map((section) => this.#block(section, palette)));
     this.readout = element("span", { class: "readout" });
     this.element.addEventListener("keydown", (event) => this.#press(event));
     seekByPointer(this.element, player);
@@ -85,12 +50,13 @@ export class Timeline {
     this.#follow();
   }
 
-  /** The same as words: one button for each run. */
+  /** The same as words: one button for each section. */
   asList() {
-    const items = this.#runs.map(({ genre, start, end }) => {
+    const items = this.#result.sections.map((section) => {
+      const { start, end } = section;
       const times = `${formatClock(start)} – ${formatClock(end)}`;
       const seek = button(times, () => this.#player.seek(start), { class: "quiet" });
-      return element("li", {}, seek, ` ${genre}`);
+      return element("li", {}, seek, ` ${wording(section)}`);
     });
     return element(
       "details",
@@ -100,19 +66,26 @@ export class Timeline {
     );
   }
 
-  #block({ genre, start, end }, palette) {
+  #block(section, palette) {
+    const { verdict, genre, start, end } = section;
+    const [long, short] = isMusic(section) ? [genre, genre.slice(0, 2)] : [verdict, "–"];
+    const doubt = verdict === "not sure" ? "?" : "";
     const block = element(
       "div",
       {
-        class: genre.length > BRIEF ? "block" : "block brief",
-        title: `${genre}, ${formatClock(start)} – ${formatClock(end)}`,
+        class: long.length + doubt.length > BRIEF ? "block" : "block brief",
+        title: `${wording(section)}, ${formatClock(start)} – ${formatClock(end)}`,
       },
-      element("span", { class: "long" }, genre),
-      element("span", { class: "short" }, genre.slice(0, 2)),
+      element("span", { class: "long" }, long + doubt),
+      element("span", { class: "short" }, short + doubt),
     );
     block.style.left = `${(100 * start) / this.#result.duration}%`;
     block.style.width = `${(100 * (end - start)) / this.#result.duration}%`;
-    return palette.paint(block, genre);
+    if (isMusic(section)) {
+      return palette.paint(block, genre);
+    }
+    block.classList.add("grey");
+    return block;
   }
 
   #press(event) {
@@ -135,10 +108,9 @@ export class Timeline {
 
   #follow() {
     const { position } = this.#player;
-    const { genre, probabilities } = this.#segmentAt(position);
-    const percent = formatPercent(Math.max(...probabilities));
-    this.readout.textContent = `${genre}, ${percent}`;
-    const spoken = `${spokenTime(position)}: ${genre}, ${percent}`;
+    const words = this.#wordsAt(position);
+    this.readout.textContent = words;
+    const spoken = `${spokenTime(position)}: ${words}`;
     if (spoken !== this.#spoken) {
       this.#spoken = spoken;
       this.element.setAttribute("aria-valuenow", position.toFixed(2));
@@ -146,8 +118,18 @@ export class Timeline {
     }
   }
 
-  #segmentAt(position) {
-    const { timeline } = this.#result;
-    return timeline.findLast(({ start }) => start <= position) ?? timeline[0];
+  /** The genre of the segment there, unless the section is no music or was not heard at all. */
+  #wordsAt(position) {
+    const { sections, timeline } = this.#result;
+    const section = sections.findLast(({ start }) => start <= position) ?? sections[0];
+    if (isPartly(this.#result) && (position < section.start || position > section.end)) {
+      return "not heard";
+    }
+    if (!isMusic(section)) {
+      return section.verdict;
+    }
+    const { genre, probabilities } =
+      timeline.findLast(({ start }) => start <= position) ?? timeline[0];
+    return `${genre}, ${formatPercent(Math.max(...probabilities))}`;
   }
 }

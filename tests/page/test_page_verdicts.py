@@ -1,0 +1,109 @@
+"""Answers that are more than a genre: doubt, what is no music, styles, sections, passages."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from browser import Visit, expect
+from clips import CLIP, NAME, UNSURE, ask, tell
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def unsure(visit: Visit) -> Visit:
+    tell(visit, **UNSURE)
+    visit.choose(CLIP)
+    visit.card(NAME).locator(".verdict").wait_for()
+    return visit
+
+
+def test_doubt_is_said_and_the_bars_stay(unsure: Visit, tmp_path: Path) -> None:
+    card, said = unsure.card(NAME), "Not sure: noise 45 %, chords 41 %"
+    expect(card.locator(".verdict")).to_have_text(said)
+    expect(unsure.page.locator("#announcements")).to_contain_text(f"{NAME}: {said}.")
+    expect(card.locator(".bars")).to_be_visible()
+    with unsure.page.expect_download() as download:
+        card.get_by_role("button", name="CSV").click()
+    download.value.save_as(tmp_path / "unsure.csv")
+    [row] = csv.DictReader((tmp_path / "unsure.csv").read_text("utf-8").splitlines())
+    assert row["styles"] == "|".join(f"style {number}" for number in range(9))
+    assert (row["verdict"], row["music"]) == ("not sure", "0.75")
+
+
+@pytest.mark.parametrize("verdict", ["not music", "silence"])
+def test_genres_of_what_is_no_music_step_back(visit: Visit, verdict: str) -> None:
+    tell(visit, **{**UNSURE, "verdict": verdict, "answer": verdict})
+    visit.choose(CLIP)
+    card = visit.card(NAME)
+    expect(card.locator(".verdict")).to_have_text(verdict.capitalize())
+    expect(card.locator(".bars")).to_be_hidden()
+    expect(card.get_by_text("Styles", exact=True)).to_have_count(0)
+    fold = card.get_by_text("What its genres would be")
+    expect(fold).to_have_count(1 if verdict == "not music" else 0)
+    if verdict == "not music":
+        fold.press("Enter")
+        expect(card.locator(".bars")).to_be_visible()
+
+
+def test_eight_styles_that_apply_are_named(unsure: Visit) -> None:
+    chips = unsure.card(NAME).get_by_role("list", name="Styles").get_by_role("listitem")
+    expected = ["96", "91", "86", "81", "76", "71", "66", "61"]
+    expect(chips).to_have_text([f"style {n} {share} %" for n, share in enumerate(expected)])
+
+
+def test_model_without_styles_shows_none(answered: Visit, site: str) -> None:
+    assert ask(site)["styles"] == []
+    expect(answered.card(NAME).get_by_text("Styles")).to_have_count(0)
+
+
+def test_sections_tell_what_is_music_and_what_was_heard(unsure: Visit) -> None:
+    card = unsure.card(NAME)
+    assert card.locator(".block .long").all_text_contents() == ["noise", "not music", "chords?"]
+    assert card.locator(".block.grey").count() == 1
+    places = card.locator(".block").evaluate_all(
+        "(all) => all.map(({ style }) => [parseFloat(style.left), parseFloat(style.width)])"
+    )
+    assert places == [[0, 25], [25, 25], [62.5, 37.5]]
+    slider, readout = card.get_by_role("slider"), card.locator(".player .readout")
+    slider.focus()
+    words = []
+    for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight", "End"):
+        slider.press(key)
+        words.append(readout.inner_text())
+    assert words[2:4] == ["not music", "not music"]
+    box = slider.bounding_box()
+    slider.click(position={"x": 0.56 * box["width"], "y": 10})
+    expect(readout).to_have_text("not heard")
+    card.get_by_text("The timeline in words").click()
+    expect(card.locator(".runs li")).to_have_text(
+        [re.compile("0:02 noise$"), re.compile("0:04 not music$"), re.compile("not sure: chords$")]
+    )
+
+
+def test_picture_of_passages_has_no_place_in_time(unsure: Visit) -> None:
+    card = unsure.card(NAME)
+    expect(card.get_by_text("7.0 s of it heard")).to_be_visible()
+    expect(card.get_by_text("Only the passages that were heard")).to_be_visible()
+    line, picture = card.locator(".playhead").bounding_box(), card.locator(".picture")
+    assert line["y"] + line["height"] <= picture.bounding_box()["y"]
+    assert card.locator(".axis-x").bounding_box()["y"] < picture.bounding_box()["y"]
+    card.get_by_role("slider").press("Home")
+    picture.click()
+    assert card.locator("audio").evaluate("(audio) => audio.currentTime") == 0
+
+
+def test_fast_is_asked_for_and_not_remembered(visit: Visit) -> None:
+    fast = visit.page.get_by_role("checkbox", name="Fast", exact=True)
+    expect(fast).to_have_accessible_description(re.compile("three passages of a long recording"))
+    expect(fast).not_to_be_checked()
+    fast.press("Space")
+    for expected in ("true", "true", "false"):
+        with visit.page.expect_request(f"**/v1/classify*fast={expected}*"):
+            visit.choose(CLIP)
+        expect(visit.card(NAME).first.locator(".verdict")).to_be_visible()
+        if len([url for url in visit.requests if "classify" in url]) == 2:
+            visit.page.reload()
