@@ -57,7 +57,7 @@ def test_what_is_in_a_plan(catalog: Catalog, music: Path) -> None:
     )
     assert plan.reasons == {"has a genre": 1, "is below 50 % of confidence": 1}
     assert sorted(path.name for path in plan.unheard) == ["changed.mp3", "new.mp3"]
-    assert plan.model == "small"
+    assert (plan.model, plan.labels) == ("small", {"jazz", "rock", "pop"})
     assert [Path(path).name for path, _ in plan.problems] == ["gone"]
 
 

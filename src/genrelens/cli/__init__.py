@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from genrelens.cli import (
+    audit,
     calibrate,
     classify,
     compare,
@@ -27,7 +28,9 @@ from genrelens.cli import (
     models,
     scan,
     serve,
+    tag,
     train,
+    undo,
 )
 from genrelens.cli.console import print_error
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
@@ -73,6 +76,9 @@ app.command("classify")(classify.classify)
 app.command("models")(models.models)
 app.command("scan")(scan.scan)
 app.command("list")(listing.list_files)
+app.command("tag")(tag.tag)
+app.command("undo")(undo.undo)
+app.command("audit")(audit.audit)
 app.command("features")(features.features)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Database", "Jobs", "Model", "MusicnnWheel", "NotMusic", "n_jobs"]
+__all__ = ["Database", "Jobs", "JournalFile", "Model", "MusicnnWheel", "NotMusic", "n_jobs"]
 
 Model = Annotated[
     str | None,
@@ -34,6 +34,14 @@ Database = Annotated[
     Path | None,
     typer.Option(
         "--db", metavar="FILE", help="The catalogue; else $GENRELENS_DB, or in your data folder."
+    ),
+]
+JournalFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        metavar="FILE",
+        help="What was written; else $GENRELENS_JOURNAL, or in your data folder.",
     ),
 ]
 

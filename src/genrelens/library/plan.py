@@ -41,6 +41,7 @@ class Plan:
         changes: one for each file that is to be changed.
         policy: that they follow.
         model: names of the models that listened, joined by commas.
+        labels: the genres and styles that they know.
         created: when it was made, ISO 8601 in UTC.
         skipped: files that stay as they are.
         unheard: files that the catalogue knows nothing of, or that were changed since.
@@ -51,6 +52,7 @@ class Plan:
     changes: tuple[Change, ...]
     policy: Policy
     model: str = ""
+    labels: frozenset[str] = frozenset()
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     skipped: tuple[Skip, ...] = ()
     unheard: tuple[Path, ...] = ()
@@ -86,8 +88,8 @@ def plan_changes(
         decisions.add(Path(found.path), found.size, found.mtime_ns)
     return Plan(
         changes=tuple(decisions.changes), policy=policy, model=", ".join(sorted(decisions.models)),
-        skipped=tuple(decisions.skipped), unheard=tuple(decisions.unheard),
-        problems=tuple(problems),
+        labels=frozenset(decisions.labels), skipped=tuple(decisions.skipped),
+        unheard=tuple(decisions.unheard), problems=tuple(problems),
     )  # fmt: skip
 
 
@@ -102,6 +104,7 @@ class _Decisions:
         self.skipped: list[Skip] = []
         self.unheard: list[Path] = []
         self.models: set[str] = set()
+        self.labels: set[str] = set()
 
     def add(self, path: Path, size: int, mtime_ns: int) -> None:
         real = os.path.realpath(path)
@@ -115,6 +118,8 @@ class _Decisions:
             return
         if entry.prediction is not None:
             self.models.add(entry.prediction.model)
+            self.labels |= {*entry.prediction.probabilities}
+            self.labels |= {style.name for style in entry.prediction.styles}
         decision = decide(entry, self._policy)
         if isinstance(decision, Change):
             self.changes.append(decision)

@@ -1,0 +1,139 @@
+"""``genrelens audit``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genrelens.cli.console import display_name, out, print_error, print_json
+from genrelens.cli.options import Database
+from genrelens.cli.tag import print_unheard
+from genrelens.files import write_text_atomically
+from genrelens.library import Audit, Catalog, Finding, audit_library
+from genrelens.library.audit_page import audit_page, summary
+from genrelens.library.records import path_fields
+
+__all__ = ["audit"]
+
+_WIDEST = 24  # characters of genres in the table
+
+
+def audit(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DIR...",
+            help="Folders, files, playlists (M3U), or quoted patterns.",
+            show_default=False,
+        ),
+    ],
+    minimum: Annotated[
+        float,
+        typer.Option(
+            "--min",
+            metavar="P",
+            min=0,
+            max=1,
+            help="By how much what is heard must be more probable than the tag.",
+        ),
+    ] = 0.0,
+    top: Annotated[
+        int | None, typer.Option("--top", "-n", metavar="N", min=1, help="Show only the first N.")
+    ] = None,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page that plays the files."),
+    ] = None,
+    db: Database = None,
+) -> None:
+    """Show the files whose genre tag disagrees with what a scan heard, the worst first.
+
+    Words that the model does not know, as Soundtrack, cannot be compared and are no disagreement.
+    """
+    if as_csv and as_json:
+        raise typer.BadParameter("choose one of --csv and --json")
+    with Catalog.open(db, readonly=True) as catalog:
+        found = audit_library(catalog, inputs)
+    kept = tuple(finding for finding in found.findings if finding.score >= minimum)
+    found = replace(found, findings=kept)
+    if page is not None:
+        write_text_atomically(page, audit_page(found, page, top=top))
+    shown = kept[:top]
+    if as_json:
+        print_json(_document(found, shown))
+    elif as_csv:
+        _print_csv(shown)
+    else:
+        _print_table(shown)
+    _report(found, as_table=not (as_json or as_csv))
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def _report(found: Audit, *, as_table: bool) -> None:
+    for path, reason in found.problems:
+        print_error(f"{path}: {reason}")
+    n = len(found.unheard)
+    print_unheard(n, n + sum(found.counts.values()))
+    if as_table:
+        out.print(display_name(summary(found)), soft_wrap=True)
+
+
+def _print_table(findings: Sequence[Finding]) -> None:
+    if not findings:
+        return
+    rows = [
+        (_cell("; ".join(each.genres), each.tagged), _cell(each.heard, each.probability))
+        for each in findings
+    ]
+    tag, heard = (min(_WIDEST, max(len(row[i]) for row in rows)) for i in (0, 1))
+    out.print(f"{'tag':<{tag}}    {'heard':<{heard}}    file", style="bold", soft_wrap=True)
+    for (said, sounds), each in zip(rows, findings, strict=True):
+        path = display_name(str(each.path))
+        out.print(f"{said:<{tag}}    {sounds:<{heard}}    {path}", soft_wrap=True)
+    out.print()
+
+
+def _cell(words: str, probability: float) -> str:
+    return f"{display_name(words)} {100 * probability:.0f} %"
+
+
+def _print_csv(findings: Sequence[Finding]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["path", "tag", "tag_probability", "heard", "probability", "score", "styles"])
+    shown = display_name if out.is_terminal else str
+    for each in findings:
+        writer.writerow(
+            [shown(str(each.path)), shown("; ".join(each.genres)), each.tagged, each.heard,
+             each.probability, each.score, "|".join(each.styles)]
+        )  # fmt: skip
+
+
+def _document(found: Audit, findings: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "findings": [
+            path_fields(each.path)
+            | {
+                "genres": list(each.genres), "heard": each.heard, "probability": each.probability,
+                "tagged": each.tagged, "score": each.score,
+                "probabilities": dict(each.probabilities), "styles": dict(each.styles),
+            }
+            for each in findings
+        ],
+        "counts": dict(found.counts),
+        "cannot_be_compared": dict(found.unknown),
+        "unheard": [path_fields(path) for path in found.unheard],
+        "problems": [path_fields(path) | {"reason": reason} for path, reason in found.problems],
+    }  # fmt: skip

@@ -1,0 +1,274 @@
+"""``genrelens tag``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genrelens.cli.console import (
+    display_name,
+    out,
+    print_error,
+    print_json,
+    print_note,
+    progress,
+    quiet_libraries,
+)
+from genrelens.cli.options import Database, JournalFile
+from genrelens.library import (
+    Catalog,
+    Outcome,
+    Plan,
+    Policy,
+    Result,
+    Words,
+    apply_changes,
+    plan_changes,
+    read_plan,
+    read_words,
+    write_plan,
+)
+from genrelens.library.plan import change_fields, is_plan
+from genrelens.library.records import path_fields
+from genrelens.library.words import word_key
+
+__all__ = ["tag"]
+
+_WIDEST = 28  # characters of genres in the table
+_NONE = "-"
+
+
+class _Existing(StrEnum):
+    KEEP = "keep"
+    APPEND = "append"
+    REPLACE = "replace"
+
+
+class _ID3(StrEnum):
+    V2_3 = "2.3"
+    V2_4 = "2.4"
+
+
+def tag(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DIR...|PLAN",
+            help="Folders, files, playlists, quoted patterns; or a plan that --plan wrote.",
+            show_default=False,
+        ),
+    ],
+    apply: Annotated[
+        bool, typer.Option("--apply", metavar="", help="Write it; else it is only shown.")
+    ] = False,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Write the plan, to be edited and applied."),
+    ] = None,
+    existing: Annotated[
+        _Existing | None,
+        typer.Option(
+            help="Of files that have a genre: keep leaves them alone, append adds ours, replace "
+            "replaces theirs.  [default: keep]",
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", min=0, max=1, help="Least probability of the genre.  [default: 0.5]"
+        ),
+    ] = None,
+    max_genres: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Write at most N: the genre, then styles that apply.  [default: 1]",
+        ),
+    ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your own words for genres, and a whitelist (TOML)."),
+    ] = None,
+    id3: Annotated[
+        _ID3 | None, typer.Option(help="Version of ID3v2; else that of the file, 2.4 if new.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", metavar="", help="Do not ask before writing.")
+    ] = False,
+    db: Database = None,
+    journal: JournalFile = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
+) -> None:
+    """Write genres to the tags of files, as the catalogue of a scan has them.
+
+    Without --apply, nothing is written: what would be is shown. Written files keep their times,
+    and "genrelens undo" gives them their former tags. Exit code 1: some files were not written.
+    """
+    settings = {
+        "existing": existing and str(existing), "min_confidence": min_confidence,
+        "max_genres": max_genres, "id3_version": id3 and int(id3[-1]), "words": words,
+    }  # fmt: skip
+    given = {name: value for name, value in settings.items() if value is not None}
+    if len(inputs) == 1 and is_plan(inputs[0]):
+        if given or plan_file:
+            raise typer.BadParameter("a plan holds its own settings; only --apply goes with it")
+        plan = read_plan(inputs[0])
+    else:
+        plan = _plan(inputs, given, db)
+    result = None
+    if plan_file is not None:
+        write_plan(plan, plan_file)
+    if not as_json:
+        _print_plan(plan, applied=apply)
+    if apply and _is_wanted(plan, asked=not yes and not as_json):
+        result = _apply(plan, db, journal)
+    _report(plan, result, plan_file, as_json=as_json)
+    if plan.problems or (result is not None and result.failed):
+        raise typer.Exit(1)
+
+
+def _plan(inputs: list[str], given: dict[str, Any], db: Path | None) -> Plan:
+    own_words = read_words(given["words"]) if "words" in given else Words()
+    policy = Policy(**{**given, "words": own_words})
+    with Catalog.open(db, readonly=True) as catalog:
+        plan = plan_changes(catalog, inputs, policy)
+    labels = {word_key(label) for label in plan.labels}
+    for label in sorted(set(own_words.genre_words) - labels) if labels else ():
+        print_note(f"warning: {given['words']}: no model knows {label!r}", style="yellow")
+    return plan
+
+
+def _is_wanted(plan: Plan, *, asked: bool) -> bool:
+    """Ask at a terminal whether to go on."""
+    if not plan.changes or not asked or not sys.stdin.isatty():
+        return True
+    n = len(plan.changes)
+    if typer.confirm(f"Write to {n} file{'s' * (n > 1)}?", err=True):
+        return True
+    print_note("nothing was written")
+    return False
+
+
+def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
+    with (
+        known_catalog(db) as catalog,
+        quiet_libraries(),
+        progress("Writing", len(plan.changes)) as bar,
+    ):
+
+        def report(outcome: Outcome) -> None:
+            with bar.hidden():
+                print_outcome(outcome)
+            bar()
+
+        try:
+            return apply_changes(plan, catalog=catalog, journal=journal, on_file=report)
+        except KeyboardInterrupt:
+            print_note('stopped; "genrelens undo" takes back what was written')
+            raise
+
+
+@contextmanager
+def known_catalog(db: Path | None) -> Iterator[Catalog | None]:
+    """Open the catalogue to write to, if there is one."""
+    from genrelens.library.database import default_catalog
+
+    if not (db or default_catalog()).exists():
+        yield None
+        return
+    with Catalog.open(db) as catalog:
+        yield catalog
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """Say what there is to know of a file on stderr: nothing, mostly."""
+    if not outcome.done:
+        print_error(f"{outcome.path}: {outcome.reason}")
+    elif outcome.reason:
+        print_note(f"note: {outcome.path}: {outcome.reason}")
+
+
+def print_unheard(n: int, n_files: int) -> None:
+    """Say on stderr how many files the catalogue has no result for, if there are any."""
+    if n:
+        words = "no result, or were changed since: genrelens scan hears them"
+        print_note(f"warning: {n} of {n_files} files have {words}", style="yellow")
+
+
+# ----------------------------------------------------------------------------------- output
+
+
+def _print_plan(plan: Plan, *, applied: bool) -> None:
+    """Print a line for each file: confidence, genres before and after, path."""
+    if not plan.changes:
+        return
+    rows = [
+        (f"{100 * change.confidence:.0f} %", _joined(change.before), _joined(change.after))
+        for change in plan.changes
+    ]
+    before, after = (min(_WIDEST, max(len(row[i]) for row in rows)) for i in (1, 2))
+    for (percent, old, new), change in zip(rows, plan.changes, strict=True):
+        path = display_name(str(change.path))
+        out.print(f"{percent:>5}  {old:<{before}} -> {new:<{after}}  {path}", soft_wrap=True)
+    if not applied:
+        out.print()
+
+
+def _joined(genres: tuple[str, ...]) -> str:
+    return display_name("; ".join(genres)) or _NONE
+
+
+def _report(plan: Plan, result: Result | None, plan_file: Path | None, *, as_json: bool) -> None:
+    for path, reason in plan.problems:
+        print_error(f"{path}: {reason}")
+    n_files = len(plan.changes) + len(plan.skipped) + len(plan.unheard)
+    print_unheard(len(plan.unheard), n_files)
+    if as_json:
+        print_json(_document(plan, result))
+        return
+    if plan.skipped:
+        reasons = ", ".join(f"{reason}: {n}" for reason, n in plan.reasons.most_common())
+        out.print(f"{len(plan.skipped)} stay as they are ({reasons})", soft_wrap=True)
+    if result is None:
+        _say_what_next(plan, plan_file)
+    elif result.run is not None:
+        written = len(result.outcomes) - len(result.failed)
+        out.print(f"{written} written; to take it back: genrelens undo {result.run}")
+
+
+def _say_what_next(plan: Plan, plan_file: Path | None) -> None:
+    n = len(plan.changes)
+    out.print(f"{n} to be written; nothing was: --apply writes" if n else "nothing to be written")
+    if plan_file is not None:
+        name = display_name(str(plan_file))
+        out.print(f"the plan is in {name}: genrelens tag --apply {name}", soft_wrap=True)
+
+
+def _document(plan: Plan, result: Result | None) -> dict[str, Any]:
+    return {
+        "changes": [change_fields(change) for change in plan.changes],
+        "skipped": [path_fields(skip.path) | {"reason": skip.reason} for skip in plan.skipped],
+        "unheard": [path_fields(path) for path in plan.unheard],
+        "problems": [path_fields(path) | {"reason": reason} for path, reason in plan.problems],
+        "result": None if result is None else result_document(result),
+    }
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """Return what was done as plain values that JSON can hold."""
+    return {
+        "run": result.run,
+        "files": [
+            path_fields(outcome.path) | {"done": outcome.done, "reason": outcome.reason}
+            for outcome in result.outcomes
+        ],
+    }
