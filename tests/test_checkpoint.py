@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -59,7 +58,9 @@ def block(entries: Mapping[bytes, bytes], restart_every: int) -> bytes:
     """A block of a table: keys share what they begin with, except after a restart."""
     content, restarts, before = b"", [], b""
     for number, (key, value) in enumerate(entries.items()):
-        shared = len(os.path.commonprefix([key, before]))
+        shared = next(
+            (n for n in range(len(before)) if key[: n + 1] != before[: n + 1]), len(before)
+        )
         if number % restart_every == 0:
             restarts.append(len(content))
             shared = 0
