@@ -238,9 +238,9 @@ def _report(plan: Plan, result: Result | None, plan_file: Path | None, *, as_jso
     if plan.skipped:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in plan.reasons.most_common())
         out.print(f"{len(plan.skipped)} stay as they are ({reasons})", soft_wrap=True)
-    if result is None:
+    if result is None or result.run is None:
         _say_what_next(plan, plan_file)
-    elif result.run is not None:
+    else:
         written = len(result.outcomes) - len(result.failed)
         out.print(f"{written} written; to take it back: genrelens undo {result.run}")
 

@@ -97,9 +97,9 @@ def audit_library(catalog: Catalog, inputs: Iterable[str | os.PathLike[str]]) ->
 def judge(entry: Entry) -> tuple[str, Finding | None]:
     """Compare the tag of a file with what was heard.
 
-    A tag is compared where its words mean a genre that the model knows, or one that is a kind of
-    it or that it is a kind of (``words.toml``). It agrees where that genre is the answer, or where
-    a style that means so applies; of several genres in a tag, one is enough.
+    A tag is compared where its words mean a genre or a style that the model knows, or one that is
+    a kind of it or that it is a kind of (``words.toml``). It agrees where that genre is the
+    answer, or where that style applies; of several genres in a tag, one is enough.
 
     Returns:
         ``"agrees"``, ``"disagrees"`` (with the evidence), ``"cannot be compared"``,
@@ -138,11 +138,12 @@ def _probability(heard: StoredPrediction, keys: frozenset[str]) -> float | None:
     """Return the probability of what a tag means, or None if the model does not know of it."""
     if is_speech(keys):
         return None if heard.music is None else 1 - heard.music
-    known = [p for name, p in heard.probabilities.items() if related(keys, meanings(name))]
-    if not known:
+    genres = [p for name, p in heard.probabilities.items() if related(keys, meanings(name))]
+    styles = [s.probability for s in heard.styles if related(keys, meanings(s.name))]
+    if not genres and not styles:
         return None
-    is_music = 1.0 if heard.music is None else heard.music
-    return min(1.0, sum(known)) * (is_music if heard.verdict == "not music" else 1.0)
+    is_music = 1.0 if heard.music is None or heard.verdict == "genre" else heard.music
+    return max([min(1.0, sum(genres)), *styles]) * is_music
 
 
 def _agrees(heard: StoredPrediction, keys: frozenset[str]) -> bool:
