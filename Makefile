@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # The folder of GTZAN that `make models` trains on: audio/<genre>/<clip> and clips.csv.
 DATA ?= ../shared/gtzan
 
-.PHONY: help demo serve test lint wheel bench load models clean
+.PHONY: help demo serve test lint wheel bench load models lens clean
 
 help:
 	@echo "make demo   classify the bundled clips with the packaged model"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench  measure speed and memory (see benchmarks/README.md)"
 	@echo "make load   measure the server under load"
 	@echo "make models train the packaged models anew (hours; see docs/development.md)"
+	@echo "make lens   train the default model anew (fetches what it stands on; needs Debian)"
 	@echo "make clean  remove the virtual environment and build products"
 
 demo: $(VENV)/.run
@@ -58,6 +59,20 @@ models: $(VENV)/.dev
 	  --metrics runs/mel-cnn-lstm-valid/metrics.json --out runs/mel-cnn-lstm
 	cp runs/mel-cnn-lstm/model.onnx src/genrelens/models/mel-cnn-lstm.onnx
 	cp runs/mfcc-lstm-valid/model.onnx src/genrelens/models/mfcc-lstm.onnx
+	$(BIN)/python scripts/golden.py
+
+MUSICNN := runs/musicnn-0.1.0-py3-none-any.whl
+LENS = $(BIN)/genrelens train lens --data $(DATA)/audio --musicnn $(MUSICNN) --not-music runs/not-music
+
+lens: $(VENV)/.dev
+	$(BIN)/python -m pip download --no-deps --dest runs musicnn==0.1.0
+	$(BIN)/python scripts/not_music.py train runs/not-music
+	$(LENS) --split $(DATA)/clips.csv --out runs/lens-valid
+	$(BIN)/genrelens crossval lens --data $(DATA)/audio --groups $(DATA)/clips.csv --protocol grouped \
+	  --musicnn $(MUSICNN) --not-music runs/not-music --out runs/lens-grouped
+	$(LENS) --all --metrics runs/lens-valid/metrics.json --out runs/lens
+	$(BIN)/genrelens calibrate runs/lens/model.onnx runs/lens-grouped/musicnn.csv --sure 0.9
+	cp runs/lens/model.onnx src/genrelens/models/lens.onnx
 	$(BIN)/python scripts/golden.py
 
 clean:

@@ -42,6 +42,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as a reader has it: the examples in place, music of their own in the home."""
     place = tmp_path_factory.mktemp("readme")
     shutil.copytree(ROOT / "examples", place / "examples")
+    shutil.copytree(ROOT / "examples", place / "Music")
     rate, seconds = 22_050, 2.5
     time = np.arange(int(rate * seconds)) / rate
     rng = np.random.default_rng(0)
@@ -86,6 +87,9 @@ def test_commands_run(workplace: Path, request: pytest.FixtureRequest) -> None:
         "report/index.html",
         "calibrated.onnx",
         "folds.csv",
+        "playlists/disco.m3u8",
+        "audit.html",
+        "plan.jsonl",
     ):
         assert (workplace / made).stat().st_size > 100
 
