@@ -22,9 +22,7 @@ Jobs = Annotated[
 ]
 MusicnnWheel = Annotated[
     Path | None,
-    typer.Option(
-        "--musicnn", metavar="WHEEL", help="musicnn 0.1.0, on which lens stands."
-    ),
+    typer.Option("--musicnn", metavar="WHEEL", help="musicnn 0.1.0, on which lens stands."),
 ]
 NotMusic = Annotated[
     Path | None,

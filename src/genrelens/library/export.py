@@ -191,7 +191,8 @@ def _row(entry: Entry, relative_to: StrPath | None) -> _Row:
     row: _Row = {
         "path": path_fields(path)["path"],
         "path_bytes": os.fsencode(path) if "path_bytes" in path_fields(path) else None,
-        "size": entry.size, "mtime": entry.mtime_ns // 1000, "digest": entry.digest, "error": entry.error,
+        "size": entry.size, "mtime": entry.mtime_ns // 1000, "digest": entry.digest,
+        "error": entry.error,
         "artist": tags and tags.artist, "album": tags and tags.album, "title": tags and tags.title,
         "tagged": tags and list(tags.genres), "styles": None,
     }  # fmt: skip
