@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -360,7 +361,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(
     path = song(music, "song.mp3", "mp3", "Rock")
     before = path.read_bytes()
     plan = planned()
-    copy = apply_module.copy_to
+    copy = shutil.copyfile
 
     def limited(*paths: Path) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -370,7 +371,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    monkeypatch.setattr(apply_module, "copy_to", limited)
+    monkeypatch.setattr(shutil, "copyfile", limited)
     outcome = only(apply_changes(plan).outcomes)
     assert outcome == Outcome(path, False, "File too large")
     assert contents(music) == {"song.mp3": before}

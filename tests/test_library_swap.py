@@ -94,6 +94,23 @@ def test_what_fails_leaves_no_trace(path: Path) -> None:
     assert [(each.name, each.read_bytes()) for each in path.parent.iterdir()] == [("file", b"old")]
 
 
+def test_the_new_file_is_private_until_it_is_like_the_old_one(path: Path) -> None:
+    seen = []
+
+    def make(temporary: Path) -> None:
+        seen.append(stat.S_IMODE(temporary.stat().st_mode))
+
+    swap(path, path.with_name("t"), make=make, before=lambda: None)
+    assert seen == [0o600] or os.name != "posix"
+
+
+def test_a_temporary_file_is_never_one_of_somebody_else(path: Path) -> None:
+    path.with_name("t").write_bytes(b"theirs")
+    with pytest.raises(FileExistsError):
+        replace(path)
+    assert path.with_name("t").read_bytes() == b"theirs"
+
+
 def test_a_read_only_file(path: Path) -> None:
     path.chmod(0o444)
     with pytest.raises(TagError, match="is read-only"):

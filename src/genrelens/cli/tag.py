@@ -38,7 +38,7 @@ from genrelens.library.plan import change_fields, is_plan
 from genrelens.library.records import path_fields
 from genrelens.library.words import word_key
 
-__all__ = ["tag"]
+__all__ = ["known_catalog", "print_outcome", "print_unheard", "result_document", "tag"]
 
 _WIDEST = 28  # characters of genres in the table
 _NONE = "-"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -25,12 +24,9 @@ __all__ = [
     "Result",
     "apply_changes",
     "check_sound",
-    "copy_to",
     "note_in_catalog",
     "reason_of",
 ]
-
-_NO_FOLDER = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +129,7 @@ def _write(change: Change, write: Write, journal: Journal, id3_version: int | No
 
     def make(temporary: Path) -> None:
         nonlocal after
-        copy_to(write.path, temporary)
+        shutil.copyfile(write.path, temporary)
         if read_tags(temporary).genres != change.before:
             raise TagError(path, "was changed since the plan was made: it has other genres")
         after = write_genres(temporary, change.after, id3_version=id3_version)
@@ -148,23 +144,6 @@ def _write(change: Change, write: Write, journal: Journal, id3_version: int | No
         journal.ready(write, after=after, old_hash=old_hash, new_hash=new_hash, patch=patch)
 
     return swap(write.path, write.temporary, make=make, before=ready)
-
-
-def copy_to(path: Path, temporary: Path) -> None:
-    """Copy the content of a file to a new one in the same folder.
-
-    Raises:
-        TagError: the folder cannot be written to.
-        OSError: anything else goes wrong.
-
-    """
-    try:
-        temporary.touch(exist_ok=False)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER:
-            raise
-        raise TagError(str(path), "is in a folder that cannot be written to") from error
-    shutil.copyfile(path, temporary)
 
 
 def check_sound(write: Write, temporary: Path) -> None:

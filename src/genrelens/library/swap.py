@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from genrelens.errors import TagError
 
-__all__ = ["check_writable", "swap"]
+__all__ = ["swap"]
 
 
 def swap(
@@ -33,25 +34,28 @@ def swap(
     Args:
         path: of the file.
         temporary: of the new file, in the same folder; there must be none.
-        make: writes the new file. What it raises goes through, and nothing has changed.
-        before: is called when all is ready, just before the file is replaced.
+        make: writes the new file, which is there and empty. What it raises goes through, and
+            nothing has changed.
+        before: is called when all is ready, just before the file is replaced. Nothing has changed
+            if it raises.
 
     Returns:
         What the user should know of it, or nothing.
 
     Raises:
-        TagError: the file is read-only, or somebody changes it meanwhile.
-        OSError: the new file cannot be written: the folder is read-only, the disk is full.
+        TagError: the file or its folder is read-only, or somebody changes it meanwhile.
+        OSError: the new file cannot be written, as the disk is full.
 
     """
-    status = check_writable(path)
+    status = _check_writable(path)
+    _create(path, temporary)
     try:
         make(temporary)
         note = _keep_attributes(path, temporary, status)
         _sync(temporary)
+        before()
         if _identity(path.stat()) != _identity(status):
             raise TagError(str(path), "is being changed by another program")
-        before()
         temporary.replace(path)
     finally:
         with suppress(OSError):
@@ -60,21 +64,26 @@ def swap(
     return note
 
 
-def check_writable(path: Path) -> os.stat_result:
+def _check_writable(path: Path) -> os.stat_result:
     """Return the status of a file that may be written to.
 
     Replacing a file takes no permission to write to it, but to its folder. Nobody expects that a
     read-only file changes, though.
-
-    Raises:
-        TagError: it is read-only.
-        OSError: there is none.
-
     """
     status = path.stat()
     if not status.st_mode & 0o222 or not os.access(path, os.W_OK):
         raise TagError(str(path), "is read-only")
     return status
+
+
+def _create(path: Path, temporary: Path) -> None:
+    """Make an empty file that nobody else may read: the old one may be private."""
+    try:
+        temporary.touch(mode=0o600, exist_ok=False)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise TagError(str(path), "is in a folder that cannot be written to") from error
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from genrelens.library.apply import (
     Outcome,
     Result,
     check_sound,
-    copy_to,
     note_in_catalog,
     reason_of,
 )
@@ -108,7 +108,7 @@ def _restore(write: Write, journal: Journal) -> str:
         return _put_genres_back(write, journal)
 
     def make(temporary: Path) -> None:
-        with temporary.open("xb") as file:
+        with temporary.open("wb") as file:
             for chunk in patched(journal.patch(write), write.path):
                 file.write(chunk)
         if file_hash(temporary) != write.old_hash:
@@ -127,7 +127,7 @@ def _put_genres_back(write: Write, journal: Journal) -> str:
         raise TagError(str(write.path), "was changed since: it has other genres")
 
     def make(temporary: Path) -> None:
-        copy_to(write.path, temporary)
+        shutil.copyfile(write.path, temporary)
         write_genres(temporary, write.before)
         check_sound(write, temporary)
 
