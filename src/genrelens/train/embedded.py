@@ -127,7 +127,11 @@ class Embedder:
 
     def _remembered(self, digest: str) -> Heard | None:
         try:
-            with np.load(self._directory / f"{digest}.npz", allow_pickle=False) as entry:
+            # numpy would leave a torn file open
+            with (
+                (self._directory / f"{digest}.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as entry,
+            ):
                 return Heard(entry["features"], entry["renditions"])
         except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # absent, or torn
             return None
