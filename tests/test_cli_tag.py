@@ -151,6 +151,8 @@ def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, m
         f"note: {music / 'b.flac'}: had 1 other name, whose tags stay",
     ]
     assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
+    nothing = genrelens("tag", "music", "--apply")  # but the one that is read-only
+    assert (nothing.code, nothing.out.splitlines()[-1]) == (1, "0 written")
     (music / "b.flac").unlink()
     result = genrelens("undo")
     assert (result.code, result.out) == (1, "run 1: 0 of 1 files restored\n")

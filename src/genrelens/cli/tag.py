@@ -242,7 +242,8 @@ def _report(plan: Plan, result: Result | None, plan_file: Path | None, *, as_jso
         _say_what_next(plan, plan_file)
     else:
         written = len(result.outcomes) - len(result.failed)
-        out.print(f"{written} written; to take it back: genrelens undo {result.run}")
+        way_back = f"; to take it back: genrelens undo {result.run}" if written else ""
+        out.print(f"{written} written{way_back}")
 
 
 def _say_what_next(plan: Plan, plan_file: Path | None) -> None:
