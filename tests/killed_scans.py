@@ -20,7 +20,7 @@ from typing import Any
 from genrelens.library import scan as scanning
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import StoredPrediction
-from genrelens.library.scan import scan
+from genrelens.library.scan import scan_files
 from genrelens.library.walk import find_files
 from library import HerePool
 
@@ -54,7 +54,7 @@ def main(model: str, music: Path, work: Path, n_kills: int) -> None:
 
 def scan_whole(model: str, music: Path, place: Path) -> Path:
     with Catalog.open(place) as catalog:
-        for _ in scan(catalog, find_files([music], on_problem=print), model=model):
+        for _ in scan_files(catalog, find_files([music], on_problem=print), model=model):
             pass
     return place
 
@@ -66,7 +66,7 @@ def kill(model: str, music: Path, place: Path, seconds: float) -> tuple[set[str]
     if child == 0:
         os.close(read)
         with Catalog.open(place) as catalog:
-            for each in scan(catalog, find_files([music], on_problem=print), model=model):
+            for each in scan_files(catalog, find_files([music], on_problem=print), model=model):
                 os.write(write, f"{each.path}\n".encode())
         os._exit(0)
     os.close(write)

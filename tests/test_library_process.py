@@ -17,7 +17,7 @@ import misbehaviour
 from commands import as_seen, at_terminal, command, spawn
 from genrelens import isolation
 from genrelens.library.catalog import Catalog, Query
-from genrelens.library.scan import scan
+from genrelens.library.scan import scan_files
 from genrelens.library.walk import find_files
 from library import wav, write_files
 
@@ -35,7 +35,7 @@ def test_workers_that_crash_and_hang(
     for expected in ("failed", "failed before"):
         with Catalog.open(tmp_path / "x.sqlite") as catalog:
             found = find_files([music], on_problem=pytest.fail)
-            outcomes = scan(catalog, found, model=str(model), jobs=2, timeout=10)
+            outcomes = scan_files(catalog, found, model=str(model), jobs=2, timeout=10)
             statuses = {Path(each.path).stem: each.status for each in outcomes}
             reasons = {e.path.stem: e.error for e in catalog.query(Query(errors=True))}
         good = "analysed" if expected == "failed" else "unchanged"

@@ -21,7 +21,7 @@ from genrelens.library import records
 from genrelens.library import scan as scanning
 from genrelens.library.catalog import Catalog, Query
 from genrelens.library.content import audio_digest
-from genrelens.library.scan import Outcome, scan
+from genrelens.library.scan import Scanned, scan_files
 from genrelens.library.walk import Found, find_files
 from genrelens.tags import write_genres
 from library import HerePool, wav, write_files
@@ -65,10 +65,10 @@ def run(
     return run
 
 
-def outcomes_of(catalog: Catalog, folder: Path, **options: Any) -> list[Outcome]:
+def outcomes_of(catalog: Catalog, folder: Path, **options: Any) -> list[Scanned]:
     problems: list[tuple[str, str]] = []
     files = find_files([folder], on_problem=lambda *problem: problems.append(problem))
-    outcomes = list(scan(catalog, files, **options))
+    outcomes = list(scan_files(catalog, files, **options))
     assert not problems
     return outcomes
 
@@ -204,7 +204,7 @@ def test_a_file_that_changes_meanwhile(
     """It is known as it was when it was found, so that the next scan looks at it again."""
     files = list(find_files([music / "noise.wav"], on_problem=pytest.fail))
     (music / "noise.wav").write_bytes(wav("clicks", 2))
-    assert [each.status for each in scan(catalog, files, model=str(model))] == ["analysed"]
+    assert [each.status for each in scan_files(catalog, files, model=str(model))] == ["analysed"]
     assert [each.status for each in outcomes_of(catalog, music, model=str(model))] == [
         "analysed", "analysed", "known",
     ]  # fmt: skip
@@ -342,14 +342,14 @@ def test_a_file_that_goes_away_is_no_bad_file(
             raise scanning.TagError(path, "gone")
 
         monkeypatch.setattr(scanning, "read_tags", gone)
-    (outcome,) = scan(catalog, files, model=str(model))
+    (outcome,) = scan_files(catalog, files, model=str(model))
     assert (outcome.status, reasons(catalog)) == (
         "failed", {"noise.wav": "No such file or directory"},
     )  # fmt: skip
     away.rename(noise.path)
     monkeypatch.undo()
     monkeypatch.setattr(scanning, "ClassifierPool", HerePool)
-    assert [each.status for each in scan(catalog, files, model=str(model))] == ["analysed"]
+    assert [each.status for each in scan_files(catalog, files, model=str(model))] == ["analysed"]
 
 
 def test_a_fault_of_ours_costs_one_file(
@@ -404,25 +404,28 @@ def test_a_model_that_is_none(catalog: Catalog, music: Path, tmp_path: Path) -> 
     with pytest.raises(ModelError, match="is not a complete ONNX file"):
         outcomes_of(catalog, music, model=str(tmp_path / "x.onnx"))
     with pytest.raises(ModelError, match="there is no such file"):
-        scan(catalog, [], model=str(tmp_path / "gone.onnx"))
+        scan_files(catalog, [], model=str(tmp_path / "gone.onnx"))
 
 
 @pytest.mark.parametrize("options", [{"jobs": 0}, {"timeout": 0}, {"timeout": float("nan")}])
 def test_arguments_out_of_range(catalog: Catalog, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
-        scan(catalog, [], **options)
+        scan_files(catalog, [], **options)
 
 
 def test_whoever_stops_early_keeps_what_was_told(
     catalog: Catalog, music: Path, model: Path, pools: list[HerePool]
 ) -> None:
     files = list(find_files([music], on_problem=pytest.fail))
-    outcomes = scan(catalog, files, model=str(model))
+    outcomes = scan_files(catalog, files, model=str(model))
     first = next(outcomes)
     outcomes.close()
     assert catalog.entry(first.path) is not None
     assert steps(pools).count("_judge") < 3
-    assert sum(each.status == "unchanged" for each in scan(catalog, files, model=str(model))) >= 1
+    assert (
+        sum(each.status == "unchanged" for each in scan_files(catalog, files, model=str(model)))
+        >= 1
+    )
 
 
 def test_no_more_than_asked_is_under_way(
@@ -437,5 +440,5 @@ def test_no_more_than_asked_is_under_way(
             taken.append(found)
             yield found
 
-    for n_done, _ in enumerate(scan(catalog, files(), model=str(model), jobs=2), 1):
+    for n_done, _ in enumerate(scan_files(catalog, files(), model=str(model), jobs=2), 1):
         assert len(taken) <= n_done + 4

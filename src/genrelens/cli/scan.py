@@ -25,8 +25,7 @@ from genrelens.cli.console import (
 from genrelens.cli.options import Database, Jobs, Model, n_jobs
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import path_fields
-from genrelens.library.scan import DEFAULT_TIMEOUT, Outcome
-from genrelens.library.scan import scan as scan_files
+from genrelens.library.scan import DEFAULT_TIMEOUT, Scanned, scan_files
 from genrelens.library.walk import Found, find_files, is_gone
 
 __all__ = ["scan"]
@@ -115,7 +114,7 @@ class _Tally:
         """Count what cannot be read."""
         self.failed.append((path, reason))
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Scanned) -> None:
         """Count a file."""
         self.counts[outcome.status] += 1
         if outcome.status == "failed" and outcome.failure is not None:
@@ -134,7 +133,7 @@ class _Tally:
         return f"{self.duration / self.seconds:.0f}x real time" if self.duration else ""
 
 
-def _watch(outcomes: Iterable[Outcome], n_files: int, tally: _Tally) -> None:
+def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
     """Count the outcomes, with a bar at a terminal."""
     try:
         with progress("Scanning", n_files) as bar:

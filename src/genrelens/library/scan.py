@@ -28,14 +28,14 @@ from genrelens.library.records import Failure, StoredPrediction
 from genrelens.library.walk import Found
 from genrelens.tags import Tags, read_tags
 
-__all__ = ["DEFAULT_TIMEOUT", "Outcome", "scan"]
+__all__ = ["DEFAULT_TIMEOUT", "Scanned", "scan_files"]
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds that one file may take: hours of music, even where a core hears ten times real time."""
 
 Status = Literal["analysed", "known", "unchanged", "failed", "failed before"]
 
-Outcomes = Generator["Outcome", None, None]
+Results = Generator["Scanned", None, None]
 
 # A library holds what its owner put there: mixes of a day, DSD. Only memory has a bound.
 _LIMITS = Limits(seconds=1e9, sample_rate=3_000_000, channels=256)
@@ -43,7 +43,7 @@ _ATTEMPTS = 2  # to find a worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Scanned:
     """What became of a file.
 
     Attributes:
@@ -63,7 +63,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def scan(
+def scan_files(
     catalog: Catalog,
     files: Iterable[Found],
     *,
@@ -72,12 +72,13 @@ def scan(
     fast: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     retry: bool = False,
-) -> Outcomes:
+) -> Results:
     """Bring a catalogue up to date with files.
 
     Nothing is read of a file of known size and time of modification that this model has heard. A
     file that failed is tried again when it, the model or genrelens is another. Closing the
-    iterator ends the workers; what was yielded is safe.
+    iterator ends the workers; what was yielded is safe. Workers import the script that calls this:
+    it must guard what it does with ``if __name__ == "__main__"``.
 
     Args:
         catalog: to be written to.
@@ -159,7 +160,7 @@ class _Scan:
         self._running: dict[Future[Any], _Job] = {}
         self._twins: dict[str, list[_Job]] = {}  # those who wait for a digest that is being heard
 
-    def run(self, files: Iterator[Found]) -> Outcomes:
+    def run(self, files: Iterator[Found]) -> Results:
         """Go through the files."""
         try:
             while True:
@@ -174,14 +175,14 @@ class _Scan:
             if self._pool is not None:
                 self._pool.close()
 
-    def _begin(self, found: Found) -> Iterator[Outcome]:
+    def _begin(self, found: Found) -> Iterator[Scanned]:
         known = self._catalog.file(found.path)
         if known is None or (known.size, known.mtime_ns) != (found.size, found.mtime_ns):
             self._submit(_Job(found))
         elif known.digest is not None and self._is_heard(known.digest):
-            yield Outcome(path=found.path, status="unchanged")
+            yield Scanned(path=found.path, status="unchanged")
         elif known.failure and known.failure.holds(self._model_digest) and not self._retry:
-            yield Outcome(path=found.path, status="failed before", failure=known.failure)
+            yield Scanned(path=found.path, status="failed before", failure=known.failure)
         elif known.digest is None:
             self._submit(_Job(found))
         else:
@@ -190,7 +191,7 @@ class _Scan:
     def _is_heard(self, digest: str) -> bool:
         return self._catalog.has_prediction(digest, self._model_digest, fast=self._fast)
 
-    def _hear(self, job: _Job) -> Iterator[Outcome]:
+    def _hear(self, job: _Job) -> Iterator[Scanned]:
         """Have the sound heard, unless it was or is being heard."""
         assert job.digest is not None
         if job.digest in self._twins:
@@ -215,7 +216,7 @@ class _Scan:
             )
         self._running[future] = job
 
-    def _go_on(self, job: _Job, future: Future[Any]) -> Iterator[Outcome]:
+    def _go_on(self, job: _Job, future: Future[Any]) -> Iterator[Scanned]:
         """Take a step with what a worker said."""
         said = self._said(job, future)
         if said is None:
@@ -255,7 +256,7 @@ class _Scan:
     def _lasting(self, reason: str) -> Failure:
         return Failure(reason, self._model_digest, __version__)
 
-    def _fail(self, job: _Job, failure: Failure) -> Iterator[Outcome]:
+    def _fail(self, job: _Job, failure: Failure) -> Iterator[Scanned]:
         for each in (job, *self._released(job)):
             yield self._record(each, "failed", failure=failure)
 
@@ -270,13 +271,13 @@ class _Scan:
         prediction: StoredPrediction | None = None,
         failure: Failure | None = None,
         notes: tuple[str, ...] = (),
-    ) -> Outcome:
+    ) -> Scanned:
         found = job.found
         self._catalog.record(
             found.path, size=found.size, mtime_ns=found.mtime_ns, digest=job.digest,
             tags=job.tags, prediction=prediction, failure=failure,
         )  # fmt: skip
-        return Outcome(
+        return Scanned(
             path=found.path, status=status, prediction=prediction, failure=failure, notes=notes
         )
 
