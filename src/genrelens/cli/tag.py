@@ -75,13 +75,13 @@ def tag(
         _Existing | None,
         typer.Option(
             help="Of files that have a genre: keep leaves them alone, append adds ours, replace "
-            "replaces theirs.  [default: keep]",
+            "replaces theirs (default: keep).",
         ),
     ] = None,
     min_confidence: Annotated[
         float | None,
         typer.Option(
-            metavar="P", min=0, max=1, help="Least probability of the genre.  [default: 0.5]"
+            metavar="P", min=0, max=1, help="Least probability of the genre (default: 0.5)."
         ),
     ] = None,
     max_genres: Annotated[
@@ -89,7 +89,7 @@ def tag(
         typer.Option(
             metavar="N",
             min=1,
-            help="Write at most N: the genre, then styles that apply.  [default: 1]",
+            help="Write at most N: the genre, then styles that apply (default: 1).",
         ),
     ] = None,
     words: Annotated[
