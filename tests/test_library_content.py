@@ -94,6 +94,14 @@ def test_tags_before_and_after_an_mp3(tmp_path: Path, cut: int) -> None:
             assert audio_digest(made(tmp_path, before + sound + after)) == digest
 
 
+def test_an_ape_tag_of_any_length(tmp_path: Path) -> None:
+    """Of one of these lengths the TAG of APETAGEX lies where that of an ID3v1 tag would."""
+    sound = tagged.recording("mp3-bare")
+    digest = audio_digest(made(tmp_path, sound))
+    for n in range(30, 60):
+        assert audio_digest(made(tmp_path, sound + tagged.ape(Genre="x" * n))) == digest
+
+
 def test_id3_around_a_flac(tmp_path: Path) -> None:
     flac = tagged.recording("flac")
     tags = synth.id3v2(synth.png()), tagged.id3v1("A title", 8)

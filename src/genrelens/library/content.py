@@ -28,6 +28,7 @@ _SIZE = 20  # bytes: two recordings of a million share one with a probability of
 _CHUNK = 2**20
 _ID3V2_HEADER = 10  # bytes
 _ID3V1 = 128
+_TAIL = _ID3V1 + len("APE")  # the TAG of an APETAGEX at that very place is none
 _APE_FOOTER = 32
 
 
@@ -102,7 +103,7 @@ def _place_of_sound(file: FileIO) -> tuple[int, int]:
     start, end = 0, size
     while n_bytes := _n_leading(_bytes(file, start, start + _ID3V2_HEADER)):
         start += n_bytes
-    while start < end and (n_bytes := _n_trailing(_bytes(file, max(0, end - _ID3V1), end))):
+    while start < end and (n_bytes := _n_trailing(_bytes(file, max(0, end - _TAIL), end))):
         end -= n_bytes
     return (start, end) if start < end else (0, size)
 
@@ -129,8 +130,8 @@ def _n_trailing(tail: bytes) -> int:
 
     Sources: the ID3v1 and Lyrics3v2 pages of id3.org; the APEv2 specification of Hydrogenaudio.
     """
-    if len(tail) == _ID3V1 and tail.startswith(b"TAG"):
-        return _ID3V1
+    if tail[-_ID3V1:].startswith(b"TAG") and not tail[-_TAIL:].startswith(b"APETAGEX"):
+        return _ID3V1 if len(tail) >= _ID3V1 else 0
     if tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
         return int(tail[-15:-9]) + 15
     footer = tail[-_APE_FOOTER:]
