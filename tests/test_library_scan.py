@@ -367,24 +367,30 @@ def test_a_fault_of_ours_costs_one_file(
 
 
 class NoPool(HerePool):
-    """Finds no worker a number of times."""
+    """Does nothing a number of times."""
 
     refusals = 0
+    reason: Exception | None = None
 
     def run(self, job: Callable[[], Any], *, timeout: float | None = None) -> Future[Any]:
         if type(self).refusals:
             type(self).refusals -= 1
             future: Future[Any] = Future()
-            future.set_exception(BrokenProcessPool("All workers expired"))
+            if self.reason is not None:
+                future.set_exception(self.reason)
             return future
         return super().run(job, timeout=timeout)
 
 
+@pytest.mark.parametrize(
+    "reason", [BrokenProcessPool("All workers expired"), TimeoutError("the computer slept")]
+)
 def test_workers_that_are_gone_are_replaced(
-    catalog: Catalog, music: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, music: Path, model: Path, reason: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scanning, "ClassifierPool", NoPool)
     monkeypatch.setattr(NoPool, "refusals", 1)
+    monkeypatch.setattr(NoPool, "reason", reason)
     statuses = [each.status for each in outcomes_of(catalog, music, model=str(model))]
     assert statuses == ["analysed"] * 3
 
@@ -394,9 +400,20 @@ def test_workers_that_never_come(
 ) -> None:
     monkeypatch.setattr(scanning, "ClassifierPool", NoPool)
     monkeypatch.setattr(NoPool, "refusals", 10)
+    monkeypatch.setattr(NoPool, "reason", BrokenProcessPool("All workers expired"))
     with pytest.raises(LibraryError, match="the worker processes end before they begin"):
         outcomes_of(catalog, music, model=str(model))
     assert list(catalog.files()) == []
+
+
+def test_workers_that_never_answer(
+    catalog: Catalog, music: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanning, "ClassifierPool", NoPool)
+    monkeypatch.setattr(scanning, "_PATIENCE", 0.0)
+    monkeypatch.setattr(NoPool, "refusals", 10)
+    with pytest.raises(LibraryError, match="the worker processes do not answer"):
+        outcomes_of(catalog, music, model=str(model), timeout=0.05)
 
 
 def test_a_model_that_is_none(catalog: Catalog, music: Path, tmp_path: Path) -> None:

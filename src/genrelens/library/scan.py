@@ -8,6 +8,7 @@ of a file is recorded at once, so that an end at any moment loses no more than t
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -39,7 +40,8 @@ Results = Generator["Scanned", None, None]
 
 # A library holds what its owner put there: mixes of a day, DSD. Only memory has a bound.
 _LIMITS = Limits(seconds=1e9, sample_rate=3_000_000, channels=256)
-_ATTEMPTS = 2  # to find a worker
+_ATTEMPTS = 2  # to find a worker, or to be heard while the computer is awake
+_PATIENCE = 300.0  # seconds that workers may take to start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,7 @@ class _Job:
     digest: str | None = None
     tags: Tags | None = None
     attempts: int = 0
+    submitted: float = 0.0  # on a clock that stands still while the computer sleeps
 
 
 class _Scan:
@@ -168,7 +171,9 @@ class _Scan:
                     yield from self._begin(found)
                 if not self._running:
                     return
-                done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+                done, _ = wait(self._running, self._timeout + _PATIENCE, FIRST_COMPLETED)
+                if not done:
+                    raise LibraryError("the worker processes do not answer")
                 for future in done:
                     yield from self._go_on(self._running.pop(future), future)
         finally:
@@ -207,6 +212,7 @@ class _Scan:
             Artifact.load(self._model, threads=1)  # what is wrong with it is better said here
             self._pool = ClassifierPool(self._model, workers=self._jobs, limits=_LIMITS)
         job.attempts += 1
+        job.submitted = time.monotonic()
         path = job.found.path
         if job.digest is None:
             future: Future[Any] = self._pool.run(partial(_identify, path), timeout=self._timeout)
@@ -235,10 +241,13 @@ class _Scan:
                 yield self._record(twin, "known")
 
     def _said(self, job: _Job, future: Future[Any]) -> _Identity | Verdict | Failure | None:
-        """Return what a worker said, or why it said nothing; None if there was no worker."""
+        """Return what a worker said, or why it said nothing; None to ask again."""
         try:
             said: _Identity | Verdict | Refusal | Failure = future.result()
         except TimeoutError:
+            slept = time.monotonic() - job.submitted < self._timeout
+            if slept and job.attempts < _ATTEMPTS:
+                return None
             return self._lasting(f"took longer than {self._timeout:g} s")
         except ProcessExpired as error:
             return self._lasting(f"crashed the process that read it ({_exit(error.exitcode)})")
