@@ -37,7 +37,7 @@ def scan(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="DIR...",
+            metavar="DIR",
             help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
             show_default=False,
         ),
