@@ -16,14 +16,14 @@ import synth
 import tiny
 from genrelens import isolation
 from genrelens.artifact import model_digest
-from genrelens.errors import LibraryError, ModelError
-from genrelens.library import records
+from genrelens.errors import AudioError, LibraryError, ModelError, TagError
+from genrelens.library import identity, records
 from genrelens.library import scan as scanning
 from genrelens.library.catalog import Catalog, Query
 from genrelens.library.content import audio_digest
 from genrelens.library.scan import Scanned, scan_files
 from genrelens.library.walk import Found, find_files
-from genrelens.tags import write_genres
+from genrelens.tags import Tags, write_genres
 from library import HerePool, wav, write_files
 
 
@@ -165,7 +165,7 @@ def test_moved_tagged_and_copied_files_are_known(
     assert run() == {
         **all_of("known", "moved.wav", "clicks.wav", "copy.wav"), "chords.wav": "unchanged",
     }  # fmt: skip
-    assert steps(pools[1:]) == ["_identify"] * 3
+    assert steps(pools[1:]) == ["identify"] * 3
     found = {entry.path.name: entry for entry in catalog.files()}
     genres = {name: entry.prediction and entry.prediction.genre for name, entry in found.items()}
     assert genres == {"moved.wav": "noise", "noise.wav": "noise", "clicks.wav": "clicks",
@@ -316,10 +316,10 @@ def test_a_file_that_may_not_be_read_is_tried_every_time(
     catalog: Catalog, music: Path, run: Callable[..., dict[str, str]], monkeypatch: Any
 ) -> None:
     def refuse(path: str) -> str:
-        raise scanning.AudioError(path, "Permission denied")
+        raise AudioError(path, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(scanning, "audio_digest", refuse)
+        patch.setattr(identity, "audio_digest", refuse)
         assert run() == all_of("failed")
     assert reasons(catalog) == all_of("Permission denied")
     assert run() == all_of("analysed")
@@ -337,11 +337,11 @@ def test_a_file_that_goes_away_is_no_bad_file(
         Path(noise.path).rename(away)
     else:
 
-        def gone(path: str) -> scanning.Tags:
+        def gone(path: str) -> Tags:
             Path(path).rename(away)
-            raise scanning.TagError(path, "gone")
+            raise TagError(path, "gone")
 
-        monkeypatch.setattr(scanning, "read_tags", gone)
+        monkeypatch.setattr(identity, "read_tags", gone)
     (outcome,) = scan_files(catalog, files, model=str(model))
     assert (outcome.status, reasons(catalog)) == (
         "failed", {"noise.wav": "No such file or directory"},

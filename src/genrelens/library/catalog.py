@@ -7,33 +7,32 @@ copy of another one keeps its prediction.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
 from genrelens.library.database import connect, default_catalog, explained, transaction
 from genrelens.library.records import Entry, Failure, StoredPrediction
-from genrelens.prediction import Style
+from genrelens.library.rows import (
+    FILE,
+    PREDICTION,
+    entry_of,
+    file_row,
+    path_key,
+    prediction_row,
+)
 from genrelens.tags import Tags
 
 __all__ = ["Catalog", "Query"]
 
 StrPath = str | os.PathLike[str]
 
-_FILE = ("path", "size", "mtime_ns", "digest", "tags", "failure")
-_PREDICTION = (
-    "model", "model_digest", "fast", "version", "created_at", "verdict", "genre",
-    "probabilities", "styles", "music", "level", "embedding", "duration", "heard",
-)  # fmt: skip
-_FILE_COLUMNS = ", ".join(f"f.{name}" for name in _FILE)
-_PREDICTION_COLUMNS = ", ".join(f"p.{name}" for name in _PREDICTION)
+_FILE_COLUMNS = ", ".join(f"f.{name}" for name in FILE)
+_PREDICTION_COLUMNS = ", ".join(f"p.{name}" for name in PREDICTION)
 _SELECT = f"""
     SELECT {_FILE_COLUMNS}, {_PREDICTION_COLUMNS}
     FROM files f LEFT JOIN predictions p ON p.rowid = (
@@ -129,13 +128,15 @@ class Catalog:
 
     def entry(self, path: StrPath) -> Entry | None:
         """Return what is known of a file, or None."""
-        rows = self._rows(f"{_SELECT} WHERE f.path = :path", {"path": _key(path), "model": None})
-        return next(map(_entry, rows), None)
+        rows = self._rows(
+            f"{_SELECT} WHERE f.path = :path", {"path": path_key(path), "model": None}
+        )
+        return next(map(entry_of, rows), None)
 
     def file(self, path: StrPath) -> Entry | None:
         """Do as :meth:`entry`, but leave the prediction out; several times as fast."""
         statement = f"SELECT {_FILE_COLUMNS} FROM files f WHERE path = ?"
-        return next(map(_entry, self._rows(statement, (_key(path),))), None)
+        return next(map(entry_of, self._rows(statement, (path_key(path),))), None)
 
     def files(self, *, under: StrPath | None = None) -> Iterator[Entry]:
         """Yield all files, or those below a folder, by path."""
@@ -148,7 +149,7 @@ class Catalog:
         """
         conditions, values = _conditions(query)
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        return map(_entry, self._rows(f"{_SELECT} {where} ORDER BY f.path", values))
+        return map(entry_of, self._rows(f"{_SELECT} {where} ORDER BY f.path", values))
 
     def has_prediction(self, digest: str, model_digest: str, *, fast: bool) -> bool:
         """Tell whether a model has heard a sound.
@@ -190,19 +191,22 @@ class Catalog:
             failure: why there is none.
 
         """
-        file = (_key(path), size, mtime_ns, digest, _json_or_none(tags), _json_or_none(failure))
+        entry = Entry(
+            path=Path(path), size=size, mtime_ns=mtime_ns, digest=digest, tags=tags,
+            prediction=prediction, failure=failure,
+        )  # fmt: skip
         with explained(self.path), transaction(self._connection):
-            self._insert("files", _FILE, file)
+            self._insert("files", FILE, file_row(entry))
             if prediction is not None:
-                names = ("digest", "probability", *_PREDICTION)
-                row = (digest, prediction.probability, *_prediction_row(prediction))
+                names = ("digest", "probability", *PREDICTION)
+                row = (digest, prediction.probability, *prediction_row(prediction))
                 self._insert("predictions", names, row)
 
     def forget(self, paths: Iterable[StrPath]) -> None:
         """Remove files. What was heard in them is kept, in case they come back."""
         with explained(self.path), transaction(self._connection):
             self._connection.executemany(
-                "DELETE FROM files WHERE path = ?", ((_key(path),) for path in paths)
+                "DELETE FROM files WHERE path = ?", ((path_key(path),) for path in paths)
             )
 
     def _insert(self, table: str, names: Iterable[str], values: tuple[Any, ...]) -> None:
@@ -235,7 +239,7 @@ def _conditions(query: Query) -> tuple[list[str], dict[str, Any]]:
         del texts["minimum"]  # it is that of the style
     conditions = [text for name, text in texts.items() if values[name] is not None]
     if query.under is not None:
-        key = _key(query.under)
+        key = path_key(query.under)
         below = key.rstrip(_SEPARATOR) + _SEPARATOR
         values |= {"place": key, "below": below, "beyond": below[:-1] + _AFTER_SEPARATOR}
         conditions.append("(f.path = :place OR f.path >= :below AND f.path < :beyond)")
@@ -248,54 +252,3 @@ def _conditions(query: Query) -> tuple[list[str], dict[str, Any]]:
 
 _SEPARATOR = os.sep.encode()
 _AFTER_SEPARATOR = bytes([_SEPARATOR[0] + 1])
-
-
-def _key(path: StrPath) -> bytes:
-    """Return a path as it stands in the table: absolute, links as they are."""
-    return os.fsencode(os.path.abspath(path))  # noqa: PTH100 (Path's leaves ".." where it is)
-
-
-# ------------------------------------------------------------------------------------ rows
-
-
-def _json_or_none(value: Any) -> str | None:
-    return None if value is None else json.dumps(asdict(value))
-
-
-def _prediction_row(prediction: StoredPrediction) -> tuple[Any, ...]:
-    stored = {
-        **{name: getattr(prediction, name) for name in _PREDICTION},
-        "probabilities": json.dumps(prediction.probabilities),
-        "styles": json.dumps([asdict(style) for style in prediction.styles]),
-    }
-    if prediction.embedding is not None:
-        stored["embedding"] = prediction.embedding.astype("<f2").tobytes()
-    return tuple(stored[name] for name in _PREDICTION)
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    path, size, mtime_ns, digest, tags, failure = row[: len(_FILE)]
-    return Entry(
-        path=Path(os.fsdecode(path)), size=size, mtime_ns=mtime_ns, digest=digest,
-        tags=None if tags is None else _tags(json.loads(tags)),
-        failure=None if failure is None else Failure(**json.loads(failure)),
-        prediction=_prediction(row[len(_FILE) :]),
-    )  # fmt: skip
-
-
-def _tags(values: dict[str, Any]) -> Tags:
-    return Tags(**{**values, "genres": tuple(values["genres"])})
-
-
-def _prediction(row: tuple[Any, ...]) -> StoredPrediction | None:
-    if not row or row[0] is None:
-        return None
-    values = dict(zip(_PREDICTION, row, strict=True))
-    content = values["embedding"]
-    values |= {
-        "fast": bool(values["fast"]),
-        "probabilities": json.loads(values["probabilities"]),
-        "styles": tuple(Style(**style) for style in json.loads(values["styles"])),
-        "embedding": None if content is None else np.frombuffer(content, "<f2"),
-    }
-    return StoredPrediction(**values)

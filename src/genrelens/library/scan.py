@@ -21,13 +21,13 @@ from pebble import ProcessExpired
 
 from genrelens import __version__
 from genrelens.artifact import Artifact, model_digest
-from genrelens.errors import AudioError, LibraryError, TagError
+from genrelens.errors import LibraryError
 from genrelens.isolation import ClassifierPool, Limits, Refusal, Verdict
 from genrelens.library.catalog import Catalog
-from genrelens.library.content import audio_digest
+from genrelens.library.identity import Identity, identify
 from genrelens.library.records import Failure, StoredPrediction
 from genrelens.library.walk import Found
-from genrelens.tags import Tags, read_tags
+from genrelens.tags import Tags
 
 __all__ = ["DEFAULT_TIMEOUT", "Scanned", "scan_files"]
 
@@ -105,31 +105,6 @@ def scan_files(
     if not timeout > 0:
         raise ValueError(f"timeout={timeout} must be positive")
     return _Scan(catalog, model, jobs, fast=fast, timeout=timeout, retry=retry).run(iter(files))
-
-
-# ----------------------------------------------------------------------- in another process
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """What a file is, before anybody hears it."""
-
-    digest: str
-    tags: Tags | None
-
-
-def _identify(path: str) -> _Identity | Failure:
-    try:
-        digest = audio_digest(path)
-    except AudioError as error:
-        return Failure(error.reason)
-    try:
-        return _Identity(digest, read_tags(path))
-    except TagError:  # a format that has none, or damage that the sound may do without
-        return _Identity(digest, None)
-
-
-# ------------------------------------------------------------------------------- the scan
 
 
 @dataclass(slots=True)
@@ -215,7 +190,7 @@ class _Scan:
         job.submitted = time.monotonic()
         path = job.found.path
         if job.digest is None:
-            future: Future[Any] = self._pool.run(partial(_identify, path), timeout=self._timeout)
+            future: Future[Any] = self._pool.run(partial(identify, path), timeout=self._timeout)
         else:
             future = self._pool.submit(
                 Path(path), path, fast=self._fast, alone=self._jobs == 1, timeout=self._timeout
@@ -227,7 +202,7 @@ class _Scan:
         said = self._said(job, future)
         if said is None:
             self._submit(job)
-        elif isinstance(said, _Identity):
+        elif isinstance(said, Identity):
             job.digest, job.tags, job.attempts = said.digest, said.tags, 0
             yield from self._hear(job)
         elif isinstance(said, Failure):
@@ -240,10 +215,10 @@ class _Scan:
             for twin in self._released(job):
                 yield self._record(twin, "known")
 
-    def _said(self, job: _Job, future: Future[Any]) -> _Identity | Verdict | Failure | None:
+    def _said(self, job: _Job, future: Future[Any]) -> Identity | Verdict | Failure | None:
         """Return what a worker said, or why it said nothing; None to ask again."""
         try:
-            said: _Identity | Verdict | Refusal | Failure = future.result()
+            said: Identity | Verdict | Refusal | Failure = future.result()
         except TimeoutError:
             slept = time.monotonic() - job.submitted < self._timeout
             if slept and job.attempts < _ATTEMPTS:
