@@ -198,3 +198,18 @@ def test_override_is_checked_too(change: dict[str, Any], tmp_path: Path) -> None
     assert recipe.with_training(epochs=3).training.epochs == 3
     with pytest.raises(RecipeError, match=f"recipe mine: {next(iter(change))}="):
         recipe.with_training(**change)
+
+
+@pytest.mark.parametrize("change", [{"precision": "16-mixed"}, {"epochs": 3, "seed": 4}])
+def test_musicnn_takes_nothing_of_training_but_the_seed(change: dict[str, Any]) -> None:
+    recipe = Recipe.load("lens")
+    assert recipe.with_training(seed=4).training.seed == 4
+    name = next(iter(change))
+    with pytest.raises(RecipeError, match=rf"recipe lens: {name} would .*\[head\] in a copy"):
+        recipe.with_training(**change)
+
+
+def test_epochs_are_those_of_what_is_trained(tmp_path: Path) -> None:
+    assert load(tmp_path, tiny.recipe_text("mel-cnn-lstm", epochs=7)).epochs == 7
+    text = tiny.recipe_text("musicnn", epochs=7) + "\n[head]\nepochs = 5"
+    assert load(tmp_path, text).epochs == 5

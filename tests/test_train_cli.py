@@ -158,6 +158,23 @@ def test_mistakes_are_told_at_once(arguments: list[str], words: str, train: Trai
     assert not Path("run").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("train", "--epochs", "3"),
+        ("train", "--precision", "16-mixed"),
+        ("crossval", "--epochs", "3"),
+    ],
+)
+def test_what_lens_would_ignore_is_refused(
+    command: str, option: str, value: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = run(capsys, command, "lens", "--data", place / "clips", option, value)
+    assert done.code == 2
+    assert f"error: recipe lens: {option[2:]} would change nothing" in done.err
+    assert not Path("runs").exists()
+
+
 def test_metrics_that_are_no_numbers(train: Train, place: Path) -> None:
     (place / "nan.json").write_text('{"accuracy": NaN}')
     assert "do not fit into JSON" in train("--metrics", "nan.json").err

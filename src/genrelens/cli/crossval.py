@@ -163,7 +163,7 @@ def _report(
     provenance = {
         "protocol": split.protocol, "rounds": len(split), "seed of the split": split.seed,
         "split": split.digest, "data": data_fingerprint(split.clips), "recipe": run.recipe.name,
-        "epochs": run.recipe.training.epochs, "network": network,
+        "epochs": run.recipe.epochs, "network": network,
         "temperature of each round": temperatures, **environment(),
     }  # fmt: skip
     write_report(

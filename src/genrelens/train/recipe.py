@@ -76,13 +76,25 @@ class Recipe:
         """Return the recipe as plain dictionaries, as it goes into a model's provenance."""
         return asdict(self)
 
+    @property
+    def epochs(self) -> int:
+        """How many epochs the segment network, or the head of ``musicnn``, trains at most."""
+        return self.head.epochs if self.network == "musicnn" else self.training.epochs
+
     def with_training(self, **changes: Any) -> Recipe:
         """Return the recipe with some settings of ``training`` replaced.
 
         Raises:
-            RecipeError: a value is impossible.
+            RecipeError: a value is impossible, or the network does not take such a setting.
 
         """
+        unused = sorted(changes.keys() - {"seed"}) if self.network == "musicnn" else []
+        if unused:
+            raise RecipeError(
+                f"recipe {self.name}: {' and '.join(unused)} would change nothing: of [training] "
+                "the network 'musicnn' takes the seed alone; leave it out, or change [head] in a "
+                "copy of the recipe"
+            )
         try:
             return replace(self, training=replace(self.training, **changes))
         except ValueError as error:
