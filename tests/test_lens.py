@@ -20,7 +20,7 @@ from genrelens.evaluation.room import ROOMS
 from genrelens.features import extract_segments
 from genrelens.metadata import ModelMetadata, StyleTag
 from genrelens.train import run as run_module
-from genrelens.train.embedded import HEARD_SIZE, Embedder, Heard, heard_features
+from genrelens.train.embedded import Embedder, Heard, heard_features
 from genrelens.train.export import export_model
 from genrelens.train.fit import train
 from genrelens.train.lens import (
@@ -85,7 +85,7 @@ def test_hearing_is_remembered_and_a_torn_memory_made_anew(tmp_path: Path) -> No
     segments = torch.from_numpy(extract_segments(tiny.sound("chords", 1.5), tiny.LENS))
     plain = first[clip].features[first[clip].renditions == 0]
     expected = heard_features(tiny_musicnn.network(), segments).numpy()
-    assert plain.shape == (len(segments), HEARD_SIZE)
+    assert plain.shape == (len(segments), tiny_musicnn.HEARD_SIZE)
     np.testing.assert_allclose(plain, expected, rtol=2e-3, atol=2e-2)  # 16 bits, and a file's
 
     (entry,) = (tmp_path / "c").rglob("*.npz")
@@ -104,7 +104,7 @@ def test_hearing_is_remembered_and_a_torn_memory_made_anew(tmp_path: Path) -> No
 
 
 def heard(rows: object, renditions: list[int] | None = None) -> Heard:
-    features = np.zeros((len(rows), HEARD_SIZE), np.float16)  # type: ignore[arg-type]
+    features = np.zeros((len(rows), tiny_musicnn.HEARD_SIZE), np.float16)  # type: ignore[arg-type]
     features[:, 0] = rows  # type: ignore[call-overload]
     return Heard(features, np.array(renditions or [0] * len(features)))
 
@@ -136,7 +136,7 @@ def test_as_many_get_a_style_as_should() -> None:
         network.tags.bias.zero_()
     clips = []
     for p in (0.9, 0.1, 0.8, 0.2):
-        features = np.zeros((2, HEARD_SIZE), np.float16)
+        features = np.zeros((2, tiny_musicnn.HEARD_SIZE), np.float16)
         features[:, -200] = [np.log(p / (1 - p)), 9.0]
         clips.append(Heard(features, np.array([0, 1])))  # a rendition does not count
     thresholds = style_thresholds(network, clips)
@@ -149,9 +149,14 @@ def test_as_many_get_a_style_as_should() -> None:
 
 def test_the_model_file_gives_all_that_the_network_says(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    head = GenreHead(torch.zeros(HEARD_SIZE), torch.ones(HEARD_SIZE), n_classes=3, config=HEAD)
+    head = GenreHead(
+        torch.zeros(tiny_musicnn.HEARD_SIZE),
+        torch.ones(tiny_musicnn.HEARD_SIZE),
+        n_classes=3,
+        config=HEAD,
+    )
     lens = Lens(tiny_musicnn.network(), head)
-    music = nn.Linear(HEARD_SIZE, 1)
+    music = nn.Linear(tiny_musicnn.HEARD_SIZE, 1)
     nn.init.normal_(music.weight, std=1e-3)
     metadata = ModelMetadata(
         name="tiny", labels=tiny.GENRES, features=tiny.LENS, window_segments=5,

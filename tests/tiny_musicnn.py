@@ -17,16 +17,23 @@ KERNELS = {
     "conv2d_6": (7, 64, 1, 64), "conv2d_7": (7, 64, 1, 64), "dense": (1506, 200),
     "dense_1": (200, 50),
 }  # fmt: skip
+LIVE = (68, 68, 17, 17, 17)  # filters of each kernel of the front end that have weights
+HEARD_SIZE = 2 * (sum(LIVE) + 3 * 64) + 200
 NORMS = (1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, 200)
 
 
 @functools.cache
 def weights(seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    """Weights by TensorFlow's names; every other slope of a norm is negative."""
+    """Weights by TensorFlow's names; every other slope of a norm is negative.
+
+    Of three filters of the front end weight decay has left one.
+    """
     rng = np.random.default_rng(seed)
     drawn: dict[str, NDArray[np.float64]] = {}
     for name, shape in KERNELS.items():
         drawn[f"{name}/kernel"] = rng.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
+        if shape[-1] in (204, 51):
+            drawn[f"{name}/kernel"][..., np.arange(shape[-1]) % 3 != 0] *= 1e-9
         drawn[f"{name}/bias"] = 0.1 * rng.standard_normal(shape[-1])
     for number, size in enumerate(NORMS):
         name = f"batch_normalization_{number}" if number else "batch_normalization"

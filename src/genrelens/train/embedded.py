@@ -24,12 +24,11 @@ from genrelens.audio import load_audio
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_segments
 from genrelens.train.cache import file_digest
-from genrelens.train.musicnn import EMBEDDING_SIZE, POOLED_SIZE, Musicnn
+from genrelens.train.musicnn import Musicnn
 from genrelens.train.renditions import rendition
 
-__all__ = ["HEARD_SIZE", "Embedder", "Heard", "heard_features"]
+__all__ = ["Embedder", "Heard", "heard_features"]
 
-HEARD_SIZE = POOLED_SIZE + EMBEDDING_SIZE
 _VERSION = 1  # of the renditions; another one makes the cache start anew
 _SEGMENTS_AT_ONCE = 16
 
@@ -42,7 +41,7 @@ class Heard:
     """A clip as the network heard it.
 
     Attributes:
-        features: of its segments and those of its renditions, (n, 1706) float16.
+        features: of its segments and those of its renditions, (n, d) float16.
         renditions: which rendition each segment is of, (n,) int64; 0 is the clip as it is.
 
     """
@@ -52,7 +51,7 @@ class Heard:
 
 
 def heard_features(network: Musicnn, segments: Tensor) -> Tensor:
-    """Pooled features and embeddings side by side: (n, t, b) -> (n, 1706)."""
+    """Pooled features and embeddings side by side: (n, t, b) -> (n, d)."""
     return torch.cat(network(segments), dim=1)
 
 

@@ -1,6 +1,6 @@
 """``lens``: heads on a frozen ``musicnn`` for genres, styles, and whether it is music at all.
 
-``n`` segments, ``t`` frames, ``b`` bands, ``d`` = 1706 features of the frozen network, ``c``
+``n`` segments, ``t`` frames, ``b`` bands, ``d`` features of the frozen network, ``c``
 classes.
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from genrelens.train.augment import mixup
-from genrelens.train.embedded import HEARD_SIZE, Heard, heard_features
+from genrelens.train.embedded import Heard, heard_features
 from genrelens.train.modules import NetworkModule
 from genrelens.train.musicnn import EMBEDDING_SIZE, Musicnn
 from genrelens.train.networks import MeanOverSegments, NetworkOutputs
@@ -60,7 +60,7 @@ class GenreHead(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
         self.input_dropout = nn.Dropout(config.input_dropout)
-        self.hidden = nn.Linear(HEARD_SIZE, config.hidden)
+        self.hidden = nn.Linear(len(mean), config.hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.hidden, n_classes)
 

@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["EMBEDDING_SIZE", "N_BANDS", "POOLED_SIZE", "FrontEnd", "Musicnn", "at_one_level"]
+__all__ = ["EMBEDDING_SIZE", "N_BANDS", "FrontEnd", "Musicnn", "at_one_level"]
 
-N_BANDS, EMBEDDING_SIZE, POOLED_SIZE = 96, 200, 1506
+N_BANDS, EMBEDDING_SIZE = 96, 200
 
-_N_TIMBRAL, _N_TEMPORAL = 204, 51  # filters of each kind
-_TEMPORAL_FRAMES = (128, 64, 32)
 _MID_WIDTH = 64
 _MID_FRAMES = 7
 _EPS = 1e-3  # of the original's batch norms
+_NORM = ("gamma", "beta", "moving_mean", "moving_variance")  # their parts
 
 _LEVEL = 0.16  # mean mel power of a segment of commercial music: the median over GTZAN
 _MAX_GAIN = 1e5  # 50 dB; what is quieter is no music any more
 _LOWEST = -1e4  # below all that a layer gives
+_DEAD = 1e-5  # no weight of a filter that weight decay has emptied is larger
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -49,13 +49,20 @@ class FrontEnd(nn.Module):
     Timbral filters span many bands and 7 frames, temporal ones a band and 32 to 128 frames. The
     original takes the largest response after a batch norm whose slope may be negative, which is
     the smallest before it: here the slopes' signs are folded into the filters.
+
+    Training left nine of ten filters without weights, so that all they give is one number each.
+    Only the others are here; the numbers go on as :attr:`fixed`.
+
+    Attributes:
+        live: places of the filters that are here among the original's 561, (k,) int64.
+        dead: places of those that are not, (561 - k,) int64.
+        fixed: what those give at any time, (561 - k,).
+
     """
 
     mean: Tensor
     std: Tensor
     sign: Tensor
-    low: Tensor
-    high: Tensor
     bias: Tensor
 
     def __init__(self, weights: Weights) -> None:
@@ -66,46 +73,42 @@ class FrontEnd(nn.Module):
         self.register_buffer("mean", w[f"{norm}/moving_mean"] - w[f"{norm}/beta"] * std)
         self.register_buffer("std", std)
 
-        def joined(part: str) -> Tensor:
-            return torch.cat([w[f"{norm}_{i}/{part}"] for i in range(1, 6)])
-
-        self.register_buffer("sign", torch.where(joined("gamma") < 0, -1.0, 1.0))
-        kernels = [_kernel(w, i) for i in range(5)]
-        signs = torch.split(self.sign, [_N_TIMBRAL] * 2 + [_N_TEMPORAL] * 3)
-        filters = [k * s[:, None, None] for k, s in zip(kernels, signs, strict=True)]
-        self.register_buffer("low", filters[0])  # (204, 7, 38)
-        self.register_buffer("high", filters[1])  # (204, 7, 67)
-        for n_frames, kernel in zip(_TEMPORAL_FRAMES, filters[2:], strict=True):
-            self.register_buffer(f"temporal_{n_frames}", kernel)  # (51, n_frames, 1)
-        self.register_buffer("bias", torch.cat([w[f"{_conv(i)}/bias"] for i in range(5)]))
-        self.norm = _loaded_norm(
-            joined("gamma"), joined("beta"), joined("moving_mean"), joined("moving_variance")
-        )
+        kernels = [_kernel(w, index) for index in range(5)]
+        self._sizes = [kernel.shape[1:] for kernel in kernels]  # frames and bands
+        alive = [kernel.abs().amax(dim=(1, 2)) > _DEAD for kernel in kernels]
+        self.live = torch.cat(alive).nonzero().squeeze(1)
+        self.dead = (~torch.cat(alive)).nonzero().squeeze(1)
+        bias = torch.cat([w[f"{_conv(index)}/bias"] for index in range(5)])
+        norms = [
+            torch.cat([w[f"{norm}_{index}/{part}"] for index in range(1, 6)]) for part in _NORM
+        ]
+        with torch.no_grad():
+            dead_norm = _loaded_norm(*(values[self.dead] for values in norms)).eval()
+            self.fixed = dead_norm(torch.relu(bias[self.dead])[None]).squeeze(0)
+        self.norm = _loaded_norm(*(values[self.live] for values in norms))
+        self.register_buffer("bias", bias[self.live])
+        sign = torch.where(norms[0] < 0, -1.0, 1.0)
+        self.register_buffer("sign", sign[self.live])
+        signs = torch.split(sign, [len(kernel) for kernel in kernels])
+        for index, (kernel, kept, each) in enumerate(zip(kernels, alive, signs, strict=True)):
+            filters = (kernel * each[:, None, None])[kept].unsqueeze(1)
+            self.register_buffer(f"filters_{index}", filters)  # (f, 1, frames, bands)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, t, b) -> (n, 561, t)."""
-        x = (x - self.mean) / self.std
-        around = functional.pad(x, (0, 0, _MID_FRAMES // 2, _MID_FRAMES // 2))
-        responses = [_largest(around, self.low), _largest(around, self.high)]
-        for n_frames in _TEMPORAL_FRAMES:
-            along = functional.pad(x, (0, 0, (n_frames - 1) // 2, n_frames // 2))
-            responses.append(_largest(along, self.get_buffer(f"temporal_{n_frames}")))
-        y = torch.cat(responses, dim=2).transpose(1, 2)  # (n, 561, t)
+        """(n, t, b) -> (n, k, t)."""
+        x = ((x - self.mean) / self.std).unsqueeze(1)
+        responses = [self._largest(x, index) for index in range(5)]
+        y = torch.cat(responses, dim=1)  # (n, k, t)
         y = torch.relu(y * self.sign[:, None] + self.bias[:, None])
         return self.norm(y)  # type: ignore[no-any-return]
 
-
-def _largest(x: Tensor, filters: Tensor) -> Tensor:
-    """Take the largest response of filters (f, kt, kb) over the bands: (n, t', b) -> (n, t, f)."""
-    if torch.onnx.is_in_onnx_export():
-        y = functional.conv2d(x.unsqueeze(1), filters.unsqueeze(1))  # (n, f, t, p)
-        return y.amax(dim=3).transpose(1, 2)
-    # The same as products of matrices, one segment at a time, which stay in the processor's cache:
-    # two thirds of the time.
-    patches = x.unfold(1, filters.shape[1], 1).unfold(2, filters.shape[2], 1)  # (n, t, p, kt, kb)
-    flat = filters.flatten(1).t()
-    t, p = patches.shape[1:3]
-    return torch.stack([(one.reshape(t * p, -1) @ flat).view(t, p, -1).amax(1) for one in patches])
+    def _largest(self, x: Tensor, index: int) -> Tensor:
+        """Take the largest response of filters over the bands: (n, 1, t, b) -> (n, f, t)."""
+        filters = self.get_buffer(f"filters_{index}")
+        n_frames, n_bands = self._sizes[index]
+        around = functional.pad(x, (0, 0, (n_frames - 1) // 2, n_frames // 2))
+        y = functional.conv2d(around, filters)  # (n, f, t, places)
+        return functional.max_pool2d(y, (1, N_BANDS - n_bands + 1)).squeeze(3)
 
 
 class Musicnn(nn.Module):
@@ -116,6 +119,10 @@ class Musicnn(nn.Module):
         scale: of the compressed mel spectrogram ``log(1 + scale * mel)``; the original's is
             10 000, with the logarithm to base 10.
 
+    Attributes:
+        pooled_size: number of pooled features, ``p``: of the original's 1506, those of filters
+            that are live (512).
+
     """
 
     def __init__(self, weights: Weights, *, scale: float) -> None:
@@ -123,29 +130,30 @@ class Musicnn(nn.Module):
         w = {name: torch.tensor(value) for name, value in weights.items()}
         self.scale = scale
         self.front = FrontEnd(weights)
-        self.mid = nn.ModuleList(_mid_convolution(w, i) for i in range(5, 8))
+        first, *rest = (_mid_convolution(w, i) for i in range(5, 8))
+        self.mid = nn.ModuleList([_without_dead(first, self.front), *rest])
         self.mid_norms = nn.ModuleList(_norm(w, i) for i in range(6, 9))
-        self.pool_norm = _norm(w, 9)
-        self.hidden = _linear(w, "dense")
+        self.hidden = _hidden(w, self.front)
         self.hidden_norm = _norm(w, 10)
         self.tags = _linear(w, "dense_1")
+        self.pooled_size = self.hidden.in_features
 
     def forward(self, segments: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, t, b) -> pooled features (n, 1506) and embeddings (n, 200)."""
+        """(n, t, b) -> pooled features (n, p) and embeddings (n, 200)."""
         power = (torch.exp(segments) - 1) / self.scale  # ONNX knows no expm1
         sounding = segments.sum(dim=2) > 0  # (n, t)
-        x = self.front(torch.log10(1 + self.scale * at_one_level(power, sounding)))  # (n, 561, t)
-        layers = [x]
-        for number, (convolution, norm) in enumerate(zip(self.mid, self.mid_norms, strict=True)):
-            y = norm(torch.relu(convolution(layers[-1])))  # (n, 64, t)
-            layers.append(y + layers[-1] if number else y)
-        pooled = _pooled(torch.cat(layers, dim=1), sounding)  # (n, 1506)
-        hidden = torch.relu(self.hidden(self.pool_norm(pooled)))
-        return pooled, self.hidden_norm(hidden)
+        x = self.front(torch.log10(1 + self.scale * at_one_level(power, sounding)))  # (n, k, t)
+        y = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
+        y = self.mid_norms[0](torch.relu(self.mid[0](y)))  # (n, 64, t)
+        layers = [x, y]
+        for convolution, norm in zip(self.mid[1:], self.mid_norms[1:], strict=True):
+            layers.append(norm(torch.relu(convolution(layers[-1]))) + layers[-1])
+        pooled = _pooled(torch.cat(layers, dim=1), sounding)  # (n, p)
+        return pooled, self.hidden_norm(torch.relu(self.hidden(pooled)))
 
 
 def _pooled(y: Tensor, sounding: Tensor) -> Tensor:
-    """Largest and mean of (n, 753, t) over the frames that are not silent: (n, 1506)."""
+    """Largest and mean of (n, c, t) over the frames that are not silent: (n, 2c)."""
     kept = (sounding | ~sounding.any(dim=1, keepdim=True)).unsqueeze(1)  # (n, 1, t)
     largest = torch.where(kept, y, torch.full_like(y, _LOWEST)).amax(dim=2)
     mean = torch.where(kept, y, torch.zeros_like(y)).sum(dim=2) / kept.sum(dim=2)
@@ -172,6 +180,34 @@ def _mid_convolution(w: Mapping[str, Tensor], index: int) -> nn.Conv1d:
     return layer
 
 
+def _without_dead(layer: nn.Conv1d, front: FrontEnd) -> nn.Conv1d:
+    """Leave out the channels of dead filters; what they gave comes by a last channel of ones.
+
+    A bias would not do: beyond the first and the last frame there are zeros.
+    """
+    weight = layer.weight.data  # (64, 561, 7)
+    ones = torch.einsum("ock,c->ok", weight[:, front.dead], front.fixed)
+    layer.weight.data = torch.cat([weight[:, front.live], ones.unsqueeze(1)], dim=1)
+    layer.in_channels = len(front.live) + 1
+    return layer
+
+
+def _hidden(w: Mapping[str, Tensor], front: FrontEnd) -> nn.Linear:
+    """Fold into the hidden layer the norm before it and what dead filters give it."""
+    layer = _linear(w, "dense")
+    gamma, beta, mean, variance = (w[f"batch_normalization_9/{part}"] for part in _NORM)
+    slope = gamma / (variance + _EPS).sqrt()
+    weight = layer.weight.data * slope  # (200, 1506)
+    bias = layer.bias.data + layer.weight.data @ (beta - slope * mean)
+    dead = torch.stack([2 * front.dead, 2 * front.dead + 1], dim=1).flatten()  # largest and mean
+    bias += weight[:, dead] @ front.fixed.repeat_interleave(2)
+    alive = torch.ones(weight.shape[1], dtype=torch.bool)
+    alive[dead] = False
+    layer.weight.data, layer.bias.data = weight[:, alive].contiguous(), bias
+    layer.in_features = int(alive.sum())
+    return layer
+
+
 def _linear(w: Mapping[str, Tensor], name: str) -> nn.Linear:
     kernel = w[f"{name}/kernel"]
     layer = nn.Linear(*kernel.shape)
@@ -180,8 +216,7 @@ def _linear(w: Mapping[str, Tensor], name: str) -> nn.Linear:
 
 
 def _norm(w: Mapping[str, Tensor], index: int) -> nn.BatchNorm1d:
-    parts = ("gamma", "beta", "moving_mean", "moving_variance")
-    return _loaded_norm(*(w[f"batch_normalization_{index}/{part}"] for part in parts))
+    return _loaded_norm(*(w[f"batch_normalization_{index}/{part}"] for part in _NORM))
 
 
 def _loaded_norm(gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor) -> nn.BatchNorm1d:
