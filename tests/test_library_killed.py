@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-N_KILLS = 100
+N_KILLS = 200
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from genrelens.library.scan import scan_files
 from genrelens.library.walk import find_files
 from library import wav, write_files
 
-N_KILLS = 100
+N_KILLS = 200
 
 
 def test_workers_that_crash_and_hang(
