@@ -3,9 +3,16 @@
     python scripts/not_music.py train not-music
     python scripts/not_music.py test not-music-test
 
-Needs ``apt-get``, ``dpkg`` and the network. The two parts share no speaker and no collection, so
-that the second may judge what was trained with the first. Short files are joined to a minute each.
-Both also hold music of games, other games in each: it is music, though unlike GTZAN's.
+Needs ``apt-get``, ``dpkg`` and the network. Short files are joined to a minute each. Both parts
+also hold music of games: it is music, though unlike GTZAN's.
+
+The second part judges what was trained with the first. What they share and what they do not:
+telephone prompts are of other packages and languages, game voices of other folders of the package
+hedgewars-data, sounds and music of other packages. Sounds and music of hedgewars are in the first
+part; of wesnoth the sounds are in the first and the music in the second. Who speaks was not looked
+up. Of 5160 different files to draw from, ten are in both parts, byte by byte: nine exclamations of
+hedgewars (voices Default and Default_uk) and one sound of oxygen-sounds and
+sound-theme-freedesktop.
 """
 
 from __future__ import annotations
