@@ -266,14 +266,14 @@ def test_libsndfile_reads_only_the_part(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_ffmpeg_decodes_little_more_than_the_part(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
-    original = decoders.FFmpegDecoder._to_mono
+    original = decoders.FFmpegDecoder._mono
 
-    def counting(self: Any, frame: Any) -> Any:
-        decoded.append(frame.samples)
-        return original(self, frame)
+    def counting(self: Any, run: Any) -> Any:
+        decoded.extend(frame.samples for frame in run)
+        return original(self, run)
 
     file = synth.encode(np.tile(synth.music(2, 16_000), 20), 16_000, "aac", "ipod")
-    monkeypatch.setattr(decoders.FFmpegDecoder, "_to_mono", counting)
+    monkeypatch.setattr(decoders.FFmpegDecoder, "_mono", counting)
     assert len(load_audio(file, sample_rate=16_000, offset=35, duration=2)) == 32_000
     assert 32_000 <= sum(decoded) < 3 * 16_000
 
