@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_error, print_json
-from genrelens.cli.options import Database
+from genrelens.cli.options import AsJson, Database
 from genrelens.cli.tag import print_unheard
 from genrelens.files import write_text_atomically
 from genrelens.library import Audit, Catalog, Finding, audit_library
@@ -23,35 +23,36 @@ __all__ = ["audit"]
 
 _WIDEST = 24  # characters of genres in the table
 
+_Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DIR...",
+        help="Folders, files, playlists (M3U), or quoted patterns.",
+        show_default=False,
+    ),
+]
+_Minimum = Annotated[
+    float,
+    typer.Option(
+        "--min",
+        metavar="P",
+        min=0,
+        max=1,
+        help="By how much what is heard must be more probable than the tag.",
+    ),
+]
+
 
 def audit(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DIR...",
-            help="Folders, files, playlists (M3U), or quoted patterns.",
-            show_default=False,
-        ),
-    ],
-    minimum: Annotated[
-        float,
-        typer.Option(
-            "--min",
-            metavar="P",
-            min=0,
-            max=1,
-            help="By how much what is heard must be more probable than the tag.",
-        ),
-    ] = 0.0,
+    inputs: _Inputs,
+    minimum: _Minimum = 0.0,
     top: Annotated[
         int | None, typer.Option("--top", "-n", metavar="N", min=1, help="Show only the first N.")
     ] = None,
     as_csv: Annotated[
         bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
+    as_json: AsJson = False,
     page: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write a page that plays the files."),

@@ -42,52 +42,60 @@ class _Verdict(StrEnum):
     silence = "silence"
 
 
+_Genre = Annotated[str | None, typer.Option(metavar="GENRE", help="Files of this genre.")]
+_Style = Annotated[str | None, typer.Option(metavar="STYLE", help="Files that have this style.")]
+_Minimum = Annotated[
+    float | None,
+    typer.Option(
+        "--min",
+        metavar="P",
+        min=0,
+        max=1,
+        help="Least probability, 0 to 1, of the style if one is asked for, else of the genre.",
+    ),
+]
+_AskedVerdict = Annotated[
+    _Verdict | None, typer.Option(help="What the model says; with --genre it is: genre.")
+]
+_Under = Annotated[Path | None, typer.Option(metavar="DIR", help="Files below this folder.")]
+_Missing = Annotated[bool, typer.Option("--missing", metavar="", help="Files that are gone.")]
+_Errors = Annotated[
+    bool, typer.Option("--errors", metavar="", help="Files that could not be analysed.")
+]
+_Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="NAME", help="Ask this model, not the latest."),
+]
+_Kind = Annotated[
+    _Format | None,
+    typer.Option("--format", "-f", help="Format; else by the ending of --out, or a table."),
+]
+_Target = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file.")
+]
+_Playlists = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write one playlist for each genre to a folder."),
+]
+_RelativeTo = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Make paths relative to this folder.")
+]
+
+
 def list_files(
     db: Database = None,
-    genre: Annotated[str | None, typer.Option(metavar="GENRE", help="Files of this genre.")] = None,
-    style: Annotated[
-        str | None, typer.Option(metavar="STYLE", help="Files that have this style.")
-    ] = None,
-    minimum: Annotated[
-        float | None,
-        typer.Option(
-            "--min",
-            metavar="P",
-            min=0,
-            max=1,
-            help="Least probability, 0 to 1, of the style if one is asked for, else of the genre.",
-        ),
-    ] = None,
-    verdict: Annotated[
-        _Verdict | None, typer.Option(help="What the model says; with --genre it is: genre.")
-    ] = None,
-    under: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Files below this folder.")
-    ] = None,
-    missing: Annotated[
-        bool, typer.Option("--missing", metavar="", help="Files that are gone.")
-    ] = False,
-    errors: Annotated[
-        bool, typer.Option("--errors", metavar="", help="Files that could not be analysed.")
-    ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", metavar="NAME", help="Ask this model, not the latest."),
-    ] = None,
-    kind: Annotated[
-        _Format | None,
-        typer.Option("--format", "-f", help="Format; else by the ending of --out, or a table."),
-    ] = None,
-    target: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file.")
-    ] = None,
-    playlists: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Write one playlist for each genre to a folder."),
-    ] = None,
-    relative_to: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Make paths relative to this folder.")
-    ] = None,
+    genre: _Genre = None,
+    style: _Style = None,
+    minimum: _Minimum = None,
+    verdict: _AskedVerdict = None,
+    under: _Under = None,
+    missing: _Missing = False,
+    errors: _Errors = False,
+    model: _Model = None,
+    kind: _Kind = None,
+    target: _Target = None,
+    playlists: _Playlists = None,
+    relative_to: _RelativeTo = None,
 ) -> None:
     """List files of the catalogue: all of them, or those that meet conditions.
 

@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Database", "Jobs", "JournalFile", "Model", "MusicnnWheel", "NotMusic", "n_jobs"]
+__all__ = [
+    "AsJson", "Database", "Jobs", "JournalFile", "Model", "MusicnnWheel", "NotMusic", "n_jobs",
+]  # fmt: skip
 
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")]
 Model = Annotated[
     str | None,
     typer.Option(

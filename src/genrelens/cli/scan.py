@@ -22,7 +22,7 @@ from genrelens.cli.console import (
     quiet_libraries,
     warnings_as_notes,
 )
-from genrelens.cli.options import Database, Jobs, Model, n_jobs
+from genrelens.cli.options import AsJson, Database, Jobs, Model, n_jobs
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import path_fields
 from genrelens.library.scan import DEFAULT_TIMEOUT, Scanned, scan_files
@@ -32,49 +32,55 @@ __all__ = ["scan"]
 
 _Failed = tuple[str, str]  # path and reason
 
+_Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DIR",
+        help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
+        show_default=False,
+    ),
+]
+_Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Leave out files and folders of this name, or path if it has a slash; repeatable.",
+    ),
+]
+_Fast = Annotated[
+    bool,
+    typer.Option("--fast", metavar="", help="Hear three parts of 30 s of each recording."),
+]
+_Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.1, help="Give a file up after this time.")
+]
+_Nice = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, max=19, help="Let other programs go first, 0 to 19."),
+]
+_Retry = Annotated[
+    bool, typer.Option("--retry", metavar="", help="Try again the files that failed before.")
+]
+_Prune = Annotated[
+    bool,
+    typer.Option(
+        "--prune", metavar="", help="Then forget the files that are gone from the folders."
+    ),
+]
+
 
 def scan(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DIR",
-            help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
-            show_default=False,
-        ),
-    ],
+    inputs: _Inputs,
     db: Database = None,
     model: Model = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Leave out files and folders of this name, or path if it has a slash; repeatable.",
-        ),
-    ] = None,
+    exclude: _Exclude = None,
     jobs: Jobs = 0,
-    fast: Annotated[
-        bool,
-        typer.Option("--fast", metavar="", help="Hear three parts of 30 s of each recording."),
-    ] = False,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="Give a file up after this time.")
-    ] = DEFAULT_TIMEOUT,
-    nice: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, max=19, help="Let other programs go first, 0 to 19."),
-    ] = 0,
-    retry: Annotated[
-        bool, typer.Option("--retry", metavar="", help="Try again the files that failed before.")
-    ] = False,
-    prune: Annotated[
-        bool,
-        typer.Option(
-            "--prune", metavar="", help="Then forget the files that are gone from the folders."
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
+    fast: _Fast = False,
+    timeout: _Timeout = DEFAULT_TIMEOUT,
+    nice: _Nice = 0,
+    retry: _Retry = False,
+    prune: _Prune = False,
+    as_json: AsJson = False,
 ) -> None:
     """Hear every recording of a library and note its genre in a catalogue.
 

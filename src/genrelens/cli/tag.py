@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,18 +19,24 @@ from genrelens.cli.console import (
     progress,
     quiet_libraries,
 )
-from genrelens.cli.options import Database, JournalFile
+from genrelens.cli.options import AsJson, Database, JournalFile
+from genrelens.cli.policies import (
+    Existing,
+    ID3Version,
+    MaxGenres,
+    MinConfidence,
+    OwnWords,
+    make_policy,
+)
 from genrelens.library import (
     Catalog,
     Outcome,
     Plan,
     Policy,
     Result,
-    Words,
     apply_changes,
     plan_changes,
     read_plan,
-    read_words,
     write_plan,
 )
 from genrelens.library.plan import change_fields, is_plan
@@ -42,17 +47,6 @@ __all__ = ["known_catalog", "print_outcome", "print_unheard", "result_document",
 
 _WIDEST = 28  # characters of genres in the table
 _NONE = "-"
-
-
-class _Existing(StrEnum):
-    KEEP = "keep"
-    APPEND = "append"
-    REPLACE = "replace"
-
-
-class _ID3(StrEnum):
-    V2_3 = "2.3"
-    V2_4 = "2.4"
 
 
 def tag(
@@ -71,59 +65,30 @@ def tag(
         Path | None,
         typer.Option("--plan", metavar="FILE", help="Write the plan, to be edited and applied."),
     ] = None,
-    existing: Annotated[
-        _Existing | None,
-        typer.Option(
-            help="Of files that have a genre: keep leaves them alone, append adds ours, replace "
-            "replaces theirs (default: keep).",
-        ),
-    ] = None,
-    min_confidence: Annotated[
-        float | None,
-        typer.Option(
-            metavar="P", min=0, max=1, help="Least probability of the genre (default: 0.5)."
-        ),
-    ] = None,
-    max_genres: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Write at most N: the genre, then styles that apply (default: 1).",
-        ),
-    ] = None,
-    words: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Your own words for genres, and a whitelist (TOML)."),
-    ] = None,
-    id3: Annotated[
-        _ID3 | None, typer.Option(help="Version of ID3v2; else that of the file, 2.4 if new.")
-    ] = None,
+    existing: Existing = None,
+    min_confidence: MinConfidence = None,
+    max_genres: MaxGenres = None,
+    words: OwnWords = None,
+    id3: ID3Version = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", metavar="", help="Do not ask before writing.")
     ] = False,
     db: Database = None,
     journal: JournalFile = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write genres to the tags of files, as the catalogue of a scan has them.
 
     Without --apply, nothing is written: what would be is shown. Written files keep their times,
     and "genrelens undo" gives them their former tags. Exit code 1: some files were not written.
     """
-    settings = {
-        "existing": existing and str(existing), "min_confidence": min_confidence,
-        "max_genres": max_genres, "id3_version": id3 and int(id3[-1]), "words": words,
-    }  # fmt: skip
-    given = {name: value for name, value in settings.items() if value is not None}
+    policy = make_policy(existing, min_confidence, max_genres, words, id3)
     if len(inputs) == 1 and is_plan(inputs[0]):
-        if given or plan_file:
+        if policy or plan_file:
             raise typer.BadParameter("a plan holds its own settings; only --apply goes with it")
         plan = read_plan(inputs[0])
     else:
-        plan = _plan(inputs, given, db)
+        plan = _plan(inputs, policy or Policy(), words, db)
     result = None
     if plan_file is not None:
         write_plan(plan, plan_file)
@@ -136,14 +101,12 @@ def tag(
         raise typer.Exit(1)
 
 
-def _plan(inputs: list[str], given: dict[str, Any], db: Path | None) -> Plan:
-    own_words = read_words(given["words"]) if "words" in given else Words()
-    policy = Policy(**{**given, "words": own_words})
+def _plan(inputs: list[str], policy: Policy, words: Path | None, db: Path | None) -> Plan:
     with Catalog.open(db, readonly=True) as catalog:
         plan = plan_changes(catalog, inputs, policy)
     labels = {word_key(label) for label in plan.labels}
-    for label in sorted(set(own_words.genre_words) - labels) if labels else ():
-        print_note(f"warning: {given['words']}: no model knows {label!r}", style="yellow")
+    for label in sorted(set(policy.words.genre_words) - labels) if labels else ():
+        print_note(f"warning: {words}: no model knows {label!r}", style="yellow")
     return plan
 
 
