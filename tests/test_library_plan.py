@@ -127,11 +127,17 @@ def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> 
         ({"after": "Jazz"}, "line 2: after must be a list of words"),
         ({"after": [" "]}, "line 2: after must be a list of words"),
         ({"after": [3]}, "line 2: after must be a list of words"),
+        ({"before": "Rock"}, "line 2: before must be a list of words"),
+        ({"before": 5}, "line 2: before must be a list of words"),
         ({"size": "1"}, "line 2: size must be a whole number"),
+        ({"size": True}, "line 2: size must be a whole number"),
         ({"digest": "a"}, "line 2: digest must be"),
         ({"path": "a.mp3"}, "line 2: path must be absolute"),
         ({"path_bytes": "%"}, "line 2: "),
+        ({"path": "/a\0b"}, "line 2: path .* cannot be one"),
+        ({"path": "/\ud800"}, "line 2: .*surrogates not allowed"),
         ({"confidence": "high"}, "line 2: could not convert"),
+        ({"confidence": float("nan")}, "line 2: .*not JSON compliant"),
     ],
 )
 def test_edits_that_are_wrong(
@@ -145,8 +151,8 @@ def test_edits_that_are_wrong(
     ("lines", "message"),
     [
         ([], "is no plan; it is empty"),
-        (["{"], "line 1: Expecting"),
-        (["3"], "line 1: "),
+        (["{"], "line 1: is not JSON: Expecting"),
+        (["3"], "line 1: must be an object, as {...}, not 3"),
         ([{"a": 1}], "line 1: 'genrelens_plan' is missing"),
         ([{**HEADER, "genrelens_plan": 2}], "line 1: a plan of version 2"),
         ([{**HEADER, "policy": {}}], "line 1: 'words' is missing"),
@@ -159,6 +165,21 @@ def test_edits_that_are_wrong(
 def test_what_is_no_plan(lines: list[Any], message: str, plan_of: Callable[..., Path]) -> None:
     with pytest.raises(LibraryError, match=message):
         read_plan(plan_of(*lines))
+
+
+def test_what_editors_make_of_a_plan(plan_of: Callable[..., Path]) -> None:
+    """A mark at the beginning, and Windows' line ends; what breaks lines elsewhere is in names."""
+    path = plan_of(HEADER, json.dumps({**LINE, "path": "/a\u2028b\x85"}, ensure_ascii=False))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert is_plan(path)
+    assert [change.path for change in read_plan(path).changes] == [Path("/a\u2028b\x85")]
+
+
+def test_a_plan_without_its_header_is_no_song(plan_of: Callable[..., Path]) -> None:
+    path = plan_of(LINE)
+    assert is_plan(path)
+    with pytest.raises(LibraryError, match="line 1: 'genrelens_plan' is missing"):
+        read_plan(path)
 
 
 def test_plans_that_cannot_be_read(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +30,7 @@ __all__ = ["Plan", "change_fields", "is_plan", "plan_changes", "read_plan", "wri
 _VERSION = 1
 _MARK = "genrelens_plan"
 _NUMBERS = ("size", "mtime_ns")
-_HASH = 40  # hexadecimal digits
+_HASH = "[0-9a-f]{40}"
 
 _T = TypeVar("_T")
 
@@ -157,10 +159,10 @@ def change_fields(change: Change) -> dict[str, Any]:
 
 
 def is_plan(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file begins as a plan does."""
+    """Tell whether a file begins as a plan does: with an object of JSON, as no audio file."""
     try:
         with Path(path).open("rb") as file:
-            return f'"{_MARK}"'.encode() in file.read(200)
+            return file.read(200).removeprefix(BOM_UTF8).lstrip().startswith(b"{")
     except OSError:
         return False
 
@@ -173,7 +175,7 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
 
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise LibraryError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
@@ -192,11 +194,23 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
 
 def _checked(path: object, number: int, line: str, parse: Callable[[Any], _T]) -> _T:
     try:
-        return parse(json.loads(line))
+        return parse(_object(line))
     except KeyError as error:
         raise LibraryError(f"{path}, line {number}: {error} is missing") from error
     except (LibraryError, ValueError, TypeError, AttributeError) as error:
         raise LibraryError(f"{path}, line {number}: {error}") from error
+
+
+def _object(line: str) -> dict[str, Any]:
+    """Return what stands in a line; refuse what JSON and UTF-8 cannot hold."""
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"must be an object, as {{...}}, not {line.strip()[:20]}")
+    json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
+    return values
 
 
 def _header(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,16 +225,18 @@ def _header(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _change(values: Mapping[str, Any]) -> Change:
     for name in _NUMBERS:
-        if not isinstance(values[name], int):
+        if type(values[name]) is not int:  # True is one, too
             raise ValueError(f"{name} must be a whole number, not {values[name]!r}")
-    if not isinstance(values["digest"], str) or len(values["digest"]) != _HASH:
-        raise ValueError(f"digest must be text of {_HASH} characters")
-    after = values["after"]
+    if not re.fullmatch(_HASH, str(values["digest"])):
+        raise ValueError("digest must be 40 hexadecimal digits")
+    before, after = values["before"], values["after"]
+    if not isinstance(before, list) or not all(isinstance(word, str) for word in before):
+        raise ValueError(f"before must be a list of words, or empty, not {before!r}")
     if not isinstance(after, list) or not all(map(is_word, after)):
         raise ValueError(f"after must be a list of words, or empty, not {after!r}")
     return Change(
         path=_path(values), size=values["size"], mtime_ns=values["mtime_ns"],
-        digest=values["digest"], before=tuple(map(str, values["before"])), after=tuple(after),
+        digest=values["digest"], before=tuple(before), after=tuple(after),
         confidence=float(values.get("confidence", 0)), reason=str(values.get("reason", "")),
     )  # fmt: skip
 
@@ -232,4 +248,6 @@ def _path(values: Mapping[str, Any]) -> Path:
         path = Path(values["path"])
     if not path.is_absolute():
         raise ValueError(f"path must be absolute, not {str(path)!r}")
+    if "\0" in str(path):
+        raise ValueError(f"path {str(path)!r} cannot be one")
     return path
