@@ -17,7 +17,7 @@ from genrelens.cli.console import (
     quiet_libraries,
     warnings_as_notes,
 )
-from genrelens.cli.options import Jobs, MusicnnWheel, NotMusic, n_jobs
+from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, n_jobs
 from genrelens.cli.protocols import (
     Draws,
     Folds,
@@ -30,7 +30,15 @@ from genrelens.cli.protocols import (
     label_map,
     read_clips,
 )
-from genrelens.cli.train import Reading, need_torch
+from genrelens.cli.train import (
+    Cache,
+    Device,
+    Epochs,
+    Reading,
+    changed_recipe,
+    check_device,
+    need_torch,
+)
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
 from genrelens.evaluation.calibration import cross_fitted
@@ -40,62 +48,59 @@ from genrelens.evaluation.report import check_report_folder, write_report
 from genrelens.evaluation.scores import score
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from genrelens.train.run import Run
+
+
+_Folder = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Where it goes; runs/RECIPE-PROTOCOL if not given."),
+]
+_SplitFile = Annotated[
+    Path | None, typer.Option(help="A split file (see data split), instead of a protocol.")
+]
+_Rounds = Annotated[str | None, typer.Option(metavar="1,2", help="Only these rounds of the split.")]
 
 
 def crossval(
     recipe: Annotated[str, typer.Argument(help="A recipe of the package or a .toml file.")],
     data: Annotated[Path, typer.Option("--data", "-d", help="A folder of genre/file.")],
-    folder: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Where it goes; runs/RECIPE-PROTOCOL if not given."),
-    ] = None,
+    folder: _Folder = None,
     protocol: Protocol = "random",
     folds: Folds = 5,
     draws: Draws = None,
     test_fraction: TestFraction = 0.1,
     groups: Groups = None,
     group_column: GroupColumn = "group",
-    split: Annotated[
-        Path | None, typer.Option(help="A split file (see data split), instead of a protocol.")
-    ] = None,
-    rounds: Annotated[
-        str | None, typer.Option(metavar="1,2", help="Only these rounds of the split.")
-    ] = None,
+    split: _SplitFile = None,
+    rounds: _Rounds = None,
     musicnn: MusicnnWheel = None,
     not_music: NotMusic = None,
     relabel: Relabel = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Override the recipe.")] = None,
+    epochs: Epochs = None,
     seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    cache: Annotated[
-        Path | None, typer.Option(help="Where features are kept; the user's cache if not given.")
-    ] = None,
+    device: Device = "auto",
+    cache: Cache = None,
     jobs: Jobs = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a recipe on each fold and judge it by the clips it never met.
 
     The same command again goes on where it was cut off.
     """
     need_torch()
-    from genrelens.train.crossval import Progress, cross_validate
-    from genrelens.train.recipe import Recipe
     from genrelens.train.run import Run
     from genrelens.train.stage import Hardware
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
+    check_device(device)
     numbers = _rounds(rounds)
     request = Request(
         protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
     )
-    chosen = Recipe.load(recipe).with_training(**({} if epochs is None else {"epochs": epochs}))
+    chosen = changed_recipe(recipe, epochs=epochs)
     renamed = label_map(relabel)
-    target = folder or Path("runs") / f"{chosen.name}-{protocol if split is None else split.stem}"
-    check_report_folder(target)
+    target = _target(folder, f"{chosen.name}-{protocol if split is None else split.stem}")
     with warnings_as_notes(), quiet_libraries(), ExitStack() as stack:
         clips = read_clips(data, renamed, groups, group_column)
         made = request.make(clips) if split is None else Split.load(split, clips)
@@ -104,20 +109,31 @@ def crossval(
             label_map=renamed, cache_dir=cache, hardware=Hardware(device=device, progress=False),
             on_clip=Reading(clips, stack), on_stage=print_note,
         )  # fmt: skip
-        failed: list[AudioError] = []
-        tables = cross_validate(
-            run, made, rounds=numbers, jobs=n_jobs(jobs),
-            progress=Progress(on_round=_print_round, on_failure=_collector(failed)),
-        )  # fmt: skip
-        results = {
-            network: _report(run, made, network, table, failed) for network, table in tables.items()
-        }
-    if as_json:
-        print_json({"split": made.digest, "protocol": made.protocol, "networks": results})
-    else:
-        _print_results(results, run.folder)
+        results, failed = _validated(run, made, numbers, n_jobs(jobs))
+    _print_results(results, made, run.folder, as_json=as_json)
     if failed:
         raise typer.Exit(1)
+
+
+def _target(folder: Path | None, name: str) -> Path:
+    target = folder or Path("runs") / name
+    check_report_folder(target)
+    return target
+
+
+def _validated(
+    run: Run, split: Split, rounds: Sequence[int] | None, jobs: int
+) -> tuple[dict[str, Any], list[AudioError]]:
+    """Train and judge; return the figures of each network, and what could not be read."""
+    from genrelens.train.crossval import Progress, cross_validate
+
+    failed: list[AudioError] = []
+    tables = cross_validate(
+        run, split, rounds=rounds, jobs=jobs,
+        progress=Progress(on_round=_print_round, on_failure=_collector(failed)),
+    )  # fmt: skip
+    results = {name: _report(run, split, name, table, failed) for name, table in tables.items()}
+    return results, failed
 
 
 def _rounds(text: str | None) -> list[int] | None:
@@ -177,7 +193,17 @@ def _report(
     }  # fmt: skip
 
 
-def _print_results(results: Mapping[str, Any], folder: Path) -> None:
+def _print_results(
+    results: Mapping[str, Any], split: Split, folder: Path, *, as_json: bool
+) -> None:
+    if as_json:
+        print_json({"split": split.digest, "protocol": split.protocol, "networks": results})
+        return
+    out.print(_table(results))
+    out.print(f"intervals are 95 %; reports are in {folder}", soft_wrap=True)
+
+
+def _table(results: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table("", *results, box=None, pad_edge=False)
@@ -188,8 +214,7 @@ def _print_results(results: Mapping[str, Any], folder: Path) -> None:
         table.add_row(name.replace("_", " "), *(_interval(cell, form) for cell in cells))
     spreads = [result["over_rounds"]["accuracy"] for result in results.values()]
     table.add_row("accuracy over rounds", *map(_mean_and_std, spreads))
-    out.print(table)
-    out.print(f"intervals are 95 %; reports are in {folder}", soft_wrap=True)
+    return table
 
 
 def _interval(estimate: Mapping[str, float], form: str) -> str:

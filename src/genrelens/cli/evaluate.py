@@ -19,7 +19,7 @@ from genrelens.cli.console import (
     quiet_libraries,
     warnings_as_notes,
 )
-from genrelens.cli.options import Jobs, Model, n_jobs
+from genrelens.cli.options import AsJson, Jobs, Model, n_jobs
 from genrelens.cli.protocols import GroupColumn, Groups, Relabel, label_map
 from genrelens.cli.selection import Selection
 from genrelens.cli.verdict import (
@@ -41,54 +41,59 @@ if TYPE_CHECKING:
 _PARTS = ("train", "valid", "test")
 
 
+_Folder = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A folder of genre/file.")]
+_SplitFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A CSV file with the columns clip and split.")
+]
+_Part = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PART", help="With --split: judge on train, valid (if not given) or test."
+    ),
+]
+_Predictions = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Judge what another model said: a CSV file with the column clip and one column of "
+        "probabilities for each genre. Without DIR it needs the column genre, too.",
+    ),
+]
+_Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write a report: a page, figures and all numbers."),
+]
+_Robustness = Annotated[
+    bool,
+    typer.Option(
+        "--robustness",
+        metavar="",
+        help="Judge under changes that leave the genre as it is: noise, a room, a codec, ...",
+    ),
+]
+_Seed = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Of the intervals and of --robustness.")
+]
+_Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="PICTURE", help="Draw the confusion matrix, for instance matrix.png."),
+]
+
+
 def evaluate(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="A folder of genre/file.")
-    ] = None,
+    folder: _Folder = None,
     model: Model = None,
-    split: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A CSV file with the columns clip and split."),
-    ] = None,
-    part: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PART", help="With --split: judge on train, valid (if not given) or test."
-        ),
-    ] = None,
+    split: _SplitFile = None,
+    part: _Part = None,
     groups: Groups = None,
     group_column: GroupColumn = "group",
     relabel: Relabel = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Judge what another model said: a CSV file with the column clip and one column of "
-            "probabilities for each genre. Without DIR it needs the column genre, too.",
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Write a report: a page, figures and all numbers."),
-    ] = None,
-    robustness: Annotated[
-        bool,
-        typer.Option(
-            "--robustness",
-            metavar="",
-            help="Judge under changes that leave the genre as it is: noise, a room, a codec, ...",
-        ),
-    ] = False,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of the intervals and of --robustness.")
-    ] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="PICTURE", help="Draw the confusion matrix, for instance matrix.png."),
-    ] = None,
+    predictions: _Predictions = None,
+    report: _Report = None,
+    robustness: _Robustness = False,
+    seed: _Seed = 0,
+    as_json: AsJson = False,
+    plot: _Plot = None,
     jobs: Jobs = 0,
 ) -> None:
     """Judge a model on labelled clips: how often it is right, and how sure that figure is."""

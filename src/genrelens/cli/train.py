@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,66 +19,69 @@ from genrelens.data.protocols import random_split
 from genrelens.data.splits import split_by_file
 from genrelens.errors import AudioError, DataError, MissingExtraError
 
+if TYPE_CHECKING:
+    from genrelens.train.recipe import Recipe
+
+
+Epochs = Annotated[int | None, typer.Option(min=1, help="Override the recipe.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Cache = Annotated[
+    Path | None, typer.Option(help="Where features are kept; the user's cache if not given.")
+]
+_Recipe = Annotated[
+    str, typer.Argument(help="A recipe of the package (see --recipes) or a .toml file.")
+]
+_Data = Annotated[Path | None, typer.Option("--data", "-d", help="A folder of genre/file.")]
+_Folder = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Where the run goes; runs/RECIPE if not given.")
+]
+_Split = Annotated[
+    Path | None,
+    typer.Option(help="A CSV file with the columns clip and split (train, valid, test)."),
+]
+_Everything = Annotated[
+    bool, typer.Option("--all", help="Train on all clips, for a fixed number of epochs.")
+]
+_Precision = Annotated[
+    str | None, typer.Option(help="Override the recipe: 32-true, 16-mixed, bf16-mixed.")
+]
+_Metrics = Annotated[
+    Path | None, typer.Option(help="metrics.json of an earlier run, to store in the model.")
+]
+
 
 def train(
-    recipe: Annotated[
-        str, typer.Argument(help="A recipe of the package (see --recipes) or a .toml file.")
-    ] = "mel-cnn-lstm",
-    data: Annotated[
-        Path | None, typer.Option("--data", "-d", help="A folder of genre/file.")
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Where the run goes; runs/RECIPE if not given."),
-    ] = None,
-    split: Annotated[
-        Path | None,
-        typer.Option(help="A CSV file with the columns clip and split (train, valid, test)."),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Train on all clips, for a fixed number of epochs.")
-    ] = False,
+    recipe: _Recipe = "mel-cnn-lstm",
+    data: _Data = None,
+    folder: _Folder = None,
+    split: _Split = None,
+    everything: _Everything = False,
     musicnn: MusicnnWheel = None,
     not_music: NotMusic = None,
     relabel: Relabel = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Override the recipe.")] = None,
+    epochs: Epochs = None,
     seed: Annotated[int | None, typer.Option(help="Override the recipe.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="Override the recipe: 32-true, 16-mixed, bf16-mixed.")
-    ] = None,
+    precision: _Precision = None,
     name: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
-    metrics: Annotated[
-        Path | None, typer.Option(help="metrics.json of an earlier run, to store in the model.")
-    ] = None,
+    metrics: _Metrics = None,
     resume: Annotated[bool, typer.Option(help="Go on with a run that was cut off.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many GPUs.")] = 1,
-    cache: Annotated[
-        Path | None, typer.Option(help="Where features are kept; the user's cache if not given.")
-    ] = None,
+    cache: Cache = None,
     recipes: Annotated[bool, typer.Option("--recipes", help="List the packaged recipes.")] = False,
 ) -> None:
     """Train a model on a folder of genre/file, where each subfolder is a genre."""
     need_torch()
     from genrelens.train.fit import train as run_training
-    from genrelens.train.recipe import Recipe
     from genrelens.train.run import Run
     from genrelens.train.stage import Hardware
 
     if recipes:
         _list_recipes()
         return
-    if data is None:
-        raise typer.BadParameter("--data is missing: a folder of genre/file")
-    if device not in ("auto", "cpu", "cuda"):
-        raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
-    if everything and split is not None:
-        raise typer.BadParameter("choose one of --all and --split")
+    data = _checked(data, device, split, everything=everything)
     renamed = label_map(relabel)
-    chosen = Recipe.load(recipe)
-    given = {"epochs": epochs, "seed": seed, "precision": precision}
-    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    chosen = chosen.with_training(**changes)
+    chosen = changed_recipe(recipe, epochs=epochs, seed=seed, precision=precision)
     with warnings_as_notes(), ExitStack() as stack:
         clips = read_clips(data, renamed)
         clips = _split(clips, split, chosen.training.seed, everything=everything)
@@ -90,6 +93,30 @@ def train(
         )  # fmt: skip
         path = run_training(run, clips)
     _print_result(path, measured=any(clip.part == "valid" for clip in clips))
+
+
+def _checked(data: Path | None, device: str, split: Path | None, *, everything: bool) -> Path:
+    """Refuse what does not go together; return the folder of the data."""
+    if data is None:
+        raise typer.BadParameter("--data is missing: a folder of genre/file")
+    check_device(device)
+    if everything and split is not None:
+        raise typer.BadParameter("choose one of --all and --split")
+    return data
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that there is none of."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
+
+
+def changed_recipe(name_or_path: str, **training: Any) -> Recipe:
+    """Read a recipe and change what was given, that is not None, of its training."""
+    from genrelens.train.recipe import Recipe
+
+    given = {key: value for key, value in training.items() if value is not None}
+    return Recipe.load(name_or_path).with_training(**given)
 
 
 def need_torch() -> None:
