@@ -27,6 +27,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from genrelens.artifact import DEFAULT_MODEL
+
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "disco-groove.ogg"
 SOAK_LINES = 6
 BOUNDARY = "------------------------load"
@@ -40,11 +42,12 @@ def main() -> None:
     parser.add_argument("--soak-clients", type=int, default=128)
     parser.add_argument("--queue", type=int, default=64, help="of the server")
     parser.add_argument("--workers", type=int, default=0, help="of the server; 0: one per core")
-    parser.add_argument("--model", help="packaged name or file; the default if not given")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="packaged name or file")
     options = parser.parse_args()
     clip = mp3(30)
     with serving(options) as (port, process):
-        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+              f"{options.model}; "
               f"a 30 s mp3 of {len(clip) / 1000:.0f} kB over loopback\n")  # fmt: skip
         asyncio.run(load(port, clip, 4, 0, at_least=8))  # until every worker has started
         table(options, port, process, clip)
@@ -83,10 +86,8 @@ def mp3(seconds: int) -> bytes:
 def serving(options: argparse.Namespace) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     command = [
         sys.executable, "-m", "genrelens", "serve", "--port", "0", "--queue", str(options.queue),
-        "--workers", str(options.workers),
+        "--workers", str(options.workers), "--model", options.model,
     ]  # fmt: skip
-    if options.model:
-        command += ["--model", options.model]
     started = time.perf_counter()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
