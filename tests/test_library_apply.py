@@ -490,8 +490,18 @@ def test_what_is_no_journal(content: bytes | None, journal: Path) -> None:
         connection.close()
     else:
         journal.write_bytes(content)
+    before = journal.read_bytes()
     with pytest.raises(LibraryError, match="is not a journal of genrelens"):
         list_runs()
+    assert journal.read_bytes() == before
+
+
+def test_the_catalogue_is_no_journal(tmp_path: Path) -> None:
+    with (
+        Catalog.open(tmp_path / "catalog.sqlite") as catalog,
+        pytest.raises(LibraryError, match="is not a journal of genrelens"),
+    ):
+        list_runs(catalog=catalog, journal=catalog.path)
 
 
 def test_a_journal_of_a_newer_version(journal: Path) -> None:

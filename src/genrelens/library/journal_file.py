@@ -74,16 +74,26 @@ def _default() -> Path:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    if not _is_empty(connection):
+        _check(connection, path)  # before anything is done to it
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # until it is closed, or its owner dies
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     with transaction(connection):
-        (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if not n_tables:
+        if _is_empty(connection):
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
+    _check(connection, path)
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return not n_tables
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION:
