@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import Result, at_terminal, command, run
-from genrelens.library import Catalog
+from commands import Result, as_seen, at_terminal, command, run
+from genrelens.library import Catalog, Outcome
 from genrelens.tags import read_tags
 from shelf import contents, shelve, song
 
@@ -184,6 +184,38 @@ def test_writing_asks_at_a_terminal(music: Path) -> None:
         seen += terminal.read()
         assert ("nothing was written" in seen) == (answer == "n")
         assert read_tags(music / "a.mp3").genres == expected
+
+
+@pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
+def test_the_question_is_not_answered(music: Path, key: str) -> None:
+    terminal = at_terminal(command("tag", "music", "--apply"))
+    terminal.read(until=b"[y/N]")
+    if key == "Ctrl-C":
+        terminal.ctrl_c()
+    else:
+        os.write(terminal.screen, b"\x04")
+    assert "nothing was written" in as_seen(terminal.read())
+    assert terminal.process.returncode == 130
+    assert read_tags(music / "a.mp3").genres == ()
+
+
+def test_taking_back_is_stopped_and_goes_on(
+    genrelens: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(music)
+    genrelens("tag", "music", "--existing", "replace", "--apply")
+
+    def stop(outcome: Outcome) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("genrelens.cli.undo.print_outcome", stop)
+        result = genrelens("undo")
+    assert (result.code, result.err.splitlines()[0]) == (
+        130, "stopped; run it again to take back the rest",
+    )  # fmt: skip
+    assert genrelens("undo").out == "run 1: 1 of 1 files restored\n"
+    assert contents(music) == before
 
 
 # --------------------------------------------------------------------------------- audit

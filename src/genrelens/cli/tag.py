@@ -12,6 +12,7 @@ import typer
 
 from genrelens.cli.console import (
     display_name,
+    err,
     out,
     print_error,
     print_json,
@@ -115,8 +116,13 @@ def _is_wanted(plan: Plan, *, asked: bool) -> bool:
     if not plan.changes or not asked or not sys.stdin.isatty():
         return True
     n = len(plan.changes)
-    if typer.confirm(f"Write to {n} file{'s' * (n > 1)}?", err=True):
-        return True
+    try:
+        if typer.confirm(f"Write to {n} file{'s' * (n > 1)}?", err=True):
+            return True
+    except typer.Abort as stopped:  # by Ctrl-C, or Ctrl-D
+        err.print()  # the question stands on this line
+        print_note("nothing was written")
+        raise KeyboardInterrupt from stopped
     print_note("nothing was written")
     return False
 

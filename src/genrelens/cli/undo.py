@@ -41,7 +41,11 @@ def undo(
         if show:
             _print_runs(list_runs(catalog=catalog, journal=journal), as_json=as_json)
             return
-        result = undo_run(run, catalog=catalog, journal=journal, on_file=print_outcome)
+        try:
+            result = undo_run(run, catalog=catalog, journal=journal, on_file=print_outcome)
+        except KeyboardInterrupt:
+            print_note("stopped; run it again to take back the rest")
+            raise
     if as_json:
         print_json(result_document(result))
     else:
