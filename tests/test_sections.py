@@ -78,6 +78,13 @@ def test_doubt() -> None:
 # --------------------------------------------------------------------------------- no music
 
 
+def test_a_section_is_as_sure_as_a_recording_would_be() -> None:
+    """By hand: 0.5, 0.25, 0.25 with a temperature of 1/2 are squared: 2/3, 1/6, 1/6."""
+    (section,) = sections([WEAK["pop"]] * 4, temperature=0.5, sure_threshold=0.6)
+    assert section.probability == pytest.approx(2 / 3)
+    assert section.verdict == "genre"
+
+
 def test_talk_between_songs() -> None:
     rows = [SURE["pop"]] * 4 + [WEAK["jazz"]] * 5 + [SURE["rock"]] * 4
     music = np.array([0.99] * 4 + [0.05] * 5 + [0.99] * 4)

@@ -217,6 +217,7 @@ class Classifier:
             segment_music=heard.segment_music,
             music_threshold=metadata.music_threshold,
             sure_threshold=metadata.sure_threshold,
+            temperature=metadata.temperature,
         )
 
     def _hear(

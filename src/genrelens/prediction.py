@@ -68,6 +68,7 @@ class Prediction:
         music_threshold: below this ``music`` the recording is not music. None where ``music`` is.
         sure_threshold: below this probability of the likeliest genre the model is not sure; None
             if it always answers.
+        temperature: by which the model calibrates a mean over segments.
 
     """
 
@@ -88,6 +89,7 @@ class Prediction:
     segment_music: Float64 | None = None
     music_threshold: float | None = None
     sure_threshold: float | None = None
+    temperature: float = 1.0
 
     @property
     def genre(self) -> str:
@@ -136,7 +138,7 @@ class Prediction:
         found = find_sections(
             self.segments, self.segment_times, labels=self.labels, seconds=self.segment_seconds,
             end=self.duration, music=self.segment_music, music_threshold=self.music_threshold,
-            sure_threshold=self.sure_threshold,
+            sure_threshold=self.sure_threshold, temperature=self.temperature,
         )  # fmt: skip
         return tuple(replace(each, verdict="silence") for each in found) if self.silent else found
 

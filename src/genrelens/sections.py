@@ -36,7 +36,7 @@ class Section:
         verdict: "genre"; "not sure" if the genre's probability is too low to rely on it; "not
             music"; "silence", if the whole recording is.
         genre: of the stretch, the likeliest one even where the verdict is another.
-        probability: of that genre, the mean over the segments.
+        probability: of that genre: the mean over the segments, calibrated as a recording's is.
 
     """
 
@@ -57,6 +57,7 @@ def find_sections(
     music: Float64 | None = None,
     music_threshold: float | None = None,
     sure_threshold: float | None = None,
+    temperature: float = 1.0,
 ) -> tuple[Section, ...]:
     """Join segments to sections.
 
@@ -74,6 +75,8 @@ def find_sections(
         music: probability that a segment is music, (n,), or None.
         music_threshold: from which on it is. None where ``music`` is.
         sure_threshold: below this probability a section is "not sure"; None: never.
+        temperature: that calibrates the mean over segments: its logarithm is divided by it. It is
+            that of recordings, so a section of few segments may seem somewhat surer than it is.
 
     Source: Viterbi (1967), with one price for every change.
 
@@ -86,18 +89,24 @@ def find_sections(
     for stretch in np.split(np.arange(len(times)), np.flatnonzero(~together) + 1):
         states = _likeliest_states(scores[stretch])
         for run in np.split(stretch, np.flatnonzero(np.diff(states)) + 1):
+            means = _calibrated(segments[run].mean(axis=0), temperature)
             genre, probability, verdict = _judge(
-                int(states[run[0] - stretch[0]]), segments[run].mean(axis=0), sure_threshold
+                int(states[run[0] - stretch[0]]), means, sure_threshold
             )
             first, last = float(starts[run[0]]), float(min(ends[run[-1]], end))
             sections.append(Section(first, last, verdict, labels[genre], probability))
     return tuple(sections)
 
 
+def _calibrated(means: Float64, temperature: float) -> Float64:
+    powers = (means / means.max()) ** (1 / temperature)
+    return np.asarray(powers / powers.sum())
+
+
 def _judge(
     state: int, means: Float64, sure_threshold: float | None
 ) -> tuple[int, float, VerdictName]:
-    """Return genre, its probability and the verdict of a section with these mean probabilities."""
+    """Return genre, its probability and the verdict of a section with these probabilities."""
     if state == len(means):
         genre = int(means.argmax())
         return genre, float(means[genre]), "not music"
