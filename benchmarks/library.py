@@ -29,6 +29,8 @@ import soundfile as sf
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SHORTEST, LONGEST = 30, 360  # seconds
+MOST_FILES = 1000
+CUT = {".mp3": 1152 / 44_100, ".m4a": 1024 / 44_100}  # from masters; seconds of a packet
 
 # What a library may hold; shares in percent. MP3 and FLAC are most of it.
 FORMATS = {
@@ -48,6 +50,8 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--library", type=Path, help="make it here, and use what is here already")
     arguments = parser.parse_args()
+    if not 1 <= arguments.files <= MOST_FILES:
+        parser.error(f"--files must be in 1..{MOST_FILES}")
     with tempfile.TemporaryDirectory() as folder:
         music = arguments.library or Path(folder, "music")
         duration = write_library(music, arguments.files)
@@ -81,31 +85,63 @@ def write_library(music: Path, n_files: int) -> float:
     chance = random.Random(0)
     suffixes = chance.choices(list(FORMATS), [share for share, *_ in FORMATS.values()], k=n_files)
     lengths = [chance.triangular(SHORTEST, LONGEST, 220) for _ in range(n_files)]
+    masters = music.with_name(f"{music.name} masters")
+    jobs = list(zip(range(n_files), suffixes, lengths, [music] * n_files, strict=True))
     with multiprocessing.get_context("spawn").Pool() as pool:
-        return sum(
-            pool.starmap(
-                write_recording,
-                zip(range(n_files), suffixes, lengths, [music] * n_files, strict=True),
-                chunksize=1,
-            )
-        )
+        n_clips = len(list(EXAMPLES.glob("*.ogg")))
+        pool.starmap(write_master, [(n, each, masters) for each in CUT for n in range(n_clips)], 1)
+        return sum(pool.starmap(write_recording, [(*job, masters) for job in jobs], 1))
 
 
-def write_recording(number: int, suffix: str, seconds: float, music: Path) -> float:
-    """Repeat a clip, at a level that makes the file one of its kind; return its length."""
+def write_master(number: int, suffix: str, masters: Path) -> None:
+    """Write what recordings of a format that is slow to encode are cut from."""
+    write(masters / f"{number}{suffix}", number, LONGEST + 1.1 * MOST_FILES * CUT[suffix])
+
+
+def write_recording(number: int, suffix: str, seconds: float, music: Path, masters: Path) -> float:
+    """Write a recording that is like no other; return its length."""
     path = music / f"album {number // 12:03}" / f"{number:04}{suffix}"
+    if suffix not in CUT:
+        write(path, number, seconds)
+    elif not path.exists():
+        n_clips = len(list(EXAMPLES.glob("*.ogg")))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".part{suffix}")
+        cut(masters / f"{number % n_clips}{suffix}", part, number, seconds)
+        part.rename(path)
+    return seconds
+
+
+def write(path: Path, number: int, seconds: float) -> None:
+    """Repeat a clip, at a level that makes the file one of its kind."""
+    if path.exists():
+        return
     clips = sorted(EXAMPLES.glob("*.ogg"))
     clip, rate = sf.read(clips[number % len(clips)], dtype="float32", always_2d=True)
-    if suffix == ".opus":
+    if path.suffix == ".opus":
         rate = 48_000  # it knows no 44.1 kHz; the pitch rises by a semitone and a half
     level = 0.3 + 0.7 * number / 10_000
     samples = np.resize(np.float32(level) * clip, (round(seconds * rate), clip.shape[1]))
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".part{suffix}")
-        encode(part, samples, rate)
-        part.rename(path)
-    return seconds
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".part{path.suffix}")
+    encode(part, samples, rate)
+    part.rename(path)
+
+
+def cut(master: Path, path: Path, skipped: int, seconds: float) -> None:
+    """Copy encoded packets for so many seconds, without the first ones."""
+    with av.open(master) as source, av.open(path, "w", format=FORMATS[path.suffix][2]) as output:
+        stream = source.streams.audio[0]
+        copy = output.add_stream_from_template(stream)
+        output.metadata["title"] = path.stem
+        packets = [packet for packet in source.demux(stream) if packet.size][skipped:]
+        start = packets[0].pts
+        for packet in packets:
+            packet.pts, packet.dts = packet.pts - start, packet.dts - start
+            if packet.pts * stream.time_base >= seconds:
+                break
+            packet.stream = copy
+            output.mux(packet)
 
 
 def encode(path: Path, samples: Any, rate: int) -> None:
