@@ -94,7 +94,7 @@ def test_what_is_not_there() -> None:
         {
             "gone": "No such file or directory",
             "gone.mp3": "No such file or directory",
-            "": "is not a file",
+            "''": "is not the name of a file",
             "x" * 300 + ".mp3": "File name too long",
             "nul\0.mp3": "embedded null byte",
         },
@@ -110,6 +110,22 @@ def test_links_in_a_circle() -> None:
     Path("m/a/self").symlink_to("self")
     Path("m/b").symlink_to("a")
     assert find("m") == (["m/a/x.mp3"], {})
+
+
+def test_links_in_circles_and_patterns() -> None:
+    """Two links upwards make more paths than anybody can go through."""
+    touch(Path("m/a/x.mp3"), Path("m/a/y.ogg"), Path("m/z.mp3"), Path("far/b/x.mp3"))
+    Path("m/a/up").symlink_to("..")
+    Path("m/top").symlink_to(".")
+    Path("m/far").symlink_to("../far")
+    expected = ["m/z.mp3", "m/a/x.mp3", "m/far/b/x.mp3"]
+    assert find("m/**/*.mp3")[0] == expected
+    assert find("m/**/**/x.mp3", "[m]/**/*.mp3")[0] == [*expected[1:], "m/z.mp3"]
+    assert find("m/**/b")[0] == ["m/far/b/x.mp3"]
+    assert sorted(find("m/**")[0]) == sorted([*expected, "m/a/y.ogg"])
+    os.chdir("m")
+    assert find("**/x.mp3")[0] == ["a/x.mp3", "far/b/x.mp3"]
+    assert find("gone/**/*.mp3")[1] == {"gone/**/*.mp3": "matches no folder and no audio file"}
 
 
 def test_links_to_other_folders_come_last() -> None:

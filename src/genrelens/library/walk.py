@@ -12,6 +12,7 @@ from pathlib import Path
 
 from genrelens.audio import AUDIO_SUFFIXES
 from genrelens.errors import LibraryError
+from genrelens.library.patterns import matches
 from genrelens.library.playlists import PLAYLIST_SUFFIXES, read_playlist
 
 __all__ = ["Found", "find_files", "is_gone"]
@@ -103,7 +104,9 @@ class _Search:
 
     def named(self, name: str) -> Iterator[Found]:
         """Find what an argument names."""
-        if os.path.isdir(name):  # noqa: PTH112 (Path's raises on a name that is too long)
+        if not name:
+            self._problem("''", "is not the name of a file")
+        elif os.path.isdir(name):  # noqa: PTH112 (Path's raises on a name that is too long)
             yield from self._below(name)
         elif glob.has_magic(name) and not os.path.lexists(name):
             yield from self._matching(name)
@@ -118,9 +121,8 @@ class _Search:
             yield from self._below(self._links.pop())
 
     def _matching(self, pattern: str) -> Iterator[Found]:
-        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (any root)
         heard = [
-            match for match in matches
+            match for match in matches(pattern)
             if os.path.isdir(match) or Path(match).suffix.lower() in AUDIO_SUFFIXES  # noqa: PTH112
         ]  # fmt: skip
         if not heard:
