@@ -11,7 +11,7 @@ the level and of the pooling. The weights stay as they are: nothing here is trai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ _NORM = ("gamma", "beta", "moving_mean", "moving_variance")  # their parts
 _LEVEL = 0.16  # mean mel power of a segment of commercial music: the median over GTZAN
 _MAX_GAIN = 1e5  # 50 dB; what is quieter is no music any more
 _LOWEST = -1e4  # below all that a layer gives
+_LANES = 16  # filters that onnxruntime computes at once, padded to a multiple or not
 _DEAD = 1e-5  # no weight of a filter that weight decay has emptied is larger
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -74,7 +75,6 @@ class FrontEnd(nn.Module):
         self.register_buffer("std", std)
 
         kernels = [_kernel(w, index) for index in range(5)]
-        self._sizes = [kernel.shape[1:] for kernel in kernels]  # frames and bands
         alive = [kernel.abs().amax(dim=(1, 2)) > _DEAD for kernel in kernels]
         self.live = torch.cat(alive).nonzero().squeeze(1)
         self.dead = (~torch.cat(alive)).nonzero().squeeze(1)
@@ -90,25 +90,45 @@ class FrontEnd(nn.Module):
         sign = torch.where(norms[0] < 0, -1.0, 1.0)
         self.register_buffer("sign", sign[self.live])
         signs = torch.split(sign, [len(kernel) for kernel in kernels])
-        for index, (kernel, kept, each) in enumerate(zip(kernels, alive, signs, strict=True)):
-            filters = (kernel * each[:, None, None])[kept].unsqueeze(1)
-            self.register_buffer(f"filters_{index}", filters)  # (f, 1, frames, bands)
+        filters = [
+            (kernel * each[:, None, None])[kept]
+            for kernel, each, kept in zip(kernels, signs, alive, strict=True)
+        ]
+        groups = [*filters[:2], *_two_lengths(filters[2:])]
+        self._sizes = [group.shape for group in groups]  # filters, frames, bands
+        for index, group in enumerate(groups):
+            spare = -len(group) % _LANES
+            self.register_buffer(f"filters_{index}", functional.pad(group, (0, 0, 0, 0, 0, spare)))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, t, b) -> (n, k, t)."""
         x = ((x - self.mean) / self.std).unsqueeze(1)
-        responses = [self._largest(x, index) for index in range(5)]
-        y = torch.cat(responses, dim=1)  # (n, k, t)
+        y = torch.cat([self._largest(x, index) for index in range(4)], dim=1)  # (n, k, t)
         y = torch.relu(y * self.sign[:, None] + self.bias[:, None])
         return self.norm(y)  # type: ignore[no-any-return]
 
     def _largest(self, x: Tensor, index: int) -> Tensor:
         """Take the largest response of filters over the bands: (n, 1, t, b) -> (n, f, t)."""
-        filters = self.get_buffer(f"filters_{index}")
-        n_frames, n_bands = self._sizes[index]
+        filters = self.get_buffer(f"filters_{index}").unsqueeze(1)
+        n_filters, n_frames, n_bands = self._sizes[index]
         around = functional.pad(x, (0, 0, (n_frames - 1) // 2, n_frames // 2))
-        y = functional.conv2d(around, filters)  # (n, f, t, places)
-        return functional.max_pool2d(y, (1, N_BANDS - n_bands + 1)).squeeze(3)
+        y = functional.conv2d(around, filters)  # (n, f + spare, t, places)
+        return functional.max_pool2d(y, (1, N_BANDS - n_bands + 1)).squeeze(3)[:, :n_filters]
+
+
+def _two_lengths(filters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Bring filters (f, frames, 1) of three lengths, longest first, to two, by zeros around them.
+
+    Many of the shortest stay as they are, as many as fill the lanes of a processor.
+    """
+    *long, short = filters
+    n_long = len(short) % _LANES
+    longest = long[0].shape[1]
+    same = [
+        functional.pad(each, (0, 0, gap := (longest - each.shape[1]) // 2, gap))
+        for each in (*long, short[:n_long])
+    ]
+    return torch.cat(same), short[n_long:]
 
 
 class Musicnn(nn.Module):
