@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import signal
 import sqlite3
 import sys
@@ -43,6 +44,7 @@ def main(model: str, music: Path, work: Path, n_kills: int) -> None:
         assert set(before) <= set(after), "forgot what it knew"
         assert after.items() <= expected.items(), "half a record"
         found["kills"] += killed
+        duration *= 1.03 if killed else 0.9  # so that most are killed, however busy the machine is
         found["went_on"] += bool(before) and len(after) > len(before)
         found["points"].append(len(after))
         if len(after) == len(expected):
@@ -70,11 +72,23 @@ def kill(model: str, music: Path, place: Path, seconds: float) -> tuple[set[str]
                 os.write(write, f"{each.path}\n".encode())
         os._exit(0)
     os.close(write)
-    time.sleep(seconds)
+    told = read_for(seconds, read)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    with os.fdopen(read) as told:
-        return {line.removesuffix("\n") for line in told}, os.WIFSIGNALED(status)
+    with os.fdopen(read, "rb") as rest:
+        lines = (told + rest.read()).decode().splitlines()
+    return set(lines), os.WIFSIGNALED(status)
+
+
+def read_for(seconds: float, source: int) -> bytes:
+    """Read for some time, or until the end."""
+    deadline, content = time.monotonic() + seconds, b""
+    while (left := deadline - time.monotonic()) > 0 and select.select([source], [], [], left)[0]:
+        more = os.read(source, 65_536)
+        if not more:
+            break
+        content += more
+    return content
 
 
 def facts(place: Path) -> dict[str, str]:
