@@ -22,7 +22,7 @@ MODULES = ["genrelens"] + [
 WITHOUT_ALL = {
     *(f"genrelens.cli.{name}" for name in ("calibrate", "classify", "compare", "crossval")),
     *(f"genrelens.cli.{name}" for name in ("data", "evaluate", "features", "models", "serve")),
-    *("genrelens.cli.train", "genrelens.decoders", "genrelens.errors"),
+    *("genrelens.cli.train", "genrelens.errors"),
     *("genrelens.data", "genrelens.evaluation", "genrelens.train", "genrelens.web"),
     *("genrelens.train.networks", "genrelens.web.api"),
 }

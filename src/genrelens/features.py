@@ -47,6 +47,7 @@ __all__ = [
 Float32 = NDArray[np.float32]
 
 DB_FLOOR = -100.0
+_SMALL_PRODUCT = 2**18  # multiplications that OpenBLAS leaves to one thread
 _FRAMES_AT_ONCE = 512  # bounds memory; the same runs of frames, however a waveform arrives
 _LOUDEST = 1e6  # 120 dB over full scale: no sound, and its power still fits into float32
 
@@ -122,7 +123,19 @@ def _mel(power: Float32, config: FeatureConfig) -> Float32:
         sample_rate=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels,
         f_min=config.f_min, f_max=config.f_max,
     )  # fmt: skip
-    return power @ filters.T
+    return _product(power, filters.T)
+
+
+def _product(rows: Float32, matrix: Float32) -> Float32:
+    """Multiply (n, k) by (k, m), few rows at a time.
+
+    OpenBLAS, which numpy comes with, shares larger products out to threads, and these wait for the
+    next one in a loop that takes the cores from the network.
+    """
+    few = max(1, _SMALL_PRODUCT // matrix.size)
+    padded = np.pad(rows, ((0, -len(rows) % few), (0, 0)))
+    product = padded.reshape(-1, few, len(matrix)) @ matrix
+    return product.reshape(-1, matrix.shape[1])[: len(rows)]
 
 
 def _log_mel(mel: Float32, config: FeatureConfig) -> Float32:
@@ -130,7 +143,7 @@ def _log_mel(mel: Float32, config: FeatureConfig) -> Float32:
 
 
 def _cepstrum(mel: Float32, config: FeatureConfig) -> Float32:
-    return power_to_db(mel) @ dct_matrix(config.n_mels, config.n_mfcc)
+    return _product(power_to_db(mel), dct_matrix(config.n_mels, config.n_mfcc))
 
 
 # ------------------------------------------------------------------------------ streams
