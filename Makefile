@@ -62,7 +62,7 @@ models: $(VENV)/.dev
 	$(BIN)/python scripts/golden.py
 
 MUSICNN := runs/musicnn-0.1.0-py3-none-any.whl
-LENS = $(BIN)/genrelens train lens --data $(DATA)/audio --musicnn $(MUSICNN) --not-music runs/not-music
+LENS = $(BIN)/genrelens train lens --data $(DATA)/audio --musicnn $(MUSICNN) --not-music runs/not-music --resume
 
 lens: $(VENV)/.dev
 	$(BIN)/python -m pip download --no-deps --dest runs musicnn==0.1.0
