@@ -40,6 +40,13 @@ def test_what_arguments_name(music: Path, arguments: list[str], found: list[str]
     assert inputs.expand(arguments) == found
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links take rights there")
+def test_a_link_upwards_names_nothing_twice(music: Path) -> None:
+    (music / "b" / "up").symlink_to("..", target_is_directory=True)
+    found = inputs.expand(["music/**/*.wav"])
+    assert sorted(found, key=str) == sorted(IN_ORDER)
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

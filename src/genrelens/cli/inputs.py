@@ -14,6 +14,7 @@ import typer
 from genrelens.audio import AUDIO_SUFFIXES, AudioSource
 from genrelens.data.datasets import find_audio
 from genrelens.errors import AudioError, DataError
+from genrelens.library.patterns import matches
 
 __all__ = ["Source", "expand"]
 
@@ -70,15 +71,15 @@ def _pattern(pattern: str) -> Iterator[str | AudioError]:
 
     What does not look like audio counts only where nothing else matches.
     """
-    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (any root)
+    matched = sorted(set(matches(pattern)))
     found: dict[str, str | AudioError] = {}
-    for match in matches:
+    for match in matched:
         if os.path.isdir(match):  # noqa: PTH112
             found |= {str(each): each for each in _folder(match) if not _is_empty(each)}
         elif Path(match).suffix.lower() in AUDIO_SUFFIXES:
             found[str(Path(match))] = match
-    if found or matches:
-        yield from found.values() or matches
+    if found or matched:
+        yield from found.values() or matched
     else:
         yield AudioError(pattern, "matches no file")
 
