@@ -89,12 +89,7 @@ class FrontEnd(nn.Module):
         self.register_buffer("bias", bias[self.live])
         sign = torch.where(norms[0] < 0, -1.0, 1.0)
         self.register_buffer("sign", sign[self.live])
-        signs = torch.split(sign, [len(kernel) for kernel in kernels])
-        filters = [
-            (kernel * each[:, None, None])[kept]
-            for kernel, each, kept in zip(kernels, signs, alive, strict=True)
-        ]
-        groups = [*filters[:2], *_two_lengths(filters[2:])]
+        groups = _groups(kernels, alive, sign)
         self._sizes = [group.shape for group in groups]  # filters, frames, bands
         for index, group in enumerate(groups):
             spare = -len(group) % _LANES
@@ -114,6 +109,16 @@ class FrontEnd(nn.Module):
         around = functional.pad(x, (0, 0, (n_frames - 1) // 2, n_frames // 2))
         y = functional.conv2d(around, filters)  # (n, f + spare, t, places)
         return functional.max_pool2d(y, (1, N_BANDS - n_bands + 1)).squeeze(3)[:, :n_filters]
+
+
+def _groups(kernels: Sequence[Tensor], alive: Sequence[Tensor], sign: Tensor) -> list[Tensor]:
+    """Turn the original's five kernels (f, frames, bands) to four of live filters, with signs."""
+    signs = torch.split(sign, [len(kernel) for kernel in kernels])
+    low, high, *temporal = (
+        (kernel * each[:, None, None])[kept]
+        for kernel, each, kept in zip(kernels, signs, alive, strict=True)
+    )
+    return [low, high, *_two_lengths(temporal)]
 
 
 def _two_lengths(filters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
