@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from genrelens.library.database import connect, default_catalog, explained, transaction
+from genrelens.library.database import connect, default_catalog, explained
 from genrelens.library.records import Entry, Failure, StoredPrediction
 from genrelens.library.rows import (
     FILE,
@@ -25,6 +25,7 @@ from genrelens.library.rows import (
     path_key,
     prediction_row,
 )
+from genrelens.library.sqlite_file import transaction
 from genrelens.tags import Tags
 
 __all__ = ["Catalog", "Query"]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import quote
 
 from genrelens.errors import LibraryError
+from genrelens.library.sqlite_file import FOREIGN, FileKind, error_code
 
-__all__ = ["connect", "default_catalog", "explained", "transaction"]
+__all__ = ["connect", "default_catalog", "explained"]
 
-_ENVIRONMENT = "GENRELENS_DB"
-_APPLICATION = int.from_bytes(b"gnrl")  # stands in the header, for ``file`` and for us
-_VERSION = 1
-_SCHEMA = """
+_BUSY, _READ_ONLY, _DAMAGED, _FULL, _NOT_OPENED = 5, 8, 11, 13, 14
+_CATALOGUE = FileKind(
+    application=b"gnrl",
+    version=1,
+    schema="""
     CREATE TABLE files (
         path BLOB PRIMARY KEY,  -- absolute, as the file system has it
         size INTEGER NOT NULL,
@@ -45,26 +46,25 @@ _SCHEMA = """
         heard REAL NOT NULL,
         PRIMARY KEY (digest, model)
     );
-"""
-_BUSY, _READ_ONLY, _DAMAGED, _FULL, _NOT_OPENED, _FOREIGN = 5, 8, 11, 13, 14, 26
-_REASONS = {
-    _BUSY: "is in use by another program; try again when that is done",
-    _READ_ONLY: "cannot be written: it or its folder is read-only; --db chooses another place",
-    _DAMAGED: "is damaged; move it away and scan again",
-    _FULL: "cannot be written: the disk is full; what is in it stays",
-    _NOT_OPENED: "cannot be opened: its folder is missing, or not to be written",
-    _FOREIGN: "is not a catalogue of genrelens",
-}
+""",
+    # Readers go on while a scan writes, and a power cut costs nothing.
+    pragmas=("journal_mode = WAL", "synchronous = FULL"),
+    reasons={
+        _BUSY: "is in use by another program; try again when that is done",
+        _READ_ONLY: "cannot be written: it or its folder is read-only; --db chooses another place",
+        _DAMAGED: "is damaged; move it away and scan again",
+        _FULL: "cannot be written: the disk is full; what is in it stays",
+        _NOT_OPENED: "cannot be opened: its folder is missing, or not to be written",
+        FOREIGN: "is not a catalogue of genrelens",
+    },
+    environment="GENRELENS_DB",
+    file_name="catalog.sqlite",
+)
 
 
 def default_catalog() -> Path:
     """Return where the catalogue is: ``$GENRELENS_DB``, or in the platform's data folder."""
-    import platformdirs
-
-    chosen = os.environ.get(_ENVIRONMENT)
-    if chosen:
-        return Path(chosen)
-    return platformdirs.user_data_path("genrelens", appauthor=False) / "catalog.sqlite"
+    return _CATALOGUE.default_path()
 
 
 def connect(path: Path, *, readonly: bool, patience: float = 30.0) -> sqlite3.Connection:
@@ -88,39 +88,16 @@ def connect(path: Path, *, readonly: bool, patience: float = 30.0) -> sqlite3.Co
             return _open_to_read(path, patience)
         connection = _open(path, "mode=rwc", patience)
         try:
-            _prepare(connection, path)
+            _CATALOGUE.prepare(connection, path)
         except BaseException:
             connection.close()
             raise
         return connection
 
 
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into sentences about the catalogue.
-
-    Raises:
-        LibraryError: instead of them.
-
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the details
-        raise LibraryError(f"{path}: {_REASONS.get(code, error)}") from error
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Have all or nothing of what is written."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if connection.in_transaction:  # SQLite may have gone back by itself
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+def explained(path: Path) -> AbstractContextManager[None]:
+    """Turn errors into ``LibraryError``, sentences about the catalogue."""
+    return _CATALOGUE.explained(path)
 
 
 def _open(path: Path, options: str, patience: float) -> sqlite3.Connection:
@@ -137,11 +114,11 @@ def _open_to_read(path: Path, patience: float) -> sqlite3.Connection:
     for options in ("mode=ro", "immutable=1"):
         connection = _open(path, options, patience)
         try:
-            _check(connection, path)
+            _CATALOGUE.check(connection, path)
         except sqlite3.OperationalError as error:
             connection.close()
             log = path.with_name(f"{path.name}-wal")
-            if "immutable" in options or error.sqlite_errorcode & 0xFF == _BUSY or log.exists():
+            if "immutable" in options or error_code(error) == _BUSY or log.exists():
                 raise
         except BaseException:
             connection.close()
@@ -149,35 +126,3 @@ def _open_to_read(path: Path, patience: float) -> sqlite3.Connection:
         else:
             return connection
     raise AssertionError("the last attempt returns or raises")
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables where there are none, and choose what a power cut may cost: nothing."""
-    if not _is_empty(connection):
-        _check(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")  # readers go on while a scan writes
-    connection.execute("PRAGMA synchronous = FULL")
-    with transaction(connection):
-        if _is_empty(connection):
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-    _check(connection, path)
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    return not n_tables
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION:
-        raise LibraryError(f"{path}: {_REASONS[_FOREIGN]}")
-    if version > _VERSION:
-        raise LibraryError(
-            f"{path}: is of version {version}, and this genrelens reads version {_VERSION}: "
-            "update genrelens"
-        )

@@ -31,10 +31,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from genrelens.library.database import transaction
 from genrelens.library.journal_file import connect, explained
 from genrelens.library.patch import file_hash
 from genrelens.library.policy import Change
+from genrelens.library.sqlite_file import transaction
 
 __all__ = ["Journal", "Run", "Write"]
 
