@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ import av
 import numpy as np
 import soundfile as sf
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+CLIPS = sorted((Path(__file__).resolve().parent.parent / "examples").glob("*.ogg"))
 SHORTEST, LONGEST = 30, 360  # seconds
 MOST_FILES = 1000
 CUT = {".mp3": 1152 / 44_100, ".m4a": 1024 / 44_100}  # from masters; seconds of a packet
@@ -87,8 +88,9 @@ def write_library(music: Path, n_files: int) -> float:
     masters = music.with_name(f"{music.name} masters")
     jobs = list(zip(range(n_files), suffixes, lengths, [music] * n_files, strict=True))
     with multiprocessing.get_context("spawn").Pool() as pool:
-        n_clips = len(list(EXAMPLES.glob("*.ogg")))
-        pool.starmap(write_master, [(n, each, masters) for each in CUT for n in range(n_clips)], 1)
+        pool.starmap(
+            write_master, [(n, each, masters) for each in CUT for n in range(len(CLIPS))], 1
+        )
         return sum(pool.starmap(write_recording, [(*job, masters) for job in jobs], 1))
 
 
@@ -103,11 +105,8 @@ def write_recording(number: int, suffix: str, seconds: float, music: Path, maste
     if suffix not in CUT:
         write(path, number, seconds)
     elif not path.exists():
-        n_clips = len(list(EXAMPLES.glob("*.ogg")))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".part{suffix}")
-        cut(masters / f"{number % n_clips}{suffix}", part, number, seconds)
-        part.rename(path)
+        with finished(path) as part:
+            cut(masters / f"{number % len(CLIPS)}{suffix}", part, number, seconds)
     return seconds
 
 
@@ -115,15 +114,21 @@ def write(path: Path, number: int, seconds: float) -> None:
     """Repeat a clip, at a level that makes the file one of its kind."""
     if path.exists():
         return
-    clips = sorted(EXAMPLES.glob("*.ogg"))
-    clip, rate = sf.read(clips[number % len(clips)], dtype="float32", always_2d=True)
+    clip, rate = sf.read(CLIPS[number % len(CLIPS)], dtype="float32", always_2d=True)
     if path.suffix == ".opus":
         rate = 48_000  # it knows no 44.1 kHz; the pitch rises by a semitone and a half
     level = 0.3 + 0.7 * number / 10_000
     samples = np.resize(np.float32(level) * clip, (round(seconds * rate), clip.shape[1]))
+    with finished(path) as part:
+        encode(part, samples, rate)
+
+
+@contextmanager
+def finished(path: Path) -> Iterator[Path]:
+    """Give a place to write to; what is written there gets its name once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".part{path.suffix}")
-    encode(part, samples, rate)
+    yield part
     part.rename(path)
 
 

@@ -51,6 +51,14 @@ def test_golden_outputs(name: str) -> None:
         assert dict(prediction.top()) == pytest.approx(expected, abs=1e-4), clip
 
 
+def test_a_clip_of_one_section_has_one_probability() -> None:
+    """The timeline and the answer must not contradict each other."""
+    prediction = Classifier.load().classify(ROOT / "examples" / "disco-groove.ogg")
+    (section,) = prediction.sections
+    assert (section.genre, section.verdict) == (prediction.genre, prediction.verdict)
+    assert section.probability == pytest.approx(prediction.probabilities.max(), abs=1e-6)
+
+
 def test_the_default_knows_todays_styles() -> None:
     styles = {style.name for style in Artifact.load().metadata.styles}
     asked = {"electronic", "house", "hip-hop", "rnb", "soul", "funk", "punk", "indie", "folk"}
