@@ -1,0 +1,140 @@
+"""Hooks of the documentation site: pages that are generated from the code.
+
+MkDocs calls the functions by their names. ``<!-- commands -->`` in a page becomes the reference of
+the command line, from the Typer application; ``<!-- http -->`` becomes the reference of the HTTP
+API, from its OpenAPI document. Links out of ``docs/`` lead to the repository.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer.main
+
+from genrelens.cli import app
+from genrelens.web.app import create_app
+from genrelens.web.settings import Settings
+
+_OUTSIDE = re.compile(r"\]\((?:\.\./)+((?:[\w.-]+/)*[\w.-]+)\)")
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
+    """Fill in the generated parts of a page."""
+    for marker, make in (("<!-- commands -->", _commands), ("<!-- http -->", _operations)):
+        if marker in markdown:
+            markdown = markdown.replace(marker, "\n".join(make()))
+    known = {file.src_uri for file in files}
+
+    def to_repository(match: re.Match[str]) -> str:
+        inside = match[1] in known
+        return match[0] if inside else f"]({config['repo_url']}/blob/main/{match[1]})"
+
+    return _OUTSIDE.sub(to_repository, markdown)
+
+
+# ------------------------------------------------------------------------------ commands
+
+
+def _commands() -> Iterator[str]:
+    for name, command in _flat(typer.main.get_command(app), "genrelens"):
+        yield f"## {name}\n"
+        yield inspect.cleandoc(command.help or "").replace("\b\n", "") + "\n"
+        usage = " ".join(_usage(param) for param in command.params if not param.hidden)
+        yield f"```sh\n{name} {usage}\n```\n"
+        yield from _parameters(command)
+
+
+def _flat(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield every command that does something, with its full name."""
+    children = getattr(command, "commands", None)
+    if not children:
+        yield name, command
+        return
+    for child in children.values():
+        yield from _flat(child, f"{name} {child.name}")
+
+
+def _usage(param: Any) -> str:
+    if param.param_type_name == "argument":
+        text = param.make_metavar(None).strip("[]{}")
+        return text if param.required else f"[{text}]"
+    return ""
+
+
+def _parameters(command: Any) -> Iterator[str]:
+    yield "| option | meaning | default |"
+    yield "|---|---|---|"
+    for param in command.params:
+        if getattr(param, "hidden", False):
+            continue
+        names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
+        if param.param_type_name == "argument":
+            names = f"`{param.make_metavar(None)}`"
+        elif not param.is_flag and param.metavar:
+            names += f" `{param.metavar}`"
+        default = "" if param.default in (None, False, ()) or param.required else param.default
+        help_text = (param.help or "").replace("|", "\\|").replace("\n", " ")
+        yield f"| {names} | {help_text} | {default if not callable(default) else ''} |"
+    yield ""
+
+
+# ---------------------------------------------------------------------------------- HTTP
+
+
+def _operations() -> Iterator[str]:
+    document = create_app(Settings()).openapi()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"## {method.upper()} {path}\n"
+            yield f"{operation.get('description') or operation.get('summary', '')}\n"
+            yield from _query(operation.get("parameters", []))
+            yield from _answers(operation["responses"])
+    yield "## Schemas\n"
+    for name, schema in document["components"]["schemas"].items():
+        yield from _schema(name, schema)
+
+
+def _query(parameters: list[dict[str, Any]]) -> Iterator[str]:
+    if parameters:
+        yield "| parameter | type | meaning |"
+        yield "|---|---|---|"
+        for each in parameters:
+            kind = _type(each["schema"])
+            yield f"| `{each['name']}` | {kind} | {each.get('description', '')} |"
+        yield ""
+
+
+def _answers(responses: dict[str, dict[str, Any]]) -> Iterator[str]:
+    yield "| status | meaning |"
+    yield "|---|---|"
+    for status, response in responses.items():
+        yield f"| {status} | {response['description']} |"
+    yield ""
+
+
+def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"### {name}\n"
+    yield f"{schema.get('description', '')}\n"
+    if "properties" in schema:
+        yield "| field | type | meaning |"
+        yield "|---|---|---|"
+        for field, value in schema["properties"].items():
+            yield f"| `{field}` | {_type(value)} | {value.get('description', '')} |"
+        yield ""
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """Write the type of a value in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_type(each) for each in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema['items'])}"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    return str(schema.get("type", "any"))
