@@ -7,13 +7,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # The folder of GTZAN that `make models` trains on: audio/<genre>/<clip> and clips.csv.
 DATA ?= ../shared/gtzan
 
-.PHONY: help demo serve test lint wheel bench load models lens clean
+.PHONY: help demo serve test lint docs wheel bench load models lens clean
 
 help:
 	@echo "make demo   classify the bundled clips with the packaged model"
 	@echo "make serve  the web page and the API, on http://127.0.0.1:8000"
 	@echo "make test   install what the tests need and run them"
 	@echo "make lint   style, types and layering"
+	@echo "make docs   build the documentation site into site/, warnings are errors"
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make bench  measure speed and memory (see benchmarks/README.md)"
 	@echo "make load   measure the server under load"
@@ -37,6 +38,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	$(BIN)/python scripts/experiment_page.py --check
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel --outdir dist
@@ -76,7 +81,7 @@ lens: $(VENV)/.dev
 	$(BIN)/python scripts/golden.py
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist site
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -89,6 +94,10 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.web: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[web]'
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[docs]'
+	@touch $@ $(VENV)/.run $(VENV)/.web
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[dev]'

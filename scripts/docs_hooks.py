@@ -42,8 +42,8 @@ def _commands() -> Iterator[str]:
     for name, command in _flat(typer.main.get_command(app), "genrelens"):
         yield f"## {name}\n"
         yield inspect.cleandoc(command.help or "").replace("\b\n", "") + "\n"
-        usage = " ".join(_usage(param) for param in command.params if not param.hidden)
-        yield f"```sh\n{name} {usage}\n```\n"
+        arguments = [_placeholder(p) for p in command.params if p.param_type_name == "argument"]
+        yield f"```text\n{' '.join([name, '[OPTIONS]', *arguments])}\n```\n"
         yield from _parameters(command)
 
 
@@ -57,28 +57,29 @@ def _flat(command: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from _flat(child, f"{name} {child.name}")
 
 
-def _usage(param: Any) -> str:
-    if param.param_type_name == "argument":
-        text = param.make_metavar(None).strip("[]{}")
-        return text if param.required else f"[{text}]"
-    return ""
+def _placeholder(param: Any) -> str:
+    """Return what stands for the value of a parameter."""
+    text = (param.metavar or param.name.upper()) + ("..." if param.nargs == -1 else "")
+    return text if param.required or param.param_type_name == "option" else f"[{text}]"
 
 
 def _parameters(command: Any) -> Iterator[str]:
-    yield "| option | meaning | default |"
+    yield "| parameter | meaning | default |"
     yield "|---|---|---|"
     for param in command.params:
-        if getattr(param, "hidden", False):
-            continue
-        names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
-        if param.param_type_name == "argument":
-            names = f"`{param.make_metavar(None)}`"
-        elif not param.is_flag and param.metavar:
-            names += f" `{param.metavar}`"
-        default = "" if param.default in (None, False, ()) or param.required else param.default
-        help_text = (param.help or "").replace("|", "\\|").replace("\n", " ")
-        yield f"| {names} | {help_text} | {default if not callable(default) else ''} |"
+        if not param.hidden:
+            is_option = param.param_type_name == "option"
+            names = [f"`{name}`" for name in (*param.opts, *param.secondary_opts) if is_option]
+            takes_value = not (is_option and param.is_flag)
+            value = [f"`{_placeholder(param)}`"] if takes_value else []
+            text = (param.help or "").replace("|", "\\|").replace("\n", " ")
+            yield f"| {' '.join([', '.join(names), *value])} | {text} | {_default(param)} |"
     yield ""
+
+
+def _default(param: Any) -> str:
+    plain = isinstance(param.default, str | int | float) and not isinstance(param.default, bool)
+    return f"`{param.default}`" if plain and param.show_default is not False else ""
 
 
 # ---------------------------------------------------------------------------------- HTTP
