@@ -1,4 +1,4 @@
-"""Run the commands of ``docs/experiment-2018.md`` and write their output and pictures into the page.
+"""Run the commands of ``docs/experiment-2018.md``; write their output and pictures into the page.
 
     python scripts/experiment_page.py [--check]
 
