@@ -110,8 +110,9 @@ def shift_fragments(file: BinaryIO, atoms: Sequence[TopAtom], place: int, shift:
     for atom in atoms:
         if atom.name in (b"moof", b"mfra"):
             start = atom.start + shift * (atom.start >= place)
-            data = bytearray(read_at(file, start, atom.n_bytes))
-            for at, size in [*_fragment_offsets(data), *_index_offsets(data)]:
+            whole = read_at(file, start, atom.n_bytes)
+            data = bytearray(whole)
+            for at, size in [*_fragment_offsets(whole), *_index_offsets(whole)]:
                 offset = int.from_bytes(data[at : at + size], "big")
                 if offset >= place:
                     if offset + shift >= 256**size:

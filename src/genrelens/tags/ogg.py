@@ -140,16 +140,12 @@ def _laid_out(packets: Sequence[bytes], old: Sequence[Any]) -> list[Any]:
 
     counts = [len(packet) // _SEGMENT + 1 for packet in packets]
     counts[-1] -= not old[-1].complete
-    left = sum(counts)
-    n = max(min(len(old), left), -(-left // _SEGMENT))
     pieces = _Pieces(packets, counts)
     pages: list[Any] = []
-    for at in range(n):
+    for at, n_segments in enumerate(_page_sizes(old, sum(counts))):
         page = OggPage()
         page.serial, page.sequence = old[0].serial, old[0].sequence + at
         page.continued = at > 0 and not pages[-1].complete
-        n_segments = min(_SEGMENT, left - (n - 1 - at))
-        left -= n_segments
         page.packets, n_ended = pieces.take(n_segments)
         page.complete = n_ended == len(page.packets)
         page.position = max(old[-1].position, 0) if n_ended else -1
@@ -159,6 +155,21 @@ def _laid_out(packets: Sequence[bytes], old: Sequence[Any]) -> list[Any]:
     if not pages[-1].complete and len(pages[-1].packets) == 1:
         pages[-1].position = -1
     return pages
+
+
+def _page_sizes(old: Sequence[Any], n_segments: int) -> list[int]:
+    """Distribute segments among pages, as they were as far as that is possible."""
+    found = (page.size - 27 - sum(map(len, page.packets)) for page in old)
+    sizes = [size for size in found if size][:n_segments]
+    left = n_segments - sum(sizes)
+    for at in reversed(range(len(sizes))):
+        size = min(_SEGMENT, max(1, sizes[at] + left))
+        left -= size - sizes[at]
+        sizes[at] = size
+    while left:
+        sizes.append(min(_SEGMENT, left))
+        left -= sizes[-1]
+    return sizes
 
 
 class _Pieces:
