@@ -93,6 +93,9 @@ class CommentBlock:
         ]
 
 
+_NEW = CommentBlock(b"genrelens", ())
+
+
 def _string(data: bytes, at: int) -> tuple[bytes, int]:
     """Return the string at a place, and where it ends."""
     end = at + 4
@@ -143,11 +146,11 @@ class VorbisTags(TagFormat):
 
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.others`."""
-        return [item for block in self._blocks for item in block.others()]
+        return [item for block in self._blocks or [_NEW] for item in block.others()]
 
     def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
         """See :meth:`TagFormat.write`."""
-        blocks = self._blocks or [CommentBlock(b"genrelens", ())] * bool(genres)
+        blocks = self._blocks or [_NEW] * bool(genres)
         home = next((at for at, block in enumerate(blocks) if block.has_genre()), 0)
         self._save(
             [block.with_genres(genres if at == home else ()) for at, block in enumerate(blocks)]
