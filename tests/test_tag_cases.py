@@ -11,11 +11,12 @@ from types import ModuleType
 
 import pytest
 
+import mp4_cases
 import vorbis_cases
 from genrelens import TagError
 from genrelens.tags import read_tags, write_genres
 
-CASES = [(vorbis_cases, 400)]
+CASES = [(vorbis_cases, 400), (mp4_cases, 400)]
 NEW = [["Jazz"], ["Rock", "Jazz"], ["Größe ✓"], [], ["x" * 3000], [f"genre {n}" for n in range(30)]]
 
 
