@@ -16,8 +16,19 @@ import tagged
 
 HANDLER = bytes(8) + b"mdirappl" + bytes(9)
 NUMBERS = {1: "Blues", 9: "Jazz", 18: "Rock"}
-AROUND = {b"moov", b"udta", b"meta", b"ilst", b"trak", b"mdia", b"minf", b"stbl",
-          b"moof", b"traf", b"mfra"}  # fmt: skip
+AROUND = {
+    b"moov",
+    b"udta",
+    b"meta",
+    b"ilst",
+    b"trak",
+    b"mdia",
+    b"minf",
+    b"stbl",
+    b"moof",
+    b"traf",
+    b"mfra",
+}
 WHERE = (b"genre", b"com.apple.quicktime.genre")
 
 
@@ -33,9 +44,13 @@ class Atom(NamedTuple):
 
 
 def atoms(
-    data: bytes, at: int, end: int, path: tuple[bytes, ...] = (), handler: bytes = b"",
+    data: bytes,
+    at: int,
+    end: int,
+    path: tuple[bytes, ...] = (),
+    handler: bytes = b"",
     keys: tuple[bytes, ...] = (),
-) -> Iterator[Atom]:  # fmt: skip
+) -> Iterator[Atom]:
     """Yield all atoms; malformed ones are a ``ValueError``."""
     while at + 8 <= end and (any(data[at : at + 8]) or not path):
         size, name = struct.unpack_from(">I4s", data, at)
@@ -87,8 +102,10 @@ def _is_genre(atom: Atom) -> bool:
         number = int.from_bytes(name, "big")
         return 0 < number <= len(atom.keys) and atom.keys[number - 1] in WHERE
     return name in (b"\xa9gen", b"gnre") and tuple(around) in (
-        (b"moov", b"udta"), (b"moov", b"udta", b"meta", b"ilst"), (b"moov", b"meta", b"ilst")
-    )  # fmt: skip
+        (b"moov", b"udta"),
+        (b"moov", b"udta", b"meta", b"ilst"),
+        (b"moov", b"meta", b"ilst"),
+    )
 
 
 def others(data: bytes, suffix: str) -> object:
@@ -116,11 +133,15 @@ def _targets(data: bytes, name: bytes, content: bytes) -> Iterator[bytes]:
     """Yield the bytes that offsets point to."""
     if name in (b"stco", b"co64"):
         size = 4 if name == b"stco" else 8
-        places = [int.from_bytes(content[at : at + size], "big") for at in range(8, len(content), size)]
+        places = [
+            int.from_bytes(content[at : at + size], "big") for at in range(8, len(content), size)
+        ]
     elif name == b"tfhd":
         places = [int.from_bytes(content[8:16], "big")] if content[3] & 1 else []
     else:
-        places = [struct.unpack_from(">QQ", content, at)[1] for at in range(16, len(content) - 18, 19)]
+        places = [
+            struct.unpack_from(">QQ", content, at)[1] for at in range(16, len(content) - 18, 19)
+        ]
         assert content[0] == 1
         assert places
     yield from (data[place : place + 24] for place in places)
@@ -137,9 +158,17 @@ def genres(data: bytes, suffix: str) -> list[str]:
         numbers = [n for atom in here for n in _numbers(data, atom) if atom.path[-1] == b"gnre"]
         if texts or numbers:
             return texts or numbers
-    users = [data[atom.start : atom.end] for atom in found if atom.path[-2] == b"udta" and atom.path[-1] != b"gnre"]
+    users = [
+        data[atom.start : atom.end]
+        for atom in found
+        if atom.path[-2] == b"udta" and atom.path[-1] != b"gnre"
+    ]
     words = [user[4 : 4 + int.from_bytes(user[:2], "big")].decode() for user in users]
-    words += [data[atom.start + 6 : atom.end].split(b"\0")[0].decode() for atom in found if atom.path[1:] == (b"udta", b"gnre")]
+    words += [
+        data[atom.start + 6 : atom.end].split(b"\0")[0].decode()
+        for atom in found
+        if atom.path[1:] == (b"udta", b"gnre")
+    ]
     return list(dict.fromkeys(filter(None, words)))
 
 
@@ -155,7 +184,11 @@ def _values(data: bytes, atom: Atom) -> Iterator[tuple[int, bytes]]:
 
 def _texts(data: bytes, atom: Atom) -> list[str]:
     codecs = {0: "utf-8", 1: "utf-8", 2: "utf-16-be"}
-    return [value.decode(codecs[kind]) for kind, value in _values(data, atom) if kind in codecs and value]
+    return [
+        value.decode(codecs[kind])
+        for kind, value in _values(data, atom)
+        if kind in codecs and value
+    ]
 
 
 def _numbers(data: bytes, atom: Atom) -> list[str]:
@@ -178,8 +211,20 @@ def value(kind: int, content: bytes) -> bytes:
 
 def item(rng: random.Random) -> bytes:
     mean, name = box(b"mean", bytes(4) + b"com.apple.iTunes"), box(b"name", bytes(4) + b"MOOD")
-    name_of = rng.choice([b"\xa9nam", b"\xa9ART", b"\xa9alb", b"desc", b"\xa9too", b"xxxx",
-                          rng.randbytes(3) + b"q", b"stik", b"tmpo", b"\0\0\0\7"])  # fmt: skip
+    name_of = rng.choice(
+        [
+            b"\xa9nam",
+            b"\xa9ART",
+            b"\xa9alb",
+            b"desc",
+            b"\xa9too",
+            b"xxxx",
+            rng.randbytes(3) + b"q",
+            b"stik",
+            b"tmpo",
+            b"\0\0\0\7",
+        ]
+    )
     choices = [
         box(name_of, value(1, rng.choice([b"words", b"", "Größe".encode(), b"\xff\xfe"]))),
         box(b"covr", value(13, rng.randbytes(30)) + value(14, rng.randbytes(9))),
@@ -199,14 +244,16 @@ def item(rng: random.Random) -> bytes:
 
 
 def genre(rng: random.Random) -> bytes:
-    return rng.choice([
-        box(b"\xa9gen", value(1, b"Rock")),
-        box(b"\xa9gen", value(1, b"Rock") + value(1, "Größe".encode())),
-        box(b"\xa9gen", value(2, "Rock".encode("utf-16-be"))),
-        box(b"\xa9gen", b"no value"),
-        box(b"gnre", value(0, struct.pack(">H", rng.choice([1, 9, 18, 999, 0])))),
-        box(b"gnre", value(0, b"")),
-    ])  # fmt: skip
+    return rng.choice(
+        [
+            box(b"\xa9gen", value(1, b"Rock")),
+            box(b"\xa9gen", value(1, b"Rock") + value(1, "Größe".encode())),
+            box(b"\xa9gen", value(2, "Rock".encode("utf-16-be"))),
+            box(b"\xa9gen", b"no value"),
+            box(b"gnre", value(0, struct.pack(">H", rng.choice([1, 9, 18, 999, 0])))),
+            box(b"gnre", value(0, b"")),
+        ]
+    )
 
 
 def meta(rng: random.Random, mdta: bool) -> bytes:
@@ -214,14 +261,20 @@ def meta(rng: random.Random, mdta: bool) -> bytes:
     if mdta:
         names = [b"title", rng.choice([*WHERE, b"mood"]), "имя".encode()]
         keys = b"".join(struct.pack(">I", 8 + len(name)) + b"mdta" + name for name in names)
-        items = [box(struct.pack(">I", n), value(1, b"Pop")) for n in (1, 2, 3, 9) if rng.random() < 0.8]
-        before = box(b"hdlr", bytes(8) + b"mdta" + bytes(13)) + box(b"keys", bytes(4) + struct.pack(">I", 3) + keys)
+        items = [
+            box(struct.pack(">I", n), value(1, b"Pop")) for n in (1, 2, 3, 9) if rng.random() < 0.8
+        ]
+        before = box(b"hdlr", bytes(8) + b"mdta" + bytes(13)) + box(
+            b"keys", bytes(4) + struct.pack(">I", 3) + keys
+        )
     else:
         items = [item(rng) for _ in range(rng.randrange(6))]
         items += [each for each in items if rng.random() < 0.15]
         for _ in range(n_genres):
             items.insert(rng.randrange(len(items) + 1), genre(rng))
-        before = box(b"hdlr", rng.choice([HANDLER, HANDLER, bytes(8) + b"mdirappl" + bytes(8) + b"\0x"]))
+        before = box(
+            b"hdlr", rng.choice([HANDLER, HANDLER, bytes(8) + b"mdirappl" + bytes(8) + b"\0x"])
+        )
     content = b"".join(items)
     if rng.random() < 0.03:
         content += struct.pack(">I", rng.choice([3, 2**31, 60])) + b"liar" + b"\1"
@@ -230,7 +283,9 @@ def meta(rng: random.Random, mdta: bool) -> bytes:
 
 
 def spare(rng: random.Random) -> bytes:
-    return rng.choice([b"", b"", box(b"free", bytes(rng.choice([0, 5, 400, 4000]))), box(b"free", b"kept")])
+    return rng.choice(
+        [b"", b"", box(b"free", bytes(rng.choice([0, 5, 400, 4000]))), box(b"free", b"kept")]
+    )
 
 
 def tags(rng: random.Random) -> bytes:
@@ -239,8 +294,10 @@ def tags(rng: random.Random) -> bytes:
     users = [
         box(b"\xa9gen", struct.pack(">HH", len(text), rng.choice([0, 0x55C4])) + text),
         box(b"gnre", bytes(4) + b"\x15\xc7" + text + b"\0"),
-        box(b"\xa9nam", b"\0\1\0\0x"), box(b"chpl", rng.randbytes(12)), box(b"titl", bytes(6) + b"x\0"),
-    ]  # fmt: skip
+        box(b"\xa9nam", b"\0\1\0\0x"),
+        box(b"chpl", rng.randbytes(12)),
+        box(b"titl", bytes(6) + b"x\0"),
+    ]
     kind = rng.random()
     if kind < 0.1:
         return b""
@@ -285,7 +342,9 @@ def cases(rng: random.Random) -> tuple[str, bytes]:
     if rng.random() < 0.4:
         data = start + mdat + moov + rng.choice([b"", spare(rng), b"TAG" + bytes(125), b"\0\0\0\1"])
     else:
-        end = rng.choice([mdat, b"\0\0\0\0" + mdat[4:] if mdat[3] != 1 else mdat, mdat + box(b"uuid", b"x")])
+        end = rng.choice(
+            [mdat, b"\0\0\0\0" + mdat[4:] if mdat[3] != 1 else mdat, mdat + box(b"uuid", b"x")]
+        )
         data = start + moov + spare(rng) + end
     return ".m4a", _pointed(data, sound)
 
@@ -306,7 +365,7 @@ def _fragmented(moov: bytes, parts: list[tuple[bytes, bytes]]) -> bytes:
     data = bytearray()
     for name, content in parts:
         if name in (b"moof", b"mfra"):
-            content = bytearray(content)  # noqa: PLW2901
+            content = bytearray(content)
             tag, step = (b"tfhd", 12) if name == b"moof" else (b"tfra", 28)
             at = content.index(tag) + step
             (place,) = struct.unpack_from(">Q", content, at)

@@ -15,7 +15,9 @@ import tagged
 SUFFIXES = {".flac": "flac", ".ogg": "vorbis", ".opus": "opus", ".oga": "oggflac", ".spx": ""}
 _SPARE, _COMMENTS = 1, 4  # metadata blocks of FLAC
 
-Page = tuple[int, int, int, int, list[bytes], bool]  # flags, position, serial, number, pieces, whole
+Page = tuple[
+    int, int, int, int, list[bytes], bool
+]  # flags, position, serial, number, pieces, whole
 
 
 def cases(rng: random.Random) -> tuple[str, bytes]:
@@ -45,9 +47,21 @@ def _read(data: bytes, suffix: str, parse: Callable[[bytes], object]) -> object:
 
 def comment(rng: random.Random) -> bytes:
     name = rng.choice(
-        [b"TITLE", b"Artist", "ПОДЖАНР".encode(), "アルバム".encode(), b"~internal", b"", b"GENRE ",
-         b"SUBGENRE", b"\xff\xfe", b"a\0b", b"GENR\xc3\x8b", rng.randbytes(rng.randrange(6))]
-    )  # fmt: skip
+        [
+            b"TITLE",
+            b"Artist",
+            "ПОДЖАНР".encode(),
+            "アルバム".encode(),
+            b"~internal",
+            b"",
+            b"GENRE ",
+            b"SUBGENRE",
+            b"\xff\xfe",
+            b"a\0b",
+            b"GENR\xc3\x8b",
+            rng.randbytes(rng.randrange(6)),
+        ]
+    )
     value = rng.choice([b"x", b"", b"a=b", "Größe".encode(), b"\xc4\0\xff", rng.randbytes(40)])
     odd = [name, b"", b"=", b"==", b"no equals sign", b"GENRE", rng.randbytes(9).replace(b"=", b"")]
     if rng.random() < 0.15:
@@ -86,10 +100,10 @@ def _parsed(data: bytes) -> tuple[list[str], object]:
         at, left = at + 4 + length, left - 1
         if len(strings) == 1:
             left, at = int.from_bytes(data[at : at + 4], "little"), at + 4
-    is_genre = [each[:6].upper() == b"GENRE=" for each in strings]
-    is_genre[0] = False
-    values = [each[6:].decode("utf-8", "replace") for each, is_one in zip(strings, is_genre) if is_one]
-    rest = [each for each, is_one in zip(strings, is_genre) if not is_one]
+    is_genre = [n > 0 and each[:6].upper() == b"GENRE=" for n, each in enumerate(strings)]
+    found = [each for each, is_one in zip(strings, is_genre, strict=True) if is_one]
+    rest = [each for each, is_one in zip(strings, is_genre, strict=True) if not is_one]
+    values = [each[6:].decode("utf-8", "replace") for each in found]
     return [value for value in values if value], (rest, data[at:])
 
 
@@ -112,7 +126,9 @@ def flac(rng: random.Random) -> bytes:
     for at, (kind, content) in enumerate(blocks):
         last = 0x80 * (at == len(blocks) - 1)
         data += bytes([kind | last]) + len(content).to_bytes(3, "big") + content
-    return rng.choice([b"", b"", b"ID3\4\0\0\0\0\0\5hello", 2 * b"ID3\3\0\0\0\0\0\1x"]) + data + frames
+    return (
+        rng.choice([b"", b"", b"ID3\4\0\0\0\0\0\5hello", 2 * b"ID3\3\0\0\0\0\0\1x"]) + data + frames
+    )
 
 
 def _flac_parts(data: bytes, at: int) -> tuple[list[tuple[int, bytes]], bytes]:
@@ -141,8 +157,10 @@ def read_flac(data: bytes, parse: Callable[[bytes], object]) -> object:
 
 # ------------------------------------------------------------------------------------ Ogg
 
-_CRC = [functools.reduce(lambda c, _: c << 1 ^ 0x104C11DB7 * (c >> 31), range(8), n << 24)
-        for n in range(256)]  # fmt: skip
+_CRC = [
+    functools.reduce(lambda c, _: c << 1 ^ 0x104C11DB7 * (c >> 31), range(8), n << 24)
+    for n in range(256)
+]
 
 
 def _crc(data: bytes) -> int:
@@ -161,7 +179,9 @@ def _page(flags: int, position: int, serial: int, number: int, lacing: bytes, bo
 def _pages(data: bytes) -> list[Page]:
     pages, at = [], 0
     while at < len(data):
-        magic, _, flags, position, serial, number, crc, n = struct.unpack_from("<4sBBqIIIB", data, at)
+        magic, _, flags, position, serial, number, crc, n = struct.unpack_from(
+            "<4sBBqIIIB", data, at
+        )
         lacing = data[at + 27 : at + 27 + n]
         end = at + 27 + n + sum(lacing)
         page = data[at:end]
@@ -197,7 +217,9 @@ def _packets(pages: list[Page]) -> list[bytes]:
 
 def _paged(rng: random.Random, packets: list[bytes], serial: int, most: int) -> list[bytes]:
     """Return the second page and those that follow, with packets that end with the last of them."""
-    lacing = [(k, min(255, len(p) - i)) for k, p in enumerate(packets) for i in range(0, len(p) + 1, 255)]
+    lacing = [
+        (k, min(255, len(p) - i)) for k, p in enumerate(packets) for i in range(0, len(p) + 1, 255)
+    ]
     whole, pages, at, start = b"".join(packets), [], 0, 0
     while at < len(lacing):
         n = min(255, rng.randint(1, most), len(lacing) - at)
@@ -216,8 +238,10 @@ def ogg(rng: random.Random, suffix: str) -> bytes:
     serial = pages[0][2]
     n_headers = 3 if suffix == ".ogg" else 2
     packets = _packets(pages)
-    rests = {".ogg": [b"\1", b"\1", b"\1" + bytes(30), b"", b"\1junk"],
-             ".opus": [b"", b"", bytes(30), b"\1kept", b"\2data"]}  # fmt: skip
+    rests = {
+        ".ogg": [b"\1", b"\1", b"\1" + bytes(30), b"", b"\1junk"],
+        ".opus": [b"", b"", bytes(30), b"\1kept", b"\2data"],
+    }
     content = block(rng, rng.choice(rests.get(suffix, [b""])))
     start = {".ogg": b"\3vorbis", ".opus": b"OpusTags", ".spx": b""}.get(suffix)
     if start is None:
@@ -245,9 +269,11 @@ def _again(page: Page, shift: int) -> bytes:
 
 def _speex() -> bytes:
     """Return a file of three packets, whose sound is none."""
-    head = b"Speex   " + b"1.2".ljust(20, b"\0") + struct.pack(
-        "<13I", 1, 80, 16000, 1, 4, 1, 0xFFFFFFFF, 320, 0, 1, 0, 0, 0
-    )  # fmt: skip
+    head = (
+        b"Speex   "
+        + b"1.2".ljust(20, b"\0")
+        + struct.pack("<13I", 1, 80, 16000, 1, 4, 1, 0xFFFFFFFF, 320, 0, 1, 0, 0, 0)
+    )
     comments = struct.pack("<II", 0, 0)
     packets = [(2, 0, head), (0, 0, comments), (4, 320, bytes(range(100)))]
     return b"".join(
