@@ -13,9 +13,14 @@ from typing import Any, BinaryIO
 
 from genrelens.errors import TagError
 from genrelens.tags.ape import APETags
-from genrelens.tags.formats import ASFTags, MP4Tags, TagFormat, VorbisComments
+from genrelens.tags.asf import ASFTags
+from genrelens.tags.flac import FLACTags
+from genrelens.tags.formats import TagFormat
 from genrelens.tags.frontid3 import FrontID3
 from genrelens.tags.id3 import ChunkedID3
+from genrelens.tags.mp4 import MP4Tags
+from genrelens.tags.ogg import OggTags
+from genrelens.tags.raw import after_id3, first_difference
 from genrelens.tags.riffinfo import WavTags
 
 __all__ = ["Tags", "read_tags", "write_genres"]
@@ -89,9 +94,17 @@ def write_genres(
         written = _tags_in(file)
         if written.genres() != expected:
             raise ValueError(f"genres {expected} would read as {written.genres()}")
-        if id3_version is None and written.others() != others:
-            raise ValueError("another tag of it would be changed")
+        if id3_version is None or isinstance(others, list):
+            _check_others(others, written.others())
         return tuple(expected)
+
+
+def _check_others(before: Any, after: Any) -> None:
+    changed = "another tag of it" if before != after else None
+    if isinstance(before, list):
+        changed = first_difference(before, after)
+    if changed:
+        raise ValueError(f"{changed} would be changed")
 
 
 def _check_words(genres: Sequence[str]) -> None:
@@ -117,15 +130,8 @@ def _tags_in(file: BinaryIO) -> TagFormat:
 
 def _head(file: BinaryIO) -> bytes:
     """Return the first bytes behind ID3v2 tags, which some put before everything."""
-    place = 0
-    while True:
-        file.seek(place)
-        head = file.read(_HEAD)
-        if not head.startswith(b"ID3") or len(head) < 10:
-            return head
-        has_footer = bool(head[5] & 0x10)
-        size = sum((byte & 0x7F) << 7 * i for i, byte in enumerate(reversed(head[6:10])))
-        place += 10 + size + 10 * has_footer
+    file.seek(after_id3(file))
+    return file.read(_HEAD)
 
 
 def _is_mpeg(file: BinaryIO) -> bool:
@@ -154,12 +160,10 @@ def _with(
 
 # What a file begins with, as a regular expression, and what reads the tags then.
 _FORMATS: list[tuple[bytes, Callable[[BinaryIO], TagFormat]]] = [
-    (rb"fLaC", _with(VorbisComments, "flac.FLAC", "FLAC")),
-    (rb"OggS.*\x01vorbis", _with(VorbisComments, "oggvorbis.OggVorbis", "Ogg Vorbis")),
-    (rb"OggS.*OpusHead", _with(VorbisComments, "oggopus.OggOpus", "Opus")),
-    (rb"OggS.*\x7fFLAC", _with(VorbisComments, "oggflac.OggFLAC", "Ogg FLAC")),
-    (rb"....ftyp", _with(MP4Tags, "mp4.MP4", "MP4")),
-    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _with(ASFTags, "asf.ASF", "ASF")),
+    (rb"fLaC", FLACTags),
+    (rb"OggS", OggTags),
+    (rb"....ftyp", MP4Tags),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", ASFTags),
     (rb"RIFF....WAVE", _with(WavTags, "wave.WAVE", "WAV")),
     (rb"FORM....AIF[FC]", _with(ChunkedID3, "aiff.AIFF", "AIFF")),
     (rb"DSD ", _with(ChunkedID3, "dsf.DSF", "DSF")),
