@@ -20,10 +20,10 @@ from pebble import ProcessExpired
 from genrelens import __version__
 from genrelens.artifact import Artifact
 from genrelens.isolation import ClassifierPool, Refusal, Verdict
-from genrelens.web import api
-from genrelens.web.gate import Gate
+from genrelens.web import schemas
+from genrelens.web.admission import Admission
 from genrelens.web.headers import SecurityHeaders
-from genrelens.web.monitoring import Monitor, Monitoring
+from genrelens.web.metrics import Monitor, Monitoring
 from genrelens.web.problems import LastResort, Problem, install_problems
 from genrelens.web.settings import Settings
 from genrelens.web.uploads import BodyLimit, Upload, received
@@ -65,8 +65,8 @@ class _Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.model = Artifact.load(settings.model).metadata  # fails now, not in a worker
-        self.gate = Gate(settings.workers, settings.queue)
-        self.monitor = Monitor(self.gate)
+        self.admission = Admission(settings.workers, settings.queue)
+        self.monitor = Monitor(self.admission)
         self._pool: ClassifierPool | None = None
         self._folder: Path | None = None
 
@@ -87,12 +87,12 @@ class _Service:
     async def classify(self, request: Request, *, fast: bool, picture: bool) -> Verdict:
         """Receive a recording and have it classified, within the time that a request may take."""
         assert self._folder is not None  # the lifespan has begun
-        with self.gate.slot():
+        with self.admission.slot():
             try:
                 async with (
                     asyncio.timeout(self.settings.timeout),
                     received(request, self._folder) as upload,
-                    self.gate.turn,
+                    self.admission.turn,
                 ):
                     if await request.is_disconnected():
                         raise Problem(400, "the client went away")
@@ -107,7 +107,7 @@ class _Service:
         started = time.monotonic()
         future = self._pool.submit(
             upload.path, upload.name, fast=fast, picture=picture,
-            alone=self.gate.under_way == 1,
+            alone=self.admission.under_way == 1,
         )  # fmt: skip
         try:
             verdict = await asyncio.wrap_future(future)
@@ -115,7 +115,7 @@ class _Service:
             raise Problem(422, f"{upload.name}: crashed its decoder") from error
         except BrokenProcessPool as error:
             raise Problem(503, "the server lost its workers", {"Retry-After": "1"}) from error
-        self.gate.took(time.monotonic() - started)
+        self.admission.took(time.monotonic() - started)
         if isinstance(verdict, Refusal):
             raise Problem(422, verdict.reason)
         self.monitor.count(verdict.prediction)
@@ -123,7 +123,7 @@ class _Service:
 
 
 def _add_classify(app: FastAPI, service: _Service) -> None:
-    @app.post("/v1/classify", **api.CLASSIFY)
+    @app.post("/v1/classify", **schemas.CLASSIFY)
     async def classify(
         request: Request,
         timeline: Annotated[
@@ -151,12 +151,12 @@ def _add_classify(app: FastAPI, service: _Service) -> None:
 
 
 def _add_information(app: FastAPI, service: _Service) -> None:
-    @app.get("/v1/models", **api.MODELS)
+    @app.get("/v1/models", **schemas.MODELS)
     async def models() -> list[dict[str, Any]]:
         """List the model that answers here."""
-        return [api.describe(service.model)]
+        return [schemas.describe(service.model)]
 
-    @app.get("/v1/limits", **api.LIMITS)
+    @app.get("/v1/limits", **schemas.LIMITS)
     async def limits() -> dict[str, Any]:
         """Tell what a recording may be."""
         settings = service.settings
@@ -166,12 +166,12 @@ def _add_information(app: FastAPI, service: _Service) -> None:
             "timeout": settings.timeout,
         }  # fmt: skip
 
-    @app.get("/v1/examples", **api.EXAMPLES)
+    @app.get("/v1/examples", **schemas.EXAMPLES)
     async def examples() -> list[dict[str, str]]:
         """List the clips to try."""
-        return api.examples()
+        return schemas.examples()
 
-    @app.get("/healthz", **api.HEALTH)
+    @app.get("/healthz", **schemas.HEALTH)
     async def healthz() -> dict[str, str]:
         """Tell that the server is up."""
         return {"status": "ok"}
@@ -194,4 +194,4 @@ def _add_page(app: FastAPI) -> None:
 
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.mount("/swagger", StaticFiles(directory=_SWAGGER), name="swagger")
-    app.mount("/examples", StaticFiles(directory=api.examples_folder()), name="examples")
+    app.mount("/examples", StaticFiles(directory=schemas.examples_folder()), name="examples")

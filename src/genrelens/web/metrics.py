@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genrelens.prediction import Prediction
-from genrelens.web.gate import Gate
+from genrelens.web.admission import Admission
 
 __all__ = ["Monitor", "Monitoring"]
 
@@ -18,7 +18,7 @@ _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0) 
 class Monitor:
     """The counters of one application."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, admission: Admission) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "genrelens_requests", "Answered requests.", ("path", "method", "status"),
@@ -40,7 +40,7 @@ class Monitor:
             "genrelens_classifications_under_way", "Recordings that wait or are worked on.",
             registry=self._registry,
         )  # fmt: skip
-        under_way.set_function(lambda: gate.under_way)
+        under_way.set_function(lambda: admission.under_way)
 
     def count(self, prediction: Prediction) -> None:
         """Count a recording that was classified."""

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 from genrelens.web.problems import Problem
 
-__all__ = ["Gate"]
+__all__ = ["Admission"]
 
 _MEMORY = 0.9  # weight of the past in the mean duration of a request
 
 
-class Gate:
+class Admission:
     """Counts the requests under way; belongs to one event loop.
 
     Args:
@@ -23,7 +23,7 @@ class Gate:
 
     Attributes:
         under_way: how many there are.
-        turn: ``async with gate.turn`` waits until a worker is free. Who gives up waiting here
+        turn: ``async with admission.turn`` waits until a worker is free. Who gives up waiting here
             costs nothing; who gives up a job that the pool already has costs a worker its life.
 
     """

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from genrelens.isolation import Refusal, Verdict
 from genrelens.prediction import Prediction
 from genrelens.web import app as module
-from genrelens.web.gate import Gate
+from genrelens.web.admission import Admission
 from genrelens.web.problems import Problem
 from genrelens.web.settings import Settings
 from serving import FORM, Exchange, HeldPool, form, running, until
@@ -101,14 +101,14 @@ def test_one_more_than_may_wait(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_the_longer_it_takes_the_later_one_should_come_back() -> None:
-    gate = Gate(workers=2, queue=18)
+    admission = Admission(workers=2, queue=18)
     for _ in range(100):
-        gate.took(3.0)
+        admission.took(3.0)
     with ExitStack() as stack:
         for _ in range(20):
-            stack.enter_context(gate.slot())
+            stack.enter_context(admission.slot())
         refused = stack.enter_context(pytest.raises(Problem))
-        stack.enter_context(gate.slot())
+        stack.enter_context(admission.slot())
     assert refused.value.headers == {"Retry-After": "15"}  # half of the 20, by two, 3 s each
 
 
@@ -149,9 +149,9 @@ def test_too_slow_in_the_queue(
     """Whoever gives up there has cost no worker anything."""
 
     async def scene() -> None:
-        gate = Gate(workers=1, queue=2)
-        monkeypatch.setattr(module, "Gate", lambda *_: gate)
-        async with running(changed(settings, timeout=0.2)) as (_, client), gate.turn:
+        admission = Admission(workers=1, queue=2)
+        monkeypatch.setattr(module, "Admission", lambda *_: admission)
+        async with running(changed(settings, timeout=0.2)) as (_, client), admission.turn:
             assert (await client.post(PATH, content=b"sound")).status_code == 504
             assert HeldPool.latest.jobs == []
             assert files(tmp_path) == []
