@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from genrelens.web import server
+from genrelens.web import protocol
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -30,11 +30,11 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @asynccontextmanager
 async def connection() -> AsyncIterator[Streams]:
-    config = uvicorn.Config(app, http=server._Protocol, lifespan="off", log_level="warning")
+    config = uvicorn.Config(app, http=protocol.Protocol, lifespan="off", log_level="warning")
     config.load()
     state = ServerState()
     listener = await asyncio.get_running_loop().create_server(
-        lambda: server._Protocol(config, state, {}), "127.0.0.1", 0
+        lambda: protocol.Protocol(config, state, {}), "127.0.0.1", 0
     )
     async with listener:
         port = listener.sockets[0].getsockname()[1]
@@ -83,7 +83,7 @@ async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 def test_the_head_of_a_request_has_its_time(
     monkeypatch: pytest.MonkeyPatch, client: Callable[..., Awaitable[None]]
 ) -> None:
-    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.2)
 
     async def scene() -> None:
         async with asyncio.timeout(60), connection() as streams:

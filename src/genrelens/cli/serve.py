@@ -66,17 +66,20 @@ def serve(
         from genrelens.web.server import serve as run_server
     except ImportError as error:
         raise MissingExtraError((error.name or "fastapi").partition(".")[0], "web") from error
-    settings = Settings(
-        model=model,
-        workers=n_jobs(workers),
-        queue=queue,
-        max_upload=_size(max_upload),
-        timeout=timeout,
-        root_path=_prefix(root_path),
-        allow_hosts=tuple(allow_host or ()),
-        log_level=log_level,
-        limits=Limits(seconds=max_seconds),
-    )
+    try:
+        settings = Settings(
+            model=model,
+            workers=n_jobs(workers),
+            queue=queue,
+            max_upload=_size(max_upload),
+            timeout=timeout,
+            root_path=root_path.rstrip("/"),
+            allow_hosts=tuple(allow_host or ()),
+            log_level=log_level,
+            limits=Limits(seconds=max_seconds),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     try:
         sock = listen(host, port)
     except (OSError, UnicodeError) as error:
@@ -87,13 +90,6 @@ def serve(
         shown = f"[{address}]" if ":" in address else address
         url = f"http://{shown}:{bound}{settings.root_path}"
         run_server(settings, sock, lambda: print_note(f"Listening on {url} (Ctrl-C ends)"))
-
-
-def _prefix(text: str) -> str:
-    prefix = text.rstrip("/")
-    if not re.fullmatch(r"(/[\w.~-]+)*", prefix, re.ASCII):
-        raise typer.BadParameter(f"--root-path {text} must read like /genre")
-    return prefix
 
 
 def _size(text: str) -> int:

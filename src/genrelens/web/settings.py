@@ -53,4 +53,4 @@ class Settings:
         if self.queue < 0 or not self.timeout > 0:
             raise ValueError(f"queue={self.queue} and timeout={self.timeout} must be positive")
         if not re.fullmatch(r"(/[\w.~-]+)*", self.root_path, re.ASCII):
-            raise ValueError(f"root_path={self.root_path!r} must read like /genre")
+            raise ValueError(f"root_path={self.root_path} must read like /genre")
