@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/load.py`` on a machine that has nothing else to do; prints Markdown. A
 client is a connection that sends a recording, waits for the answer and sends it again. With
-``--soak 60`` more clients come than the server has places for, and no answer may be missing.
+``--soak 60`` more clients come than the server has places for, and no answer may be missing. With
+``--slow 300`` one client sends recordings with and without 300 others that send one byte a second.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -40,6 +42,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
     parser.add_argument("--soak", type=float, default=0, help="seconds at overload; 0 for none")
     parser.add_argument("--soak-clients", type=int, default=128)
+    parser.add_argument("--slow", type=int, default=0, help="clients that send a byte a second")
+    parser.add_argument("--rounds", type=int, default=5, help="with and without slow clients")
     parser.add_argument("--queue", type=int, default=64, help="of the server")
     parser.add_argument("--workers", type=int, default=0, help="of the server; 0: one per core")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="packaged name or file")
@@ -50,7 +54,10 @@ def main() -> None:
               f"{options.model}; "
               f"a 30 s mp3 of {len(clip) / 1000:.0f} kB over loopback\n")  # fmt: skip
         asyncio.run(load(port, clip, 4, 0, at_least=8))  # until every worker has started
-        table(options, port, process, clip)
+        if options.slow:
+            asyncio.run(beside_slow_clients(options, port, process, clip))
+        else:
+            table(options, port, process, clip)
         if options.soak:
             soak(options, port, process, clip)
 
@@ -159,7 +166,7 @@ async def ask(port: int, clip: bytes, tally: Tally) -> None:
         "Content-Type: audio/mpeg\r\n\r\n"
     ).encode() + clip + f"\r\n--{BOUNDARY}--\r\n".encode()  # fmt: skip
     head = (
-        "POST /v1/classify HTTP/1.1\r\nHost: load\r\nConnection: close\r\n"
+        "POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode()
@@ -199,6 +206,90 @@ def table(
         print(f"| {clients} | {answered / tally.elapsed:.2f} | {times} | {busy} | {other} | "
               f"{peaks} MB |", flush=True)  # fmt: skip
     print()
+
+
+async def beside_slow_clients(
+    options: argparse.Namespace, port: int, process: subprocess.Popen[str], clip: bytes
+) -> None:
+    """Print what one client sees alone and beside slow ones, in turns on the same server."""
+    totals: dict[int, Tally] = {0: Tally(), options.slow: Tally()}
+    print(f"One client alone and beside {options.slow} that send a byte a second, "
+          f"{options.rounds} rounds of {options.seconds:g} s each\n")  # fmt: skip
+    print("| slow clients | answers | p50 | p95 | other | healthz | open files | temporary files |")
+    print("|---|---|---|---|---|---|---|---|")
+    for _ in range(options.rounds):
+        for number, total in totals.items():
+            slow = [asyncio.create_task(trickle(port)) for _ in range(number)]
+            await asyncio.sleep(2 if slow else 0)  # until they have begun
+            tally, (worst, files, size) = await asyncio.gather(
+                load(port, clip, 1, options.seconds), watch(port, process, options.seconds)
+            )
+            for task in slow:
+                task.cancel()
+            await asyncio.gather(*slow, return_exceptions=True)
+            total.seconds += tally.seconds
+            total.statuses += tally.statuses
+            slow_row(number, tally, f"{worst:.0f} ms | {files} | {size / 2**20:.1f} MiB")
+    print()
+    for number, total in totals.items():
+        slow_row(number, total, "in all")
+
+
+def slow_row(number: int, tally: Tally, rest: str) -> None:
+    times = " | ".join(f"{1000 * tally.percentile(p):.0f} ms" for p in (50, 95))
+    other = sum(tally.statuses.values()) - tally.statuses["200"]
+    print(f"| {number} | {tally.statuses['200']} | {times} | {other} | {rest} |", flush=True)
+
+
+async def trickle(port: int) -> None:
+    """Begin an upload and send a byte a second; begin again once the server has refused it."""
+    head = (
+        b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: audio/mpeg\r\n"
+        b"Content-Length: 100000\r\n\r\n"
+    )
+    while True:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head)
+            answer = asyncio.create_task(reader.read())
+            try:
+                while not answer.done():
+                    writer.write(b"x")
+                    await asyncio.wait([answer], timeout=1)
+            finally:
+                answer.cancel()
+                writer.close()
+            await asyncio.gather(answer, return_exceptions=True)
+        await asyncio.sleep(0.1)
+
+
+async def watch(
+    port: int, process: subprocess.Popen[str], seconds: float
+) -> tuple[float, int, int]:
+    """Return the longest time of ``/healthz`` in ms, the most open files and temporary bytes."""
+    worst, files, size = 0.0, 0, 0
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        started = time.perf_counter()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        worst = max(worst, 1000 * (time.perf_counter() - started))
+        links = list(Path(f"/proc/{process.pid}/fd").iterdir())
+        files = max(files, len(links))
+        size = max(size, sum(temporary_size(link) for link in links))
+        await asyncio.sleep(0.5)
+    return worst, files, size
+
+
+def temporary_size(link: Path) -> int:
+    """Bytes of an open file of a process if it is a temporary one."""
+    with contextlib.suppress(OSError):
+        if str(link.readlink()).startswith(tempfile.gettempdir()):
+            return link.stat().st_size
+    return 0
 
 
 def soak(

@@ -65,9 +65,11 @@ class HeldPool:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+async def running(
+    settings: Settings, *, loopback: bool = False
+) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
     """An application within its lifespan, and a client of it."""
-    app = create_app(settings)
+    app = create_app(settings, loopback=loopback)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
@@ -78,16 +80,16 @@ async def running(settings: Settings) -> AsyncIterator[tuple[FastAPI, httpx.Asyn
 class Local:
     """The same for tests that are not coroutines."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, loopback: bool = False) -> None:
         self._runner = asyncio.Runner()
-        self._context = running(settings)
+        self._context = running(settings, loopback=loopback)
         _, self._client = self._runner.run(self._context.__aenter__())
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self._runner.run(self._client.request(method, path, **options))
 
-    def get(self, path: str) -> httpx.Response:
-        return self.request("GET", path)
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.request("POST", path, **options)
@@ -95,6 +97,13 @@ class Local:
     def close(self) -> None:
         self._runner.run(self._context.__aexit__(None, None, None))
         self._runner.close()
+
+
+def metric(answer: httpx.Response, name: str) -> float:
+    """The value of a counter without labels."""
+    found = re.search(rf"^{name} (\S+)$", answer.text, re.MULTILINE)
+    assert found
+    return float(found[1])
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -143,13 +152,22 @@ class Exchange:
 class Server:
     """``genrelens serve`` in a process group of its own, with a folder for temporary files."""
 
-    def __init__(self, model: Path, temporary: Path, *options: str) -> None:
+    def __init__(
+        self, model: Path, temporary: Path, *options: str | Path, files: int | None = None
+    ) -> None:
         self.temporary = temporary
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
+        limit = ("sh", "-c", f'ulimit -n {files}; exec "$@"', "sh") if files else ()
         self.process = subprocess.Popen(
-            command("serve", "--port", "0", "--model", model, "--workers", "1", *options),
-            stderr=subprocess.PIPE, env=environment, start_new_session=True, text=True,
-        )  # fmt: skip
+            [
+                *limit,
+                *command("serve", "--port", "0", "--model", model, "--workers", "1", *options),
+            ],
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+            text=True,
+        )
         assert self.process.stderr is not None
         self.greeting = self.process.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", self.greeting)
@@ -170,10 +188,7 @@ class Server:
         return sorted(path.name for path in self.temporary.glob("genrelens-*/*"))
 
     def metric(self, name: str) -> float:
-        text = httpx.get(f"{self.url}/metrics").text
-        found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
-        assert found
-        return float(found[1])
+        return metric(httpx.get(f"{self.url}/metrics"), name)
 
     def children(self) -> list[int]:
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
@@ -204,9 +219,12 @@ def _command_line(pid: int) -> str:
 
 
 @contextmanager
-def server(model: Path, temporary: Path, *options: str) -> Iterator[Server]:
+def server(
+    model: Path, temporary: Path, *options: str | Path, files: int | None = None
+) -> Iterator[Server]:
+    """A server; ``files`` bounds how many it may have open."""
     temporary.mkdir(parents=True, exist_ok=True)
-    instance = Server(model, temporary, *options)
+    instance = Server(model, temporary, *options, files=files)
     try:
         yield instance
     finally:
@@ -223,7 +241,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 def head(length: int | None, kind: str = "audio/wav", *more: str) -> bytes:
     """The head of an upload; without a length it comes in chunks."""
     size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
-    lines = ["POST /v1/classify HTTP/1.1", "Host: test", f"Content-Type: {kind}", size, *more]
+    lines = ["POST /v1/classify HTTP/1.1", "Host: localhost", f"Content-Type: {kind}", size, *more]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

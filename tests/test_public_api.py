@@ -24,7 +24,7 @@ WITHOUT_ALL = {
     *(f"genrelens.cli.{name}" for name in ("data", "evaluate", "features", "models", "serve")),
     *("genrelens.cli.train", "genrelens.errors"),
     *("genrelens.data", "genrelens.evaluation", "genrelens.train", "genrelens.web"),
-    *("genrelens.train.networks", "genrelens.web.api"),
+    *("genrelens.train.networks", "genrelens.web.schemas"),
 }
 
 

@@ -327,7 +327,7 @@ def test_nothing_there(client: Local, path: str) -> None:
 def test_a_method_that_does_not_exist(client: Local, method: str, path: str) -> None:
     answer = client.request(method, path)
     assert_problem(answer, 405)
-    assert answer.headers["allow"] == ("POST" if path == PATH else "GET")
+    assert answer.headers["allow"] == ("POST" if path == PATH else "GET, HEAD")
 
 
 @pytest.mark.parametrize("crash", [misbehaviour.die, misbehaviour.leave])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ import synth
 import tiny
 from genrelens import Classifier
 from genrelens.web.settings import Settings
+from genrelens.web.static_files import RevalidatedFiles
 from serving import Local, server
 
 CLASSIFY = "/v1/classify"
@@ -67,7 +70,7 @@ def test_every_answer_trusts_nobody(client: Local, method: str, path: str, statu
     assert not re.search(r"unsafe|https?:|\*", " ".join(policy.values()))
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-frame-options"] == "DENY"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert "microphone=(self)" in answer.headers["permissions-policy"]
     assert "server" not in answer.headers
@@ -81,8 +84,119 @@ def test_the_page_of_the_api_needs_no_internet(client: Local) -> None:
     files = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(files) > 3
     for file in files:
-        assert file.startswith("/")
-        assert client.get(file).status_code == 200, file
+        assert not file.startswith(("/", "http"))
+        assert client.get(f"/{file}").status_code == 200, file
+
+
+# ------------------------------------------------------------- HEAD, compression and caches
+
+PAGES = ("/", "/docs", "/static/main.js", "/swagger/swagger-ui.css", "/examples/rock-riff.ogg")
+DOCUMENTS = ("/healthz", "/v1/models", "/v1/limits", "/v1/examples", "/openapi.json")
+
+
+@pytest.mark.parametrize("path", [*PAGES, *DOCUMENTS])
+def test_head_is_get_without_its_body(client: Local, path: str) -> None:
+    for encoding in ("identity", "gzip"):
+        headers = {"accept-encoding": encoding}
+        expected = client.get(path, headers=headers)
+        answer = client.request("HEAD", path, headers=headers)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers == expected.headers
+
+
+def test_head_of_what_is_counted_or_missing(client: Local) -> None:
+    assert client.request("HEAD", "/metrics").status_code == 200
+    assert client.request("HEAD", "/gone").status_code == 404
+    missing = client.request("HEAD", CLASSIFY)
+    assert (missing.status_code, missing.headers["allow"]) == (405, "POST")
+
+
+def test_text_is_compressed(client: Local) -> None:
+    for path in ("/", "/static/style.css", "/swagger/swagger-ui-bundle.js", "/openapi.json"):
+        plain = client.get(path, headers={"accept-encoding": "identity"})
+        packed = client.get(path, headers={"accept-encoding": "gzip"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert packed.content == plain.content
+        assert "Accept-Encoding" in packed.headers["vary"]
+        assert "Accept-Encoding" in plain.headers["vary"]
+
+
+def test_audio_and_short_answers_are_not_compressed(client: Local) -> None:
+    for path in ("/examples/rock-riff.ogg", "/healthz"):
+        answer = client.get(path, headers={"accept-encoding": "gzip"})
+        assert "content-encoding" not in answer.headers
+    part = client.get("/examples/rock-riff.ogg", headers={"range": "bytes=0-3"})
+    assert (part.status_code, part.content) == (206, b"OggS")
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+@pytest.mark.parametrize("path", PAGES)
+def test_what_a_browser_has_is_not_sent_again(client: Local, path: str, encoding: str) -> None:
+    headers = {"accept-encoding": encoding}
+    first = client.get(path, headers=headers)
+    assert first.headers["cache-control"] == "no-cache"
+    assert "last-modified" not in first.headers
+    tag = first.headers["etag"]
+    assert tag.startswith("W/") == ("content-encoding" in first.headers)
+    again = client.get(path, headers=headers | {"if-none-match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["cache-control"] == "no-cache"
+    other = client.get(path, headers=headers | {"if-none-match": '"another"'})
+    assert other.content == first.content
+
+
+def test_answers_about_recordings_are_not_kept(client: Local) -> None:
+    assert client.post(CLASSIFY, content=WAV).headers["cache-control"] == "no-store"
+    for path in DOCUMENTS:
+        assert client.get(path).headers["cache-control"] == "no-store"
+
+
+def test_an_upgrade_is_seen(tmp_path: Path) -> None:
+    """Though size and time of a file are the same, as in reproducible packages."""
+    tags = []
+    for content in ("let a = 1;", "let a = 2;"):
+        folder = tmp_path / str(len(tags))
+        folder.mkdir()
+        (folder / "main.js").write_text(content)
+        os.utime(folder / "main.js", (0, 0))
+        scope = {"type": "http", "method": "GET", "headers": [], "path": "/main.js"}
+        files = RevalidatedFiles(directory=folder)
+        tags.append(asyncio.run(files.get_response("main.js", scope)).headers["etag"])
+    assert tags[0] != tags[1]
+
+
+# -------------------------------------------------------------------------------- prefixes
+
+
+def test_a_prefix_with_and_without_it_in_the_path(model: Path) -> None:
+    client = Local(Settings(model=str(model), workers=1, root_path="/deep/genre"))
+    try:
+        for path in ("/deep/genre/healthz", "/healthz", "/deep/genre/static/main.js"):
+            assert client.get(path).status_code == 200, path
+        assert client.get("/deep/genre/").text == client.get("/").text
+        redirect = client.get("/deep/genre")
+        assert (redirect.status_code, redirect.headers["location"]) == (308, "genre/")
+        assert client.get("/deep/genrex/healthz").status_code == 404
+        document = client.get("/deep/genre/openapi.json").json()
+        validate(document)
+        assert document["servers"] == [{"url": "/deep/genre"}]
+        clips = client.get("/v1/examples").json()
+        assert all(clip["url"].startswith("/deep/genre/examples/") for clip in clips)
+        assert client.get(clips[0]["url"]).status_code == 200
+        assert client.post(f"/deep/genre{CLASSIFY}", content=WAV).status_code == 200
+        assert (
+            "genrelens_requests_total",
+            (("method", "POST"), ("path", CLASSIFY), ("status", "200")),
+        ) in samples(client)
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("prefix", ["genre", "/genre/", "/", "/a b", "//a", "/a?b", "http://a"])
+def test_what_is_no_prefix(prefix: str) -> None:
+    with pytest.raises(ValueError, match="must read like /genre"):
+        Settings(root_path=prefix)
 
 
 # --------------------------------------------------------------------------------- metrics
@@ -142,9 +256,20 @@ def test_the_document_is_valid(document: Any) -> None:
     }  # fmt: skip
 
 
+def test_operations_have_the_names_of_functions(document: Any) -> None:
+    """A generated client has methods of these names."""
+    operations = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+    ]
+    assert operations == ["classify", "list_models", "get_limits", "list_examples", "get_health"]
+
+
 def test_all_errors_are_problems(document: Any) -> None:
     responses = document["paths"][CLASSIFY]["post"]["responses"]
-    assert set(responses) == {"200", "400", "413", "415", "422", "429", "500", "503", "504"}
+    described = {"400", "403", "408", "413", "415", "421", "422", "429", "500", "503", "504"}
+    assert set(responses) == {"200", *described}
     for status, response in responses.items():
         if status != "200":
             (kind,) = response["content"]

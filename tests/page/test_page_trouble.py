@@ -65,6 +65,20 @@ def test_errors_are_sentences(visit: Visit, status: int, body: str, words: str) 
     expect(visit.page.locator("#announcements")).to_contain_text(words)
 
 
+def test_a_page_of_another_site_cannot_send_recordings(browser: Any, site: str) -> None:
+    form = f"""<form method="post" action="{site}/v1/classify" enctype="multipart/form-data">
+      <textarea name="file">x</textarea><button>Send</button></form>"""
+    page = browser.new_page()
+    page.route(
+        "http://other.example/", lambda route: route.fulfill(body=form, content_type="text/html")
+    )
+    page.goto("http://other.example/")
+    page.get_by_role("button").click()
+    page.wait_for_url("**/v1/classify")
+    expect(page.locator("body")).to_contain_text("the request comes from a page of another site")
+    page.close()
+
+
 def test_cancelled_clip_is_gone_and_the_keyboard_goes_on(visit: Visit) -> None:
     held: list[Any] = []
     visit.page.route("**/v1/classify*", lambda route: held.append(route))

@@ -1,1 +1,1 @@
-"""The page and the API: recordings over HTTP. Needs the extra ``web``."""
+"""The HTTP API and the web page. Needs the extra ``web``."""

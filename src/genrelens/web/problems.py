@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 has them: ``application/problem+json``, and never a stack trace."""
+"""Errors in the format of RFC 9457, ``application/problem+json``, without stack traces."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ class Problem(HTTPException):
 def problem_response(
     status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Make the answer: ``type``, ``title``, ``status`` and ``detail``."""
+    """Return an answer with ``type``, ``title``, ``status`` and ``detail``."""
     content = {
-        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
         "detail": detail,
-    }  # fmt: skip
+    }
     return JSONResponse(content, status, dict(headers or {}), media_type=PROBLEM)
 
 
 def install_problems(app: FastAPI) -> None:
-    """Let the errors that the application raises on purpose leave as problems."""
+    """Answer with problems to the errors that the application raises on purpose."""
     app.add_exception_handler(HTTPException, _from_http)
     app.add_exception_handler(RequestValidationError, _from_validation)
 
@@ -61,10 +63,10 @@ async def _from_validation(request: Request, error: Any) -> JSONResponse:
 
 
 class LastResort:
-    """ASGI middleware: any other error goes to the log, and a plain 500 to the client.
+    """ASGI middleware: log any other error, and answer with 500 without its details.
 
-    Starlette's own handler stands outside of all middleware: what it answers is neither counted
-    nor given the headers of every other answer.
+    Starlette's own handler is outside of all middleware: its answers would be neither counted nor
+    given the security headers.
     """
 
     def __init__(self, app: ASGIApp) -> None:

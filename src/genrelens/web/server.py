@@ -1,4 +1,4 @@
-"""The server that runs the application: uvicorn, on a socket of ours."""
+"""The server that runs the application: uvicorn, on a socket that is opened here."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ import os
 import signal
 import socket
 import sys
-from asyncio import Transport
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from genrelens.web.app import create_app
+from genrelens.web.origin import is_loopback
+from genrelens.web.protocol import Protocol
 from genrelens.web.settings import Settings
 
 __all__ = ["listen", "serve"]
 
-_HEAD_SECONDS = 10.0  # that a client may take for the head of a request
 _MARGIN = 5.0  # seconds
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_MOST_CONNECTIONS = 1000
+_FILES_PER_CONNECTION = 3  # the socket, the recording, and the form that it came in
+_OTHER_FILES = 100
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Open a socket; port 0 takes a free one.
 
     Raises:
-        OSError: the address is in use, not ours, or not allowed.
+        OSError: the address is in use, not one of this machine, or not allowed.
 
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -40,7 +42,8 @@ def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], None])
 
     Args:
         settings: of the application.
-        sock: where to listen; closed in the end.
+        sock: where to listen; closed in the end. If its address is a loopback address, requests
+            for other host names are refused.
         on_ready: called once requests are accepted.
 
     Raises:
@@ -49,14 +52,49 @@ def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], None])
         SystemExit: with code 0, it was stopped by SIGTERM.
 
     """
-    for name in _THREADS:  # numpy in each worker: together they have all cores as it is
+    for name in _THREADS:  # of numpy in each worker: the workers together use all cores
         os.environ.setdefault(name, "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it anew in the end
+    _log(settings.log_level)
     config = uvicorn.Config(
-        create_app(settings), http=_Protocol, log_level=logging.WARNING, access_log=False,
-        server_header=False, timeout_graceful_shutdown=round(settings.timeout + _MARGIN),
-    )  # fmt: skip
+        create_app(settings, loopback=is_loopback(sock.getsockname()[0])),
+        http=Protocol,
+        limit_concurrency=_connections(),
+        log_level=logging.getLevelName(max(logging.WARNING, _level(settings.log_level))).lower(),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=round(settings.timeout + _MARGIN),
+    )
     _Server(config, on_ready).run(sockets=[sock])
+
+
+def _level(name: str) -> int:
+    return logging.getLevelNamesMapping()[name.upper()]
+
+
+def _log(level: str) -> None:
+    """Write the messages of genrelens to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("genrelens.web")
+    logger.setLevel(_level(level))
+    logger.addHandler(handler)
+
+
+def _connections() -> int:
+    """Return how many connections the limit of open files allows, after raising it if possible."""
+    wanted = _MOST_CONNECTIONS * _FILES_PER_CONNECTION + _OTHER_FILES
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _MOST_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < wanted:
+        soft = wanted if hard < 0 else min(wanted, hard)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, (min(soft, wanted) - _OTHER_FILES) // _FILES_PER_CONNECTION)
 
 
 class _Server(uvicorn.Server):
@@ -68,33 +106,3 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
-
-
-class _Protocol(H11Protocol):
-    """Closes connections on which the head of a request does not arrive in time."""
-
-    _head_timer: Any = None
-
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_watch()
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        """Let the clock run while there is no request: bytes that trickle in do not stop it."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_watch()
-        elif self._head_timer is None and not self.transport.is_closing():
-            self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
-
-    def _stop_watch(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None

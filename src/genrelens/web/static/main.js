@@ -39,7 +39,7 @@ function watchForm() {
 }
 
 async function showExamples() {
-  const examples = await ask("/v1/examples");
+  const examples = await ask("v1/examples");
   if (!examples?.length) {
     return;
   }
@@ -67,7 +67,7 @@ async function tryExample(example) {
 }
 
 async function showGenres() {
-  const models = await ask("/v1/models");
+  const models = await ask("v1/models");
   const labels = models?.[0]?.labels ?? [];
   if (labels.length > 1) {
     const known = `${labels.slice(0, -1).join(", ")} and ${labels.at(-1)}`;
@@ -76,7 +76,7 @@ async function showGenres() {
 }
 
 async function showLimits() {
-  const limits = await ask("/v1/limits");
+  const limits = await ask("v1/limits");
   if (limits?.max_upload) {
     results.limits = limits;
     const size = formatBytes(limits.max_upload);

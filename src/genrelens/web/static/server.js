@@ -86,7 +86,7 @@ function upload(file, fast, { onUpload, onSent }, signal) {
     const form = new FormData();
     form.append("file", file, file.name);
     const request = new XMLHttpRequest();
-    request.open("POST", `/v1/classify?timeline=true&spectrogram=true&fast=${fast}`);
+    request.open("POST", `v1/classify?timeline=true&spectrogram=true&fast=${fast}`);
     request.upload.addEventListener("progress", (event) => onUpload(event.loaded / event.total));
     request.upload.addEventListener("load", onSent);
     request.addEventListener("loadend", () => resolve(request)); // an error has the status 0

@@ -1,14 +1,15 @@
-"""What ``/metrics`` tells, in Prometheus' text format."""
+"""The metrics of a server, in Prometheus' text format."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genrelens.prediction import Prediction
-from genrelens.web.gate import Gate
+from genrelens.web.admission import Admission, Arrivals
 
 __all__ = ["Monitor", "Monitoring"]
 
@@ -18,29 +19,45 @@ _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0) 
 class Monitor:
     """The counters of one application."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, admission: Admission, arrivals: Arrivals) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
-            "genrelens_requests", "Answered requests.", ("path", "method", "status"),
+            "genrelens_requests",
+            "Answered requests.",
+            ("path", "method", "status"),
             registry=self._registry,
-        )  # fmt: skip
+        )
         self.seconds = Histogram(
-            "genrelens_request_seconds", "Time from a request to the end of its answer.",
-            ("path",), buckets=_BUCKETS, registry=self._registry,
-        )  # fmt: skip
+            "genrelens_request_seconds",
+            "Time from a request to the end of its answer.",
+            ("path",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
         self.audio_seconds = Counter(
-            "genrelens_audio_seconds", "Seconds of audio that were heard.",
+            "genrelens_audio_seconds",
+            "Seconds of audio that were classified.",
             registry=self._registry,
-        )  # fmt: skip
+        )
         self.genres = Counter(
-            "genrelens_genres", "Recordings by predicted genre, or why there is none.", ("genre",),
+            "genrelens_genres",
+            "Recordings by predicted genre, or by the verdict if there is none.",
+            ("genre",),
             registry=self._registry,
-        )  # fmt: skip
-        under_way = Gauge(
-            "genrelens_classifications_under_way", "Recordings that wait or are worked on.",
-            registry=self._registry,
-        )  # fmt: skip
-        under_way.set_function(lambda: gate.under_way)
+        )
+        self._gauge(
+            "genrelens_uploads_under_way",
+            "Recordings that are arriving.",
+            lambda: len(arrivals),
+        )
+        self._gauge(
+            "genrelens_classifications_under_way",
+            "Recordings that wait for a worker or are being classified.",
+            lambda: admission.under_way,
+        )
+
+    def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        Gauge(name, text, registry=self._registry).set_function(value)
 
     def count(self, prediction: Prediction) -> None:
         """Count a recording that was classified."""
