@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import struct
@@ -14,13 +15,15 @@ import sys
 import termios
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from genrelens.cli import app
+import processes
+from processes import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Result:
 
 def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> Result:
     """Run in this process: fast, but without ``main`` and its streams."""
+    from genrelens.cli import app
+
     capsys.readouterr()
     with pytest.raises(SystemExit) as left:
         app([str(arg) for arg in args])
@@ -47,7 +52,7 @@ def spawn(*args: str | Path, **options: Any) -> Result:
     """Run in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}
     done = subprocess.run(
-        command(*args), capture_output=True, env=environment, timeout=240, **options
+        command(*args), capture_output=True, env=environment, timeout=PATIENCE, **options
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -62,7 +67,7 @@ class Terminal:
     def read(self, until: bytes | None = None) -> str:
         """Read what it writes until it ends, or until some words have come."""
         written = b""
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if until and until in written:
                 return written.decode()
@@ -72,15 +77,29 @@ class Terminal:
                 except OSError:  # how Linux says that the other end is closed
                     break
         os.close(self.screen)
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
         return written.decode()
 
     def ctrl_c(self) -> float:
-        """Interrupt it; return how many seconds it went on."""
-        started = time.monotonic()
-        os.killpg(self.process.pid, signal.SIGINT)
-        self.process.wait(60)
-        return time.monotonic() - started
+        """Interrupt it; return how many seconds of processor time it and its children went on.
+
+        The interrupt is sent once the process waits for something. Python misses a signal that
+        arrives after its last look for one and before the call that waits: a person who presses
+        Ctrl-C in that millisecond presses it again.
+        """
+        pid = self.process.pid
+        with suppress(AssertionError):  # it never waits if it is busy, and then misses nothing
+            processes.wait_until(lambda: processes.sleeps(pid), seconds=10)
+        before = processes.processor_seconds(pid) - _ended_children()
+        os.killpg(pid, signal.SIGINT)
+        self.process.wait(PATIENCE)
+        return _ended_children() - before
+
+
+def _ended_children() -> float:
+    """Processor time of the children of this process that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def at_terminal(
@@ -91,7 +110,7 @@ def at_terminal(
     fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {**os.environ, "TERM": "xterm", "OMP_NUM_THREADS": "1", **env}
     environment.pop("COLUMNS", None)
-    process = subprocess.Popen(
+    process = processes.start(
         arguments, stdin=keyboard, stdout=keyboard if stdout is None else stdout, stderr=keyboard,
         env=environment, start_new_session=True,
     )  # fmt: skip

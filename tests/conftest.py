@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+import processes
 
 if TYPE_CHECKING:
     from runs import Start
@@ -20,6 +22,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No deadline: a shared machine is slow now and then. The same examples in every run.
 settings.register_profile("genrelens", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("genrelens")
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """End what a test has started, also if it failed."""
+    yield
+    processes.end_all()
 
 
 @pytest.fixture(scope="session")

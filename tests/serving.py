@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from commands import command
 from genrelens.web.app import create_app
 from genrelens.web.settings import Settings
+from processes import PATIENCE, end
 
 BOUNDARY = "a-boundary"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
@@ -98,7 +99,7 @@ class Local:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -154,8 +155,9 @@ class Server:
         self.greeting = self.process.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", self.greeting)
         if not found:
-            self.process.wait(60)
-            raise AssertionError(self.greeting + self.process.stderr.read())
+            more = self.process.stderr.read()
+            self.close()
+            raise AssertionError(self.greeting + more)
         self.port = int(found[1])
 
     @property
@@ -163,14 +165,14 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=120)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def files(self) -> list[str]:
         """What lies in the temporary folder, uploads under way among it."""
         return sorted(path.name for path in self.temporary.glob("genrelens-*/*"))
 
     def metric(self, name: str) -> float:
-        text = httpx.get(f"{self.url}/metrics").text
+        text = httpx.get(f"{self.url}/metrics", timeout=PATIENCE).text
         found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
         assert found
         return float(found[1])
@@ -186,14 +188,10 @@ class Server:
         send(self.process.pid, number)
         assert self.process.stderr is not None
         written = self.process.stderr.read()
-        return self.process.wait(60), written
+        return self.process.wait(PATIENCE), written
 
     def close(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(60)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        end(self.process)
 
 
 def _command_line(pid: int) -> str:
@@ -213,7 +211,7 @@ def server(model: Path, temporary: Path, *options: str) -> Iterator[Server]:
         instance.close()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -23,9 +23,10 @@ import synth
 import tiny
 from genrelens import Classifier, isolation
 from genrelens.isolation import ClassifierPool, Limits, Refusal, Verdict
+from processes import PATIENCE, start
 
 LIMITS = Limits(seconds=60, sample_rate=96_000, channels=8)
-SECONDS = 120  # until a test gives up waiting
+SECONDS = PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +265,7 @@ def test_a_busy_worker_ends_with_its_parent(model: Path) -> None:
     place = model.parent / "hang.py"  # a file, which the worker can import
     place.write_text(script)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    parent = subprocess.Popen(
+    parent = start(
         [sys.executable, place, model], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env=environment,
     )  # fmt: skip

@@ -7,8 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from genrelens.library.catalog import Catalog, Query
 from genrelens.library.scan import scan_files
 from genrelens.library.walk import find_files
 from library import wav, write_files
+from processes import PATIENCE, start, stat_of, wait_until
 
 N_KILLS = 200
 
@@ -55,7 +54,7 @@ def test_a_scan_killed_anywhere_loses_nothing_it_told(model: Path, tmp_path: Pat
     script = Path(__file__).with_name("killed_scans.py")
     done = subprocess.run(
         [sys.executable, script, model, music, tmp_path, str(N_KILLS)],
-        capture_output=True, text=True, timeout=500, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -72,7 +71,7 @@ def test_a_kill_leaves_no_process_behind(model: Path, tmp_path: Path) -> None:
     files = {f"{number}.wav": wav("noise", 40, seed=number) for number in range(40)}
     music = write_files(tmp_path / "music", files)
     arguments = ["scan", music, "--db", tmp_path / "x.sqlite", "--model", model]
-    scanning = subprocess.Popen(
+    scanning = start(
         command(*arguments, "-j", "2"), stdout=subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
@@ -89,13 +88,6 @@ def test_a_kill_leaves_no_process_behind(model: Path, tmp_path: Path) -> None:
     assert (result.code, summary["unchanged"], summary["analysed"]) == (0, n_known, 40 - n_known)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def group_lives(group: int) -> bool:
     try:
         os.killpg(group, 0)
@@ -103,17 +95,9 @@ def group_lives(group: int) -> bool:
         return False
     return any(
         fields[2] == str(group) and fields[0] != "Z"
-        for fields in map(stat_of, Path("/proc").glob("[0-9]*/stat"))
+        for fields in (stat_of(each.name) for each in Path("/proc").glob("[0-9]*"))
         if fields
     )
-
-
-def stat_of(path: Path) -> list[str]:
-    """State, parent, group and so on of a process; nothing if it is gone."""
-    try:
-        return path.read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
 
 
 @pytest.mark.slow
@@ -142,9 +126,9 @@ def test_two_scans_at_once(model: Path, tmp_path: Path) -> None:
     files = {f"{number}.wav": wav("noise", 1, seed=number) for number in range(10)}
     music = write_files(tmp_path / "music", files | {"text.mp3": b"no music"})
     arguments = ["scan", music, "--db", tmp_path / "x.sqlite", "--model", model, "--json"]
-    other = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    other = start(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     result = spawn(*arguments)
-    out, _ = other.communicate(timeout=240)
+    out, _ = other.communicate(timeout=PATIENCE)
     for summary in (json.loads(result.out), json.loads(out)):
         assert (summary["files"], len(summary["failures"])) == (11, 1 - summary["failed_before"])
     assert (result.code, other.returncode) == (1, 1)

@@ -157,16 +157,6 @@ def test_all_clips_without_validation(start: Start, tmp_path: Path) -> None:
     assert Artifact.load(model).metadata.metrics == earlier
 
 
-@pytest.mark.parametrize("network", ["mel-cnn-lstm", "mfcc-lstm"])
-def test_bfloat16_on_the_cpu(network: str, start: Start, tmp_path: Path) -> None:
-    start(tmp_path / "run", tiny.recipe_text(network, epochs=1, precision="bf16-mixed"))
-    [epoch] = read_history(tmp_path / "run" / "segments")
-    assert np.isfinite([epoch["train_loss"], epoch["val_loss"]]).all()
-    assert {values.dtype for values in weights(tmp_path / "run" / "segments").values()} <= {
-        torch.float32, torch.int64,
-    }  # fmt: skip
-
-
 @pytest.mark.slow
 def test_two_processes_train_together(start: Start, tmp_path: Path) -> None:
     hardware = Hardware(device="cpu", devices=2, progress=False)

@@ -15,6 +15,7 @@ from commands import Result, at_terminal, command, run, spawn
 from genrelens.artifact import Artifact
 from genrelens.train.recipe import packaged_recipes
 from genrelens.train.stage import read_history
+from processes import PATIENCE
 
 Train = Callable[..., Result]
 
@@ -72,7 +73,7 @@ def test_terminal_shows_one_bar_at_a_time(place: Path) -> None:
                 "--device", "cpu"), width=100,
     )  # fmt: skip
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.read())
-    assert terminal.process.wait(60) == 0
+    assert terminal.process.wait(PATIENCE) == 0
     assert "100%" in text
     assert "Epoch 0/0" in text
     assert text.rindex("Reading ") < text.index("Epoch 0/0")
@@ -83,6 +84,7 @@ def test_split_file_and_overrides(train: Train, place: Path) -> None:
     rows = [f"{genre}.{i},{part}" for genre in tiny.GENRES
             for i, part in enumerate(["train", "train", "valid", "test"])]  # fmt: skip
     (place / "split.csv").write_text("\n".join(["clip,split", *rows]))
+    (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn", epochs=1))
     done = train("--split", "split.csv", "--epochs", "2", "--seed", "7",
                  "--precision", "bf16-mixed")  # fmt: skip
     assert done.code == 0

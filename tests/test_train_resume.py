@@ -23,6 +23,7 @@ from genrelens.train.fit import train
 from genrelens.train.recipe import Recipe
 from genrelens.train.run import Run
 from genrelens.train.stage import Hardware, read_history
+from processes import PATIENCE
 
 RECIPE = tiny.recipe_text("mel-cnn", epochs=4, schedule="cosine", ema_decay=0.5, patience=9)
 
@@ -77,7 +78,7 @@ def cut(root: Path, number: signal.Signals) -> Cut:
                  "--device", "cpu"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, str(int(number)), *arguments],
-        cwd=root, capture_output=True, text=True, timeout=240,
+        cwd=root, capture_output=True, text=True, timeout=PATIENCE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     return Cut(root, done.returncode, done.stderr)

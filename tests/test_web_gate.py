@@ -20,6 +20,7 @@ from genrelens.web import app as module
 from genrelens.web.gate import Gate
 from genrelens.web.problems import Problem
 from genrelens.web.settings import Settings
+from processes import PATIENCE
 from serving import FORM, Exchange, HeldPool, form, running, until
 
 PATH = "/v1/classify"
@@ -60,7 +61,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scene, 120))
+    asyncio.run(asyncio.wait_for(scene, PATIENCE))
 
 
 # ------------------------------------------------------------------------------ the queue

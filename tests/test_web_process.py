@@ -17,6 +17,7 @@ import pytest
 import synth
 import tiny
 from commands import spawn
+from processes import PATIENCE
 from serving import FORM, Server, answer, chunk, form, head, server, wait_for
 
 WAV = synth.write(tiny.sound("clicks", 2), tiny.RATE)
@@ -35,7 +36,7 @@ def shared(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 
 def classify(to: Server, content: bytes = WAV) -> httpx.Response:
-    return httpx.post(f"{to.url}/v1/classify", files={"file": ("a.wav", content)}, timeout=120)
+    return httpx.post(f"{to.url}/v1/classify", files={"file": ("a.wav", content)}, timeout=PATIENCE)
 
 
 def flac_of_silence(minutes: int) -> bytes:
@@ -84,10 +85,10 @@ def test_an_upload_in_chunks_that_grows_too_large(shared: Server, kind: str) -> 
         connection.settimeout(0)
         sent, received = 0, b""
         while not received and sent < 4 * MEBIBYTE:
-            connection.settimeout(60)
+            connection.settimeout(PATIENCE)
             connection.sendall(piece)
             sent += MEBIBYTE // 16
-            connection.settimeout(0.05 if sent > MEBIBYTE else 0.001)
+            connection.settimeout(5 if sent > MEBIBYTE else 0.001)
             try:
                 received = connection.recv(100)
             except TimeoutError:
@@ -124,7 +125,7 @@ def test_what_is_no_http(shared: Server) -> None:
 
 
 def test_the_server_does_not_say_what_it_is(shared: Server) -> None:
-    assert "server" not in httpx.get(f"{shared.url}/healthz").headers
+    assert "server" not in httpx.get(f"{shared.url}/healthz", timeout=PATIENCE).headers
 
 
 # ------------------------------------------------------------------------------- crashes
@@ -142,7 +143,7 @@ def test_a_worker_that_is_killed_at_work(model: Path, tmp_path: Path) -> None:
         (worker,) = instance.children()
         wait_for(lambda: busy(worker))
         os.kill(worker, signal.SIGKILL)
-        thread.join(60)
+        thread.join(PATIENCE)
         assert answers[0].status_code == 422
         assert answers[0].json()["detail"] == "a.wav: crashed its decoder"
         assert classify(instance).status_code == 200

@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from genrelens.web import server
+from processes import PATIENCE
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -86,7 +87,7 @@ def test_the_head_of_a_request_has_its_time(
     monkeypatch.setattr(server, "_HEAD_SECONDS", 0.2)
 
     async def scene() -> None:
-        async with asyncio.timeout(60), connection() as streams:
+        async with asyncio.timeout(PATIENCE), connection() as streams:
             await client(*streams)
 
     asyncio.run(scene())

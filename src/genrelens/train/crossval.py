@@ -70,7 +70,8 @@ def cross_validate(
     Raises:
         DataError: the folder holds another cross-validation, the split has no such round, a
             genre has no clip to train on in some round, or no test clip could be read.
-        RecipeError: the hardware that was asked for is not there.
+        RecipeError: the hardware that was asked for is not there, or cannot train the network in
+            the recipe's precision.
         KeyboardInterrupt: it was stopped; it can be resumed.
 
     """
