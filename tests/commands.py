@@ -15,7 +15,6 @@ import sys
 import termios
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,41 +58,58 @@ def spawn(*args: str | Path, **options: Any) -> Result:
 
 @dataclass
 class Terminal:
-    """A process at a terminal of some width."""
+    """A process at a terminal of some width.
+
+    Attributes:
+        process: it.
+        screen: what shows what it writes; the keyboard, too.
+
+    """
 
     process: subprocess.Popen[bytes]
     screen: int
+    _written: bytes = b""
 
     def read(self, until: bytes | None = None) -> str:
         """Read what it writes until it ends, or until some words have come."""
-        written = b""
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            if until and until in written:
-                return written.decode()
-            if select.select([self.screen], [], [], 0.1)[0]:
-                try:
-                    written += os.read(self.screen, 65_536)
-                except OSError:  # how Linux says that the other end is closed
-                    break
-        os.close(self.screen)
-        self.process.wait(PATIENCE)
-        return written.decode()
+        while time.monotonic() < deadline and not (until and until in self._written):
+            if not self._read_some():
+                os.close(self.screen)
+                self.process.wait(PATIENCE)
+                break
+        written, self._written = self._written.decode(), b""
+        return written
 
     def ctrl_c(self) -> float:
         """Interrupt it; return how many seconds of processor time it and its children went on.
 
         The interrupt is sent once the process waits for something. Python misses a signal that
         arrives after its last look for one and before the call that waits: a person who presses
-        Ctrl-C in that millisecond presses it again.
+        Ctrl-C in that millisecond presses it again. One that is busy misses nothing.
         """
-        pid = self.process.pid
-        with suppress(AssertionError):  # it never waits if it is busy, and then misses nothing
-            processes.wait_until(lambda: processes.sleeps(pid), seconds=10)
-        before = processes.processor_seconds(pid) - _ended_children()
-        os.killpg(pid, signal.SIGINT)
-        self.process.wait(PATIENCE)
+        deadline = time.monotonic() + 5
+        while not processes.sleeps(self.process.pid) and time.monotonic() < deadline:
+            self._read_some()
+        before = processes.processor_seconds(self.process.pid) + _ended_children()
+        os.killpg(self.process.pid, signal.SIGINT)
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, "it does not end"
+            self._read_some()
         return _ended_children() - before
+
+    def _read_some(self) -> bool:
+        """Read what there is; False at the end.
+
+        A process whose terminal nobody reads stops at its next word, when some kilobytes wait.
+        """
+        if select.select([self.screen], [], [], 0.02)[0]:
+            try:
+                self._written += os.read(self.screen, 65_536)
+            except OSError:  # how Linux says that the other end is closed
+                return False
+        return True
 
 
 def _ended_children() -> float:

@@ -213,7 +213,7 @@ def test_a_recording_that_is_refused(settings: Settings, tmp_path: Path) -> None
         async with running(settings) as (app, client):
             exchange = upload(app)
             await until(lambda: bool(HeldPool.latest.jobs))
-            HeldPool.latest.jobs[0].set_result(Refusal("clip.wav: is noise"))
+            HeldPool.latest.jobs[0].set_result(Refusal("clip.wav", "is noise"))
             await exchange.task
             assert exchange.status == 422
             assert json.loads(exchange.sent[1]["body"])["detail"] == "clip.wav: is noise"

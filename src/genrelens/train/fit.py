@@ -64,7 +64,7 @@ def train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     try:
         return _train(run, clips)
     except OSError as error:
-        raise DataError(f"{run.folder}: the run cannot be written ({error})") from error
+        raise DataError(f"the run cannot be written ({error})", path=run.folder) from error
 
 
 def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:

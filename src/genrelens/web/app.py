@@ -117,7 +117,7 @@ class _Service:
             raise Problem(503, "the server lost its workers", {"Retry-After": "1"}) from error
         self.gate.took(time.monotonic() - started)
         if isinstance(verdict, Refusal):
-            raise Problem(422, verdict.reason)
+            raise Problem(422, str(verdict))
         self.monitor.count(verdict.prediction)
         return verdict
 
