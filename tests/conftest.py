@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 # A job that a shell starts in the background ignores Ctrl-C, and so would every child of it that
 # a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Before torch and BLAS are imported: threads only get into each other's way on anything so small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # No deadline: a shared machine is slow now and then. The same examples in every run.
 settings.register_profile("genrelens", deadline=None, derandomize=True, max_examples=30)

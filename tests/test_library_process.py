@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from genrelens.library.walk import find_files
 from library import wav, write_files
 from processes import PATIENCE, start, stat_of, wait_until
 
-N_KILLS = 200
+N_KILLS = 80  # killed_scans.py takes any number
 
 
 def test_workers_that_crash_and_hang(
@@ -30,11 +31,12 @@ def test_workers_that_crash_and_hang(
     names = ["a.wav", "crash.wav", "b.wav", "hang.wav", "c.wav"]
     files = {name: wav("noise", seed=seed) for seed, name in enumerate(names)}
     music = write_files(tmp_path / "music", files | {"hang2.wav": files["hang.wav"]})
+    timeout = 3 + 20 * seconds_for_a_file(tmp_path / "one", model)
     monkeypatch.setattr(isolation, "_judge", misbehaviour.as_the_name_says)
     for expected in ("failed", "failed before"):
         with Catalog.open(tmp_path / "x.sqlite") as catalog:
             found = find_files([music], on_problem=pytest.fail)
-            outcomes = scan_files(catalog, found, model=str(model), jobs=2, timeout=10)
+            outcomes = scan_files(catalog, found, model=str(model), jobs=2, timeout=timeout)
             statuses = {Path(each.path).stem: each.status for each in outcomes}
             reasons = {e.path.stem: e.error for e in catalog.query(Query(errors=True))}
         good = "analysed" if expected == "failed" else "unchanged"
@@ -43,8 +45,19 @@ def test_workers_that_crash_and_hang(
         }  # fmt: skip
         assert reasons == {
             "crash": "crashed the process that read it (SIGSEGV)",
-            **dict.fromkeys(["hang", "hang2"], "took longer than 10 s"),
+            **dict.fromkeys(["hang", "hang2"], f"took longer than {timeout:g} s"),
         }
+
+
+def seconds_for_a_file(folder: Path, model: Path) -> float:
+    """Measure what a worker takes for a file here and now, its start included."""
+    found = find_files([write_files(folder, {"a.wav": wav("noise")})], on_problem=pytest.fail)
+    with Catalog.open(folder / "x.sqlite") as catalog:
+        started = time.monotonic()
+        assert [each.status for each in scan_files(catalog, found, model=str(model))] == [
+            "analysed"
+        ]
+        return time.monotonic() - started
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from genrelens.errors import ModelError
 from genrelens.train import export
 from genrelens.train.export import export_model
 from genrelens.train.networks import ClipNetwork, NetworkOutputs
-from models import STYLES, Listener
+from listeners import Listener
+from models import STYLES
 
 NETWORKS = ("mel-cnn", "mel-cnn-lstm", "mfcc-lstm")
 
