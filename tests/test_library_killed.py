@@ -30,5 +30,5 @@ def test_every_file_is_old_or_new_and_can_be_restored(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["kills"] == N_KILLS
-    assert seen["some new"] > N_KILLS / 4  # so it was killed in the middle, and
-    assert seen["temporary files"] > N_KILLS / 10  # while a file was being written
+    assert seen["some new"] > N_KILLS / 10  # so it was killed in the middle, and
+    assert seen["temporary files"] > N_KILLS / 50  # while a file was being written

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 import subprocess
 import sys
 from types import ModuleType
@@ -14,11 +13,6 @@ import pytest
 
 import genrelens
 
-MODULES = ["genrelens"] + [
-    module.name
-    for module in pkgutil.walk_packages(genrelens.__path__, "genrelens.")
-    if not module.name.endswith("__main__")
-]
 # Everything in these is public, or nothing is: they have no __all__.
 WITHOUT_ALL = {
     *(f"genrelens.cli.{name}" for name in ("calibrate", "classify", "compare", "crossval")),
@@ -69,12 +63,14 @@ def undocumented(name: str, value: Any) -> list[str]:
     return found
 
 
-def test_every_module_names_annotates_and_documents_what_is_public() -> None:
-    assert [fault for name in MODULES for fault in faults(name)] == []
+def test_every_module_names_annotates_and_documents_what_is_public(
+    every_module: list[str],
+) -> None:
+    assert [fault for name in every_module for fault in faults(name)] == []
 
 
-def test_the_list_of_modules_is_up_to_date() -> None:
-    assert set(MODULES) >= WITHOUT_ALL
+def test_the_list_of_modules_is_up_to_date(every_module: list[str]) -> None:
+    assert set(every_module) >= WITHOUT_ALL
 
 
 def test_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +105,7 @@ def test_every_error_is_exported_and_has_one_base() -> None:
         assert issubclass(error, genrelens.GenrelensError | UserWarning)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
@@ -123,6 +120,7 @@ def test_imports_are_light(module: str, absent: str) -> None:
     assert done.stdout == "\n"
 
 
+@pytest.mark.slow
 def test_an_import_costs_little_more_than_that_of_numpy() -> None:
     """In processor time, both measured in one process: how fast the machine is has no part."""
     code = (
