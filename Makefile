@@ -7,12 +7,16 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # The folder of GTZAN that `make models` trains on: audio/<genre>/<clip> and clips.csv.
 DATA ?= ../shared/gtzan
 
-.PHONY: help demo serve test lint docs wheel bench load models lens clean
+# A module's tests go to one worker, which makes what they share once; the longest modules first.
+IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo serve test test-quick lint docs wheel bench load models lens clean
 
 help:
 	@echo "make demo   classify the bundled clips with the packaged model"
 	@echo "make serve  the web page and the API, on http://127.0.0.1:8000"
 	@echo "make test   install what the tests need and run them"
+	@echo "make test-quick  only the tests that take moments"
 	@echo "make lint   style, types and layering"
 	@echo "make docs   build the documentation site into site/, warnings are errors"
 	@echo "make wheel  build the wheel into dist/"
@@ -31,7 +35,11 @@ serve: $(VENV)/.web
 	$(BIN)/genrelens serve
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest $(IN_PARALLEL)
+
+# What needs neither torch nor another process: seconds, while one works on something.
+test-quick: $(VENV)/.dev
+	$(BIN)/python -m pytest $(IN_PARALLEL) -m quick
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import struct
@@ -20,7 +21,8 @@ from typing import Any
 
 import pytest
 
-from genrelens.cli import app
+import processes
+from processes import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Result:
 
 def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> Result:
     """Run in this process: fast, but without ``main`` and its streams."""
+    from genrelens.cli import app
+
     capsys.readouterr()
     with pytest.raises(SystemExit) as left:
         app([str(arg) for arg in args])
@@ -47,40 +51,71 @@ def spawn(*args: str | Path, **options: Any) -> Result:
     """Run in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}
     done = subprocess.run(
-        command(*args), capture_output=True, env=environment, timeout=240, **options
+        command(*args), capture_output=True, env=environment, timeout=PATIENCE, **options
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @dataclass
 class Terminal:
-    """A process at a terminal of some width."""
+    """A process at a terminal of some width.
+
+    Attributes:
+        process: it.
+        screen: what shows what it writes; the keyboard, too.
+
+    """
 
     process: subprocess.Popen[bytes]
     screen: int
+    _written: bytes = b""
 
     def read(self, until: bytes | None = None) -> str:
         """Read what it writes until it ends, or until some words have come."""
-        written = b""
-        deadline = time.monotonic() + 240
-        while time.monotonic() < deadline:
-            if until and until in written:
-                return written.decode()
-            if select.select([self.screen], [], [], 0.1)[0]:
-                try:
-                    written += os.read(self.screen, 65_536)
-                except OSError:  # how Linux says that the other end is closed
-                    break
-        os.close(self.screen)
-        self.process.wait(60)
-        return written.decode()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and not (until and until in self._written):
+            if not self._read_some():
+                os.close(self.screen)
+                self.process.wait(PATIENCE)
+                break
+        written, self._written = self._written.decode(), b""
+        return written
 
     def ctrl_c(self) -> float:
-        """Interrupt it; return how many seconds it went on."""
-        started = time.monotonic()
+        """Interrupt it; return how many seconds of processor time it and its children went on.
+
+        The interrupt is sent once the process waits for something. Python misses a signal that
+        arrives after its last look for one and before the call that waits: a person who presses
+        Ctrl-C in that millisecond presses it again. One that is busy misses nothing.
+        """
+        deadline = time.monotonic() + 5
+        while not processes.sleeps(self.process.pid) and time.monotonic() < deadline:
+            self._read_some()
+        before = processes.processor_seconds(self.process.pid) + _ended_children()
         os.killpg(self.process.pid, signal.SIGINT)
-        self.process.wait(60)
-        return time.monotonic() - started
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, "it does not end"
+            self._read_some()
+        return _ended_children() - before
+
+    def _read_some(self) -> bool:
+        """Read what there is; False at the end.
+
+        A process whose terminal nobody reads stops at its next word, when some kilobytes wait.
+        """
+        if select.select([self.screen], [], [], 0.02)[0]:
+            try:
+                self._written += os.read(self.screen, 65_536)
+            except OSError:  # how Linux says that the other end is closed
+                return False
+        return True
+
+
+def _ended_children() -> float:
+    """Processor time of the children of this process that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def at_terminal(
@@ -91,7 +126,7 @@ def at_terminal(
     fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {**os.environ, "TERM": "xterm", "OMP_NUM_THREADS": "1", **env}
     environment.pop("COLUMNS", None)
-    process = subprocess.Popen(
+    process = processes.start(
         arguments, stdin=keyboard, stdout=keyboard if stdout is None else stdout, stderr=keyboard,
         env=environment, start_new_session=True,
     )  # fmt: skip

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+import processes
 
 if TYPE_CHECKING:
     from runs import Start
@@ -17,9 +21,80 @@ if TYPE_CHECKING:
 # a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Before torch and BLAS are imported: threads only get into each other's way on anything so small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # No deadline: a shared machine is slow now and then. The same examples in every run.
 settings.register_profile("genrelens", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("genrelens")
+
+
+# What takes longest begins first, so that no worker is left with a long module at the end.
+LONGEST = (
+    "test_readme", "test_library_process", "test_train_cli", "test_crossval", "test_web_process",
+    "test_train", "test_train_resume", "test_cli_process", "test_cli_crossval",
+    "test_library_killed", "test_page_trouble", "test_page_listening", "test_features",
+    "test_page_verdicts", "test_page_access", "test_train_again", "test_page_answers",
+)  # fmt: skip
+
+# Modules that need torch, other processes or a browser; in the others what uses one of these
+# fixtures, or is marked slow. The rest is marked quick.
+NOT_QUICK = (
+    "page", "test_artifact", "test_augment", "test_checkpoint", "test_cli_", "test_crossval",
+    "test_isolation", "test_lens", "test_library_killed", "test_library_process", "test_musicnn",
+    "test_networks", "test_packaged_models", "test_readme", "test_recipe", "test_train",
+    "test_web_",
+)  # fmt: skip
+NOT_QUICK_FIXTURES = {
+    "every_module", "model", "recurrent_model", "listener_model", "start", "trained",
+}  # fmt: skip
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what ``-m quick`` leaves out."""
+    if config.getoption("markexpr") != "quick":
+        return None
+    return collection_path.name.startswith(NOT_QUICK) or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick, and put what takes longest first."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        slow = item.path.name.startswith(NOT_QUICK) or "page" in item.path.parts
+        if not (slow or fixtures & NOT_QUICK_FIXTURES or item.get_closest_marker("slow")):
+            item.add_marker("quick")
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
+@pytest.fixture(autouse=True)
+def quick_tests_do_without_torch(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that is marked quick and imports torch."""
+    before = "torch" in sys.modules
+    yield
+    if request.config.getoption("markexpr") == "quick":
+        assert ("torch" in sys.modules) == before
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """End what a test has started, also if it failed."""
+    yield
+    processes.end_all()
+
+
+@pytest.fixture(scope="session")
+def every_module() -> list[str]:
+    """Names of all modules of the package, which are imported."""
+    import importlib
+    import pkgutil
+
+    import genrelens
+
+    below = pkgutil.walk_packages(genrelens.__path__, "genrelens.")
+    names = [module.name for module in below if not module.name.endswith("__main__")]
+    return [importlib.import_module(name).__name__ for name in ["genrelens", *names]]
 
 
 @pytest.fixture(scope="session")

@@ -32,19 +32,19 @@ def main(model: str, music: Path, work: Path, n_kills: int) -> None:
     scanning.ClassifierPool = HerePool  # type: ignore[misc]
     began = time.monotonic()
     expected = facts(scan_whole(model, music, work / "expected.sqlite"))
-    duration = time.monotonic() - began
+    for_one = (time.monotonic() - began) / len(expected)
     chance = random.Random(1)
     found = {"kills": 0, "files": len(expected), "complete": 0, "went_on": 0, "points": []}
     catalog = work / "0.sqlite"
     while found["kills"] < n_kills:
         before = facts(catalog) if catalog.exists() else {}
-        told, killed = kill(model, music, catalog, chance.uniform(0, duration))
+        count, more = chance.randrange(len(expected)), chance.uniform(0, for_one)
+        told, killed = kill(model, music, catalog, count, more)
         after = facts(catalog) if catalog.exists() else {}
         assert told <= set(after), f"lost: {told - set(after)}"
         assert set(before) <= set(after), "forgot what it knew"
         assert after.items() <= expected.items(), "half a record"
         found["kills"] += killed
-        duration *= 1.03 if killed else 0.9  # so that most are killed, however busy the machine is
         found["went_on"] += bool(before) and len(after) > len(before)
         found["points"].append(len(after))
         if len(after) == len(expected):
@@ -61,8 +61,11 @@ def scan_whole(model: str, music: Path, place: Path) -> Path:
     return place
 
 
-def kill(model: str, music: Path, place: Path, seconds: float) -> tuple[set[str], bool]:
-    """Kill a scan after some time; return the files that it had told, and whether it lived."""
+def kill(model: str, music: Path, place: Path, count: int, seconds: float) -> tuple[set[str], bool]:
+    """Kill a scan some time after it told a number of files, however fast the machine is.
+
+    Return the files that it had told, and whether it lived.
+    """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -72,7 +75,10 @@ def kill(model: str, music: Path, place: Path, seconds: float) -> tuple[set[str]
                 os.write(write, f"{each.path}\n".encode())
         os._exit(0)
     os.close(write)
-    told = read_for(seconds, read)
+    told = b""
+    while told.count(b"\n") < count and (more := os.read(read, 65_536)):
+        told += more
+    told += read_for(seconds, read)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with os.fdopen(read, "rb") as rest:

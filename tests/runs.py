@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 import tiny
 from genrelens.artifact import Artifact
 from genrelens.data.datasets import LabelledClip
-from genrelens.train.fit import train
-from genrelens.train.recipe import Recipe
-from genrelens.train.run import Run
-from genrelens.train.stage import Hardware
+
+if TYPE_CHECKING:
+    import torch
 
 EVERYTHING = (
     tiny.recipe_text("mel-cnn-lstm", epochs=5, crops_per_clip=8, schedule="cosine",
@@ -37,6 +35,11 @@ class Start:
     def __call__(
         self, folder: Path, recipe: str, clips: Sequence[LabelledClip] | None = None, **run: Any
     ) -> Path:
+        from genrelens.train.fit import train
+        from genrelens.train.recipe import Recipe
+        from genrelens.train.run import Run
+        from genrelens.train.stage import Hardware
+
         (self.place / "tiny.toml").write_text(recipe)
         settings: dict[str, Any] = {
             "recipe": Recipe.load(self.place / "tiny.toml"), "folder": folder,
@@ -47,11 +50,15 @@ class Start:
 
 def weights(stage: Path) -> dict[str, torch.Tensor]:
     """What a stage gave."""
+    import torch
+
     state: dict[str, torch.Tensor] = torch.load(stage / "weights.pt", weights_only=True)
     return state
 
 
 def same_weights(one: Path, other: Path) -> bool:
+    import torch
+
     first, second = weights(one), weights(other)
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 

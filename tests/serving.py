@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from commands import command
 from genrelens.web.app import create_app
 from genrelens.web.settings import Settings
+from processes import PATIENCE, end
 
 BOUNDARY = "a-boundary"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
@@ -107,7 +108,7 @@ def metric(answer: httpx.Response, name: str) -> float:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -172,8 +173,9 @@ class Server:
         self.greeting = self.process.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", self.greeting)
         if not found:
-            self.process.wait(60)
-            raise AssertionError(self.greeting + self.process.stderr.read())
+            more = self.process.stderr.read()
+            self.close()
+            raise AssertionError(self.greeting + more)
         self.port = int(found[1])
 
     @property
@@ -181,14 +183,14 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=120)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def files(self) -> list[str]:
         """What lies in the temporary folder, uploads under way among it."""
         return sorted(path.name for path in self.temporary.glob("genrelens-*/*"))
 
     def metric(self, name: str) -> float:
-        return metric(httpx.get(f"{self.url}/metrics"), name)
+        return metric(httpx.get(f"{self.url}/metrics", timeout=PATIENCE), name)
 
     def children(self) -> list[int]:
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
@@ -201,14 +203,10 @@ class Server:
         send(self.process.pid, number)
         assert self.process.stderr is not None
         written = self.process.stderr.read()
-        return self.process.wait(60), written
+        return self.process.wait(PATIENCE), written
 
     def close(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(60)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        end(self.process)
 
 
 def _command_line(pid: int) -> str:
@@ -231,7 +229,7 @@ def server(
         instance.close()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

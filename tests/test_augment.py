@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 import tiny
 from genrelens.features import FeatureConfig, log_mel_spectrogram, mel_band_centres
-from genrelens.train.augment import AugmentConfig, MelAugment, mixup
+from genrelens.train.augment import AugmentConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genrelens.train.augment import MelAugment
 
 WIDE = FeatureConfig(
     kind="mel", sample_rate=22_050, n_fft=2048, hop_length=512, n_mels=128, f_min=1, f_max=11_025
@@ -23,18 +27,26 @@ EVERYTHING = AugmentConfig(
 
 
 def augment(config: AugmentConfig, features: FeatureConfig = WIDE, *, seed: int = 0) -> MelAugment:
+    import torch
+
+    from genrelens.train.augment import MelAugment
+
     torch.manual_seed(seed)
     return MelAugment(config, features)
 
 
 def segments(n: int = 8, *, silent: bool = False) -> Tensor:
     """(n, 41, 128) like those of the front end: 0 for silence, 15 for loud."""
+    import torch
+
     generator = torch.Generator().manual_seed(0)
     return 15 * torch.rand(n, 41, 128, generator=generator) * (not silent)
 
 
 def gain_db(before: Tensor, after: Tensor) -> Tensor:
     """How much louder each value became; NaN where both are silent."""
+    import torch
+
     ratio = torch.expm1(after.double()) / torch.expm1(before.double())
     return 10 * torch.log10(ratio)
 
@@ -50,6 +62,8 @@ def test_nothing_switched_on_changes_nothing(config: AugmentConfig) -> None:
 
 def test_gain_is_that_of_a_louder_waveform() -> None:
     """A gain of the waveform and the same gain of its features: one and the same."""
+    import torch
+
     waveform = tiny.sound("noise", 1.0)
     before = torch.from_numpy(log_mel_spectrogram(waveform, tiny.MEL)).unsqueeze(0)
     after = augment(AugmentConfig(gain_db=6), tiny.MEL)(before)
@@ -61,6 +75,8 @@ def test_gain_is_that_of_a_louder_waveform() -> None:
 
 
 def test_gains_are_independent_and_of_the_asked_spread() -> None:
+    import torch
+
     batch = torch.full((4000, 1, 128), 5.0)
     gains = gain_db(batch, augment(AugmentConfig(gain_db=6))(batch))
     per_segment = gains[:, 0, 0]
@@ -72,6 +88,8 @@ def test_gains_are_independent_and_of_the_asked_spread() -> None:
 
 
 def test_equaliser_is_smooth_and_the_same_in_all_frames() -> None:
+    import torch
+
     batch = torch.full((500, 3, 128), 5.0)
     gains = gain_db(batch, augment(AugmentConfig(eq_db=3))(batch))
     torch.testing.assert_close(gains[:, 0], gains[:, 2])
@@ -81,6 +99,8 @@ def test_equaliser_is_smooth_and_the_same_in_all_frames() -> None:
 
 
 def test_low_pass_attenuates_above_its_cut_off_only() -> None:
+    import torch
+
     batch = torch.full((3000, 1, 128), 5.0)
     lowest = float(mel_band_centres(WIDE)[80])
     after = augment(AugmentConfig(low_pass=1, low_pass_hz=lowest))(batch)
@@ -95,6 +115,8 @@ def test_low_pass_attenuates_above_its_cut_off_only() -> None:
 
 
 def test_high_pass_attenuates_bass_only() -> None:
+    import torch
+
     batch = torch.full((500, 1, 128), 5.0)
     gains = gain_db(batch, augment(AugmentConfig(high_pass=1))(batch))[:, 0]
     centres = torch.from_numpy(mel_band_centres(WIDE))
@@ -104,6 +126,8 @@ def test_high_pass_attenuates_bass_only() -> None:
 
 @pytest.mark.parametrize("name", ["low_pass", "high_pass", "noise"])
 def test_probability_is_the_share_that_changes(name: str) -> None:
+    import torch
+
     batch = torch.full((2000, 2, 128), 5.0, dtype=torch.float64)
     change = (augment(AugmentConfig(**{name: 0.3}))(batch) - batch).abs().amax(dim=(1, 2))
     changed = change > 1e-8
@@ -111,6 +135,8 @@ def test_probability_is_the_share_that_changes(name: str) -> None:
 
 
 def test_noise_lies_10_to_60_db_below_the_segment() -> None:
+    import torch
+
     batch = torch.full((400, 20, 128), 5.0)
     after = augment(AugmentConfig(noise=1))(batch)
     added = torch.expm1(after.double()) - torch.expm1(batch.double())
@@ -122,6 +148,8 @@ def test_noise_lies_10_to_60_db_below_the_segment() -> None:
 
 
 def test_shift_moves_the_picture_along_the_bands() -> None:
+    import torch
+
     ramp = torch.arange(128.0).div(10).expand(300, 5, 128)
     shifts = 10 * (augment(AugmentConfig(shift_bands=3))(ramp) - ramp)[:, :, 4:-4]
     torch.testing.assert_close(shifts, shifts[:, :1, :1].expand_as(shifts), atol=2e-3, rtol=0)
@@ -130,6 +158,8 @@ def test_shift_moves_the_picture_along_the_bands() -> None:
 
 
 def test_stretch_scales_time_about_the_middle() -> None:
+    import torch
+
     ramp = torch.arange(41.0).sub(20).expand(300, 41).unsqueeze(2) / 10 + 5
     after = augment(AugmentConfig(stretch=0.1))(ramp.expand(300, 41, 128))
     speeds = 10 * (after[:, 30, 0] - after[:, 10, 0]) / 20
@@ -140,6 +170,8 @@ def test_stretch_scales_time_about_the_middle() -> None:
 
 @pytest.mark.parametrize(("name", "dim"), [("mask_frames", 1), ("mask_bands", 2)])
 def test_mask_silences_one_run(name: str, dim: int) -> None:
+    import torch
+
     batch = 1 + segments(1000)
     after = augment(AugmentConfig(**{name: 6}))(batch)
     masked = (after == 0).all(dim=3 - dim)  # (n, frames or bands)
@@ -154,6 +186,8 @@ def test_mask_silences_one_run(name: str, dim: int) -> None:
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_everything_at_once_stays_in_range(silent: bool) -> None:
+    import torch
+
     batch = segments(64, silent=silent)
     kept = batch.clone()
     after = augment(EVERYTHING)(batch)
@@ -165,6 +199,8 @@ def test_everything_at_once_stays_in_range(silent: bool) -> None:
 
 
 def test_same_seed_gives_the_same_numbers() -> None:
+    import torch
+
     batch = segments()
     first = augment(EVERYTHING, seed=1)(batch)
     assert torch.equal(first, augment(EVERYTHING, seed=1)(batch))
@@ -179,6 +215,8 @@ def test_same_seed_gives_the_same_numbers() -> None:
     ],
 )
 def test_segments_of_one_clip_share_level_filters_and_pitch(config: AugmentConfig) -> None:
+    import torch
+
     batch = segments(1).expand(5, 41, 128)
     together = augment(config)(batch, one_clip=True)
     torch.testing.assert_close(together, together[:1].expand_as(together))
@@ -188,6 +226,8 @@ def test_segments_of_one_clip_share_level_filters_and_pitch(config: AugmentConfi
 
 def test_mixed_precision_leaves_augmentation_alone() -> None:
     """In bfloat16 a grid of 128 bands would be off by a quarter of a band."""
+    import torch
+
     batch = segments()
     config = AugmentConfig(gain_db=3, stretch=0.1, shift_bands=3)
     expected = augment(config)(batch)
@@ -199,6 +239,10 @@ def test_mixed_precision_leaves_augmentation_alone() -> None:
 
 
 def test_mixup_blends_segments_and_targets_alike() -> None:
+    import torch
+
+    from genrelens.train.augment import mixup
+
     torch.manual_seed(0)
     targets = torch.eye(64)
     values = torch.arange(64.0)

@@ -16,8 +16,6 @@ import tiny
 from genrelens.audio import load_audio
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_features, extract_segments
-from genrelens.train import cache as cache_module
-from genrelens.train.cache import FeatureCache, default_cache_dir, file_digest
 
 
 @pytest.fixture
@@ -30,6 +28,8 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every clip that was decoded."""
+    from genrelens.train import cache as cache_module
+
     decoded: list[Path] = []
 
     def load(path: Path, **options: Any) -> NDArray[np.float32]:
@@ -45,12 +45,16 @@ def entries(folder: Path) -> list[Path]:
 
 
 def test_frames_are_those_of_the_front_end(clip: Path, tmp_path: Path) -> None:
+    from genrelens.train.cache import FeatureCache
+
     frames = FeatureCache(tmp_path / "cache", tiny.MEL).load(clip)
     expected = extract_features(load_audio(clip, sample_rate=tiny.RATE), tiny.MEL)
     np.testing.assert_array_equal(frames, expected)
 
 
 def test_second_time_comes_from_the_disk(clip: Path, tmp_path: Path, computed: list[Path]) -> None:
+    from genrelens.train.cache import FeatureCache, file_digest
+
     first = FeatureCache(tmp_path / "cache", tiny.MEL).load(clip)
     second = FeatureCache(tmp_path / "cache", tiny.MEL).load(clip, file_digest(clip))
     assert computed == [clip]
@@ -61,6 +65,8 @@ def test_second_time_comes_from_the_disk(clip: Path, tmp_path: Path, computed: l
 
 
 def test_key_is_the_content_not_the_name(clip: Path, tmp_path: Path, computed: list[Path]) -> None:
+    from genrelens.train.cache import FeatureCache
+
     cache = FeatureCache(tmp_path / "cache", tiny.MEL)
     before = np.array(cache.load(clip))
     moved = clip.rename(tmp_path / "moved.flac")
@@ -84,6 +90,8 @@ def test_key_is_the_content_not_the_name(clip: Path, tmp_path: Path, computed: l
 def test_key_is_the_front_end_but_for_its_segments(
     changes: dict[str, Any], hit: bool, clip: Path, tmp_path: Path, computed: list[Path]
 ) -> None:
+    from genrelens.train.cache import FeatureCache
+
     FeatureCache(tmp_path / "cache", tiny.MEL).load(clip)
     FeatureCache(tmp_path / "cache", replace(tiny.MEL, **changes)).load(clip)
     assert len(computed) == (1 if hit else 2)
@@ -91,6 +99,8 @@ def test_key_is_the_front_end_but_for_its_segments(
 
 def test_short_clip_is_padded_to_the_segment_that_is_asked_for(tmp_path: Path) -> None:
     """The length of a segment is not in the key: padding must not be either."""
+    from genrelens.train.cache import FeatureCache
+
     path = tmp_path / "short.wav"
     soundfile.write(path, tiny.sound("noise", 0.1), tiny.RATE)
     waveform = load_audio(path, sample_rate=tiny.RATE)
@@ -138,6 +148,8 @@ def header_of_zeros(entry: Path) -> None:
 def test_damaged_entry_is_computed_anew(
     harm: Callable[[Path], None], clip: Path, tmp_path: Path
 ) -> None:
+    from genrelens.train.cache import FeatureCache
+
     cache = FeatureCache(tmp_path / "cache", tiny.MEL)
     expected = np.array(cache.load(clip))
     [entry] = entries(tmp_path / "cache")
@@ -150,6 +162,8 @@ def test_damaged_entry_is_computed_anew(
 def test_interrupted_write_leaves_nothing(
     interruption: Any, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from genrelens.train.cache import FeatureCache
+
     def save(file: Any, *_: Any, **__: Any) -> None:
         file.write(b"the first half")
         raise interruption
@@ -166,12 +180,16 @@ def test_interrupted_write_leaves_nothing(
 
 
 def test_place_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
+    from genrelens.train.cache import FeatureCache
+
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file.*cache cannot be written.*choose another folder"):
         FeatureCache(tmp_path / "file", tiny.MEL).load(clip)
 
 
 def test_unreadable_clips(tmp_path: Path) -> None:
+    from genrelens.train.cache import FeatureCache
+
     cache = FeatureCache(tmp_path / "cache", tiny.MEL)
     with pytest.raises(AudioError, match=r"absent\.wav: No such file"):
         cache.load(tmp_path / "absent.wav")
@@ -182,11 +200,15 @@ def test_unreadable_clips(tmp_path: Path) -> None:
 
 
 def test_digest_is_that_of_sha256(tmp_path: Path) -> None:
+    from genrelens.train.cache import file_digest
+
     (tmp_path / "abc").write_bytes(b"abc")
     assert file_digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223"  # FIPS 180-2
 
 
 def test_cache_of_the_user_is_named_after_us() -> None:
+    from genrelens.train.cache import default_cache_dir
+
     assert default_cache_dir().name == "features"
     assert "genrelens" in default_cache_dir().parts
 
@@ -195,4 +217,6 @@ def test_cache_of_the_user_is_named_after_us() -> None:
 def test_frames_have_the_bins_of_the_front_end(
     config: FeatureConfig, clip: Path, tmp_path: Path
 ) -> None:
+    from genrelens.train.cache import FeatureCache
+
     assert FeatureCache(tmp_path / "cache", config).load(clip).shape == (94, config.n_bins)

@@ -12,8 +12,6 @@ import pytest
 from numpy.typing import NDArray
 
 from genrelens.errors import DataError
-from genrelens.train import checkpoint
-from genrelens.train.checkpoint import MUSICNN_WHEEL, read_musicnn
 
 NETWORK = "MSD_musicnn"
 
@@ -91,6 +89,8 @@ def table(entries: Mapping[bytes, bytes], per_block: int, restart_every: int) ->
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Write a wheel with ``TENSORS`` that passes for the known one."""
+    from genrelens.train import checkpoint
+    from genrelens.train.checkpoint import MUSICNN_WHEEL
 
     def write(per_block: int = 100, restart_every: int = 16) -> Path:
         entries, data = {b"": field(1, 1)}, b""  # the header has no name
@@ -116,6 +116,8 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
 def test_weights_are_read_and_what_the_optimiser_kept_is_not(
     per_block: int, restart_every: int, write: Callable[..., Path]
 ) -> None:
+    from genrelens.train.checkpoint import read_musicnn
+
     found = read_musicnn(write(per_block, restart_every), NETWORK)
     assert tuple(found) == KEPT
     for name, values in found.items():
@@ -132,6 +134,8 @@ def test_the_written_tables_share_prefixes() -> None:
 
 
 def test_another_wheel_is_refused(write: Callable[..., Path]) -> None:
+    from genrelens.train.checkpoint import MUSICNN_WHEEL, read_musicnn
+
     wheel = write()
     with wheel.open("ab") as file:
         file.write(b"\x00")
@@ -140,5 +144,7 @@ def test_another_wheel_is_refused(write: Callable[..., Path]) -> None:
 
 
 def test_missing_wheel_is_named(tmp_path: Path) -> None:
+    from genrelens.train.checkpoint import read_musicnn
+
     with pytest.raises(DataError, match=r"absent\.whl: No such file"):
         read_musicnn(tmp_path / "absent.whl", NETWORK)

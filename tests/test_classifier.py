@@ -235,6 +235,7 @@ def test_temperature(recurrent: Classifier, temperature: float, tmp_path: Path) 
     np.testing.assert_allclose(probabilities(other, y), cold / cold.sum(), rtol=1e-6)
 
 
+@pytest.mark.slow  # it makes a model of its own with torch
 def test_damaged_weights_stop_a_run(tmp_path: Path) -> None:
     """No recording would fare better, so this is no failure of one of them."""
     path = write_model(tmp_path)

@@ -15,6 +15,7 @@ import pytest
 import synth
 import tiny
 from genrelens import AudioError, Classifier, Prediction
+from processes import PATIENCE, wait_until
 from test_classifier import empty_wav
 
 JOBS = pytest.mark.parametrize("jobs", [1, 3])
@@ -48,7 +49,7 @@ class Stuck(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         self.reached.set()
-        self.let_go.wait(60)
+        self.let_go.wait(PATIENCE)
         return b""
 
 
@@ -57,10 +58,7 @@ def workers() -> list[threading.Thread]:
 
 
 def assert_no_worker_lingers() -> None:
-    deadline = time.monotonic() + 5
-    while workers() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert workers() == []
+    wait_until(lambda: workers() == [])
 
 
 @JOBS
@@ -129,13 +127,13 @@ def test_jobs_below_one(classifier: Classifier, jobs: int) -> None:
 def test_whoever_stops_early_does_not_wait_for_long_recordings(
     classifier: Classifier, recordings: list[bytes], tmp_path: Path
 ) -> None:
-    """The second recording lasts two days, which would take minutes."""
+    """The second recording lasts two days, which would take minutes of processor time."""
     endless = empty_wav(tmp_path / "endless.wav", 48 * 3600)
     results = classifier.classify_many([recordings[0], endless, recordings[1]], jobs=2)
     next(results)
-    started = time.monotonic()
+    started = time.process_time()
     results.close()
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 10
     assert workers() == []
 
 
@@ -144,10 +142,9 @@ def test_ctrl_c_does_not_wait_for_a_pipe(classifier: Classifier) -> None:
     sources = [synth.write(tiny.sound("noise", 1), 8000), stuck]
     results = classifier.classify_many(sources, jobs=2)  # type: ignore[list-item]
     next(results)
-    assert stuck.reached.wait(5)
-    started = time.monotonic()
+    assert stuck.reached.wait(PATIENCE)
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)
-    assert time.monotonic() - started < 5
+    assert workers() != []  # it was not waited for
     stuck.let_go.set()
     assert_no_worker_lingers()

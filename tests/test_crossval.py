@@ -18,11 +18,6 @@ from genrelens.data.protocols import random_draws, random_folds
 from genrelens.data.splits import Split
 from genrelens.errors import DataError
 from genrelens.evaluation.predictions import PredictionTable
-from genrelens.train import crossval
-from genrelens.train.crossval import Progress, cross_validate, spread
-from genrelens.train.recipe import Recipe
-from genrelens.train.run import Run
-from genrelens.train.stage import Hardware
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +27,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledClip]:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    from genrelens.train.recipe import Recipe
+    from genrelens.train.stage import Hardware
+
     place = tmp_path_factory.mktemp("recipe")
     (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn-lstm", epochs=4, crops_per_clip=8))
     return {
@@ -49,6 +47,9 @@ def split(clips: list[LabelledClip]) -> Split:
 def done(
     settings: dict[str, Any], split: Split, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, PredictionTable]]:
+    from genrelens.train.crossval import cross_validate
+    from genrelens.train.run import Run
+
     folder = tmp_path_factory.mktemp("cv") / "run"
     return folder, cross_validate(Run(folder=folder, **settings), split)
 
@@ -94,6 +95,10 @@ def test_it_learns_what_can_be_told_apart(
 def test_finished_rounds_are_not_trained_again(
     copy: Path, settings: dict[str, Any], split: Split, done: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from genrelens.train import crossval
+    from genrelens.train.crossval import cross_validate
+    from genrelens.train.run import Run
+
     shutil.rmtree(copy / "round-2")
     trained = []
     original = crossval.train
@@ -109,6 +114,9 @@ def test_round_that_was_cut_off_goes_on(
     copy: Path, settings: dict[str, Any], split: Split, done: Any
 ) -> None:
     """Killed after the first stage: it is kept, the second is trained, the clips are judged."""
+    from genrelens.train.crossval import cross_validate
+    from genrelens.train.run import Run
+
     cut = copy / "round-1"
     for name in ("model.onnx", "mel-cnn.csv", "mel-cnn-lstm.csv", "metrics.json"):
         (cut / name).unlink()
@@ -124,6 +132,9 @@ def test_round_that_was_cut_off_goes_on(
 
 
 def test_some_rounds_only(copy: Path, settings: dict[str, Any], split: Split) -> None:
+    from genrelens.train.crossval import Progress, cross_validate
+    from genrelens.train.run import Run
+
     told: list[int] = []
     tables = cross_validate(
         Run(folder=copy, **settings), split, rounds=[2],
@@ -137,6 +148,9 @@ def test_some_rounds_only(copy: Path, settings: dict[str, Any], split: Split) ->
 def test_another_cross_validation_is_not_mixed_in(
     copy: Path, settings: dict[str, Any], split: Split, clips: list[LabelledClip]
 ) -> None:
+    from genrelens.train.crossval import cross_validate
+    from genrelens.train.run import Run
+
     run = Run(folder=copy, **settings)
     with pytest.raises(DataError, match="another split; choose another folder"):
         cross_validate(run, random_folds(clips, 2, seed=2))
@@ -152,6 +166,9 @@ def test_another_cross_validation_is_not_mixed_in(
 def test_rounds_that_cannot_be_judged_are_refused_before_any_training(
     settings: dict[str, Any], split: Split, tmp_path: Path
 ) -> None:
+    from genrelens.train.crossval import cross_validate
+    from genrelens.train.run import Run
+
     run = Run(folder=tmp_path / "run", **settings)
     with pytest.raises(DataError, match="no round 3; the split has 2"):
         cross_validate(run, split, rounds=[1, 3])
@@ -167,6 +184,9 @@ def test_rounds_that_cannot_be_judged_are_refused_before_any_training(
 def test_unreadable_test_clips_are_reported_and_left_out(
     settings: dict[str, Any], clips: list[LabelledClip], tmp_path: Path
 ) -> None:
+    from genrelens.train.crossval import Progress, cross_validate
+    from genrelens.train.run import Run
+
     broken = LabelledClip(tmp_path / "broken.wav", "noise")
     broken.path.write_text("no sound")
     split = random_folds([*clips, broken], 2, seed=1)
@@ -186,6 +206,9 @@ def test_unreadable_test_clips_are_reported_and_left_out(
 def test_clip_that_is_drawn_twice_is_one_piece_of_evidence(
     settings: dict[str, Any], clips: list[LabelledClip], tmp_path: Path
 ) -> None:
+    from genrelens.train.crossval import cross_validate
+    from genrelens.train.run import Run
+
     recipe = settings["recipe"].with_training(epochs=1)
     run = Run(folder=tmp_path / "run", **{**settings, "recipe": recipe})
     table = cross_validate(run, random_draws(clips, 3, test_fraction=0.5, seed=0))["mel-cnn"]
@@ -195,6 +218,8 @@ def test_clip_that_is_drawn_twice_is_one_piece_of_evidence(
 
 
 def test_spread_of_a_hand_made_table() -> None:
+    from genrelens.train.crossval import spread
+
     right, wrong = [0.9, 0.1], [0.2, 0.8]
     table = PredictionTable(
         labels=("a", "b"), clips=tuple("uvwxyz"), true=np.array([0, 0, 0, 0, 0, 1]),

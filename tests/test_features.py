@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import librosa
 import numpy as np
 import pytest
-import scipy.fft
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -72,6 +70,8 @@ SIGNALS: dict[str, Callable[[int], Float32]] = {
 
 
 def librosa_power(y: Float32, config: FeatureConfig) -> Float32:
+    import librosa
+
     stft = librosa.stft(
         y, n_fft=config.n_fft, hop_length=config.hop_length, center=True, pad_mode="constant"
     )
@@ -79,6 +79,8 @@ def librosa_power(y: Float32, config: FeatureConfig) -> Float32:
 
 
 def librosa_mel_db(y: Float32, config: FeatureConfig) -> Float32:
+    import librosa
+
     mel = librosa.feature.melspectrogram(
         y=y, sr=config.sample_rate, n_fft=config.n_fft, hop_length=config.hop_length,
         pad_mode="constant", n_mels=config.n_mels, fmin=config.f_min, fmax=config.f_max,
@@ -90,6 +92,8 @@ def librosa_mel_db(y: Float32, config: FeatureConfig) -> Float32:
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("name", FRONT_ENDS)
 def test_equal_to_librosa(name: str, signal: str) -> None:
+    import librosa
+
     config = FRONT_ENDS[name]
     y = SIGNALS[signal](config.sample_rate)
 
@@ -132,6 +136,8 @@ def test_float32_is_what_keeps_quiet_bins_from_agreeing(name: str) -> None:
 
 @pytest.mark.parametrize("name", FRONT_ENDS)
 def test_the_filters_are_librosas(name: str) -> None:
+    import librosa
+
     config = FRONT_ENDS[name]
     filters = mel_filterbank(
         sample_rate=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels,
@@ -146,6 +152,8 @@ def test_the_filters_are_librosas(name: str) -> None:
 
 
 def test_the_mel_scale_is_librosas_and_goes_back() -> None:
+    import librosa
+
     hz = np.array([0, 1, 440, 999.9, 1000, 1000.1, 8000, 22_050])
     np.testing.assert_allclose(hz_to_mel(hz), librosa.hz_to_mel(hz), rtol=1e-12)
     np.testing.assert_allclose(mel_to_hz(hz_to_mel(hz)), hz, rtol=1e-12)
@@ -155,6 +163,8 @@ def test_the_mel_scale_is_librosas_and_goes_back() -> None:
 
 @pytest.mark.parametrize(("n_in", "n_out"), [(40, 20), (128, 128), (1, 1)])
 def test_the_cosine_transform_is_scipys(n_in: int, n_out: int) -> None:
+    import scipy.fft
+
     x = synth.noise(1, n_in * 5).reshape(5, n_in)
     expected = scipy.fft.dct(x, norm="ortho", axis=1)[:, :n_out]
     np.testing.assert_allclose(x @ dct_matrix(n_in, n_out), expected, atol=1e-6)

@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import signal
 
 from genrelens.evaluation.filters import (
     Response,
@@ -28,6 +27,8 @@ RATE = 16_000
 
 def density(y: Float64, hz: float, bandwidth: float = 0.1) -> float:
     """Power density around a frequency in dB, by Welch's method."""
+    from scipy import signal
+
     frequencies, found = signal.welch(y, RATE, nperseg=8192)
     near = np.abs(frequencies / hz - 1) < bandwidth
     return float(10 * np.log10(found[near].mean()))
@@ -36,6 +37,8 @@ def density(y: Float64, hz: float, bandwidth: float = 0.1) -> float:
 @pytest.mark.parametrize(("make", "kind"), [(high_pass, "highpass"), (low_pass, "lowpass")])
 @pytest.mark.parametrize("order", [2, 8])
 def test_butterworth(make: type, kind: str, order: int) -> None:
+    from scipy import signal
+
     hz = np.geomspace(5, 8000, 200)
     b, a = signal.butter(order, 2 * np.pi * 300, kind, analog=True)
     _, expected = signal.freqs(b, a, worN=2 * np.pi * hz)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
-import scipy.signal
 import soxr
 from numpy.typing import NDArray
 
@@ -50,6 +48,8 @@ def decoded(file: bytes) -> synth.Float32:
 
 def test_bits_against_librosa(song: synth.Float32) -> None:
     """Haitsma & Kalker's definition, with librosa's spectrogram and filters in float64."""
+    import librosa
+
     y = soxr.resample(song, RATE, 5000)
     filters = librosa.filters.mel(sr=5000, n_fft=2048, n_mels=33, fmin=300, fmax=2000)
     power = np.abs(librosa.stft(y, n_fft=2048, hop_length=64, pad_mode="constant")) ** 2
@@ -124,6 +124,8 @@ def test_another_level_or_polarity(song: synth.Float32, gain: float) -> None:
 
 def test_another_tone(song: synth.Float32) -> None:
     """Bass and treble turned by 10 dB and more, and a soft limiter."""
+    import scipy.signal
+
     shelf = scipy.signal.lfilter([1.0, -0.7], [1.0], song)
     for copy in (shelf, np.tanh(4 * song)):
         found = match(song, copy.astype(np.float32))

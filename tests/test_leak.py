@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import librosa
 import numpy as np
 import pytest
 import soxr
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 import synth
 from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.leak import Leak, SegmentTable, _shares, measure_leak, plan, tabulate
 from genrelens.evaluation.leak_plot import plot_leak
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 N_GENRES, N_ALBUMS, N_CLIPS, N_SEGMENTS = 4, 6, 3, 8
 PER_GENRE = N_ALBUMS * N_CLIPS
@@ -89,6 +87,11 @@ def test_no_leak_without_signatures() -> None:
 
 
 def test_same_as_scikit_learn() -> None:
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
     table = signatures(genre=0.1, album=0.3, clip=0.3)
     true = np.repeat(np.arange(N_GENRES), PER_GENRE * N_SEGMENTS)
     model = make_pipeline(StandardScaler(), SVC(break_ties=True))
@@ -105,6 +108,8 @@ def test_same_as_scikit_learn() -> None:
 
 def test_all_learn_from_equally_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Albums of different sizes make folds of different sizes."""
+    from sklearn.svm import SVC
+
     clips = clips_of(2, 20)
     sizes = np.repeat(np.arange(6), [1, 2, 3, 4, 5, 5])
     clips = [
@@ -188,6 +193,7 @@ def folder(tmp_path: Path) -> Path:
 
 def coefficients(path: Path) -> NDArray[np.float64]:
     """20 MFCCs as librosa has them, (n_frames, 20)."""
+    import librosa
     import soundfile
 
     y, rate = soundfile.read(path)
@@ -242,6 +248,8 @@ def test_to_dict_is_json() -> None:
 
 
 def test_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
     figures: list[Figure] = []
     save = Figure.savefig
     monkeypatch.setattr(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
-import torch
-from torch import nn
 
 import tiny
 import tiny_musicnn
@@ -19,24 +18,10 @@ from genrelens.errors import DataError
 from genrelens.evaluation.room import ROOMS
 from genrelens.features import extract_segments
 from genrelens.metadata import ModelMetadata, StyleTag
-from genrelens.train import run as run_module
-from genrelens.train.embedded import Embedder, Heard, heard_features
-from genrelens.train.export import export_model
-from genrelens.train.fit import train
-from genrelens.train.lens import (
-    MUSICNN_STYLES,
-    GenreHead,
-    Lens,
-    LensClip,
-    fit_music_head,
-    head_batches,
-    style_thresholds,
-)
-from genrelens.train.recipe import Recipe
-from genrelens.train.renditions import random_rooms, rendition
-from genrelens.train.run import Run
 from genrelens.train.settings import HeadConfig
-from genrelens.train.stage import Hardware
+
+if TYPE_CHECKING:
+    from genrelens.train.embedded import Embedder, Heard
 
 HEAD = HeadConfig(renditions=1, rendition_seconds=1.0, hidden=8, epochs=2, batch_size=8)
 
@@ -45,6 +30,8 @@ HEAD = HeadConfig(renditions=1, rendition_seconds=1.0, hidden=8, epochs=2, batch
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_rendition_is_a_waveform_of_the_same_music(seed: int) -> None:
+    from genrelens.train.renditions import rendition
+
     y = tiny.sound("chords", 1.5).astype(np.float64)
     other = [tiny.sound("noise", 0.5).astype(np.float64)]
     made = rendition(y, tiny.RATE, np.random.default_rng(seed), other)
@@ -56,12 +43,16 @@ def test_a_rendition_is_a_waveform_of_the_same_music(seed: int) -> None:
 
 
 def test_silence_gives_next_to_silence() -> None:
+    from genrelens.train.renditions import rendition
+
     for seed in range(6):
         made = rendition(np.zeros(4000), tiny.RATE, np.random.default_rng(seed))
         assert np.abs(made).max() < 1e-3
 
 
 def test_no_room_of_the_tests_is_trained_in() -> None:
+    from genrelens.train.renditions import random_rooms
+
     assert {room.size for room in ROOMS}.isdisjoint({room.size for room in random_rooms()})
 
 
@@ -69,11 +60,17 @@ def test_no_room_of_the_tests_is_trained_in() -> None:
 
 
 def embedder(folder: Path, **changes: object) -> Embedder:
+    from genrelens.train.embedded import Embedder
+
     settings = {"renditions": 2, "seconds": 1.0, "recordings": (), "directory": folder, **changes}
     return Embedder(tiny_musicnn.network(), tiny.LENS, **settings)  # type: ignore[arg-type]
 
 
 def test_hearing_is_remembered_and_a_torn_memory_made_anew(tmp_path: Path) -> None:
+    import torch
+
+    from genrelens.train.embedded import heard_features
+
     clip = tmp_path / "clip.wav"
     soundfile.write(clip, tiny.sound("chords", 1.5), tiny.RATE)
     (tmp_path / "no.wav").write_bytes(b"")
@@ -104,12 +101,16 @@ def test_hearing_is_remembered_and_a_torn_memory_made_anew(tmp_path: Path) -> No
 
 
 def heard(rows: object, renditions: list[int] | None = None) -> Heard:
+    from genrelens.train.embedded import Heard
+
     features = np.zeros((len(rows), tiny_musicnn.HEARD_SIZE), np.float16)  # type: ignore[arg-type]
     features[:, 0] = rows  # type: ignore[call-overload]
     return Heard(features, np.array(renditions or [0] * len(features)))
 
 
 def test_segments_are_drawn_by_clip_and_class() -> None:
+    from genrelens.train.lens import head_batches
+
     batches = head_batches([heard([1.0, 2.0]), heard([3.0]), heard([4.0])], [0, 0, 1], 2)
     weights = batches.weights.numpy()
     np.testing.assert_allclose(weights, [0.5 / 2**0.7, 0.5 / 2**0.7, 1 / 2**0.7, 1.0])
@@ -118,6 +119,10 @@ def test_segments_are_drawn_by_clip_and_class() -> None:
 
 
 def test_music_is_told_from_the_rest() -> None:
+    import torch
+
+    from genrelens.train.lens import fit_music_head
+
     rng = np.random.default_rng(0)
     music, other = ([heard(rng.normal(mean, 1, 20)) for _ in range(4)] for mean in (4, -4))
     layer = fit_music_head(music, other)
@@ -128,6 +133,12 @@ def test_music_is_told_from_the_rest() -> None:
 
 def test_as_many_get_a_style_as_should() -> None:
     """By hand: probabilities 0.9, 0.8, 0.2, 0.1 add up to 2, so two clips get the style."""
+    import torch
+    from torch import nn
+
+    from genrelens.train.embedded import Heard
+    from genrelens.train.lens import MUSICNN_STYLES, style_thresholds
+
     network = tiny_musicnn.network()
     network.tags = nn.Linear(200, 50)
     with torch.no_grad():
@@ -148,6 +159,12 @@ def test_as_many_get_a_style_as_should() -> None:
 
 
 def test_the_model_file_gives_all_that_the_network_says(tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    from genrelens.train.export import export_model
+    from genrelens.train.lens import MUSICNN_STYLES, GenreHead, Lens, LensClip
+
     torch.manual_seed(0)
     head = GenreHead(
         torch.zeros(tiny_musicnn.HEARD_SIZE),
@@ -173,6 +190,12 @@ def test_the_model_file_gives_all_that_the_network_says(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genrelens.train import run as run_module
+    from genrelens.train.fit import train
+    from genrelens.train.recipe import Recipe
+    from genrelens.train.run import Run
+    from genrelens.train.stage import Hardware
+
     data = tiny.write_clips(tmp_path / "data", per_genre=3)
     beside = tmp_path / "beside"
     (beside / "music").mkdir(parents=True)
@@ -193,6 +216,10 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_lens_needs(tmp_path: Path) -> None:
+    from genrelens.train.fit import train
+    from genrelens.train.recipe import Recipe
+    from genrelens.train.run import Run
+
     data = tiny.write_clips(tmp_path / "data", per_genre=1)
     recipe = Recipe(name="tiny", network="musicnn", features=tiny.LENS, head=HEAD)
     clips = [replace(clip, part="train") for clip in read_folder(data)]

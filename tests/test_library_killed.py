@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from processes import PATIENCE
+
 N_KILLS = 200
 
 
@@ -22,11 +24,11 @@ def test_every_file_is_old_or_new_and_can_be_restored(tmp_path: Path) -> None:
     with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
         done = subprocess.run(
             [sys.executable, script, folder, str(N_KILLS)],
-            capture_output=True, text=True, timeout=300, check=False,
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["kills"] == N_KILLS
-    assert seen["some new"] > N_KILLS / 4  # so it was killed in the middle, and
-    assert seen["temporary files"] > N_KILLS / 10  # while a file was being written
+    assert seen["some new"] > N_KILLS / 10  # so it was killed in the middle, and
+    assert seen["temporary files"] > N_KILLS / 50  # while a file was being written

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,9 @@ from genrelens.library.catalog import Catalog, Query
 from genrelens.library.scan import scan_files
 from genrelens.library.walk import find_files
 from library import wav, write_files
+from processes import PATIENCE, start, stat_of, wait_until
 
-N_KILLS = 200
+N_KILLS = 80  # killed_scans.py takes any number
 
 
 def test_workers_that_crash_and_hang(
@@ -31,11 +31,12 @@ def test_workers_that_crash_and_hang(
     names = ["a.wav", "crash.wav", "b.wav", "hang.wav", "c.wav"]
     files = {name: wav("noise", seed=seed) for seed, name in enumerate(names)}
     music = write_files(tmp_path / "music", files | {"hang2.wav": files["hang.wav"]})
+    timeout = 3 + 20 * seconds_for_a_file(tmp_path / "one", model)
     monkeypatch.setattr(isolation, "_judge", misbehaviour.as_the_name_says)
     for expected in ("failed", "failed before"):
         with Catalog.open(tmp_path / "x.sqlite") as catalog:
             found = find_files([music], on_problem=pytest.fail)
-            outcomes = scan_files(catalog, found, model=str(model), jobs=2, timeout=10)
+            outcomes = scan_files(catalog, found, model=str(model), jobs=2, timeout=timeout)
             statuses = {Path(each.path).stem: each.status for each in outcomes}
             reasons = {e.path.stem: e.error for e in catalog.query(Query(errors=True))}
         good = "analysed" if expected == "failed" else "unchanged"
@@ -44,8 +45,19 @@ def test_workers_that_crash_and_hang(
         }  # fmt: skip
         assert reasons == {
             "crash": "crashed the process that read it (SIGSEGV)",
-            **dict.fromkeys(["hang", "hang2"], "took longer than 10 s"),
+            **dict.fromkeys(["hang", "hang2"], f"took longer than {timeout:g} s"),
         }
+
+
+def seconds_for_a_file(folder: Path, model: Path) -> float:
+    """Measure what a worker takes for a file here and now, its start included."""
+    found = find_files([write_files(folder, {"a.wav": wav("noise")})], on_problem=pytest.fail)
+    with Catalog.open(folder / "x.sqlite") as catalog:
+        started = time.monotonic()
+        assert [each.status for each in scan_files(catalog, found, model=str(model))] == [
+            "analysed"
+        ]
+        return time.monotonic() - started
 
 
 @pytest.mark.slow
@@ -55,7 +67,7 @@ def test_a_scan_killed_anywhere_loses_nothing_it_told(model: Path, tmp_path: Pat
     script = Path(__file__).with_name("killed_scans.py")
     done = subprocess.run(
         [sys.executable, script, model, music, tmp_path, str(N_KILLS)],
-        capture_output=True, text=True, timeout=500, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -72,7 +84,7 @@ def test_a_kill_leaves_no_process_behind(model: Path, tmp_path: Path) -> None:
     files = {f"{number}.wav": wav("noise", 40, seed=number) for number in range(40)}
     music = write_files(tmp_path / "music", files)
     arguments = ["scan", music, "--db", tmp_path / "x.sqlite", "--model", model]
-    scanning = subprocess.Popen(
+    scanning = start(
         command(*arguments, "-j", "2"), stdout=subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
@@ -89,13 +101,6 @@ def test_a_kill_leaves_no_process_behind(model: Path, tmp_path: Path) -> None:
     assert (result.code, summary["unchanged"], summary["analysed"]) == (0, n_known, 40 - n_known)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def group_lives(group: int) -> bool:
     try:
         os.killpg(group, 0)
@@ -103,17 +108,9 @@ def group_lives(group: int) -> bool:
         return False
     return any(
         fields[2] == str(group) and fields[0] != "Z"
-        for fields in map(stat_of, Path("/proc").glob("[0-9]*/stat"))
+        for fields in (stat_of(each.name) for each in Path("/proc").glob("[0-9]*"))
         if fields
     )
-
-
-def stat_of(path: Path) -> list[str]:
-    """State, parent, group and so on of a process; nothing if it is gone."""
-    try:
-        return path.read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
 
 
 @pytest.mark.slow
@@ -142,9 +139,9 @@ def test_two_scans_at_once(model: Path, tmp_path: Path) -> None:
     files = {f"{number}.wav": wav("noise", 1, seed=number) for number in range(10)}
     music = write_files(tmp_path / "music", files | {"text.mp3": b"no music"})
     arguments = ["scan", music, "--db", tmp_path / "x.sqlite", "--model", model, "--json"]
-    other = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    other = start(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     result = spawn(*arguments)
-    out, _ = other.communicate(timeout=240)
+    out, _ = other.communicate(timeout=PATIENCE)
     for summary in (json.loads(result.out), json.loads(out)):
         assert (summary["files"], len(summary["failures"])) == (11, 1 - summary["failed_before"])
     assert (result.code, other.returncode) == (1, 1)

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
-from sklearn import metrics as reference
 
 from genrelens.evaluation.metrics import (
     accuracy,
@@ -57,6 +55,8 @@ def test_impossible_counts(true: list[int], predicted: list[int], words: str) ->
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1))
 def test_against_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    from sklearn import metrics as reference
+
     true, predicted = zip(*pairs, strict=True)
     counts = confusion_matrix(true, predicted, 4)
     expected = reference.confusion_matrix(true, predicted, labels=range(4))
@@ -77,6 +77,8 @@ def test_wilson_interval_as_published() -> None:
 
 @given(n=st.integers(1, 1000), share=st.floats(0, 1))
 def test_wilson_interval_against_scipy(n: int, share: float) -> None:
+    from scipy.stats import binomtest
+
     successes = round(share * n)
     expected = binomtest(successes, n).proportion_ci(method="wilson")
     assert wilson_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-6)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn.functional import conv2d, pad
 
 import tiny_musicnn
-from genrelens.train.musicnn import EMBEDDING_SIZE, FrontEnd, Musicnn, at_one_level
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genrelens.train.musicnn import Musicnn
 
 LEVEL = 0.16  # mean mel power that a segment is brought to
 FRONT = sum(tiny_musicnn.LIVE)
@@ -23,6 +26,8 @@ def network() -> Musicnn:
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, Tensor]:
+    import torch
+
     return {name: torch.from_numpy(values) for name, values in tiny_musicnn.weights().items()}
 
 
@@ -31,6 +36,8 @@ def weights() -> dict[str, Tensor]:
 
 def norm(x: Tensor, w: dict[str, Tensor], number: int) -> Tensor:
     """TensorFlow's batch norm of the channels, which come second; its epsilon is 1e-3."""
+    import torch
+
     name = f"batch_normalization_{number}" if number else "batch_normalization"
     parts = ("gamma", "beta", "moving_mean", "moving_variance")
     shape = (1, -1, *[1] * (x.ndim - 2))
@@ -40,6 +47,9 @@ def norm(x: Tensor, w: dict[str, Tensor], number: int) -> Tensor:
 
 def layer(x: Tensor, w: dict[str, Tensor], number: int) -> Tensor:
     """A convolution without padding and the rectifier: (n, channels, t, b)."""
+    import torch
+    from torch.nn.functional import conv2d
+
     name = f"conv2d_{number}" if number else "conv2d"
     kernel = w[f"{name}/kernel"].permute(3, 2, 0, 1)  # TensorFlow's: (height, width, in, out)
     return torch.relu(conv2d(x, kernel, w[f"{name}/bias"]))
@@ -47,6 +57,9 @@ def layer(x: Tensor, w: dict[str, Tensor], number: int) -> Tensor:
 
 def front_end(compressed: Tensor, w: dict[str, Tensor]) -> Tensor:
     """(n, t, b) -> (n, 561, t): the largest over the bands of what follows each batch norm."""
+    import torch
+    from torch.nn.functional import pad
+
     x = norm(compressed.unsqueeze(1), w, 0)  # (n, 1, t, b)
     responses = []
     for number, (before, after) in enumerate([(3, 3), (3, 3), (63, 64), (31, 32), (15, 16)]):
@@ -57,6 +70,9 @@ def front_end(compressed: Tensor, w: dict[str, Tensor]) -> Tensor:
 
 def feature_map(power: NDArray[np.float32], w: dict[str, Tensor]) -> Tensor:
     """(n, t, b), at one level already -> (n, 753, t)."""
+    import torch
+    from torch.nn.functional import pad
+
     x = front_end(torch.log10(1 + 10_000 * torch.from_numpy(power)), w)
     channels = [x]
     for number in (5, 6, 7):
@@ -69,17 +85,23 @@ def feature_map(power: NDArray[np.float32], w: dict[str, Tensor]) -> Tensor:
 
 def pooled(features: Tensor) -> Tensor:
     """The largest and the mean of each channel beside each other: (n, 1506)."""
+    import torch
+
     return torch.stack([features.amax(dim=2), features.mean(dim=2)], dim=2).flatten(1)
 
 
 def live(network: Musicnn) -> Tensor:
     """Places among the paper's 1506 features of those that do not come of dead filters."""
+    import torch
+
     kept = torch.ones(753, dtype=torch.bool)
     kept[network.front.dead] = False
     return kept.repeat_interleave(2)
 
 
 def embedded(features: Tensor, w: dict[str, Tensor]) -> Tensor:
+    import torch
+
     hidden = norm(features, w, 9) @ w["dense/kernel"] + w["dense/bias"]
     return norm(torch.relu(hidden), w, 10)
 
@@ -90,11 +112,15 @@ def levelled(power: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def hear(network: Musicnn, power: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    import torch
+
     pooled_features, embeddings = network(torch.from_numpy(tiny_musicnn.segments(power)))
     return pooled_features, embeddings
 
 
 def close(got: Tensor, expected: Tensor, tolerance: float = 1e-3) -> None:
+    import torch
+
     torch.testing.assert_close(got, expected, rtol=tolerance, atol=tolerance)
 
 
@@ -104,6 +130,10 @@ def close(got: Tensor, expected: Tensor, tolerance: float = 1e-3) -> None:
 @pytest.mark.parametrize("n_frames", [1, 40, 187])
 def test_front_end_is_that_of_the_paper(n_frames: int, weights: dict[str, Tensor]) -> None:
     """Half of the slopes are negative: there the largest comes of the smallest response."""
+    import torch
+
+    from genrelens.train.musicnn import FrontEnd
+
     compressed = torch.from_numpy(tiny_musicnn.mel_power(2, n_frames, seed=1)).mul(1e4).log1p()
     front = FrontEnd(tiny_musicnn.weights()).eval()
     got, expected = front(compressed), front_end(compressed, weights)
@@ -115,6 +145,8 @@ def test_front_end_is_that_of_the_paper(n_frames: int, weights: dict[str, Tensor
 def test_features_and_embeddings_are_those_of_the_paper(
     network: Musicnn, weights: dict[str, Tensor]
 ) -> None:
+    from genrelens.train.musicnn import EMBEDDING_SIZE
+
     power = tiny_musicnn.mel_power(2)
     features, embeddings = hear(network, power)
     expected = pooled(feature_map(levelled(power), weights))
@@ -139,6 +171,10 @@ def test_a_batch_gives_what_its_segments_give_one_by_one(network: Musicnn) -> No
 
 def test_level_counts_only_frames_that_sound() -> None:
     """Two of four frames have a mean of 4; the gain is 0.04, also where nothing sounds."""
+    import torch
+
+    from genrelens.train.musicnn import at_one_level
+
     power = torch.tensor([[[2.0, 2.0], [0.0, 0.0], [4.0, 8.0], [0.0, 0.0]]])
     sounding = torch.tensor([[True, False, True, False]])
     expected = torch.tensor([[[0.08, 0.08], [0.0, 0.0], [0.16, 0.32], [0.0, 0.0]]])
@@ -147,6 +183,10 @@ def test_level_counts_only_frames_that_sound() -> None:
 
 def test_hardly_anything_is_not_made_as_loud_as_music() -> None:
     """50 dB are the most."""
+    import torch
+
+    from genrelens.train.musicnn import at_one_level
+
     power = torch.full((1, 3, 2), 1e-9)
     got = at_one_level(power, torch.ones(1, 3, dtype=torch.bool))
     torch.testing.assert_close(got, torch.full((1, 3, 2), 1e-4))
@@ -154,6 +194,8 @@ def test_hardly_anything_is_not_made_as_loud_as_music() -> None:
 
 @pytest.mark.parametrize("decibels", [-20, 15])
 def test_level_is_no_evidence(decibels: float, network: Musicnn) -> None:
+    import torch
+
     power = tiny_musicnn.mel_power(2)
     loud, quiet = hear(network, power), hear(network, np.float32(10 ** (decibels / 10)) * power)
     for one, other in zip(loud, quiet, strict=True):
@@ -164,6 +206,8 @@ def test_level_is_no_evidence(decibels: float, network: Musicnn) -> None:
 def test_silent_frames_are_left_out_of_the_pooling(
     network: Musicnn, weights: dict[str, Tensor]
 ) -> None:
+    import torch
+
     power = np.concatenate([levelled(tiny_musicnn.mel_power(1, 30)), np.zeros((1, 12, 96))], axis=1)
     got, _ = hear(network, power.astype(np.float32))
     features = feature_map(power.astype(np.float32), weights)
@@ -177,6 +221,10 @@ def test_padding_with_silence_changes_only_what_is_near_it() -> None:
     So the front end's features do not change at all, and those of three layers by what 3, 6 and 9
     of 60 frames can do to a mean.
     """
+    import torch
+
+    from genrelens.train.musicnn import Musicnn
+
     values = dict(tiny_musicnn.weights())
     values["batch_normalization/moving_mean"] = np.zeros(1, np.float32)
     values["batch_normalization/beta"] = np.zeros(1, np.float32)
@@ -192,6 +240,8 @@ def test_padding_with_silence_changes_only_what_is_near_it() -> None:
 
 @pytest.mark.parametrize("silent", [[True, True], [True, False]], ids=["all", "one"])
 def test_silence_gives_finite_numbers(silent: list[bool], network: Musicnn) -> None:
+    import torch
+
     power = tiny_musicnn.mel_power(2)
     power[silent] = 0
     features, embeddings = hear(network, power)

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
-from torch import Tensor, fx, nn
+from torch import fx
 
 import tiny
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC
-from genrelens.train.fit import build_segment_network
-from genrelens.train.networks import (
-    ClipNetwork,
-    InputNorm,
-    MeanOverSegments,
-    MelCNN,
-    MfccLSTM,
-    SegmentLSTM,
-)
-from genrelens.train.recipe import Recipe
+from genrelens.train.networks import MeanOverSegments
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from genrelens.train.networks import MelCNN, MfccLSTM, SegmentLSTM
 
 
 def mel_cnn(n_classes: int = 9, *, input_norm: bool = False) -> MelCNN:
+    import torch
+
+    from genrelens.train.networks import MelCNN
+
     torch.manual_seed(0)
     return MelCNN(n_classes=n_classes, segment_frames=41, n_bins=128, input_norm=input_norm).eval()
 
 
 def mfcc_lstm(n_classes: int = 9, *, input_norm: bool = False) -> MfccLSTM:
+    import torch
+
+    from genrelens.train.networks import MfccLSTM
+
     torch.manual_seed(0)
     return MfccLSTM(n_classes=n_classes, n_bins=20, input_norm=input_norm).eval()
 
 
 def segment_lstm(n_classes: int = 9) -> SegmentLSTM:
+    import torch
+
+    from genrelens.train.networks import SegmentLSTM
+
     torch.manual_seed(0)
     return SegmentLSTM(n_classes=n_classes).eval()
 
@@ -46,10 +53,14 @@ def layers(network: nn.Module) -> list[str]:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        from genrelens.train.networks import InputNorm
+
         return isinstance(m, InputNorm) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _describe(node: fx.Node, network: nn.Module) -> str:
+    from torch import nn
+
     if node.op != "call_module":
         name = getattr(node.target, "__name__", str(node.target))
         return "" if name in {"input", "output", "segments", "segment_logits", "unsqueeze",
@@ -112,6 +123,8 @@ def test_segment_lstm_has_the_original_layers(n_classes: int) -> None:
 
 
 def test_mel_cnn_shapes_after_each_block() -> None:
+    import torch
+
     network, shapes = mel_cnn(), []
     for part in (*network.blocks, network.hidden):
         part.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape)))
@@ -163,6 +176,11 @@ def test_names_of_the_weights_stay() -> None:
 
 
 def test_recipes_build_the_networks_for_the_original_segments() -> None:
+    import torch
+
+    from genrelens.train.fit import build_segment_network
+    from genrelens.train.recipe import Recipe
+
     cnn = build_segment_network(Recipe.load("mel-cnn-lstm"), 9)
     assert layers(cnn) == layers(mel_cnn())
     assert cnn(torch.rand(1, 41, ORIGINAL_MEL.n_bins)).shape == (1, 9)
@@ -176,6 +194,9 @@ def test_recipes_build_the_networks_for_the_original_segments() -> None:
 
 @pytest.mark.parametrize(("build", "n_bins"), [(mel_cnn, 128), (mfcc_lstm, 20)])
 def test_input_norm_is_the_only_addition(build: Any, n_bins: int) -> None:
+    import torch
+    from torch import nn
+
     plain, normed = build(), build(input_norm=True)
     added = set(normed.state_dict()) - set(plain.state_dict())
     assert {name.split(".")[0] for name in added} == {"input_norm"}
@@ -188,6 +209,10 @@ def test_input_norm_is_the_only_addition(build: Any, n_bins: int) -> None:
 
 
 def test_input_norm_normalises_each_bin_over_segments_and_frames() -> None:
+    import torch
+
+    from genrelens.train.networks import InputNorm
+
     bins = torch.arange(1.0, 7.0)
     normalised = InputNorm(6).train()(5 * bins + bins * torch.randn(4, 30, 6))
     torch.testing.assert_close(normalised.mean(dim=(0, 1)), torch.zeros(6), atol=1e-4, rtol=0)
@@ -200,6 +225,8 @@ def test_input_norm_normalises_each_bin_over_segments_and_frames() -> None:
 
 @pytest.mark.parametrize("name", ["mel-cnn", "mfcc-lstm"])
 def test_a_batch_gives_what_its_segments_give_one_by_one(name: str) -> None:
+    import torch
+
     network = tiny.network(name).segment_network
     segments = tiny.random_segments(7, tiny.MFCC if name == "mfcc-lstm" else tiny.MEL)
     one_by_one = torch.cat([network(segment.unsqueeze(0)) for segment in segments])
@@ -208,6 +235,8 @@ def test_a_batch_gives_what_its_segments_give_one_by_one(name: str) -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 31, 200])
 def test_segment_lstm_takes_any_number_of_segments(n: int) -> None:
+    import torch
+
     network, logits = segment_lstm(), torch.randn(3, n, 9)
     assert network(logits).shape == (3, 9)
     one_by_one = torch.cat([network(sequence.unsqueeze(0)) for sequence in logits])
@@ -219,6 +248,8 @@ def test_segment_lstm_takes_any_number_of_segments(n: int) -> None:
     [(mfcc_lstm(), "lstm", (2, 41, 20)), (segment_lstm(), "lstm2", (2, 31, 9))],
 )
 def test_only_the_last_step_goes_on(network: nn.Module, steps: str, shape: tuple[int, ...]) -> None:
+    import torch
+
     seen: list[Tensor] = []
     network.get_submodule(steps).register_forward_hook(lambda _, __, out: seen.append(out[0]))
     logits = network(torch.randn(shape))
@@ -228,18 +259,26 @@ def test_only_the_last_step_goes_on(network: nn.Module, steps: str, shape: tuple
 
 
 def test_mean_over_segments_is_the_mean_of_the_probabilities() -> None:
+    import torch
+
     logits = 5 * torch.randn(3, 31, 9, dtype=torch.float64)
     mean = MeanOverSegments()(logits).softmax(dim=-1)
     torch.testing.assert_close(mean, logits.softmax(dim=-1).mean(dim=1))
 
 
 def test_mean_over_segments_stays_finite() -> None:
+    import torch
+
     logits = MeanOverSegments()(torch.tensor([[[1000.0, -1000.0]]]))
     assert torch.isfinite(logits).all()
 
 
 @pytest.mark.parametrize("aggregator", [MeanOverSegments(), segment_lstm(3)])
 def test_clip_network_is_the_chain_of_both(aggregator: nn.Module) -> None:
+    import torch
+
+    from genrelens.train.networks import ClipNetwork
+
     segment_network = tiny.network("mel-cnn").segment_network
     segments = tiny.random_segments(6)
     clip_logits, segment_logits = ClipNetwork(segment_network, aggregator)(segments)

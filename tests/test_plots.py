@@ -5,13 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.image
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 import synth
 from genrelens.errors import DataError, MissingExtraError
@@ -25,12 +22,18 @@ from genrelens.plots import (
 )
 from genrelens.prediction import Prediction
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 RATE = ORIGINAL_MEL.sample_rate
 
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures that were written, to look into; coarse, which is faster."""
+    from matplotlib.figure import Figure
+
     written: list[Figure] = []
     save = Figure.savefig
 
@@ -71,6 +74,8 @@ def test_bars(figures: list[Figure], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("genres", "width"), [(2, 720), (10, 1320)])
 def test_size_of_bars(genres: int, width: int, tmp_path: Path) -> None:
+    import matplotlib.image
+
     plot_bars(prediction(*"abcdefghij"[:genres]), tmp_path / "bars.png")
     assert matplotlib.image.imread(tmp_path / "bars.png").shape[:2] == (540, width)
 
@@ -110,6 +115,8 @@ def test_curves(figures: list[Figure], tmp_path: Path) -> None:
 
 def test_features_of_a_tone(figures: list[Figure], tmp_path: Path) -> None:
     """2 s of 1000 Hz that begin 10 s into a recording."""
+    import matplotlib.image
+
     y = synth.sine(1000, 2, RATE)
     plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, tmp_path / "look.png", offset=10)
     waveform, spectrum, mel, cepstra = figures[0].axes[::2]
@@ -189,6 +196,8 @@ def test_places_without_a_picture(
 
 
 def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
     def savefig(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 

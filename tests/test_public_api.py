@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 import subprocess
 import sys
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import genrelens
 
-MODULES = ["genrelens"] + [
-    module.name
-    for module in pkgutil.walk_packages(genrelens.__path__, "genrelens.")
-    if not module.name.endswith("__main__")
-]
 # Everything in these is public, or nothing is: they have no __all__.
 WITHOUT_ALL = {
     *(f"genrelens.cli.{name}" for name in ("calibrate", "classify", "compare", "crossval")),
@@ -39,18 +34,61 @@ def public_definitions(module: ModuleType) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", sorted({*MODULES} - WITHOUT_ALL))
-def test_all_names_what_is_public(name: str) -> None:
+def faults(name: str) -> list[str]:
+    """What is wrong with the public side of a module."""
     module = importlib.import_module(name)
-    exported = list(module.__all__)
-    assert [entry for entry in exported if not hasattr(module, entry)] == []
-    assert len(exported) == len(set(exported))
-    assert public_definitions(module) <= set(exported)
+    exported = list(getattr(module, "__all__", ()))
+    public = public_definitions(module)
+    found = [f"{entry} is exported and not there" for entry in exported
+             if not hasattr(module, entry)]  # fmt: skip
+    if len(exported) != len(set(exported)):
+        found.append("__all__ names something twice")
+    if (name in WITHOUT_ALL) == hasattr(module, "__all__"):
+        found.append("has an __all__, or has none, against the list here")
+    elif name not in WITHOUT_ALL:
+        found += [f"{entry} is not in __all__" for entry in public - set(exported)]
+    for entry in sorted(public):
+        found += undocumented(entry, getattr(module, entry))
+    return [f"{name}: {fault}" for fault in found]
 
 
-@pytest.mark.parametrize("name", sorted(WITHOUT_ALL))
-def test_what_has_no_all(name: str) -> None:
-    assert not hasattr(importlib.import_module(name), "__all__")
+def undocumented(name: str, value: Any) -> list[str]:
+    """What a public function or class lacks."""
+    found = [] if value.__doc__ else [f"{name} has no docstring"]
+    if inspect.isfunction(value):
+        signature = inspect.signature(value)
+        given = [each.annotation for each in signature.parameters.values()]
+        if inspect.Signature.empty in [*given, signature.return_annotation]:
+            found.append(f"{name} is not annotated")
+    return found
+
+
+def test_every_module_names_annotates_and_documents_what_is_public(
+    every_module: list[str],
+) -> None:
+    assert [fault for name in every_module for fault in faults(name)] == []
+
+
+def test_the_list_of_modules_is_up_to_date(every_module: list[str]) -> None:
+    assert set(every_module) >= WITHOUT_ALL
+
+
+def test_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plain(x):  # type: ignore[no-untyped-def]
+        return x
+
+    module = ModuleType("genrelens_odd")
+    plain.__module__ = module.__name__
+    module.__dict__.update(__all__=["gone", "gone"], plain=plain)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert faults(module.__name__) == [
+        "genrelens_odd: gone is exported and not there",
+        "genrelens_odd: gone is exported and not there",
+        "genrelens_odd: __all__ names something twice",
+        "genrelens_odd: plain is not in __all__",
+        "genrelens_odd: plain has no docstring",
+        "genrelens_odd: plain is not annotated",
+    ]
 
 
 def test_what_the_package_exports() -> None:
@@ -67,18 +105,7 @@ def test_every_error_is_exported_and_has_one_base() -> None:
         assert issubclass(error, genrelens.GenrelensError | UserWarning)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_public_functions_are_annotated_and_documented(name: str) -> None:
-    module = importlib.import_module(name)
-    for entry in public_definitions(module):
-        value = getattr(module, entry)
-        assert value.__doc__, entry
-        if inspect.isfunction(value):
-            parameters = inspect.signature(value).parameters.values()
-            assert all(each.annotation is not each.empty for each in parameters), entry
-            assert inspect.signature(value).return_annotation is not inspect.Signature.empty
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
@@ -93,10 +120,15 @@ def test_imports_are_light(module: str, absent: str) -> None:
     assert done.stdout == "\n"
 
 
-def test_import_takes_less_than_half_a_second_of_processor_time() -> None:
-    code = "import time; a = time.process_time(); import genrelens; print(time.process_time() - a)"
-    times = []
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-        times.append(float(done.stdout))
-    assert min(times) < 0.5
+@pytest.mark.slow
+def test_an_import_costs_little_more_than_that_of_numpy() -> None:
+    """In processor time, both measured in one process: how fast the machine is has no part."""
+    code = (
+        "from time import process_time as now; a = now(); import numpy; b = now(); "
+        "import genrelens; print((now() - b) / (b - a))"
+    )
+    ratios = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(ratios) < 4

@@ -8,19 +8,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
+from processes import PATIENCE, start
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
 # Run by .ci/run (the first three lines), or not at all in a test: a download of 1.2 GB.
 ELSEWHERE = ("make demo", "make test", "pip install", "pipx install", "uvx ")
-PORT = 8765  # where the tests have what the README has at 8000
 DOWNLOADS = ("genrelens data gtzan",)
 
 
@@ -65,16 +65,17 @@ def test_every_command_is_accounted_for() -> None:
     assert [word for word in words if word not in ci] == []
 
 
-@pytest.mark.timeout(1200)
-def test_commands_run(workplace: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.timeout(2 * PATIENCE)
+def test_commands_run(workplace: Path) -> None:
     """In the README's order, because some go on with what others made."""
     environment = {**os.environ, "HOME": str(workplace), "OMP_NUM_THREADS": "2",
                    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # fmt: skip
+    address = ""
     for command in filter(runnable, commands()):
         if command == "genrelens serve":
-            request.addfinalizer(_serve(environment, workplace))
+            address = _serve(environment, workplace)
             continue
-        command = command.replace("127.0.0.1:8000", f"127.0.0.1:{PORT}")
+        command = command.replace("127.0.0.1:8000", address)
         done = subprocess.run(
             ["bash", "-c", f"set -o pipefail; {command}"], cwd=workplace, env=environment,
             capture_output=True, text=True,
@@ -94,20 +95,16 @@ def test_commands_run(workplace: Path, request: pytest.FixtureRequest) -> None:
         assert (workplace / made).stat().st_size > 100
 
 
-def _serve(environment: dict[str, str], workplace: Path) -> Callable[[], None]:
-    """Start the server, and wait until it listens; return what ends it."""
-    server = subprocess.Popen(
-        ["genrelens", "serve", "--port", str(PORT)], cwd=workplace, env=environment,
-        stderr=subprocess.PIPE, text=True,
+def _serve(environment: dict[str, str], workplace: Path) -> str:
+    """Start the server, and wait until it listens; return its host and port."""
+    server = start(
+        ["genrelens", "serve", "--port", "0"], cwd=workplace, env=environment,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert server.stderr is not None
-    assert f"Listening on http://127.0.0.1:{PORT}" in server.stderr.readline()
-
-    def end() -> None:
-        server.terminate()
-        server.communicate(timeout=60)
-
-    return end
+    greeting = server.stderr.readline()
+    assert greeting.startswith("Listening on http://127.0.0.1:"), greeting
+    return greeting.split("//")[1].split()[0].rstrip("/")
 
 
 def test_the_demonstration_is_what_it_prints(workplace: Path) -> None:

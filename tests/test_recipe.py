@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import tiny
 from genrelens.errors import RecipeError
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig
-from genrelens.train.augment import AugmentConfig
-from genrelens.train.recipe import NETWORKS, Recipe, packaged_recipes
+from genrelens.train.recipe import NETWORKS, packaged_recipes
+
+if TYPE_CHECKING:
+    from genrelens.train.recipe import Recipe
 
 ORIGINALS = ["mel-cnn", "mel-cnn-lstm", "mfcc-lstm"]
 
 
 def load(folder: Path, text: str) -> Recipe:
+    from genrelens.train.recipe import Recipe
+
     path = folder / "mine.toml"
     path.write_text(text)
     return Recipe.load(path)
@@ -28,6 +32,8 @@ def load(folder: Path, text: str) -> Recipe:
 
 @pytest.mark.parametrize("name", packaged_recipes())
 def test_packaged_recipes_load(name: str) -> None:
+    from genrelens.train.recipe import Recipe
+
     recipe = Recipe.load(name)
     assert recipe.name == name
     assert recipe.description
@@ -35,6 +41,8 @@ def test_packaged_recipes_load(name: str) -> None:
 
 
 def test_every_network_of_the_original_has_its_recipe() -> None:
+    from genrelens.train.recipe import Recipe
+
     assert set(ORIGINALS) <= set(packaged_recipes())
     assert [Recipe.load(name).network for name in ORIGINALS] == ORIGINALS
 
@@ -44,6 +52,8 @@ def test_every_network_of_the_original_has_its_recipe() -> None:
     [("mel-cnn", ORIGINAL_MEL), ("mel-cnn-lstm", ORIGINAL_MEL), ("mfcc-lstm", ORIGINAL_MFCC)],
 )
 def test_original_recipes_use_the_original_front_ends(name: str, features: FeatureConfig) -> None:
+    from genrelens.train.recipe import Recipe
+
     assert Recipe.load(name).features == features
 
 
@@ -57,6 +67,9 @@ def test_original_front_ends_are_those_of_the_table() -> None:
 
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_original_recipes_train_on_every_segment_as_it_is(name: str) -> None:
+    from genrelens.train.augment import AugmentConfig
+    from genrelens.train.recipe import Recipe
+
     recipe = Recipe.load(name)
     assert recipe.training.epochs == 30
     assert recipe.training.crops_per_clip == 0
@@ -64,6 +77,8 @@ def test_original_recipes_train_on_every_segment_as_it_is(name: str) -> None:
 
 
 def test_22k_recipe_has_the_original_resolution() -> None:
+    from genrelens.train.recipe import Recipe
+
     features = Recipe.load("mel-cnn-lstm-22k").features
     doubled = replace(features, sample_rate=44_100, n_fft=4096, hop_length=1024, f_max=22_050)
     assert doubled == ORIGINAL_MEL
@@ -177,11 +192,15 @@ def test_cepstra_take_no_augmentation_but_mixup(tmp_path: Path) -> None:
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
+    from genrelens.train.recipe import Recipe
+
     with pytest.raises(RecipeError, match=r"no recipe 'mel-cnm'; known are lens, .*mfcc-lstm"):
         Recipe.load("mel-cnm")
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
+    from genrelens.train.recipe import Recipe
+
     with pytest.raises(RecipeError, match=r"absent\.toml: No such file"):
         Recipe.load(tmp_path / "absent.toml")
     (tmp_path / "folder.toml").mkdir()
@@ -202,6 +221,8 @@ def test_override_is_checked_too(change: dict[str, Any], tmp_path: Path) -> None
 
 @pytest.mark.parametrize("change", [{"precision": "16-mixed"}, {"epochs": 3, "seed": 4}])
 def test_musicnn_takes_nothing_of_training_but_the_seed(change: dict[str, Any]) -> None:
+    from genrelens.train.recipe import Recipe
+
     recipe = Recipe.load("lens")
     assert recipe.with_training(seed=4).training.seed == 4
     name = next(iter(change))

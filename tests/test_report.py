@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from genrelens.errors import DataError, MissingExtraError
 from genrelens.evaluation.predictions import PredictionTable, load_predictions
@@ -71,6 +70,8 @@ class Page(HTMLParser):
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw the figures; coarsely, which is faster."""
+    from matplotlib.figure import Figure
+
     save = Figure.savefig
     monkeypatch.setattr(
         Figure, "savefig", lambda figure, path, *, dpi: save(figure, path, dpi=dpi / 4)

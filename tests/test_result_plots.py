@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.container import BarContainer, ErrorbarContainer
-from matplotlib.figure import Figure
 
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.result_plots import (
@@ -23,10 +21,17 @@ from genrelens.evaluation.scores import ClassScores, Estimate
 from results import scores
 from test_plots import figures, ticks
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.figure import Figure
+
 __all__ = ["figures"]  # the fixture
 
 
 def errorbars(axes: Axes) -> list[ErrorbarContainer]:
+    from matplotlib.container import ErrorbarContainer
+
     return [each for each in axes.containers if isinstance(each, ErrorbarContainer)]
 
 
@@ -78,6 +83,8 @@ def test_rejection(figures: list[Figure], tmp_path: Path) -> None:
 
 
 def bars_of(axes: Axes) -> dict[float, float]:
+    from matplotlib.container import BarContainer
+
     (bars,) = (each for each in axes.containers if isinstance(each, BarContainer))
     return {bar.get_y() + bar.get_height() / 2: bar.get_width() for bar in bars}
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import stats
 
 from genrelens import AudioError, DataError
 from genrelens.evaluation.predictions import PredictionTable
@@ -68,6 +67,8 @@ def test_by_hand() -> None:
 
 
 def test_paired_interval() -> None:
+    from scipy import stats
+
     rng = np.random.default_rng(0)
     before = rng.random(80) < 0.7
     after = np.where(rng.random(80) < 0.25, ~before, before)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import soxr
 from numpy.typing import NDArray
-from scipy import signal
 
 from genrelens.evaluation.filters import high_pass
 from genrelens.evaluation.room import ROOMS, Room, babble, background, impulse_response, record
@@ -22,6 +21,8 @@ SPEED = 343.0
 
 def decay_time(h: Float64, rate: int) -> float:
     """T20 of ISO 3382 by backward integration (Schroeder, 1965), above 150 Hz."""
+    from scipy import signal
+
     high = signal.sosfilt(signal.butter(4, 150, "high", fs=rate, output="sos"), h)
     level = 10 * np.log10(np.cumsum(high[::-1] ** 2)[::-1] / np.sum(high**2))
     fitted = np.flatnonzero((level <= -5) & (level >= -25))
@@ -76,6 +77,8 @@ def test_direct_sound_comes_first(room: Room) -> None:
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
 def test_direct_to_reverberant_ratio(room: Room) -> None:
     """Against the diffuse field: both are equal at the critical distance (Kuttruff)."""
+    from scipy import signal
+
     high = signal.sosfilt(
         signal.butter(4, 150, "high", fs=RATE, output="sos"), impulse_response(room, RATE)
     )
@@ -87,6 +90,8 @@ def test_direct_to_reverberant_ratio(room: Room) -> None:
 
 
 def test_it_runs_until_nothing_is_heard() -> None:
+    from scipy import signal
+
     h = impulse_response(ROOMS[-1], RATE)
     high = signal.sosfilt(signal.butter(4, 150, "high", fs=RATE, output="sos"), h)
     assert 10 * np.log10(np.sum(high[-200:] ** 2) / np.sum(high**2)) < -60
@@ -153,6 +158,8 @@ def test_level_is_kept() -> None:
 
 
 def test_a_small_loudspeaker_has_no_bass() -> None:
+    from scipy import signal
+
     heard = record(white(30), RATE, np.random.default_rng(3), snr=300.0)
     hz, density = signal.welch(heard, RATE, nperseg=8192)
     bass = density[(hz > 40) & (hz < 80)].mean()
@@ -184,6 +191,7 @@ def test_silence() -> None:
 
 def test_babble_has_the_rhythm_of_syllables() -> None:
     """Its loudness fluctuates below 8 Hz, more than that of steady noise of the same spectrum."""
+    from scipy import signal
 
     def fluctuation(y: Float64, low: float, high: float) -> float:
         sos = signal.butter(2, 20, fs=RATE, output="sos")
@@ -201,6 +209,8 @@ def test_babble_has_the_rhythm_of_syllables() -> None:
 
 def test_background_is_half_talk_half_pink_noise() -> None:
     """Above 4 kHz and below 60 Hz next to all of it is pink noise, which is half of the whole."""
+    from scipy import signal
+
     y = background(60 * RATE, RATE, np.random.default_rng(0))
     hz, density = signal.welch(y, RATE, nperseg=1 << 15)
     step = hz[1]

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
 
 import tiny
 from genrelens import Classifier
 from genrelens.artifact import Artifact, ModelMetadata
 from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError
-from genrelens.train import fit
-from genrelens.train.modules import SegmentModule
-from genrelens.train.stage import Hardware, read_history
 from runs import Start, same_weights, weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.utils.data import DataLoader
+
+    from genrelens.train.modules import SegmentModule
 
 CHECKPOINTS = ("best.ckpt", "last.ckpt")
 
@@ -39,6 +39,8 @@ def test_run_leaves_all_its_files(trained: Path) -> None:
 
 
 def test_history_has_loss_and_error_of_each_epoch(trained: Path) -> None:
+    from genrelens.train.stage import read_history
+
     for stage, n_epochs in (("segments", 5), ("clips", 6)):
         history = read_history(trained / stage)
         assert [entry["epoch"] for entry in history] == list(range(n_epochs))
@@ -50,6 +52,8 @@ def test_history_has_loss_and_error_of_each_epoch(trained: Path) -> None:
 
 def test_both_stages_learn(trained: Path) -> None:
     """By chance the errors would be 2/3; here 0 is easy."""
+    from genrelens.train.stage import read_history
+
     for stage in ("segments", "clips"):
         history = read_history(trained / stage)
         assert history[-1]["train_error"] < 0.3 < history[0]["train_error"]
@@ -95,6 +99,8 @@ def test_model_says_where_it_comes_from(trained: Path) -> None:
     ids=["mel-cnn", "mfcc-lstm"],
 )
 def test_one_stage_networks_learn(recipe: str, start: Start, tmp_path: Path) -> None:
+    from genrelens.train.stage import read_history
+
     model = start(tmp_path / "run", recipe)
     history = read_history(tmp_path / "run" / "segments")
     assert min(entry["train_error"] for entry in history) < 0.3 < history[0]["train_error"]
@@ -117,6 +123,10 @@ def test_best_epoch_is_kept_and_training_stops(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The validation loss is 2, 1, 2, 3, ..."""
+    import torch
+
+    from genrelens.train.modules import SegmentModule
+    from genrelens.train.stage import read_history
 
     def validation_step(module: SegmentModule, *_: Any) -> None:
         loss = torch.tensor(abs(module.current_epoch - 1) + 1.0)
@@ -134,6 +144,8 @@ def test_best_epoch_is_kept_and_training_stops(
 
 
 def test_averaged_weights_are_the_ones_that_are_kept(start: Start, tmp_path: Path) -> None:
+    import torch
+
     start(tmp_path / "run", tiny.recipe_text("mel-cnn", epochs=1, ema_decay=0.9))
     stage = tmp_path / "run" / "segments"
     checkpoint = torch.load(stage / "last.ckpt", weights_only=True)
@@ -144,6 +156,10 @@ def test_averaged_weights_are_the_ones_that_are_kept(start: Start, tmp_path: Pat
 
 
 def test_all_clips_without_validation(start: Start, tmp_path: Path) -> None:
+    import torch
+
+    from genrelens.train.stage import read_history
+
     everything = [replace(clip, part="train") for clip in start.clips]
     earlier = {"valid": {"mel-cnn": {"accuracy": 0.5}}}
     model = start(tmp_path / "run", tiny.recipe_text(epochs=2), everything, metrics=earlier)
@@ -157,18 +173,12 @@ def test_all_clips_without_validation(start: Start, tmp_path: Path) -> None:
     assert Artifact.load(model).metadata.metrics == earlier
 
 
-@pytest.mark.parametrize("network", ["mel-cnn-lstm", "mfcc-lstm"])
-def test_bfloat16_on_the_cpu(network: str, start: Start, tmp_path: Path) -> None:
-    start(tmp_path / "run", tiny.recipe_text(network, epochs=1, precision="bf16-mixed"))
-    [epoch] = read_history(tmp_path / "run" / "segments")
-    assert np.isfinite([epoch["train_loss"], epoch["val_loss"]]).all()
-    assert {values.dtype for values in weights(tmp_path / "run" / "segments").values()} <= {
-        torch.float32, torch.int64,
-    }  # fmt: skip
-
-
 @pytest.mark.slow
 def test_two_processes_train_together(start: Start, tmp_path: Path) -> None:
+    import torch
+
+    from genrelens.train.stage import Hardware, read_history
+
     hardware = Hardware(device="cpu", devices=2, progress=False)
     text = tiny.recipe_text("mel-cnn", epochs=2, crops_per_clip=8)
     start(tmp_path / "run", text, hardware=hardware)
@@ -207,6 +217,8 @@ def test_long_clips_reach_the_lstm_in_windows(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are as long as what a model hears at once; here so many segments as 1.3 s hold."""
+    from genrelens.train import fit
+
     lengths: list[list[int]] = []
 
     def loader(sequences: list[tuple[Tensor, int]], *args: Any, **options: Any) -> DataLoader[Any]:

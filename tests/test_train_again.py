@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import tiny
 from genrelens.data.datasets import LabelledClip
 from genrelens.errors import DataError, RecipeError
-from genrelens.train.modules import SegmentModule
-from genrelens.train.stage import Hardware, read_history
+from genrelens.train.stage import Hardware
 from runs import EVERYTHING, Start, outputs, same_weights
 
 
@@ -61,6 +59,7 @@ def test_finished_stages_are_not_trained_again(
     start: Start, trained: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second stage gives the very same network, whether the first was trained just now."""
+    from genrelens.train.modules import SegmentModule
 
     def training_step(*_: Any) -> None:
         raise AssertionError("the first stage is trained again")
@@ -75,6 +74,8 @@ def test_finished_stages_are_not_trained_again(
 
 def test_epochs_that_are_done_are_not_repeated(start: Start, copy: Path, trained: Path) -> None:
     """Killed after the last epoch, before the weights were chosen."""
+    from genrelens.train.stage import read_history
+
     (copy / "segments" / "weights.pt").unlink()
     start(copy, EVERYTHING, resume=True)
     assert same_weights(trained / "segments", copy / "segments")
@@ -135,6 +136,8 @@ def test_hardware_that_is_not_there(
     n_gpus: int, hardware: Hardware, words: str, start: Start, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    import torch
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: n_gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: n_gpus)
     with pytest.raises(RecipeError, match=words):

@@ -8,13 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 import tiny
 from commands import Result, at_terminal, command, run, spawn
 from genrelens.artifact import Artifact
-from genrelens.train.recipe import packaged_recipes
-from genrelens.train.stage import read_history
+from processes import PATIENCE
 
 Train = Callable[..., Result]
 
@@ -72,7 +70,7 @@ def test_terminal_shows_one_bar_at_a_time(place: Path) -> None:
                 "--device", "cpu"), width=100,
     )  # fmt: skip
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.read())
-    assert terminal.process.wait(60) == 0
+    assert terminal.process.wait(PATIENCE) == 0
     assert "100%" in text
     assert "Epoch 0/0" in text
     assert text.rindex("Reading ") < text.index("Epoch 0/0")
@@ -80,9 +78,12 @@ def test_terminal_shows_one_bar_at_a_time(place: Path) -> None:
 
 
 def test_split_file_and_overrides(train: Train, place: Path) -> None:
+    from genrelens.train.stage import read_history
+
     rows = [f"{genre}.{i},{part}" for genre in tiny.GENRES
             for i, part in enumerate(["train", "train", "valid", "test"])]  # fmt: skip
     (place / "split.csv").write_text("\n".join(["clip,split", *rows]))
+    (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn", epochs=1))
     done = train("--split", "split.csv", "--epochs", "2", "--seed", "7",
                  "--precision", "bf16-mixed")  # fmt: skip
     assert done.code == 0
@@ -128,6 +129,8 @@ def test_second_run_and_resume(train: Train) -> None:
 
 
 def test_cuda_without_a_gpu(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     done = train("--device", "cuda")
     assert done.code == 2
@@ -183,6 +186,8 @@ def test_metrics_that_are_no_numbers(train: Train, place: Path) -> None:
 
 
 def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    from genrelens.train.recipe import packaged_recipes
+
     done = run(capsys, "train", "--recipes")
     assert done.code == 0
     assert [line.split()[0] for line in done.out.splitlines()] == packaged_recipes()

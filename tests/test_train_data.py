@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import soundfile
-import torch
 from numpy.typing import NDArray
 
 import tiny
@@ -19,16 +18,9 @@ from genrelens.data.datasets import LabelledClip, read_folder
 from genrelens.data.protocols import random_split
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_segments
-from genrelens.train.cache import FeatureCache
-from genrelens.train.data import (
-    ClipDataset,
-    SegmentDataset,
-    TrainingClip,
-    class_weights,
-    fingerprint,
-    load_clips,
-)
-from genrelens.train.modules import equal_length_loader
+
+if TYPE_CHECKING:
+    from genrelens.train.data import TrainingClip
 
 OVERLAPPING = replace(tiny.MEL, segment_hop=7)
 
@@ -46,6 +38,11 @@ def numbered(n_frames: int, *, first: int = 0) -> NDArray[np.float32]:
 def test_no_crops_gives_the_segments_of_the_front_end(
     config: FeatureConfig, seconds: float, tmp_path: Path
 ) -> None:
+    import torch
+
+    from genrelens.train.cache import FeatureCache
+    from genrelens.train.data import ClipDataset, SegmentDataset
+
     path = tmp_path / "clip.wav"
     soundfile.write(path, tiny.sound("chords", seconds), tiny.RATE)
     expected = extract_segments(load_audio(path, sample_rate=tiny.RATE), config)
@@ -60,6 +57,10 @@ def test_no_crops_gives_the_segments_of_the_front_end(
 
 
 def test_crops_are_random_places_of_each_clip() -> None:
+    import torch
+
+    from genrelens.train.data import SegmentDataset
+
     clips = [tiny.training_clip(numbered(60, first=1000 * i), target=i) for i in range(3)]
     dataset = SegmentDataset(clips, tiny.MEL, 200)
     assert len(dataset) == 600
@@ -75,6 +76,8 @@ def test_crops_are_random_places_of_each_clip() -> None:
 
 
 def test_clip_of_one_segment_has_one_crop() -> None:
+    from genrelens.train.data import SegmentDataset
+
     dataset = SegmentDataset([tiny.training_clip(numbered(20))], tiny.MEL, 3)
     assert len(dataset) == 3
     for index in range(3):
@@ -82,6 +85,8 @@ def test_clip_of_one_segment_has_one_crop() -> None:
 
 
 def test_datasets_do_not_touch_the_cache() -> None:
+    from genrelens.train.data import ClipDataset, SegmentDataset
+
     frames = numbered(60)
     frames.flags.writeable = False
     clip = tiny.training_clip(frames)
@@ -94,11 +99,16 @@ def test_datasets_do_not_touch_the_cache() -> None:
     ("offset", "starts"), [(0, [0, 20, 40]), (7, [7, 27]), (40, [40]), (55, [40])]
 )
 def test_whole_clip_from_an_offset(offset: int, starts: list[int]) -> None:
+    from genrelens.train.data import ClipDataset
+
     dataset = ClipDataset([tiny.training_clip(numbered(60))], tiny.MEL)
     assert dataset.segments(0, offset=offset)[:, 0, 0].tolist() == starts
 
 
 def test_no_clip_has_segments_on_both_sides(tmp_path: Path) -> None:
+    from genrelens.train.cache import FeatureCache
+    from genrelens.train.data import SegmentDataset, load_clips
+
     clips = random_split(read_folder(tiny.write_clips(tmp_path / "clips")), seed=3)
     loaded = load_clips(clips, tiny.GENRES, FeatureCache(tmp_path / "cache", tiny.MEL))
     heard = {
@@ -118,6 +128,9 @@ def test_no_clip_has_segments_on_both_sides(tmp_path: Path) -> None:
 
 
 def test_clips_are_loaded_in_order_and_bad_ones_reported(tmp_path: Path) -> None:
+    from genrelens.train.cache import FeatureCache
+    from genrelens.train.data import load_clips
+
     clips = read_folder(tiny.write_clips(tmp_path / "clips", per_genre=2))
     clips[2].path.write_text("no sound")
     clips[4].path.unlink()
@@ -134,6 +147,9 @@ def test_clips_are_loaded_in_order_and_bad_ones_reported(tmp_path: Path) -> None
 
 
 def test_stopping_does_not_wait_for_the_rest(tmp_path: Path) -> None:
+    from genrelens.train.cache import FeatureCache
+    from genrelens.train.data import load_clips
+
     read: list[Path] = []
 
     class Cache(FeatureCache):
@@ -152,6 +168,9 @@ def test_stopping_does_not_wait_for_the_rest(tmp_path: Path) -> None:
 
 
 def test_unwritable_cache_ends_the_run(tmp_path: Path) -> None:
+    from genrelens.train.cache import FeatureCache
+    from genrelens.train.data import load_clips
+
     clips = read_folder(tiny.write_clips(tmp_path / "clips", per_genre=1))
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(DataError, match="cache"):
@@ -190,11 +209,15 @@ def with_clip(clip: TrainingClip, **changes: Any) -> TrainingClip:
 def test_fingerprint_is_of_content_label_and_part(
     change: Callable[[list[TrainingClip]], list[TrainingClip]], same: bool
 ) -> None:
+    from genrelens.train.data import fingerprint
+
     clips = some_clips()
     assert (fingerprint(change(clips)) == fingerprint(clips)) is same
 
 
 def test_fingerprint_takes_any_folder_name() -> None:
+    from genrelens.train.data import fingerprint
+
     odd = tiny.training_clip(numbered(20), label="caf\udce9")  # bytes that are no UTF-8
     assert len(fingerprint([odd])) == 16
 
@@ -203,12 +226,18 @@ def test_fingerprint_takes_any_folder_name() -> None:
 
 
 def test_class_weights_by_hand() -> None:
+    import torch
+
+    from genrelens.train.data import class_weights
+
     clips = [tiny.training_clip(numbered(20), target=target) for target in (0, 0, 0, 1, 2, 2)]
     # 6 clips / (3 classes * 3, 1 or 2 clips)
     torch.testing.assert_close(class_weights(clips, "abc"), torch.tensor([2 / 3, 2.0, 1.0]))
 
 
 def test_class_without_a_clip_is_named() -> None:
+    from genrelens.train.data import class_weights
+
     with pytest.raises(DataError, match="no readable clip to train on for jazz, rock"):
         class_weights([tiny.training_clip(numbered(20))], ["blues", "jazz", "rock"])
 
@@ -218,6 +247,10 @@ def test_class_without_a_clip_is_named() -> None:
 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_sequences_of_one_batch_are_equally_long(shuffle: bool) -> None:
+    import torch
+
+    from genrelens.train.modules import equal_length_loader
+
     torch.manual_seed(0)
     lengths = [3, 5, 3, 3, 5, 1, 3, 3]
     sequences = [(torch.full((n, 2), float(i)), i) for i, n in enumerate(lengths)]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import pytest
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 import tiny
 from genrelens.artifact import Artifact
 from genrelens.errors import ModelError
-from genrelens.train import export
-from genrelens.train.export import export_model
-from genrelens.train.networks import ClipNetwork, NetworkOutputs
-from models import STYLES, Listener
+from models import STYLES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genrelens.train.networks import ClipNetwork, NetworkOutputs
 
 NETWORKS = ("mel-cnn", "mel-cnn-lstm", "mfcc-lstm")
 
@@ -27,6 +27,8 @@ def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ClipNetwork, Artifact]:
     """Each network as torch and as a model file; with an input norm and without."""
+    from genrelens.train.export import export_model
+
     name = request.param
     network = tiny.network(name, input_norm=name != "mel-cnn")
     features = tiny.MFCC if name == "mfcc-lstm" else tiny.MEL
@@ -37,6 +39,8 @@ def exported(
 
 @pytest.mark.parametrize("n", [1, 2, 3, 31, 200])
 def test_onnx_gives_the_numbers_of_torch(n: int, exported: tuple[ClipNetwork, Artifact]) -> None:
+    import torch
+
     network, artifact = exported
     segments = tiny.random_segments(n, artifact.metadata.features, seed=n)
     with torch.inference_mode():
@@ -53,6 +57,10 @@ def test_metadata_survives(exported: tuple[ClipNetwork, Artifact]) -> None:
 
 
 def test_a_network_in_training_is_exported_without_its_dropout(tmp_path: Path) -> None:
+    import torch
+
+    from genrelens.train.export import export_model
+
     network = tiny.network("mel-cnn-lstm").train()
     export_model(network, tiny.metadata(), tmp_path / "new" / "model.onnx")
     segments = tiny.random_segments(3)
@@ -69,6 +77,11 @@ def test_graph_that_is_off_is_refused(
     output: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error of one in a thousand in any output; the old file stays."""
+    import onnx
+
+    from genrelens.train import export
+    from genrelens.train.export import export_model
+    from listeners import Listener
 
     def write_graph(network: nn.Module, metadata: object, path: str) -> None:
         right(network, metadata, path)  # type: ignore[arg-type]
@@ -95,6 +108,8 @@ def test_graph_that_is_off_is_refused(
 
 
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    from genrelens.train.export import export_model
+
     with pytest.raises(ModelError, match="2 labels"):
         export_model(
             tiny.network("mel-cnn"), tiny.metadata(labels=("a", "b")), tmp_path / "model.onnx"
@@ -109,6 +124,8 @@ class Without(nn.Module):
     """A listener that leaves some of it out."""
 
     def __init__(self, *names: str) -> None:
+        from listeners import Listener
+
         super().__init__()
         self.listener = Listener()
         self.left_out = dict.fromkeys(names)
@@ -120,6 +137,9 @@ class Without(nn.Module):
 
 @pytest.mark.parametrize("n", [1, 7])
 def test_everything_that_a_model_may_have(n: int, tmp_path: Path) -> None:
+    from genrelens.train.export import export_model
+    from listeners import Listener
+
     path = tmp_path / "model.onnx"
     metadata = tiny.metadata(
         styles=STYLES, music_threshold=0.25, sure_threshold=0.4, segment_temperature=1.5
@@ -144,6 +164,8 @@ def test_everything_that_a_model_may_have(n: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", ["embeddings", "style_logits", "music_logits"])
 def test_each_of_it_is_optional(left: str, tmp_path: Path) -> None:
+    from genrelens.train.export import export_model
+
     path = tmp_path / "model.onnx"
     three = {"embeddings", "style_logits", "music_logits"}
     metadata = tiny.metadata(
@@ -166,5 +188,8 @@ def test_each_of_it_is_optional(left: str, tmp_path: Path) -> None:
 def test_metadata_must_go_with_the_outputs(
     metadata: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
+    from genrelens.train.export import export_model
+    from listeners import Listener
+
     with pytest.raises(ModelError, match=words):
         export_model(Listener(), tiny.metadata(**metadata), tmp_path / "model.onnx")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 import tiny
 from genrelens.evaluation.calibration import fit_temperature
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig
-from genrelens.train.measure import measure, window_segments
-from genrelens.train.networks import ClipNetwork, MeanOverSegments
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WINDOW = 93  # segments of 0.32 s
 
@@ -21,6 +23,8 @@ class Third(nn.Module):
     """Says of each segment that it is of the third class."""
 
     def forward(self, segments: Tensor) -> Tensor:
+        import torch
+
         return torch.tensor([0.0, 0.0, 9.0]).expand(len(segments), 3)
 
 
@@ -28,6 +32,8 @@ class ByLength(nn.Module):
     """Leans to the first class in a whole window, is sure of the second one in the short rest."""
 
     def forward(self, segment_logits: Tensor) -> Tensor:
+        import torch
+
         n = segment_logits.shape[1]
         known = {WINDOW: [0.59, 0.40, 0.01], 2: [0.005, 0.99, 0.005]}
         return torch.tensor([known.get(n, [0.0, 0.0, 1.0])]).log()
@@ -37,12 +43,17 @@ class ByLength(nn.Module):
     ("features", "expected"), [(ORIGINAL_MEL, 31), (ORIGINAL_MFCC, 68), (tiny.MEL, WINDOW)]
 )
 def test_window_is_about_30_seconds(features: FeatureConfig, expected: int) -> None:
+    from genrelens.train.measure import window_segments
+
     assert window_segments(features) == expected
     assert 29 < expected * features.segment_hop_seconds <= 30
 
 
 def test_windows_count_by_their_length() -> None:
     """95 segments: 93 at 40 % and 2 at 99 % are 41 % for the second class, the first has 58 %."""
+    from genrelens.train.measure import measure
+    from genrelens.train.networks import ClipNetwork
+
     frames = tiny.random_segments(WINDOW + 2).reshape(-1, tiny.MEL.n_bins).numpy()
     clips = [tiny.training_clip(frames, target=target) for target in (0, 0, 1)]
     measured = measure("mine", ClipNetwork(Third(), ByLength()), clips, tiny.MEL, 3)
@@ -61,6 +72,9 @@ def test_windows_count_by_their_length() -> None:
 
 
 def test_the_mean_is_not_told_twice() -> None:
+    from genrelens.train.measure import measure
+    from genrelens.train.networks import ClipNetwork, MeanOverSegments
+
     clip = tiny.training_clip(tiny.random_segments(3).reshape(-1, 16).numpy(), target=2)
     network = ClipNetwork(Third(), MeanOverSegments())
     figures = measure("mel-cnn", network, [clip], tiny.MEL, 3).figures

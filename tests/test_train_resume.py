@@ -12,17 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 import tiny
 from genrelens.artifact import Artifact
 from genrelens.data.datasets import read_folder
 from genrelens.data.protocols import random_split
-from genrelens.train import stage
-from genrelens.train.fit import train
-from genrelens.train.recipe import Recipe
-from genrelens.train.run import Run
-from genrelens.train.stage import Hardware, read_history
+from processes import PATIENCE
 
 RECIPE = tiny.recipe_text("mel-cnn", epochs=4, schedule="cosine", ema_decay=0.5, patience=9)
 
@@ -58,6 +53,11 @@ class Cut:
 
     def resume(self) -> Path:
         """Go on in this process, as ``--resume`` does."""
+        from genrelens.train.fit import train
+        from genrelens.train.recipe import Recipe
+        from genrelens.train.run import Run
+        from genrelens.train.stage import Hardware
+
         clips = random_split(read_folder(self.root / "clips"), seed=1)
         return train(
             Run(
@@ -77,7 +77,7 @@ def cut(root: Path, number: signal.Signals) -> Cut:
                  "--device", "cpu"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, str(int(number)), *arguments],
-        cwd=root, capture_output=True, text=True, timeout=240,
+        cwd=root, capture_output=True, text=True, timeout=PATIENCE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     return Cut(root, done.returncode, done.stderr)
@@ -96,6 +96,10 @@ def epochs(folder: Path) -> list[int]:
 
 def check_resumed(run: Cut) -> None:
     """Two epochs were kept, two are new, and all of them are whole."""
+    import torch
+
+    from genrelens.train.stage import read_history
+
     before = read_history(run.stage)
     assert [entry["epoch"] for entry in before] == [0, 1]
     checkpoint = torch.load(run.stage / "last.ckpt", weights_only=True)
@@ -127,6 +131,9 @@ def test_kill_while_a_checkpoint_is_written(
     killed: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The half file is not the one that the next attempt reads."""
+    from genrelens.train import stage
+    from genrelens.train.stage import read_history
+
     run = Cut(shutil.copytree(killed.root, tmp_path / "copy"), 0, "")
     whole = (run.stage / "last.ckpt").read_bytes()
 
@@ -160,6 +167,8 @@ def test_ctrl_c_works_after_ctrl_c(
 
 
 def test_history_survives_a_torn_row(tmp_path: Path) -> None:
+    from genrelens.train.stage import read_history
+
     header = "epoch,step,train_error,train_loss,val_error,val_loss\n"
     for version, rows in (
         (0, "0,3,,,0.5,1.5\n0,3,0.25,2.5,,\n1,7,,,0.5,1.0\n1,7,0."),

@@ -25,6 +25,7 @@ from genrelens.web import uploads
 from genrelens.web.admission import Admission
 from genrelens.web.problems import Problem
 from genrelens.web.settings import Settings
+from processes import PATIENCE
 from serving import FORM, Exchange, HeldPool, form, metric, running, until
 
 PATH = "/v1/classify"
@@ -67,7 +68,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scene, 120))
+    asyncio.run(asyncio.wait_for(scene, PATIENCE))
 
 
 # ------------------------------------------------------------------------------ the queue
@@ -441,7 +442,7 @@ def test_a_recording_that_is_refused(settings: Settings, tmp_path: Path) -> None
         async with running(settings) as (app, client):
             exchange = upload(app)
             await until(lambda: bool(HeldPool.latest.jobs))
-            HeldPool.latest.jobs[0].set_result(Refusal("clip.wav: is noise"))
+            HeldPool.latest.jobs[0].set_result(Refusal("clip.wav", "is noise"))
             await exchange.task
             assert exchange.status == 422
             assert json.loads(exchange.sent[1]["body"])["detail"] == "clip.wav: is noise"

@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from genrelens.web import protocol
+from processes import PATIENCE
 from serving import until
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -95,7 +96,7 @@ def test_the_head_of_a_request_has_its_time(
     monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.2)
 
     async def scene() -> None:
-        async with asyncio.timeout(60), listening() as (port, _), connected(port) as streams:
+        async with asyncio.timeout(PATIENCE), listening() as (port, _), connected(port) as streams:
             await client(*streams)
 
     asyncio.run(scene())

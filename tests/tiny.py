@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from genrelens.artifact import ModelMetadata
 from genrelens.data.datasets import LabelledClip
 from genrelens.features import FeatureConfig
-from genrelens.train.data import TrainingClip
-from genrelens.train.networks import ClipNetwork, MeanOverSegments, MelCNN, MfccLSTM, SegmentLSTM
 
-torch.set_num_threads(1)  # threads only get into each other's way on anything so small
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genrelens.train.data import TrainingClip
+    from genrelens.train.networks import ClipNetwork
 
 RATE = 8000
 GENRES = ("chords", "clicks", "noise")
@@ -65,6 +65,8 @@ def training_clip(
     frames: NDArray[np.float32], *, target: int = 0, label: str = "a", part: Any = "train",
     name: str = "clip", digest: str = "",
 ) -> TrainingClip:  # fmt: skip
+    from genrelens.train.data import TrainingClip
+
     clip = LabelledClip(Path(name), label, part)
     return TrainingClip(clip, target, frames, digest or name)
 
@@ -102,6 +104,17 @@ def _toml(value: Any) -> str:
 
 def network(name: str, *, n_classes: int = 3, input_norm: bool = True) -> ClipNetwork:
     """A random network of one of the three kinds, in eval mode, its norms not trivial."""
+    import torch
+    from torch import nn
+
+    from genrelens.train.networks import (
+        ClipNetwork,
+        MeanOverSegments,
+        MelCNN,
+        MfccLSTM,
+        SegmentLSTM,
+    )
+
     torch.manual_seed(0)
     segments: nn.Module
     if name == "mfcc-lstm":
@@ -127,6 +140,8 @@ def metadata(features: FeatureConfig = MEL, **changes: Any) -> ModelMetadata:
 
 def random_segments(n: int, features: FeatureConfig = MEL, *, seed: int = 0) -> Tensor:
     """(n, t, b) in the range of a front end."""
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
     shape = (n, features.segment_frames, features.n_bins)
     return 10 * torch.rand(shape, generator=generator)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrelens.train.musicnn import N_BANDS, Musicnn
+if TYPE_CHECKING:
+    from genrelens.train.musicnn import Musicnn
 
+N_BANDS = 96
 SCALE = 10_000.0
 
 KERNELS = {
@@ -46,6 +49,8 @@ def weights(seed: int = 0) -> dict[str, NDArray[np.float32]]:
 
 def network(seed: int = 0) -> Musicnn:
     """The network with those weights, in eval mode."""
+    from genrelens.train.musicnn import Musicnn
+
     return Musicnn(weights(seed), scale=SCALE).eval().requires_grad_(False)
 
 

@@ -32,7 +32,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise DataError(f"cannot be written ({error.strerror or error})", path=path) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

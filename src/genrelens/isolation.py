@@ -64,9 +64,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a recording was not classified, in a sentence."""
+    """Why a recording was not classified.
 
+    Attributes:
+        name: of the recording, for people.
+        reason: in a sentence, without the name.
+
+    """
+
+    name: str
     reason: str
+
+    def __str__(self) -> str:
+        """Return name and reason."""
+        return f"{self.name}: {self.reason}"
 
 
 class ClassifierPool:
@@ -203,9 +214,9 @@ def _judge(
             warnings.simplefilter("always", AudioWarning)
             prediction = _within(limits, classifier, path, fast, columns)
     except AudioError as error:
-        return Refusal(str(error).replace(path, name))
+        return Refusal(name, error.full_reason.replace(path, name))
     except MemoryError:
-        return Refusal(f"{name}: needs more memory than it may take")
+        return Refusal(name, "needs more memory than it may take")
     except Exception:  # many cannot be pickled, which Pebble would not survive
         raise RuntimeError(traceback.format_exc()) from None
     notes = tuple(

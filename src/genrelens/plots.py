@@ -52,11 +52,12 @@ def check_picture(path: Path) -> None:
         raise MissingExtraError("matplotlib", "plot") from error
     endings = sorted(FigureCanvasBase.get_supported_filetypes())
     if path.suffix[1:].lower() not in endings:
-        raise DataError(f"{path}: the ending of a picture is one of {', '.join(endings)}")
+        raise DataError(f"the ending of a picture is one of {', '.join(endings)}", path=path)
     if path.is_dir() or not path.parent.is_dir():
-        raise DataError(f"{path}: " + ("is a folder" if path.is_dir() else "its folder is missing"))
+        reason = "is a folder" if path.is_dir() else "its folder is missing"
+        raise DataError(reason, path=path)
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise DataError(f"{path}: may not be written")
+        raise DataError("may not be written", path=path)
 
 
 @contextmanager
@@ -73,7 +74,7 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
         try:
             figure.savefig(path, dpi=120)
         except (OSError, ValueError) as error:
-            raise DataError(f"{path}: the picture cannot be written ({error})") from error
+            raise DataError(f"the picture cannot be written ({error})", path=path) from error
 
 
 # -------------------------------------------------------------------------------- results

@@ -11,6 +11,7 @@ from browser import Visit
 
 import synth
 import tiny
+from processes import PATIENCE
 
 HALVES = np.concatenate([tiny.sound("chords", 4, seed=1), tiny.sound("noise", 4, seed=1)])
 WAV = synth.write(HALVES, tiny.RATE)  # four seconds of chords, four of noise
@@ -29,7 +30,7 @@ BAD = clip("notes.mp3", b"no music at all " * 100)
 def ask(site: str, content: bytes = WAV, name: str = NAME) -> Any:
     """What the API says of a clip, with all it can say."""
     url = f"{site}/v1/classify?timeline=true&spectrogram=true"
-    answer = httpx.post(url, files={"file": (name, content)}, timeout=60)
+    answer = httpx.post(url, files={"file": (name, content)}, timeout=PATIENCE)
     assert answer.status_code == 200
     return answer.json()
 

@@ -142,7 +142,7 @@ def _save(path: Path, summaries: dict[str, _Summary]) -> None:
         with path.open("wb") as file:
             np.savez_compressed(file, **arrays)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
+        raise DataError(error.strerror or str(error), path=path) from error
 
 
 def _plot(passage: _Passage, picture: Path) -> None:

@@ -59,7 +59,7 @@ def _folder(name: str) -> Iterator[str | AudioError]:
     try:
         files = find_audio(Path(name))
     except DataError as error:
-        yield AudioError(name, str(error).removeprefix(f"{name}: "))
+        yield AudioError(error.path or name, error.reason)
         return
     if not files:
         yield AudioError(name, _NO_AUDIO)

@@ -43,7 +43,9 @@ class Selection:
         if self.split is not None:
             clips = [clip for clip in split_by_file(self.split, clips) if clip.part == self.part]
             if not clips:
-                raise DataError(f"{self.split}: no clip of {self.folder} is in part {self.part!r}")
+                raise DataError(
+                    f"no clip of {self.folder} is in part {self.part!r}", path=self.split
+                )
         return [replace(clip, part=None) for clip in self.grouped(clips)]
 
     def grouped(self, clips: list[LabelledClip]) -> list[LabelledClip]:
@@ -69,4 +71,4 @@ def _refuse_empty_genres(folder: Path, clips: Iterable[LabelledClip]) -> None:
     filled = {clip.path.relative_to(folder).parts[0] for clip in clips}
     for genre in sorted(folder.iterdir()):
         if genre.is_dir() and not genre.name.startswith(".") and genre.name not in filled:
-            raise DataError(f"{genre}: holds no audio; fill the folder or remove it")
+            raise DataError("holds no audio; fill the folder or remove it", path=genre)

@@ -151,9 +151,9 @@ def _read_metrics(path: Path | None) -> dict[str, Any]:
     try:
         metrics = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(str(error), path=path) from error
     if not isinstance(metrics, dict):
-        raise DataError(f"{path}: is not a JSON object")
+        raise DataError("is not a JSON object", path=path)
     return metrics
 
 

@@ -51,7 +51,7 @@ def find_audio(folder: Path) -> list[Path]:
             elif entry.suffix.lower() in AUDIO_SUFFIXES and entry.is_file():
                 found.append(entry)
     except OSError as error:
-        raise DataError(f"{folder}: {error.strerror or error}") from error
+        raise DataError(error.strerror or str(error), path=folder) from error
     return found
 
 
@@ -73,7 +73,7 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     try:
         genres = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
     except OSError as error:
-        raise DataError(f"{folder}: {error.strerror or error}") from error
+        raise DataError(error.strerror or str(error), path=folder) from error
     clips = [
         LabelledClip(path, renamed.get(genre.name, genre.name))
         for genre in genres
@@ -82,8 +82,9 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     ]
     if not clips:
         raise DataError(
-            f"{folder}: holds no audio in subfolders; expected one folder for each genre, "
-            f"for instance {folder / 'jazz' / 'track.mp3'}"
+            "holds no audio in subfolders; expected one folder for each genre, "
+            f"for instance {folder / 'jazz' / 'track.mp3'}",
+            path=folder,
         )
     return clips
 
@@ -109,4 +110,4 @@ def clip_names(paths: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(paths):
             return names
     twice, _ = Counter(choices[-1]).most_common(1)[0]
-    raise DataError(f"{twice}: is among the clips twice")
+    raise DataError("is among the clips twice", path=twice)

@@ -139,8 +139,9 @@ def fetch_gtzan(
         (directory / archive.part_name).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
-            f"{error.filename or directory}: {error.strerror or error}. Make room there, get the "
-            f"permission or choose another folder; then {_AGAIN}"
+            f"{error.strerror or error}. Make room there, get the "
+            f"permission or choose another folder; then {_AGAIN}",
+            path=error.filename or directory,
         ) from error
     return _checked(genres, names, already_there, tell)
 
@@ -166,8 +167,9 @@ def _installed(genres: Path) -> list[str] | None:
         ) from error
     if wrong:
         raise DataError(
-            f"{genres}: {len(wrong)} of {len(sizes)} clips are missing or have changed, the first "
-            f"is {wrong[0]}. Delete that folder and run the same command again to get them all"
+            f"{len(wrong)} of {len(sizes)} clips are missing or have changed, the first "
+            f"is {wrong[0]}. Delete that folder and run the same command again to get them all",
+            path=genres,
         )
     return list(sizes)
 
@@ -211,8 +213,9 @@ def _obtain(
     if wrong := _difference(part, (archive,), progress):
         part.unlink()
         raise DataError(
-            f"{archive.url}: what arrived is not the archive: {wrong}. It was deleted: run the "
-            "same command again to download it anew"
+            f"what arrived is not the archive: {wrong}. It was deleted: run the "
+            "same command again to download it anew",
+            path=archive.url,
         )
     return part
 

@@ -98,7 +98,9 @@ class Split:
         columns, found = _read_csv(path, "split")
         names = _names(clips)
         if missing := [name for name in names if name not in found]:
-            raise DataError(f"{path}: {len(missing)} clips have no row, for instance {missing[0]}")
+            raise DataError(
+                f"{len(missing)} clips have no row, for instance {missing[0]}", path=path
+            )
         rows = [found[name] for name in names]
         pairs = zip(clips, rows, strict=True)
         known = [replace(clip, group=row.get("group") or None) for clip, row in pairs]
@@ -144,7 +146,7 @@ def split_by_file(path: Path, clips: Sequence[LabelledClip]) -> list[LabelledCli
     """
     split = Split.load(path, clips)
     if len(split) > 1:
-        raise DataError(f"{path}: has {len(split)} rounds; genrelens crossval goes through them")
+        raise DataError(f"has {len(split)} rounds; genrelens crossval goes through them", path=path)
     return next(iter(split))
 
 
@@ -178,7 +180,9 @@ def read_groups(
     _, rows = _read_csv(path, column)
     groups = [rows.get(name, {}).get(column) for name in _names(clips)]
     if missing := [clip.path.name for clip, group in zip(clips, groups, strict=True) if not group]:
-        raise DataError(f"{path}: {len(missing)} clips have no {column}, for instance {missing[0]}")
+        raise DataError(
+            f"{len(missing)} clips have no {column}, for instance {missing[0]}", path=path
+        )
     return [replace(clip, group=group) for clip, group in zip(clips, groups, strict=True)]
 
 
@@ -193,8 +197,8 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
             columns = [column] if column in names else numbered
             if "clip" not in names or not columns:
                 raise DataError(
-                    f"{path}: needs the columns clip and {column}; it has "
-                    f"{', '.join(names) or 'none'}"
+                    f"needs the columns clip and {column}; it has {', '.join(names) or 'none'}",
+                    path=path,
                 )
             for row in reader:
                 name = row["clip"]
@@ -207,7 +211,7 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
                     )
                 rows[name] = row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        raise DataError(getattr(error, "strerror", None) or str(error), path=path) from error
     return columns, rows
 
 
@@ -215,7 +219,8 @@ def _part(path: Path, row: dict[str, str], column: str) -> Part | None:
     value = row[column]
     if value and value not in _PARTS:
         raise DataError(
-            f"{path}: {row['clip']} has {column}={value!r}; known are {', '.join(_PARTS)} and "
-            "nothing at all"
+            f"{row['clip']} has {column}={value!r}; known are {', '.join(_PARTS)} and "
+            "nothing at all",
+            path=path,
         )
     return cast(Part, value) if value else None

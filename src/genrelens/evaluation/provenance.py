@@ -29,7 +29,7 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
+        raise DataError(error.strerror or str(error), path=path) from error
 
 
 def data_fingerprint(clips: Iterable[LabelledClip]) -> str:

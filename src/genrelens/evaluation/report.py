@@ -46,9 +46,9 @@ def check_report_folder(folder: Path) -> None:
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     if not existing.is_dir():
-        raise DataError(f"{folder}: {existing} is a file; a report is a folder")
+        raise DataError(f"{existing} is a file; a report is a folder", path=folder)
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise DataError(f"{folder}: {existing} may not be written")
+        raise DataError(f"{existing} may not be written", path=folder)
 
 
 def write_report(
@@ -104,7 +104,7 @@ def write_report(
             for name in names:
                 (Path(place) / name).replace(folder / name)
     except OSError as error:
-        raise DataError(f"{folder}: the report cannot be written ({error})") from error
+        raise DataError(f"the report cannot be written ({error})", path=folder) from error
     return folder / _PAGE
 
 

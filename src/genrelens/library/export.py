@@ -76,11 +76,13 @@ def export_playlists(
     genres = sorted({prediction.genre for prediction in found if prediction is not None})
     names = {playlist_name(genre) for genre in genres}
     if len(names) < len(genres):
-        raise LibraryError(f"{folder}: two of the genres would have the same file name: {genres}")
+        raise LibraryError(
+            f"two of the genres would have the same file name: {genres}", path=folder
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LibraryError(f"{folder}: {error.strerror or error}") from error
+        raise LibraryError(error.strerror or str(error), path=folder) from error
     written = {}
     for genre in genres:
         counter = _Counter(catalog.query(replace(query, genre=genre)))

@@ -40,7 +40,7 @@ def read_playlist(path: str | os.PathLike[str]) -> list[str]:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise LibraryError(f"{os.fspath(path)}: {error.strerror or error}") from error
+        raise LibraryError(error.strerror or str(error), path=path) from error
     folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
     return [
         _resolved(line, folder)

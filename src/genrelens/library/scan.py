@@ -233,8 +233,8 @@ class _Scan:
         except RuntimeError as error:
             return self._lasting(f"is more than genrelens can handle ({_last_line(error)})")
         if isinstance(said, Refusal):
-            reason = said.reason.removeprefix(f"{job.found.path}: ")
-            return self._lasting(reason) if job.found.is_unchanged else Failure(reason)
+            unchanged = job.found.is_unchanged
+            return self._lasting(said.reason) if unchanged else Failure(said.reason)
         return said
 
     def _lasting(self, reason: str) -> Failure:

@@ -134,7 +134,7 @@ class _Search:
         try:
             paths = read_playlist(name)
         except LibraryError as error:
-            self._problem(name, str(error).removeprefix(f"{name}: "))
+            self._problem(name, error.reason)
             return
         for path in paths:
             yield from self._file(path)

@@ -100,8 +100,9 @@ class FeatureCache:
             Path(temporary).replace(entry)
         except OSError as error:
             raise DataError(
-                f"{self._directory}: the feature cache cannot be written "
-                f"({error.strerror or error}); choose another folder for it"
+                "the feature cache cannot be written "
+                f"({error.strerror or error}); choose another folder for it",
+                path=self._directory,
             ) from error
         finally:
             if temporary is not None:

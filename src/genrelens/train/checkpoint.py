@@ -52,9 +52,11 @@ def read_musicnn(wheel: Path, network: str) -> dict[str, Float32]:
     try:
         content = wheel.read_bytes()
     except OSError as error:
-        raise DataError(f"{wheel}: {error.strerror or error}") from error
+        raise DataError(error.strerror or str(error), path=wheel) from error
     if hashlib.sha256(content).hexdigest() != MUSICNN_WHEEL_SHA256:
-        raise DataError(f"{wheel}: is not the {MUSICNN_WHEEL} that is known here (SHA-256 differs)")
+        raise DataError(
+            f"is not the {MUSICNN_WHEEL} that is known here (SHA-256 differs)", path=wheel
+        )
     with zipfile.ZipFile(wheel) as archive:
         index = archive.read(f"musicnn/{network}/.index")
         data = archive.read(f"musicnn/{network}/.data-00000-of-00001")

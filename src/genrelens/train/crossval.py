@@ -70,7 +70,8 @@ def cross_validate(
     Raises:
         DataError: the folder holds another cross-validation, the split has no such round, a
             genre has no clip to train on in some round, or no test clip could be read.
-        RecipeError: the hardware that was asked for is not there.
+        RecipeError: the hardware that was asked for is not there, or cannot train the network in
+            the recipe's precision.
         KeyboardInterrupt: it was stopped; it can be resumed.
 
     """
@@ -113,15 +114,15 @@ def _open(run: Run, split: Split, labels: Sequence[str]) -> None:
         run.folder.mkdir(parents=True, exist_ok=True)
         found = json.loads(path.read_text()) if path.exists() else None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {error}; choose another folder") from error
+        raise DataError(f"{error}; choose another folder", path=path) from error
     if found is None:
         split.save(run.folder / "split.csv")
         write_text_atomically(path, json.dumps(identity, indent=1) + "\n")
     elif found != json.loads(json.dumps(identity)):
         changed = [name for name, value in identity.items() if found.get(name) != value]
         raise DataError(
-            f"{run.folder}: holds a cross-validation with another {' and '.join(changed)}; choose "
-            "another folder"
+            f"holds a cross-validation with another {' and '.join(changed)}; choose another folder",
+            path=run.folder,
         )
 
 
@@ -152,7 +153,7 @@ def _judge(
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
     pairs = list(_readable(classifier, clips, jobs, report))
     if not pairs:
-        raise DataError(f"{model.parent}: no test clip of this round could be read")
+        raise DataError("no test clip of this round could be read", path=model.parent)
     labels = classifier.labels
     paths = [clip.path for clip in clips]
     names = dict(zip(paths, clip_names(paths), strict=True))  # as the split names them

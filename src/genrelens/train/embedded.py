@@ -169,7 +169,7 @@ class Embedder:
             Path(temporary).replace(self._directory / f"{digest}.npz")
         except OSError as error:
             raise DataError(
-                f"{self._directory}: the cache cannot be written ({error.strerror or error})"
+                f"the cache cannot be written ({error.strerror or error})", path=self._directory
             ) from error
         finally:
             if temporary is not None:

@@ -69,7 +69,7 @@ def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> Non
             Artifact.load(new)
             new.replace(target)
     except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise DataError(f"cannot be written ({error.strerror or error})", path=target) from error
 
 
 def _set_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> None:

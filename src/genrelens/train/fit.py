@@ -53,15 +53,18 @@ def train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     Raises:
         DataError: there are fewer than two genres, one has no training clip, ``run.folder``
             holds another run or cannot be written.
-        RecipeError: the hardware that was asked for is not there.
+        RecipeError: the hardware that was asked for is not there, or cannot train the network in
+            the recipe's precision.
         KeyboardInterrupt: the run was stopped; it can be resumed.
 
     """
     run.hardware.check()
+    if run.recipe.network != "musicnn":  # its heads are always trained in 32 bits
+        _check_precision(run)
     try:
         return _train(run, clips)
     except OSError as error:
-        raise DataError(f"{run.folder}: the run cannot be written ({error})") from error
+        raise DataError(f"the run cannot be written ({error})", path=run.folder) from error
 
 
 def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
@@ -124,6 +127,13 @@ def build_segment_network(recipe: Recipe, n_classes: int) -> MelCNN | MfccLSTM:
 
 
 # ------------------------------------------------------------------------------- stages
+
+
+def _check_precision(run: Run) -> None:
+    features = run.recipe.features
+    segments = torch.zeros(2, features.segment_frames, features.n_bins)
+    network = build_segment_network(run.recipe, 2)
+    run.hardware.check_precision(network, segments, run.recipe.training.precision)
 
 
 def _fit_segments(

@@ -98,14 +98,14 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
         path.write_text(json.dumps(identity, indent=1) + "\n")
         return
     if not run.resume:
-        raise DataError(f"{run.folder}: holds a run already; resume it or choose another folder")
+        raise DataError("holds a run already; resume it or choose another folder", path=run.folder)
     try:
         found = dict(json.loads(path.read_text()))
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: is damaged ({error}); choose another folder") from error
+        raise DataError(f"is damaged ({error}); choose another folder", path=path) from error
     changed = [name for name, value in identity.items() if found.get(name) != value]
     if changed:
-        raise DataError(f"{run.folder}: holds a run with another {' and '.join(changed)}")
+        raise DataError(f"holds a run with another {' and '.join(changed)}", path=run.folder)
 
 
 def lens_inputs(run: Run) -> LensInputs:
@@ -122,7 +122,7 @@ def lens_inputs(run: Run) -> LensInputs:
     more_music = [path for path in beside if Path(run.not_music or "", "music") in path.parents]
     not_music = [path for path in beside if path not in more_music]
     if run.not_music is not None and not not_music:
-        raise DataError(f"{run.not_music}: holds no recording")
+        raise DataError("holds no recording", path=run.not_music)
     return LensInputs(
         recipe=run.recipe, weights=read_musicnn(run.musicnn, "MSD_musicnn"), not_music=not_music,
         more_music=more_music,

@@ -26,6 +26,7 @@ from pytorch_lightning.callbacks import (
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch import Tensor, nn
 
 from genrelens.errors import RecipeError
 from genrelens.plots import plot_curves
@@ -72,6 +73,31 @@ class Hardware:
         n_gpus = torch.cuda.device_count()
         if self.torch_device.type == "cuda" and self.devices > n_gpus:
             raise RecipeError(f"{self.devices} devices were asked for; torch finds {n_gpus} GPUs")
+
+    def check_precision(self, network: nn.Module, segments: Tensor, precision: str) -> None:
+        """Raise ``RecipeError`` if this processor cannot train a network in a mixed precision.
+
+        Whether it can depends on the layers, on the processor and on how torch was built: oneDNN
+        has LSTMs in bfloat16 only for processors with AVX-512. So one step is tried on the CPU,
+        where Lightning takes bfloat16 for ``"16-mixed"`` too. A GPU is not tried.
+
+        Args:
+            network: an untrained copy; it is changed.
+            segments: a batch of its inputs, (n, t, b).
+            precision: Lightning's name of the arithmetic.
+
+        """
+        if precision == "32-true" or self.torch_device.type != "cpu":
+            return
+        try:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = network(segments)
+            logits.float().sum().backward()
+        except RuntimeError as error:
+            raise RecipeError(
+                f"precision {precision!r}: this processor cannot train the network in bfloat16; "
+                f"use precision 32-true or a GPU ({str(error).split('. ')[0]})"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

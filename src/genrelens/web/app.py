@@ -143,7 +143,7 @@ class _Service:
         verdict = await self._attempt(upload, fast=fast, picture=picture)
         self.admission.took(time.monotonic() - started)
         if isinstance(verdict, Refusal):
-            raise Problem(422, verdict.reason)
+            raise Problem(422, str(verdict))
         self.monitor.count(verdict.prediction)
         return verdict
 

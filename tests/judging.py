@@ -1,0 +1,15 @@
+"""Classifies in a worker process; in a module of its own, because workers import it."""
+
+from __future__ import annotations
+
+from genrelens import Classifier
+
+_classifiers: list[Classifier] = []
+
+
+def load(model: str) -> None:
+    _classifiers[:] = [Classifier.load(model, threads=1)]
+
+
+def genre(path: str) -> str:
+    return _classifiers[0].classify(path).genre
