@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -41,22 +40,8 @@ def with_comments(suffix: str, content: bytes, *blocks: tuple[int, bytes]) -> by
     if suffix == ".flac":
         parts, frames = vorbis_cases._flac_parts(tagged.recording("flac"), 0)
         return flac([parts[0], (4, content), *blocks]) + frames
-
-    class Fixed(Random):
-        """Makes the pages of the generator without anything odd."""
-
-        def random(self) -> float:
-            return 0.9
-
-        def choice(self, found: list[object]) -> object:  # type: ignore[override]
-            return found[-1]
-
-        def randint(self, low: int, high: int) -> int:
-            return high
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vorbis_cases, "block", lambda rng, rest: content + b"\1" * (suffix == ".ogg"))
-        return vorbis_cases.ogg(Fixed(), suffix)
+    framing = b"\1" * (suffix == ".ogg")
+    return b"".join(map(b"".join, vorbis_cases.ogg_parts(suffix, content + framing)))
 
 
 def comments_of(data: bytes, suffix: str) -> list[bytes]:
