@@ -215,14 +215,14 @@ def _packets(pages: list[Page]) -> list[bytes]:
     return packets
 
 
-def _paged(rng: random.Random, packets: list[bytes], serial: int, most: int) -> list[bytes]:
+def _paged(packets: list[bytes], serial: int, n_segments: Callable[[], int]) -> list[bytes]:
     """Return the second page and those that follow, with packets that end with the last of them."""
     lacing = [
         (k, min(255, len(p) - i)) for k, p in enumerate(packets) for i in range(0, len(p) + 1, 255)
     ]
     whole, pages, at, start = b"".join(packets), [], 0, 0
     while at < len(lacing):
-        n = min(255, rng.randint(1, most), len(lacing) - at)
+        n = min(255, n_segments(), len(lacing) - at)
         sizes = bytes(size for _, size in lacing[at : at + n])
         continued = at > 0 and lacing[at - 1][1] == 255
         position = 0 if any(size < 255 for size in sizes) else -1
@@ -234,30 +234,33 @@ def _paged(rng: random.Random, packets: list[bytes], serial: int, most: int) -> 
 
 def ogg(rng: random.Random, suffix: str) -> bytes:
     """Return a file with other comments, in pages of any size, maybe with a stream between."""
-    pages = _pages(_speex() if suffix == ".spx" else tagged.recording(SUFFIXES[suffix]))
-    serial = pages[0][2]
-    n_headers = 3 if suffix == ".ogg" else 2
-    packets = _packets(pages)
     rests = {
         ".ogg": [b"\1", b"\1", b"\1" + bytes(30), b"", b"\1junk"],
         ".opus": [b"", b"", bytes(30), b"\1kept", b"\2data"],
     }
     content = block(rng, rng.choice(rests.get(suffix, [b""])))
+    most = rng.choice([1, 5, 17, 255] if len(content) < 20_000 else [255])
+    first, middle, rest = ogg_parts(suffix, content, lambda: rng.randint(1, most))
+    if rng.random() < 0.2:
+        first.append(_page(2, 0, 1, 0, b"\7", b"another"))
+        middle.insert(rng.randrange(len(middle) + 1), _page(0, 0, 1, 1, b"\3", b"one"))
+        rest.append(_page(4, 9, 1, 2, b"\3", b"end"))
+    return b"".join([*first, *middle, *rest])
+
+
+def ogg_parts(
+    suffix: str, content: bytes, n_segments: Callable[[], int] = lambda: 255
+) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Return the first page, those of the comments and the setup, and the others."""
+    pages = _pages(_speex() if suffix == ".spx" else tagged.recording(SUFFIXES[suffix]))
+    packets, n_headers = _packets(pages), 3 if suffix == ".ogg" else 2
     start = {".ogg": b"\3vorbis", ".opus": b"OpusTags", ".spx": b""}.get(suffix)
     if start is None:
         start = packets[1][:1] + len(content).to_bytes(3, "big")
-    headers = [start + content, *packets[2:n_headers]]
-    middle = _paged(rng, headers, serial, rng.choice([1, 5, 17, 255]))
-    if len(middle) > 200:
-        middle = _paged(rng, headers, serial, 255)
+    middle = _paged([start + content, *packets[2:n_headers]], pages[0][2], n_segments)
     n_old = next(n for n in range(2, len(pages)) if len(_packets(pages[:n])) == n_headers)
     rest = [_again(page, len(middle) - n_old + 1) for page in pages[n_old:]]
-    first = [_again(pages[0], 0)]
-    if rng.random() < 0.2:
-        first.append(_page(2, 0, serial ^ 1, 0, b"\7", b"another"))
-        middle.insert(rng.randrange(len(middle) + 1), _page(0, 0, serial ^ 1, 1, b"\3", b"one"))
-        rest.append(_page(4, 9, serial ^ 1, 2, b"\3", b"end"))
-    return b"".join([*first, *middle, *rest])
+    return [_again(pages[0], 0)], middle, rest
 
 
 def _again(page: Page, shift: int) -> bytes:

@@ -23,7 +23,7 @@ from genrelens.tags.asf_objects import (
     parse_objects,
 )
 from genrelens.tags.formats import TagFormat
-from genrelens.tags.raw import check_items, check_size, content_of, read_at, splice
+from genrelens.tags.raw import check_size, check_start, content_of, read_at, splice
 
 __all__ = ["ASFTags"]
 
@@ -57,6 +57,7 @@ class ASFTags(TagFormat):
     name = "ASF"
 
     def __init__(self, file: BinaryIO) -> None:
+        check_start(file)
         self._file = file
         head = read_at(file, 0, _HEADER)
         size, self._n_objects = struct.unpack_from("<QI", head, 16)
@@ -64,9 +65,9 @@ class ASFTags(TagFormat):
         numbers = count(1)
         self._objects = parse_objects(read_at(file, _HEADER, size - _HEADER), numbers)
         self._extension = self._parse_extension(numbers)
-        self._lists = _parse_lists(self._objects)
-        self._more_lists = _parse_lists(self._extension)
-        check_items(sum(1 for _ in self._attributes()), "ASF attributes")
+        numbers = count(1)
+        self._lists = _parse_lists(self._objects, numbers)
+        self._more_lists = _parse_lists(self._extension, numbers)
 
     def _parse_extension(self, numbers: Iterator[int]) -> list[HeaderObject]:
         for each in self._objects:
@@ -171,11 +172,11 @@ def objects_head(size: int, n_objects: int) -> bytes:
     return guid("75B22630-668E-11CF-A6D9-00AA0062CE6C") + struct.pack("<QI", size, n_objects)
 
 
-def _parse_lists(objects: Sequence[HeaderObject]) -> _Lists:
+def _parse_lists(objects: Sequence[HeaderObject], numbers: Iterator[int]) -> _Lists:
     """Return the attributes of the objects that hold any, by the place of the object."""
     kinds = {_EXTENDED: False, _METADATA: True, _LIBRARY: True}
     return {
-        at: parse_attributes(each.data, is_long=kinds[each.guid])
+        at: parse_attributes(each.data, numbers, is_long=kinds[each.guid])
         for at, each in enumerate(objects)
         if each.guid in kinds
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count
 from uuid import UUID
 
 from genrelens.tags.raw import check_items
@@ -121,8 +120,8 @@ class AttributeList:
         """
         render = _render_long if self.is_long else _render_short
         try:
-            count = struct.pack("<H", len(self.attributes))
-            return b"".join((count, *map(render, self.attributes), self.tail))
+            n = struct.pack("<H", len(self.attributes))
+            return b"".join((n, *map(render, self.attributes), self.tail))
         except struct.error:
             raise ValueError("its genres are too many or too long for ASF") from None
 
@@ -144,7 +143,7 @@ def _render_long(each: Attribute) -> bytes:
 # ------------------------------------------------------------------------------- parsing
 
 
-def parse_objects(data: bytes, numbers: Iterator[int] | None = None) -> list[HeaderObject]:
+def parse_objects(data: bytes, numbers: Iterator[int]) -> list[HeaderObject]:
     """Take apart the objects of a header or of its extension.
 
     Args:
@@ -155,7 +154,6 @@ def parse_objects(data: bytes, numbers: Iterator[int] | None = None) -> list[Hea
         ValueError: the size of one is impossible, or there are too many.
 
     """
-    numbers = count(1) if numbers is None else numbers
     objects, at = [], 0
     while at < len(data):
         if at + _HEADER > len(data):
@@ -169,21 +167,23 @@ def parse_objects(data: bytes, numbers: Iterator[int] | None = None) -> list[Hea
     return objects
 
 
-def parse_attributes(data: bytes, *, is_long: bool) -> AttributeList:
+def parse_attributes(data: bytes, numbers: Iterator[int], *, is_long: bool) -> AttributeList:
     """Take apart the content of an object of attributes.
 
     Args:
         data: the content.
+        numbers: count the attributes of a file.
         is_long: see :class:`AttributeList`.
 
     Raises:
-        ValueError: it is cut off.
+        ValueError: it is cut off, or there are too many.
 
     """
     try:
         (n,) = struct.unpack_from("<H", data)
         found, at = [], 2
         for _ in range(n):
+            check_items(next(numbers), "ASF attributes")
             attribute, at = (_long if is_long else _short)(data, at)
             found.append(attribute)
     except struct.error:

@@ -71,8 +71,15 @@ class FLACTags(VorbisTags):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._layout = list(_read_blocks(file, after_id3(file) + len(_MARKER)))
-        found = [self._content(each) for each in self._layout if each.kind == _COMMENTS]
-        super().__init__([CommentBlock.parse(data) for data in found])
+        super().__init__(list(self._read_comments()))
+
+    def _read_comments(self) -> Iterator[CommentBlock]:
+        n = 0
+        for each in self._layout:
+            if each.kind == _COMMENTS:
+                block = CommentBlock.parse(self._content(each), n)
+                n += len(block.comments)
+                yield block
 
     def _content(self, block: _Block) -> bytes:
         """Return what is to be in a block."""

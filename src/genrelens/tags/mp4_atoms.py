@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import BinaryIO
 
-from genrelens.tags.raw import MOST_ITEMS, check_items, content_of
+from genrelens.tags.raw import check_items, content_of
 
 __all__ = ["Atom", "TopAtom", "header_at", "is_spare", "parse_moov", "read_top_atoms", "shown"]
 
@@ -22,7 +22,7 @@ _CONTAINERS = {
     b"meta": (b"ilst",),
     b"ilst": (),
 }
-_MOST_TOP_ATOMS = 10 * MOST_ITEMS  # a day of fragments of a second has 172 800
+_MOST_TOP_ATOMS = 250_000  # a day in fragments of a second has 172 800
 _SPARE = (b"free", b"skip")
 
 

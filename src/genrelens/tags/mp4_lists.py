@@ -122,6 +122,7 @@ class KeyedItems(TagList):
     def __init__(self, items: Atom, keys: Atom) -> None:
         self._items, self._keys = items, keys
         self._names = list(_key_names(keys.data))
+        self._n_keys = int.from_bytes(keys.data[4:8], "big")
 
     @property
     def atoms(self) -> list[Atom]:
@@ -151,9 +152,12 @@ class KeyedItems(TagList):
         plain = [name.removeprefix(_QUICKTIME).lower() for name in self._names]
         if b"genre" in plain:
             return plain.index(b"genre") + 1
+        if self._n_keys != len(self._names):
+            raise ValueError("has a list of keys (the atom keys) that is cut off")
         apple = any(name.startswith(_QUICKTIME) for name in self._names)
         name = _QUICKTIME * apple + b"genre"
         self._names.append(name)
+        self._n_keys += 1
         head = self._keys.data[:4] + struct.pack(">I", len(self._names))
         entry = struct.pack(">I4s", 8 + len(name), b"mdta") + name
         self._keys.data = head + self._keys.data[8:] + entry
@@ -167,19 +171,13 @@ class KeyedItems(TagList):
 
 
 def _key_names(data: bytes) -> Iterator[bytes]:
-    """Yield the names in the content of ``keys``.
-
-    Raises:
-        ValueError: they are cut off, so that none can be added.
-
-    """
-    n = int.from_bytes(data[4:8], "big")
-    check_items(n, "keys of MP4 items")
+    """Yield the names in the content of ``keys``, up to where they are cut off."""
     at = 8
-    for _ in range(n):
+    for n in range(int.from_bytes(data[4:8], "big")):
         n_bytes = int.from_bytes(data[at : at + 4], "big")
         if n_bytes < 8 or at + n_bytes > len(data):
-            raise ValueError("has a list of keys (moov/udta/meta/keys) that is cut off")
+            return
+        check_items(n, "keys of MP4 items")
         yield data[at + 8 : at + n_bytes]
         at += n_bytes
 

@@ -41,7 +41,7 @@ class OggTags(VorbisTags):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        pages = _pages(file)
+        pages = _pages(file, after_id3(file))
         self._serial, self.name, start = _first_stream(pages)
         self._pages = _pages_of_packet(pages, self._serial)
         packet = b"".join(page.packets[0] for page in self._pages if page.packets)
@@ -55,8 +55,8 @@ class OggTags(VorbisTags):
 
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.others`."""
-        rest = [("a packet after the comments", content_of(each)) for each in self._later()]
-        return super().others() + rest
+        following = _packet_after(self._file, self._pages[-1])
+        return [*super().others(), ("the packet after the comments", content_of(following))]
 
     def _later(self) -> list[bytes]:
         """Return what follows the comments in their last page."""
@@ -87,12 +87,12 @@ class OggTags(VorbisTags):
                 yield after.write()
 
 
-def _pages(file: BinaryIO) -> Iterator[Any]:
-    """Yield mutagen's pages from the beginning, as many as may come before the sound."""
+def _pages(file: BinaryIO, start: int) -> Iterator[Any]:
+    """Yield mutagen's pages from a place on, as many as may come before the sound."""
     from mutagen.ogg import OggPage
     from mutagen.ogg import error as OggError  # noqa: N812 (mutagen's spelling)
 
-    file.seek(after_id3(file))
+    file.seek(start)
     for n in count():
         try:
             page = OggPage(file)
@@ -129,6 +129,20 @@ def _pages_of_packet(pages: Iterator[Any], serial: int) -> list[Any]:
         if len(page.packets) > 1 or (page.packets and page.complete):
             break
     return found
+
+
+def _packet_after(file: BinaryIO, last: Any) -> bytes:
+    """Return the packet after the comments, whose last page is given; nothing at the end."""
+    size, at, packet = file.seek(0, os.SEEK_END), last.offset, b""
+    while (page := _page_at(file, at, size)) is not None:
+        if page.serial == last.serial:
+            pieces = page.packets[at == last.offset :]
+            packet += b"".join(pieces[:1])
+            check_size(len(packet))
+            if page.last or len(pieces) > 1 or (pieces and page.complete):
+                break
+        at += page.size
+    return packet
 
 
 # -------------------------------------------------------------------------------- layout
@@ -202,12 +216,8 @@ class _Pieces:
 
 def _renumber(file: BinaryIO, start: int, serial: int, shift: int) -> None:
     """Shift the numbers of the pages of a stream from a place on, up to its last page."""
-    size = file.seek(0, os.SEEK_END)
-    at = start
-    while at < size:
-        page = _page_at(file, at, size)
-        if page is None:
-            return
+    size, at = file.seek(0, os.SEEK_END), start
+    while (page := _page_at(file, at, size)) is not None:
         if page.serial == serial:
             page.sequence = (page.sequence + shift) % 2**32
             file.seek(at)
@@ -218,7 +228,7 @@ def _renumber(file: BinaryIO, start: int, serial: int, shift: int) -> None:
 
 
 def _page_at(file: BinaryIO, at: int, size: int) -> Any:
-    """Return the page at a place; None where the file ends within it."""
+    """Return the page at a place; None where the file ends, before it or within it."""
     from mutagen.ogg import OggPage
     from mutagen.ogg import error as OggError  # noqa: N812 (mutagen's spelling)
 
@@ -230,4 +240,4 @@ def _page_at(file: BinaryIO, at: int, size: int) -> Any:
     except OggError:
         if size - at < _LARGEST_PAGE and read_at(file, at, min(4, size - at)) == b"OggS":
             return None
-        raise ValueError("holds bytes that are no Ogg pages, which must be numbered anew") from None
+        raise ValueError("holds bytes between its Ogg pages that belong to none") from None

@@ -38,8 +38,12 @@ class CommentBlock:
     rest: bytes = b""
 
     @classmethod
-    def parse(cls, data: bytes) -> CommentBlock:
+    def parse(cls, data: bytes, n_before: int = 0) -> CommentBlock:
         """Read a block.
+
+        Args:
+            data: the block.
+            n_before: the number of comments in other blocks of the file.
 
         Raises:
             ValueError: it claims more than there is, or more than any tagger writes.
@@ -49,7 +53,7 @@ class CommentBlock:
         if at + 4 > len(data):
             raise ValueError(_CUT_OFF)
         (n,) = struct.unpack_from("<I", data, at)
-        check_items(n, "Vorbis comments")
+        check_items(n_before + n, "Vorbis comments")
         comments, at = [], at + 4
         for _ in range(n):
             comment, at = _string(data, at)
