@@ -1,4 +1,4 @@
-"""Answers that are more than a genre: doubt, what is no music, styles, sections, passages."""
+"""Answers that are more than a genre: doubt, what is no music, styles, sections, excerpts."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ def test_sections_tell_what_is_music_and_what_was_heard(unsure: Visit) -> None:
     assert words[2:4] == ["not music", "not music"]
     box = slider.bounding_box()
     slider.click(position={"x": 0.56 * box["width"], "y": 10})
-    expect(readout).to_have_text("not heard")
+    expect(readout).to_have_text("not classified")
     card.get_by_text("The timeline in words").click()
     expect(card.locator(".runs li")).to_have_text(
         [re.compile("0:02 noise$"), re.compile("0:04 not music$"), re.compile("not sure: chords$")]
     )
 
 
-def test_picture_of_passages_has_no_place_in_time(unsure: Visit) -> None:
+def test_picture_of_excerpts_has_no_place_in_time(unsure: Visit) -> None:
     card = unsure.card(NAME)
-    expect(card.get_by_text("7.0 s of it heard")).to_be_visible()
-    expect(card.get_by_text("Only the passages that were heard")).to_be_visible()
+    expect(card.get_by_text("7.0 s of it classified")).to_be_visible()
+    expect(card.get_by_text("Only the excerpts that were classified")).to_be_visible()
     line, picture = card.locator(".playhead").bounding_box(), card.locator(".picture")
     assert line["y"] + line["height"] <= picture.bounding_box()["y"]
     assert card.locator(".axis-x").bounding_box()["y"] < picture.bounding_box()["y"]
@@ -98,7 +98,7 @@ def test_picture_of_passages_has_no_place_in_time(unsure: Visit) -> None:
 
 def test_fast_is_asked_for_and_not_remembered(visit: Visit) -> None:
     fast = visit.page.get_by_role("checkbox", name="Fast", exact=True)
-    expect(fast).to_have_accessible_description(re.compile("three passages of a long recording"))
+    expect(fast).to_have_accessible_description(re.compile("three excerpts of a long recording"))
     expect(fast).not_to_be_checked()
     fast.press("Space")
     for expected in ("true", "true", "false"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -21,8 +22,8 @@ __all__ = ["listen", "serve"]
 
 _MARGIN = 5.0  # seconds
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-_MOST_CONNECTIONS = 1000
-_FILES_PER_CONNECTION = 3  # the socket, the recording, and the form that it came in
+_MOST_CONNECTIONS = 2000
+_FILES_PER_UPLOAD = 2  # besides the connection: the recording, and the form that it came in
 _OTHER_FILES = 100
 
 
@@ -59,7 +60,7 @@ def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], None])
     config = uvicorn.Config(
         create_app(settings, loopback=is_loopback(sock.getsockname()[0])),
         http=Protocol,
-        limit_concurrency=_connections(),
+        limit_concurrency=_connections(settings.uploads),
         log_level=logging.getLevelName(max(logging.WARNING, _level(settings.log_level))).lower(),
         access_log=False,
         server_header=False,
@@ -81,9 +82,9 @@ def _log(level: str) -> None:
     logger.addHandler(handler)
 
 
-def _connections() -> int:
+def _connections(uploads: int) -> int:
     """Return how many connections the limit of open files allows, after raising it if possible."""
-    wanted = _MOST_CONNECTIONS * _FILES_PER_CONNECTION + _OTHER_FILES
+    wanted = _MOST_CONNECTIONS + uploads * _FILES_PER_UPLOAD + _OTHER_FILES
     try:
         import resource
     except ImportError:  # Windows
@@ -94,7 +95,9 @@ def _connections() -> int:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, (min(soft, wanted) - _OTHER_FILES) // _FILES_PER_CONNECTION)
+    files = (wanted if soft < 0 else min(soft, wanted)) - _OTHER_FILES
+    # With few files, every connection may be an upload.
+    return max(1, files // (1 + _FILES_PER_UPLOAD), files - uploads * _FILES_PER_UPLOAD)
 
 
 class _Server(uvicorn.Server):
@@ -104,5 +107,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays; collections need not visit it again
         if self.started:
             self._on_ready()

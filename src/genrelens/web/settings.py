@@ -38,7 +38,7 @@ class Settings:
     model: str | None = None
     workers: int = 2
     queue: int = 32
-    uploads: int = 256
+    uploads: int = 1000
     max_upload: int = 100 * 2**20
     timeout: float = 60.0
     root_path: str = ""

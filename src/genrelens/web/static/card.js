@@ -17,14 +17,14 @@ export class Card extends EventTarget {
   #body = element("div", { class: "waiting" }, this.#status, this.#progress);
   #result = null;
 
-  /** What is known of the clip in the end. @type {?import("./documents.js").Outcome} */
+  /** The outcome for the clip. @type {?import("./documents.js").Outcome} */
   outcome = null;
 
   /**
    * Sends "remove" when the person wants it gone, "again" for another try, "settle" in the end.
    * @param {File} file
    * @param {?Object} limits  of the server
-   * @param {boolean} fast  hear three passages of a long recording, not all of it
+   * @param {boolean} fast  classify only three excerpts of a long recording
    */
   constructor(file, limits, fast) {
     super();
@@ -86,7 +86,7 @@ export class Card extends EventTarget {
   #listener() {
     return {
       onUpload: (share) => this.#show(`Uploading, ${Math.floor(100 * share)} %`, share),
-      onSent: () => this.#show("The network is listening", null),
+      onSent: () => this.#show("Classifying", null),
       onBusy: (seconds) => this.#show(`The server is busy; next try in ${seconds} s`, null),
     };
   }
@@ -94,7 +94,7 @@ export class Card extends EventTarget {
   #show(status, share) {
     this.#status.textContent = status;
     if (share === null) {
-      this.#progress.removeAttribute("value"); // nobody knows how long it takes
+      this.#progress.removeAttribute("value"); // it may take any time
     } else {
       this.#progress.value = share;
     }
@@ -104,7 +104,7 @@ export class Card extends EventTarget {
     this.#result = new Result(this.file, answer);
     this.outcome = { name: this.file.name, result: answer };
     const length = formatDuration(answer.duration);
-    const heard = isPartly(answer) ? `, ${formatDuration(answer.heard)} of it heard` : "";
+    const heard = isPartly(answer) ? `, ${formatDuration(answer.heard)} of it classified` : "";
     const facts = [formatBytes(this.file.size), length + heard, answer.model];
     this.#facts.textContent = facts.join(" · ");
     const percent = formatPercent(answer.probabilities[answer.genre]);

@@ -12,7 +12,7 @@ const form = document.getElementById("upload");
 const picker = document.getElementById("file");
 const fast = document.getElementById("fast");
 
-/** Say what is wrong with what was just tried; nothing clears it. */
+/** Show what is wrong with the last attempt; an empty sentence clears it. */
 function complain(sentence) {
   document.getElementById("complaint").textContent = sentence;
 }

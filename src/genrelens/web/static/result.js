@@ -67,7 +67,7 @@ export class Result {
   }
 
   #notes() {
-    const short = "This clip is shorter than the network listens; trust the answer less.";
+    const short = "This clip is shorter than a segment of the network; trust the answer less.";
     const said = (this.#answer.notes ?? []).map((note) => asSentence(note, this.#answer.path));
     const notes = this.#answer.padded ? [short, ...said] : said;
     return notes.map((note) => element("p", { class: "note" }, note));
@@ -93,7 +93,7 @@ export class Result {
     return [this.#player.element, stage, ...this.#picture(stage), timeline.asList()];
   }
 
-  /** Passages stand side by side, so the picture of them has no place in the time of the clip. */
+  /** Excerpts stand side by side, so their image does not match the time of the clip. */
   #picture(stage) {
     if (!this.#answer.spectrogram) {
       return [];
@@ -101,7 +101,7 @@ export class Result {
     const { heard, spectrogram } = this.#answer;
     const picture = new Spectrogram(spectrogram, heard, this.#file.name);
     const area = element("div", { class: "picture" }, picture.canvas);
-    const note = "Only the passages that were heard, side by side.";
+    const note = "Only the excerpts that were classified, side by side.";
     const notes = isPartly(this.#answer) ? [element("p", { class: "legend" }, note)] : [];
     if (!isPartly(this.#answer)) {
       seekByPointer(area, this.#player);

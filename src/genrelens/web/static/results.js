@@ -6,7 +6,7 @@ import { announce, button } from "./dom.js";
 import { countOf } from "./numbers.js";
 import { Queue } from "./queue.js";
 
-const AT_ONCE = 2; // one goes out while the network listens to the other
+const AT_ONCE = 2; // one is sent while the other is classified
 
 export class Results {
   #cards = [];
@@ -31,7 +31,7 @@ export class Results {
   /**
    * Classify clips, one after the other.
    * @param {File[]} files
-   * @param {boolean} fast  hear three passages of a long recording, not all of it
+   * @param {boolean} fast  classify only three excerpts of a long recording
    */
   add(files, fast) {
     const cards = files.map((file) => this.#make(file, fast));

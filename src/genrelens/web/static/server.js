@@ -41,10 +41,10 @@ export async function fetchExample({ url, name }) {
 }
 
 /**
- * Have a recording classified. While the server is busy, wait as long as it says and try again.
+ * Classify a recording. While the server is busy, wait for the time that it asks for and try again.
  *
  * @param {File} file
- * @param {boolean} fast  hear three passages of a long recording, not all of it
+ * @param {boolean} fast  classify only three excerpts of a long recording
  * @param {Object} listener
  *   onUpload(share) as the recording goes out, onSent() once it has arrived, onBusy(seconds) every
  *   second until the next try
@@ -128,7 +128,7 @@ export function asSentence(remark, name) {
   return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
-/** Tell a broken line from a file that the browser itself cannot read. */
+/** Distinguish a broken connection from a file that the browser itself cannot read. */
 async function whyNothingCame(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
@@ -138,7 +138,7 @@ async function whyNothingCame(file) {
   }
 }
 
-/** Tell a busy server's seconds until the next try; null if it is not a matter of waiting. */
+/** Return a busy server's seconds until the next try; null if waiting does not help. */
 function waitFor(request) {
   const header = request.getResponseHeader("Retry-After");
   if (request.status !== 429 && !(request.status === 503 && header)) {
@@ -172,7 +172,7 @@ function pause(milliseconds, signal) {
   });
 }
 
-/** Tell before an upload what the server would refuse after it; null if nothing is wrong. */
+/** Return why the server would refuse a file, before it is sent; null if it would not. */
 export function tooLarge(file, limits) {
   if (!limits?.max_upload || file.size <= limits.max_upload) {
     return null;

@@ -118,12 +118,12 @@ export class Timeline {
     }
   }
 
-  /** The genre of the segment there, unless the section is no music or was not heard at all. */
+  /** The genre of the segment there, unless the section is no music or was not classified. */
   #wordsAt(position) {
     const { sections, timeline } = this.#result;
     const section = sections.findLast(({ start }) => start <= position) ?? sections[0];
     if (isPartly(this.#result) && (position < section.start || position > section.end)) {
-      return "not heard";
+      return "not classified";
     }
     if (!isMusic(section)) {
       return section.verdict;

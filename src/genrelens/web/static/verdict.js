@@ -20,7 +20,7 @@ export function wording({ verdict, genre }) {
   return verdict === "not sure" ? `not sure: ${genre}` : verdict;
 }
 
-/** Whether only passages of the clip were heard, and the rest of it never. */
+/** Whether only excerpts of the clip were classified. */
 export function isPartly({ heard, duration }) {
   return heard < duration;
 }
