@@ -18,6 +18,6 @@ Its ``TCON`` frame holds one value for each genre; in version 2.3, which knows n
 they are joined by ``/``. All else in the tags stays.
 """
 
-from genrelens.tags.files import Tags, read_tags, write_genres
+from genrelens.tags.read_write import Tags, read_tags, write_genres
 
 __all__ = ["Tags", "read_tags", "write_genres"]

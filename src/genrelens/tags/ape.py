@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from genrelens.tags.formats import TagFormat
+from genrelens.tags.base import TagFormat
 from genrelens.tags.id3 import id3v1_genre
 
 __all__ = [

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
-from genrelens.tags.formats import TagFormat
+from genrelens.tags.base import TagFormat
 
 __all__ = [
     "ChunkedID3",

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO
 
 from genrelens.errors import TagError
 from genrelens.tags.ape import APETags
-from genrelens.tags.formats import ASFTags, MP4Tags, TagFormat, VorbisComments
-from genrelens.tags.frontid3 import FrontID3
+from genrelens.tags.base import ASFTags, MP4Tags, TagFormat, VorbisComments
+from genrelens.tags.mpeg import FrontID3
 from genrelens.tags.id3 import ChunkedID3
-from genrelens.tags.riffinfo import WavTags
+from genrelens.tags.wav import WavTags
 
 __all__ = ["Tags", "read_tags", "write_genres"]
 

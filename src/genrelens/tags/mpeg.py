@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from genrelens.tags import ape, id3
-from genrelens.tags.formats import TagFormat
+from genrelens.tags.base import TagFormat
 
 __all__ = ["FrontID3"]
 
