@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mutagen
+import mutagen.apev2
 import mutagen.id3 as m
+import mutagen.wave
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from genrelens.errors import TagError
-from genrelens.tags.ape import APETags
+from genrelens.tags.around import APETags, BesideTags, MPEGTags
 from genrelens.tags.base import ASFTags, MP4Tags, TagFormat, VorbisComments
-from genrelens.tags.mpeg import FrontID3
-from genrelens.tags.id3 import ChunkedID3
-from genrelens.tags.wav import WavTags
+from genrelens.tags.block import check_genres, check_others
+from genrelens.tags.edges import leading
+from genrelens.tags.wav import AIFFTags, DSFTags, WAVTags
 
 __all__ = ["Tags", "read_tags", "write_genres"]
 
@@ -68,7 +68,7 @@ def write_genres(
         path: of the file.
         genres: to write, in order; none removes them.
         id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None keeps that of the file, and is 4 for
-            a new tag. Frames that another version does not know are left out.
+            a new tag. What cannot be expressed in it is refused.
 
     Returns:
         How they are read: ID3v2.3 knows but one text, in which they are joined by ``/``.
@@ -83,14 +83,14 @@ def write_genres(
     with _open(path, "r+b") as file:
         _check_words(genres)
         tags = _tags_in(file)
+        tags.prepare(id3_version)
         others = tags.others()
         expected = tags.write(genres, id3_version)
         file.flush()
         written = _tags_in(file)
-        if written.genres() != expected:
-            raise ValueError(f"genres {expected} would read as {written.genres()}")
-        if id3_version is None and written.others() != others:
-            raise ValueError("another tag of it would be changed")
+        written.prepare(id3_version)
+        check_genres(expected, written.genres())
+        check_others(others, written.others())
         return tuple(expected)
 
 
@@ -105,27 +105,18 @@ def _check_words(genres: Sequence[str]) -> None:
 
 def _tags_in(file: BinaryIO) -> TagFormat:
     """Find out what a file is and read its tags."""
-    head = _head(file)
+    _, start = leading(file)
+    file.seek(start)
+    head = file.read(_HEAD)
     for pattern, reader in _FORMATS:
         if re.match(pattern, head, re.DOTALL):
+            if start and not re.match(_BEHIND_ID3, head):
+                raise ValueError("has a tag before its header, where its format allows none")
             file.seek(0)
             return reader(file)
-    if _is_mpeg(file):
-        return FrontID3(file)
-    raise ValueError(_NOT_ONE)
-
-
-def _head(file: BinaryIO) -> bytes:
-    """Return the first bytes behind ID3v2 tags, which some put before everything."""
-    place = 0
-    while True:
-        file.seek(place)
-        head = file.read(_HEAD)
-        if not head.startswith(b"ID3") or len(head) < 10:
-            return head
-        has_footer = bool(head[5] & 0x10)
-        size = sum((byte & 0x7F) << 7 * i for i, byte in enumerate(reversed(head[6:10])))
-        place += 10 + size + 10 * has_footer
+    if re.match(rb"(RF64|BW64|RIFX)", head) or not _is_mpeg(file):
+        raise ValueError(_NOT_ONE)
+    return MPEGTags(file)
 
 
 def _is_mpeg(file: BinaryIO) -> bool:
@@ -147,7 +138,17 @@ def _with(
     def open_tags(file: BinaryIO) -> TagFormat:
         module, _, attribute = reader.partition(".")
         found = getattr(import_module(f"mutagen.{module}"), attribute)
-        return kind(file, found, name)
+        return BesideTags(file, kind(file, found, name))
+
+    return open_tags
+
+
+def _chunked(kind: Callable[[BinaryIO], AIFFTags | WAVTags]) -> Callable[[BinaryIO], TagFormat]:
+    """Return what reads a file of chunks, and tags behind the end that its header gives."""
+
+    def open_tags(file: BinaryIO) -> TagFormat:
+        own = kind(file)
+        return BesideTags(file, own, own.end)
 
     return open_tags
 
@@ -160,12 +161,14 @@ _FORMATS: list[tuple[bytes, Callable[[BinaryIO], TagFormat]]] = [
     (rb"OggS.*\x7fFLAC", _with(VorbisComments, "oggflac.OggFLAC", "Ogg FLAC")),
     (rb"....ftyp", _with(MP4Tags, "mp4.MP4", "MP4")),
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _with(ASFTags, "asf.ASF", "ASF")),
-    (rb"RIFF....WAVE", _with(WavTags, "wave.WAVE", "WAV")),
-    (rb"FORM....AIF[FC]", _with(ChunkedID3, "aiff.AIFF", "AIFF")),
-    (rb"DSD ", _with(ChunkedID3, "dsf.DSF", "DSF")),
+    (rb"RIFF....WAVE", _chunked(WAVTags)),
+    (rb"FORM....AIF[FC]", _chunked(AIFFTags)),
+    (rb"DSD ", DSFTags),
     (rb"wvpk|MAC |MPCK|MP\+|OFR |tBaK", APETags),
-    (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", FrontID3),
+    (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", MPEGTags),
 ]
+
+_BEHIND_ID3 = rb"fLaC|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"  # what may stand there
 
 
 # ------------------------------------------------------------------------------- errors
