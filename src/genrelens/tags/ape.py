@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from genrelens.tags.block import TagBlock
+from genrelens.tags.block import TagBlock, merged
 from genrelens.tags.raw import check_items, content_of
 
 __all__ = ["APEBlock"]
@@ -122,7 +122,7 @@ class APEBlock(TagBlock):
 
     def genres(self) -> list[str]:
         """See :meth:`TagBlock.genres`."""
-        return list(dict.fromkeys(self._values(_GENRE)))
+        return merged(item.values() for item in self._items if item.is_genre)
 
     def text(self, field: str) -> str:
         """See :meth:`TagBlock.text`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 from genrelens.tags.raw import first_difference
 
-__all__ = ["TagBlock", "check_genres", "check_others", "updated"]
+__all__ = ["TagBlock", "check_genres", "check_others", "merged", "updated"]
 
 
 class TagBlock(ABC):
@@ -72,6 +72,15 @@ def updated(block: TagBlock, genres: Sequence[str]) -> TagBlock:
     check_genres(block.as_read(genres), new.genres())
     check_others(block.others(), new.others())
     return new
+
+
+def merged(lists: Iterable[Sequence[str]]) -> list[str]:
+    """Return the genres of several frames or items; what an earlier one has is not repeated."""
+    found: list[str] = []
+    for genres in lists:
+        known = set(found)
+        found += [genre for genre in genres if genre not in known]
+    return found
 
 
 def check_genres(expected: Sequence[str], read: Sequence[str]) -> None:

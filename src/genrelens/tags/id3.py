@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from genrelens.tags.block import TagBlock
+from genrelens.tags.block import TagBlock, merged
 from genrelens.tags.id3_frames import HEADER, Frame, RawID3, make_frame, new_tag, parse
 from genrelens.tags.id3_text import escaped, genres_in, text_content, values_of
 from genrelens.tags.raw import content_of
@@ -64,12 +64,8 @@ class ID3Block(TagBlock):
 
     def genres(self) -> list[str]:
         """See :meth:`TagBlock.genres`."""
-        return genres_in(
-            value
-            for frame in self.raw.frames
-            if frame.is_genre
-            for value in values_of(_readable(frame))
-        )
+        frames = (frame for frame in self.raw.frames if frame.is_genre)
+        return merged(genres_in(values_of(_readable(frame))) for frame in frames)
 
     def text(self, field: str) -> str:
         """See :meth:`TagBlock.text`."""

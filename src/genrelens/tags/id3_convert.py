@@ -22,9 +22,18 @@ _UTF16BE, _UTF16 = 2, 1
 # What stands behind the byte of the encoding: a text (s) or Latin-1 (l), each with its end, some
 # bytes (digits), texts to the end (*), or bytes to the end.
 _SHAPES = {
-    "TXXX": "s*", "COMM": "3s*", "USLT": "3s*", "WXXX": "s", "APIC": "l1s", "GEOB": "lss",
-    "IPLS": "*", "TIPL": "*", "TMCL": "*", "USER": "3*", "OWNE": "l8*",
-}  # fmt: skip
+    "TXXX": "s*",
+    "COMM": "3s*",
+    "USLT": "3s*",
+    "WXXX": "s",
+    "APIC": "l1s",
+    "GEOB": "lss",
+    "IPLS": "*",
+    "TIPL": "*",
+    "TMCL": "*",
+    "USER": "3*",
+    "OWNE": "l8*",
+}
 _ENCODED = frozenset((*_SHAPES, "SYLT", "COMR"))
 _NESTED = ("CHAP", "CTOC")
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::00)?)?)?")
@@ -77,13 +86,13 @@ def _from_version_2(name: str, data: bytes, version: int) -> _Content:
     """Give a frame of version 2.2 its later name."""
     from mutagen.id3 import Frames_2_2
 
-    kind = Frames_2_2.get(name)
-    if kind is None or name in ("CRM", "LNK"):
+    base = getattr(Frames_2_2.get(name), "__base__", None)
+    if base is None or name in ("CRM", "LNK"):
         raise _refusal(name, version)
     if name == "PIC":  # three letters instead of a type
         mime = b"image/" + data[1:4].lower().replace(b"jpg", b"jpeg")
         data = data[:1] + (data[1:4] if data[1:4] == b"-->" else mime) + b"\0" + data[4:]
-    return _Content(kind.__base__.__name__, data)
+    return _Content(base.__name__, data)
 
 
 def _nested(frame: Frame, data: bytes, version: int) -> bytes:

@@ -344,7 +344,8 @@ def frames_in(data: bytes, version: int) -> tuple[list[Frame], bytes]:
 
 
 def _walk(body: bytes, at: int, version: int, unsync: bool, *, plain: bool) -> _Walk:
-    frames, is_clean = [], True
+    frames: list[Frame] = []
+    is_clean = True
     for frame, end, is_plain_size in _each(body, at, version, unsync, plain):
         check_items(len(frames), "frames in an ID3v2 tag")
         frames.append(frame)

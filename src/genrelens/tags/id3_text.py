@@ -79,17 +79,14 @@ def text_content(values: Sequence[str], version: int) -> bytes:
 
 
 def genres_in(values: Iterable[str]) -> list[str]:
-    """Return the genres that the values of a genre frame name; numbers such as ``(17)`` in words.
-
-    A genre is returned once.
-    """
+    """Return the genres in a genre frame's values, with numbers such as ``(17)`` in words."""
     from mutagen.id3 import TCON
 
     found: list[str] = []
     for value in values:
         short = len(value) <= _LONGEST
         found += TCON(encoding=UTF8, text=[value]).genres if short else [value]
-    return list(dict.fromkeys(genre for genre in found if genre))
+    return [genre for genre in found if genre]
 
 
 def escaped(genre: str) -> str:

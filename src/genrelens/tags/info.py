@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from genrelens.tags.block import TagBlock
+from genrelens.tags.block import TagBlock, merged
 from genrelens.tags.chunks import chunk_bytes
 from genrelens.tags.id3 import shown
 from genrelens.tags.raw import check_items, content_of
@@ -68,7 +68,7 @@ class InfoBlock(TagBlock):
 
     def genres(self) -> list[str]:
         """See :meth:`TagBlock.genres`."""
-        return list(dict.fromkeys(self._words(_GENRE)))
+        return merged([words] for words in self._words(_GENRE))
 
     def text(self, field: str) -> str:
         """See :meth:`TagBlock.text`."""

@@ -16,7 +16,8 @@ from genrelens.tags.around import APETags, BesideTags, MPEGTags
 from genrelens.tags.base import ASFTags, MP4Tags, TagFormat, VorbisComments
 from genrelens.tags.block import check_genres, check_others
 from genrelens.tags.edges import leading
-from genrelens.tags.wav import AIFFTags, DSFTags, WAVTags
+from genrelens.tags.ends import end_of_atoms, end_of_objects, end_of_pages
+from genrelens.tags.wav import AIFFTags, DSFTags, WAVTags, end_of_aiff, end_of_riff
 
 __all__ = ["Tags", "read_tags", "write_genres"]
 
@@ -138,37 +139,52 @@ def _with(
     def open_tags(file: BinaryIO) -> TagFormat:
         module, _, attribute = reader.partition(".")
         found = getattr(import_module(f"mutagen.{module}"), attribute)
-        return BesideTags(file, kind(file, found, name))
+        return kind(file, found, name)
 
     return open_tags
 
 
-def _chunked(kind: Callable[[BinaryIO], AIFFTags | WAVTags]) -> Callable[[BinaryIO], TagFormat]:
-    """Return what reads a file of chunks, and tags behind the end that its header gives."""
+def _beside(
+    kind: Callable[[BinaryIO], TagFormat], find_end: Callable[[BinaryIO], int] | None = None
+) -> Callable[[BinaryIO], TagFormat]:
+    """Return what reads a format's own tags, and those of other kinds around it.
+
+    Args:
+        kind: of the format's own tags.
+        find_end: returns where the container ends; None where it does not say.
+
+    """
 
     def open_tags(file: BinaryIO) -> TagFormat:
-        own = kind(file)
-        return BesideTags(file, own, own.end)
+        end = find_end(file) if find_end else None
+        file.seek(0)
+        return BesideTags(file, kind(file), end)
 
     return open_tags
 
+
+_VORBIS = _with(VorbisComments, "oggvorbis.OggVorbis", "Ogg Vorbis")
+_OPUS = _with(VorbisComments, "oggopus.OggOpus", "Opus")
+_OGG_FLAC = _with(VorbisComments, "oggflac.OggFLAC", "Ogg FLAC")
+_ASF = _with(ASFTags, "asf.ASF", "ASF")
 
 # What a file begins with, as a regular expression, and what reads the tags then.
 _FORMATS: list[tuple[bytes, Callable[[BinaryIO], TagFormat]]] = [
-    (rb"fLaC", _with(VorbisComments, "flac.FLAC", "FLAC")),
-    (rb"OggS.*\x01vorbis", _with(VorbisComments, "oggvorbis.OggVorbis", "Ogg Vorbis")),
-    (rb"OggS.*OpusHead", _with(VorbisComments, "oggopus.OggOpus", "Opus")),
-    (rb"OggS.*\x7fFLAC", _with(VorbisComments, "oggflac.OggFLAC", "Ogg FLAC")),
-    (rb"....ftyp", _with(MP4Tags, "mp4.MP4", "MP4")),
-    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _with(ASFTags, "asf.ASF", "ASF")),
-    (rb"RIFF....WAVE", _chunked(WAVTags)),
-    (rb"FORM....AIF[FC]", _chunked(AIFFTags)),
+    (rb"fLaC", _beside(_with(VorbisComments, "flac.FLAC", "FLAC"))),
+    (rb"OggS.*\x01vorbis", _beside(_VORBIS, end_of_pages)),
+    (rb"OggS.*OpusHead", _beside(_OPUS, end_of_pages)),
+    (rb"OggS.*\x7fFLAC", _beside(_OGG_FLAC, end_of_pages)),
+    (rb"....ftyp", _beside(_with(MP4Tags, "mp4.MP4", "MP4"), end_of_atoms)),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _beside(_ASF, end_of_objects)),
+    (rb"RIFF....WAVE", _beside(WAVTags, end_of_riff)),
+    (rb"FORM....AIF[FC]", _beside(AIFFTags, end_of_aiff)),
     (rb"DSD ", DSFTags),
     (rb"wvpk|MAC |MPCK|MP\+|OFR |tBaK", APETags),
     (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", MPEGTags),
 ]
 
-_BEHIND_ID3 = rb"fLaC|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"  # what may stand there
+# What may stand behind an ID3v2 tag at the front.
+_BEHIND_ID3 = rb"fLaC|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
 
 
 # ------------------------------------------------------------------------------- errors

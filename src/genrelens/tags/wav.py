@@ -19,7 +19,7 @@ from genrelens.tags.id3_convert import in_version
 from genrelens.tags.info import InfoBlock
 from genrelens.tags.raw import content_of, read_at, splice
 
-__all__ = ["AIFFTags", "DSFTags", "WAVTags"]
+__all__ = ["AIFFTags", "DSFTags", "WAVTags", "end_of_aiff", "end_of_riff"]
 
 _NEW_VERSION = 4
 
@@ -149,11 +149,6 @@ class _ChunkTags(_EmbeddedTags):
     def _other_chunks(self) -> list[tuple[str, bytes]]:
         return list(self._chunks.others(part.chunk for part in self._parts))
 
-    @property
-    def end(self) -> int:
-        """Where the file ends according to its header."""
-        return self._chunks.end
-
 
 class AIFFTags(_ChunkTags):
     """ID3v2 in a chunk of an AIFF."""
@@ -214,3 +209,13 @@ class DSFTags(_EmbeddedTags):
         header = read_at(self._file, 0, 12)
         sound = digest(self._file, self._HEADER, self._start or self._n_bytes)
         return [("its header", header), ("its sound", sound)]
+
+
+def end_of_riff(file: BinaryIO) -> int:
+    """Return where a RIFF file ends according to its header."""
+    return ChunkFile(file, "little").end
+
+
+def end_of_aiff(file: BinaryIO) -> int:
+    """Return where an AIFF ends according to its header."""
+    return ChunkFile(file, "big").end
