@@ -115,7 +115,11 @@ def test_who_does_not_read_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(protocol, "_READ_SECONDS", 0.2)
 
     async def scene() -> None:
-        async with asyncio.timeout(PATIENCE), listening() as (port, state), connected(port) as streams:
+        async with (
+            asyncio.timeout(PATIENCE),
+            listening() as (port, state),
+            connected(port) as streams,
+        ):
             streams[1].write(get(LARGE))
             await until(lambda: len(state.connections) == 1)
             await until(lambda: not state.connections)
@@ -147,7 +151,11 @@ def test_the_longest_idle_connection_makes_room(monkeypatch: pytest.MonkeyPatch)
     """One that sent no request goes before one that waits for an answer."""
 
     async def scene() -> None:
-        async with asyncio.timeout(PATIENCE), listening(3) as (port, state), AsyncExitStack() as stack:
+        async with (
+            asyncio.timeout(PATIENCE),
+            listening(3) as (port, state),
+            AsyncExitStack() as stack,
+        ):
 
             async def another() -> Streams:
                 return await stack.enter_async_context(connected(port))
@@ -174,7 +182,11 @@ def test_no_connection_is_idle() -> None:
     """The new one is told to come back."""
 
     async def scene() -> None:
-        async with asyncio.timeout(PATIENCE), listening(1) as (port, state), connected(port) as busy:
+        async with (
+            asyncio.timeout(PATIENCE),
+            listening(1) as (port, state),
+            connected(port) as busy,
+        ):
             busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhell")
             await until(lambda: any(each.cycle for each in state.connections))
             async with connected(port) as refused:

@@ -23,6 +23,6 @@ they are joined by ``/``. All else in the tags stays. Vorbis comments, MP4 atoms
 other than the genre stay as they are, byte for byte, whether or not they can be read.
 """
 
-from genrelens.tags.files import Tags, read_tags, write_genres
+from genrelens.tags.read_write import Tags, read_tags, write_genres
 
 __all__ = ["Tags", "read_tags", "write_genres"]

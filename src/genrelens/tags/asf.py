@@ -22,7 +22,7 @@ from genrelens.tags.asf_objects import (
     parse_description,
     parse_objects,
 )
-from genrelens.tags.formats import TagFormat
+from genrelens.tags.base import TagFormat
 from genrelens.tags.raw import check_size, check_start, content_of, read_at, splice
 
 __all__ = ["ASFTags"]

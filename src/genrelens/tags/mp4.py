@@ -10,7 +10,7 @@ import struct
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from genrelens.tags.formats import TagFormat
+from genrelens.tags.base import TagFormat
 from genrelens.tags.mp4_atoms import Atom, TopAtom, is_spare, parse_moov, read_top_atoms, shown
 from genrelens.tags.mp4_lists import HANDLER, KeyedItems, UserTexts, new_items, tag_lists
 from genrelens.tags.mp4_offsets import check_movable, shift_fragments, shifted, without_offsets

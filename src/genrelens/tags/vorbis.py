@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from genrelens.tags.formats import TagFormat
+from genrelens.tags.base import TagFormat
 from genrelens.tags.raw import check_items, content_of
 
 __all__ = ["CommentBlock", "VorbisTags"]

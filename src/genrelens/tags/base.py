@@ -34,9 +34,14 @@ class TagFormat(ABC):
 
     @abstractmethod
     def others(self) -> Any:
-        """Return all that is no genre, to be compared before and after.
+        """Return all that is no genre: in the order of the file, a name for people, and bytes."""
 
-        Either a dictionary or, in the order of the file, a list of names for people with bytes.
+    def prepare(self, id3_version: int | None) -> None:  # noqa: B027 (most formats need none)
+        """Bring ID3v2 tags to a version: 3, 4, or None for the one that is there.
+
+        Raises:
+            ValueError: something in them cannot be expressed in it.
+
         """
 
     @abstractmethod

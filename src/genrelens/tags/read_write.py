@@ -7,21 +7,20 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from genrelens.errors import TagError
-from genrelens.tags.ape import APETags
+from genrelens.tags.around import APETags, BesideTags, MPEGTags
 from genrelens.tags.asf import ASFTags
+from genrelens.tags.base import TagFormat
+from genrelens.tags.block import check_genres, check_others
+from genrelens.tags.edges import leading
+from genrelens.tags.ends import end_of_atoms, end_of_objects, end_of_pages
 from genrelens.tags.flac import FLACTags
-from genrelens.tags.formats import TagFormat
-from genrelens.tags.frontid3 import FrontID3
-from genrelens.tags.id3 import ChunkedID3
 from genrelens.tags.mp4 import MP4Tags
 from genrelens.tags.ogg import OggTags
-from genrelens.tags.raw import after_id3, first_difference
-from genrelens.tags.riffinfo import WavTags
+from genrelens.tags.wav import AIFFTags, DSFTags, WAVTags, end_of_aiff, end_of_riff
 
 __all__ = ["Tags", "read_tags", "write_genres"]
 
@@ -73,7 +72,7 @@ def write_genres(
         path: of the file.
         genres: to write, in order; none removes them.
         id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None keeps that of the file, and is 4 for
-            a new tag. Frames that another version does not know are left out.
+            a new tag. What cannot be expressed in it is refused.
 
     Returns:
         How they are read: ID3v2.3 knows but one text, in which they are joined by ``/``.
@@ -88,23 +87,15 @@ def write_genres(
     with _open(path, "r+b") as file:
         _check_words(genres)
         tags = _tags_in(file)
+        tags.prepare(id3_version)
         others = tags.others()
         expected = tags.write(genres, id3_version)
         file.flush()
         written = _tags_in(file)
-        if written.genres() != expected:
-            raise ValueError(f"genres {expected} would read as {written.genres()}")
-        if id3_version is None or isinstance(others, list):
-            _check_others(others, written.others())
+        written.prepare(id3_version)
+        check_genres(expected, written.genres())
+        check_others(others, written.others())
         return tuple(expected)
-
-
-def _check_others(before: Any, after: Any) -> None:
-    changed = "another tag of it" if before != after else None
-    if isinstance(before, list):
-        changed = first_difference(before, after)
-    if changed:
-        raise ValueError(f"{changed} would be changed")
 
 
 def _check_words(genres: Sequence[str]) -> None:
@@ -118,20 +109,18 @@ def _check_words(genres: Sequence[str]) -> None:
 
 def _tags_in(file: BinaryIO) -> TagFormat:
     """Find out what a file is and read its tags."""
-    head = _head(file)
+    _, start = leading(file)
+    file.seek(start)
+    head = file.read(_HEAD)
     for pattern, reader in _FORMATS:
         if re.match(pattern, head, re.DOTALL):
+            if start and not re.match(_BEHIND_ID3, head):
+                raise ValueError("has a tag before its header, where its format allows none")
             file.seek(0)
             return reader(file)
-    if _is_mpeg(file):
-        return FrontID3(file)
-    raise ValueError(_NOT_ONE)
-
-
-def _head(file: BinaryIO) -> bytes:
-    """Return the first bytes behind ID3v2 tags, which some put before everything."""
-    file.seek(after_id3(file))
-    return file.read(_HEAD)
+    if re.match(rb"(RF64|BW64|RIFX)", head) or not _is_mpeg(file):
+        raise ValueError(_NOT_ONE)
+    return MPEGTags(file)
 
 
 def _is_mpeg(file: BinaryIO) -> bool:
@@ -145,31 +134,40 @@ def _is_mpeg(file: BinaryIO) -> bool:
         return False
 
 
-def _with(
-    kind: Callable[[BinaryIO, Callable[..., Any], str], TagFormat], reader: str, name: str
+def _beside(
+    kind: Callable[[BinaryIO], TagFormat], find_end: Callable[[BinaryIO], int] | None = None
 ) -> Callable[[BinaryIO], TagFormat]:
-    """Name a class of mutagen's, to be imported when it is needed."""
+    """Return what reads a format's own tags, and those of other kinds around it.
+
+    Args:
+        kind: of the format's own tags.
+        find_end: returns where the container ends; None where it does not say.
+
+    """
 
     def open_tags(file: BinaryIO) -> TagFormat:
-        module, _, attribute = reader.partition(".")
-        found = getattr(import_module(f"mutagen.{module}"), attribute)
-        return kind(file, found, name)
+        end = find_end(file) if find_end else None
+        file.seek(0)
+        return BesideTags(file, kind(file), end)
 
     return open_tags
 
 
 # What a file begins with, as a regular expression, and what reads the tags then.
 _FORMATS: list[tuple[bytes, Callable[[BinaryIO], TagFormat]]] = [
-    (rb"fLaC", FLACTags),
-    (rb"OggS", OggTags),
-    (rb"....ftyp", MP4Tags),
-    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", ASFTags),
-    (rb"RIFF....WAVE", _with(WavTags, "wave.WAVE", "WAV")),
-    (rb"FORM....AIF[FC]", _with(ChunkedID3, "aiff.AIFF", "AIFF")),
-    (rb"DSD ", _with(ChunkedID3, "dsf.DSF", "DSF")),
+    (rb"fLaC", _beside(FLACTags)),
+    (rb"OggS", _beside(OggTags, end_of_pages)),
+    (rb"....ftyp", _beside(MP4Tags, end_of_atoms)),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _beside(ASFTags, end_of_objects)),
+    (rb"RIFF....WAVE", _beside(WAVTags, end_of_riff)),
+    (rb"FORM....AIF[FC]", _beside(AIFFTags, end_of_aiff)),
+    (rb"DSD ", DSFTags),
     (rb"wvpk|MAC |MPCK|MP\+|OFR |tBaK", APETags),
-    (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", FrontID3),
+    (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", MPEGTags),
 ]
+
+# What may stand behind an ID3v2 tag at the front.
+_BEHIND_ID3 = rb"fLaC|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
 
 
 # ------------------------------------------------------------------------------- errors
