@@ -124,6 +124,8 @@ def others(data: bytes, suffix: str) -> object:
             found.append((atom.path, content))
         elif spare:
             found.append(atom.path)
+        elif name == b"tail" and content.startswith(b"TAG"):  # ID3v1, whose last byte is the genre
+            found.append((atom.path, content[:-1]))
         elif not frame and not _is_genre(atom):
             found.append((atom.path, content))
     return found

@@ -36,11 +36,14 @@ def test_defaults(capsys: pytest.CaptureFixture[str], started: list[Settings]) -
 
 def test_options(capsys: pytest.CaptureFixture[str], started: list[Settings], model: Path) -> None:
     arguments = ("--workers", "3", "--max-upload", "7M", "--max-seconds", "90", "--queue", "5",
-                 "--timeout", "2.5", "--model", model)  # fmt: skip
-    assert run(capsys, "serve", "--port", "0", *arguments).code == 0
+                 "--timeout", "2.5", "--model", model, "--root-path", "/genre/",
+                 "--allow-host", "a", "--allow-host", "b", "--log-level", "info")  # fmt: skip
+    result = run(capsys, "serve", "--port", "0", *arguments)
+    assert result.code == 0
+    assert result.err.endswith("/genre (Ctrl-C ends)\n")
     expected = Settings(
         model=str(model), workers=3, queue=5, max_upload=7 * 2**20, timeout=2.5,
-        limits=Limits(seconds=90),
+        limits=Limits(seconds=90), root_path="/genre", allow_hosts=("a", "b"), log_level="info",
     )  # fmt: skip
     assert started == [expected]
 
@@ -76,12 +79,21 @@ def test_what_is_no_size(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--port", "70000"), ("--queue", "-1"), ("--timeout", "0"), ("--max-seconds", "0")],
+    [
+        *(("--port", "70000"), ("--queue", "-1"), ("--timeout", "0"), ("--max-seconds", "0")),
+        ("--log-level", "loud"),
+    ],
 )
 def test_impossible_numbers(
     capsys: pytest.CaptureFixture[str], started: list[Settings], arguments: tuple[str, str]
 ) -> None:
     assert (run(capsys, "serve", *arguments).code, started) == (2, [])
+
+
+def test_what_is_no_prefix(capsys: pytest.CaptureFixture[str], started: list[Settings]) -> None:
+    result = run(capsys, "serve", "--root-path", "genre", "--workers", "1")
+    assert (result.code, started) == (2, [])
+    assert "root_path=genre must read like /genre" in result.err
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1", "a" * 300])
@@ -115,7 +127,7 @@ def test_without_the_extra(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"workers": 0}, {"max_upload": 0}, {"queue": -1}, {"timeout": 0.0}]
+    "changes", [{"workers": 0}, {"max_upload": 0}, {"queue": -1}, {"timeout": 0.0}, {"uploads": 0}]
 )
 def test_settings_are_checked(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):

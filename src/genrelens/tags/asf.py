@@ -23,7 +23,7 @@ from genrelens.tags.asf_objects import (
     parse_objects,
 )
 from genrelens.tags.base import TagFormat
-from genrelens.tags.raw import check_size, check_start, content_of, read_at, splice
+from genrelens.tags.raw import check_size, content_of, read_at, splice
 
 __all__ = ["ASFTags"]
 
@@ -57,7 +57,6 @@ class ASFTags(TagFormat):
     name = "ASF"
 
     def __init__(self, file: BinaryIO) -> None:
-        check_start(file)
         self._file = file
         head = read_at(file, 0, _HEADER)
         size, self._n_objects = struct.unpack_from("<QI", head, 16)

@@ -14,7 +14,7 @@ from genrelens.tags.base import TagFormat
 from genrelens.tags.mp4_atoms import Atom, TopAtom, is_spare, parse_moov, read_top_atoms, shown
 from genrelens.tags.mp4_lists import HANDLER, KeyedItems, UserTexts, new_items, tag_lists
 from genrelens.tags.mp4_offsets import check_movable, shift_fragments, shifted, without_offsets
-from genrelens.tags.raw import MOST_BYTES, check_start, content_of, read_at, splice
+from genrelens.tags.raw import MOST_BYTES, content_of, read_at, splice
 
 __all__ = ["MP4Tags"]
 
@@ -30,7 +30,6 @@ class MP4Tags(TagFormat):
     name = "MP4"
 
     def __init__(self, file: BinaryIO) -> None:
-        check_start(file)
         self._file = file
         self._atoms = read_top_atoms(file)
         found = next((atom for atom in self._atoms if atom.name == b"moov"), None)
