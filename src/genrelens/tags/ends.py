@@ -31,7 +31,7 @@ def end_of_atoms(file: BinaryIO) -> int:
         if size < _ATOM or at + size > n_bytes:
             return at
         n_atoms += 1
-        check_items(n_atoms, "atoms")
+        check_items(n_atoms, "MP4 atoms")
         at += size
     return at
 
