@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from genrelens.data.datasets import LabelledClip, read_folder
 from genrelens.data.protocols import random_split
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_segments
+from processes import PATIENCE
 
 if TYPE_CHECKING:
     from genrelens.train.data import TrainingClip
@@ -150,21 +153,24 @@ def test_stopping_does_not_wait_for_the_rest(tmp_path: Path) -> None:
     from genrelens.train.cache import FeatureCache
     from genrelens.train.data import load_clips
 
-    read: list[Path] = []
+    read = count(1)
+    stopped = Event()
 
     class Cache(FeatureCache):
         def load(self, path: Path, digest: str | None = None) -> NDArray[np.float32]:
-            read.append(path)
+            next(read)  # the others wait, so that none is faster than whoever stops
+            assert path == first.path or stopped.wait(PATIENCE)
             return super().load(path, digest)
 
     def stop(clip: LabelledClip, error: AudioError | None) -> None:
+        stopped.set()
         raise KeyboardInterrupt
 
-    path = tiny.write_clips(tmp_path / "clips", per_genre=1) / "noise" / "noise.0.wav"
-    clips = [LabelledClip(path, "noise")] * 5000
+    first, *_, other = read_folder(tiny.write_clips(tmp_path / "clips", per_genre=1))
+    clips = [first] + [other] * 5000
     with pytest.raises(KeyboardInterrupt):
         load_clips(clips, tiny.GENRES, Cache(tmp_path / "cache", tiny.MEL), on_clip=stop)
-    assert len(read) < 4000
+    assert next(read) < 4000
 
 
 def test_unwritable_cache_ends_the_run(tmp_path: Path) -> None:
