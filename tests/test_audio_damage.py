@@ -1,7 +1,9 @@
 """Files that are damaged, cut off, empty, hostile, or no audio at all."""
 
 import io
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import av
@@ -17,6 +19,7 @@ from genrelens.errors import AudioError, AudioWarning
 Float32 = NDArray[np.float32]
 RATE = 48_000
 Y = synth.music(3, RATE)
+CASES = Path(__file__).parents[2] / "shared" / "cases"
 UNREADABLE = "is not audio that any decoder can read"
 
 
@@ -252,3 +255,39 @@ def test_many_channels_at_a_high_rate_come_in_small_blocks() -> None:
     lengths = [len(block) for block in stream_audio(content, sample_rate=1_000_000)]
     assert sum(lengths) == frames
     assert max(lengths) * 256 <= 2**22
+
+
+# ----------------------------------------------------------- damage that ended the process
+
+
+def test_nothing_is_sought_before_something_could_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a damaged set-up header of Vorbis, libsndfile's seek ends the process."""
+    calls: list[str] = []
+    monkeypatch.setattr(soundfile.SoundFile, "seek", lambda *_: calls.append("seek"))
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: np.empty((0, 1), np.float32))
+    with pytest.raises(AudioError, match="holds no audio samples after 1 s"):
+        load(FILES["WAV"](), offset=1.0)
+    assert not calls
+
+
+@pytest.mark.parametrize("name", ["aac-more-planes-than-channels.mkv", "vorbis-setup-flipped.ogg"])
+@pytest.mark.parametrize("options", [{}, {"offset": 1.0}, {"offset": 1.0, "duration": 1.0}])
+def test_files_that_ended_the_process(name: str, options: dict[str, float]) -> None:
+    path = CASES / name
+    if not path.exists():
+        pytest.skip(f"{path} is not here: such a file cannot be made in a test")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)
+        with pytest.raises(AudioError):
+            load_audio(path, sample_rate=RATE, **options)
+
+
+def test_gsm_is_read_without_a_warning() -> None:
+    """libsndfile cannot seek in it, not even to its beginning."""
+    content = synth.write(synth.music(3, 8000), 8000, "WAV", "GSM610")
+    whole = load_audio(content, sample_rate=8000)
+    assert len(whole) == pytest.approx(3 * 8000, abs=320)
+    part = load_audio(content, sample_rate=8000, offset=1.0, duration=0.5)
+    np.testing.assert_array_equal(part, whole[8000:12_000])

@@ -12,7 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DecodeError", "Decoder", "Float32", "in_words", "mean_of", "nameless"]
+__all__ = [
+    "DecodeError",
+    "Decoder",
+    "Float32",
+    "check_claims",
+    "in_words",
+    "mean_of",
+    "nameless",
+]
 
 Float32 = NDArray[np.float32]
 
@@ -64,16 +72,21 @@ class Decoder(ABC):
     def close(self) -> None:
         """Release the decoder."""
 
-    def _check_claims(self) -> None:
-        if not _MIN_RATE <= self.sample_rate <= _MAX_RATE:
-            raise DecodeError(
-                f"a sample rate of {self.sample_rate} Hz is not in {_MIN_RATE}..{_MAX_RATE}"
-            )
-        if not 1 <= self.channels <= _MAX_CHANNELS:
-            raise DecodeError(f"{self.channels} channels are not in 1..{_MAX_CHANNELS}")
-
     def _block_size(self, block_seconds: float) -> int:
         return max(1, round(min(block_seconds * self.sample_rate, _MAX_BLOCK / self.channels)))
+
+
+def check_claims(sample_rate: int, channels: int) -> None:
+    """Compare a rate in Hz and a number of channels with what a recording can have.
+
+    Raises:
+        DecodeError: they are beyond it.
+
+    """
+    if not _MIN_RATE <= sample_rate <= _MAX_RATE:
+        raise DecodeError(f"a sample rate of {sample_rate} Hz is not in {_MIN_RATE}..{_MAX_RATE}")
+    if not 1 <= channels <= _MAX_CHANNELS:
+        raise DecodeError(f"{channels} channels are not in 1..{_MAX_CHANNELS}")
 
 
 def nameless(file: RawIOBase) -> Any:

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 import soxr
 
-from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, mean_of, nameless
+from genrelens.decoders.base import (
+    DecodeError,
+    Decoder,
+    Float32,
+    check_claims,
+    in_words,
+    mean_of,
+    nameless,
+)
+from genrelens.decoders.frames import FrameArrays
 
 __all__ = ["FFmpegDecoder"]
 
@@ -50,10 +59,11 @@ class FFmpegDecoder(Decoder):
             self.sample_rate = self._stream.codec_context.sample_rate or 0
             self.channels = self._stream.codec_context.channels or 0
             self.codec: int = self._stream.codec_context.codec.id  # whichever decoder is built in
-            self._check_claims()
+            check_claims(self.sample_rate, self.channels)
         except DecodeError:
             self.close()
             raise
+        self._arrays = FrameArrays(self.channels)
         duration = self._container.duration
         self.seconds = duration / av.time_base if duration else None
 
@@ -133,8 +143,8 @@ class FFmpegDecoder(Decoder):
         try:
             for packet in self._container.demux(self._stream):
                 try:
-                    frames = packet.decode()
-                except self._av.FFmpegError as error:
+                    frames = self._decoded(packet)
+                except (self._av.FFmpegError, DecodeError) as error:
                     n_damaged += 1
                     self.failure = f"{in_words(error)}, packets left out: {n_damaged}"
                     frames, enough = [], 0  # what comes now begins at another time
@@ -150,11 +160,17 @@ class FFmpegDecoder(Decoder):
         if run:
             yield run
 
+    def _decoded(self, packet: Any) -> list[Any]:
+        frames: list[Any] = packet.decode()
+        for frame in frames:
+            self._arrays.check(frame)
+        return frames
+
     def _mono(self, run: list[Any]) -> Float32:
         """Join frames of one kind and average their channels."""
         first = run[0]
         # (channels, n), or (1, n * channels) where they interleave
-        samples = np.concatenate([frame.to_ndarray() for frame in run], axis=1)
+        samples = np.concatenate([self._arrays.array(frame) for frame in run], axis=1)
         if not first.format.is_planar:
             samples = samples.reshape(-1, first.layout.nb_channels).T
         if samples.dtype == np.uint8:

@@ -9,7 +9,15 @@ import struct
 from collections.abc import Iterator
 from io import FileIO
 
-from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, mean_of, nameless
+from genrelens.decoders.base import (
+    DecodeError,
+    Decoder,
+    Float32,
+    check_claims,
+    in_words,
+    mean_of,
+    nameless,
+)
 
 __all__ = ["SoundFileDecoder"]
 
@@ -36,7 +44,7 @@ class SoundFileDecoder(Decoder):
         self.sample_rate = self._file.samplerate
         self.channels = self._file.channels
         try:
-            self._check_claims()
+            check_claims(self.sample_rate, self.channels)
             self._check_length(file)
         except DecodeError:
             self.close()
@@ -55,11 +63,27 @@ class SoundFileDecoder(Decoder):
         start = round(offset * self.sample_rate)
         size = self._block_size(block_seconds)
         try:
-            self._file.seek(min(start, self._file.frames))
+            self._skip(min(start, self._file.frames))
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):
                 yield mean_of(block.T)
         except self._error as error:
             self.failure = in_words(error)
+
+    def _skip(self, n_frames: int) -> None:
+        """Go to a frame, only after a first one could be read.
+
+        libsndfile ends the process where it seeks in a stream of Vorbis whose set-up header is
+        damaged; after a read, it seeks rightly only from the beginning. It cannot seek in GSM 6.10.
+        """
+        if n_frames == 0 or len(self._file.read(1, dtype="float32")) == 0:
+            return
+        if self._file.seekable():
+            self._file.seek(0)
+            self._file.seek(n_frames)
+            return
+        left = n_frames - 1
+        while left and (n_read := len(self._file.read(min(left, 2**16), dtype="float32"))):
+            left -= n_read
 
     def close(self) -> None:
         """See :meth:`Decoder.close`."""
