@@ -21,7 +21,10 @@ from genrelens.decoders.base import (
     mean_of,
     nameless,
 )
+from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.frames import FrameArrays
+from genrelens.decoders.headers import Header, Patched, read_header
+from genrelens.decoders.mp3 import read_mp3_header
 
 __all__ = ["FFmpegDecoder"]
 
@@ -32,6 +35,9 @@ _FORMATS = (
     "mj2,mp3,mpeg,mpegts,mpc,mpc8,ogg,rm,tak,tta,w64,wav,wv,xwma"
 )
 _OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+
+# Whose headers state a duration: it is neither estimated from a bit rate nor left to the encoder.
+_STATING = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ape", "tta", "tak", "wv", "mpc8")
 
 _RUN = 2**13  # samples that are converted at once
 _RUN_UP = 0.25  # seconds decoded and thrown away before an offset: codecs remember the past
@@ -47,6 +53,9 @@ class FFmpegDecoder(Decoder):
 
         self._av = av
         self._converter: tuple[int, Any] = (0, None)  # from which rate, and a resampler
+        header = read_header(file)
+        if header is not None and header.patches:
+            file = Patched(file, header.patches)
         file.seek(0)
         try:
             self._container: Any = av.open(
@@ -64,8 +73,32 @@ class FFmpegDecoder(Decoder):
             self.close()
             raise
         self._arrays = FrameArrays(self.channels)
+        self.seconds, self.stated = self._lengths(file, header)
+
+    def _lengths(self, file: RawIOBase, header: Header | None) -> tuple[float | None, float | None]:
+        """Return the duration in seconds as far as it can be true, and as the header states it."""
         duration = self._container.duration
-        self.seconds = duration / av.time_base if duration else None
+        seconds = duration / self._av.time_base if duration else None
+        if header is not None:
+            return seconds, header.seconds
+        name = self._container.format.name
+        if name == "aac":
+            return None, None  # FFmpeg takes the bit rate of the first frames for that of all
+        if read := {"mp3": read_mp3_header, "flac": read_flac_header}.get(name):
+            position = file.tell()
+            found: Any = read(file)
+            file.seek(position)
+            return (found.seconds, found.stated) if found is not None else (None, None)
+        return seconds, self._stated(seconds) if name in _STATING else None
+
+    def _stated(self, seconds: float | None) -> float | None:
+        """Return the duration of the sound as the header states it, in seconds."""
+        if self._container.format.name.startswith("mov"):
+            duration = self._stream.duration
+            return float(duration * self._stream.time_base) if duration else None
+        covers = self._av.stream.Disposition.attached_pic
+        films = [each for each in self._container.streams.video if not each.disposition & covers]
+        return None if films else seconds  # a film may be longer than its sound
 
     def _audio_stream(self) -> Any:
         streams = self._container.streams.audio
@@ -109,7 +142,7 @@ class FFmpegDecoder(Decoder):
         if first is None:
             return
         clock = first[0] or 0.0  # of the container, which need not begin at zero
-        start = clock + offset
+        begin, start = clock, clock + offset
         frames = chain([first], frames)
         if offset > _RUN_UP:
             place = int((start - _RUN_UP) / self._stream.time_base)
@@ -120,6 +153,7 @@ class FFmpegDecoder(Decoder):
             clock = clock if time is None else time
             behind = round(max(0.0, start - clock) * self.sample_rate)
             clock += len(samples) / self.sample_rate
+            self.end = clock - begin
             if behind < len(samples):
                 start = -math.inf  # from here on, a clock that jumps back does no harm
                 yield samples[behind:]
