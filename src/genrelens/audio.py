@@ -25,6 +25,7 @@ import soxr
 from numpy.typing import NDArray
 
 from genrelens.decoders import (
+    AUDIO_SUFFIXES,
     DecodeError,
     Decoder,
     FFmpegDecoder,
@@ -46,14 +47,6 @@ __all__ = [
 
 AudioSource = str | os.PathLike[str] | bytes | BinaryIO
 Float32 = NDArray[np.float32]
-
-AUDIO_SUFFIXES = frozenset((
-    ".aac", ".aif", ".aifc", ".aiff", ".ape", ".au", ".avi", ".caf", ".flac", ".flv", ".m4a",
-    ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg",
-    ".oga", ".ogg", ".ogv", ".opus", ".snd", ".tta", ".w64", ".wav", ".webm", ".wma", ".wmv",
-    ".wv",
-))  # fmt: skip
-"""Endings that count as audio (or video with sound) when a folder is searched."""
 
 _UNREADABLE = "is not audio that any decoder can read"
 _DECODERS: tuple[type[Decoder], ...] = (SoundFileDecoder, FFmpegDecoder)
@@ -260,7 +253,7 @@ class _Reading:
         return next((each.stated for each in self._opened if each.stated is not None), None)
 
     def check(self) -> None:
-        """Raise :class:`AudioError` if nothing was decoded, or nearly nothing of what is damaged."""
+        """Raise :class:`AudioError` if nothing was decoded, or nearly nothing of a damaged file."""
         if self._n_samples == 0:
             if all(kind.name in self._failures for kind in _DECODERS):
                 raise AudioError(self._name, _UNREADABLE, self._failures)

@@ -22,19 +22,14 @@ from genrelens.decoders.base import (
     nameless,
 )
 from genrelens.decoders.flac import read_flac_header
+from genrelens.decoders.formats import FFMPEG_SUFFIXES
 from genrelens.decoders.frames import FrameArrays
 from genrelens.decoders.headers import Header, Patched, read_header
 from genrelens.decoders.mp3 import read_mp3_header
 
 __all__ = ["FFmpegDecoder"]
 
-# FFmpeg also knows playlists that name other files and addresses, terminal captures, image
-# sequences and devices. An audio file is none of these, and none of these is opened.
-_FORMATS = (
-    "aac,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,ac3,dts,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,"
-    "mj2,mp3,mpeg,mpegts,mpc,mpc8,ogg,rm,tak,tta,w64,wav,wv,xwma"
-)
-_OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+_OPEN_OPTIONS = {"format_whitelist": ",".join(FFMPEG_SUFFIXES), "protocol_whitelist": "none"}
 
 # Whose headers state a duration: it is neither estimated from a bit rate nor left to the encoder.
 _STATING = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ape", "tta", "tak", "wv", "mpc8")
