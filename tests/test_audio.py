@@ -37,7 +37,7 @@ LOSSLESS: dict[str, tuple[str, Callable[[], bytes]]] = {
             ("WAV", "PCM_U8"), ("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "PCM_32"),
             ("WAV", "FLOAT"), ("WAV", "DOUBLE"), ("WAVEX", "PCM_16"), ("RF64", "PCM_16"),
             ("W64", "PCM_16"), ("AU", "PCM_16"), ("AU", "FLOAT"), ("AIFF", "PCM_16"),
-            ("AIFF", "FLOAT"), ("CAF", "ALAC_16"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24"),
+            ("AIFF", "FLOAT"), ("CAF", "PCM_16"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24"),
         ]
     },
     **{
@@ -45,7 +45,9 @@ LOSSLESS: dict[str, tuple[str, Callable[[], bytes]]] = {
             "FFmpeg",
             lambda codec=codec, container=container: synth.encode(STEREO, RATE, codec, container),
         )
-        for codec, container in [("alac", "ipod"), ("pcm_s16le", "mov"), ("flac", "ogg")]
+        for codec, container in [
+            ("alac", "ipod"), ("alac", "caf"), ("pcm_s16le", "mov"), ("flac", "ogg"),
+        ]
     },
 }  # fmt: skip
 

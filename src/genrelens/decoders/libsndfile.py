@@ -17,7 +17,7 @@ from genrelens.decoders.base import (
     nameless,
 )
 from genrelens.decoders.flac import read_flac_header
-from genrelens.decoders.headers import read_header
+from genrelens.decoders.headers import Header, read_header
 from genrelens.decoders.mp3 import read_mp3_header
 
 __all__ = ["SoundFileDecoder"]
@@ -35,9 +35,7 @@ class SoundFileDecoder(Decoder):
 
         self._error = soundfile.SoundFileError
         self._raw = file
-        header = read_header(file)
-        if header is not None and header.patches:
-            raise DecodeError(header.reason)
+        header = self._header(file)
         file.seek(0)
         # Through a descriptor, since calls from C into Python would swallow Ctrl-C and take it
         # for the end of the file. On Windows, a descriptor belongs to one C library.
@@ -58,6 +56,18 @@ class SoundFileDecoder(Decoder):
             self.close()
             raise
         self.is_strict = self._file.subtype == "OPUS"  # about the clock of FFmpeg's files
+
+    @staticmethod
+    def _header(file: FileIO) -> Header | None:
+        """Read the header; refuse a file that libsndfile would read in part, or complain about."""
+        header = read_header(file)
+        if header is not None and header.patches:
+            raise DecodeError(header.reason)
+        file.seek(0)
+        head = file.read(32)
+        if head.startswith(b"caff") and head.endswith(b"alac"):
+            raise DecodeError("ALAC is left to FFmpeg, since libsndfile writes to standard output")
+        return header
 
     def _stated(self) -> float | None:
         """Return the seconds that the header of an MP3 or FLAC file states.
@@ -93,6 +103,8 @@ class SoundFileDecoder(Decoder):
             self.has_more = self._left_bytes()
         except self._error as error:
             self.failure = in_words(error)
+        except ValueError:  # soundfile allocates what is left, which is less than nothing
+            self.failure = "it goes to a place beyond its end"
 
     def _skip(self, n_frames: int) -> None:
         """Go to a frame, only after a first one could be read.
