@@ -91,7 +91,8 @@ def encode(
     """
     skip_without_encoder(codec)
     channels = y.reshape(len(y), -1)
-    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[channels.shape[1]]
+    named = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1", 16: "hexadecagonal"}
+    layout = named[channels.shape[1]]
     file = io.BytesIO()
     with av.open(file, "w", format=container, options=options or {}) as output:
         output.metadata["title"] = title

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,13 +38,13 @@ IN_ORDER = [NOISE, CLICKS, CHORDS]  # as a walk through the folder finds them
     ],
 )
 def test_what_arguments_name(music: Path, arguments: list[str], found: list[str]) -> None:
-    assert inputs.expand(arguments) == found
+    assert inputs.expand(arguments, Counter()) == found
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links take rights there")
 def test_a_link_upwards_names_nothing_twice(music: Path) -> None:
     (music / "b" / "up").symlink_to("..", target_is_directory=True)
-    found = inputs.expand(["music/**/*.wav"])
+    found = inputs.expand(["music/**/*.wav"], Counter())
     assert sorted(found, key=str) == sorted(IN_ORDER)
 
 
@@ -68,6 +69,28 @@ def test_what_names_no_recording(
     assert (result.code, result.out, result.err) == (1, "", f"error: {message}\n")
 
 
+@pytest.mark.parametrize("argument", ["music", "music/**", "mus*"])
+def test_what_is_left_out_of_folders_is_counted_by_ending(
+    classify: Genrelens, music: Path, argument: str
+) -> None:
+    others = ["a/x.jpg", "a/x.JPG", "b/deep/y.cue", "b/notes.TXT", "b/z", "b/.hidden.txt"]
+    for name in others:
+        (music / name).write_bytes(b"")
+    result = classify(argument, "--json")
+    assert len(json.loads(result.out)) == len(IN_ORDER)
+    assert result.err.splitlines()[-1] == (
+        "left out, no audio by their endings: 3 .jpg, 1 without an ending, 1 .cue, 1 .txt"
+    )
+
+
+def test_only_the_commonest_endings_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    inputs.note_left_out(Counter({f".x{n}": n for n in range(1, 9)}))
+    expected = "8 .x8, 7 .x7, 6 .x6, 5 .x5, 4 .x4, 6 with other endings"
+    assert capsys.readouterr().err == f"left out, no audio by their endings: {expected}\n"
+    inputs.note_left_out(Counter())
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("argument", ["music/b", "music/*"])
 def test_folders_that_cannot_be_listed(
     classify: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch, argument: str
@@ -75,10 +98,10 @@ def test_folders_that_cannot_be_listed(
     """Which root never meets: the one is reported, the rest go on."""
     find = inputs.find_audio
 
-    def find_audio(folder: Path) -> list[Path]:
+    def find_audio(folder: Path, left_out: Counter[str]) -> list[Path]:
         if folder.name == "b":
             raise DataError("Permission denied", path=folder)
-        return find(folder)
+        return find(folder, left_out)
 
     monkeypatch.setattr(inputs, "find_audio", find_audio)
     result = classify(argument, NOISE, "--json")

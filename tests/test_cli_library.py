@@ -69,6 +69,14 @@ def test_scan(scan: Command, music: Path) -> None:
     assert Path("catalog.sqlite").exists()
 
 
+def test_scan_counts_what_it_leaves_out(scan: Command, music: Path) -> None:
+    write_files(music, {"cover.jpg": b"", "b/cover.JPG": b"", "notes.txt": b""})
+    expected = "left out, no audio by their endings: 2 .jpg, 1 .txt\n"
+    result = scan("--json")
+    assert result.err == expected
+    assert summary(result)["files"] == 3
+
+
 def test_scan_as_json(scan: Command, music: Path, place: Path) -> None:
     write_files(music, {"text.mp3": b"no music", os.fsdecode(b"\xe9.mp3"): b"no music either"})
     result = scan("--json")

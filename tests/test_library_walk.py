@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def test_a_folder() -> None:
     others = ["m/cover.jpg", "m/list.m3u8", "m/mp3", "m/.hidden.mp3", "m/.git/y.mp3", "m/b/._2.MP3"]
     touch(*map(Path, [*names, *others]))
     assert find("m") == (["m/a/x.ogg", "m/b/10.flac", "m/b/2.MP3", "m/z.wav"], {})
+
+
+def test_what_is_left_out_is_counted_by_ending() -> None:
+    names = ["m/x.ac3", "m/x.dts", "m/x.spx", "m/x.ts"]
+    others = ["m/a.jpg", "m/b/c.JPG", "m/b/d", "m/.hidden", "m/no/e.txt", "other.txt"]
+    touch(*map(Path, [*names, *others]))
+    Path("m/again").symlink_to("b")
+    left_out: Counter[str] = Counter()
+    found = find_files(["m", "m/b"], exclude=["no"], on_problem=pytest.fail, left_out=left_out)
+    assert [os.path.relpath(each.path) for each in found] == names
+    assert left_out == {".jpg": 2, "": 1}
 
 
 def test_what_is_known_of_a_file(folder: Path) -> None:

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +24,15 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from genrelens.decoders import DecodeError, FFmpegDecoder, SoundFileDecoder
+from genrelens.decoders import (
+    AUDIO_SUFFIXES,
+    DecodeError,
+    Decoder,
+    FFmpegDecoder,
+    SoundFileDecoder,
+    cut_off,
+    disagree,
+)
 from genrelens.errors import AudioError, AudioWarning
 
 __all__ = [
@@ -39,17 +48,11 @@ __all__ = [
 AudioSource = str | os.PathLike[str] | bytes | BinaryIO
 Float32 = NDArray[np.float32]
 
-AUDIO_SUFFIXES = frozenset((
-    ".aac", ".aif", ".aifc", ".aiff", ".ape", ".au", ".avi", ".caf", ".flac", ".flv", ".m4a",
-    ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg",
-    ".oga", ".ogg", ".ogv", ".opus", ".snd", ".tta", ".w64", ".wav", ".webm", ".wma", ".wmv",
-    ".wv",
-))  # fmt: skip
-"""Endings that count as audio (or video with sound) when a folder is searched."""
-
 _UNREADABLE = "is not audio that any decoder can read"
-_DECODERS = (SoundFileDecoder, FFmpegDecoder)
+_DECODERS: tuple[type[Decoder], ...] = (SoundFileDecoder, FFmpegDecoder)
 _LONGEST = 1e9  # seconds: 31 years, beyond any recording and within every integer type
+_PADDING = 0.2  # seconds that encoders and decoders add at the end
+_UNKNOWN = 2.5  # seconds that are expected of a damaged recording of unknown length
 _LOUDEST = 1e6  # 120 dB over full scale: no sound, and its power still fits into float32
 
 
@@ -168,42 +171,144 @@ def _validate(sample_rate: int, offset: float, duration: float | None, block: fl
 def _stream(
     source: AudioSource, sample_rate: int, offset: float, duration: float | None, block: float
 ) -> Iterator[Float32]:
-    """Let the first decoder read; where it breaks off, let the second go on."""
-    name = source_name(source)
-    length = min(duration or _LONGEST, _LONGEST)
-    n_samples = 0
-    failures: dict[str, str] = {}
-    damage: list[str] = []
     with ExitStack() as stack:
-        file = _open_file(source, stack)
+        reading = _Reading(_open_file(source, stack), source_name(source), sample_rate)
+        yield from reading.blocks(offset, min(duration or _LONGEST, _LONGEST), block)
+        reading.check()
+        text = reading.warning()
+    if text:
+        warnings.warn(AudioWarning(text), stacklevel=2)
+
+
+class _Reading:
+    """Reads a part of a file: where the first decoder breaks off, the second goes on.
+
+    Args:
+        file: to be read.
+        name: of the file, for people.
+        sample_rate: of the result, in Hz.
+
+    """
+
+    def __init__(self, file: io.FileIO, name: str, sample_rate: int) -> None:
+        self._file, self._name, self._rate = file, name, sample_rate
+        self._offset = 0.0
+        self._length = _LONGEST
+        self._n_samples = 0
+        self._failures: dict[str, str] = {}  # of the decoders that gave no more
+        self._damage: list[str] = []
+        self._doubts: list[str] = []  # of a strict decoder; another one settles them
+        self._opened: list[Decoder] = []
+
+    @property
+    def _done(self) -> float:
+        """Seconds that were decoded."""
+        return self._n_samples / self._rate
+
+    def blocks(self, offset: float, length: float, block: float) -> Iterator[Float32]:
+        """Yield the samples from ``offset`` on, ``length`` seconds at most, as :func:`_stream`."""
+        self._offset, self._length = offset, length
         for kind in _DECODERS:
-            done = n_samples / sample_rate
             try:
-                decoder = stack.enter_context(closing(kind(file)))
+                decoder = kind(self._file)
             except DecodeError as error:
-                failures[kind.name] = str(error)
+                self._failures[kind.name] = str(error)
                 continue
-            rate = decoder.sample_rate
-            start, left = offset + done, length - done
-            blocks = _first(decoder.blocks(start, min(block, left)), round(left * rate))
-            checked = _checked(blocks, name, rate, start)
-            for samples in _resampled(checked, rate, sample_rate):
-                n_samples += len(samples)
-                yield samples
-            if not decoder.failure:
-                break
-            failures[kind.name] = decoder.failure
-            damage.append(f"{kind.name}: {decoder.failure}")
-        else:
-            if n_samples == 0:
-                raise AudioError(name, _UNREADABLE, failures)
-    if n_samples == 0:
-        raise AudioError(
-            name, "holds no audio samples" + (f" after {offset:g} s" if offset else "")
+            with closing(decoder):
+                yield from self._decoded(decoder, block)
+            if self._is_enough(decoder):
+                return
+
+    def _decoded(self, decoder: Decoder, block: float) -> Iterator[Float32]:
+        left, start, rate = (
+            self._length - self._done,
+            self._offset + self._done,
+            decoder.sample_rate,
         )
-    if damage:
-        text = f"{name}: is damaged; {n_samples / sample_rate:.1f} s of it could be read"
-        warnings.warn(AudioWarning(f"{text} ({'; '.join(damage)})"), stacklevel=2)
+        blocks = _first(decoder.blocks(start, min(block, left)), round(left * rate))
+        samples = _resampled(_checked(blocks, self._name, rate, start), rate, self._rate)
+        if self._opened and self._opened[-1].has_more:  # the end of an encoder's padding is no more
+            samples = _unless_shorter(samples, round(_PADDING * self._rate))
+        self._opened.append(decoder)
+        for each in samples:
+            self._n_samples += len(each)
+            yield each
+
+    def _is_enough(self, decoder: Decoder) -> bool:
+        """Note what went wrong with a decoder; return whether no other one is needed."""
+        if decoder.failure:
+            self._failures[decoder.name] = decoder.failure
+            notes = self._doubts if decoder.is_strict else self._damage
+            notes.append(f"{decoder.name}: {decoder.failure}")
+            return False
+        return (self._n_samples > 0 or decoder.stated == 0) and not decoder.has_more
+
+    @property
+    def _is_to_the_end(self) -> bool:
+        return self._done + _PADDING / 10 < self._length
+
+    @property
+    def _stated(self) -> float | None:
+        """Seconds that the header states, which the first decoder to open the file has read."""
+        return next((each.stated for each in self._opened if each.stated is not None), None)
+
+    def check(self) -> None:
+        """Raise :class:`AudioError` if nothing was decoded, or nearly nothing of a damaged file."""
+        if self._n_samples == 0:
+            if all(kind.name in self._failures for kind in _DECODERS):
+                raise AudioError(self._name, _UNREADABLE, self._failures)
+            after = f" after {self._offset:g} s" if self._offset else ""
+            raise AudioError(self._name, f"holds no audio samples{after}")
+        seconds = self._stated or self._opened[-1].seconds
+        expected = min(self._length, seconds - self._offset) if seconds else _UNKNOWN
+        if self._damage and self._done < min(1.0, 0.1 * expected):
+            reason = f"is damaged; only {self._done:.1f} s of it could be decoded"
+            raise AudioError(self._name, reason, self._failures)
+
+    def warning(self) -> str:
+        """Return what is wrong although some of the file was decoded, or an empty string."""
+        notes = list(self._damage)
+        if not self._is_settled():
+            notes += self._doubts
+        if self._is_to_the_end and (cut := cut_off(self._file)):
+            notes.append(cut)
+        contradiction = self._contradiction() if self._is_to_the_end else ""
+        if not notes:
+            return f"{self._name}: {contradiction}" if contradiction else ""
+        notes += [contradiction] if contradiction else []
+        text = f"{self._name}: is damaged; {self._done:.1f} s of it could be read"
+        return f"{text} ({'; '.join(notes)})"
+
+    def _is_settled(self) -> bool:
+        """Whether the last decoder read all that the first one promised, without a complaint."""
+        promised = self._opened[0].seconds
+        if self._opened[-1].failure or promised is None:
+            return False
+        gap = abs(self._offset + self._done - promised)
+        return not self._is_to_the_end or gap < _PADDING / 10
+
+    def _contradiction(self) -> str:
+        """State both lengths where the header's is not the recording's."""
+        decoded = self._offset + self._done
+        reached = max(decoded, *(each.end for each in self._opened))
+        stated = self._stated
+        if stated is None or not (
+            disagree(stated, decoded) and (decoded > stated or disagree(stated, reached))
+        ):
+            return ""
+        return f"header says {stated:.1f} s, {decoded:.1f} s were decoded"
+
+
+def _unless_shorter(blocks: Iterable[Float32], n_samples: int) -> Iterator[Float32]:
+    """Pass blocks on if there are ``n_samples`` at least, else none of them."""
+    blocks = iter(blocks)
+    first: list[Float32] = []
+    while sum(map(len, first)) < n_samples:
+        block = next(blocks, None)
+        if block is None:
+            return
+        first.append(block)
+    yield from chain(first, blocks)
 
 
 def _first(blocks: Iterable[Float32], n_samples: int) -> Iterator[Float32]:

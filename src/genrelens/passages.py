@@ -73,7 +73,13 @@ def open_passages(
         ]  # fmt: skip
     except AudioError:  # it ends before its header says, or is damaged: the whole will tell
         return [Passage(0.0, whole)], None
+    if any(_n_samples(each) < 0.99 * _SECONDS * sample_rate for each in passages):
+        return [Passage(0.0, whole)], None
     return passages, seconds
+
+
+def _n_samples(passage: Passage) -> int:
+    return sum(map(len, passage.blocks))
 
 
 def _known_seconds(source: AudioSource) -> float | None:

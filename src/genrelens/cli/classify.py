@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +24,7 @@ from genrelens.cli.console import (
     quiet_libraries,
     warnings_as_notes,
 )
-from genrelens.cli.inputs import Source, expand
+from genrelens.cli.inputs import Source, expand, note_left_out
 from genrelens.cli.options import Jobs, Model, n_jobs
 from genrelens.errors import AudioError
 from genrelens.prediction import Prediction, format_percent
@@ -84,7 +85,8 @@ def classify(
 ) -> None:
     """Tell the genre of recordings."""
     _check_options(as_json=as_json, as_csv=as_csv, timeline=timeline, embedding=embedding, top=top)
-    sources = expand(files)
+    left_out: Counter[str] = Counter()
+    sources = expand(files, left_out)
     if plot is not None:
         _check_plot(plot, sources)
     jobs = min(n_jobs(jobs), len(sources))
@@ -102,6 +104,7 @@ def classify(
             _print_csv(outcomes, classifier.labels)
         else:
             _print_bars(outcomes, top)
+    note_left_out(left_out)
     if failures:
         if len(sources) > 1:
             print_error(f"{len(failures)} of {len(sources)} recordings could not be classified")

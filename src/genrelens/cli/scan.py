@@ -22,6 +22,7 @@ from genrelens.cli.console import (
     quiet_libraries,
     warnings_as_notes,
 )
+from genrelens.cli.inputs import note_left_out
 from genrelens.cli.options import AsJson, Database, Jobs, Model, n_jobs
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import path_fields
@@ -91,7 +92,14 @@ def scan(
         os.nice(nice)
     tally = _Tally()
     with Catalog.open(db) as catalog, quiet_libraries(), warnings_as_notes():
-        files = list(find_files(inputs, exclude=exclude or [], on_problem=tally.problem))
+        files = list(
+            find_files(
+                inputs,
+                exclude=exclude or [],
+                on_problem=tally.problem,
+                left_out=tally.left_out,
+            )
+        )
         outcomes = scan_files(
             catalog, files, model=model, jobs=n_jobs(jobs), fast=fast, timeout=timeout, retry=retry
         )
@@ -101,6 +109,7 @@ def scan(
             _prune(catalog, inputs, files, tally)
         for path, reason in tally.failed:
             print_error(f"{path}: {reason}")
+        note_left_out(tally.left_out)
         _report(tally, catalog.path, as_json=as_json)
     if tally.failed or tally.counts["failed before"]:
         raise typer.Exit(1)
@@ -114,6 +123,7 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     failed: list[_Failed] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)  # by ending
     duration: float = 0.0  # of the recordings that were heard, in seconds
 
     def problem(self, path: str, reason: str) -> None:

@@ -34,8 +34,12 @@ class LabelledClip:
     group: str | None = None
 
 
-def find_audio(folder: Path) -> list[Path]:
+def find_audio(folder: Path, left_out: Counter[str] | None = None) -> list[Path]:
     """List the audio files below a folder, sorted; hidden files and folders are left out.
+
+    Args:
+        folder: to be searched.
+        left_out: counts the other files by their endings (``".jpg"``, ``""`` for none).
 
     Raises:
         DataError: ``folder`` is not a folder that can be listed.
@@ -47,9 +51,12 @@ def find_audio(folder: Path) -> list[Path]:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir() and not entry.is_symlink():
-                found += find_audio(entry)
-            elif entry.suffix.lower() in AUDIO_SUFFIXES and entry.is_file():
-                found.append(entry)
+                found += find_audio(entry, left_out)
+            elif entry.is_file():
+                if entry.suffix.lower() in AUDIO_SUFFIXES:
+                    found.append(entry)
+                elif left_out is not None:
+                    left_out[entry.suffix.lower()] += 1
     except OSError as error:
         raise DataError(error.strerror or str(error), path=folder) from error
     return found

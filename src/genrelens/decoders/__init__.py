@@ -5,8 +5,18 @@ channels. libsndfile comes first because it reads MP3 about twice as fast; FFmpe
 cannot, and takes over where it breaks off.
 """
 
-from genrelens.decoders.base import DecodeError, Decoder
+from genrelens.decoders.base import DecodeError, Decoder, disagree
+from genrelens.decoders.complete import cut_off
 from genrelens.decoders.ffmpeg import FFmpegDecoder
+from genrelens.decoders.formats import AUDIO_SUFFIXES
 from genrelens.decoders.libsndfile import SoundFileDecoder
 
-__all__ = ["DecodeError", "Decoder", "FFmpegDecoder", "SoundFileDecoder"]
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "DecodeError",
+    "Decoder",
+    "FFmpegDecoder",
+    "SoundFileDecoder",
+    "cut_off",
+    "disagree",
+]

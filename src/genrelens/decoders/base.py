@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,7 +13,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DecodeError", "Decoder", "Float32", "in_words", "mean_of", "nameless"]
+__all__ = [
+    "DecodeError",
+    "Decoder",
+    "Float32",
+    "behind_id3",
+    "check_claims",
+    "disagree",
+    "in_words",
+    "mean_of",
+    "nameless",
+]
 
 Float32 = NDArray[np.float32]
 
@@ -20,6 +31,9 @@ Float32 = NDArray[np.float32]
 _MIN_RATE, _MAX_RATE = 1_000, 3_000_000  # Hz; the upper end is DSD512
 _MAX_CHANNELS = 256
 _MAX_BLOCK = 2**22  # numbers in a block, all channels together: 16 MiB
+
+
+_MOST_TAGS = 64  # in front of the sound; more are made to be slow
 
 
 class DecodeError(Exception):
@@ -35,8 +49,12 @@ class Decoder(ABC):
     Attributes:
         sample_rate: in Hz.
         channels: number of channels.
-        seconds: duration, or None where the file does not say.
+        seconds: duration, or None where the file does not say, or says what cannot be true.
+        stated: duration that the header states, true or not; None where it states none.
         failure: once ``blocks`` has ended, what could not be decoded, in the decoder's own words.
+        is_strict: whether ``failure`` may be a complaint about a file that is in order.
+        has_more: once ``blocks`` has ended, whether it left the rest of the file unread.
+        end: seconds from the beginning up to which the container's clock has come.
 
     Raises:
         DecodeError: this decoder cannot open the file.
@@ -47,7 +65,11 @@ class Decoder(ABC):
     sample_rate: int
     channels: int
     seconds: float | None
+    stated: float | None = None
     failure: str = ""
+    is_strict: bool = False
+    has_more: bool = False
+    end: float = 0.0
 
     @abstractmethod
     def __init__(self, file: FileIO) -> None: ...
@@ -64,16 +86,45 @@ class Decoder(ABC):
     def close(self) -> None:
         """Release the decoder."""
 
-    def _check_claims(self) -> None:
-        if not _MIN_RATE <= self.sample_rate <= _MAX_RATE:
-            raise DecodeError(
-                f"a sample rate of {self.sample_rate} Hz is not in {_MIN_RATE}..{_MAX_RATE}"
-            )
-        if not 1 <= self.channels <= _MAX_CHANNELS:
-            raise DecodeError(f"{self.channels} channels are not in 1..{_MAX_CHANNELS}")
-
     def _block_size(self, block_seconds: float) -> int:
         return max(1, round(min(block_seconds * self.sample_rate, _MAX_BLOCK / self.channels)))
+
+
+def check_claims(sample_rate: int, channels: int) -> None:
+    """Compare a rate in Hz and a number of channels with what a recording can have.
+
+    Raises:
+        DecodeError: they are beyond it.
+
+    """
+    if not _MIN_RATE <= sample_rate <= _MAX_RATE:
+        raise DecodeError(f"a sample rate of {sample_rate} Hz is not in {_MIN_RATE}..{_MAX_RATE}")
+    if not 1 <= channels <= _MAX_CHANNELS:
+        raise DecodeError(f"{channels} channels are not in 1..{_MAX_CHANNELS}")
+
+
+def behind_id3(file: Any) -> int:
+    """Return where the ID3v2 tags in front of the sound end, in bytes.
+
+    Source: ID3 tag version 2.4.0, main structure, section 3.
+    """
+    start = 0
+    for _ in range(_MOST_TAGS):
+        file.seek(start)
+        tag = file.read(10)
+        if len(tag) < 10 or not tag.startswith(b"ID3"):
+            break
+        start += 10 + functools.reduce(lambda n, byte: n << 7 | byte & 127, tag[6:], 0)
+        start += 10 if tag[5] & 0x10 else 0  # a footer
+    return start
+
+
+def disagree(stated: float, real: float) -> bool:
+    """Return whether two lengths in seconds differ by more than an encoder's padding and rounding.
+
+    Half a second and 0.2 % are allowed, and no more than half of what the header states.
+    """
+    return abs(stated - real) > min(0.5 + 0.002 * stated, 0.5 * stated)
 
 
 def nameless(file: RawIOBase) -> Any:

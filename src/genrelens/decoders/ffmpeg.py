@@ -12,17 +12,27 @@ from typing import Any
 import numpy as np
 import soxr
 
-from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, mean_of, nameless
+from genrelens.decoders.base import (
+    DecodeError,
+    Decoder,
+    Float32,
+    check_claims,
+    in_words,
+    mean_of,
+    nameless,
+)
+from genrelens.decoders.flac import read_flac_header
+from genrelens.decoders.formats import FFMPEG_SUFFIXES
+from genrelens.decoders.frames import FrameArrays
+from genrelens.decoders.headers import Header, Patched, read_header
+from genrelens.decoders.mp3 import read_mp3_header
 
 __all__ = ["FFmpegDecoder"]
 
-# FFmpeg also knows playlists that name other files and addresses, terminal captures, image
-# sequences and devices. An audio file is none of these, and none of these is opened.
-_FORMATS = (
-    "aac,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,ac3,dts,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,"
-    "mj2,mp3,mpeg,mpegts,mpc,mpc8,ogg,rm,tak,tta,w64,wav,wv,xwma"
-)
-_OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+_OPEN_OPTIONS = {"format_whitelist": ",".join(FFMPEG_SUFFIXES), "protocol_whitelist": "none"}
+
+# Whose headers state a duration: it is neither estimated from a bit rate nor left to the encoder.
+_STATING = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ape", "tta", "tak", "wv", "mpc8")
 
 _RUN = 2**13  # samples that are converted at once
 _RUN_UP = 0.25  # seconds decoded and thrown away before an offset: codecs remember the past
@@ -38,6 +48,9 @@ class FFmpegDecoder(Decoder):
 
         self._av = av
         self._converter: tuple[int, Any] = (0, None)  # from which rate, and a resampler
+        header = read_header(file)
+        if header is not None and header.patches:
+            file = Patched(file, header.patches)
         file.seek(0)
         try:
             self._container: Any = av.open(
@@ -50,12 +63,37 @@ class FFmpegDecoder(Decoder):
             self.sample_rate = self._stream.codec_context.sample_rate or 0
             self.channels = self._stream.codec_context.channels or 0
             self.codec: int = self._stream.codec_context.codec.id  # whichever decoder is built in
-            self._check_claims()
+            check_claims(self.sample_rate, self.channels)
         except DecodeError:
             self.close()
             raise
+        self._arrays = FrameArrays(self.channels)
+        self.seconds, self.stated = self._lengths(file, header)
+
+    def _lengths(self, file: RawIOBase, header: Header | None) -> tuple[float | None, float | None]:
+        """Return the duration in seconds as far as it can be true, and as the header states it."""
         duration = self._container.duration
-        self.seconds = duration / av.time_base if duration else None
+        seconds = duration / self._av.time_base if duration else None
+        if header is not None:
+            return seconds, header.seconds
+        name = self._container.format.name
+        if name == "aac":
+            return None, None  # FFmpeg takes the bit rate of the first frames for that of all
+        if read := {"mp3": read_mp3_header, "flac": read_flac_header}.get(name):
+            position = file.tell()
+            found: Any = read(file)
+            file.seek(position)
+            return (found.seconds, found.stated) if found is not None else (None, None)
+        return seconds, self._stated(seconds) if name in _STATING else None
+
+    def _stated(self, seconds: float | None) -> float | None:
+        """Return the duration of the sound as the header states it, in seconds."""
+        if self._container.format.name.startswith("mov"):
+            duration = self._stream.duration
+            return float(duration * self._stream.time_base) if duration else None
+        covers = self._av.stream.Disposition.attached_pic
+        films = [each for each in self._container.streams.video if not each.disposition & covers]
+        return None if films else seconds  # a film may be longer than its sound
 
     def _audio_stream(self) -> Any:
         streams = self._container.streams.audio
@@ -99,7 +137,7 @@ class FFmpegDecoder(Decoder):
         if first is None:
             return
         clock = first[0] or 0.0  # of the container, which need not begin at zero
-        start = clock + offset
+        begin, start = clock, clock + offset
         frames = chain([first], frames)
         if offset > _RUN_UP:
             place = int((start - _RUN_UP) / self._stream.time_base)
@@ -110,6 +148,7 @@ class FFmpegDecoder(Decoder):
             clock = clock if time is None else time
             behind = round(max(0.0, start - clock) * self.sample_rate)
             clock += len(samples) / self.sample_rate
+            self.end = clock - begin
             if behind < len(samples):
                 start = -math.inf  # from here on, a clock that jumps back does no harm
                 yield samples[behind:]
@@ -133,8 +172,8 @@ class FFmpegDecoder(Decoder):
         try:
             for packet in self._container.demux(self._stream):
                 try:
-                    frames = packet.decode()
-                except self._av.FFmpegError as error:
+                    frames = self._decoded(packet)
+                except (self._av.FFmpegError, DecodeError) as error:
                     n_damaged += 1
                     self.failure = f"{in_words(error)}, packets left out: {n_damaged}"
                     frames, enough = [], 0  # what comes now begins at another time
@@ -150,11 +189,17 @@ class FFmpegDecoder(Decoder):
         if run:
             yield run
 
+    def _decoded(self, packet: Any) -> list[Any]:
+        frames: list[Any] = packet.decode()
+        for frame in frames:
+            self._arrays.check(frame)
+        return frames
+
     def _mono(self, run: list[Any]) -> Float32:
         """Join frames of one kind and average their channels."""
         first = run[0]
         # (channels, n), or (1, n * channels) where they interleave
-        samples = np.concatenate([frame.to_ndarray() for frame in run], axis=1)
+        samples = np.concatenate([self._arrays.array(frame) for frame in run], axis=1)
         if not first.format.is_planar:
             samples = samples.reshape(-1, first.layout.nb_channels).T
         if samples.dtype == np.uint8:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import re
-import struct
 from collections.abc import Iterator
 from io import FileIO
 
-from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, mean_of, nameless
+from genrelens.decoders.base import (
+    DecodeError,
+    Decoder,
+    Float32,
+    check_claims,
+    disagree,
+    in_words,
+    mean_of,
+    nameless,
+)
+from genrelens.decoders.flac import read_flac_header
+from genrelens.decoders.headers import Header, read_header
+from genrelens.decoders.mp3 import read_mp3_header
 
 __all__ = ["SoundFileDecoder"]
 
@@ -25,6 +34,8 @@ class SoundFileDecoder(Decoder):
         import soundfile
 
         self._error = soundfile.SoundFileError
+        self._raw = file
+        header = self._header(file)
         file.seek(0)
         # Through a descriptor, since calls from C into Python would swallow Ctrl-C and take it
         # for the end of the file. On Windows, a descriptor belongs to one C library.
@@ -36,53 +47,89 @@ class SoundFileDecoder(Decoder):
         self.sample_rate = self._file.samplerate
         self.channels = self._file.channels
         try:
-            self._check_claims()
-            self._check_length(file)
+            check_claims(self.sample_rate, self.channels)
+            if self._file.frames > _MAX_FRAMES:
+                raise DecodeError("the header does not tell the length")
+            self.seconds = self._file.frames / self.sample_rate
+            self.stated = header.seconds if header is not None else self._stated()
         except DecodeError:
             self.close()
             raise
-        self.seconds = self._file.frames / self.sample_rate
+        self.is_strict = self._file.subtype == "OPUS"  # about the clock of FFmpeg's files
 
-    def _check_length(self, file: FileIO) -> None:
-        """Refuse an unknown length: libsndfile guesses it and reads no further than the guess."""
-        if self._file.frames > _MAX_FRAMES:
-            raise DecodeError("the header does not tell the length")
-        if self._file.format == "MP3" and not _mp3_tells_length(file):
-            raise DecodeError("an MP3 that tells no length, or not this file's")
+    @staticmethod
+    def _header(file: FileIO) -> Header | None:
+        """Read the header; refuse a file that libsndfile would read in part, or complain about."""
+        header = read_header(file)
+        if header is not None and header.patches:
+            raise DecodeError(header.reason)
+        file.seek(0)
+        head = file.read(32)
+        if head.startswith(b"caff") and head.endswith(b"alac"):
+            raise DecodeError("ALAC is left to FFmpeg, since libsndfile writes to standard output")
+        return header
+
+    def _stated(self) -> float | None:
+        """Return the seconds that the header of an MP3 or FLAC file states.
+
+        An untrue length is refused: libsndfile reads no further than it.
+        """
+        position = self._raw.tell()
+        try:
+            if self._file.format == "MP3":
+                mp3 = read_mp3_header(self._raw)
+                if mp3 is None or mp3.stated is None or mp3.seconds is None or not mp3.whole:
+                    raise DecodeError("an MP3 that tells no length, or not this file's")
+                return mp3.stated
+            if self._file.format == "FLAC" and (flac := read_flac_header(self._raw)):
+                if flac.is_too_short:
+                    raise DecodeError(
+                        f"the header states {flac.stated:.1f} s, {flac.last:.1f} s are there"
+                    )
+                self.seconds = flac.seconds
+                return flac.stated
+            return None
+        finally:
+            self._raw.seek(position)
 
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
         """See :meth:`Decoder.blocks`."""
         start = round(offset * self.sample_rate)
         size = self._block_size(block_seconds)
         try:
-            self._file.seek(min(start, self._file.frames))
+            self._skip(min(start, self._file.frames))
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):
                 yield mean_of(block.T)
+            self.has_more = self._left_bytes()
         except self._error as error:
             self.failure = in_words(error)
+        except ValueError:  # soundfile allocates what is left, which is less than nothing
+            self.failure = "it goes to a place beyond its end"
+
+    def _skip(self, n_frames: int) -> None:
+        """Go to a frame, only after a first one could be read.
+
+        libsndfile ends the process where it seeks in a stream of Vorbis whose set-up header is
+        damaged; after a read, it seeks rightly only from the beginning. It cannot seek in GSM 6.10.
+        """
+        if n_frames == 0 or len(self._file.read(1, dtype="float32")) == 0:
+            return
+        if self._file.seekable():
+            self._file.seek(0)
+            self._file.seek(n_frames)
+            return
+        left = n_frames - 1
+        while left and (n_read := len(self._file.read(min(left, 2**16), dtype="float32"))):
+            left -= n_read
+
+    def _left_bytes(self) -> bool:
+        """Return whether much of a compressed file lies behind the place that was read last."""
+        if self._file.format not in ("MP3", "FLAC", "OGG") or self.seconds is None:
+            return False
+        place = self._raw.tell()
+        size = os.fstat(self._raw.fileno()).st_size
+        return place > 0 and disagree(self.seconds, self.seconds * size / place)
 
     def close(self) -> None:
         """See :meth:`Decoder.close`."""
         self._file.close()
-
-
-def _mp3_tells_length(file: FileIO) -> bool:
-    """Tell whether the first frame counts the frames and the bytes, and the bytes are right.
-
-    Source: the Xing VBR header, which LAME writes (as ``Info``) into files of constant rate too.
-    """
-    position = file.tell()
-    n_bytes = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    tag = file.read(10)
-    if tag.startswith(b"ID3") and len(tag) == 10:
-        n_bytes -= file.seek(10 + functools.reduce(lambda n, byte: n << 7 | byte & 127, tag[6:], 0))
-    else:
-        file.seek(0)
-    frame = file.read(2048)
-    file.seek(position)
-    found = re.search(rb"(?:Xing|Info)(.{12})", frame, re.DOTALL)
-    if not found:
-        return False
-    flags, _, claimed = struct.unpack(">III", found[1])
-    return bool(flags & 3 == 3 and abs(claimed - n_bytes) <= 4096 + 0.01 * n_bytes)

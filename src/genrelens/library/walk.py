@@ -6,6 +6,7 @@ import fnmatch
 import glob
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ def find_files(
     *,
     exclude: Sequence[str] = (),
     on_problem: Callable[[str, str], None],
+    left_out: Counter[str] | None = None,
 ) -> Iterator[Found]:
     """Find audio files, each once.
 
@@ -70,12 +72,14 @@ def find_files(
         exclude: patterns of files and folders to leave out. One without ``/`` is compared with
             names, one with ``/`` with the end of paths.
         on_problem: called with the path and the reason where something cannot be read.
+        left_out: counts the other files of the folders by their endings (``".jpg"``, ``""`` for
+            none); hidden and excluded ones do not count.
 
     Yields:
         Files, those of a folder by name; what is reached by links to folders comes last.
 
     """
-    search = _Search(exclude, on_problem)
+    search = _Search(exclude, on_problem, Counter() if left_out is None else left_out)
     for each in inputs:
         yield from search.named(os.fspath(each))
     yield from search.linked()
@@ -95,9 +99,15 @@ def is_gone(path: str | os.PathLike[str]) -> bool:
 class _Search:
     """What was found already, and what is left out."""
 
-    def __init__(self, exclude: Sequence[str], on_problem: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        exclude: Sequence[str],
+        on_problem: Callable[[str, str], None],
+        left_out: Counter[str],
+    ) -> None:
         self._exclude = [pattern.rstrip("/") for pattern in exclude]
         self._problem = on_problem
+        self._left_out = left_out
         self._files: set[str] = set()
         self._folders: set[tuple[int, int]] = set()  # device and inode
         self._links: list[str] = []
@@ -121,13 +131,14 @@ class _Search:
             yield from self._below(self._links.pop())
 
     def _matching(self, pattern: str) -> Iterator[Found]:
-        heard = [
-            match for match in matches(pattern)
+        chosen = [
+            match
+            for match in matches(pattern)
             if os.path.isdir(match) or Path(match).suffix.lower() in AUDIO_SUFFIXES  # noqa: PTH112
-        ]  # fmt: skip
-        if not heard:
+        ]
+        if not chosen:
             self._problem(pattern, "matches no folder and no audio file")
-        for match in heard:
+        for match in chosen:
             yield from self.named(match)
 
     def _in_playlist(self, name: str) -> Iterator[Found]:
@@ -150,8 +161,10 @@ class _Search:
                 open_folders.append(self._entries(entry.path))
             elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112
                 self._links.append(entry.path)
-            elif Path(entry.name).suffix.lower() in AUDIO_SUFFIXES:
+            elif (suffix := Path(entry.name).suffix.lower()) in AUDIO_SUFFIXES:
                 yield from self._file(entry.path)
+            else:
+                self._left_out[suffix] += 1
 
     def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
         """List what counts in a folder, by name; nothing if that was done already."""

@@ -1,0 +1,71 @@
+"""Whether a file is cut off, by the structure of its container.
+
+Decoders read what is left of an Ogg or Matroska file without a complaint.
+Sources: RFC 3533 (Ogg), RFC 8794 and RFC 9559 (EBML, Matroska).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+__all__ = ["cut_off"]
+
+_PAGE = 27  # bytes of a page's header without its segment table
+_LONGEST_PAGE = _PAGE + 255 + 255 * 255
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+
+
+def cut_off(file: Any) -> str:
+    """Return in what way an Ogg or Matroska file is incomplete, or an empty string.
+
+    Args:
+        file: binary, can seek; its position changes.
+
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(64)
+    if head.startswith(b"OggS"):
+        file.seek(max(0, size - 2 * _LONGEST_PAGE))
+        return "" if _ends_with_page(file.read()) else "the file ends within a page of Ogg"
+    if head.startswith(_EBML):
+        n_bytes = _matroska_size(head)
+        if n_bytes is not None and n_bytes > size:
+            return f"the file has {size} of {n_bytes} bytes"
+    return ""
+
+
+def _ends_with_page(tail: bytes) -> bool:
+    """Return whether the last page that begins in the tail of a file ends there, with a packet."""
+    start = len(tail)
+    while (start := tail.rfind(b"OggS", 0, start)) >= 0:
+        if len(tail) >= start + 5 and tail[start + 4]:
+            continue  # not of version 0: the letters stand within a packet
+        sizes = tail[start + _PAGE : start + _PAGE + 255]
+        if len(tail) <= start + _PAGE:
+            return False
+        sizes = sizes[: tail[start + _PAGE - 1]]
+        ends = start + _PAGE + len(sizes) + sum(sizes)
+        whole = len(sizes) == tail[start + _PAGE - 1] and ends <= len(tail)
+        return whole and not sizes.endswith(b"\xff")
+    return True  # no page at all: something long stands behind the last one
+
+
+def _matroska_size(head: bytes) -> int | None:
+    """Return how many bytes the file has as stated by its first segment; None if it is open."""
+    header, at = _number(head, 4)
+    if header is None or head[at + header : at + header + 4] != _SEGMENT:
+        return None
+    n_bytes, start = _number(head, at + header + 4)
+    return None if n_bytes is None else start + n_bytes
+
+
+def _number(data: bytes, at: int) -> tuple[int | None, int]:
+    """Read a number of variable length, None if it is "unknown"; return what comes behind it."""
+    if at >= len(data) or not data[at]:
+        return None, at
+    width = 9 - data[at].bit_length()
+    value = int.from_bytes(data[at : at + width], "big") - (1 << 7 * width)
+    unknown = value == (1 << 7 * width) - 1
+    return (None if unknown else value), at + width

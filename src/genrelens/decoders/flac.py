@@ -1,0 +1,115 @@
+"""What the header of a FLAC file states about its length, compared with its last frame.
+
+Source: RFC 9639.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from genrelens.decoders.base import behind_id3, disagree
+
+__all__ = ["FlacHeader", "read_flac_header"]
+
+_TAIL = 2**17  # bytes at the end in which the last frame is searched
+_SYNC = re.compile(rb"\xff[\xf8\xf9]")
+
+
+@dataclass(frozen=True, slots=True)
+class FlacHeader:
+    """The length of a FLAC file.
+
+    Attributes:
+        stated: seconds that the header states, or None.
+        last: seconds at which the last frame ends, or None if none is found.
+
+    """
+
+    stated: float | None
+    last: float | None
+
+    @property
+    def seconds(self) -> float | None:
+        """The length in seconds, None where the header states none that can be true."""
+        if self.stated is None or (self.last is not None and disagree(self.stated, self.last)):
+            return None
+        return self.stated
+
+    @property
+    def is_too_short(self) -> bool:
+        """Whether there are frames behind the length that the header states."""
+        return self.seconds is None and (self.last or 0.0) > (self.stated or 0.0)
+
+
+def read_flac_header(file: Any) -> FlacHeader | None:
+    """Read the length from STREAMINFO, and the number of the last frame.
+
+    Args:
+        file: binary, can seek; its position changes.
+
+    Returns:
+        None if there is no header of native FLAC behind the tags in front.
+
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(behind_id3(file))
+    head = file.read(42)
+    if len(head) < 42 or not head.startswith(b"fLaC"):
+        return None
+    fixed_block = int.from_bytes(head[10:12], "big")
+    packed = int.from_bytes(head[18:26], "big")
+    rate, n_samples = packed >> 44, packed & (2**36 - 1)
+    if not rate:
+        return None
+    file.seek(max(42, size - _TAIL))
+    last = _last_sample(file.read(), fixed_block)
+    return FlacHeader(
+        n_samples / rate if n_samples else None, None if last is None else last / rate
+    )
+
+
+def _last_sample(tail: bytes, fixed_block: int) -> int | None:
+    """Return the number of samples up to the end of the last frame that begins in ``tail``."""
+    for match in reversed(list(_SYNC.finditer(tail))):
+        end = _end_of_frame(tail[match.start() : match.start() + 16], fixed_block)
+        if end is not None:
+            return end
+    return None
+
+
+def _end_of_frame(head: bytes, fixed_block: int) -> int | None:
+    """Read a frame's header; return the number of the sample behind it, None if it is none."""
+    if len(head) < 16 or head[3] & 1 or head[2] >> 4 == 0 or head[2] & 15 == 15:
+        return None
+    ones = 8 - (head[4] ^ 0xFF).bit_length()  # of the coded number, which is like UTF-8
+    if ones in (1, 8):
+        return None
+    at = 4 + max(1, ones)
+    number = head[4] & 0x7F >> ones
+    for byte in head[5:at]:
+        number = number << 6 | byte & 0x3F
+    block, at = _block_size(head, at)
+    at += {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)  # the sample rate
+    if _crc8(head[:at]) != head[at]:
+        return None
+    return number + block if head[1] & 1 else number * fixed_block + block
+
+
+def _block_size(head: bytes, at: int) -> tuple[int, int]:
+    """Return the samples in a frame, and the place behind what states them."""
+    code = head[2] >> 4
+    if code in (6, 7):
+        return int.from_bytes(head[at : at + code - 5], "big") + 1, at + code - 5
+    return (192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8), at
+
+
+def _crc8(data: bytes) -> int:
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ 7 if crc & 128 else crc << 1) & 0xFF
+    return crc
