@@ -9,7 +9,8 @@ import struct
 from collections.abc import Iterator
 from io import FileIO
 
-from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, mean_of, nameless
+from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, nameless
+from genrelens.decoders.mono import mixed
 
 __all__ = ["SoundFileDecoder"]
 
@@ -52,12 +53,16 @@ class SoundFileDecoder(Decoder):
 
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
         """See :meth:`Decoder.blocks`."""
+        return mixed(self._channels(offset, block_seconds), self.sample_rate)
+
+    def _channels(self, offset: float, block_seconds: float) -> Iterator[Float32]:
+        """Decode from ``offset`` on: blocks (channels, n)."""
         start = round(offset * self.sample_rate)
         size = self._block_size(block_seconds)
         try:
             self._file.seek(min(start, self._file.frames))
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):
-                yield mean_of(block.T)
+                yield block.T
         except self._error as error:
             self.failure = in_words(error)
 
