@@ -17,7 +17,12 @@ from genrelens.aggregation import Heard, SegmentTrack, Window
 from genrelens.artifact import Artifact, ModelMetadata
 from genrelens.audio import AudioSource, source_name
 from genrelens.errors import AudioError, ModelError
-from genrelens.features import FeatureConfig, MeasuredSegments, iter_measured_segments, segment_weights
+from genrelens.features import (
+    FeatureConfig,
+    MeasuredSegments,
+    iter_measured_segments,
+    segment_weights,
+)
 from genrelens.levels import SILENCE_LEVEL
 from genrelens.passages import Passage, open_passages
 from genrelens.prediction import Prediction

@@ -64,10 +64,10 @@ def find_sections(
 ) -> tuple[Section, ...]:
     """Join segments to sections.
 
-    The likeliest sequence of genres (and "not music" and "silence") is sought, in which every change has a
-    price; time and memory grow with the number of segments times that of genres. Where there are
-    segments missing in between, a section ends in any case. A border lies in the middle of what
-    the segments on its two sides share.
+    The likeliest sequence of genres (and "not music" and "silence") is sought, in which every
+    change has a price; time and memory grow with the number of segments times that of genres.
+    Where there are segments missing in between, a section ends in any case. A border lies in the
+    middle of what the segments on its two sides share.
 
     Args:
         segments: probabilities of the genres, (n, n_classes).

@@ -79,7 +79,7 @@ class _Mixer:
         powers: of each second so far, the power of the channels' sum and the sum of their
             powers, (2, n_seconds).
         done: number of seconds that are mixed.
-        weights: of the channels in the last of these: 1, -1 or 0.
+        weights: of the channels in the last of these, 1, -1 or 0; None before the first.
         copies: the channels that are delayed copies of another one, in these five seconds.
 
     """
@@ -90,12 +90,12 @@ class _Mixer:
         self.waiting = np.empty((n_channels, 0), np.float32)
         self.powers = np.empty((2, 0))
         self.done = 0
-        self.weights = np.ones(n_channels, np.float32)
+        self.weights: Float32 | None = None
         self.copies = np.zeros(n_channels, np.bool_)
 
     def mix(self, blocks: Iterable[Float32]) -> Iterator[Float32]:
         """Yield the mix of ``blocks``, each (c, n)."""
-        for block in blocks:
+        for block in _joined(blocks, _AROUND * self._size):
             self._take(block)
             if self._n_known >= _AROUND:
                 yield from self._mix_until(self._n_known - _AROUND // 2)
@@ -129,12 +129,14 @@ class _Mixer:
         """Mix the seconds before number ``stop`` that are not mixed yet."""
         if stop <= self.done:
             return
-        plain, opposed = self.weights.min() == 1, self._opposed()
-        weights = [self._weights(number, bool(opposed[number])) for number in range(self.done, stop)]
+        plain = self.weights is None or self.weights.min() == 1
+        opposed = self._opposed()
+        weights = [self._weights(index, opposed[index]) for index in range(self.done, stop)]
         n_samples = min((stop - self.done) * self._size, self.waiting.shape[1])
         channels, self.waiting = np.split(self.waiting, [n_samples], axis=1)
         self.done = stop
         if plain and np.min(weights) == 1:
+            self.weights = weights[-1]
             yield mean_of(channels)
         else:
             seconds = np.split(channels, range(self._size, n_samples, self._size), axis=1)
@@ -152,7 +154,7 @@ class _Mixer:
         centres = np.clip(np.arange(n) - _AROUND // 2, 0, n - width)
         return np.asarray(around[0] < _OPPOSED * around[1])[centres]
 
-    def _weights(self, number: int, opposed: bool) -> Float32:
+    def _weights(self, number: int, opposed: np.bool_) -> Float32:
         """Find the weights of the channels in a second that is not mixed yet."""
         if number % _AROUND == 0:
             middle = self._second(min(number + _AROUND // 2, self._n_known - 1))
@@ -170,7 +172,7 @@ class _Mixer:
 
     def _mix_second(self, channels: Float32, weights: Float32) -> Float32:
         """Mix a second (c, n); its beginning is a fade from the weights of the one before."""
-        before = self.weights
+        before = weights if self.weights is None else self.weights
         if weights @ before < 0:
             weights = -weights  # a polarity of the whole is as good as the other
         mix, self.weights = _weighted_mean(channels, weights), weights
@@ -180,6 +182,20 @@ class _Mixer:
             mix[: len(ramp)] *= ramp
             mix[: len(ramp)] += (1 - ramp) * _weighted_mean(start, before)
         return mix
+
+
+def _joined(blocks: Iterable[Float32], size: int) -> Iterator[Float32]:
+    """Join small blocks (c, n) to some of at least ``size`` samples; the last may be shorter."""
+    pending: list[Float32] = []
+    n_samples = 0
+    for block in blocks:
+        pending.append(block)
+        n_samples += block.shape[1]
+        if n_samples >= size:
+            yield np.concatenate(pending, axis=1)
+            pending, n_samples = [], 0
+    if pending:
+        yield np.concatenate(pending, axis=1)
 
 
 def _signs(channels: Float32) -> Float32:
