@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 import tiny
-from genrelens.aggregation import Heard, Window
+from genrelens.aggregation import Heard, SegmentTrack, Window
 from genrelens.artifact import Outputs, StyleTag
 from genrelens.prediction import Style
 
@@ -33,9 +33,19 @@ def outputs(
     )
 
 
-def heard(*windows: Outputs, music_threshold: float | None = None) -> Heard:
-    metadata = tiny.metadata(music_threshold=music_threshold)
-    return Heard([Window.of(each, metadata) for each in windows], music_threshold)
+def heard(
+    *windows: Outputs, music_threshold: float | None = None, last: float = 1.0,
+    sounding: ArrayLike | None = None, **metadata: float,
+) -> Heard:  # fmt: skip
+    """Pool windows of a recording whose last segment that sounds weighs ``last``."""
+    values = tiny.metadata(music_threshold=music_threshold, **metadata)
+    n = sum(len(each.segment_logits) for each in windows)
+    sound = np.ones(n, bool) if sounding is None else np.asarray(sounding, bool)
+    weights = np.ones(len(sound))
+    if n:
+        weights[np.flatnonzero(sound)[-1]] = last
+    track = SegmentTrack(np.arange(len(sound)) * 0.32, weights, np.where(sound, -20, -90.0), sound)
+    return Heard([Window.of(each, values) for each in windows], track, values)
 
 
 ROCK, JAZZ = (0.8, 0.1, 0.1), (0.1, 0.1, 0.8)
@@ -92,6 +102,64 @@ def test_embeddings_are_averaged_and_have_length_one() -> None:
     assert heard(first, outputs(ROCK, 1, embeddings=[[3, 7]])).embedding == pytest.approx(
         [0.5**0.5, 0.5**0.5]
     )
+
+
+def test_a_segment_that_overlaps_weighs_what_it_adds() -> None:
+    """In its window and among the windows, for genres, styles, music and the embedding."""
+    first = outputs(ROCK, 2, music=[0.8, 0.6], styles=[[0.5, 0.2], [0.1, 0.2]],
+                    embeddings=[[1, 0], [1, 0]])  # fmt: skip
+    mixed = Outputs(
+        np.log(np.mean([ROCK, JAZZ], axis=0)).astype(np.float32),
+        np.log([ROCK, JAZZ]).astype(np.float32), np.array([[1, 0], [0, 1]], np.float32),
+        logit([[0.5, 0.2], [0.9, 0.2]]), logit([0.8, 0.9]),
+    )  # fmt: skip
+    result = heard(first, mixed, music_threshold=0.5, last=0.25)
+    second = (np.array(ROCK) + 0.25 * np.array(JAZZ)) / 1.25
+    weights = 0.8 + 0.6, 0.8 + 0.25 * 0.9
+    expected = np.average([ROCK, second], axis=0, weights=weights)
+    np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
+    assert result.music == pytest.approx((0.8 + 0.6 + 0.8 + 0.25 * 0.9) / 3.25)
+    style = next(each for each in result.styles(TAGS) if each.name == "house")
+    total = 0.8 * 0.5 + 0.6 * 0.1 + 0.8 * 0.5 + 0.225 * 0.9
+    assert style.probability == pytest.approx(total / sum(weights))
+    assert result.embedding == pytest.approx(np.array([3, 0.25]) / np.hypot(3, 0.25))
+
+
+def test_the_temperature_is_that_of_the_weighted_mean() -> None:
+    both = Outputs(
+        np.log(np.mean([ROCK, JAZZ], axis=0)).astype(np.float32),
+        np.log([ROCK, JAZZ]).astype(np.float32),
+    )
+    mean = (np.array(ROCK) + 0.5 * np.array(JAZZ)) / 1.5
+    expected = np.sqrt(mean) / np.sqrt(mean).sum()
+    result = heard(both, last=0.5, temperature=2.0)
+    np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
+
+
+def test_a_graph_that_takes_no_mean_has_the_last_word() -> None:
+    own = Outputs(np.log(JAZZ).astype(np.float32), np.log([ROCK, ROCK]).astype(np.float32))
+    np.testing.assert_allclose(heard(own, last=0.5).probabilities, JAZZ, atol=1e-6)
+
+
+def test_silent_segments_count_for_nothing() -> None:
+    sound = outputs(ROCK, 2, music=[0.9, 0.7], styles=[[0.4, 0.2], [0.6, 0.2]],
+                    embeddings=[[3, 4], [3, 4]])  # fmt: skip
+    result = heard(sound, music_threshold=0.5, sounding=[False, True, False, True, False])
+    np.testing.assert_allclose(result.probabilities, ROCK, atol=1e-6)
+    np.testing.assert_allclose(result.segments[[1, 3]], [ROCK, ROCK], atol=1e-6)
+    np.testing.assert_array_equal(result.segments[[0, 2, 4]], np.full((3, 3), 1 / 3))
+    assert result.segment_music == pytest.approx([0, 0.9, 0, 0.7, 0])
+    assert result.music == pytest.approx(0.8)
+    assert result.embedding == pytest.approx([0.6, 0.8])
+    assert result.styles(TAGS)[0].probability == pytest.approx((0.9 * 0.4 + 0.7 * 0.6) / 1.6)
+
+
+def test_nothing_but_silence() -> None:
+    result = heard(music_threshold=0.5, sounding=[False, False])
+    np.testing.assert_array_equal(result.probabilities, np.full(3, 1 / 3))
+    np.testing.assert_array_equal(result.segments, np.full((2, 3), 1 / 3))
+    assert (result.music, result.embedding) == (0, None)
+    assert [style.probability for style in result.styles(TAGS)] == [0, 0]
 
 
 def test_a_direction_that_is_none() -> None:

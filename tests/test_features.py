@@ -17,6 +17,7 @@ from genrelens.features import (
     extract_features,
     extract_segments,
     hz_to_mel,
+    iter_measured_segments,
     iter_segments,
     log_mel_spectrogram,
     mel_band_centres,
@@ -25,8 +26,11 @@ from genrelens.features import (
     mel_to_hz,
     mfcc,
     power_to_db,
+    segment_starts,
+    segment_weights,
     spectrogram,
 )
+from genrelens.highpass import high_pass
 from genrelens.mel import dct_matrix
 
 Float32 = NDArray[np.float32]
@@ -184,7 +188,7 @@ def test_shared_matrices_cannot_be_changed(matrix: Callable[..., Float32]) -> No
 
 
 @pytest.mark.parametrize(
-    ("config", "shape"), [(ORIGINAL_MEL, (31, 41, 128)), (ORIGINAL_MFCC, (68, 41, 20))]
+    ("config", "shape"), [(ORIGINAL_MEL, (32, 41, 128)), (ORIGINAL_MFCC, (69, 41, 20))]
 )
 def test_the_original_front_ends_on_a_clip_of_30_s(
     config: FeatureConfig, shape: tuple[int, ...]
@@ -247,13 +251,47 @@ def test_a_frame_stands_on_every_multiple_of_the_hop(n_samples: int) -> None:
 
 @pytest.mark.parametrize("config", [SMALL, SMALL_MFCC])
 def test_segments_are_runs_of_frames(config: FeatureConfig) -> None:
+    """81 frames: the segments of 10 every 7 end with frame 79, where the waveform does."""
     y = synth.music(1, config.sample_rate)
-    frames = extract_features(y, config)
-    segments = extract_segments(y, config)
+    frames = extract_features(high_pass(y, config.sample_rate), config)
     kind = log_mel_spectrogram if config.kind == "mel" else mfcc
-    np.testing.assert_array_equal(frames, kind(y, config))
-    starts = range(0, len(frames) - 9, 7)
+    np.testing.assert_array_equal(frames, kind(high_pass(y, config.sample_rate), config))
+    segments = extract_segments(y, config)
+    starts = range(0, 71, 7)
     np.testing.assert_array_equal(segments, [frames[start : start + 10] for start in starts])
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "starts", "last"),
+    [(1, [0], 1), (900, [0], 1), (999, [0], 1), (1000, [0], 1), (1099, [0], 1), (1100, [0, 1], 0.1),
+     (1900, [0, 10], 1), (1899, [0, 8], 0.8), (2099, [0, 10], 1), (2950, [0, 10, 20], 1),
+     (2799, [0, 10, 17], 0.7)],
+)  # fmt: skip
+def test_the_last_segment_ends_with_the_waveform(
+    n_samples: int, starts: list[int], last: float
+) -> None:
+    """It ends with the last whole hop (100 samples), and weighs what it adds."""
+    config = replace(SMALL, segment_hop=10)
+    y = synth.music(1, config.sample_rate)[:n_samples]
+    runs = list(iter_measured_segments([y], config))
+    found = np.concatenate([run.starts for run in runs])
+    assert found.tolist() == starts
+    n_frames = max(10, 1 + n_samples // 100)
+    assert segment_starts(n_frames, config).tolist() == starts
+    assert segment_weights(found, config) == pytest.approx([1.0] * (len(starts) - 1) + [last])
+    missing = max(0, config.min_samples - n_samples)
+    frames = extract_features(np.pad(high_pass(y, config.sample_rate), (0, missing)), config)
+    expected = [frames[start : start + 10] for start in starts]
+    np.testing.assert_array_equal(np.concatenate([run.features for run in runs]), expected)
+
+
+def test_levels_come_with_the_segments() -> None:
+    """A square wave of 1 kHz has the level of its amplitude, an offset has none."""
+    y = np.repeat([0.5, 0.05, 0.0], 2000) * np.tile(np.repeat([1, -1], 4), 750) + 0.3
+    runs = list(iter_measured_segments([y], replace(SMALL, segment_hop=10)))
+    levels = np.concatenate([run.levels for run in runs])
+    assert levels[[0, 3]] == pytest.approx(20 * np.log10([0.5, 0.05]), abs=0.01)
+    assert levels[5:].max() < -100
 
 
 @pytest.mark.parametrize("n_samples", [1, 100, SMALL.min_samples - 1, SMALL.min_samples])
@@ -261,7 +299,7 @@ def test_a_short_waveform_is_padded_to_one_segment(n_samples: int) -> None:
     y = synth.noise(1, SMALL.sample_rate)[:n_samples]
     segments = extract_segments(y, SMALL)
     assert segments.shape == (1, 10, 20)
-    padded = np.pad(y, (0, SMALL.min_samples - n_samples))
+    padded = np.pad(high_pass(y, SMALL.sample_rate), (0, SMALL.min_samples - n_samples))
     np.testing.assert_array_equal(segments[0], extract_features(padded, SMALL))
 
 

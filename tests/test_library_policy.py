@@ -70,6 +70,14 @@ def test_kinds_of_kinds(first: str, second: str, expected: bool) -> None:
     assert related({first}, {second}) is related({second}, {first}) is expected
 
 
+def test_what_is_shorter_than_a_segment_is_never_written() -> None:
+    """However sure the model is, and whatever the policy lets through."""
+    short = stored("reggae", 0.99, padded=True, duration=1.0, heard=1.0)
+    for existing in ("keep", "append", "replace"):
+        policy = Policy(existing=existing, min_confidence=0.0)  # type: ignore[arg-type]
+        assert reason(policy, heard=short) == "not sure"
+
+
 def test_words_that_are_no_music_or_no_genre() -> None:
     assert is_speech(meanings("Audiobook"))
     assert not is_speech(meanings("Audiobook") | meanings("Rock"))

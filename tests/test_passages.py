@@ -1,4 +1,4 @@
-"""What is heard of a recording, and how loud it is."""
+"""What is heard of a recording."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 import synth
 from genrelens.audio import stream_audio
 from genrelens.errors import AudioError
-from genrelens.passages import Meter, open_passages
+from genrelens.passages import open_passages
 
 RATE = 2000  # of the files: a ramp, so that a sample says where it is from
 
 
 def ramp(seconds: float) -> NDArray[np.float32]:
-    """A second is 1/1000."""
-    return (np.arange(round(seconds * RATE)) / RATE / 1000).astype(np.float32)
+    """A second is 1/1000; every other sample is as far below zero, so that it is a sound."""
+    y = (np.arange(round(seconds * RATE)) / RATE / 1000).astype(np.float32)
+    y[1::2] *= -1
+    return y
 
 
 def wav(seconds: float) -> bytes:
@@ -35,7 +37,7 @@ def heard(source: Any, **options: Any) -> tuple[list[tuple[float, float, float]]
     passages, seconds = open_passages(source, sample_rate=RATE, **settings)
     result = []
     for passage in passages:
-        samples = np.concatenate(list(passage.blocks)).astype(np.float64) * 1000
+        samples = np.abs(np.concatenate(list(passage.blocks)).astype(np.float64)) * 1000
         result.append((passage.start, samples[0], samples[-1] + 1 / RATE))
     return result, seconds
 
@@ -136,41 +138,20 @@ def test_what_is_no_recording() -> None:
         heard(wav(120), offset=-1)
 
 
-# ------------------------------------------------------------------------------------ level
+def loud(seconds: float) -> NDArray[np.float32]:
+    return synth.noise(seconds, RATE)
 
 
-def level(*blocks: Any, size: int = 4) -> float:
-    meter = Meter(size)
-    passed = list(meter.through([np.array(block, np.float32) for block in blocks]))
-    assert [list(block) for block in passed] == [list(np.float32(block)) for block in blocks]
-    assert meter.n_samples == sum(map(len, blocks))
-    return meter.level
-
-
-def test_the_loudest_stretch_counts() -> None:
-    """Of four samples each: their mean squares are 0.01, 0.25 and 0.04."""
-    y = [0.1, -0.1, 0.1, -0.1, 0.5, -0.5, 0.5, -0.5, 0.2, 0.2, 0.2, 0.2]
-    expected = pytest.approx(10 * np.log10(0.25))
-    for blocks in ([y], [y[:5], y[5:6], y[6:]], [[each] for each in y]):
-        assert level(*blocks) == expected
-    assert level(y[4:6] + [0.0] * 6) == pytest.approx(10 * np.log10(0.125))
-
-
-def test_what_is_left_over_is_a_stretch_of_its_own() -> None:
-    assert level([0.1] * 4, [0.5]) == pytest.approx(20 * np.log10(0.5))
-    assert level([0.5]) == pytest.approx(20 * np.log10(0.5))
-
-
-def test_passages_do_not_run_into_each_other() -> None:
-    meter = Meter(4)
-    for half in ([0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 0.5], [0.5, 0.0]):
-        list(meter.through([np.array(half, np.float32)]))
-    assert meter.level == pytest.approx(10 * np.log10(0.125))
-    assert meter.n_samples == 9
-
-
-def test_extremes() -> None:
-    assert level([0.0] * 9) == -120
-    assert level([1e-30] * 9) == -120
-    assert level([1.0, -1.0] * 8) == 0
-    assert level([1e6] * 4) == pytest.approx(120)
+@pytest.mark.parametrize(
+    ("silent", "whole"),
+    [((40, 80), True), ((44, 58), False), ((44, 64), True), ((86, 120), True), ((36, 44), False)],
+)
+def test_an_excerpt_in_silence_has_the_recording_decoded_whole(
+    silent: tuple[int, int], whole: bool
+) -> None:
+    """The excerpts are 5..35, 45..75 and 85..115 s; silence of less than half of one is none."""
+    y = loud(120)
+    y[silent[0] * RATE : silent[1] * RATE] = 0
+    for offset in (0, 0.3):  # an offset of the samples is no sound
+        result, seconds = heard(synth.write(y + np.float32(offset), RATE, subtype="FLOAT"))
+        assert (len(result), seconds) == ((1, None) if whole else (3, 120))

@@ -41,6 +41,19 @@ def test_segments_that_overlap_are_drawn_once() -> None:
     np.testing.assert_allclose(picture["hz"], mel_band_centres(OVERLAPPING), atol=0.05)
 
 
+def test_of_a_segment_that_overlaps_the_end_is_drawn() -> None:
+    """Eight columns of three frames; the second segment adds six frames, which are two columns."""
+    config = FeatureConfig(**{**OVERLAPPING.to_dict(), "segment_frames": 24, "segment_hop": 24})
+    frames = np.repeat(np.arange(10, dtype=np.float32), 3)
+    bands = np.stack([frames, frames], axis=1)
+    picture = FeaturePicture(config)
+    for start in (0, 6):
+        picture.add(bands[None, start : start + 24])
+    result = picture.to_dict(np.array([1, 0.25]))
+    assert (result["columns"], result["maximum"]) == (10, 9)
+    np.testing.assert_array_equal(decoded(result)[:, 0], np.round(255 * np.arange(10) / 9))
+
+
 def test_columns_are_means() -> None:
     config = FeatureConfig(**{**OVERLAPPING.to_dict(), "segment_frames": 24, "segment_hop": 24})
     frames = np.repeat(np.arange(8, dtype=np.float32), 3) + np.tile([-1, 0, 1], 8)

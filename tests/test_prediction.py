@@ -168,3 +168,20 @@ def test_four_significant_digits(probability: float) -> None:
     assert re.fullmatch(r"\d+\.\d+", digits)
     assert len(digits.replace(".", "").lstrip("0")) == 4
     assert float(Decimal(digits) / 100) == pytest.approx(probability, rel=5.01e-4)
+
+
+def test_what_is_shorter_than_a_segment_is_not_sure() -> None:
+    """However sure the model is, and whether it takes it for music or not."""
+    for changes in ({}, {"music": 0.1, "music_threshold": 0.5}, {"sure_threshold": 0.4}):
+        short = prediction(0.01, 0.0, 0.99, padded=True, **changes)
+        assert (short.verdict, short.genre) == ("not sure", "rock")
+        assert short.answer == "not sure: rock 99 %, jazz 1 %"
+        assert {section.verdict for section in short.sections} == {"not sure"}
+    assert prediction(0.01, 0.0, 0.99, padded=True, level=-71.0).verdict == "silence"
+
+
+def test_silent_segments() -> None:
+    said = prediction(0.3, 0.2, 0.5, segment_levels=np.array([-69.9, -70.1]))
+    assert said.silent_segments.tolist() == [False, True]
+    assert prediction(0.3, 0.2, 0.5).silent_segments.tolist() == [False, False]
+    assert prediction(0.3, 0.2, 0.5, level=-80.0).silent_segments.tolist() == [True, True]

@@ -158,3 +158,46 @@ def test_no_timeline_is_likelier(seed: int, n: int, spread: float) -> None:
             path[index] = LABELS.index(section.genre)
     odds = np.log(np.minimum(rows.max(axis=1, keepdims=True) / np.maximum(rows, 1e-12), 100))
     assert cost(odds, path) == pytest.approx(cost_of_best(rows), abs=1e-9)
+
+
+# -------------------------------------------------------------------------------- silence
+
+NOTHING = [1 / 3] * 3
+
+
+def test_silence_is_a_section_of_its_own() -> None:
+    rows = [SURE["rock"]] * 4 + [NOTHING] * 5 + [SURE["jazz"]] * 4
+    silent = np.array([False] * 4 + [True] * 5 + [False] * 4)
+    expected = [("rock", 0, 12), ("silence", 12, 27), ("jazz", 27, 39)]
+    assert found(rows, silent=silent) == expected
+    music = np.where(silent, 0, 0.99)
+    assert found(rows, silent=silent, music=music, music_threshold=0.5) == expected
+
+
+def test_a_pause_is_no_section_and_has_no_genre() -> None:
+    """One or two silent segments in between, one at an end; the mean is that of the others."""
+    for places in ([4], [4, 5], [0], [9]):
+        rows = [SURE["rock"]] * 10
+        silent = np.zeros(10, bool)
+        silent[places] = True
+        for place in places:
+            rows[place] = NOTHING
+        (section,) = sections(rows, silent=silent)
+        assert section == Section(0.0, 30.0, "genre", "rock", pytest.approx(0.98))
+
+
+def test_nothing_but_silence() -> None:
+    for n in (1, 3):
+        (section,) = sections([NOTHING] * n, silent=np.ones(n, bool))
+        assert section == Section(0.0, 3.0 * n, "silence", "jazz", pytest.approx(1 / 3))
+
+
+def test_a_last_segment_that_overlaps_speaks_for_what_it_adds() -> None:
+    """Two segments at the end make a section, but not where the second repeats the first."""
+    rows = [SURE["rock"]] * 5 + [SURE["jazz"]] * 2
+    times = np.array([0.0, 3, 6, 9, 12, 15, 15.3])
+    assert found(rows, times=times, end=18.3) == [("rock", 0, 15), ("jazz", 15, 18.3)]
+    weights = np.array([1.0] * 6 + [0.1])
+    (section,) = sections(rows, times=times, end=18.3, weights=weights)
+    mean = (5 * 0.98 + 1.1 * 0.01) / 6.1
+    assert section == Section(0.0, 18.3, "genre", "rock", pytest.approx(mean))

@@ -99,7 +99,7 @@ def test_datasets_do_not_touch_the_cache() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offset", "starts"), [(0, [0, 20, 40]), (7, [7, 27]), (40, [40]), (55, [40])]
+    ("offset", "starts"), [(0, [0, 20, 40]), (7, [7, 27, 39]), (40, [40]), (55, [40])]
 )
 def test_whole_clip_from_an_offset(offset: int, starts: list[int]) -> None:
     from genrelens.train.data import ClipDataset

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from threading import Event
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genrelens.aggregation import Heard, Window
+from genrelens.aggregation import Heard, SegmentTrack, Window
 from genrelens.artifact import Artifact, ModelMetadata
 from genrelens.audio import AudioSource, source_name
 from genrelens.errors import AudioError, ModelError
-from genrelens.features import iter_segments
-from genrelens.passages import Meter, Passage, open_passages
+from genrelens.features import (
+    FeatureConfig,
+    MeasuredSegments,
+    iter_measured_segments,
+    segment_weights,
+)
+from genrelens.levels import SILENCE_LEVEL
+from genrelens.passages import Passage, open_passages
 from genrelens.prediction import Prediction
 from genrelens.waveforms import as_mono, resampled
 
@@ -26,6 +32,7 @@ __all__ = ["Classifier"]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
 Results = Generator[tuple[AudioSource, Prediction | AudioError], None, None]
 
 
@@ -86,7 +93,7 @@ class Classifier:
             duration: how much to hear, in seconds; None hears all of it.
             fast: hear three passages of 30 s, around 1/6, 3/6 and 5/6 of that, and leave the rest
                 undecoded. What lasts 90 s or less, what does not say how long it lasts (some
-                streams, and pipes) and what is damaged is heard whole.
+                streams, and pipes), what is damaged and what is silent there is heard whole.
             on_segments: called with the features that the network hears, (k, segment_frames,
                 n_bins) float32, piece by piece.
 
@@ -118,7 +125,7 @@ class Classifier:
 
         """
         rate = self.metadata.features.sample_rate
-        samples = resampled(as_mono(y), sample_rate, rate)
+        samples = resampled(as_mono(y, sample_rate), sample_rate, rate)
         return self._classify([Passage(0.0, [samples])], "<waveform>")
 
     def classify_many(
@@ -195,20 +202,22 @@ class Classifier:
     ) -> Prediction:
         """Classify what is to be heard of a recording of so many seconds (None: all of it)."""
         metadata, features = self.metadata, self.metadata.features
-        meter = Meter(features.segment_frames * features.hop_length)
-        windows, times = self._hear(passages, meter, on_segments)
-        heard = Heard(windows, metadata.music_threshold)
-        seconds_heard = meter.n_samples / features.sample_rate
+        counter = _Counter()
+        windows, track = self._hear(passages, counter, on_segments)
+        heard = Heard(windows, track, metadata)
+        seconds_heard = counter.n_samples / features.sample_rate
         return Prediction(
             labels=self.labels,
             probabilities=heard.probabilities,
             segments=heard.segments,
-            segment_times=times,
+            segment_times=track.times,
             segment_seconds=features.segment_seconds,
+            segment_weights=track.weights,
+            segment_levels=track.levels,
             duration=seconds_heard if seconds is None else seconds,
             heard=seconds_heard,
-            padded=meter.n_samples < features.min_samples,
-            level=meter.level,
+            padded=counter.n_samples < features.min_samples,
+            level=float(track.levels.max()),
             model=metadata.name,
             source=name,
             styles=heard.styles(metadata.styles),
@@ -223,21 +232,59 @@ class Classifier:
     def _hear(
         self,
         passages: Iterable[Passage],
-        meter: Meter,
+        counter: _Counter,
         listener: Callable[[Float32], None] | None,
-    ) -> tuple[list[Window], Float64]:
-        """Run the network window by window; return what it says, and when each segment starts."""
+    ) -> tuple[list[Window], SegmentTrack]:
+        """Run the network on what sounds, window by window; return its answers and the segments."""
         features = self.metadata.features
         windows: list[Window] = []
-        times = []
+        tracks = []
         for passage in passages:
-            pieces = _told(iter_segments(meter.through(passage.blocks), features), listener)
-            n_segments = 0
-            for segments in _cut(pieces, self.metadata.window_segments):
-                windows.append(Window.of(self._artifact.run(segments), self.metadata))
-                n_segments += len(segments)
-            times.append(passage.start + np.arange(n_segments) * features.segment_hop_seconds)
-        return windows, np.concatenate(times)
+            seen: list[tuple[Int64, Float64]] = []
+            segments = iter_measured_segments(counter.through(passage.blocks), features)
+            for window in _cut(_sounding(segments, seen, listener), self.metadata.window_segments):
+                windows.append(Window.of(self._artifact.run(window), self.metadata))
+            tracks.append(_track(seen, passage.start, features))
+        return windows, SegmentTrack(*map(np.concatenate, zip(*tracks, strict=True)))
+
+
+class _Counter:
+    """Counts the samples that pass."""
+
+    def __init__(self) -> None:
+        self.n_samples = 0
+
+    def through(self, blocks: Iterable[Float32]) -> Iterator[Float32]:
+        for block in blocks:
+            self.n_samples += len(block)
+            yield block
+
+
+def _sounding(
+    runs: Iterable[MeasuredSegments],
+    seen: list[tuple[Int64, Float64]],
+    listener: Callable[[Float32], None] | None,
+) -> Iterator[Float32]:
+    """Pass on the segments that are not silent; note the starts and levels of all of them.
+
+    The listener, if there is one, gets all of them first.
+    """
+    for run in runs:
+        if listener is not None:
+            listener(run.features)
+        seen.append((run.starts, run.levels))
+        sounding = run.levels >= SILENCE_LEVEL
+        if sounding.any():
+            yield run.features if sounding.all() else run.features[sounding]
+
+
+def _track(
+    seen: Sequence[tuple[Int64, Float64]], start: float, config: FeatureConfig
+) -> tuple[NDArray[Any], ...]:
+    """Return the fields of a :class:`SegmentTrack` for an excerpt that starts at ``start``."""
+    starts, levels = map(np.concatenate, zip(*seen, strict=True))
+    times = start + starts * (config.hop_length / config.sample_rate)
+    return times, segment_weights(starts, config), levels, levels >= SILENCE_LEVEL
 
 
 def _until(stop: Event, blocks: Iterable[Float32]) -> Iterator[Float32]:
@@ -246,16 +293,6 @@ def _until(stop: Event, blocks: Iterable[Float32]) -> Iterator[Float32]:
         if stop.is_set():
             raise InterruptedError("stopped")
         yield block
-
-
-def _told(
-    pieces: Iterable[Float32], listener: Callable[[Float32], None] | None
-) -> Iterator[Float32]:
-    """Pass pieces on once the listener, if there is one, has had them."""
-    for piece in pieces:
-        if listener is not None:
-            listener(piece)
-        yield piece
 
 
 def _cut(pieces: Iterable[Float32], size: int) -> Iterator[Float32]:

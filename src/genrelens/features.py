@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -24,15 +25,20 @@ from genrelens.frontend import (
     require,
     require_frames,
 )
+from genrelens.highpass import iter_high_pass
+from genrelens.levels import LevelMeter
 from genrelens.mel import dct_matrix, hz_to_mel, mel_edges, mel_filterbank, mel_to_hz
 
 __all__ = [
     "ORIGINAL_MEL",
     "ORIGINAL_MFCC",
     "FeatureConfig",
+    "MeasuredSegments",
     "extract_features",
     "extract_segments",
     "hz_to_mel",
+    "iter_features",
+    "iter_measured_segments",
     "iter_segments",
     "log_mel_spectrogram",
     "mel_band_centres",
@@ -41,10 +47,13 @@ __all__ = [
     "mel_to_hz",
     "mfcc",
     "power_to_db",
+    "segment_starts",
+    "segment_weights",
     "spectrogram",
 ]
 
 Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
 
 DB_FLOOR = -100.0
 _SMALL_PRODUCT = 2**18  # multiplications that OpenBLAS leaves to one thread
@@ -104,7 +113,17 @@ def mfcc(y: ArrayLike, config: FeatureConfig) -> Float32:
 
 def extract_features(y: ArrayLike, config: FeatureConfig) -> Float32:
     """Frames of ``config.kind``: (1 + n_samples // hop_length, n_bins) float32."""
-    return np.concatenate(list(_iter_features([_as_waveform(y)], config)))
+    return np.concatenate(list(iter_features([_as_waveform(y)], config)))
+
+
+def iter_features(blocks: Iterable[Float32], config: FeatureConfig) -> Iterator[Float32]:
+    """Like :func:`extract_features` for a waveform that arrives in blocks.
+
+    Yields:
+        (k, n_bins) float32.
+
+    """
+    return _iter_features(map(_as_block, blocks), config)
 
 
 def power_to_db(power: ArrayLike, *, floor_db: float = DB_FLOOR) -> Float32:
@@ -150,17 +169,22 @@ def _cepstrum(mel: Float32, config: FeatureConfig) -> Float32:
 
 
 def extract_segments(y: ArrayLike, config: FeatureConfig) -> Float32:
-    """Cut the features of a waveform into segments.
+    """Cut a waveform into the segments that a network gets.
 
-    Frames that do not fill a last segment are left out; a waveform shorter than
+    The waveform passes :func:`~genrelens.highpass.high_pass` first. Segments start every
+    ``config.segment_hop`` frames. Where the last of these ends before the waveform does, one more
+    ends with its last whole hop and overlaps the one before. A waveform shorter than
     ``config.min_samples`` is padded with zeros to exactly one segment.
 
     Args:
-        y: waveform, (n_samples,), at ``config.sample_rate``.
+        y: waveform, (n_samples,), full scale 1.0, at ``config.sample_rate``.
         config: the front end.
 
     Returns:
         (n_segments, segment_frames, n_bins) float32 with at least one segment.
+
+    Raises:
+        ValueError: ``y`` is not one-dimensional, is empty, is not finite, or holds integers.
 
     """
     return np.concatenate(list(iter_segments([np.asarray(y)], config)))
@@ -178,19 +202,83 @@ def iter_segments(blocks: Iterable[Float32], config: FeatureConfig) -> Iterator[
         :func:`extract_segments` returns, to the bit. Memory is bounded by the largest block.
 
     """
-    rest = np.empty((0, config.n_bins), np.float32)
-    for features in _iter_features(_padded_to_one_segment(blocks, config), config):
+    return (run.features for run in iter_measured_segments(blocks, config))
+
+
+class MeasuredSegments(NamedTuple):
+    """Consecutive segments of a waveform.
+
+    Attributes:
+        starts: the frame that each starts with, (k,) int64.
+        levels: RMS of each in dBFS, (k,) float64, -120 at least.
+        features: (k, segment_frames, n_bins) float32.
+
+    """
+
+    starts: Int64
+    levels: NDArray[np.float64]
+    features: Float32
+
+
+def iter_measured_segments(
+    blocks: Iterable[Float32], config: FeatureConfig
+) -> Iterator[MeasuredSegments]:
+    """Like :func:`iter_segments`, with the place and the level of each segment."""
+    meter = LevelMeter(config)
+    filtered = iter_high_pass(map(_as_block, blocks), config.sample_rate)
+    samples = _padded_to_one_segment(meter.through(filtered), config)
+    length, hop = config.segment_frames, config.segment_hop
+    rest = np.empty((0, config.n_bins), np.float32)  # from the start of the latest segment on
+    first, skip = 0, 0  # number of its first frame, and how many frames later the next one starts
+    for features in _iter_features(samples, config):
         rest = np.concatenate([rest, features])
-        if len(rest) >= config.segment_frames:
-            windows = sliding_window_view(rest, config.segment_frames, axis=0)
-            segments = windows[:: config.segment_hop]  # (k, n_bins, segment_frames)
-            yield np.ascontiguousarray(segments.transpose(0, 2, 1))
-            rest = rest[len(segments) * config.segment_hop :]
+        if len(rest) >= skip + length:
+            windows = sliding_window_view(rest[skip:], length, axis=0)[::hop]
+            starts = first + skip + hop * np.arange(len(windows))
+            segments = np.ascontiguousarray(windows.transpose(0, 2, 1))
+            yield MeasuredSegments(starts, meter.levels(starts), segments)
+            rest = rest[starts[-1] - first :]
+            first, skip = int(starts[-1]), hop
+    behind = len(rest) - 1 - length
+    if behind > 0:
+        starts = np.array([first + behind])
+        yield MeasuredSegments(starts, meter.levels(starts), rest[None, behind:-1])
+
+
+def segment_starts(n_frames: int, config: FeatureConfig) -> Int64:
+    """Return the frames that the segments of :func:`extract_segments` start with.
+
+    Args:
+        n_frames: of the waveform, at least ``config.segment_frames``. The last one stands on the
+            end of the last whole hop, and no segment needs to reach it.
+        config: the front end.
+
+    Returns:
+        (n_segments,) int64, ascending.
+
+    """
+    starts = np.arange(0, n_frames - config.segment_frames + 1, config.segment_hop)
+    last = n_frames - 1 - config.segment_frames
+    return np.append(starts, last) if last > starts[-1] else starts
+
+
+def segment_weights(starts: Int64, config: FeatureConfig) -> NDArray[np.float64]:
+    """Return how much each segment adds to the ones before it, as a share of a hop.
+
+    Args:
+        starts: from :func:`segment_starts`, (n_segments,).
+        config: the front end.
+
+    Returns:
+        (n_segments,) float64: 1, and less for a last segment that overlaps more than the others.
+
+    """
+    return np.diff(starts, prepend=starts[0] - config.segment_hop) / config.segment_hop
 
 
 def _padded_to_one_segment(blocks: Iterable[Float32], config: FeatureConfig) -> Iterator[Float32]:
     n_samples = 0
-    for block in map(_as_block, blocks):
+    for block in blocks:
         n_samples += len(block)
         yield block
     require(n_samples > 0, "the waveform holds no samples")

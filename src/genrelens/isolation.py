@@ -224,7 +224,7 @@ def _judge(
         for each in caught
         if issubclass(each.category, AudioWarning)
     )
-    drawn = columns.to_dict() if columns is not None else None
+    drawn = columns.to_dict(prediction.segment_weights) if columns is not None else None
     return Verdict(replace(prediction, source=name), drawn, notes)
 
 

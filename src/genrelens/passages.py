@@ -1,10 +1,9 @@
-"""Which parts of a recording are heard, and how loud they are."""
+"""Which parts of a recording are heard."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +11,12 @@ from numpy.typing import NDArray
 
 from genrelens.audio import AudioSource, load_audio, probe, stream_audio
 from genrelens.errors import AudioError
+from genrelens.highpass import high_pass
+from genrelens.levels import SILENCE_LEVEL, to_dbfs
 
-__all__ = ["FLOOR_LEVEL", "Meter", "Passage", "open_passages"]
+__all__ = ["Passage", "open_passages"]
 
 Float32 = NDArray[np.float32]
-
-FLOOR_LEVEL = -120.0
-"""What the level of digital silence is called, in dBFS."""
 
 _PLACES = (1 / 6, 3 / 6, 5 / 6)  # of the middles of what is heard in haste
 _SECONDS = 30.0  # of each: what the networks hear at once
@@ -52,7 +50,7 @@ def open_passages(
         duration: how much of it counts, in seconds; None is all.
         fast: hear 30 s around 1/6, 3/6 and 5/6 of it, and do not decode the rest. What lasts 90 s
             or less, does not say how long it lasts, can be read only once, or does not hold what
-            it promises is heard whole.
+            it promises is heard whole; so is a recording that is silent for half of one of these.
 
     Returns:
         The passages, and the length of the recording in seconds if some of it is left out, else
@@ -65,21 +63,19 @@ def open_passages(
     if seconds <= len(_PLACES) * _SECONDS:
         return [Passage(0.0, whole)], None
     starts = [place * seconds - _SECONDS / 2 for place in _PLACES]
-    try:
-        passages = [
-            Passage(start, [load_audio(source, sample_rate=sample_rate, offset=offset + start,
-                                       duration=_SECONDS)])
-            for start in starts
-        ]  # fmt: skip
-    except AudioError:  # it ends before its header says, or is damaged: the whole will tell
-        return [Passage(0.0, whole)], None
-    if any(_n_samples(each) < 0.99 * _SECONDS * sample_rate for each in passages):
-        return [Passage(0.0, whole)], None
+    passages = []
+    for start in starts:
+        try:
+            samples = load_audio(
+                source, sample_rate=sample_rate, offset=offset + start, duration=_SECONDS
+            )
+        except AudioError:  # it ends before its header says, or is damaged: the whole will tell
+            return [Passage(0.0, whole)], None
+        is_short = len(samples) < 0.99 * _SECONDS * sample_rate
+        if is_short or not _sounds(samples, sample_rate):  # the music is somewhere else
+            return [Passage(0.0, whole)], None
+        passages.append(Passage(start, [samples]))
     return passages, seconds
-
-
-def _n_samples(passage: Passage) -> int:
-    return sum(map(len, passage.blocks))
 
 
 def _known_seconds(source: AudioSource) -> float | None:
@@ -96,41 +92,9 @@ def _known_seconds(source: AudioSource) -> float | None:
         return None
 
 
-class Meter:
-    """Counts and measures the samples that pass.
-
-    Args:
-        size: samples of a stretch; the loudest one counts. What is left over in the end is a
-            stretch of its own.
-
-    Attributes:
-        n_samples: that have passed.
-
-    """
-
-    def __init__(self, size: int) -> None:
-        self.n_samples = 0
-        self._size = size
-        self._loudest = 0.0  # mean square
-
-    @property
-    def level(self) -> float:
-        """RMS level of the loudest stretch in dBFS, -120 at least; a full square wave has 0."""
-        return max(FLOOR_LEVEL, 10 * math.log10(max(self._loudest, 1e-30)))
-
-    def through(self, blocks: Iterable[Float32]) -> Iterator[Float32]:
-        """Pass the blocks (n,) of one passage on."""
-        rest = np.empty(0, np.float32)
-        for block in blocks:
-            self.n_samples += len(block)
-            rest = np.concatenate([rest, block])
-            whole = len(rest) // self._size * self._size
-            self._measure(rest[:whole].reshape(-1, self._size))
-            rest = rest[whole:]
-            yield block
-        self._measure(rest[None])
-
-    def _measure(self, stretches: Float32) -> None:
-        if stretches.size:
-            energies = np.einsum("ij,ij->i", stretches, stretches, dtype=np.float64)
-            self._loudest = max(self._loudest, float(energies.max()) / stretches.shape[1])
+def _sounds(samples: Float32, sample_rate: int) -> bool:
+    """Tell whether at least half of the seconds of an excerpt (n,) are louder than silence."""
+    n_seconds = max(1, len(samples) // sample_rate)
+    filtered = high_pass(samples, sample_rate)[: n_seconds * sample_rate]
+    seconds = np.square(filtered.reshape(n_seconds, -1), dtype=np.float64)
+    return bool((to_dbfs(seconds.mean(axis=1)) >= SILENCE_LEVEL).mean() >= 0.5)

@@ -34,10 +34,14 @@ class FeaturePicture:
         fresh = segments[:, : self._config.segment_hop]  # what the next segment does not repeat
         pieces = np.array_split(fresh, _COLUMNS_OF_A_SEGMENT, axis=1)
         means = np.stack([piece.mean(axis=1) for piece in pieces], axis=1)  # (k, 8, b)
-        self._columns.append(means.reshape(-1, means.shape[2]))
+        self._columns.append(means)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, weights: NDArray[np.float64] | None = None) -> dict[str, Any]:
         """Return the picture as plain values that JSON can hold.
+
+        Args:
+            weights: what each segment adds to those before, as a share of a hop, (n_segments,);
+                None: 1. Only the end of a segment that adds less is drawn.
 
         Returns:
             ``kind`` ("mel" or "mfcc"), ``columns`` (1200 at most), ``bands``,
@@ -46,7 +50,7 @@ class FeaturePicture:
             ``data``: base64 of the bytes, column by column, the lowest band first.
 
         """
-        columns = np.concatenate(self._columns)
+        columns = self._fresh_columns(weights)
         run = -(-len(columns) // _MAX_COLUMNS)
         starts = np.arange(0, len(columns), run)
         pooled = np.add.reduceat(columns, starts) / np.diff([*starts, len(columns)])[:, None]
@@ -63,6 +67,13 @@ class FeaturePicture:
             "maximum": high,
             "data": b64encode(scaled.tobytes()).decode("ascii"),
         }
+
+    def _fresh_columns(self, weights: NDArray[np.float64] | None) -> NDArray[np.float32]:
+        """Join the columns of all segments, without those that repeat: (n, b)."""
+        columns = np.concatenate(self._columns)  # (k, 8, b)
+        shares = np.ones(len(columns)) if weights is None else weights
+        n_stale = _COLUMNS_OF_A_SEGMENT - np.round(_COLUMNS_OF_A_SEGMENT * shares)
+        return columns[np.arange(_COLUMNS_OF_A_SEGMENT) >= n_stale[:, None]]
 
     def _hz(self) -> list[float] | None:
         config = self._config

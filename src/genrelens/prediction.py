@@ -8,18 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrelens.levels import SILENCE_LEVEL
 from genrelens.sections import Section, VerdictName, find_sections
 
-__all__ = ["SILENCE_LEVEL", "Prediction", "Style", "format_percent"]
+__all__ = ["Prediction", "Style", "format_percent"]
 
 Float64 = NDArray[np.float64]
-
-SILENCE_LEVEL = -70.0
-"""A recording whose loudest segment is below this, in dBFS, is silence.
-
-Dither of 16 bits lies at -96 dBFS, and a converter that idles on its last three bits below -78. A
-network gives such noise a genre too, and there is nothing in it to hear.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +49,9 @@ class Prediction:
         segment_seconds: length of a segment in seconds.
         duration: of the recording (or the part of it that was asked for), in seconds.
         heard: seconds of audio that were heard; less than ``duration`` with ``fast``.
-        padded: the recording was shorter than one segment and was padded with silence; trust
-            such a prediction less.
-        level: RMS level of the loudest stretch of a segment's length, in dBFS; -120 at least.
+        padded: the recording was shorter than one segment and was padded with silence; its
+            verdict is "not sure" unless it is silent.
+        level: RMS level of the loudest segment, in dBFS; -120 at least.
         model: name of the model.
         source: name of the recording.
         styles: of the whole recording, the likeliest first; empty if the model knows none.
@@ -69,6 +63,11 @@ class Prediction:
         sure_threshold: below this probability of the likeliest genre the model is not sure; None
             if it always answers.
         temperature: by which the model calibrates a mean over segments.
+        segment_weights: what each segment adds to those before, as a share of a segment,
+            (n_segments,) float64: 1 but for a last one that overlaps more. None: all 1.
+        segment_levels: RMS level of each segment in dBFS, (n_segments,) float64. Those below
+            :data:`~genrelens.levels.SILENCE_LEVEL` count for nothing; all their genres are as
+            probable. None: not known.
 
     """
 
@@ -90,6 +89,8 @@ class Prediction:
     music_threshold: float | None = None
     sure_threshold: float | None = None
     temperature: float = 1.0
+    segment_weights: Float64 | None = None
+    segment_levels: Float64 | None = None
 
     @property
     def genre(self) -> str:
@@ -105,10 +106,13 @@ class Prediction:
     def verdict(self) -> VerdictName:
         """Whether the recording is ``"silence"``, ``"not music"``, ``"not sure"`` or ``"genre"``.
 
-        The first that holds. Only with ``"genre"`` should somebody rely on :attr:`genre`.
+        The first that holds, but that a recording shorter than a segment is too short to judge:
+        unless it is silent, it is ``"not sure"``. Rely on :attr:`genre` only with ``"genre"``.
         """
         if self.silent:
             return "silence"
+        if self.padded:
+            return "not sure"
         if self._is_below(self.music, self.music_threshold):
             return "not music"
         if self._is_below(float(self.probabilities.max()), self.sure_threshold):
@@ -139,8 +143,17 @@ class Prediction:
             self.segments, self.segment_times, labels=self.labels, seconds=self.segment_seconds,
             end=self.duration, music=self.segment_music, music_threshold=self.music_threshold,
             sure_threshold=self.sure_threshold, temperature=self.temperature,
+            weights=self.segment_weights, silent=self.silent_segments,
         )  # fmt: skip
-        return tuple(replace(each, verdict="silence") for each in found) if self.silent else found
+        short = self.padded and not self.silent
+        return tuple(replace(each, verdict="not sure") for each in found) if short else found
+
+    @property
+    def silent_segments(self) -> NDArray[np.bool_]:
+        """Which segments are silent, (n_segments,)."""
+        if self.segment_levels is None:
+            return np.full(len(self.segments), self.silent)
+        return np.asarray(self.segment_levels < SILENCE_LEVEL)
 
     @staticmethod
     def _is_below(value: float | None, threshold: float | None) -> bool:

@@ -10,12 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Section", "VerdictName", "find_sections"]
+__all__ = ["Section", "VerdictName", "calibrated", "find_sections"]
 
 VerdictName = Literal["genre", "not sure", "not music", "silence"]
 
 Float64 = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 
 # A segment speaks for one state and against another with odds of 100 : 1 at most, however sure the
 # network is, and a change costs just more than that. So one segment alone is never a section, not
@@ -34,7 +35,7 @@ class Section:
         start: in seconds.
         end: in seconds.
         verdict: "genre"; "not sure" if the genre's probability is too low to rely on it; "not
-            music"; "silence", if the whole recording is.
+            music"; "silence".
         genre: of the stretch, the likeliest one even where the verdict is another.
         probability: of that genre: the mean over the segments, calibrated as a recording's is.
 
@@ -58,13 +59,15 @@ def find_sections(
     music_threshold: float | None = None,
     sure_threshold: float | None = None,
     temperature: float = 1.0,
+    weights: Float64 | None = None,
+    silent: Bools | None = None,
 ) -> tuple[Section, ...]:
     """Join segments to sections.
 
-    The likeliest sequence of genres (and "not music") is sought, in which every change has a
-    price; time and memory grow with the number of segments times that of genres. Where there are
-    segments missing in between, a section ends in any case. A border lies in the middle of what
-    the segments on its two sides share.
+    The likeliest sequence of genres (and "not music" and "silence") is sought, in which every
+    change has a price; time and memory grow with the number of segments times that of genres.
+    Where there are segments missing in between, a section ends in any case. A border lies in the
+    middle of what the segments on its two sides share.
 
     Args:
         segments: probabilities of the genres, (n, n_classes).
@@ -77,11 +80,17 @@ def find_sections(
         sure_threshold: below this probability a section is "not sure"; None: never.
         temperature: that calibrates the mean over segments: its logarithm is divided by it. It is
             that of recordings, so a section of few segments may seem somewhat surer than it is.
+        weights: what each segment adds to those before, as a share of a segment, (n,); None: 1.
+        silent: which segments are silent, (n,); None: none. These have no genre: a section of
+            another verdict that holds some has the mean of its other segments.
 
     Source: Viterbi (1967), with one price for every change.
 
     """
-    scores = _scores(segments, music, music_threshold)
+    weights = np.ones(len(times)) if weights is None else weights
+    silent = np.zeros(len(times), np.bool_) if silent is None else silent
+    scores = weights[:, None] * _with_silence(_scores(segments, music, music_threshold), silent)
+    counted = np.where(silent, 1e-9, 1.0) * weights  # where all is silent the mean is of that
     together = np.diff(times) <= seconds * (1 + 1e-6)
     starts, ends = times.copy(), times + seconds
     starts[1:][together] = ends[:-1][together] = ((ends[:-1] + starts[1:]) / 2)[together]
@@ -89,16 +98,17 @@ def find_sections(
     for stretch in np.split(np.arange(len(times)), np.flatnonzero(~together) + 1):
         states = _likeliest_states(scores[stretch])
         for run in np.split(stretch, np.flatnonzero(np.diff(states)) + 1):
-            means = _calibrated(segments[run].mean(axis=0), temperature)
+            mean = np.average(segments[run], axis=0, weights=counted[run])
             genre, probability, verdict = _judge(
-                int(states[run[0] - stretch[0]]), means, sure_threshold
+                int(states[run[0] - stretch[0]]), calibrated(mean, temperature), sure_threshold
             )
             first, last = float(starts[run[0]]), float(min(ends[run[-1]], end))
             sections.append(Section(first, last, verdict, labels[genre], probability))
     return tuple(sections)
 
 
-def _calibrated(means: Float64, temperature: float) -> Float64:
+def calibrated(means: Float64, temperature: float) -> Float64:
+    """Divide the logarithm of probabilities (n_classes,) by a temperature; they sum to 1 again."""
     powers = (means / means.max()) ** (1 / temperature)
     return np.asarray(powers / powers.sum())
 
@@ -107,16 +117,16 @@ def _judge(
     state: int, means: Float64, sure_threshold: float | None
 ) -> tuple[int, float, VerdictName]:
     """Return genre, its probability and the verdict of a section with these probabilities."""
-    if state == len(means):
+    if state >= len(means):
         genre = int(means.argmax())
-        return genre, float(means[genre]), "not music"
+        return genre, float(means[genre]), "not music" if state == len(means) else "silence"
     probability = float(means[state])
     unsure = sure_threshold is not None and probability < sure_threshold
     return state, probability, "not sure" if unsure else "genre"
 
 
 def _scores(segments: Float64, music: Float64 | None, threshold: float | None) -> Float64:
-    """Log-likelihood of each state, 0 for the best of a segment: (n, c), or with music (n, c + 1).
+    """Log-likelihood of each genre and of "not music", 0 for the best of a segment: (n, c + 1).
 
     "Not music" is measured against the best genre, so that between these two the music's odds,
     relative to the threshold's, decide alone, as they do for a whole recording.
@@ -126,8 +136,19 @@ def _scores(segments: Float64, music: Float64 | None, threshold: float | None) -
         clipped = np.clip(music, _TINY, 1 - _TINY)
         odds = np.log(clipped / (1 - clipped)) - math.log(threshold / (1 - threshold))
         scores += (-scores.max(axis=1) - np.logaddexp(0, -odds))[:, None]
-        scores = np.column_stack([scores, -np.logaddexp(0, odds)])
+        not_music = -np.logaddexp(0, odds)
+    else:
+        not_music = np.full(len(scores), -np.inf)
+    scores = np.column_stack([scores, not_music])
     return np.asarray(np.maximum(scores - scores.max(axis=1, keepdims=True), -_HEAVIEST))
+
+
+def _with_silence(scores: Float64, silent: Bools) -> Float64:
+    """Add the state "silence": (n, k) -> (n, k + 1). It alone fits a segment that is silent."""
+    states = np.column_stack([scores, np.full(len(scores), -_HEAVIEST)])
+    states[silent] = -_HEAVIEST
+    states[silent, -1] = 0
+    return states
 
 
 def _likeliest_states(scores: Float64) -> Indices:

@@ -6,6 +6,7 @@ import numpy as np
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
+from genrelens.decoders.mono import mixed
 from genrelens.errors import AudioError
 
 __all__ = ["as_mono", "resampled"]
@@ -17,15 +18,16 @@ _MAX_CHANNELS = 256
 _LOUDEST = 1e6  # as for files: 120 dB over full scale is no sound
 
 
-def as_mono(y: ArrayLike) -> Float32:
-    """Scale to 1.0 and average the channels: (n,) or (n, channels) -> (n,) float32.
+def as_mono(y: ArrayLike, sample_rate: float) -> Float32:
+    """Scale to 1.0 and mix the channels as those of a file: (n,) or (n, channels) -> (n,) float32.
 
     Raises:
         AudioError: there are no samples, or some are not finite or far beyond full scale.
         TypeError: numbers of this type have no full scale that everybody agrees on.
-        ValueError: ``y`` cannot be meant so.
+        ValueError: ``y`` or ``sample_rate`` has an invalid shape or range.
 
     """
+    require_rate(sample_rate)
     samples = np.asarray(y)
     if samples.ndim not in (1, 2):
         raise ValueError(f"a waveform has one or two dimensions, not shape {samples.shape}")
@@ -38,11 +40,21 @@ def as_mono(y: ArrayLike) -> Float32:
         )
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
         waveform = _as_float(samples)
-        mono = waveform if waveform.ndim == 1 else waveform.mean(axis=1)
+        mono = waveform if waveform.ndim == 1 else _mixed(waveform, sample_rate)
     if not -_LOUDEST <= mono.min() <= mono.max() <= _LOUDEST:
         index = int(np.argmin(np.abs(mono) <= _LOUDEST))
         raise AudioError("<waveform>", f"holds the sample {mono[index]:g}; full scale is 1")
     return mono
+
+
+def _mixed(waveform: Float32, sample_rate: float) -> Float32:
+    return np.concatenate(list(mixed([waveform.T], round(sample_rate))))
+
+
+def require_rate(sample_rate: float) -> None:
+    """Raise ``ValueError`` where a rate in Hz is not that of a sound."""
+    if not _MIN_RATE <= sample_rate <= _MAX_RATE:
+        raise ValueError(f"sample_rate={sample_rate} must be in {_MIN_RATE}..{_MAX_RATE} Hz")
 
 
 def _as_float(samples: NDArray[np.generic]) -> Float32:
@@ -67,8 +79,7 @@ def resampled(mono: Float32, rate_in: float, rate_out: int) -> Float32:
         ValueError: ``rate_in`` is not the rate of a sound.
 
     """
-    if not _MIN_RATE <= rate_in <= _MAX_RATE:
-        raise ValueError(f"sample_rate={rate_in} must be in {_MIN_RATE}..{_MAX_RATE} Hz")
+    require_rate(rate_in)
     if rate_in == rate_out:
         return mono
     converted = np.asarray(soxr.resample(mono, rate_in, rate_out), dtype=np.float32)

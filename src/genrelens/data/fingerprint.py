@@ -20,7 +20,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from genrelens.features import FeatureConfig, iter_segments
+from genrelens.features import FeatureConfig, iter_features
 
 __all__ = ["Match", "connected", "find_matches", "fingerprint"]
 
@@ -29,7 +29,7 @@ Int64 = NDArray[np.int64]
 
 _BANDS = FeatureConfig(
     kind="mel", sample_rate=5000, n_fft=2048, hop_length=64, n_mels=33, f_min=300, f_max=2000,
-    segment_frames=1, segment_hop=1, log_scale=1e-9,
+    log_scale=1e-9,
 )  # fmt: skip
 # 300 to 2000 Hz passes every codec and a telephone. Frames of 0.4 s come every 12.8 ms, so that a
 # start between two of them hardly matters. log(1 + c x) with so small a c is c x: plain energy.
@@ -91,8 +91,8 @@ def _resampled(
 
 def _iter_words(blocks: Iterable[NDArray[np.float32]]) -> Iterator[Words]:
     last = np.empty((0, _BANDS.n_mels), np.float32)
-    for segments in iter_segments(blocks, _BANDS):
-        energy = np.concatenate([last, segments[:, 0]])  # (n, 33)
+    for features in iter_features(blocks, _BANDS):
+        energy = np.concatenate([last, features])  # (n, 33)
         fallen = np.diff(np.diff(energy, axis=1), axis=0) < 0  # (n - 1, 32)
         words = np.packbits(fallen, axis=1).view(np.uint32)[:, 0]
         words[energy[1:].mean(axis=1) < _SILENCE] = _NO_WORD

@@ -21,7 +21,6 @@ __all__ = [
     "check_claims",
     "disagree",
     "in_words",
-    "mean_of",
     "nameless",
 ]
 
@@ -76,7 +75,7 @@ class Decoder(ABC):
 
     @abstractmethod
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
-        """Yield (n,) float32 from ``offset`` seconds on, the mean of the channels.
+        """Yield (n,) float32 from ``offset`` seconds on, mixed by :func:`~.mono.mixed`.
 
         A block is about ``block_seconds`` long, less where memory would not be bounded. What
         cannot be decoded is left out and told in ``failure``.
@@ -137,18 +136,6 @@ def nameless(file: RawIOBase) -> Any:
             return -1
 
     return SimpleNamespace(read=file.read, seek=seek, tell=file.tell)
-
-
-def mean_of(channels: Float32) -> Float32:
-    """Average channels (c, n); what is not finite stays so, without a warning.
-
-    Rows that lie apart are averaged four times as fast as pairs of neighbours, and two rows added
-    twice as fast again.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        if len(channels) == 2:
-            return np.asarray(np.add(*channels, dtype=np.float32) * np.float32(0.5))
-        return np.asarray(np.ascontiguousarray(channels).mean(axis=0, dtype=np.float32))
 
 
 def in_words(error: BaseException) -> str:

@@ -18,13 +18,13 @@ from genrelens.decoders.base import (
     Float32,
     check_claims,
     in_words,
-    mean_of,
     nameless,
 )
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.formats import FFMPEG_SUFFIXES
 from genrelens.decoders.frames import FrameArrays
 from genrelens.decoders.headers import Header, Patched, read_header
+from genrelens.decoders.mono import mixed
 from genrelens.decoders.mp3 import read_mp3_header
 
 __all__ = ["FFmpegDecoder"]
@@ -47,7 +47,7 @@ class FFmpegDecoder(Decoder):
         import av
 
         self._av = av
-        self._converter: tuple[int, Any] = (0, None)  # from which rate, and a resampler
+        self._converter: tuple[tuple[int, int], Any] = ((0, 0), None)  # rate, channels; resampler
         header = read_header(file)
         if header is not None and header.patches:
             file = Patched(file, header.patches)
@@ -107,7 +107,7 @@ class FFmpegDecoder(Decoder):
         size = self._block_size(block_seconds)
         pending: list[Float32] = []
         n_pending = 0
-        for samples in self._after(offset):
+        for samples in mixed(self._after(offset), self.sample_rate):
             pending.append(samples)
             n_pending += len(samples)
             if n_pending >= size:
@@ -131,7 +131,10 @@ class FFmpegDecoder(Decoder):
             raise DecodeError(in_words(error)) from error
 
     def _after(self, offset: float) -> Iterator[Float32]:
-        """Decode from ``offset`` on: seek to somewhat before, then leave samples out."""
+        """Decode from ``offset`` on: blocks (channels, n).
+
+        Seek to somewhat before, then leave samples out.
+        """
         frames = self._frames()
         first = next(frames, None)
         if first is None:
@@ -147,17 +150,18 @@ class FFmpegDecoder(Decoder):
         for time, samples in frames:
             clock = clock if time is None else time
             behind = round(max(0.0, start - clock) * self.sample_rate)
-            clock += len(samples) / self.sample_rate
+            n_samples = samples.shape[1]
+            clock += n_samples / self.sample_rate
             self.end = clock - begin
-            if behind < len(samples):
+            if behind < n_samples:
                 start = -math.inf  # from here on, a clock that jumps back does no harm
-                yield samples[behind:]
+                yield samples[:, behind:]
 
     def _frames(self) -> Iterator[tuple[float | None, Float32]]:
-        """Decode to time and samples."""
+        """Decode to time and samples (channels, n)."""
         try:
             for run in self._runs():
-                yield run[0].time, self._mono(run)
+                yield run[0].time, self._samples(run)
         except ValueError as error:  # samples of a type that PyAV does not know
             self.failure = in_words(error)
 
@@ -195,8 +199,8 @@ class FFmpegDecoder(Decoder):
             self._arrays.check(frame)
         return frames
 
-    def _mono(self, run: list[Any]) -> Float32:
-        """Join frames of one kind and average their channels."""
+    def _samples(self, run: list[Any]) -> Float32:
+        """Join frames of one kind to (channels, n) at the rate of the recording."""
         first = run[0]
         # (channels, n), or (1, n * channels) where they interleave
         samples = np.concatenate([self._arrays.array(frame) for frame in run], axis=1)
@@ -206,13 +210,17 @@ class FFmpegDecoder(Decoder):
             samples = (samples.astype(np.float32) - 128) / np.float32(128)
         elif samples.dtype.kind == "i":
             samples = samples / np.float32(2.0 ** (8 * samples.itemsize - 1))
-        mono = mean_of(samples)
-        if first.sample_rate == self.sample_rate:
-            return mono
-        if first.sample_rate != self._converter[0]:  # than the header says, or it changes
-            converter = soxr.ResampleStream(first.sample_rate, self.sample_rate, 1, "float32")
-            self._converter = (first.sample_rate, converter)
-        return np.asarray(self._converter[1].resample_chunk(mono))
+        samples = samples.astype(np.float32, copy=False)
+        return samples if first.sample_rate == self.sample_rate else self._converted(first, samples)
+
+    def _converted(self, frame: Any, samples: Float32) -> Float32:
+        """Convert samples of a frame whose rate is not the header's, or no longer."""
+        kind = frame.sample_rate, len(samples)
+        if kind != self._converter[0]:
+            converter = soxr.ResampleStream(kind[0], self.sample_rate, kind[1], "float32")
+            self._converter = (kind, converter)
+        interleaved = np.ascontiguousarray(samples.T)
+        return np.asarray(self._converter[1].resample_chunk(interleaved)).reshape(-1, kind[1]).T
 
     def close(self) -> None:
         """See :meth:`Decoder.close`."""

@@ -13,11 +13,11 @@ from genrelens.decoders.base import (
     check_claims,
     disagree,
     in_words,
-    mean_of,
     nameless,
 )
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.headers import Header, read_header
+from genrelens.decoders.mono import mixed
 from genrelens.decoders.mp3 import read_mp3_header
 
 __all__ = ["SoundFileDecoder"]
@@ -94,12 +94,16 @@ class SoundFileDecoder(Decoder):
 
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
         """See :meth:`Decoder.blocks`."""
+        return mixed(self._channels(offset, block_seconds), self.sample_rate)
+
+    def _channels(self, offset: float, block_seconds: float) -> Iterator[Float32]:
+        """Decode from ``offset`` on: blocks (channels, n)."""
         start = round(offset * self.sample_rate)
         size = self._block_size(block_seconds)
         try:
             self._skip(min(start, self._file.frames))
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):
-                yield mean_of(block.T)
+                yield block.T
             self.has_more = self._left_bytes()
         except self._error as error:
             self.failure = in_words(error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError, MissingExtraError
 from genrelens.evaluation.estimates import Estimate
 from genrelens.evaluation.intervals import percentile_interval, resampled_sums
-from genrelens.features import ORIGINAL_MFCC, iter_segments
+from genrelens.features import ORIGINAL_MFCC, iter_features
 
 __all__ = ["Leak", "ProtocolScore", "SegmentTable", "Shares", "measure_leak", "plan", "tabulate"]
 
@@ -32,8 +32,7 @@ Int64 = NDArray[np.int64]
 _Fold = tuple[Int64, Int64]  # the segments to learn from, and those to judge on
 
 SEGMENT_SECONDS = 3.0
-_FRAMES = replace(ORIGINAL_MFCC, segment_frames=1, segment_hop=1)
-_PER_SEGMENT = round(SEGMENT_SECONDS * _FRAMES.sample_rate / _FRAMES.hop_length) - 1
+_PER_SEGMENT = round(SEGMENT_SECONDS * ORIGINAL_MFCC.sample_rate / ORIGINAL_MFCC.hop_length) - 1
 
 
 class Shares(NamedTuple):
@@ -168,8 +167,8 @@ def _describe_all(clips: Sequence[LabelledClip], jobs: int) -> Iterator[Float64 
 
 def _describe(clip: LabelledClip) -> Float64 | AudioError:
     try:
-        blocks = stream_audio(clip.path, sample_rate=_FRAMES.sample_rate)
-        frames = np.concatenate(list(iter_segments(blocks, _FRAMES)))[:, 0].astype(np.float64)
+        blocks = stream_audio(clip.path, sample_rate=ORIGINAL_MFCC.sample_rate)
+        frames = np.concatenate(list(iter_features(blocks, ORIGINAL_MFCC))).astype(np.float64)
     except AudioError as error:
         return error
     n = len(frames) // _PER_SEGMENT

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from genrelens.audio import load_audio
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_features
+from genrelens.highpass import high_pass
 
 __all__ = ["FeatureCache", "default_cache_dir", "file_digest"]
+
+_VERSION = 2  # of what is computed for the same settings; another one makes the cache start anew
 
 
 def default_cache_dir() -> Path:
@@ -48,7 +51,7 @@ class FeatureCache:
 
     def __init__(self, directory: Path, config: FeatureConfig) -> None:
         self.config = config
-        self._directory = directory / config.digest()
+        self._directory = directory / f"{config.digest()}-{_VERSION}"
 
     def load(self, path: Path, digest: str | None = None) -> NDArray[np.float32]:
         """Return the frames of a clip, (n_frames, n_bins) float32, read-only, memory-mapped.
@@ -87,7 +90,8 @@ class FeatureCache:
         """Compute the frames of a clip, padded with zeros to at least ``n_samples``."""
         waveform = load_audio(path, sample_rate=self.config.sample_rate)
         missing = max(0, n_samples - len(waveform))
-        return extract_features(np.pad(waveform, (0, missing)), self.config)
+        filtered = high_pass(waveform, self.config.sample_rate)
+        return extract_features(np.pad(filtered, (0, missing)), self.config)
 
     def _write(self, entry: Path, frames: NDArray[np.float32]) -> None:
         """Write a file at once and complete, or not at all."""

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError, DataError
-from genrelens.features import FeatureConfig
+from genrelens.features import FeatureConfig, segment_starts, segment_weights
 from genrelens.train.cache import FeatureCache, file_digest
 
 __all__ = [
@@ -128,11 +128,10 @@ class SegmentDataset(Dataset[tuple[Tensor, int]]):
         self._config = config
         self._places: list[tuple[int, int | None]] = []
         for index, clip in enumerate(self._clips):
-            last = len(clip.frames) - config.segment_frames
             if crops_per_clip:
                 self._places += [(index, None)] * crops_per_clip
             else:
-                self._places += [(index, i) for i in range(0, last + 1, config.segment_hop)]
+                self._places += [(index, int(i)) for i in segment_starts(len(clip.frames), config)]
 
     def __len__(self) -> int:
         return len(self._places)
@@ -168,5 +167,10 @@ class ClipDataset(Dataset[tuple[Tensor, int]]):
         frames = self._clips[index].frames
         offset = min(offset, len(frames) - self._config.segment_frames)
         windows = sliding_window_view(frames[offset:], self._config.segment_frames, axis=0)
-        segments = windows[:: self._config.segment_hop].transpose(0, 2, 1)
+        segments = windows[segment_starts(len(frames) - offset, self._config)].transpose(0, 2, 1)
         return torch.from_numpy(np.array(segments))  # a copy: the cache is read-only
+
+    def weights(self, index: int) -> Tensor:
+        """Return what each segment of a clip adds to those before, (n,) float32."""
+        starts = segment_starts(len(self._clips[index].frames), self._config)
+        return torch.from_numpy(segment_weights(starts, self._config)).float()

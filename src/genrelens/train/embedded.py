@@ -29,7 +29,7 @@ from genrelens.train.renditions import rendition
 
 __all__ = ["Embedder", "Heard", "heard_features"]
 
-_VERSION = 1  # of the renditions; another one makes the cache start anew
+_VERSION = 2  # of the renditions and the front end; another one makes the cache start anew
 _SEGMENTS_AT_ONCE = 16
 
 Float16 = NDArray[np.float16]
@@ -137,14 +137,21 @@ class Embedder:
 
     def _new(self, path: Path, digest: str) -> Heard:
         y = load_audio(path, sample_rate=self._features.sample_rate)
-        pieces = [extract_segments(y, self._features)]
+        pieces = [self._segments(y)]
         for number in range(self._renditions):
             rng = np.random.default_rng([_VERSION, number, int(digest[:16], 16)])
-            pieces.append(extract_segments(self._rendition(y, rng), self._features))
+            pieces.append(self._segments(self._rendition(y, rng)))
         numbers = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
         result = Heard(self._features_of(torch.from_numpy(np.concatenate(pieces))), numbers)
         self._write(digest, result)
         return result
+
+    def _segments(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cut into segments, without a last one that overlaps: no sound is to be learnt twice."""
+        segments = extract_segments(y, self._features)
+        n_frames = 1 + len(y) // self._features.hop_length
+        n_more = max(0, n_frames - self._features.segment_frames) // self._features.segment_hop
+        return segments[: 1 + n_more]
 
     def _rendition(self, y: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         rate = self._features.sample_rate

@@ -65,9 +65,9 @@ def measure(
     dataset = ClipDataset(clips, features)
     probabilities: dict[str, list[Tensor]] = {name: [], _MEAN: []}
     for index in range(len(dataset)):
-        segments = dataset.segments(index, offset=0)
-        windows = torch.split(segments, window_segments(features))
-        own, mean = _clip_probabilities(network, windows)
+        segments, weights = dataset.segments(index, offset=0), dataset.weights(index)
+        size = window_segments(features)
+        own, mean = _clip_probabilities(network, segments, weights, size)
         probabilities[name].append(own)
         probabilities[_MEAN].append(mean)
     if isinstance(network.aggregator, MeanOverSegments):
@@ -81,13 +81,18 @@ def measure(
     return Measurement(figures, fit_temperature(logs, targets))
 
 
-def _clip_probabilities(network: ClipNetwork, windows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _clip_probabilities(
+    network: ClipNetwork, segments: Tensor, weights: Tensor, size: int
+) -> tuple[Tensor, Tensor]:
     """Probabilities (c,) of a clip: of the network, averaged over windows, and of the segments."""
-    pairs = [network(window) for window in windows]
-    weights = torch.tensor([[len(window)] for window in windows])
-    own = torch.stack([clip for clip, _ in pairs]).softmax(dim=1)  # (windows, c)
-    segments = torch.cat([logits for _, logits in pairs]).softmax(dim=1)  # (n, c)
-    return (weights * own).sum(dim=0) / weights.sum(), segments.mean(dim=0)
+    pairs = [network(window) for window in torch.split(segments, size)]
+    clips = torch.stack([clip for clip, _ in pairs]).softmax(dim=1)  # (windows, c)
+    of_windows = torch.stack([share.sum() for share in torch.split(weights, size)])
+    of_segments = torch.cat([logits for _, logits in pairs]).softmax(dim=1)  # (n, c)
+    mean = weights @ of_segments / weights.sum()
+    if isinstance(network.aggregator, MeanOverSegments):
+        return mean, mean
+    return of_windows @ clips / weights.sum(), mean
 
 
 def _figures(confusion: NDArray[np.int64]) -> dict[str, Any]:

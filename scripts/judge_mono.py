@@ -1,0 +1,80 @@
+"""Measure how far the mono mix of stereo music is from the plain mean of its channels.
+
+    python scripts/judge_mono.py FOLDER
+
+For each stereo recording below FOLDER whose mix is not the mean to the bit, the largest change of
+a probability is printed, then how many recordings there were. With `--inverted`, one channel of
+each is inverted, and what remains of the change that this makes to the plain mean is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from genrelens import Classifier
+from genrelens.decoders.mono import mean_of, mixed
+
+SECONDS = 60.0  # of each, from its middle
+SUFFIXES = (".ogg", ".opus", ".mp3", ".flac", ".wav", ".oga")
+
+Float32 = NDArray[np.float32]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--inverted", action="store_true")
+    arguments = parser.parse_args()
+    classifier = Classifier.load(threads=1)
+    n, n_changed = 0, 0
+    for path, channels, rate in recordings(arguments.folder):
+        n += 1
+        mean = mean_of(channels)
+        if arguments.inverted:
+            channels = channels * np.float32([[1], [-1]])
+        mix = np.concatenate(list(mixed([channels], rate)))
+        if np.array_equal(mean, mix):
+            continue
+        n_changed += 1
+        before, after, naive = (
+            classifier.classify_waveform(y, rate) for y in (mean, mix, mean_of(channels))
+        )
+        change, was = (
+            float(np.abs(each.probabilities - before.probabilities).max())
+            for each in (after, naive)
+        )
+        words = f"{path.name}: {before.answer} -> {after.answer}, {change:.4f}"
+        print(words + (f" (plain mean: {naive.answer}, {was:.4f})" if arguments.inverted else ""),
+              flush=True)  # fmt: skip
+    print(f"{n} stereo recordings, of which {n_changed} are not mixed as their plain mean")
+
+
+def recordings(folder: Path) -> Iterator[tuple[Path, Float32, int]]:
+    """Yield recordings of 20 s or more whose two channels differ, each once: (2, n) and rate."""
+    seen = set()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        try:
+            with soundfile.SoundFile(path) as file:
+                rate, n_frames = file.samplerate, file.frames
+                if file.channels != 2 or n_frames < 20 * rate or (path.name, n_frames) in seen:
+                    continue
+                seen.add((path.name, n_frames))
+                n_wanted = round(SECONDS * rate)
+                file.seek(max(0, (n_frames - n_wanted) // 2))
+                samples = file.read(n_wanted, dtype="float32").T
+        except soundfile.SoundFileError:
+            continue
+        if not np.array_equal(*samples):
+            yield path, np.ascontiguousarray(samples), rate
+
+
+if __name__ == "__main__":
+    main()
