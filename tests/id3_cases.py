@@ -1,6 +1,6 @@
 """Random ID3v2 tags from raw frames, and a reader of them that is independent of the product's.
 
-``random_tag`` makes a tag, ``without_genre`` returns all of one that is no genre, ``genre_texts`` the
+``random_tag`` makes a tag, ``without_genre`` returns all of one but the genre, ``genre_texts`` the
 texts of its genre frames. Frames may be valid, odd, malformed, packed or repeated, and have any
 bytes in their names.
 """
