@@ -9,12 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
+from genrelens.cli.figures import interval_text
 from genrelens.data.datasets import LabelledClip, clip_names, read_folder
 from genrelens.evaluation.compare import Comparison, common_clips
 from genrelens.evaluation.compare import compare as run_comparison
-from genrelens.evaluation.estimates import FIGURES, Estimate
+from genrelens.evaluation.estimates import FIGURES
+from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.predictions import PredictionTable, load_predictions
 from genrelens.evaluation.scores import Scores, score
+from genrelens.evaluation.wilson import note
 
 _COLUMNS = ("accuracy", "macro recall", "F1", "top 2", "log loss", "ECE")
 _WITH_INTERVAL = ("accuracy", "macro_recall")
@@ -117,29 +120,37 @@ def _print_table(names: list[str], left_out: list[int], scores: list[Scores]) ->
         table.add_row(name, *(_cell(key, getattr(each, key)) for key in FIGURES))
     out.print(table)
     unit = scores[0].bootstrap["unit"]
-    out.print(
-        f"In percent but for the log loss; 95 % intervals from drawing {unit}s anew. F1 is the "
+    shown = [getattr(each, key) for each in scores for key in _WITH_INTERVAL]
+    sentences = (
+        f"In percent, except the log loss; 95 % intervals from drawing {unit}s anew. F1 is the "
         f"mean of the genres; ECE is the expected calibration error.",
-        soft_wrap=True,
+        note(shown, unit),
+        scores[0].few_clips_note,
     )
+    for sentence in filter(None, sentences):
+        out.print(sentence, soft_wrap=True)
 
 
 def _cell(figure: str, estimate: Estimate) -> str:
     if figure == "log_loss":
         return f"{estimate.value:.3f}"
     value, low, high = (f"{100 * each:.1f}" for each in estimate)
-    return f"{value} ({low}-{high})" if figure in _WITH_INTERVAL else value
+    method = " Wilson" if estimate.method == "wilson" else ""
+    return f"{value} ({low}-{high}{method})" if figure in _WITH_INTERVAL else value
 
 
 def _print_comparison(first: str, second: str, found: Comparison) -> None:
-    value, low, high = (100 * each for each in found.difference)
+    points = Estimate(*(100 * each for each in found.difference), found.difference.method)
+    interval = interval_text(points, "{:+.1f}")
     test = "" if found.p_value is None else f"; McNemar p = {_p(found.p_value)}"
     out.print(f"\n{second} against {first}: {found.verdict(first, second)}", soft_wrap=True)
     out.print(
-        f"  accuracy {value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}); right alone: "
-        f"{found.right_alone[1]} against {found.right_alone[0]} clips{test}",
+        f"  accuracy {points.value:+.1f} points (95 % interval {interval}); "
+        f"right alone: {found.right_alone[1]} against {found.right_alone[0]} clips{test}",
         soft_wrap=True,
     )
+    if sentence := note([found.difference], found.bootstrap["unit"]):
+        out.print(f"  {sentence}", soft_wrap=True)
 
 
 def _p(value: float) -> str:

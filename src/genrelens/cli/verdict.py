@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from genrelens.artifact import DEFAULT_MODEL, ModelMetadata, packaged_models
 from genrelens.cli.console import out
+from genrelens.cli.figures import interval_text, with_interval
 from genrelens.data.datasets import LabelledClip
+from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.evaluate import Evaluation
 from genrelens.evaluation.metrics import recalls
 from genrelens.evaluation.provenance import data_fingerprint, environment, file_sha256
+from genrelens.evaluation.wilson import note as wilson_note
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
-    from genrelens.evaluation.scores import Estimate, Scores
+    from genrelens.evaluation.scores import Scores
 
 __all__ = [
     "data_provenance", "evaluation_provenance", "model_provenance", "predictions_provenance",
@@ -49,24 +52,23 @@ def print_verdict(
 
 
 def _print_scores(scores: Scores, wilson: tuple[float, float]) -> None:
-    value, low, high = scores.accuracy
-    out.print(f"accuracy      {value:.1%} (95 % interval {low:.1%} to {high:.1%})", soft_wrap=True)
-    out.print(f"macro recall  {_share(scores.macro_recall)}")
+    interval = f"95 % interval {interval_text(scores.accuracy)}"
+    out.print(f"accuracy      {scores.accuracy.value:.1%} ({interval})", soft_wrap=True)
+    out.print(f"macro recall  {with_interval(scores.macro_recall)}")
     for name, field in _SHARES.items():
         meaning = " expected error of the probabilities" if field == "ece" else ""
-        out.print(f"{name:<12}  {_share(getattr(scores, field))}{meaning}", soft_wrap=True)
-    value, low, high = scores.log_loss
-    out.print(f"log loss      {value:.3f} ({low:.3f} to {high:.3f})")
+        out.print(f"{name:<12}  {with_interval(getattr(scores, field))}{meaning}", soft_wrap=True)
+    out.print(f"log loss      {with_interval(scores.log_loss, '{:.3f}')}")
+    unit = scores.bootstrap["unit"]
+    independent = f"{wilson[0]:.1%} to {wilson[1]:.1%} (Wilson)"
+    shown = [getattr(scores, name) for name in FIGURES]
+    bootstrap = f"bootstrap, {unit}s drawn {scores.bootstrap['resamples']} times"
     out.print(
-        f"Intervals: bootstrap, {scores.bootstrap['unit']}s drawn {scores.bootstrap['resamples']} "
-        f"times; for independent clips the accuracy's would be {wilson[0]:.1%} to {wilson[1]:.1%} "
-        "(Wilson)", soft_wrap=True,
-    )  # fmt: skip
-
-
-def _share(estimate: Estimate) -> str:
-    value, low, high = estimate
-    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+        f"Intervals: {bootstrap}; for independent clips the accuracy's would be {independent}",
+        soft_wrap=True,
+    )
+    for sentence in filter(None, (wilson_note(shown, unit), scores.few_clips_note)):
+        out.print(sentence, soft_wrap=True)
 
 
 def _print_confusion(evaluation: Evaluation) -> None:
@@ -94,10 +96,12 @@ def _print_robustness(robustness: Robustness) -> None:
     first, *others = robustness.rows
     table.add_row(first.condition, f"{first.accuracy.value:.1%}", "", "")
     for row in others:
-        value, low, high = row.difference
-        change = f"{value:+.1%} ({low:+.1%} to {high:+.1%})"
+        change = with_interval(row.difference, "{:+.1%}")
         table.add_row(row.condition, f"{row.accuracy.value:.1%}", change, f"{row.changed:.1%}")
     out.print(table)
+    differences = [row.difference for row in others]
+    if sentence := wilson_note(differences, robustness.bootstrap["unit"]):
+        out.print(sentence, soft_wrap=True)
 
 
 # ------------------------------------------------------------------------------ provenance

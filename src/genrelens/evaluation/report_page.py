@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.markup import Row, anchor, paragraph, safe, section, table
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.predictions import PredictionTable
@@ -24,6 +26,7 @@ from genrelens.evaluation.report_sections import (
     rounds_section,
     worst_section,
 )
+from genrelens.evaluation.wilson import note
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
@@ -170,11 +173,13 @@ def _how(scores: Scores) -> str:
         "not, and with known groups the intervals would be wider"
     )
     low, high = wilson_interval(int(np.trace(scores.confusion)), scores.n)
+    shown = [getattr(scores, name) for name in FIGURES]
+    other = note([*shown, *(rate for c in scores.per_class for rate in c[2:])], unit)
     return (
         f"Intervals are of 95 %, by percentile bootstrap: {resamples} times {drawn} (seed "
         f"{scores.bootstrap['seed']}). For comparison, the Wilson interval of the accuracy for "
         f"independent clips is {percent(low)} to {percent(high)}. None of them covers how much "
-        "another training run or other music would change the figures."
+        f"another training run or other music would change the figures. {other}"
     )
 
 
@@ -188,15 +193,17 @@ def _headline(report: Report) -> str:
         "macro F1": scores.macro_f1, "genre among the two most probable": scores.top2,
     }  # fmt: skip
     rows = [_bounds(name, estimate) for name, estimate in shares.items()]
-    rows.append(("log loss, nats", *(f"{number:.3f}" for number in scores.log_loss)))
+    loss = ("-" if math.isnan(number) else f"{number:.3f}" for number in scores.log_loss)
+    rows.append(("log loss, nats", *loss, scores.log_loss.method))
     rows.append(_bounds("expected calibration error", scores.ece))
     caption = f"All figures rest on {_judged(report)}"
-    figures = table(caption, ("figure", "value", "95 % from", "to"), rows)
-    return f'<div class="figures">{figures}</div>{paragraph(_how(scores))}'
+    figures = table(caption, ("figure", "value", "95 % from", "to", "interval"), rows)
+    few = paragraph(scores.few_clips_note)
+    return f'<div class="figures">{figures}</div>{paragraph(_how(scores))}{few}'
 
 
 def _bounds(name: str, estimate: Estimate) -> tuple[str, ...]:
-    return (name, *(percent(number) for number in estimate))
+    return (name, *(percent(number) for number in estimate), estimate.method)
 
 
 def _extra(extra: Section) -> str:
