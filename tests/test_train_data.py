@@ -25,8 +25,8 @@ from genrelens.train.data import (
     SegmentDataset,
     TrainingClip,
     class_weights,
-    fingerprint,
     load_clips,
+    split_fingerprint,
 )
 from genrelens.train.modules import equal_length_loader
 
@@ -191,12 +191,12 @@ def test_fingerprint_is_of_content_label_and_part(
     change: Callable[[list[TrainingClip]], list[TrainingClip]], same: bool
 ) -> None:
     clips = some_clips()
-    assert (fingerprint(change(clips)) == fingerprint(clips)) is same
+    assert (split_fingerprint(change(clips)) == split_fingerprint(clips)) is same
 
 
 def test_fingerprint_takes_any_folder_name() -> None:
     odd = tiny.training_clip(numbered(20), label="caf\udce9")  # bytes that are no UTF-8
-    assert len(fingerprint([odd])) == 16
+    assert len(split_fingerprint([odd])) == 16
 
 
 # ------------------------------------------------------------------------ class weights

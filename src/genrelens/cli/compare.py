@@ -56,9 +56,9 @@ def compare(
     found = [run_comparison(shared[0], table, resamples=resamples, seed=seed)
              for table in shared[1:]]  # fmt: skip
     if as_json:
-        print_json(_to_dict(names, left_out, scores, found))
+        print_json(_to_dict(names, left_out, shared, scores, found))
         return
-    _print_table(names, left_out, scores)
+    _print_table(names, left_out, shared, scores)
     for name, each in zip(names[1:], found, strict=True):
         _print_comparison(names[0], name, each)
     if len(found) > 1:
@@ -78,11 +78,21 @@ def _load(files: list[Path], data: Path | None) -> list[PredictionTable]:
 
 
 def _to_dict(
-    names: list[str], left_out: list[int], scores: list[Scores], found: list[Comparison]
+    names: list[str],
+    left_out: list[int],
+    tables: list[PredictionTable],
+    scores: list[Scores],
+    found: list[Comparison],
 ) -> dict[str, Any]:
     models = [
-        {"file": name, "left_out": n} | {key: each.to_dict()[key] for key in FIGURES}
-        for name, n, each in zip(names, left_out, scores, strict=True)
+        {
+            "file": name,
+            "left_out": n,
+            "in_training": table.n_in_training,
+            "warning": table.training_warning or None,
+            **{key: each.to_dict()[key] for key in FIGURES},
+        }
+        for name, n, table, each in zip(names, left_out, tables, scores, strict=True)
     ]
     comparisons = [
         {
@@ -104,14 +114,19 @@ def _to_dict(
     }
 
 
-def _print_table(names: list[str], left_out: list[int], scores: list[Scores]) -> None:
+def _print_table(
+    names: list[str], left_out: list[int], tables: list[PredictionTable], scores: list[Scores]
+) -> None:
     from rich.table import Table
 
     groups = "" if scores[0].n_groups is None else f" of {scores[0].n_groups} groups"
     out.print(f"clips that all have judged: {scores[0].n}{groups}", soft_wrap=True)
-    for name, n in zip(names, left_out, strict=True):
+    for name, n, judged in zip(names, left_out, tables, strict=True):
         if n:
             out.print(f"left out: {n} of {name}", soft_wrap=True)
+        if judged.training_warning:
+            warning = f"warning: {name}: {judged.training_warning}"
+            out.print(warning, style="yellow", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("", overflow="fold")
     for column in _COLUMNS:
@@ -140,7 +155,8 @@ def _cell(figure: str, estimate: Estimate) -> str:
 
 
 def _print_comparison(first: str, second: str, found: Comparison) -> None:
-    points = Estimate(*(100 * each for each in found.difference), found.difference.method)
+    value, low, high = (100 * each for each in found.difference)
+    points = Estimate(value, low, high, found.difference.method)
     interval = interval_text(points, "{:+.1f}")
     test = "" if found.p_value is None else f"; McNemar p = {_p(found.p_value)}"
     out.print(f"\n{second} against {first}: {found.verdict(first, second)}", soft_wrap=True)

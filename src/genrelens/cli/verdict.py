@@ -18,6 +18,7 @@ from genrelens.evaluation.evaluate import Evaluation
 from genrelens.evaluation.metrics import recalls
 from genrelens.evaluation.provenance import data_fingerprint, environment, file_sha256
 from genrelens.evaluation.wilson import note as wilson_note
+from genrelens.training_audio import TrainingAudio
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
@@ -32,13 +33,17 @@ _SHARES = {"macro F1": "macro_f1", "top 2": "top2", "calibration": "ece"}
 
 
 def print_verdict(
-    evaluation: Evaluation, scores: Scores | None, robustness: Robustness | None
+    evaluation: Evaluation,
+    scores: Scores | None,
+    robustness: Robustness | None,
+    provenance: Mapping[str, Any],
 ) -> None:
     """Print figures and confusion matrix."""
     failed = f" ({len(evaluation.failed)} more could not be read)" if evaluation.failed else ""
     groups = "" if scores is None or scores.n_groups is None else f" from {scores.n_groups} groups"
     out.print(f"model         {evaluation.model}", soft_wrap=True)
     out.print(f"clips         {evaluation.n}{groups}{failed}", soft_wrap=True)
+    _print_training(evaluation, provenance)
     low, high = evaluation.accuracy_interval
     if scores is None:
         interval = f"95 % interval {low:.1%} to {high:.1%}"
@@ -49,6 +54,17 @@ def print_verdict(
     _print_confusion(evaluation)
     if robustness is not None:
         _print_robustness(robustness)
+
+
+def _print_training(evaluation: Evaluation, provenance: Mapping[str, Any]) -> None:
+    """Print whether clips were in the training, if a model was judged or the predictions say it."""
+    if warning := evaluation.table.training_warning:
+        out.print(f"warning       {warning}", style="yellow", soft_wrap=True)
+    elif "training_recordings" in provenance:
+        n = provenance["training_recordings"]
+        unknown = "the model file does not say which recordings it was trained on"
+        none = f"none of its {n} recordings is among these clips"
+        out.print(f"training      {unknown if n is None else none}", soft_wrap=True)
 
 
 def _print_scores(scores: Scores, wilson: tuple[float, float]) -> None:
@@ -121,9 +137,25 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
             digest = file_sha256(path)
     else:
         digest = file_sha256(Path(name))
+    audio = TrainingAudio.from_provenance(metadata.provenance)
     return {
-        "model": metadata.name, "model_sha256": digest, "temperature": metadata.temperature,
-    }  # fmt: skip
+        "model": metadata.name,
+        "model_sha256": digest,
+        "training_recordings": None if audio is None else len(audio),
+        "model_data_fingerprints": _training_fingerprints(metadata.provenance),
+        "temperature": metadata.temperature,
+    }
+
+
+def _training_fingerprints(provenance: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the fingerprints of all clips of the training and of its parts, if they are stored.
+
+    Models of former versions hold none that a report could be matched with.
+    """
+    data = provenance.get("data")
+    if not isinstance(data, Mapping) or not isinstance(data.get("fingerprints"), Mapping):
+        return None
+    return {"all": str(data.get("fingerprint")), **data["fingerprints"]}
 
 
 def predictions_provenance(path: Path) -> dict[str, Any]:

@@ -55,7 +55,9 @@ def estimates(
     samples[:, _ECE] = np.maximum(ece - ece.mean() + values[_ECE], 0)
     low, high = percentile_interval(samples)
     low, high = np.fmin(low, values), np.fmax(high, values)
-    found = [Estimate(*map(float, each)) for each in zip(values, low, high, strict=True)]
+    found = [
+        Estimate(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)
+    ]
     return _checked(found, table, units)
 
 

@@ -302,7 +302,9 @@ def _shares(
         _rates(resampled_sums(terms, units, resamples=resamples, seed=seed))
     )
     low, high = np.fmin(low, values), np.fmax(high, values)
-    accuracy, macro = (Estimate(*map(float, e)) for e in zip(values, low, high, strict=True))
+    accuracy, macro = (
+        Estimate(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)
+    )
     n_units = len(set(units))
     recalls = [float(right[true == label].mean()) for label in range(classes.shape[1])]
     n_of_class = [

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Report", "Section", "page"]
 
 _NAMES = {
-    "model_sha256": "model file, SHA-256", "data_fingerprint": "data fingerprint",
+    "model_sha256": "model file, SHA-256",
+    "model_data_fingerprints": "data fingerprints of the training",
+    "data_fingerprint": "data fingerprint",
     "split_sha256": "split file, SHA-256", "predictions_sha256": "predictions file, SHA-256",
     "commit": "git commit", "seconds": "wall time, s",
 }  # fmt: skip
@@ -134,6 +136,13 @@ def _summary(report: Report) -> Iterable[str]:
         f"right {int(np.trace(scores.confusion))} times: {percent(value)}. The 95 % interval of "
         f"this accuracy is {percent(low)} to {percent(high)}."
     )
+    if report.table.training_warning:
+        yield f"Warning: {report.table.training_warning}."
+    elif report.table.in_training is not None:
+        yield (
+            "None of the clips was in the model's training. They were compared by content; a "
+            "re-encoded copy or an excerpt is not recognised."
+        )
     support = scores.confusion.sum(axis=1)
     commonest = scores.labels[int(support.argmax())]
     yield (
