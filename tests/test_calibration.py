@@ -23,6 +23,7 @@ from genrelens.evaluation.calibration import (
     cross_fitted,
     fit_temperature,
     held_out_abstention,
+    recalibrate,
 )
 from genrelens.evaluation.predictions import PredictionTable
 
@@ -201,6 +202,17 @@ def test_a_group_is_never_fitted_on_itself() -> None:
         np.testing.assert_allclose(after.probabilities[:6, 0], 1, atol=1e-9)
 
 
+def test_rounds_that_share_a_group_are_not_fitted_on_it() -> None:
+    """Random folds: the always wrong artist is in both rounds and in no fit."""
+    groups = ("bad", "e", "f", "bad", "g", "h")
+    table = made(
+        [[0.8, 0.2]] * 6, [1, 0, 0, 1, 0, 0], groups=groups, rounds=np.array([1, 1, 1, 2, 2, 2])
+    )
+    after, temperatures = cross_fitted(table)
+    assert temperatures == {1: pytest.approx(0.05), 2: pytest.approx(0.05)}
+    np.testing.assert_allclose(after.probabilities[:, 0], 1, atol=1e-9)
+
+
 def test_a_clip_that_is_judged_again_is_not_fitted_on_itself() -> None:
     """Two draws share clip 0, which is wrong in both; each is fitted on the other's right one."""
     before = replace(
@@ -232,6 +244,36 @@ def test_nothing_to_fit_on(columns: dict[str, Any]) -> None:
         cross_fitted(made([[0.9, 0.1]], [0]))
 
 
+# ------------------------------------------------------------------------- recalibration
+
+
+@pytest.mark.parametrize(("factor", "better"), [(1.0, False), (3.0, True), (0.4, True)])
+def test_a_temperature_has_to_be_better_on_what_it_was_not_fitted_on(
+    factor: float, better: bool
+) -> None:
+    """None is better than the best of all clips, which factor 1 leaves as it is."""
+    logits, true = drawn(1, n=400)
+    logits *= factor / fit_temperature(logits, true)
+    found = recalibrate(made(softmax(logits, axis=1), true), 1.0)
+    assert found.better is better
+    before, after = (log_loss(true, each.probabilities) for each in (found.present, found.fitted))
+    assert found.log_losses == pytest.approx((before, after))
+    assert found.temperature == pytest.approx(factor, rel=1e-3)
+
+
+def test_the_own_predictions_hold_the_present_temperature() -> None:
+    """On top of 2, 3 is 6. Those of a cross-validation hold none: the present one is applied."""
+    logits, true = drawn(1, n=400)
+    logits *= 3 / fit_temperature(logits, true)
+    own = made(softmax(logits, axis=1), true)
+    assert recalibrate(own, 2.0).temperature == pytest.approx(6, rel=1e-3)
+    folds = replace(own, rounds=np.arange(400) % 4 + 1)
+    found = recalibrate(folds, 3.0)
+    assert found.temperature == pytest.approx(3, rel=1e-3)
+    np.testing.assert_allclose(found.present.probabilities, softmax(logits / 3, axis=1), atol=1e-3)
+    assert not found.better  # 3 it is already
+
+
 # ------------------------------------------------------------------------- abstention
 
 
@@ -248,13 +290,13 @@ def confident(tops: list[float], right: list[bool], rounds: list[int] | None = N
 
 def test_the_threshold_answers_as_much_as_it_may() -> None:
     table = confident([0.9, 0.8, 0.7, 0.6], [True, True, False, True])
-    assert abstention(table, 0.75) == Abstention(0.6, 1.0, 0.75)
-    assert abstention(table, 0.76) == Abstention(0.8, 0.5, 1.0)
+    assert abstention(table, 0.75) == Abstention(0.6, 1.0, 0.75, 4)
+    assert abstention(table, 0.76) == Abstention(0.8, 0.5, 1.0, 2)
 
 
 def test_answers_that_are_equally_sure_are_given_together() -> None:
     table = confident([0.9, 0.8, 0.8, 0.6], [True, True, False, False])
-    assert abstention(table, 0.9) == Abstention(0.9, 0.25, 1.0)
+    assert abstention(table, 0.9) == Abstention(0.9, 0.25, 1.0, 1)
 
 
 def test_a_threshold_that_does_not_exist() -> None:
@@ -267,4 +309,4 @@ def test_each_round_is_answered_with_the_threshold_of_the_others() -> None:
         [0.9, 0.7, 0.8, 0.6], [True, True, True, False], [1, 1, 2, 2]
     )  # round 1 by 0.8 answers one of two, round 2 by 0.7 one of two
     measured = held_out_abstention(table, 1.0)
-    assert measured == Abstention(0.7, 0.5, 1.0)
+    assert measured == Abstention(0.7, 0.5, 1.0, 2)

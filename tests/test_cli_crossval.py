@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,8 +159,10 @@ def test_calibrated_model_says_what_the_predictions_say(
 ) -> None:
     """Fold models say how sure the recipe's models are: their temperature goes into the file."""
     model, new = done / "round-1" / "model.onnx", tmp_path / "new.onnx"
-    result = run(capsys, "calibrate", model, done / "mel-cnn-lstm.csv", "--out", new)
+    arguments = (model, done / "mel-cnn-lstm.csv", "--out", new, "--force")  # 12 clips are chance
+    result = run(capsys, "calibrate", *arguments)
     assert result.code == 0, result.err
+    assert "does not say whether" not in result.err  # each round was kept back from its model
     table = PredictionTable.load(done / "mel-cnn-lstm.csv")
     expected = fit_temperature(np.log(table.probabilities), table.true)
     assert Artifact.load(new).metadata.temperature == pytest.approx(expected)
@@ -182,7 +185,9 @@ def test_own_predictions_calibrate_on_top(done: Path, tmp_path: Path, capsys: Ca
     table = PredictionTable.load(done / "mel-cnn.csv")
     own = replace(table, rounds=None, probabilities=apply_temperature(table.probabilities, 2))
     own.save(tmp_path / "own.csv")
-    assert run(capsys, "calibrate", model, tmp_path / "own.csv").code == 0
+    result = run(capsys, "calibrate", model, tmp_path / "own.csv", "--force")
+    assert (result.code, result.err.startswith("note: ")) == (0, True)
+    assert "own.csv does not say whether the model was trained on its clips" in result.err
     logs = np.log(table.probabilities)
     assert Artifact.load(model).metadata.temperature == pytest.approx(
         fit_temperature(logs, table.true), rel=1e-4
@@ -199,6 +204,68 @@ def test_calibrate_refuses(done: Path, tmp_path: Path, capsys: Capture) -> None:
     assert result.code == 3
     result = run(capsys, "calibrate", model, tmp_path / "absent.csv")
     assert result.code == 2
-    result = run(capsys, "calibrate", model, done / "mel-cnn.csv", "--out", tmp_path)
+    result = run(capsys, "calibrate", model, done / "mel-cnn.csv", "--out", tmp_path, "--force")
     assert result.code == 2
     assert "cannot be written" in result.err
+
+
+def drawn_table(
+    labels: tuple[str, ...], temperature: float, n: int = 300, **columns: Any
+) -> PredictionTable:
+    """Predictions that ask for exactly this temperature."""
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, (n, len(labels)))
+    true = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    sharp = np.exp(temperature / fit_temperature(logits, true) * logits)
+    return PredictionTable(
+        labels=labels, clips=tuple(f"clip {i}" for i in range(n)), true=true,
+        probabilities=sharp / sharp.sum(axis=1, keepdims=True), **columns,
+    )  # fmt: skip
+
+
+def test_calibrate_stores_nothing_that_is_not_better(
+    model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """Calibrated predictions: a new temperature can only be worse on what it was not fitted on."""
+    mine = tmp_path / "mine.onnx"
+    shutil.copy(model, mine)
+    before = mine.read_bytes()
+    drawn_table(tiny.GENRES, 1.0).save(tmp_path / "p.csv")
+    result = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--sure", "0.6")
+    assert result.code == 1
+    assert "the new temperature is not better than the present one" in result.err
+    assert "nothing was stored" in result.err
+    assert mine.read_bytes() == before
+    refused = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--out", tmp_path / "new.onnx")
+    assert refused.code == 1
+    assert not (tmp_path / "new.onnx").exists()
+    assert run(capsys, "calibrate", mine, tmp_path / "p.csv", "--force").code == 0
+    assert mine.read_bytes() != before
+
+
+def test_calibrate_stores_what_is_better(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    mine = tmp_path / "mine.onnx"
+    shutil.copy(model, mine)
+    table = drawn_table(tiny.GENRES, 3.0)
+    table.save(tmp_path / "p.csv")
+    result = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--sure", "0.8")
+    assert result.code == 0, result.err
+    assert Artifact.load(mine).metadata.temperature == pytest.approx(3, rel=1e-3)
+    assert "answers right (95 % interval " in result.out
+    once = mine.read_bytes()
+    again = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--force")
+    assert again.code == 2  # it would be divided by 3 twice
+    assert "was calibrated with these predictions" in again.err
+    assert mine.read_bytes() == once
+
+
+def test_calibrate_warns_of_clips_of_the_training(
+    model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    mine = tmp_path / "mine.onnx"
+    shutil.copy(model, mine)
+    drawn_table(tiny.GENRES, 3.0, in_training=np.arange(300) < 100).save(tmp_path / "p.csv")
+    result = run(capsys, "calibrate", mine, tmp_path / "p.csv")
+    assert "100 of 300 clips were in the model's training" in result.err
+    assert "a temperature from them is too sure" in result.err
+    assert Artifact.load(mine).metadata.provenance["calibration"]["in_training"] == 100

@@ -63,7 +63,7 @@ def test_the_leak(leak: Leak) -> None:
     assert list(found) == ["segment", "clip", "group"]
     assert found["segment"]["value"] > 0.9
     assert found["group"]["value"] < 0.6
-    assert found["group"]["high"] < found["segment"]["low"]
+    assert found["group"]["high"] < found["segment"]["value"]  # nine groups: a wide interval
     assert (values["n_clips"], values["n_segments"], values["n_groups"]) == (18, 72, 9)
     assert (values["data"], values["failed"], values["labels"]) == ("data", [], list(GENRES))
 

@@ -53,7 +53,10 @@ def test_mcnemar_by_hand() -> None:
 
 def test_equal_models() -> None:
     found = compare(FIRST, FIRST)
-    assert (found.p_value, found.difference, found.right_alone) == (1, (0, 0, 0), (0, 0))
+    assert (found.p_value, found.difference.value, found.right_alone) == (1, 0, (0, 0))
+    at_most = 1.959964**2 / (60 + 1.959964**2)  # of 60 clips none differs, by Wilson
+    assert found.difference[1:] == pytest.approx((-at_most, at_most))
+    assert found.difference.method == "wilson"
     assert found.better is None
     assert found.verdict("A", "B") == "no difference can be told"
 

@@ -103,6 +103,8 @@ def test_to_dict_is_json(classifier: Classifier, clips: list[LabelledClip], tmp_
     result = evaluate(classifier, [*some, LabelledClip(gone, "noise")])
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False)) == {
         "n": 3,
+        "in_training": None,
+        "warning": None,
         "accuracy": 2 / 3,
         "accuracy_interval": pytest.approx([0.2077, 0.9385], abs=1e-4),  # Wilson, 2 of 3
         "macro_recall": 0.5,

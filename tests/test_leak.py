@@ -16,6 +16,7 @@ from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.leak import Leak, SegmentTable, _shares, measure_leak, plan, tabulate
 from genrelens.evaluation.leak_plot import plot_leak
+from genrelens.evaluation.metrics import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,17 +136,21 @@ def test_two_genres_are_decided_like_more() -> None:
     leak = measure_leak(table, n_folds=2, resamples=50)
     assert accuracies(leak) == {"segment": 1, "clip": 1}
     assert leak.scores[1].clips is not None
-    assert leak.scores[1].clips.accuracy == (1, 1, 1)
+    assert leak.scores[1].clips.accuracy == (1, *wilson_interval(8, 8))
 
 
 def test_shares_by_hand() -> None:
     """3 of 4 and 1 of 2: accuracy 4 of 6, macro recall 5 of 8."""
     right = np.array([True, True, True, False, True, False])
     shares = _shares(right, np.array([0, 0, 0, 0, 1, 1]), list("aabbcc"), resamples=500, seed=0)
-    assert shares.accuracy.value == pytest.approx(4 / 6)
+    assert shares.accuracy == pytest.approx((4 / 6, *wilson_interval(2, 3)))  # three groups
     assert shares.macro_recall.value == pytest.approx(5 / 8)
-    # Resamples of a (2 of 2), b (1 of 2) and c (1 of 2), drawn together.
-    assert (shares.accuracy.low, shares.accuracy.high) == (0.5, 1)
+    many = 4  # times as many groups: resamples of three kinds, drawn together
+    units = [f"{letter}{i}" for i in range(many) for letter in "aabbcc"]
+    true = np.tile([0, 0, 0, 0, 1, 1], many)
+    drawn = _shares(np.tile(right, many), true, units, resamples=500, seed=0).accuracy
+    assert drawn.method == "bootstrap"
+    assert (drawn.low, drawn.high) == (pytest.approx(0.54, abs=0.05), pytest.approx(0.79, abs=0.05))
 
 
 def test_intervals_are_of_groups() -> None:

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from genrelens import AudioError, DataError
+from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.predictions import PredictionTable
 from genrelens.evaluation.robustness import Robustness, compare_conditions
 
@@ -55,10 +56,11 @@ def test_by_hand() -> None:
     assert (clean.accuracy.value, hiss.accuracy.value) == (0.75, 0.5)
     assert clean.macro_recall.value == pytest.approx((1 + 1 + 0) / 3)
     assert hiss.macro_recall.value == pytest.approx((0.5 + 0 + 1) / 3)
-    assert clean.difference == (0, 0, 0)
+    assert (clean.difference, clean.difference.method) == ((0, 0, 0), "none")
     assert hiss.difference.value == -0.25
-    assert hiss.difference.low <= -0.75
+    assert hiss.difference.low <= -0.7
     assert hiss.difference.high >= 0.25
+    assert hiss.difference.method == "wilson"  # four clips
     assert (clean.changed, hiss.changed) == (0, 0.75)
     assert clean.confidence_change == 0
     assert hiss.confidence_change == pytest.approx(np.mean([0.5, 0.5, 0.6, 0.8]) - 0.7)
@@ -110,8 +112,8 @@ def test_plain_values() -> None:
     assert [row["condition"] for row in values["conditions"]] == ["clean", "hiss"]
     hiss = values["conditions"][1]
     assert hiss["difference"]["value"] == -0.25
-    assert hiss["accuracy"] == {"value": 0.5, "low": hiss["accuracy"]["low"],
-                                "high": hiss["accuracy"]["high"]}  # fmt: skip
+    low, high = wilson_interval(2, 4)
+    assert hiss["accuracy"] == {"value": 0.5, "low": low, "high": high, "method": "wilson"}
     assert (hiss["n"], hiss["changed"]) == (4, 0.75)
 
 

@@ -17,7 +17,7 @@ from sklearn import metrics as reference
 from genrelens.errors import DataError, MissingExtraError
 from genrelens.evaluation.estimates import FIGURES, figures, point_values, terms
 from genrelens.evaluation.intervals import percentile_interval, resampled_sums
-from genrelens.evaluation.metrics import rejection_curve, reliability_bins
+from genrelens.evaluation.metrics import rejection_curve, reliability_bins, wilson_interval
 from genrelens.evaluation.predictions import PredictionTable
 from genrelens.evaluation.scores import ClassScores, Scores, score
 
@@ -84,7 +84,7 @@ def test_classes_by_hand() -> None:
     ]  # fmt: skip
     assert (a.precision.value, a.recall.value) == (1, 2 / 3)
     assert (b.precision.value, b.recall.value, b.f1.value) == (0.5, 0.5, 0.5)
-    assert c.precision == (0, 0, 0)  # called once, wrongly
+    assert c.precision == pytest.approx((0, *wilson_interval(0, 1)))  # called once, wrongly
     assert all(math.isnan(each) for each in (*c.recall, *c.f1))
     assert all(math.isnan(each) for each in (*d.precision, *d.recall, *d.f1))
     assert score(BY_HAND, resamples=200).absent == ("c", "d")
@@ -151,8 +151,8 @@ def test_sure_and_wrong() -> None:
     """The log loss stays finite."""
     scores = score(table([[1, 0], [1, 0]], [1, 1]))
     assert scores.log_loss.value == pytest.approx(-math.log(1e-15))
-    assert scores.accuracy == (0, 0, 0)
-    assert scores.ece == (1, 1, 1)
+    assert scores.accuracy == (0, *wilson_interval(0, 2))
+    assert scores.ece.value == 1
 
 
 # ------------------------------------------------------------------------------ against others
@@ -322,7 +322,7 @@ def test_an_interval_holds_its_figure(seed: int, n: int) -> None:
     rows = [getattr(scores, name) for name in FIGURES]
     rows += [each for one in scores.per_class for each in (one.precision, one.recall, one.f1)]
     for value, low, high in rows:
-        assert math.isnan(value) or low <= value <= high
+        assert math.isnan(low) or low <= value <= high
 
 
 def test_the_seed_decides() -> None:
@@ -392,7 +392,13 @@ def test_as_json_and_back() -> None:
     assert isinstance(again.per_class[0], ClassScores)
     assert again.absent == scores.absent
     assert again.accuracy == scores.accuracy
-    assert json.loads(text)["per_class"][3]["f1"] == {"value": None, "low": None, "high": None}
+    assert json.loads(text)["per_class"][3]["f1"] == {
+        "value": None, "low": None, "high": None, "method": "none"
+    }  # fmt: skip
+    former = json.loads(text)
+    for name in FIGURES:  # reports of former versions do not name the method
+        del former[name]["method"]
+    assert Scores.from_dict(former).accuracy == scores.accuracy
 
 
 @pytest.mark.parametrize("key", ["n", "accuracy", "per_class", "confusion", "worst", "rejection"])

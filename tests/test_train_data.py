@@ -215,17 +215,17 @@ def with_clip(clip: TrainingClip, **changes: Any) -> TrainingClip:
 def test_fingerprint_is_of_content_label_and_part(
     change: Callable[[list[TrainingClip]], list[TrainingClip]], same: bool
 ) -> None:
-    from genrelens.train.data import fingerprint
+    from genrelens.train.data import split_fingerprint
 
     clips = some_clips()
-    assert (fingerprint(change(clips)) == fingerprint(clips)) is same
+    assert (split_fingerprint(change(clips)) == split_fingerprint(clips)) is same
 
 
 def test_fingerprint_takes_any_folder_name() -> None:
-    from genrelens.train.data import fingerprint
+    from genrelens.train.data import split_fingerprint
 
     odd = tiny.training_clip(numbered(20), label="caf\udce9")  # bytes that are no UTF-8
-    assert len(fingerprint([odd])) == 16
+    assert len(split_fingerprint([odd])) == 16
 
 
 # ------------------------------------------------------------------------ class weights

@@ -7,14 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from genrelens.artifact import Artifact, ModelMetadata
-from genrelens.cli.console import out
+from genrelens.cli.console import out, print_error, print_note
+from genrelens.cli.figures import with_interval
 from genrelens.cli.train import need_torch
+from genrelens.cli.verdict import predictions_provenance
 from genrelens.errors import DataError
-from genrelens.evaluation.calibration import cross_fitted, fit_temperature, held_out_abstention
+from genrelens.evaluation.calibration import (
+    Abstention,
+    Recalibration,
+    held_out_abstention,
+    recalibrate,
+)
+from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.predictions import PredictionTable, load_predictions
 from genrelens.evaluation.scores import Scores, score
 
@@ -42,11 +49,16 @@ def calibrate(
             "right, for instance 0.9; the model's threshold stays if not given.",
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", metavar="", help="Store a temperature that is not better, too."),
+    ] = False,
 ) -> None:
     """Make a model's probabilities say how often it is right, and store that in its file.
 
     One temperature is fitted on the predictions. What it is worth is shown on data that it was
-    not fitted on: each fold's, with a temperature from the others.
+    not fitted on: each fold's, with a temperature from the others. If it is not better there than
+    the model's present one, nothing is stored and the exit code is 1.
     """
     need_torch()
     from genrelens.train.export import replace_metadata
@@ -58,54 +70,96 @@ def calibrate(
             f"{predictions}: its labels are {', '.join(table.labels)}; those of {model} are "
             f"{', '.join(metadata.labels)}"
         )
-    fitted = cross_fitted(table)[0]
-    before, after = score(table), score(fitted)
-    temperature = _temperature(metadata, table)
-    provenance = {
-        **metadata.provenance, "calibration": _provenance(table, before, after),
-    }  # fmt: skip
-    new = replace(metadata, temperature=temperature, provenance=provenance)
-    answers = None if sure is None else held_out_abstention(fitted, sure)
+    origin = predictions_provenance(predictions)["predictions_sha256"]
+    if table.rounds is None:
+        _refuse_former_predictions(metadata, model, predictions, origin)
+    _note_training(table, predictions)
+    found = recalibrate(table, metadata.temperature)
+    before, after = score(found.present), score(found.fitted)
+    answers = None if sure is None else held_out_abstention(found.fitted, sure)
+    _print_figures(found, metadata.temperature, before, after)
+    if not (found.better or force):
+        print_error(
+            f"{model}: the new temperature is not better than the present one on clips that it "
+            f"was not fitted on (log loss {found.log_losses[1]:.4f}, at present "
+            f"{found.log_losses[0]:.4f}); nothing was stored. --force stores it"
+        )
+        raise typer.Exit(1)
+    calibration = {**_provenance(table, before, after), "predictions_sha256": origin}
+    provenance = {**metadata.provenance, "calibration": calibration}
+    new = replace(metadata, temperature=found.temperature, provenance=provenance)
     if answers is not None:
         figures = {"asked": sure, "coverage": answers.coverage, "accuracy": answers.accuracy}
         new = replace(
             new, sure_threshold=answers.threshold, metrics={**new.metrics, "not sure": figures}
         )
+        _print_abstention(answers)
     replace_metadata(model, new, target or model)
-    out.print(f"temperature  {temperature:.3f} (was {metadata.temperature:.3f})")
-    for name, value in (("calibration error", "ece"), ("log loss", "log_loss")):
-        old, fresh = getattr(before, value), getattr(after, value)
-        out.print(f"{name:<18} {_interval(old)} before, {_interval(fresh)} after", soft_wrap=True)
-    if answers is not None:
-        out.print(
-            f"sure from          {answers.threshold:.3f}: {answers.coverage:.1%} are answered, "
-            f"{answers.accuracy:.1%} of the answers right",
-            soft_wrap=True,
-        )
     out.print(f"{target or model}", soft_wrap=True)
 
 
-def _temperature(metadata: ModelMetadata, table: PredictionTable) -> float:
-    """Fit on the table: on top of the model's own temperature if the model itself made it.
+def _refuse_former_predictions(
+    metadata: ModelMetadata, model: Path, predictions: Path, digest: str
+) -> None:
+    """Refuse predictions that the model made before it was calibrated with them."""
+    calibration = metadata.provenance.get("calibration")
+    if isinstance(calibration, dict) and calibration.get("predictions_sha256") == digest:
+        raise DataError(
+            f"{predictions}: {model} was calibrated with these predictions; they are of the model "
+            f"as it was before. Evaluate it again"
+        )
 
-    A table with rounds comes from the models of a cross-validation, which had no temperature.
-    """
-    with np.errstate(divide="ignore"):
-        fitted = fit_temperature(np.log(table.probabilities), table.true)
-    return fitted * metadata.temperature if table.rounds is None else fitted
+
+def _note_training(table: PredictionTable, source: Path) -> None:
+    """Point out predictions that are surer than those on unseen music, or may be."""
+    if table.training_warning:
+        print_note(
+            f"warning: {source}: {table.training_warning}, and a temperature from them is too sure",
+            style="yellow",
+        )
+    elif table.in_training is None and table.rounds is None:
+        print_note(
+            f"note: {source} does not say whether the model was trained on its clips; a "
+            f"temperature from such clips is too sure"
+        )
+
+
+def _print_figures(found: Recalibration, present: float, before: Scores, after: Scores) -> None:
+    out.print(f"temperature        {found.temperature:.3f} (at present {present:.3f})")
+    for name, value in (("calibration error", "ece"), ("log loss", "log_loss")):
+        old, fresh = (with_interval(getattr(each, value), "{:.3f}") for each in (before, after))
+        out.print(f"{name:<18} {old} before, {fresh} after", soft_wrap=True)
+    if after.few_clips_note:
+        out.print(after.few_clips_note, soft_wrap=True)
+
+
+def _print_abstention(answers: Abstention) -> None:
+    right = 0 if not answers.answered else round(answers.accuracy * answers.answered)
+    low, high = wilson_interval(right, answers.answered)
+    out.print(
+        f"sure from          {answers.threshold:.3f}: {answers.coverage:.1%} are answered, "
+        f"{answers.accuracy:.1%} of the {answers.answered} answers right (95 % interval {low:.1%} "
+        f"to {high:.1%} for independent clips)",
+        soft_wrap=True,
+    )
 
 
 def _provenance(table: PredictionTable, before: Scores, after: Scores) -> dict[str, Any]:
+    old, fresh = before.to_dict(), after.to_dict()
+    figures = {
+        name: {"before": _bounds(old[name]), "after": _bounds(fresh[name])}
+        for name in ("ece", "log_loss")
+    }
     return {
         "clips": table.n,
+        "in_training": table.n_in_training,
         "groups": before.n_groups,
         "rounds": None if table.rounds is None else len(set(table.rounds.tolist())),
-        "ece": {"before": list(before.ece), "after": list(after.ece)},
-        "log_loss": {"before": list(before.log_loss), "after": list(after.log_loss)},
+        **figures,
         "date": time.strftime("%Y-%m-%d"),
     }
 
 
-def _interval(estimate: tuple[float, float, float]) -> str:
-    value, low, high = estimate
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+def _bounds(figure: dict[str, Any]) -> list[float | None]:
+    """Return value, lower and upper bound; a bound that there is none of is None."""
+    return [figure[key] for key in ("value", "low", "high")]

@@ -9,12 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
+from genrelens.cli.figures import interval_text
 from genrelens.data.datasets import LabelledClip, clip_names, read_folder
 from genrelens.evaluation.compare import Comparison, common_clips
 from genrelens.evaluation.compare import compare as run_comparison
-from genrelens.evaluation.estimates import FIGURES, Estimate
+from genrelens.evaluation.estimates import FIGURES
+from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.predictions import PredictionTable, load_predictions
 from genrelens.evaluation.scores import Scores, score
+from genrelens.evaluation.wilson import note
 
 _COLUMNS = ("accuracy", "macro recall", "F1", "top 2", "log loss", "ECE")
 _WITH_INTERVAL = ("accuracy", "macro_recall")
@@ -53,9 +56,9 @@ def compare(
     found = [run_comparison(shared[0], table, resamples=resamples, seed=seed)
              for table in shared[1:]]  # fmt: skip
     if as_json:
-        print_json(_to_dict(names, left_out, scores, found))
+        print_json(_to_dict(names, left_out, shared, scores, found))
         return
-    _print_table(names, left_out, scores)
+    _print_table(names, left_out, shared, scores)
     for name, each in zip(names[1:], found, strict=True):
         _print_comparison(names[0], name, each)
     if len(found) > 1:
@@ -75,11 +78,21 @@ def _load(files: list[Path], data: Path | None) -> list[PredictionTable]:
 
 
 def _to_dict(
-    names: list[str], left_out: list[int], scores: list[Scores], found: list[Comparison]
+    names: list[str],
+    left_out: list[int],
+    tables: list[PredictionTable],
+    scores: list[Scores],
+    found: list[Comparison],
 ) -> dict[str, Any]:
     models = [
-        {"file": name, "left_out": n} | {key: each.to_dict()[key] for key in FIGURES}
-        for name, n, each in zip(names, left_out, scores, strict=True)
+        {
+            "file": name,
+            "left_out": n,
+            "in_training": table.n_in_training,
+            "warning": table.training_warning or None,
+            **{key: each.to_dict()[key] for key in FIGURES},
+        }
+        for name, n, table, each in zip(names, left_out, tables, scores, strict=True)
     ]
     comparisons = [
         {
@@ -101,14 +114,19 @@ def _to_dict(
     }
 
 
-def _print_table(names: list[str], left_out: list[int], scores: list[Scores]) -> None:
+def _print_table(
+    names: list[str], left_out: list[int], tables: list[PredictionTable], scores: list[Scores]
+) -> None:
     from rich.table import Table
 
     groups = "" if scores[0].n_groups is None else f" of {scores[0].n_groups} groups"
     out.print(f"clips that all have judged: {scores[0].n}{groups}", soft_wrap=True)
-    for name, n in zip(names, left_out, strict=True):
+    for name, n, judged in zip(names, left_out, tables, strict=True):
         if n:
             out.print(f"left out: {n} of {name}", soft_wrap=True)
+        if judged.training_warning:
+            warning = f"warning: {name}: {judged.training_warning}"
+            out.print(warning, style="yellow", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("", overflow="fold")
     for column in _COLUMNS:
@@ -117,29 +135,38 @@ def _print_table(names: list[str], left_out: list[int], scores: list[Scores]) ->
         table.add_row(name, *(_cell(key, getattr(each, key)) for key in FIGURES))
     out.print(table)
     unit = scores[0].bootstrap["unit"]
-    out.print(
-        f"In percent but for the log loss; 95 % intervals from drawing {unit}s anew. F1 is the "
+    shown = [getattr(each, key) for each in scores for key in _WITH_INTERVAL]
+    sentences = (
+        f"In percent, except the log loss; 95 % intervals from drawing {unit}s anew. F1 is the "
         f"mean of the genres; ECE is the expected calibration error.",
-        soft_wrap=True,
+        note(shown, unit),
+        scores[0].few_clips_note,
     )
+    for sentence in filter(None, sentences):
+        out.print(sentence, soft_wrap=True)
 
 
 def _cell(figure: str, estimate: Estimate) -> str:
     if figure == "log_loss":
         return f"{estimate.value:.3f}"
     value, low, high = (f"{100 * each:.1f}" for each in estimate)
-    return f"{value} ({low}-{high})" if figure in _WITH_INTERVAL else value
+    method = " Wilson" if estimate.method == "wilson" else ""
+    return f"{value} ({low}-{high}{method})" if figure in _WITH_INTERVAL else value
 
 
 def _print_comparison(first: str, second: str, found: Comparison) -> None:
     value, low, high = (100 * each for each in found.difference)
+    points = Estimate(value, low, high, found.difference.method)
+    interval = interval_text(points, "{:+.1f}")
     test = "" if found.p_value is None else f"; McNemar p = {_p(found.p_value)}"
     out.print(f"\n{second} against {first}: {found.verdict(first, second)}", soft_wrap=True)
     out.print(
-        f"  accuracy {value:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}); right alone: "
-        f"{found.right_alone[1]} against {found.right_alone[0]} clips{test}",
+        f"  accuracy {points.value:+.1f} points (95 % interval {interval}); "
+        f"right alone: {found.right_alone[1]} against {found.right_alone[0]} clips{test}",
         soft_wrap=True,
     )
+    if sentence := note([found.difference], found.bootstrap["unit"]):
+        out.print(f"  {sentence}", soft_wrap=True)
 
 
 def _p(value: float) -> str:

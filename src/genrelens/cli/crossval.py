@@ -17,6 +17,7 @@ from genrelens.cli.console import (
     quiet_libraries,
     warnings_as_notes,
 )
+from genrelens.cli.figures import with_interval
 from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, n_jobs
 from genrelens.cli.protocols import (
     Draws,
@@ -42,10 +43,11 @@ from genrelens.cli.train import (
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
 from genrelens.evaluation.calibration import cross_fitted
+from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.predictions import PredictionTable
 from genrelens.evaluation.provenance import data_fingerprint, environment
 from genrelens.evaluation.report import check_report_folder, write_report
-from genrelens.evaluation.scores import score
+from genrelens.evaluation.scores import Scores, score
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -188,9 +190,10 @@ def _report(
         failed=[str(error) for error in failed], results={"over_rounds": over_rounds},
     )  # fmt: skip
     return {
-        "scores": scores.to_dict(), "over_rounds": over_rounds,
-        "before_calibration": {"ece": list(before.ece), "log_loss": list(before.log_loss)},
-    }  # fmt: skip
+        "scores": scores.to_dict(),
+        "over_rounds": over_rounds,
+        "before_calibration": {key: before.to_dict()[key] for key in ("ece", "log_loss")},
+    }
 
 
 def _print_results(
@@ -207,19 +210,15 @@ def _table(results: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table("", *results, box=None, pad_edge=False)
-    rows = {"accuracy": "{:.1%}", "macro_recall": "{:.1%}", "macro_f1": "{:.1%}", "top2": "{:.1%}",
-            "log_loss": "{:.3f}", "ece": "{:.3f}"}  # fmt: skip
-    for name, form in rows.items():
-        cells = [result["scores"][name] for result in results.values()]
-        table.add_row(name.replace("_", " "), *(_interval(cell, form) for cell in cells))
+    forms = {"log_loss": "{:.3f}", "ece": "{:.3f}"}
+    found = [Scores.from_dict(result["scores"]) for result in results.values()]
+    for name in FIGURES:
+        form = forms.get(name, "{:.1%}")
+        cells = (with_interval(getattr(each, name), form) for each in found)
+        table.add_row(name.replace("_", " "), *cells)
     spreads = [result["over_rounds"]["accuracy"] for result in results.values()]
     table.add_row("accuracy over rounds", *map(_mean_and_std, spreads))
     return table
-
-
-def _interval(estimate: Mapping[str, float], form: str) -> str:
-    value, low, high = (form.format(estimate[key]) for key in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
 
 
 def _mean_and_std(spread: Mapping[str, Any]) -> str:

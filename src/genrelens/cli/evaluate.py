@@ -113,7 +113,7 @@ def evaluate(
     if as_json:
         print_json(_document(result, scores, origin))
     else:
-        print_verdict(result.evaluation, scores, result.robustness)
+        print_verdict(result.evaluation, scores, result.robustness, origin)
     if result.evaluation.failed:
         raise typer.Exit(1)
 
@@ -167,7 +167,7 @@ def _judge_model(
     data.check_renamed([clip.label for clip in clips], classifier.labels)
     clips = [
         clip if clip.label in known
-        else replace(clip, label=data.renamed.get(clip.label, clip.label)) for clip in clips
+        else clip.renamed(data.renamed.get(clip.label, clip.label)) for clip in clips
     ]  # fmt: skip
     with progress("Evaluating", len(clips)) as advance:
 

@@ -20,7 +20,7 @@ from genrelens.cli.options import Jobs, n_jobs
 from genrelens.cli.protocols import Folds, GroupColumn, Groups, Relabel, label_map, read_clips
 from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError
-from genrelens.evaluation.estimates import Estimate
+from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.leak import Leak, SegmentTable, measure_leak, plan, tabulate
 
 __all__ = ["leak"]
@@ -107,4 +107,5 @@ def _print_table(result: Leak) -> None:
 
 
 def _percent(share: Estimate) -> str:
-    return f"{share.value:.1%} ({100 * share.low:.1f}-{100 * share.high:.1f})"
+    method = " Wilson" if share.method == "wilson" else ""
+    return f"{share.value:.1%} ({100 * share.low:.1f}-{100 * share.high:.1f}{method})"

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from genrelens.artifact import DEFAULT_MODEL, ModelMetadata, packaged_models
 from genrelens.cli.console import out
+from genrelens.cli.figures import interval_text, with_interval
 from genrelens.data.datasets import LabelledClip
+from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.evaluate import Evaluation
 from genrelens.evaluation.metrics import recalls
 from genrelens.evaluation.provenance import data_fingerprint, environment, file_sha256
+from genrelens.evaluation.wilson import note as wilson_note
+from genrelens.training_audio import TrainingAudio
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
-    from genrelens.evaluation.scores import Estimate, Scores
+    from genrelens.evaluation.scores import Scores
 
 __all__ = [
     "data_provenance", "evaluation_provenance", "model_provenance", "predictions_provenance",
@@ -29,13 +33,17 @@ _SHARES = {"macro F1": "macro_f1", "top 2": "top2", "calibration": "ece"}
 
 
 def print_verdict(
-    evaluation: Evaluation, scores: Scores | None, robustness: Robustness | None
+    evaluation: Evaluation,
+    scores: Scores | None,
+    robustness: Robustness | None,
+    provenance: Mapping[str, Any],
 ) -> None:
     """Print figures and confusion matrix."""
     failed = f" ({len(evaluation.failed)} more could not be read)" if evaluation.failed else ""
     groups = "" if scores is None or scores.n_groups is None else f" from {scores.n_groups} groups"
     out.print(f"model         {evaluation.model}", soft_wrap=True)
     out.print(f"clips         {evaluation.n}{groups}{failed}", soft_wrap=True)
+    _print_training(evaluation, provenance)
     low, high = evaluation.accuracy_interval
     if scores is None:
         interval = f"95 % interval {low:.1%} to {high:.1%}"
@@ -48,25 +56,35 @@ def print_verdict(
         _print_robustness(robustness)
 
 
+def _print_training(evaluation: Evaluation, provenance: Mapping[str, Any]) -> None:
+    """Print whether clips were in the training, if a model was judged or the predictions say it."""
+    if warning := evaluation.table.training_warning:
+        out.print(f"warning       {warning}", style="yellow", soft_wrap=True)
+    elif "training_recordings" in provenance:
+        n = provenance["training_recordings"]
+        unknown = "the model file does not say which recordings it was trained on"
+        none = f"none of its {n} recordings is among these clips"
+        out.print(f"training      {unknown if n is None else none}", soft_wrap=True)
+
+
 def _print_scores(scores: Scores, wilson: tuple[float, float]) -> None:
-    value, low, high = scores.accuracy
-    out.print(f"accuracy      {value:.1%} (95 % interval {low:.1%} to {high:.1%})", soft_wrap=True)
-    out.print(f"macro recall  {_share(scores.macro_recall)}")
+    interval = f"95 % interval {interval_text(scores.accuracy)}"
+    out.print(f"accuracy      {scores.accuracy.value:.1%} ({interval})", soft_wrap=True)
+    out.print(f"macro recall  {with_interval(scores.macro_recall)}")
     for name, field in _SHARES.items():
         meaning = " expected error of the probabilities" if field == "ece" else ""
-        out.print(f"{name:<12}  {_share(getattr(scores, field))}{meaning}", soft_wrap=True)
-    value, low, high = scores.log_loss
-    out.print(f"log loss      {value:.3f} ({low:.3f} to {high:.3f})")
+        out.print(f"{name:<12}  {with_interval(getattr(scores, field))}{meaning}", soft_wrap=True)
+    out.print(f"log loss      {with_interval(scores.log_loss, '{:.3f}')}")
+    unit = scores.bootstrap["unit"]
+    independent = f"{wilson[0]:.1%} to {wilson[1]:.1%} (Wilson)"
+    shown = [getattr(scores, name) for name in FIGURES]
+    bootstrap = f"bootstrap, {unit}s drawn {scores.bootstrap['resamples']} times"
     out.print(
-        f"Intervals: bootstrap, {scores.bootstrap['unit']}s drawn {scores.bootstrap['resamples']} "
-        f"times; for independent clips the accuracy's would be {wilson[0]:.1%} to {wilson[1]:.1%} "
-        "(Wilson)", soft_wrap=True,
-    )  # fmt: skip
-
-
-def _share(estimate: Estimate) -> str:
-    value, low, high = estimate
-    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+        f"Intervals: {bootstrap}; for independent clips the accuracy's would be {independent}",
+        soft_wrap=True,
+    )
+    for sentence in filter(None, (wilson_note(shown, unit), scores.few_clips_note)):
+        out.print(sentence, soft_wrap=True)
 
 
 def _print_confusion(evaluation: Evaluation) -> None:
@@ -94,10 +112,12 @@ def _print_robustness(robustness: Robustness) -> None:
     first, *others = robustness.rows
     table.add_row(first.condition, f"{first.accuracy.value:.1%}", "", "")
     for row in others:
-        value, low, high = row.difference
-        change = f"{value:+.1%} ({low:+.1%} to {high:+.1%})"
+        change = with_interval(row.difference, "{:+.1%}")
         table.add_row(row.condition, f"{row.accuracy.value:.1%}", change, f"{row.changed:.1%}")
     out.print(table)
+    differences = [row.difference for row in others]
+    if sentence := wilson_note(differences, robustness.bootstrap["unit"]):
+        out.print(sentence, soft_wrap=True)
 
 
 # ------------------------------------------------------------------------------ provenance
@@ -117,9 +137,25 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
             digest = file_sha256(path)
     else:
         digest = file_sha256(Path(name))
+    audio = TrainingAudio.from_provenance(metadata.provenance)
     return {
-        "model": metadata.name, "model_sha256": digest, "temperature": metadata.temperature,
-    }  # fmt: skip
+        "model": metadata.name,
+        "model_sha256": digest,
+        "training_recordings": None if audio is None else len(audio),
+        "model_data_fingerprints": _training_fingerprints(metadata.provenance),
+        "temperature": metadata.temperature,
+    }
+
+
+def _training_fingerprints(provenance: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the fingerprints of all clips of the training and of its parts, if they are stored.
+
+    Models of former versions hold none that a report could be matched with.
+    """
+    data = provenance.get("data")
+    if not isinstance(data, Mapping) or not isinstance(data.get("fingerprints"), Mapping):
+        return None
+    return {"all": str(data.get("fingerprint")), **data["fingerprints"]}
 
 
 def predictions_provenance(path: Path) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from genrelens.audio import AUDIO_SUFFIXES
 from genrelens.errors import DataError
@@ -25,6 +25,7 @@ class LabelledClip:
         label: its genre, the label map applied.
         part: the side of a split it is on, or None before a split.
         group: what must stay on one side of any split (the artist), or None.
+        original_label: its genre before the label map, where that changed it; else None.
 
     """
 
@@ -32,6 +33,13 @@ class LabelledClip:
     label: str
     part: Part | None = None
     group: str | None = None
+    original_label: str | None = field(default=None, compare=False)
+
+    def renamed(self, label: str) -> Self:
+        """Return the clip with another genre; the original one is kept."""
+        if label == self.label:
+            return self
+        return replace(self, label=label, original_label=self.original_label or self.label)
 
 
 def find_audio(folder: Path, left_out: Counter[str] | None = None) -> list[Path]:
@@ -82,7 +90,7 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     except OSError as error:
         raise DataError(error.strerror or str(error), path=folder) from error
     clips = [
-        LabelledClip(path, renamed.get(genre.name, genre.name))
+        LabelledClip(path, genre.name).renamed(renamed.get(genre.name, genre.name))
         for genre in genres
         if not genre.name.startswith(".")
         for path in find_audio(genre)

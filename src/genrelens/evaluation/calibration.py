@@ -18,9 +18,17 @@ from genrelens.errors import DataError
 from genrelens.evaluation.predictions import PredictionTable
 
 __all__ = [
-    "MAX_TEMPERATURE", "MIN_TEMPERATURE", "Abstention", "abstention", "apply_temperature",
-    "cross_fitted", "fit_temperature", "held_out_abstention",
-]  # fmt: skip
+    "MAX_TEMPERATURE",
+    "MIN_TEMPERATURE",
+    "Abstention",
+    "Recalibration",
+    "abstention",
+    "apply_temperature",
+    "cross_fitted",
+    "fit_temperature",
+    "held_out_abstention",
+    "recalibrate",
+]
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 _SMALLEST = 1e-12  # a probability of 0 has no logarithm
@@ -93,8 +101,9 @@ def cross_fitted(
 ) -> tuple[PredictionTable, dict[int, float]]:
     """Calibrate each clip with a temperature that was fitted without it.
 
-    The temperature of a round is fitted on the clips of the others that are not in it. A table
-    without rounds is put into 5 folds at random, all clips of a group in one.
+    The temperature of a round is fitted on the clips of the others that are not in it and, where
+    groups are known, share no group with it. A table without rounds is put into 5 folds at random,
+    all clips of a group in one.
 
     Args:
         table: what is calibrated.
@@ -124,6 +133,64 @@ def cross_fitted(
     return replace(table, probabilities=calibrated), temperatures
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recalibration:
+    """A new temperature beside the present one, on clips that it was not fitted on.
+
+    Attributes:
+        temperature: fitted on all clips; what the model would divide its logits by.
+        present: the predictions with the present temperature of the model.
+        fitted: the predictions of each fold with a temperature from the others.
+        log_losses: mean negative log probability of the true classes, of ``present`` and of
+            ``fitted``, in nats.
+
+    """
+
+    temperature: float
+    present: PredictionTable
+    fitted: PredictionTable
+    log_losses: tuple[float, float]
+
+    @property
+    def better(self) -> bool:
+        """Whether the log loss falls on clips that the temperature was not fitted on."""
+        return self.log_losses[1] < self.log_losses[0]
+
+
+def recalibrate(table: PredictionTable, temperature: float, *, seed: int = 0) -> Recalibration:
+    """Fit a temperature, and test it against the present one on data it was not fitted on.
+
+    Args:
+        table: predictions on clips that the model was not trained on. With rounds they come from
+            the models of a cross-validation, which had no temperature; without, from the model
+            itself.
+        temperature: of the model at present, above 0.
+        seed: of the folds, where there are no rounds.
+
+    Raises:
+        DataError: there are no two folds, see :func:`cross_fitted`.
+
+    """
+    own = temperature if table.rounds is None else 1.0  # what the predictions were divided by
+    present = replace(
+        table, probabilities=apply_temperature(table.probabilities, temperature / own)
+    )
+    fitted, _ = cross_fitted(table, seed=seed)
+    with np.errstate(divide="ignore"):
+        factor = fit_temperature(np.log(table.probabilities), table.true)
+    return Recalibration(
+        temperature=factor * own,
+        present=present,
+        fitted=fitted,
+        log_losses=(_log_loss(present), _log_loss(fitted)),
+    )
+
+
+def _log_loss(table: PredictionTable) -> float:
+    of_true = table.probabilities[np.arange(table.n), table.true]
+    return float(-np.log(np.maximum(of_true, _SMALLEST)).mean())
+
+
 @dataclass(frozen=True, slots=True)
 class Abstention:
     """When to say "not sure", and what it brings.
@@ -132,12 +199,14 @@ class Abstention:
         threshold: probability of the likeliest genre from which on an answer is given.
         coverage: share of the clips that are answered.
         accuracy: share of the answers that are right; NaN if there is none.
+        answered: number of clips that are answered.
 
     """
 
     threshold: float
     coverage: float
     accuracy: float
+    answered: int
 
 
 def abstention(table: PredictionTable, accuracy: float) -> Abstention:
@@ -160,7 +229,8 @@ def abstention(table: PredictionTable, accuracy: float) -> Abstention:
     if not len(enough):
         raise DataError(f"no threshold makes {accuracy:.0%} of the {table.n} clips' answers right")
     chosen = int(enough[-1])
-    return Abstention(float(top[order][chosen]), (chosen + 1) / table.n, float(rates[chosen]))
+    n = chosen + 1
+    return Abstention(float(top[order][chosen]), n / table.n, float(rates[chosen]), n)
 
 
 def held_out_abstention(table: PredictionTable, accuracy: float, *, seed: int = 0) -> Abstention:
@@ -174,27 +244,24 @@ def held_out_abstention(table: PredictionTable, accuracy: float, *, seed: int = 
     answered = np.zeros(table.n, bool)
     for fold in sorted(set(folds.tolist())):
         held = folds == fold
-        others = _rows(table, _others(table, held))
+        others = table.select(np.flatnonzero(_others(table, held)))
         answered[held] = top[held] >= abstention(others, accuracy).threshold
     right = table.probabilities.argmax(axis=1) == table.true
     measured = float(right[answered].mean()) if answered.any() else math.nan
-    return Abstention(abstention(table, accuracy).threshold, float(answered.mean()), measured)
-
-
-def _rows(table: PredictionTable, chosen: NDArray[np.bool_]) -> PredictionTable:
-    places = np.flatnonzero(chosen)
-    return replace(
-        table, clips=tuple(table.clips[i] for i in places), true=table.true[places],
-        probabilities=table.probabilities[places],
-        groups=None if table.groups is None else tuple(table.groups[i] for i in places),
-        rounds=None if table.rounds is None else table.rounds[places],
-    )  # fmt: skip
+    threshold = abstention(table, accuracy).threshold
+    return Abstention(threshold, float(answered.mean()), measured, int(answered.sum()))
 
 
 def _others(table: PredictionTable, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the rows of clips that are not held out, (n,); repeated draws judge a clip again."""
-    names = {table.clips[i] for i in np.flatnonzero(held)}
-    return np.array([clip not in names for clip in table.clips])
+    """Mark the rows that share no clip and no group with those held out, (n,).
+
+    Repeated draws judge a clip again, and random folds hold clips of one artist.
+    """
+    units = table.clips if table.groups is None else table.groups
+    inside = table.select(np.flatnonzero(held))
+    clips, groups = set(inside.clips), set(inside.groups or inside.clips)
+    pairs = zip(table.clips, units, strict=True)
+    return np.array([clip not in clips and unit not in groups for clip, unit in pairs])
 
 
 def _folds(table: PredictionTable, seed: int) -> NDArray[np.int64]:

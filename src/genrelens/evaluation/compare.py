@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from genrelens.errors import DataError, MissingExtraError
-from genrelens.evaluation.estimates import Estimate
-from genrelens.evaluation.intervals import percentile_interval, resampled_sums
+from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.wilson import paired_difference
 
 __all__ = ["Comparison", "common_clips", "compare"]
 
@@ -27,7 +27,7 @@ class Comparison:
         left_out: clips that the first alone, and the second alone, judged.
         accuracies: of the first and of the second.
         difference: accuracy of the second less that of the first, with the 95 % interval of the
-            paired bootstrap.
+            paired bootstrap, or one from Wilson's where that has none.
         right_alone: clips that the first alone, and the second alone, got right.
         p_value: of McNemar's exact test, two-sided; None where clips were judged several times,
             which it cannot take.
@@ -96,16 +96,13 @@ def compare(
             f"only one {unit} was judged by both models (clips: {one.n}); a comparison needs two "
             f"{unit}s or more"
         )
-    gains = other.right.astype(np.float64) - one.right
-    terms = np.column_stack([gains, np.ones(one.n)])
-    sums = resampled_sums(terms, units, resamples=resamples, seed=seed)
-    low, high = percentile_interval(sums[:, :1] / sums[:, 1:])
+    gains = other.right.astype(np.int64) - one.right
     alone = int((gains < 0).sum()), int((gains > 0).sum())
     return Comparison(
         n=one.n,
         left_out=(first.n - one.n, second.n - one.n),
         accuracies=(float(one.right.mean()), float(other.right.mean())),
-        difference=Estimate(float(gains.mean()), float(low[0]), float(high[0])),
+        difference=paired_difference(gains, units, resamples=resamples, seed=seed),
         right_alone=alone,
         p_value=None if len(set(one.clips)) < one.n else _mcnemar(*alone),
         bootstrap={"resamples": resamples, "seed": seed, "unit": unit},

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import MissingExtraError
-from genrelens.evaluation.intervals import percentile_interval, resampled_sums
+from genrelens.evaluation import wilson
+from genrelens.evaluation.intervals import Estimate, percentile_interval, resampled_sums
 from genrelens.evaluation.metrics import N_BINS, reliability_bins, reliability_index
 from genrelens.evaluation.predictions import PredictionTable
 
-__all__ = ["FIGURES", "Estimate", "estimates", "figures", "point_values", "terms"]
+__all__ = ["FIGURES", "estimates", "figures", "point_values", "terms"]
 
 FIGURES = ("accuracy", "macro_recall", "macro_f1", "top2", "log_loss", "ece")
 
@@ -28,22 +28,15 @@ _SMALLEST = 1e-15  # a probability of 0 would make the log loss infinite
 Float64 = NDArray[np.float64]
 
 
-class Estimate(NamedTuple):
-    """A figure and its 95 % interval; NaN where it is not defined."""
-
-    value: float
-    low: float
-    high: float
-
-
 def estimates(
     table: PredictionTable, units: Sequence[str], *, resamples: int, seed: int
 ) -> list[Estimate]:
-    """Measure everything, with percentile bootstrap intervals.
+    """Measure everything, with percentile bootstrap intervals, or Wilson's where there are none.
 
     The calibration errors of the resamples are moved to have the mean that was measured: the
     error of a small sample is too large, and that of a resample by as much again. An interval
-    is widened to hold its figure, should the resamples of a few clips not.
+    is widened to hold its figure, should the resamples not. Where all resamples are alike or there
+    are few units, :mod:`genrelens.evaluation.wilson` takes over.
 
     Args:
         table: what is judged.
@@ -62,7 +55,46 @@ def estimates(
     samples[:, _ECE] = np.maximum(ece - ece.mean() + values[_ECE], 0)
     low, high = percentile_interval(samples)
     low, high = np.fmin(low, values), np.fmax(high, values)
-    return [Estimate(*map(float, each)) for each in zip(values, low, high, strict=True)]
+    found = [
+        Estimate(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)
+    ]
+    return _checked(found, table, units)
+
+
+def _checked(
+    found: Sequence[Estimate], table: PredictionTable, units: Sequence[str]
+) -> list[Estimate]:
+    """Replace the intervals that the bootstrap cannot give."""
+    c, n = len(table.labels), len(set(units))
+    accuracy, macro_recall, macro_f1, top2, log_loss, ece = found[: len(FIGURES)]
+    precisions, recalls, f1s = (found[len(FIGURES) + i * c :][:c] for i in range(3))
+    called, true, either = _units_of_classes(table, units)
+    alike = accuracy.value in (0, 1)
+    f1s = list(map(wilson.f1, f1s, either))
+    return [
+        wilson.share(accuracy, n),
+        wilson.mean_recall(macro_recall, [each.value for each in recalls], true, n),
+        wilson.mean_f1(macro_f1, f1s, n),
+        wilson.share(top2, n),
+        wilson.unbounded(log_loss, n, alike=alike),
+        wilson.unbounded(ece, n, alike=alike),
+        *map(wilson.share, precisions, called),
+        *map(wilson.share, recalls, true),
+        *f1s,
+    ]
+
+
+def _units_of_classes(
+    table: PredictionTable, units: Sequence[str]
+) -> tuple[list[int], list[int], list[int]]:
+    """Count the units classified as each class, those of it, and those of either kind."""
+    called: list[set[str]] = [set() for _ in table.labels]
+    true: list[set[str]] = [set() for _ in table.labels]
+    for unit, t, p in zip(units, table.true.tolist(), table.predicted.tolist(), strict=True):
+        true[t].add(unit)
+        called[p].add(unit)
+    both = zip(called, true, strict=True)
+    return [*map(len, called)], [*map(len, true)], [len(a | b) for a, b in both]
 
 
 def point_values(table: PredictionTable) -> Float64:

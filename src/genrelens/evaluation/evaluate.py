@@ -23,7 +23,9 @@ from genrelens.evaluation.metrics import (
 )
 from genrelens.evaluation.prediction_rows import columns, read_rows
 from genrelens.evaluation.predictions import PredictionTable, load_predictions
+from genrelens.library.content import audio_digest
 from genrelens.prediction import Prediction
+from genrelens.training_audio import TrainingAudio
 
 __all__ = [
     "Evaluation", "evaluate", "judge_predictions", "merge_labels", "true_classes",
@@ -83,6 +85,8 @@ class Evaluation:
         """Return the figures as plain values; the recall of a genre without clips is None."""
         return {
             "n": self.n,
+            "in_training": self.table.n_in_training,
+            "warning": self.table.training_warning or None,
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
             "macro_recall": self.macro_recall,
@@ -104,7 +108,7 @@ def evaluate(
     jobs: int = 1,
     on_clip: Callable[[LabelledClip, Prediction | AudioError], None] = lambda clip, result: None,
 ) -> Evaluation:
-    """Classify labelled clips.
+    """Classify labelled clips; the table marks those that the model was trained on.
 
     Args:
         classifier: what is judged.
@@ -141,8 +145,25 @@ def evaluate(
         true=np.array([targets[i] for i in judged], np.int64),
         probabilities=np.stack(probabilities),
         groups=tuple(clips[i].group or names[i] for i in judged) if grouped else None,
+        in_training=_in_training(classifier, [clips[i].path for i in judged]),
     )
     return Evaluation(table=table, failed=tuple(failed), model=classifier.metadata.name)
+
+
+def _in_training(classifier: Classifier, paths: Sequence[Path]) -> NDArray[np.bool_] | None:
+    """Mark the recordings that a model was trained on, (n,); None if its file does not say."""
+    known = TrainingAudio.from_provenance(classifier.metadata.provenance)
+    if known is None:
+        return None
+    return np.array([_digest(path) in known for path in paths])
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of a recording, or that of none if the file went away meanwhile."""
+    try:
+        return audio_digest(path)
+    except AudioError:
+        return ""
 
 
 def judge_predictions(

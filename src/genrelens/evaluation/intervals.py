@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["percentile_interval", "resampled_sums"]
+__all__ = ["Estimate", "Method", "percentile_interval", "resampled_sums"]
 
 _AT_ONCE = 4_000_000  # counts drawn in one go: 32 MB
 
 Float64 = NDArray[np.float64]
+Method = Literal["bootstrap", "wilson", "none"]
+
+
+class _Bounds(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+class Estimate(_Bounds):
+    """A figure and its 95 % interval: a tuple of ``value``, ``low`` and ``high``.
+
+    Attributes:
+        value: of the figure; NaN where it is not defined.
+        low: lower bound, NaN where there is no interval.
+        high: upper bound, NaN where there is no interval.
+        method: how the interval was computed. ``"bootstrap"``: percentiles of resamples.
+            ``"wilson"``: from Wilson's interval of a share, where the bootstrap has none (see
+            :mod:`genrelens.evaluation.wilson`). ``"none"``: there is no interval.
+
+    """
+
+    method: Method
+
+    def __new__(cls, value: float, low: float, high: float, method: Method = "bootstrap") -> Self:
+        """Make the tuple; ``method`` is an attribute and no member of it."""
+        made = super().__new__(cls, value, low, high)
+        made.method = method
+        return made
+
+    def _asdict(self) -> dict[str, Any]:
+        return {**super()._asdict(), "method": self.method}
 
 
 def resampled_sums(values: Float64, units: Sequence[str], *, resamples: int, seed: int) -> Float64:

@@ -21,8 +21,8 @@ from genrelens.data.datasets import LabelledClip, label_set
 from genrelens.data.protocols import grouped_folds, random_folds
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError, MissingExtraError
-from genrelens.evaluation.estimates import Estimate
-from genrelens.evaluation.intervals import percentile_interval, resampled_sums
+from genrelens.evaluation import wilson
+from genrelens.evaluation.intervals import Estimate, percentile_interval, resampled_sums
 from genrelens.features import ORIGINAL_MFCC, iter_features
 
 __all__ = ["Leak", "ProtocolScore", "SegmentTable", "Shares", "measure_leak", "plan", "tabulate"]
@@ -301,7 +301,18 @@ def _shares(
         _rates(resampled_sums(terms, units, resamples=resamples, seed=seed))
     )
     low, high = np.fmin(low, values), np.fmax(high, values)
-    return Shares(*(Estimate(*map(float, each)) for each in zip(values, low, high, strict=True)))
+    accuracy, macro = (
+        Estimate(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)
+    )
+    n_units = len(set(units))
+    recalls = [float(right[true == label].mean()) for label in range(classes.shape[1])]
+    n_of_class = [
+        len({unit for unit, of in zip(units, true.tolist(), strict=True) if of == label})
+        for label in range(classes.shape[1])
+    ]
+    return Shares(
+        wilson.share(accuracy, n_units), wilson.mean_recall(macro, recalls, n_of_class, n_units)
+    )
 
 
 def _rates(sums: Float64) -> Float64:

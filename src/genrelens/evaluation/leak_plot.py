@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genrelens.evaluation.estimates import Estimate
+from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.leak import Leak
 from genrelens.plots import picture
 

@@ -76,11 +76,11 @@ def macro_recall(confusion: ArrayLike) -> float:
     return float(present.mean()) if len(present) else math.nan
 
 
-def wilson_interval(successes: int, n: int, *, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
     """Interval of a share, 95 % unless ``z`` says otherwise (Wilson, 1927).
 
     Args:
-        successes: how many of ``n``, 0..n.
+        successes: how many of ``n``, 0..n; a fraction where trials were right in part.
         n: number of independent trials; 0 gives (0, 1).
         z: quantile of the normal distribution.
 

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from genrelens.errors import DataError
 from genrelens.files import write_text_atomically
 
-__all__ = ["CLOSE", "NOT_LABELS", "Row", "columns", "read_rows", "words", "write_rows"]
+__all__ = ["CLOSE", "FLAGS", "NOT_LABELS", "Row", "columns", "read_rows", "words", "write_rows"]
 
-NOT_LABELS = ("clip", "genre", "group", "round")  # the columns that hold no probabilities
+NOT_LABELS = ("clip", "genre", "group", "round", "in_training")  # no probabilities
+FLAGS = {True: "yes", False: "no"}
+_FLAGS = {"yes": True, "no": False, "true": True, "false": False}
 CLOSE = 1e-3  # how far from 1 the probabilities of a clip may add up: they were rounded
 
 
@@ -40,6 +42,7 @@ class Row:
     genre: Any
     group: Any
     round: Any
+    in_training: Any
     probabilities: list[Any]
 
 
@@ -75,6 +78,7 @@ def columns(
         "probabilities": np.array([_probabilities(row, labels) for row in rows]),
         "groups": _groups(rows),
         "rounds": _rounds(rows),
+        "in_training": _in_training(rows),
     }
 
 
@@ -174,6 +178,16 @@ def _rounds(rows: Sequence[Row]) -> NDArray[np.int64] | None:
     return np.array([int(value) for value in values], dtype=np.int64)
 
 
+def _in_training(rows: Sequence[Row]) -> NDArray[np.bool_] | None:
+    values = _filled(rows, "in_training")
+    if values is None:
+        return None
+    for row, value in zip(rows, values, strict=True):
+        if value.lower() not in _FLAGS:
+            raise DataError(f"{row.place}: in_training={value!r} must be yes or no")
+    return np.array([_FLAGS[value.lower()] for value in values])
+
+
 # ------------------------------------------------------------------------------- CSV
 
 
@@ -222,8 +236,8 @@ def _row(place: str, header: list[str], values: list[str]) -> Row:
     if len(values) != len(header):
         raise DataError(f"{place}: has {len(values)} values for {len(header)} columns")
     cells = dict(zip(header, values, strict=True))
-    clip, genre, group, number = (cells.pop(name, None) for name in NOT_LABELS)
-    return Row(place, clip, genre, group, number, list(cells.values()))
+    known = {name: cells.pop(name, None) for name in NOT_LABELS}
+    return Row(place=place, **known, probabilities=list(cells.values()))
 
 
 def write_rows(path: Path, lines: Iterable[Sequence[Any]]) -> None:

@@ -1,7 +1,7 @@
 """What a model said of clips whose genre is known: a table that any model can fill.
 
-The file is a CSV with the columns ``clip``, if known ``genre``, ``group`` and ``round``, and one
-column of probabilities for each label::
+The file is a CSV with the columns ``clip``, if known ``genre``, ``group``, ``round`` and
+``in_training`` (yes or no), and one column of probabilities for each label::
 
     clip,genre,group,blues,jazz
     blues.00012,blues,Howlin' Wolf,0.75,0.25
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from genrelens.errors import DataError
 from genrelens.evaluation.prediction_rows import (
     CLOSE,
+    FLAGS,
     NOT_LABELS,
     Row,
     columns,
@@ -47,6 +48,8 @@ class PredictionTable:
         groups: what clips have in common that are no independent evidence (the artist), (n,); a
             clip of its own has a group of its own. None where groups are not known.
         rounds: which fold's model judged the clip, (n,) int64 from 1, or None: one model.
+        in_training: whether the model had been trained on that very recording, (n,) bool; None
+            where it is not known, or where each round was kept back from its model's training.
 
     Raises:
         ValueError: the shapes do not agree, a name stands there twice, an index or a probability
@@ -60,6 +63,7 @@ class PredictionTable:
     probabilities: NDArray[np.float64]
     groups: tuple[str, ...] | None = None
     rounds: NDArray[np.int64] | None = None
+    in_training: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         """Check the columns against each other; bring the rows to a sum of 1."""
@@ -67,7 +71,8 @@ class PredictionTable:
         shape = np.shape(self.probabilities)
         if shape != (n, n_classes):
             raise ValueError(f"probabilities have the shape {shape}, not {(n, n_classes)}")
-        for name, column in (("true", self.true), ("groups", self.groups), ("rounds", self.rounds)):
+        for name in ("true", "groups", "rounds", "in_training"):
+            column = getattr(self, name)
             if column is not None and len(column) != n:
                 raise ValueError(f"{n} clips but {len(column)} {name}")
         if n_classes < 2 or len(set(self.labels)) < n_classes or _repeats(self):
@@ -92,6 +97,23 @@ class PredictionTable:
         """Whether the most probable label is the true one, (n,)."""
         return np.asarray(self.predicted == self.true)
 
+    @property
+    def n_in_training(self) -> int | None:
+        """Number of clips that the model was trained on; None where it is not known."""
+        return None if self.in_training is None else int(self.in_training.sum())
+
+    @property
+    def training_warning(self) -> str:
+        """A sentence on clips that the model was trained on; empty if there is none or unknown."""
+        n = self.n_in_training
+        if not n:
+            return ""
+        which = f"all {n}" if n == self.n else f"{n} of {self.n}"
+        return (
+            f"{which} clips were in the model's training; figures on them say nothing about "
+            f"unseen music"
+        )
+
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Self:
         """Return the table of some of the clips, in the order of ``indices``."""
         chosen = np.asarray(indices, dtype=np.int64)
@@ -102,6 +124,7 @@ class PredictionTable:
             probabilities=self.probabilities[chosen],
             groups=None if self.groups is None else tuple(self.groups[i] for i in chosen),
             rounds=None if self.rounds is None else self.rounds[chosen],
+            in_training=None if self.in_training is None else self.in_training[chosen],
         )
 
     # -------------------------------------------------------------------------- as plain values
@@ -114,6 +137,7 @@ class PredictionTable:
             "genres": [self.labels[i] for i in self.true],
             "groups": None if self.groups is None else list(self.groups),
             "rounds": None if self.rounds is None else self.rounds.tolist(),
+            "in_training": None if self.in_training is None else self.in_training.tolist(),
             "probabilities": self.probabilities.tolist(),
         }
 
@@ -132,18 +156,10 @@ class PredictionTable:
         try:
             labels, clips = list(values["labels"]), list(values["clips"])
             nothing = [None] * len(clips)
-            in_order = zip(
-                clips,
-                values["genres"],
-                values.get("groups") or nothing,
-                values.get("rounds") or nothing,
-                values["probabilities"],
-                strict=True,
-            )
-            rows = [
-                Row(f"{source}, clip {number}", clip, genre, group, round_, list(probabilities))
-                for number, (clip, genre, group, round_, probabilities) in enumerate(in_order, 1)
-            ]
+            optional = (values.get(name) or nothing for name in ("groups", "rounds", "in_training"))
+            in_columns = (clips, values["genres"], *optional, map(list, values["probabilities"]))
+            in_order = enumerate(zip(*in_columns, strict=True), 1)
+            rows = [Row(f"{source}, clip {number}", *each) for number, each in in_order]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{source}: holds no table of predictions ({error!r})") from error
         return cls(**columns(source, labels, rows, {}))
@@ -167,6 +183,8 @@ class PredictionTable:
             cells["group"] = self.groups
         if self.rounds is not None:
             cells["round"] = self.rounds.tolist()
+        if self.in_training is not None:
+            cells["in_training"] = [FLAGS[flag] for flag in self.in_training.tolist()]
         cells |= zip(self.labels, self.probabilities.T.tolist(), strict=True)
         write_rows(path, [list(cells), *zip(*cells.values(), strict=True)])
 

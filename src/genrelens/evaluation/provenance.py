@@ -13,7 +13,7 @@ from typing import Any
 from genrelens.data.datasets import LabelledClip
 from genrelens.errors import DataError
 
-__all__ = ["data_fingerprint", "environment", "file_sha256", "git_commit"]
+__all__ = ["data_fingerprint", "environment", "file_sha256", "fingerprint_of", "git_commit"]
 
 _PACKAGES = ("numpy", "onnxruntime", "soundfile", "soxr", "av", "scikit-learn", "scipy", "torch")
 
@@ -35,13 +35,24 @@ def file_sha256(path: Path) -> str:
 def data_fingerprint(clips: Iterable[LabelledClip]) -> str:
     """Return 16 hexadecimal digits that name labelled clips by content.
 
-    Neither the names nor the order of the files matter.
+    Neither the names nor the order of the files matter, nor do parts of a split and a label map:
+    a model file and a report on the same clips hold the same fingerprint.
 
     Raises:
         DataError: a clip cannot be read.
 
     """
-    rows = sorted(f"{file_sha256(clip.path)} {clip.label}" for clip in clips)
+    return fingerprint_of((file_sha256(clip.path), clip) for clip in clips)
+
+
+def fingerprint_of(contents: Iterable[tuple[str, LabelledClip]]) -> str:
+    """Return the fingerprint of :func:`data_fingerprint` where the files were hashed before.
+
+    Args:
+        contents: the SHA-256 of each file, 64 hexadecimal digits, and its clip.
+
+    """
+    rows = sorted(f"{sha256} {clip.original_label or clip.label}" for sha256, clip in contents)
     text = "\n".join(rows).encode(errors="surrogateescape")  # a folder's name may be no text
     return hashlib.sha256(text).hexdigest()[:16]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.markup import Row, anchor, paragraph, safe, section, table
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.predictions import PredictionTable
@@ -24,6 +26,7 @@ from genrelens.evaluation.report_sections import (
     rounds_section,
     worst_section,
 )
+from genrelens.evaluation.wilson import note
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Report", "Section", "page"]
 
 _NAMES = {
-    "model_sha256": "model file, SHA-256", "data_fingerprint": "data fingerprint",
+    "model_sha256": "model file, SHA-256",
+    "model_data_fingerprints": "data fingerprints of the training",
+    "data_fingerprint": "data fingerprint",
     "split_sha256": "split file, SHA-256", "predictions_sha256": "predictions file, SHA-256",
     "commit": "git commit", "seconds": "wall time, s",
 }  # fmt: skip
@@ -131,6 +136,13 @@ def _summary(report: Report) -> Iterable[str]:
         f"right {int(np.trace(scores.confusion))} times: {percent(value)}. The 95 % interval of "
         f"this accuracy is {percent(low)} to {percent(high)}."
     )
+    if report.table.training_warning:
+        yield f"Warning: {report.table.training_warning}."
+    elif report.table.in_training is not None:
+        yield (
+            "None of the clips was in the model's training. They were compared by content; a "
+            "re-encoded copy or an excerpt is not recognised."
+        )
     support = scores.confusion.sum(axis=1)
     commonest = scores.labels[int(support.argmax())]
     yield (
@@ -170,11 +182,13 @@ def _how(scores: Scores) -> str:
         "not, and with known groups the intervals would be wider"
     )
     low, high = wilson_interval(int(np.trace(scores.confusion)), scores.n)
+    shown = [getattr(scores, name) for name in FIGURES]
+    other = note([*shown, *(rate for c in scores.per_class for rate in c[2:])], unit)
     return (
         f"Intervals are of 95 %, by percentile bootstrap: {resamples} times {drawn} (seed "
         f"{scores.bootstrap['seed']}). For comparison, the Wilson interval of the accuracy for "
         f"independent clips is {percent(low)} to {percent(high)}. None of them covers how much "
-        "another training run or other music would change the figures."
+        f"another training run or other music would change the figures. {other}"
     )
 
 
@@ -188,15 +202,17 @@ def _headline(report: Report) -> str:
         "macro F1": scores.macro_f1, "genre among the two most probable": scores.top2,
     }  # fmt: skip
     rows = [_bounds(name, estimate) for name, estimate in shares.items()]
-    rows.append(("log loss, nats", *(f"{number:.3f}" for number in scores.log_loss)))
+    loss = ("-" if math.isnan(number) else f"{number:.3f}" for number in scores.log_loss)
+    rows.append(("log loss, nats", *loss, scores.log_loss.method))
     rows.append(_bounds("expected calibration error", scores.ece))
     caption = f"All figures rest on {_judged(report)}"
-    figures = table(caption, ("figure", "value", "95 % from", "to"), rows)
-    return f'<div class="figures">{figures}</div>{paragraph(_how(scores))}'
+    figures = table(caption, ("figure", "value", "95 % from", "to", "interval"), rows)
+    few = paragraph(scores.few_clips_note)
+    return f'<div class="figures">{figures}</div>{paragraph(_how(scores))}{few}'
 
 
 def _bounds(name: str, estimate: Estimate) -> tuple[str, ...]:
-    return (name, *(percent(number) for number in estimate))
+    return (name, *(percent(number) for number in estimate), estimate.method)
 
 
 def _extra(extra: Section) -> str:

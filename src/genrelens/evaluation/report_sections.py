@@ -23,6 +23,7 @@ __all__ = [
 
 _SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the clips, in the table
 _SHOWN = 20  # of the worst clips; the others on a click
+_MARKS = {"bootstrap": "", "wilson": ", Wilson", "none": ""}
 
 
 def percent(share: float) -> str:
@@ -31,11 +32,11 @@ def percent(share: float) -> str:
 
 
 def _interval(estimate: Estimate) -> str:
-    """``66.9 % (59.2 to 74.1 %)``."""
+    """``66.9 % (59.2 to 74.1 %)``, with ``Wilson`` in the brackets if it is Wilson's."""
     value, low, high = estimate
     if math.isnan(low):
-        return percent(value)
-    return f"{percent(value)} ({100 * low:.1f} to {100 * high:.1f} %)"
+        return f"{percent(value)} (no interval)"
+    return f"{percent(value)} ({100 * low:.1f} to {100 * high:.1f} %{_MARKS[estimate.method]})"
 
 
 def counted(n: int, noun: str) -> str:
@@ -66,7 +67,8 @@ def _split(estimate: Estimate) -> tuple[str, str]:
     value, low, high = (100 * number for number in estimate)
     if math.isnan(value):
         return "-", "-"
-    return f"{value:.1f}", "-" if math.isnan(low) else f"{low:.0f} to {high:.0f}"
+    mark = _MARKS[estimate.method]
+    return f"{value:.1f}", "-" if math.isnan(low) else f"{low:.0f} to {high:.0f}{mark}"
 
 
 def confusions_section(scores: Scores, picture: bytes) -> str:
@@ -120,11 +122,11 @@ def rejection_section(scores: Scores, picture: bytes) -> str:
     """Return the accuracy where only the surest clips get an answer."""
     points = [p for share in _SHARES if (p := _at_coverage(scores.rejection, share)) is not None]
     rows = [
-        (percent(p.coverage), f"{p.threshold:.3f}", percent(p.accuracy))
-        for p in dict.fromkeys(points)
-    ]
-    data = table("Accuracy if the model may say \"don't know\"",
-                 ("clips answered", "probability at least", "of these right"), rows)  # fmt: skip
+        (percent(p.coverage), round(p.coverage * scores.n), f"{p.threshold:.3f}",
+         percent(p.accuracy)) for p in dict.fromkeys(points)
+    ]  # fmt: skip
+    header = ("answered", "clips", "probability at least", "of these right")
+    data = table('Accuracy if the model may say "don\'t know"', header, rows)
     caption = "Only the clips that the model is surest of get an answer; in grey, 95 % intervals."
     half = _at_coverage(scores.rejection, 0.5)
     alt = "Curve of the accuracy against the share of the clips that get an answer"
@@ -215,10 +217,10 @@ def robustness_section(robustness: Robustness | None, picture: bytes) -> str:
 
 
 def _condition(row: ConditionScores, difference: Estimate | None) -> Row:
-    change = ("-", "-") if difference is None else (
-        f"{100 * difference.value:+.1f}",
-        f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}",
-    )  # fmt: skip
+    change = ("-", "-")
+    if difference is not None:
+        value, low, high = (f"{100 * number:+.1f}" for number in difference)
+        change = (value, f"{low} to {high}{_MARKS[difference.method]}")
     return (
         row.condition, *_split(row.accuracy),
         f"{100 * row.macro_recall.value:.1f}", *change, f"{100 * row.changed:.1f}",

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import AudioError
-from genrelens.evaluation.intervals import percentile_interval, resampled_sums
+from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.predictions import PredictionTable
-from genrelens.evaluation.scores import Estimate, score
+from genrelens.evaluation.scores import score
+from genrelens.evaluation.wilson import paired_difference
 
 __all__ = ["ConditionScores", "Robustness", "compare_conditions"]
 
@@ -30,7 +31,8 @@ class ConditionScores:
         accuracy: share of the clips that are right.
         macro_recall: mean recall of the genres that have clips.
         difference: accuracy minus that under the first condition; the interval is paired: it
-            draws clips, each with what was said of it under both.
+            draws clips, each with what was said of it under both. 0 without an interval for the
+            first condition itself.
         changed: share of the clips whose most probable genre is another one, right or wrong.
         confidence_change: mean change of the probability of the most probable genre.
 
@@ -130,7 +132,9 @@ def compare_conditions(
             n=table.n,
             accuracy=scores[name].accuracy,
             macro_recall=scores[name].macro_recall,
-            difference=_difference(first, table, resamples, seed),
+            difference=Estimate(0.0, 0.0, 0.0, "none")
+            if table is first
+            else _difference(first, table, resamples, seed),
             changed=float(np.mean(table.predicted != first.predicted)),
             confidence_change=float(np.mean(_confidence(table) - _confidence(first))),
         )
@@ -149,13 +153,9 @@ def _difference(
     first: PredictionTable, table: PredictionTable, resamples: int, seed: int
 ) -> Estimate:
     """Accuracy of ``table`` minus that of ``first``, with its paired bootstrap interval."""
-    gains = table.right.astype(np.float64) - first.right
+    gains = table.right.astype(np.int64) - first.right
     units = first.clips if first.groups is None else first.groups
-    columns = np.stack([gains, np.ones(first.n)], axis=1)
-    sums = resampled_sums(columns, units, resamples=resamples, seed=seed)
-    low, high = percentile_interval(sums[:, 0] / sums[:, 1])
-    value = float(gains.mean())
-    return Estimate(value, min(value, float(low)), max(value, float(high)))
+    return paired_difference(gains, units, resamples=resamples, seed=seed)
 
 
 def _confidence(table: PredictionTable) -> Float64:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import DataError
-from genrelens.evaluation.estimates import FIGURES, Estimate, estimates
+from genrelens.evaluation.estimates import FIGURES, estimates
+from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.metrics import (
     RejectionPoint,
     ReliabilityBin,
@@ -34,6 +35,7 @@ __all__ = [
 Float64 = NDArray[np.float64]
 
 _N_WORST = 50
+_FEW = 50  # clips; the expected calibration error of fewer is mostly chance
 
 
 class ClassScores(NamedTuple):
@@ -86,7 +88,8 @@ class Scores:
         rejection: from answering the surest clip alone to answering all.
         worst: 50 clips: the wrong ones, the surest first, then the right ones, the least sure
             first.
-        bootstrap: ``resamples``, ``seed`` and ``unit``, ``"clip"`` or ``"group"``.
+        bootstrap: ``resamples``, ``seed`` and ``unit``, ``"clip"`` or ``"group"``; an estimate's
+            ``method`` says whether its interval is of the bootstrap.
 
     """
 
@@ -110,6 +113,16 @@ class Scores:
     def absent(self) -> tuple[str, ...]:
         """The labels without clips: they are in no mean, their own figures are NaN."""
         return tuple(each.label for each in self.per_class if not each.support)
+
+    @property
+    def few_clips_note(self) -> str:
+        """A sentence on what a few clips cannot show; empty where there are enough."""
+        if self.n >= _FEW:
+            return ""
+        return (
+            f"The calibration error of {self.n} clips is mostly chance, and too high: it takes "
+            f"{_FEW} or more."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain values that JSON can hold; NaN is None."""
@@ -142,7 +155,10 @@ class Scores:
 
 
 def score(table: PredictionTable, *, resamples: int = 2000, seed: int = 0) -> Scores:
-    """Judge predictions; each figure gets a 95 % interval (percentile bootstrap).
+    """Judge predictions; each figure gets a 95 % interval.
+
+    The intervals are percentiles of a bootstrap. Where it has none, because there are few clips or
+    all fared alike, shares get Wilson's (see :mod:`genrelens.evaluation.wilson`).
 
     Clips are drawn with replacement; where groups are known it is groups, each with all its
     clips. A resample that lacks a class takes its means over the others, and counts for no

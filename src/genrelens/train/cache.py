@@ -19,6 +19,7 @@ from genrelens.highpass import high_pass
 __all__ = ["FeatureCache", "default_cache_dir", "file_digest"]
 
 _VERSION = 2  # of what is computed for the same settings; another one makes the cache start anew
+_NAME = 32  # hexadecimal digits of the digest that name an entry
 
 
 def default_cache_dir() -> Path:
@@ -27,7 +28,7 @@ def default_cache_dir() -> Path:
 
 
 def file_digest(path: Path) -> str:
-    """Return 32 hexadecimal digits of the SHA-256 of a file's content.
+    """Return the SHA-256 of a file's content, 64 hexadecimal digits.
 
     Raises:
         AudioError: the file cannot be read.
@@ -35,7 +36,7 @@ def file_digest(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise AudioError(str(path), error.strerror or str(error)) from error
 
@@ -67,7 +68,7 @@ class FeatureCache:
             DataError: the cache cannot be written.
 
         """
-        entry = self._directory / f"{digest or file_digest(path)}.npy"
+        entry = self._directory / f"{(digest or file_digest(path))[:_NAME]}.npy"
         try:
             frames = self._open(entry)
         except (OSError, ValueError, EOFError):  # absent, or torn by a full disk

@@ -22,7 +22,8 @@ from genrelens.features import FeatureConfig, segment_starts, segment_weights
 from genrelens.train.cache import FeatureCache, file_digest
 
 __all__ = [
-    "ClipDataset", "SegmentDataset", "TrainingClip", "class_weights", "fingerprint", "load_clips",
+    "ClipDataset", "SegmentDataset", "TrainingClip", "class_weights", "load_clips",
+    "split_fingerprint",
 ]  # fmt: skip
 
 
@@ -34,7 +35,7 @@ class TrainingClip:
         clip: the file and its label.
         target: index of the label.
         frames: features of the whole clip, (n_frames, n_bins) float32, at least one segment long.
-        digest: of the file's content.
+        digest: SHA-256 of the file's content, 64 hexadecimal digits.
 
     """
 
@@ -89,9 +90,13 @@ def load_clips(
     return loaded
 
 
-def fingerprint(clips: Sequence[TrainingClip]) -> str:
-    """Return 16 hexadecimal digits that name a set of labelled, split clips by content."""
-    rows = sorted(f"{clip.digest} {clip.clip.label} {clip.clip.part}" for clip in clips)
+def split_fingerprint(clips: Sequence[TrainingClip]) -> str:
+    """Return 16 hexadecimal digits that name clips by content, label and part.
+
+    They tell whether a run is the one that is to be resumed. A data set is named by
+    :func:`genrelens.evaluation.provenance.data_fingerprint`.
+    """
+    rows = sorted(f"{clip.digest[:32]} {clip.clip.label} {clip.clip.part}" for clip in clips)
     text = "\n".join(rows).encode(errors="surrogateescape")  # a folder's name may be no text
     return hashlib.sha256(text).hexdigest()[:16]
 

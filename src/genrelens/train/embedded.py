@@ -31,6 +31,7 @@ __all__ = ["Embedder", "Heard", "heard_features"]
 
 _VERSION = 2  # of the renditions and the front end; another one makes the cache start anew
 _SEGMENTS_AT_ONCE = 16
+_NAME = 32  # hexadecimal digits of a file's digest that name an entry of the cache
 
 Float16 = NDArray[np.float16]
 Float64 = NDArray[np.float64]
@@ -119,7 +120,7 @@ class Embedder:
 
     def _try(self, path: Path) -> Heard | AudioError:
         try:
-            digest = file_digest(path)
+            digest = file_digest(path)[:_NAME]
             return self._remembered(digest) or self._new(path, digest)
         except AudioError as error:
             return error

@@ -32,7 +32,14 @@ from genrelens.train.measure import measure, window_segments
 from genrelens.train.modules import LstmModule, SegmentModule, equal_length_loader
 from genrelens.train.networks import ClipNetwork, MeanOverSegments, MelCNN, MfccLSTM, SegmentLSTM
 from genrelens.train.recipe import Recipe
-from genrelens.train.run import Run, class_labels, lens_inputs, open_run, run_metadata
+from genrelens.train.run import (
+    Run,
+    class_labels,
+    lens_inputs,
+    open_run,
+    run_metadata,
+    training_audio,
+)
 from genrelens.train.stage import Hardware, Stage
 
 __all__ = ["build_segment_network", "train"]
@@ -81,6 +88,8 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     }
     weights = class_weights(sides["train"], labels)
     open_run(run, loaded, labels)
+    beside = () if inputs is None else (*inputs.not_music, *inputs.more_music)
+    audio = training_audio(loaded, beside)
 
     fitted: FittedLens | None = None
     aggregator: nn.Module = MeanOverSegments()
@@ -104,7 +113,7 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
             temperature = measured.temperature
     (run.folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     path = run.folder / "model.onnx"
-    metadata = run_metadata(run, loaded, labels, metrics, started)
+    metadata = run_metadata(run, loaded, labels, metrics, audio, started)
     metadata = replace(metadata, temperature=temperature)
     if fitted is None:
         export_model(clip_network, metadata, path)

@@ -13,16 +13,29 @@ from typing import Any
 
 from genrelens.data.datasets import LabelledClip, find_audio, label_set
 from genrelens.errors import AudioError, DataError
+from genrelens.evaluation.provenance import fingerprint_of
+from genrelens.library.content import audio_digest
 from genrelens.metadata import ModelMetadata
 from genrelens.train.cache import default_cache_dir
 from genrelens.train.checkpoint import read_musicnn
-from genrelens.train.data import TrainingClip, fingerprint
+from genrelens.train.data import TrainingClip, split_fingerprint
 from genrelens.train.fit_lens import LensInputs
 from genrelens.train.measure import window_segments
 from genrelens.train.recipe import Recipe
 from genrelens.train.stage import Hardware
+from genrelens.training_audio import TrainingAudio
 
-__all__ = ["Run", "class_labels", "lens_inputs", "open_run", "run_metadata"]
+__all__ = [
+    "Run",
+    "class_labels",
+    "data_fingerprints",
+    "lens_inputs",
+    "open_run",
+    "run_metadata",
+    "training_audio",
+]
+
+_PARTS = ("train", "valid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +103,7 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
 
     """
     identity = {
-        "recipe": run.recipe.to_dict(), "labels": list(labels), "data": fingerprint(clips)
+        "recipe": run.recipe.to_dict(), "labels": list(labels), "data": split_fingerprint(clips)
     }  # fmt: skip
     path = run.folder / "run.json"
     if not path.exists():
@@ -106,6 +119,38 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
     changed = [name for name, value in identity.items() if found.get(name) != value]
     if changed:
         raise DataError(f"holds a run with another {' and '.join(changed)}", path=run.folder)
+
+
+def training_audio(clips: Sequence[TrainingClip], others: Sequence[Path] = ()) -> TrainingAudio:
+    """Hash the recordings that a model learns from.
+
+    Args:
+        clips: of the run; those of part ``train`` count.
+        others: further recordings, such as those that are not music.
+
+    Raises:
+        AudioError: a recording can no longer be read.
+
+    """
+    paths = [clip.clip.path for clip in clips if clip.clip.part == "train"]
+    return TrainingAudio.of(audio_digest(path) for path in [*paths, *others])
+
+
+def data_fingerprints(contents: Sequence[tuple[str, LabelledClip]]) -> dict[str, Any]:
+    """Return ``fingerprint`` of all clips and ``fingerprints`` of each part.
+
+    They are those of :func:`~genrelens.evaluation.provenance.data_fingerprint`: a report on the
+    same clips, or on one part of them, holds the same.
+
+    Args:
+        contents: the SHA-256 of each file and its clip.
+
+    """
+    parts = {part: [each for each in contents if each[1].part == part] for part in _PARTS}
+    return {
+        "fingerprint": fingerprint_of(contents),
+        "fingerprints": {part: fingerprint_of(of) for part, of in parts.items() if of},
+    }
 
 
 def lens_inputs(run: Run) -> LensInputs:
@@ -136,6 +181,7 @@ def run_metadata(
     clips: Sequence[TrainingClip],
     labels: Sequence[str],
     metrics: dict[str, Any],
+    audio: TrainingAudio,
     started: float,
 ) -> ModelMetadata:
     """Describe the model of a run.
@@ -145,6 +191,7 @@ def run_metadata(
         clips: it was trained and measured on.
         labels: its classes.
         metrics: what was measured.
+        audio: the recordings that it learnt from, see :func:`training_audio`.
         started: when the run did, by ``time.monotonic``.
 
     """
@@ -153,12 +200,10 @@ def run_metadata(
     provenance = {
         "recipe": run.recipe.to_dict(),
         "data": {
-            "fingerprint": fingerprint(clips),
-            "clips": {
-                part: {label: counts[part, label] for label in labels}
-                for part in ("train", "valid")
-            },
+            **data_fingerprints([(clip.digest, clip.clip) for clip in clips]),
+            "clips": {part: {label: counts[part, label] for label in labels} for part in _PARTS},
         },
+        **audio.to_provenance(),
         "versions": {name: version(name) for name in ("genrelens", "torch", "pytorch-lightning")},
         "date": time.strftime("%Y-%m-%d"),
         "wall_seconds": round(time.monotonic() - started),
