@@ -150,7 +150,7 @@ class ASFTags(TagFormat):
         objects = _padded(objects, growth)
         data = b"".join(each.render() for each in self._with_file_size(objects))
         check_size(len(data))
-        head = objects_head(len(data) + _HEADER, self._n_objects + n_new) + self._reserved
+        head = _header(len(data) + _HEADER, self._n_objects + n_new) + self._reserved
         splice(self._file, 0, self._size, head + data)
 
     def _with_file_size(self, objects: Sequence[HeaderObject]) -> Iterator[HeaderObject]:
@@ -166,7 +166,7 @@ class ASFTags(TagFormat):
                 yield each
 
 
-def objects_head(size: int, n_objects: int) -> bytes:
+def _header(size: int, n_objects: int) -> bytes:
     """Return the beginning of the header of a file."""
     return guid("75B22630-668E-11CF-A6D9-00AA0062CE6C") + struct.pack("<QI", size, n_objects)
 

@@ -94,7 +94,10 @@ class TopAtom:
 
 def shown(name: bytes) -> str:
     """Return a name for people; that of an item without a name is its number."""
-    return str(int.from_bytes(name, "big")) if name[:1] == b"\0" else name.decode("latin-1")
+    if name.startswith(b"\0"):
+        return str(int.from_bytes(name, "big"))
+    text = name.decode("latin-1")
+    return text if text.isprintable() else repr(text)
 
 
 def is_spare(atom: Atom) -> bool:

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from genrelens.tags.mp4_atoms import Atom
 from genrelens.tags.raw import check_items
 
-__all__ = ["KeyedItems", "TagList", "UserTexts", "iTunesItems", "new_items", "tag_lists"]
+__all__ = ["HANDLER", "KeyedItems", "TagList", "UserTexts", "iTunesItems", "new_items", "tag_lists"]
 
 _ITUNES = {
     "genre": (b"\xa9gen",),

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from genrelens.tags.mp4_atoms import TopAtom, header_at
+from genrelens.tags.mp4_atoms import TopAtom, header_at, shown
 from genrelens.tags.raw import check_items, read_at
 
 __all__ = ["check_movable", "shift_fragments", "shifted", "without_offsets"]
@@ -27,7 +27,7 @@ def _atoms_at(
     while at + 8 <= end and any(data[at : at + 8]):
         name, start, at, _ = header_at(data, at, end)
         if at > end:
-            raise ValueError(f"has an atom {name.decode('latin-1')!r} that reaches too far")
+            raise ValueError(f"has an atom {shown(name)!r} that reaches too far")
         check_items(n := n + 1, "MP4 atoms")
         if not path:
             yield name, start, at
