@@ -38,7 +38,7 @@ def main() -> None:
         mean = mean_of(channels)
         if arguments.inverted:
             channels = channels * np.float32([[1], [-1]])
-        mix = np.concatenate(list(mixed([channels], rate)))
+        mix = np.concatenate(list(mixed([channels], rate, channels.shape[1])))
         if np.array_equal(mean, mix):
             continue
         n_changed += 1

@@ -193,11 +193,11 @@ def test_nothing_but_silence() -> None:
 
 
 def test_a_last_segment_that_overlaps_speaks_for_what_it_adds() -> None:
-    """Two segments at the end make a section, but not where the second repeats the first."""
-    rows = [SURE["rock"]] * 5 + [SURE["jazz"]] * 2
-    times = np.array([0.0, 3, 6, 9, 12, 15, 15.3])
-    assert found(rows, times=times, end=18.3) == [("rock", 0, 15), ("jazz", 15, 18.3)]
-    weights = np.array([1.0] * 6 + [0.1])
-    (section,) = sections(rows, times=times, end=18.3, weights=weights)
-    mean = (5 * 0.98 + 1.1 * 0.01) / 6.1
-    assert section == Section(0.0, 18.3, "genre", "rock", pytest.approx(mean))
+    """Seven weak segments make a section at an end, six and a half do not."""
+    rows = [SURE["rock"]] * 5 + [WEAK["jazz"]] * 7
+    times = np.append(3.0 * np.arange(11), 31.5)
+    assert found(rows, times=times, end=34.5) == [("rock", 0, 15), ("jazz", 15, 34.5)]
+    weights = np.array([1.0] * 11 + [0.5])
+    (section,) = sections(rows, times=times, end=34.5, weights=weights)
+    mean = (5 * 0.98 + 6.5 * 0.25) / 11.5
+    assert section == Section(0.0, 34.5, "genre", "rock", pytest.approx(mean))

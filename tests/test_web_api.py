@@ -106,7 +106,7 @@ def test_the_same_as_the_command_line(
     (document,) = json.loads(classify(path, "--json", "--timeline").out)
     answer = send(client, WAV, "clicks.wav", timeline=True).json()
     assert answer == {**document, "path": "clicks.wav"}
-    assert len(answer["timeline"]) == 6
+    assert len(answer["timeline"]) == 7
 
 
 def test_a_body_that_is_the_recording(client: Local) -> None:
@@ -125,7 +125,7 @@ def test_spectrogram(client: Local) -> None:
     segments = extract_segments(y, tiny.MEL)
     bounds = np.cumsum([0, 3, 3, 3, 3, 2, 2, 2, 2])  # 20 frames do not divide by 8
     columns = [segment[a:b].mean(axis=0) for segment in segments for a, b in pairwise(bounds)]
-    expected = np.stack(columns)
+    expected = np.stack([*columns[:72], *columns[77:]])  # the tenth segment adds 7 of 20 frames
     low, high = picture["minimum"], picture["maximum"]
     assert (low, high) == pytest.approx((expected.min(), expected.max()), rel=1e-5)
     shape = (picture["columns"], picture["bands"])

@@ -48,7 +48,7 @@ def as_mono(y: ArrayLike, sample_rate: float) -> Float32:
 
 
 def _mixed(waveform: Float32, sample_rate: float) -> Float32:
-    return np.concatenate(list(mixed([waveform.T], round(sample_rate))))
+    return np.concatenate(list(mixed([waveform.T], round(sample_rate), len(waveform))))
 
 
 def require_rate(sample_rate: float) -> None:

@@ -107,7 +107,7 @@ class FFmpegDecoder(Decoder):
         size = self._block_size(block_seconds)
         pending: list[Float32] = []
         n_pending = 0
-        for samples in mixed(self._after(offset), self.sample_rate):
+        for samples in mixed(self._after(offset), self.sample_rate, size):
             pending.append(samples)
             n_pending += len(samples)
             if n_pending >= size:

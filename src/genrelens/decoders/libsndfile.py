@@ -94,12 +94,13 @@ class SoundFileDecoder(Decoder):
 
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
         """See :meth:`Decoder.blocks`."""
-        return mixed(self._channels(offset, block_seconds), self.sample_rate)
+        size = self._block_size(block_seconds)
+        least = 1 if self.channels == 1 else self._block_size(1.0)  # the mix needs seconds
+        return mixed(self._channels(offset, max(size, least)), self.sample_rate, size)
 
-    def _channels(self, offset: float, block_seconds: float) -> Iterator[Float32]:
+    def _channels(self, offset: float, size: int) -> Iterator[Float32]:
         """Decode from ``offset`` on: blocks (channels, n)."""
         start = round(offset * self.sample_rate)
-        size = self._block_size(block_seconds)
         try:
             self._skip(min(start, self._file.frames))
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):

@@ -37,7 +37,7 @@ _HIGHEST = 0.7  # share of that rate's band that is looked at
 _WORTH_A_LOOK = 0.6  # correlation between samples of that rate that may be 0.95 in between
 
 
-def mixed(blocks: Iterable[Float32], sample_rate: int) -> Iterator[Float32]:
+def mixed(blocks: Iterable[Float32], sample_rate: int, longest: int) -> Iterator[Float32]:
     """Mix the channels of a recording that arrives in blocks.
 
     Seconds are counted from the first sample, so the mix does not depend on how the recording is
@@ -47,16 +47,19 @@ def mixed(blocks: Iterable[Float32], sample_rate: int) -> Iterator[Float32]:
         blocks: consecutive pieces, each (n_channels, n) float32. The number of channels may
             change; counting begins anew there.
         sample_rate: in Hz.
+        longest: samples in a block of the mix.
 
     Yields:
-        (n,) float32, n >= 1: together as many samples as came in.
+        (n,) float32, 1 <= n <= ``longest``: together as many samples as came in.
 
     """
     for n_channels, run in groupby(blocks, key=len):
         if n_channels == 1:
-            yield from (block[0] for block in run if block.size)
+            mixes = (block[0] for block in run)
         else:
-            yield from _Mixer(n_channels, sample_rate).mix(run)
+            mixes = _Mixer(n_channels, sample_rate).mix(run)
+        for mix in mixes:
+            yield from (mix[start : start + longest] for start in range(0, len(mix), longest))
 
 
 def mean_of(channels: Float32) -> Float32:
