@@ -12,16 +12,17 @@ __all__ = ["high_pass", "iter_high_pass"]
 Float32 = NDArray[np.float32]
 
 _AVERAGES_PER_SECOND = 40  # -3 dB at 23 Hz, 0.4 dB at most above 40 Hz
-_STEPS = 2**22  # of a sample's full scale: whole numbers add up exactly
+_BLOCKS_PER_SECOND = 2000  # the local mean is computed so often, and interpolated in between
+_STEPS = 2**22  # of the full scale: whole numbers add up exactly, however they are cut
 
 
 def high_pass(y: Float32, sample_rate: int) -> Float32:
     """Remove an offset and what lies below about 23 Hz (-3 dB) from a waveform.
 
     The local mean is subtracted: that of 25 ms, averaged over 25 ms again, which is a window of
-    triangular shape around each sample. So the phase stays, an offset vanishes completely, and
-    digital silence stays digital silence. Beyond its ends the waveform is taken as its mirror
-    image, so that an offset makes no step there.
+    triangular shape around each sample. So the phase stays, an offset vanishes, and digital
+    silence stays digital silence. Beyond its ends the waveform is taken as its mirror image, so
+    that an offset makes no step there.
 
     Args:
         y: (n_samples,) float32, full scale 1.0.
@@ -38,37 +39,50 @@ def iter_high_pass(blocks: Iterable[Float32], sample_rate: int) -> Iterator[Floa
     """Like :func:`high_pass` for a waveform that arrives in blocks.
 
     Yields:
-        (n,) float32; all of them together are what :func:`high_pass` returns, to the bit.
+        (n,) float32, n >= 1; all of them together are what :func:`high_pass` returns, to the bit.
 
     """
-    reach = 2 * _half_width(sample_rate)
-    rest = np.empty(0, np.float32)
-    mirrored = False
+    size, half = _geometry(sample_rate)
+    reach = (2 * half + 1) * size  # of the mirror image: a whole number of small blocks
+    n_in = n_out = 0
+    rest, mirrored = np.empty(0, np.float32), False
     for block in blocks:
+        n_in += len(block)
         rest = np.concatenate([rest, block])
         if not mirrored and len(rest) >= reach:
             rest, mirrored = np.concatenate([rest[:reach][::-1], rest]), True
-        if mirrored and len(rest) > 2 * reach:
-            yield _filtered(rest, sample_rate)
-            rest = rest[len(rest) - 2 * reach :]
-    if mirrored:
-        yield _filtered(np.concatenate([rest, rest[len(rest) - reach :][::-1]]), sample_rate)
-    elif len(rest):
-        yield _filtered(np.pad(rest, reach, mode="symmetric"), sample_rate)
+        n_new = len(rest) // size - 1 - 4 * half
+        if mirrored and n_new > 0:
+            filtered = _filtered(rest, n_new, size, half)[size // 2 + 1 if n_out == 0 else 0 :]
+            n_out += len(filtered)
+            rest = rest[n_new * size :]
+            yield filtered
+    if n_in == 0:
+        return
+    front = 0 if mirrored else reach
+    rest = np.pad(rest, (front, reach + 2 * size), mode="symmetric")
+    n_new = len(rest) // size - 1 - 4 * half
+    filtered = _filtered(rest, n_new, size, half)[size // 2 + 1 if n_out == 0 else 0 :]
+    yield filtered[: n_in - n_out]
 
 
-def _half_width(sample_rate: int) -> int:
-    return max(1, round(sample_rate / _AVERAGES_PER_SECOND / 2))
+def _geometry(sample_rate: int) -> tuple[int, int]:
+    """Return the samples of a small block, an odd number, and half a window in such blocks."""
+    size = sample_rate // _BLOCKS_PER_SECOND | 1
+    return size, max(1, round(sample_rate / size / _AVERAGES_PER_SECOND / 2))
 
 
-def _filtered(samples: Float32, sample_rate: int) -> Float32:
-    """Filter all samples but ``2 * half_width`` at each end, which are there to be averaged."""
-    half = _half_width(sample_rate)
+def _filtered(samples: Float32, n_new: int, size: int, half: int) -> Float32:
+    """Filter ``n_new`` small blocks, from the middle of block number ``2 * half`` on."""
+    n_blocks = n_new + 1 + 4 * half
+    cut = samples[: n_blocks * size].reshape(n_blocks, size)
+    whole = np.rint(np.einsum("ij->i", cut).astype(np.float64) * _STEPS).astype(np.int64)
     width = 2 * half + 1
-    sums = np.rint(samples * np.float32(_STEPS)).astype(np.int64)
     for _ in range(2):
-        running = np.cumsum(sums)
-        sums = running[width - 1 :].copy()
-        sums[1:] -= running[:-width]
-    kept = samples[2 * half : len(samples) - 2 * half]
-    return np.asarray(kept - sums * (1 / (_STEPS * width**2)), dtype=np.float32)
+        running = np.cumsum(np.append(0, whole))
+        whole = running[width:] - running[:-width]
+    means = (whole * (1 / (_STEPS * size * width**2))).astype(np.float32)  # (n_new + 1,)
+    between = np.arange(size, dtype=np.float32) / np.float32(size)
+    baseline = means[:-1, None] + between * np.diff(means)[:, None]
+    start = 2 * half * size + size // 2
+    return samples[start : start + n_new * size] - baseline.ravel()

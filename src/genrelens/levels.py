@@ -65,8 +65,8 @@ class LevelMeter:
         self._measure(self._rest[None])
 
     def _measure(self, frames: Float32) -> None:
-        powers = np.einsum("ij,ij->i", frames, frames, dtype=np.float64)
-        self._powers = np.concatenate([self._powers, powers])
+        powers = np.einsum("ij,ij->i", frames, frames)
+        self._powers = np.concatenate([self._powers, powers.astype(np.float64)])
 
     def levels(self, starts: Int64) -> Float64:
         """Return the RMS levels of segments in dBFS; earlier ones are not asked for again.

@@ -113,7 +113,10 @@ class _Mixer:
 
     def _take(self, block: Float32) -> None:
         """Take in a block, and measure the seconds that it completes."""
-        self.waiting = np.concatenate([self.waiting, np.ascontiguousarray(block)], axis=1)
+        n_waiting = self.waiting.shape[1]
+        joined = np.empty((len(block), n_waiting + block.shape[1]), np.float32)
+        joined[:, :n_waiting], joined[:, n_waiting:] = self.waiting, block
+        self.waiting = joined  # rows that lie apart, however the block lies
         start = (self._n_known - self.done) * self._size
         n_new = (self.waiting.shape[1] - start) // self._size
         if n_new:
@@ -195,7 +198,7 @@ def _joined(blocks: Iterable[Float32], size: int) -> Iterator[Float32]:
         pending.append(block)
         n_samples += block.shape[1]
         if n_samples >= size:
-            yield np.concatenate(pending, axis=1)
+            yield pending[0] if len(pending) == 1 else np.concatenate(pending, axis=1)
             pending, n_samples = [], 0
     if pending:
         yield np.concatenate(pending, axis=1)
@@ -226,7 +229,9 @@ def _delayed_copies(channels: Float32, sample_rate: int) -> Bools:
     factor = max(1, sample_rate // _COARSE_RATE)
     n = channels.shape[1] // factor
     with np.errstate(over="ignore", invalid="ignore"):
-        coarse = channels[:, : n * factor].reshape(len(channels), n, factor).mean(axis=2)
+        coarse = np.zeros((len(channels), n), np.float32)
+        for start in range(factor):
+            coarse += channels[:, start : n * factor : factor]
         spectra = _flat_spectra(coarse)
         lengths = np.sqrt(np.square(np.abs(spectra)).sum(axis=1))
     if not np.isfinite(lengths).all():
