@@ -95,6 +95,13 @@ def test_a_wrong_size_is_read_past_and_both_lengths_are_stated(name: str, share:
         np.testing.assert_allclose(load(content, offset=4.5), MONO[round(4.5 * RATE) :], atol=1e-6)
 
 
+def test_a_recorder_that_was_switched_off() -> None:
+    """Neither the size of the file nor that of the samples was ever written."""
+    content = patched(wav(0), 4, bytes(4))
+    with pytest.warns(AudioWarning, match=r"header says 0\.0 s, 6\.0 s were decoded"):
+        np.testing.assert_allclose(load(content), MONO, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", PCM)
 def test_right_sizes_are_not_doubted(name: str) -> None:
     np.testing.assert_allclose(load(PCM[name](N_BYTES)), MONO, atol=1e-6)

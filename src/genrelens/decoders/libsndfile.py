@@ -49,13 +49,14 @@ class SoundFileDecoder(Decoder):
         try:
             check_claims(self.sample_rate, self.channels)
             if self._file.frames > _MAX_FRAMES:
-                raise DecodeError("the header does not tell the length")
+                raise DecodeError("the header does not state the length")
             self.seconds = self._file.frames / self.sample_rate
             self.stated = header.seconds if header is not None else self._stated()
         except DecodeError:
             self.close()
             raise
-        self.is_strict = self._file.subtype == "OPUS"  # about the clock of FFmpeg's files
+        # It refuses pages whose clock is behind their samples, as FFmpeg writes them now and then.
+        self.is_strict = self._file.subtype == "OPUS"
 
     @staticmethod
     def _header(file: FileIO) -> Header | None:
@@ -79,7 +80,9 @@ class SoundFileDecoder(Decoder):
             if self._file.format == "MP3":
                 mp3 = read_mp3_header(self._raw)
                 if mp3 is None or mp3.stated is None or mp3.seconds is None or not mp3.whole:
-                    raise DecodeError("an MP3 that tells no length, or not this file's")
+                    raise DecodeError(
+                        "an MP3 whose header does not state its length, or another one"
+                    )
                 return mp3.stated
             if self._file.format == "FLAC" and (flac := read_flac_header(self._raw)):
                 if flac.is_too_short:
