@@ -16,6 +16,7 @@ from genrelens.decoders.base import (
     mean_of,
     nameless,
 )
+from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.headers import Header, read_header
 from genrelens.decoders.mp3 import read_mp3_header
@@ -66,6 +67,8 @@ class SoundFileDecoder(Decoder):
             raise DecodeError(header.reason)
         file.seek(0)
         head = file.read(32)
+        if is_chained(file):
+            raise DecodeError("a chain of Ogg streams, of which libsndfile reads the first")
         if head.startswith(b"caff") and head.endswith(b"alac"):
             raise DecodeError("ALAC is left to FFmpeg, since libsndfile writes to standard output")
         return header
