@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import synth
 from genrelens.audio import stream_audio
-from genrelens.errors import AudioError
+from genrelens.errors import AudioError, AudioWarning
 from genrelens.passages import open_passages
 
 RATE = 2000  # of the files: a ramp, so that a sample says where it is from
@@ -155,3 +155,20 @@ def test_an_excerpt_in_silence_has_the_recording_decoded_whole(
     for offset in (0, 0.3):  # an offset of the samples is no sound
         result, seconds = heard(synth.write(y + np.float32(offset), RATE, subtype="FLOAT"))
         assert (len(result), seconds) == ((1, None) if whole else (3, 120))
+
+
+def test_a_header_that_promises_too_much_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last passage, from 85 to 115 s, would hold 20 s only: all of it is decoded instead."""
+    monkeypatch.setattr("genrelens.passages._known_seconds", lambda _: 120.0)
+    assert heard(wav(105)) == (approximately((0, 0, 105)), None)
+
+
+def test_a_header_that_promises_too_little_is_not_believed() -> None:
+    content = synth.write(ramp(200), RATE, "FLAC")
+    start = content[21] & 0xF0
+    lying = content[:21] + bytes([start]) + (100 * RATE).to_bytes(4, "big") + content[26:]
+    with pytest.warns(AudioWarning, match=r"header says 100\.0 s, 200\.0 s were decoded"):
+        passages, seconds = heard(lying)
+    assert [each[:2] for each in passages] == [(0, pytest.approx(0, abs=0.1))]
+    assert passages[0][2] == pytest.approx(200, abs=0.1)
+    assert seconds is None

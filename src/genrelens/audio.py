@@ -95,7 +95,8 @@ def load_audio(
         ValueError: ``sample_rate``, ``offset`` or ``duration`` is out of range.
 
     Warns:
-        AudioWarning: the file is damaged; the result is what could be read.
+        AudioWarning: the file is damaged or cut off, or its header states another length than was
+            decoded; the result is all that could be decoded.
 
     """
     stream = stream_audio(source, sample_rate=sample_rate, offset=offset, duration=duration)
@@ -195,9 +196,9 @@ class _Reading:
         self._offset = 0.0
         self._length = _LONGEST
         self._n_samples = 0
-        self._failures: dict[str, str] = {}  # of the decoders that gave no more
+        self._failures: dict[str, str] = {}  # reason by the name of the decoder
         self._damage: list[str] = []
-        self._doubts: list[str] = []  # of a strict decoder; another one settles them
+        self._doubts: list[str] = []  # complaints of a strict decoder, which may be unfounded
         self._opened: list[Decoder] = []
 
     @property
@@ -220,14 +221,11 @@ class _Reading:
                 return
 
     def _decoded(self, decoder: Decoder, block: float) -> Iterator[Float32]:
-        left, start, rate = (
-            self._length - self._done,
-            self._offset + self._done,
-            decoder.sample_rate,
-        )
+        rate = decoder.sample_rate
+        left, start = self._length - self._done, self._offset + self._done
         blocks = _first(decoder.blocks(start, min(block, left)), round(left * rate))
         samples = _resampled(_checked(blocks, self._name, rate, start), rate, self._rate)
-        if self._opened and self._opened[-1].has_more:  # the end of an encoder's padding is no more
+        if self._opened and self._opened[-1].has_more:  # more than the padding of an encoder
             samples = _unless_shorter(samples, round(_PADDING * self._rate))
         self._opened.append(decoder)
         for each in samples:
@@ -235,7 +233,7 @@ class _Reading:
             yield each
 
     def _is_enough(self, decoder: Decoder) -> bool:
-        """Note what went wrong with a decoder; return whether no other one is needed."""
+        """Record the failure of a decoder; return whether no other decoder is needed."""
         if decoder.failure:
             self._failures[decoder.name] = decoder.failure
             notes = self._doubts if decoder.is_strict else self._damage
@@ -280,7 +278,7 @@ class _Reading:
         return f"{text} ({'; '.join(notes)})"
 
     def _is_settled(self) -> bool:
-        """Whether the last decoder read all that the first one promised, without a complaint."""
+        """Whether the last decoder read the length that the first one stated, without a failure."""
         promised = self._opened[0].seconds
         if self._opened[-1].failure or promised is None:
             return False
@@ -300,7 +298,7 @@ class _Reading:
 
 
 def _unless_shorter(blocks: Iterable[Float32], n_samples: int) -> Iterator[Float32]:
-    """Pass blocks on if there are ``n_samples`` at least, else none of them."""
+    """Yield the blocks if they hold ``n_samples`` at least, else nothing."""
     blocks = iter(blocks)
     first: list[Float32] = []
     while sum(map(len, first)) < n_samples:

@@ -11,7 +11,7 @@
     ├── LibraryError        a catalogue, a plan, a policy or a journal is not usable
     └── MissingExtraError   an optional dependency is not installed
 
-    AudioWarning            a recording was read, but not all of it
+    AudioWarning            a recording is damaged, cut off, or its header states another length
     DataWarning             a data set can be used, but a result on it needs a caveat
 
 Each of them can be pickled and copied with all its fields, so it can come from another process.
@@ -135,7 +135,7 @@ class MissingExtraError(GenrelensError):
 
 
 class AudioWarning(UserWarning):
-    """A recording was read, but not all of it: it is damaged or cut off."""
+    """A recording is damaged or cut off, or its header states another length than it has."""
 
 
 class DataWarning(UserWarning):

@@ -1,4 +1,4 @@
-"""Whether a file is cut off, by the structure of its container.
+"""Whether a file is cut off, or several in one, by the structure of its container.
 
 Decoders read what is left of an Ogg or Matroska file without a complaint.
 Sources: RFC 3533 (Ogg), RFC 8794 and RFC 9559 (EBML, Matroska).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-__all__ = ["cut_off"]
+__all__ = ["cut_off", "is_chained"]
 
 _PAGE = 27  # bytes of a page's header without its segment table
 _LONGEST_PAGE = _PAGE + 255 + 255 * 255
@@ -34,6 +34,32 @@ def cut_off(file: Any) -> str:
         if n_bytes is not None and n_bytes > size:
             return f"the file has {size} of {n_bytes} bytes"
     return ""
+
+
+def is_chained(file: Any) -> bool:
+    """Return whether an Ogg file is several recordings one after the other.
+
+    It is if its last page belongs to none of the streams that begin at its beginning.
+
+    Args:
+        file: binary, can seek; its position changes.
+
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(4096)
+    streams = set()
+    start = 0
+    while head.startswith(b"OggS", start) and len(head) > start + _PAGE and head[start + 5] & 2:
+        streams.add(head[start + 14 : start + 18])
+        sizes = head[start + _PAGE : start + _PAGE + head[start + _PAGE - 1]]
+        start += _PAGE + len(sizes) + sum(sizes)
+    if not streams:
+        return False
+    file.seek(max(0, size - _LONGEST_PAGE))
+    tail = file.read()
+    last = tail.rfind(b"OggS\0")
+    return last >= 0 and len(tail) >= last + 18 and tail[last + 14 : last + 18] not in streams
 
 
 def _ends_with_page(tail: bytes) -> bool:

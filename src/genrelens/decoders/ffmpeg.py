@@ -20,6 +20,7 @@ from genrelens.decoders.base import (
     in_words,
     nameless,
 )
+from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.formats import FFMPEG_SUFFIXES
 from genrelens.decoders.frames import FrameArrays
@@ -51,6 +52,7 @@ class FFmpegDecoder(Decoder):
         header = read_header(file)
         if header is not None and header.patches:
             file = Patched(file, header.patches)
+        self._is_chained = is_chained(file)
         file.seek(0)
         try:
             self._container: Any = av.open(
@@ -77,8 +79,9 @@ class FFmpegDecoder(Decoder):
         if header is not None:
             return seconds, header.seconds
         name = self._container.format.name
-        if name == "aac":
-            return None, None  # FFmpeg takes the bit rate of the first frames for that of all
+        # FFmpeg takes the bit rate of the first frames, or the last stream of a chain, for all.
+        if name == "aac" or self._is_chained:
+            return None, None
         if read := {"mp3": read_mp3_header, "flac": read_flac_header}.get(name):
             position = file.tell()
             found: Any = read(file)
@@ -142,13 +145,13 @@ class FFmpegDecoder(Decoder):
         clock = first[0] or 0.0  # of the container, which need not begin at zero
         begin, start = clock, clock + offset
         frames = chain([first], frames)
-        if offset > _RUN_UP:
+        if offset > _RUN_UP and not self._is_chained:
             place = int((start - _RUN_UP) / self._stream.time_base)
             with suppress(self._av.FFmpegError, OSError):  # else go on from the beginning
                 self._container.seek(place, stream=self._stream)
                 frames, clock = self._frames(), start - _RUN_UP
         for time, samples in frames:
-            clock = clock if time is None else time
+            clock = clock if time is None or self._is_chained else time
             behind = round(max(0.0, start - clock) * self.sample_rate)
             n_samples = samples.shape[1]
             clock += n_samples / self.sample_rate

@@ -15,6 +15,7 @@ from genrelens.decoders.base import (
     in_words,
     nameless,
 )
+from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.headers import Header, read_header
 from genrelens.decoders.mono import mixed
@@ -49,13 +50,14 @@ class SoundFileDecoder(Decoder):
         try:
             check_claims(self.sample_rate, self.channels)
             if self._file.frames > _MAX_FRAMES:
-                raise DecodeError("the header does not tell the length")
+                raise DecodeError("the header does not state the length")
             self.seconds = self._file.frames / self.sample_rate
             self.stated = header.seconds if header is not None else self._stated()
         except DecodeError:
             self.close()
             raise
-        self.is_strict = self._file.subtype == "OPUS"  # about the clock of FFmpeg's files
+        # It refuses pages whose clock is behind their samples, as FFmpeg writes them now and then.
+        self.is_strict = self._file.subtype == "OPUS"
 
     @staticmethod
     def _header(file: FileIO) -> Header | None:
@@ -65,6 +67,8 @@ class SoundFileDecoder(Decoder):
             raise DecodeError(header.reason)
         file.seek(0)
         head = file.read(32)
+        if is_chained(file):
+            raise DecodeError("a chain of Ogg streams, of which libsndfile reads the first")
         if head.startswith(b"caff") and head.endswith(b"alac"):
             raise DecodeError("ALAC is left to FFmpeg, since libsndfile writes to standard output")
         return header
@@ -79,7 +83,9 @@ class SoundFileDecoder(Decoder):
             if self._file.format == "MP3":
                 mp3 = read_mp3_header(self._raw)
                 if mp3 is None or mp3.stated is None or mp3.seconds is None or not mp3.whole:
-                    raise DecodeError("an MP3 that tells no length, or not this file's")
+                    raise DecodeError(
+                        "an MP3 whose header does not state its length, or another one"
+                    )
                 return mp3.stated
             if self._file.format == "FLAC" and (flac := read_flac_header(self._raw)):
                 if flac.is_too_short:
