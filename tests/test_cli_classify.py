@@ -122,7 +122,7 @@ def test_json_with_timeline(classify: Genrelens, music: Path) -> None:
     document = json.loads(result.out)[0]
     timeline = document["timeline"]
     assert [(each["start"], each["genre"]) for each in document["sections"]] == [(0.0, "clicks")]
-    assert [each["start"] for each in timeline] == [0.0, 0.32, 0.64]
+    assert [each["start"] for each in timeline] == [0.0, 0.32, 0.64, 0.672]
     for each in timeline:
         assert sum(each["probabilities"]) == pytest.approx(1, abs=1e-12)
         numbers = ", ".join(map(repr, each["probabilities"]))

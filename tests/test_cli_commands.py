@@ -53,7 +53,7 @@ def test_features_of_a_passage_and_of_a_model(
     rows = {line.split("  ")[0]: line.split() for line in result.out.splitlines()[3:]}
     assert rows.keys() == {"original mel", "original MFCC", "tiny"}
     assert rows["tiny"][1:4] == [f"{tiny.RATE}", "Hz", "256"]
-    assert rows["tiny"][9] == "6"  # segments of 0.32 s in 2 s
+    assert rows["tiny"][9] == "7"  # segments of 0.32 s in 2 s, the last of which overlaps
 
 
 def test_features_picture(genrelens: Genrelens, music: Path) -> None:

@@ -1,7 +1,8 @@
 """The only door for audio: any file, at any rate, to mono float32 at the asked rate.
 
 A source is a path, the bytes of a file, or a binary file object. Files are read through
-libsndfile or, where it cannot, FFmpeg; channels are averaged and the rate is converted by soxr.
+libsndfile or, where it cannot, FFmpeg; channels are averaged, without cancelling each other
+(:mod:`genrelens.decoders.mono`), and the rate is converted by soxr.
 What is not a file on disk is first copied to a temporary one.
 :func:`load_audio` is :func:`stream_audio` put together, so both give the same samples.
 """

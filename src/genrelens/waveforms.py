@@ -27,7 +27,7 @@ def as_mono(y: ArrayLike, sample_rate: float) -> Float32:
         ValueError: ``y`` or ``sample_rate`` has an invalid shape or range.
 
     """
-    require_rate(sample_rate)
+    _require_rate(sample_rate)
     samples = np.asarray(y)
     if samples.ndim not in (1, 2):
         raise ValueError(f"a waveform has one or two dimensions, not shape {samples.shape}")
@@ -51,7 +51,7 @@ def _mixed(waveform: Float32, sample_rate: float) -> Float32:
     return np.concatenate(list(mixed([waveform.T], round(sample_rate), len(waveform))))
 
 
-def require_rate(sample_rate: float) -> None:
+def _require_rate(sample_rate: float) -> None:
     """Raise ``ValueError`` where a rate in Hz is not that of a sound."""
     if not _MIN_RATE <= sample_rate <= _MAX_RATE:
         raise ValueError(f"sample_rate={sample_rate} must be in {_MIN_RATE}..{_MAX_RATE} Hz")
@@ -79,7 +79,7 @@ def resampled(mono: Float32, rate_in: float, rate_out: int) -> Float32:
         ValueError: ``rate_in`` is not the rate of a sound.
 
     """
-    require_rate(rate_in)
+    _require_rate(rate_in)
     if rate_in == rate_out:
         return mono
     converted = np.asarray(soxr.resample(mono, rate_in, rate_out), dtype=np.float32)

@@ -1,6 +1,6 @@
 """Two decoders with one face: libsndfile (soundfile) and FFmpeg (PyAV).
 
-Each opens a file and yields blocks of mono float32 at the file's own rate: the mean of the
+Each opens a file and yields blocks of mono float32 at the file's own rate; ``mono`` mixes the
 channels. libsndfile comes first because it reads MP3 about twice as fast; FFmpeg reads what it
 cannot, and takes over where it breaks off.
 """
