@@ -18,6 +18,7 @@ from genrelens.data.datasets import read_folder
 from genrelens.errors import DataError
 from genrelens.evaluation.room import ROOMS
 from genrelens.features import extract_segments
+from genrelens.library import audio_digest
 from genrelens.metadata import ModelMetadata, StyleTag
 from genrelens.train import run as run_module
 from genrelens.train.embedded import Embedder, Heard, heard_features
@@ -37,6 +38,7 @@ from genrelens.train.renditions import random_rooms, rendition
 from genrelens.train.run import Run
 from genrelens.train.settings import HeadConfig
 from genrelens.train.stage import Hardware
+from genrelens.training_audio import TrainingAudio
 
 HEAD = HeadConfig(renditions=1, rendition_seconds=1.0, hidden=8, epochs=2, batch_size=8)
 
@@ -188,6 +190,11 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     metadata = Classifier.load(train(run, clips)).metadata
     assert metadata.labels == tiny.GENRES
     assert metadata.music_threshold == 0.5
+    audio = TrainingAudio.from_provenance(metadata.provenance)
+    assert audio is not None
+    everything = [*beside.rglob("*.wav"), *data.rglob("*.wav")]
+    assert len(audio) == len(everything) == 11
+    assert all(audio_digest(path) in audio for path in everything)
     plain = replace(run, folder=tmp_path / "plain", not_music=None)
     assert Classifier.load(train(plain, clips)).metadata.music_threshold is None
 
