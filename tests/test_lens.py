@@ -17,8 +17,10 @@ from genrelens.data.datasets import read_folder
 from genrelens.errors import DataError
 from genrelens.evaluation.room import ROOMS
 from genrelens.features import extract_segments
+from genrelens.library import audio_digest
 from genrelens.metadata import ModelMetadata, StyleTag
 from genrelens.train.settings import HeadConfig
+from genrelens.training_audio import TrainingAudio
 
 if TYPE_CHECKING:
     from genrelens.train.embedded import Embedder, Heard
@@ -213,6 +215,11 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     metadata = Classifier.load(train(run, clips)).metadata
     assert metadata.labels == tiny.GENRES
     assert metadata.music_threshold == 0.5
+    audio = TrainingAudio.from_provenance(metadata.provenance)
+    assert audio is not None
+    everything = [*beside.rglob("*.wav"), *data.rglob("*.wav")]
+    assert len(audio) == len(everything) == 11
+    assert all(audio_digest(path) in audio for path in everything)
     plain = replace(run, folder=tmp_path / "plain", not_music=None)
     assert Classifier.load(train(plain, clips)).metadata.music_threshold is None
 

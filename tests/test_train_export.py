@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,3 +194,13 @@ def test_metadata_must_go_with_the_outputs(
 
     with pytest.raises(ModelError, match=words):
         export_model(Listener(), tiny.metadata(**metadata), tmp_path / "model.onnx")
+
+
+def test_a_model_honours_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        export_model(tiny.network("mel-cnn"), tiny.metadata(), tmp_path / "model.onnx")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "model.onnx").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]

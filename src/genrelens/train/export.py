@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -39,16 +38,12 @@ def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> Non
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".onnx.tmp")
-    os.close(handle)
-    try:
+    with tempfile.TemporaryDirectory(prefix=".model-", dir=path.parent) as folder:
+        new = Path(folder) / "model.onnx"
         network = network.cpu().eval()
-        _write_graph(network, metadata, temporary)
-        _check(network, metadata, Path(temporary))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        _write_graph(network, metadata, str(new))
+        _check(network, metadata, new)
+        new.replace(path)
 
 
 def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> None:
