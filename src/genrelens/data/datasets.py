@@ -10,6 +10,7 @@ from typing import Literal
 
 from genrelens.audio import AUDIO_SUFFIXES
 from genrelens.errors import DataError
+from genrelens.files import reason
 
 __all__ = ["LabelledClip", "Part", "clip_names", "find_audio", "label_set", "read_folder"]
 
@@ -51,7 +52,7 @@ def find_audio(folder: Path) -> list[Path]:
             elif entry.suffix.lower() in AUDIO_SUFFIXES and entry.is_file():
                 found.append(entry)
     except OSError as error:
-        raise DataError(f"{folder}: {error.strerror or error}") from error
+        raise DataError(f"{folder}: {reason(error)}") from error
     return found
 
 
@@ -73,7 +74,7 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     try:
         genres = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
     except OSError as error:
-        raise DataError(f"{folder}: {error.strerror or error}") from error
+        raise DataError(f"{folder}: {reason(error)}") from error
     clips = [
         LabelledClip(path, renamed.get(genre.name, genre.name))
         for genre in genres

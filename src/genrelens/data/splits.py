@@ -21,7 +21,7 @@ from typing import Self, cast
 
 from genrelens.data.datasets import LabelledClip, Part, clip_names
 from genrelens.errors import DataError, DataWarning
-from genrelens.files import write_text_atomically
+from genrelens.files import reason, write_text_atomically
 
 __all__ = ["Split", "read_groups", "split_by_file"]
 
@@ -207,7 +207,7 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
                     )
                 rows[name] = row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        raise DataError(f"{path}: {reason(error)}") from error
     return columns, rows
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from genrelens.errors import LibraryError, MissingExtraError
-from genrelens.files import replaced
+from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog, Query
 from genrelens.library.playlists import playlist_lines, playlist_name
 from genrelens.library.records import Entry, path_fields
@@ -80,7 +80,7 @@ def export_playlists(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LibraryError(f"{folder}: {error.strerror or error}") from error
+        raise LibraryError(f"{folder}: {reason(error)}") from error
     written = {}
     for genre in genres:
         counter = _Counter(catalog.query(replace(query, genre=genre)))
