@@ -57,7 +57,8 @@ _KIND = StoreKind(
         sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
         sqlite3.SQLITE_FULL: "cannot be written: the disk is full; what is in it stays",
         sqlite3.SQLITE_CANTOPEN: "cannot be opened: its folder is missing, or not to be written",
-        sqlite3.SQLITE_NOTADB: "is not a catalogue of genrelens, or its beginning is damaged",
+        sqlite3.SQLITE_NOTADB: "is not a catalogue of genrelens, or is damaged; check the path "
+        "(a damaged catalogue can be deleted: genrelens scan makes a new one)",
     },
     remedy="delete it and scan again; the recordings are not affected",
     environment="GENRELENS_DB",

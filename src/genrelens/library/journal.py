@@ -124,7 +124,8 @@ _KIND = StoreKind(
         sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
         sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
         sqlite3.SQLITE_CANTOPEN: "cannot be opened: its folder is missing, or not to be written",
-        sqlite3.SQLITE_NOTADB: "is not a journal of genrelens, or its beginning is damaged",
+        sqlite3.SQLITE_NOTADB: "is not a journal of genrelens, or is damaged; check the path, or "
+        "restore the journal from a backup",
     },
     remedy="restore it from a backup, or delete it and lose the way back to the former tags; "
     "the recordings are not affected",
