@@ -87,5 +87,5 @@ PIECE = struct.Struct("<QQQ")
 )
 def test_a_damaged_patch(pair: tuple[Path, Path], content: bytes) -> None:
     pair[1].write_bytes(b"ten bytes.")
-    with pytest.raises(LibraryError, match="damaged .*; restore the journal from a backup"):
+    with pytest.raises(LibraryError, match=r"damaged .*; restore the journal from a backup"):
         list(patched(content or b"nonsense", pair[1]))

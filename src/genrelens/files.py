@@ -55,10 +55,10 @@ def replaced_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     """
     try:
-        target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file() and not target.is_dir():
+        if _is_pipe_or_device(Path(path)):
             yield Path(path)
             return
+        target = Path(os.path.realpath(path))
         temporary = temporary_beside(target)
         try:
             _create_like(target, temporary)
@@ -71,6 +71,10 @@ def replaced_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync_folder(target.parent)
     except OSError as error:
         raise DataError(f"{os.fspath(path)}: cannot be written ({reason(error)})") from error
+
+
+def _is_pipe_or_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def temporary_beside(path: Path) -> Path:
