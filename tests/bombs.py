@@ -298,7 +298,8 @@ def _(size: int) -> Pieces:
     yield b"data" + guid + struct.pack("<Q", 24 + 88_200) + bytes(88_200)
 
 
-_COMM = _chunk(b"COMM", struct.pack(">hIh10s", 1, 44_100, 16, bytes.fromhex("400eac44") + bytes(6)), ">")
+_RATE = bytes.fromhex("400eac44") + bytes(6)  # 44 100 as a number of 80 bits
+_COMM = _chunk(b"COMM", struct.pack(">hIh10s", 1, 44_100, 16, _RATE), ">")
 _SSND = _chunk(b"SSND", bytes(8 + 88_200), ">")
 
 
@@ -393,21 +394,13 @@ def _page(content: bytes, serial: int, number: int, kind: int) -> bytes:
     return head[:22] + struct.pack("<I", crc) + head[26:] + content
 
 
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
 def _ogg_crc(content: bytes) -> int:
-    crc = 0
-    for byte in content:
-        crc = (crc << 8 & 0xFFFFFFFF) ^ _CRC[crc >> 24 ^ byte]
-    return crc
-
-
-def _crc_of(byte: int) -> int:
-    crc = byte << 24
-    for _ in range(8):
-        crc = (crc << 1 ^ (0x04C11DB7 if crc >> 31 else 0)) & 0xFFFFFFFF
-    return crc
-
-
-_CRC = [_crc_of(byte) for byte in range(256)]
+    """Return the checksum of a page: that of zip files with all bits in the other order."""
+    crc = zlib.crc32(content.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{crc:032b}"[::-1], 2)
 
 
 @_bomb("ogg empty pages.ogg")
@@ -437,7 +430,8 @@ def _ogg_comments(kind: str, prefix: bytes, size: int) -> Pieces:
         lacing = bytes([255] * (len(part) // 255) + [len(part) % 255] * ends)
         flags, position = (0 if number == 1 else 1), (0 if ends else -1)
         head = struct.pack("<4sBBqIII", b"OggS", 0, flags, position, serial, number, 0)
-        yield head + bytes([len(lacing)]) + lacing + part
+        page = head + bytes([len(lacing)]) + lacing + part
+        yield page[:22] + struct.pack("<I", _ogg_crc(page)) + page[26:]
     yield content[content.index(b"OggS", cut + 4) :]
 
 
@@ -557,10 +551,7 @@ def _(size: int) -> Pieces:
 
     content = _matroska()
     at = content.index(bytes.fromhex("18538067")) + 4 + 8
-    inner = b"\x73\x73\x08" + struct.pack(">I", 0)[1:]
     tags = _joined(size, tag)
-    one = b"\x73\x73" + b"\x08" + struct.pack(">Q", len(tags))[1:][-3:] if False else b""
-    del inner, one
     sized = b"\x73\x73\x01" + struct.pack(">Q", len(tags))[1:] + tags
     yield content[:at]
     yield bytes.fromhex("1254c367") + b"\x01" + struct.pack(">Q", len(sized))[1:] + sized

@@ -8,5 +8,6 @@ cannot, and takes over where it breaks off.
 from genrelens.decoders.base import DecodeError, Decoder
 from genrelens.decoders.ffmpeg import FFmpegDecoder
 from genrelens.decoders.libsndfile import SoundFileDecoder
+from genrelens.decoders.limits import end_of_id3
 
-__all__ = ["DecodeError", "Decoder", "FFmpegDecoder", "SoundFileDecoder"]
+__all__ = ["DecodeError", "Decoder", "FFmpegDecoder", "SoundFileDecoder", "end_of_id3"]

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import soxr
 
-from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, mean_of, nameless
+from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, mean_of
+from genrelens.decoders.limits import GuardedFile
 
 __all__ = ["FFmpegDecoder"]
 
@@ -38,14 +39,16 @@ class FFmpegDecoder(Decoder):
 
         self._av = av
         self._converter: tuple[int, Any] = (0, None)  # from which rate, and a resampler
-        file.seek(0)
+        guarded = GuardedFile.behind_tags(file)
         try:
             self._container: Any = av.open(
-                nameless(file), options=_OPEN_OPTIONS, metadata_errors="replace"
+                guarded, options=_OPEN_OPTIONS, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError) as error:
+            guarded.opened()
             raise DecodeError(in_words(error)) from error
         try:
+            guarded.opened()
             self._stream = self._audio_stream()
             self.sample_rate = self._stream.codec_context.sample_rate or 0
             self.channels = self._stream.codec_context.channels or 0

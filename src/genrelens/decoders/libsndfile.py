@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from io import FileIO
 
 from genrelens.decoders.base import DecodeError, Decoder, Float32, in_words, mean_of, nameless
+from genrelens.decoders.limits import check_id3_frames
 
 __all__ = ["SoundFileDecoder"]
 
@@ -25,6 +26,7 @@ class SoundFileDecoder(Decoder):
         import soundfile
 
         self._error = soundfile.SoundFileError
+        check_id3_frames(file)
         file.seek(0)
         # Through a descriptor, since calls from C into Python would swallow Ctrl-C and take it
         # for the end of the file. On Windows, a descriptor belongs to one C library.

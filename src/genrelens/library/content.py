@@ -8,7 +8,6 @@ a container (ID3, APEv2, Lyrics3) is cut off first, since FFmpeg does not always
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import os
@@ -19,7 +18,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from genrelens.decoders import DecodeError, FFmpegDecoder
+from genrelens.decoders import DecodeError, FFmpegDecoder, end_of_id3
 from genrelens.errors import AudioError
 from genrelens.files import reason
 
@@ -27,7 +26,7 @@ __all__ = ["audio_digest"]
 
 _SIZE = 20  # bytes: two recordings of a million share one with a probability of 1e-36
 _CHUNK = 2**20
-_ID3V2_HEADER = 10  # bytes
+_MAX_TAGS = 1000  # behind each other, more than any recording has
 _ID3V1 = 128
 _TAIL = _ID3V1 + len("APE")  # the TAG of an APETAGEX at that very place is none
 _APE_FOOTER = 32
@@ -101,29 +100,18 @@ class _Part(io.RawIOBase):
 def _place_of_sound(file: FileIO) -> tuple[int, int]:
     """Find where the tags before the sound end and those after it begin."""
     size = file.seek(0, os.SEEK_END)
-    start, end = 0, size
-    while n_bytes := _n_leading(_bytes(file, start, start + _ID3V2_HEADER)):
-        start += n_bytes
+    start, end, n_tags = end_of_id3(file), size, 0
     while start < end and (n_bytes := _n_trailing(_bytes(file, max(0, end - _TAIL), end))):
         end -= n_bytes
+        n_tags += 1
+        if n_tags > _MAX_TAGS:
+            raise DecodeError(f"it ends in more than {_MAX_TAGS} tags")
     return (start, end) if start < end else (0, size)
 
 
 def _bytes(file: FileIO, start: int, end: int) -> bytes:
     file.seek(start)
     return file.read(end - start)
-
-
-def _n_leading(head: bytes) -> int:
-    """Return the length of the ID3v2 tag that begins so, 0 if it is none.
-
-    Source: ID3 tag version 2.4.0, main structure, section 3.
-    """
-    if len(head) < _ID3V2_HEADER or not head.startswith(b"ID3") or max(head[6:]) > 0x7F:
-        return 0
-    size = functools.reduce(lambda n, byte: n << 7 | byte, head[6:], 0)
-    footer = _ID3V2_HEADER if head[5] & 0x10 else 0
-    return _ID3V2_HEADER + size + footer
 
 
 def _n_trailing(tail: bytes) -> int:
