@@ -42,7 +42,7 @@ class FFmpegDecoder(Decoder):
         guarded = GuardedFile.behind_tags(file)
         try:
             self._container: Any = av.open(
-                guarded, options=_OPEN_OPTIONS, metadata_errors="replace"
+                guarded, mode="r", options=_OPEN_OPTIONS, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             guarded.opened()
