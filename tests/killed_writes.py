@@ -20,16 +20,24 @@ from shelf import contents, shelve, song
 KINDS = ("mp3", "flac", "vorbis", "m4a", "wavpack")
 
 
-def main(folder: Path, n_kills: int) -> None:
+def main(folder: Path, n_kills: int, phase: str = "both", seed: int = 0) -> None:
+    """Kill so many times, in ``"apply"``, in ``"undo"`` or in one after the other; print counts."""
+    print(json.dumps(kills(folder, n_kills, phase, seed)))
+
+
+def kills(folder: Path, n_kills: int, phase: str, seed: int) -> dict[str, float]:
+    """Return what was seen; an ``AssertionError`` is a file that is neither old nor new."""
     os.environ["GENRELENS_JOURNAL"] = str(folder / "journal.sqlite")
     music, catalog, plan = prepare(folder)
     old = contents(music)
-    seconds, new = rehearse(music, catalog, plan)
+    seconds, new = rehearse(music, catalog, plan, phase)
     assert contents(music) == old != new
     seen: Counter[str] = Counter()
-    rng = random.Random(0)
+    rng = random.Random(seed)
     for _ in range(n_kills):
-        killed = kill_after(rng.uniform(0, 1.05 * seconds), catalog, plan)
+        if phase == "undo":
+            write(catalog, plan)
+        killed = kill_after(rng.uniform(0, 1.05 * seconds), catalog, plan, phase)
         seconds *= 1.03 if killed else 0.9  # so that most are killed, however busy the machine is
         left = contents(music)
         seen["temporary files"] += len(left) > len(old)
@@ -37,7 +45,7 @@ def main(folder: Path, n_kills: int) -> None:
         torn = [name for name in old if left[name] not in (old[name], new[name])]
         assert not torn, torn
         clear_up(catalog, music, old)
-    print(json.dumps({"kills": n_kills, "seconds": seconds, **seen}))
+    return {"kills": n_kills, "seconds": seconds, **seen}
 
 
 def prepare(folder: Path) -> tuple[Path, Path, Plan]:
@@ -48,28 +56,44 @@ def prepare(folder: Path) -> tuple[Path, Path, Plan]:
         return music, path, plan_changes(catalog, [music], Policy(existing="replace"))
 
 
+def write(path: Path, plan: Plan) -> None:
+    with Catalog.open(path) as catalog:
+        apply_changes(plan, catalog=catalog)
+
+
+def take_back(path: Path, plan: Plan) -> None:
+    with Catalog.open(path) as catalog:
+        undo(catalog=catalog)
+
+
 def write_and_take_back(path: Path, plan: Plan) -> None:
-    with Catalog.open(path) as catalog:
-        apply_changes(plan, catalog=catalog)
-        undo(catalog=catalog)
+    write(path, plan)
+    take_back(path, plan)
 
 
-def rehearse(music: Path, path: Path, plan: Plan) -> tuple[float, dict[str, bytes]]:
-    """Return how long both take, and what the new files are."""
-    with Catalog.open(path) as catalog:
-        apply_changes(plan, catalog=catalog)
-        new = contents(music)
-        undo(catalog=catalog)
+PHASES = {"apply": write, "undo": take_back, "both": write_and_take_back}
+
+
+def rehearse(music: Path, path: Path, plan: Plan, phase: str) -> tuple[float, dict[str, bytes]]:
+    """Return how long a phase takes, and what the new files are."""
+    write(path, plan)
+    new = contents(music)
+    take_back(path, plan)
+    if phase == "undo":
+        write(path, plan)
     started = time.monotonic()
-    write_and_take_back(path, plan)
-    return time.monotonic() - started, new
+    PHASES[phase](path, plan)
+    seconds = time.monotonic() - started
+    if phase == "apply":
+        take_back(path, plan)
+    return seconds, new
 
 
-def kill_after(seconds: float, path: Path, plan: Plan) -> bool:
-    """Kill a process that does both; return whether it was still at it."""
+def kill_after(seconds: float, path: Path, plan: Plan, phase: str) -> bool:
+    """Kill a process that does a phase; return whether it was still at it."""
     child = os.fork()
     if not child:
-        write_and_take_back(path, plan)
+        PHASES[phase](path, plan)
         os._exit(0)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)

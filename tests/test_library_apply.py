@@ -429,7 +429,7 @@ def test_a_file_that_another_program_writes_to(
         with path.open("ab") as file:
             file.write(b"more")
 
-    monkeypatch.setattr(swap_module, "_sync", busy)
+    monkeypatch.setattr(swap_module, "sync_file", busy)
     outcome = only(apply_changes(plan).outcomes)
     assert outcome == Outcome(path, False, "is being changed by another program")
     assert path.read_bytes().endswith(b"more")
@@ -474,7 +474,7 @@ def test_one_program_at_a_time(
 ) -> None:
     song(music, "song.mp3", "mp3", "Rock")
     plan = planned()
-    monkeypatch.setattr("genrelens.library.journal_file._PATIENCE", 0.05)
+    monkeypatch.setattr(Journal, "patience", 0.05)
     with (
         Journal.open(journal),
         pytest.raises(LibraryError, match="another genrelens is writing tags"),

@@ -15,7 +15,6 @@ import pytest
 from genrelens import __version__
 from genrelens.errors import LibraryError
 from genrelens.library.catalog import Catalog, Query
-from genrelens.library.database import connect, default_catalog
 from genrelens.library.records import Entry, Failure, StoredPrediction, path_fields
 from genrelens.prediction import Style
 from genrelens.tags import Tags
@@ -255,7 +254,7 @@ def test_writing_while_reading(library: Catalog) -> None:
 def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENRELENS_DB", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert default_catalog() == tmp_path / "data" / "genrelens" / "catalog.sqlite"
+    assert Catalog.default_path() == tmp_path / "data" / "genrelens" / "catalog.sqlite"
     with Catalog.open() as catalog:
         put(catalog, "/x")
     monkeypatch.setenv("GENRELENS_DB", str(tmp_path / "mine.sqlite"))
@@ -327,7 +326,7 @@ def test_a_damaged_catalogue(library: Catalog) -> None:
     library.path.write_bytes(content)
     with (
         Catalog.open(library.path) as catalog,
-        pytest.raises(LibraryError, match="is damaged; move it away and scan again"),
+        pytest.raises(LibraryError, match=r"is damaged \(.+\); delete it and scan again"),
     ):
         list(catalog.files())
 
@@ -344,14 +343,15 @@ def test_another_program_is_writing(catalog: Catalog, monkeypatch: pytest.Monkey
     assert paths(catalog) == ["/x"]
 
 
-def test_a_program_that_locks_all_of_it(catalog: Catalog) -> None:
+def test_a_program_that_locks_all_of_it(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog.close()
+    monkeypatch.setattr(Catalog, "patience", 0.05)
     other = sqlite3.connect(catalog.path, isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
     for readonly in (True, False):
         with pytest.raises(LibraryError, match="is in use by another program"):
-            connect(catalog.path, readonly=readonly, patience=0.05)
+            Catalog.open(catalog.path, readonly=readonly)
     other.close()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,29 @@ def test_pages_that_are_numbered_anew_take_few_bytes(pair: tuple[Path, Path]) ->
     assert len(patch) < 256 * 24  # of each page: the eight bytes, and where it goes on
 
 
-def test_a_damaged_patch(pair: tuple[Path, Path]) -> None:
-    with pytest.raises(LibraryError, match="damaged"):
-        list(patched(b"nonsense", pair[0]))
+def test_a_patch_of_large_pieces(pair: tuple[Path, Path]) -> None:
+    old = random.Random(1).randbytes(300_000) + bytes(3_000_000)
+    way_back(pair, old, b"")
+    way_back(pair, old, old[:1000] + b"x" + old[1000:])
+
+
+PIECE = struct.Struct("<QQQ")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",  # not even compressed
+        zlib.compress(b"x" * 999)[:-5],
+        zlib.compress(bytes(23)),
+        zlib.compress(PIECE.pack(0, 0, 5) + b"four"),
+        zlib.compress(PIECE.pack(0, 11, 0)),  # the file has 10 bytes
+        zlib.compress(PIECE.pack(2**63, 0, 0)),
+        zlib.compress(PIECE.pack(0, 2**63, 0)),  # would take 4 million years
+        zlib.compress(PIECE.pack(0, 0, 2**63)),
+    ],
+)
+def test_a_damaged_patch(pair: tuple[Path, Path], content: bytes) -> None:
+    pair[1].write_bytes(b"ten bytes.")
+    with pytest.raises(LibraryError, match=r"damaged .*; restore the journal from a backup"):
+        list(patched(content or b"nonsense", pair[1]))

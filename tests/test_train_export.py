@@ -197,6 +197,8 @@ def test_metadata_must_go_with_the_outputs(
 
 
 def test_a_model_honours_the_umask(tmp_path: Path) -> None:
+    from genrelens.train.export import export_model
+
     before = os.umask(0o077)
     try:
         export_model(tiny.network("mel-cnn"), tiny.metadata(), tmp_path / "model.onnx")

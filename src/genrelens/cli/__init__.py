@@ -34,6 +34,7 @@ from genrelens.cli import (
 )
 from genrelens.cli.console import print_error
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
+from genrelens.files import reason
 
 __all__ = ["app", "main"]
 
@@ -53,7 +54,7 @@ class _Group(TyperGroup):
             raise typer.Exit(_NO_READER) from error
         except OSError as error:  # the results or a temporary file cannot be written
             place = f"{error.filename}: " if error.filename else ""
-            print_error(f"{place}{error.strerror or error}")
+            print_error(f"{place}{reason(error)}")
             raise typer.Exit(1) from error
 
 

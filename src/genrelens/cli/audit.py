@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_error, print_json
-from genrelens.cli.options import AsJson, Database
+from genrelens.cli.options import AsJson, Database, SafeCsv
 from genrelens.cli.tag import print_unheard
+from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
 from genrelens.library import Audit, Catalog, Finding, audit_library
 from genrelens.library.audit_page import audit_page, summary
@@ -52,6 +53,7 @@ def audit(
     as_csv: Annotated[
         bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
     ] = False,
+    safe_csv: SafeCsv = False,
     as_json: AsJson = False,
     page: Annotated[
         Path | None,
@@ -65,6 +67,8 @@ def audit(
     """
     if as_csv and as_json:
         raise typer.BadParameter("choose one of --csv and --json")
+    if safe_csv and not as_csv:
+        raise typer.BadParameter("--safe-csv goes with --csv")
     with Catalog.open(db, readonly=True) as catalog:
         found = audit_library(catalog, inputs)
     kept = tuple(finding for finding in found.findings if finding.score >= minimum)
@@ -75,7 +79,7 @@ def audit(
     if as_json:
         print_json(_document(found, shown))
     elif as_csv:
-        _print_csv(shown)
+        _print_csv(shown, safe=safe_csv)
     else:
         _print_table(shown)
     _report(found, as_table=not (as_json or as_csv))
@@ -111,15 +115,21 @@ def _cell(words: str, probability: float) -> str:
     return f"{display_name(words)} {100 * probability:.0f} %"
 
 
-def _print_csv(findings: Sequence[Finding]) -> None:
+def _print_csv(findings: Sequence[Finding], *, safe: bool) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "tag", "tag_probability", "heard", "probability", "score", "styles"])
     shown = display_name if out.is_terminal else str
     for each in findings:
-        writer.writerow(
-            [shown(str(each.path)), shown("; ".join(each.genres)), each.tagged, each.heard,
-             each.probability, each.score, "|".join(each.styles)]
-        )  # fmt: skip
+        row = [
+            shown(str(each.path)),
+            shown("; ".join(each.genres)),
+            each.tagged,
+            each.heard,
+            each.probability,
+            each.score,
+            "|".join(each.styles),
+        ]
+        writer.writerow(safe_row(row) if safe else row)
 
 
 def _document(found: Audit, findings: Sequence[Finding]) -> dict[str, Any]:

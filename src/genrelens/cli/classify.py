@@ -25,7 +25,8 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.inputs import Source, expand, note_left_out
-from genrelens.cli.options import Jobs, Model, n_jobs
+from genrelens.cli.options import Jobs, Model, SafeCsv, n_jobs
+from genrelens.csv_cells import safe_row
 from genrelens.errors import AudioError
 from genrelens.prediction import Prediction, format_percent
 
@@ -74,6 +75,7 @@ def classify(
     as_csv: Annotated[
         bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
     ] = False,
+    safe_csv: SafeCsv = False,
     timeline: Timeline = False,
     embedding: Embedding = False,
     fast: Fast = False,
@@ -85,6 +87,8 @@ def classify(
 ) -> None:
     """Tell the genre of recordings."""
     _check_options(as_json=as_json, as_csv=as_csv, timeline=timeline, embedding=embedding, top=top)
+    if safe_csv and not as_csv:
+        raise typer.BadParameter("--safe-csv goes with --csv")
     left_out: Counter[str] = Counter()
     sources = expand(files, left_out)
     if plot is not None:
@@ -101,7 +105,7 @@ def classify(
         if as_json:
             _print_json(outcomes, top, timeline=timeline, embedding=embedding)
         elif as_csv:
-            _print_csv(outcomes, classifier.labels)
+            _print_csv(outcomes, classifier.labels, safe=safe_csv)
         else:
             _print_bars(outcomes, top)
     note_left_out(left_out)
@@ -232,16 +236,17 @@ def _print_json(
     print_json(documents)
 
 
-def _print_csv(outcomes: Iterable[Outcome], labels: Sequence[str]) -> None:
+def _print_csv(outcomes: Iterable[Outcome], labels: Sequence[str], *, safe: bool) -> None:
     shown = display_name if out.is_terminal else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["path", "genre", *labels, *_MORE_COLUMNS, "error"])
+    protect = safe_row if safe else list
+    writer.writerow(protect(["path", "genre", *labels, *_MORE_COLUMNS, "error"]))
     for name, result in outcomes:
         if isinstance(result, AudioError):
             empty = [""] * (1 + len(labels) + len(_MORE_COLUMNS))
-            writer.writerow([shown(name), *empty, shown(str(result))])
+            writer.writerow(protect([shown(name), *empty, shown(str(result))]))
         else:
-            writer.writerow([shown(name), *_cells(result), ""])
+            writer.writerow(protect([shown(name), *_cells(result), ""]))
         sys.stdout.flush()
 
 

@@ -18,7 +18,7 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.figures import with_interval
-from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, n_jobs
+from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, n_jobs
 from genrelens.cli.protocols import (
     Draws,
     Folds,
@@ -85,6 +85,7 @@ def crossval(
     device: Device = "auto",
     cache: Cache = None,
     jobs: Jobs = 0,
+    safe_csv: SafeCsv = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe on each fold and judge it by the clips it never met.
@@ -111,7 +112,7 @@ def crossval(
             label_map=renamed, cache_dir=cache, hardware=Hardware(device=device, progress=False),
             on_clip=Reading(clips, stack), on_stage=print_note,
         )  # fmt: skip
-        results, failed = _validated(run, made, numbers, n_jobs(jobs))
+        results, failed = _validated(run, made, numbers, n_jobs(jobs), safe_csv=safe_csv)
     _print_results(results, made, run.folder, as_json=as_json)
     if failed:
         raise typer.Exit(1)
@@ -124,7 +125,7 @@ def _target(folder: Path | None, name: str) -> Path:
 
 
 def _validated(
-    run: Run, split: Split, rounds: Sequence[int] | None, jobs: int
+    run: Run, split: Split, rounds: Sequence[int] | None, jobs: int, *, safe_csv: bool
 ) -> tuple[dict[str, Any], list[AudioError]]:
     """Train and judge; return the figures of each network, and what could not be read."""
     from genrelens.train.crossval import Progress, cross_validate
@@ -134,7 +135,10 @@ def _validated(
         run, split, rounds=rounds, jobs=jobs,
         progress=Progress(on_round=_print_round, on_failure=_collector(failed)),
     )  # fmt: skip
-    results = {name: _report(run, split, name, table, failed) for name, table in tables.items()}
+    results = {
+        name: _report(run, split, name, table, failed, safe_csv=safe_csv)
+        for name, table in tables.items()
+    }
     return results, failed
 
 
@@ -161,7 +165,13 @@ def _collector(failed: list[AudioError]) -> Callable[[AudioError], None]:
 
 
 def _report(
-    run: Run, split: Split, network: str, table: PredictionTable, failed: Sequence[AudioError]
+    run: Run,
+    split: Split,
+    network: str,
+    table: PredictionTable,
+    failed: Sequence[AudioError],
+    *,
+    safe_csv: bool,
 ) -> dict[str, Any]:
     """Write the report of a network; return its figures as plain values.
 
@@ -170,7 +180,7 @@ def _report(
     """
     from genrelens.train.crossval import spread
 
-    table.save(run.folder / f"{network}.csv")
+    table.save(run.folder / f"{network}.csv", safe_csv=safe_csv)
     scores = before = score(table)
     temperatures: dict[int, float] = {}
     several = table.rounds is not None and len(set(table.rounds.tolist())) > 1
@@ -188,6 +198,7 @@ def _report(
         run.folder / f"report-{network}", f"{network}, {split.protocol} cross-validation", table,
         scores, provenance, before=before if several else None,
         failed=[str(error) for error in failed], results={"over_rounds": over_rounds},
+        safe_csv=safe_csv,
     )  # fmt: skip
     return {
         "scores": scores.to_dict(),

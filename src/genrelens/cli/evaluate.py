@@ -19,7 +19,7 @@ from genrelens.cli.console import (
     quiet_libraries,
     warnings_as_notes,
 )
-from genrelens.cli.options import AsJson, Jobs, Model, n_jobs
+from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, n_jobs
 from genrelens.cli.protocols import GroupColumn, Groups, Relabel, label_map
 from genrelens.cli.selection import Selection
 from genrelens.cli.verdict import (
@@ -90,6 +90,7 @@ def evaluate(
     relabel: Relabel = None,
     predictions: _Predictions = None,
     report: _Report = None,
+    safe_csv: SafeCsv = False,
     robustness: _Robustness = False,
     seed: _Seed = 0,
     as_json: AsJson = False,
@@ -109,7 +110,7 @@ def evaluate(
         scores = _scores(result.evaluation, seed, needed=report is not None)
         seconds = round(time.monotonic() - started, 1)
         origin = {**result.provenance, **evaluation_provenance(data.renamed, seed, seconds)}
-        _write(result, scores, origin, report, plot)
+        _write(result, scores, origin, report, plot, safe_csv=safe_csv)
     if as_json:
         print_json(_document(result, scores, origin))
     else:
@@ -246,9 +247,14 @@ def _scores(evaluation: Evaluation, seed: int, *, needed: bool) -> Scores | None
 
 
 def _write(
-    result: _Result, scores: Scores | None, origin: dict[str, Any], report: Path | None,
+    result: _Result,
+    scores: Scores | None,
+    origin: dict[str, Any],
+    report: Path | None,
     plot: Path | None,
-) -> None:  # fmt: skip
+    *,
+    safe_csv: bool,
+) -> None:
     evaluation = result.evaluation
     if report is not None and scores is not None:
         from genrelens.evaluation.report import write_report
@@ -256,7 +262,7 @@ def _write(
         page = write_report(
             report, f"{evaluation.model} on {origin.get('data', origin.get('predictions'))}",
             evaluation.table, scores, origin, robustness=result.robustness,
-            failed=[str(error) for error in evaluation.failed],
+            failed=[str(error) for error in evaluation.failed], safe_csv=safe_csv,
         )  # fmt: skip
         print_note(f"report: {page}")
     if plot is not None:

@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.cli.options import Database
+from genrelens.cli.options import Database, SafeCsv
 from genrelens.files import replaced
 from genrelens.library.catalog import Catalog, Query
 from genrelens.library.export import FORMATS, document, export, export_playlists
@@ -96,6 +96,7 @@ def list_files(
     target: _Target = None,
     playlists: _Playlists = None,
     relative_to: _RelativeTo = None,
+    safe_csv: SafeCsv = False,
 ) -> None:
     """List files of the catalogue: all of them, or those that meet conditions.
 
@@ -108,6 +109,8 @@ def list_files(
     if playlists is not None and (kind or target or missing):
         raise typer.BadParameter("--playlists goes with neither --format, --out nor --missing")
     chosen = _format(kind, target)
+    if safe_csv and (chosen != "csv" or playlists is not None):
+        raise typer.BadParameter("--safe-csv goes with CSV: --format csv, or --out FILE.csv")
     with Catalog.open(db, readonly=True) as catalog:
         if playlists is not None:
             _write_playlists(catalog, query, playlists, relative_to)
@@ -117,9 +120,9 @@ def list_files(
             entries = (entry for entry in entries if is_gone(entry.path))
         if target is not None:
             with replaced(target) as file:
-                export(entries, file, chosen, relative_to=relative_to)
+                export(entries, file, chosen, relative_to=relative_to, safe_csv=safe_csv)
         else:
-            _print(entries, chosen, relative_to)
+            _print(entries, chosen, relative_to, safe_csv=safe_csv)
 
 
 def _format(kind: _Format | None, target: Path | None) -> str:
@@ -143,16 +146,17 @@ def _write_playlists(
         print_note("no file meets these conditions")
 
 
-def _print(entries: Iterable[Entry], kind: str, relative_to: Path | None) -> None:
+def _print(
+    entries: Iterable[Entry], kind: str, relative_to: Path | None, *, safe_csv: bool
+) -> None:
     if kind == "table":
         _print_table(entries)
     elif kind == "json":
         print_json([document(entry, relative_to) for entry in entries])
-    elif out.is_terminal:
-        export(entries, cast(BinaryIO, _Shown()), kind, relative_to=relative_to)
     else:
         sys.stdout.flush()
-        export(entries, sys.stdout.buffer, kind, relative_to=relative_to)
+        file = cast(BinaryIO, _Shown()) if out.is_terminal else sys.stdout.buffer
+        export(entries, file, kind, relative_to=relative_to, safe_csv=safe_csv)
 
 
 class _Shown(io.RawIOBase):

@@ -9,8 +9,16 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "AsJson", "Database", "Jobs", "JournalFile", "Model", "MusicnnWheel", "NotMusic", "n_jobs",
-]  # fmt: skip
+    "AsJson",
+    "Database",
+    "Jobs",
+    "JournalFile",
+    "Model",
+    "MusicnnWheel",
+    "NotMusic",
+    "SafeCsv",
+    "n_jobs",
+]
 
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")]
 Model = Annotated[
@@ -30,6 +38,15 @@ MusicnnWheel = Annotated[
 NotMusic = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Recordings that are not music, for the recipe lens."),
+]
+SafeCsv = Annotated[
+    bool,
+    typer.Option(
+        "--safe-csv",
+        metavar="",
+        help="In CSV, put an apostrophe before text that a spreadsheet would run as a formula "
+        "(it begins with =, +, - or @); numbers stay as they are.",
+    ),
 ]
 Database = Annotated[
     Path | None,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out
+from genrelens.cli.options import SafeCsv
 from genrelens.data.datasets import LabelledClip, read_folder
 from genrelens.data.protocols import (
     filtered_split,
@@ -112,13 +113,14 @@ def split(
     group_column: GroupColumn = "group",
     relabel: Relabel = None,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    safe_csv: SafeCsv = False,
 ) -> None:
     """Split clips into folds or parts, as a file to train and to judge by."""
     request = Request(
         protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
     )
     made = request.make(read_clips(folder, label_map(relabel), groups, group_column))
-    made.save(target)
+    made.save(target, safe_csv=safe_csv)
     for number, clips in enumerate(made, start=1):
         counts = Counter(clip.part for clip in clips)
         parts = ", ".join(f"{counts[part]} {part}" for part in ("train", "valid", "test"))

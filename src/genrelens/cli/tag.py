@@ -149,9 +149,7 @@ def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
 @contextmanager
 def known_catalog(db: Path | None) -> Iterator[Catalog | None]:
     """Open the catalogue to write to, if there is one."""
-    from genrelens.library.database import default_catalog
-
-    if not (db or default_catalog()).exists():
+    if not (db or Catalog.default_path()).exists():
         yield None
         return
     with Catalog.open(db) as catalog:

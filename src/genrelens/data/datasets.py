@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from genrelens.audio import AUDIO_SUFFIXES
 from genrelens.errors import DataError
+from genrelens.files import reason
 
 __all__ = ["LabelledClip", "Part", "clip_names", "find_audio", "label_set", "read_folder"]
 
@@ -66,7 +67,7 @@ def find_audio(folder: Path, left_out: Counter[str] | None = None) -> list[Path]
                 elif left_out is not None:
                     left_out[entry.suffix.lower()] += 1
     except OSError as error:
-        raise DataError(error.strerror or str(error), path=folder) from error
+        raise DataError(reason(error), path=folder) from error
     return found
 
 
@@ -88,7 +89,7 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     try:
         genres = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
     except OSError as error:
-        raise DataError(error.strerror or str(error), path=folder) from error
+        raise DataError(reason(error), path=folder) from error
     clips = [
         LabelledClip(path, genre.name).renamed(renamed.get(genre.name, genre.name))
         for genre in genres

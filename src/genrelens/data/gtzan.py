@@ -28,6 +28,7 @@ from typing import Literal
 from genrelens.audio import load_audio, probe
 from genrelens.data.download import download
 from genrelens.errors import AudioError, DataError
+from genrelens.files import reason
 
 __all__ = ["GTZAN", "GTZAN_ORIGINAL", "Archive", "GtzanReport", "Progress", "Step", "fetch_gtzan"]
 
@@ -139,7 +140,7 @@ def fetch_gtzan(
         (directory / archive.part_name).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
-            f"{error.strerror or error}. Make room there, get the "
+            f"{reason(error)}. Make room there, get the "
             f"permission or choose another folder; then {_AGAIN}",
             path=error.filename or directory,
         ) from error

@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, cast
 
+from genrelens.csv_cells import original_cell, readable_row
 from genrelens.data.datasets import LabelledClip, Part, clip_names
 from genrelens.errors import DataError, DataWarning
-from genrelens.files import write_text_atomically
+from genrelens.files import reason, write_text_atomically
 
 __all__ = ["Split", "read_groups", "split_by_file"]
 
@@ -59,16 +60,21 @@ class Split:
         """16 hexadecimal digits that name the split: its clips, labels, groups and parts."""
         return hashlib.sha256(self._text().encode()).hexdigest()[:16]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, safe_csv: bool = False) -> None:
         """Write the split as CSV.
+
+        Args:
+            path: of the file.
+            safe_csv: put an apostrophe before text that a spreadsheet would run as a formula (it
+                begins with ``=``, ``+``, ``-`` or ``@``). :meth:`load` removes it again.
 
         Raises:
             DataError: the file cannot be written.
 
         """
-        write_text_atomically(path, self._text())
+        write_text_atomically(path, self._text(safe=safe_csv))
 
-    def _text(self) -> str:
+    def _text(self, *, safe: bool = False) -> str:
         grouped = any(clip.group is not None for clip in self.clips)
         names = ["split"] if len(self) == 1 else [f"split_{k}" for k in range(1, len(self) + 1)]
         out = io.StringIO()
@@ -77,7 +83,8 @@ class Split:
         rows = zip(_names(self.clips), self.clips, *self.rounds, strict=True)
         for name, clip, *parts in sorted(rows, key=lambda row: row[0]):
             group = [clip.group or ""] if grouped else []
-            writer.writerow([name, clip.label, *group, *(part or "" for part in parts)])
+            row = [name, clip.label, *group, *(part or "" for part in parts)]
+            writer.writerow(readable_row(row, safe=safe))
         return out.getvalue()
 
     @classmethod
@@ -192,7 +199,8 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            names = list(reader.fieldnames or ())
+            names = [original_cell(name) for name in reader.fieldnames or ()]
+            reader.fieldnames = names
             numbered = [name for name in names if re.fullmatch(rf"{column}_\d+", name)]
             columns = [column] if column in names else numbered
             if "clip" not in names or not columns:
@@ -201,9 +209,10 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
                     path=path,
                 )
             for row in reader:
-                name = row["clip"]
                 if None in row or None in row.values():
                     raise DataError(f"{path}, line {reader.line_num}: not {len(names)} columns")
+                row = {key: original_cell(text) for key, text in row.items()}
+                name = row["clip"]
                 if name in rows:
                     raise DataError(
                         f"{path}, line {reader.line_num}: {name} stands there twice; segments of "
@@ -211,7 +220,7 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
                     )
                 rows[name] = row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(getattr(error, "strerror", None) or str(error), path=path) from error
+        raise DataError(reason(error), path=path) from error
     return columns, rows
 
 

@@ -18,13 +18,13 @@ from genrelens.decoders.base import (
     Float32,
     check_claims,
     in_words,
-    nameless,
 )
 from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.formats import FFMPEG_SUFFIXES
 from genrelens.decoders.frames import FrameArrays
 from genrelens.decoders.headers import Header, Patched, read_header
+from genrelens.decoders.limits import GuardedFile
 from genrelens.decoders.mono import mixed
 from genrelens.decoders.mp3 import read_mp3_header
 
@@ -53,14 +53,16 @@ class FFmpegDecoder(Decoder):
         if header is not None and header.patches:
             file = Patched(file, header.patches)
         self._is_chained = is_chained(file)
-        file.seek(0)
+        guarded = GuardedFile.behind_tags(file)
         try:
             self._container: Any = av.open(
-                nameless(file), options=_OPEN_OPTIONS, metadata_errors="replace"
+                guarded, mode="r", options=_OPEN_OPTIONS, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError) as error:
+            guarded.opened()
             raise DecodeError(in_words(error)) from error
         try:
+            guarded.opened()
             self._stream = self._audio_stream()
             self.sample_rate = self._stream.codec_context.sample_rate or 0
             self.channels = self._stream.codec_context.channels or 0

@@ -18,6 +18,7 @@ from genrelens.decoders.base import (
 from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.headers import Header, read_header
+from genrelens.decoders.limits import check_id3_frames
 from genrelens.decoders.mono import mixed
 from genrelens.decoders.mp3 import read_mp3_header
 
@@ -36,6 +37,7 @@ class SoundFileDecoder(Decoder):
 
         self._error = soundfile.SoundFileError
         self._raw = file
+        check_id3_frames(file)
         header = self._header(file)
         file.seek(0)
         # Through a descriptor, since calls from C into Python would swallow Ctrl-C and take it

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrelens.csv_cells import original_cell, readable_row
 from genrelens.errors import DataError
-from genrelens.files import write_text_atomically
+from genrelens.files import reason, write_text_atomically
 
 __all__ = ["CLOSE", "FLAGS", "NOT_LABELS", "Row", "columns", "read_rows", "words", "write_rows"]
 
@@ -201,7 +202,7 @@ def read_rows(path: Path) -> tuple[list[str], list[Row]]:
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.reader(file, strict=True)
-            header = next(reader, [])
+            header = [original_cell(name) for name in next(reader, [])]
             _check_header(path, header)
             rows = [_row(f"{path}, line {reader.line_num}", header, row) for row in reader if row]
     except csv.Error as error:
@@ -235,23 +236,28 @@ def _check_header(path: Path, header: list[str]) -> None:
 def _row(place: str, header: list[str], values: list[str]) -> Row:
     if len(values) != len(header):
         raise DataError(f"{place}: has {len(values)} values for {len(header)} columns")
-    cells = dict(zip(header, values, strict=True))
+    cells = dict(zip(header, map(original_cell, values), strict=True))
     known = {name: cells.pop(name, None) for name in NOT_LABELS}
     return Row(place=place, **known, probabilities=list(cells.values()))
 
 
-def write_rows(path: Path, lines: Iterable[Sequence[Any]]) -> None:
-    """Write a CSV file at once and complete, or not at all.
+def write_rows(path: Path, lines: Iterable[Sequence[Any]], *, safe_csv: bool = False) -> None:
+    """Write a CSV file at once and complete, or not at all; :func:`read_rows` reads it.
+
+    Args:
+        path: of the file.
+        lines: the header and the rows.
+        safe_csv: put an apostrophe before text that a spreadsheet would run as a formula.
 
     Raises:
         DataError: it cannot be written.
 
     """
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(lines)
+    csv.writer(text).writerows(readable_row(line, safe=safe_csv) for line in lines)
     write_text_atomically(path, text.getvalue())
 
 
 def words(error: Exception) -> str:
     """Say what was wrong, without the path."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return reason(error)

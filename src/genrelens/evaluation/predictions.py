@@ -166,8 +166,13 @@ class PredictionTable:
 
     # -------------------------------------------------------------------------- as a file
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, safe_csv: bool = False) -> None:
         """Write the table as CSV, at once and complete, or not at all.
+
+        Args:
+            path: of the file.
+            safe_csv: put an apostrophe before text that a spreadsheet would run as a formula (it
+                begins with ``=``, ``+``, ``-`` or ``@``). :meth:`load` removes it again.
 
         Raises:
             DataError: the file cannot be written, or a label has the name of another column.
@@ -186,7 +191,8 @@ class PredictionTable:
         if self.in_training is not None:
             cells["in_training"] = [FLAGS[flag] for flag in self.in_training.tolist()]
         cells |= zip(self.labels, self.probabilities.T.tolist(), strict=True)
-        write_rows(path, [list(cells), *zip(*cells.values(), strict=True)])
+        lines = [list(cells), *zip(*cells.values(), strict=True)]
+        write_rows(path, lines, safe_csv=safe_csv)
 
     @classmethod
     def load(cls, path: Path, *, truth: Mapping[str, str] | None = None) -> Self:

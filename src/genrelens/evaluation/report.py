@@ -63,6 +63,7 @@ def write_report(
     failed: Sequence[str] = (),
     sections: Sequence[Section] = (),
     results: Mapping[str, Any] | None = None,
+    safe_csv: bool = False,
 ) -> Path:
     """Write ``index.html``, its figures as PNG, ``metrics.json`` and ``predictions.csv``.
 
@@ -82,6 +83,7 @@ def write_report(
         sections: more for the page, before the provenance.
         results: more for ``metrics.json``, which holds ``title``, ``scores``, ``provenance``,
             ``failed`` and ``predictions``.
+        safe_csv: as for :meth:`PredictionTable.save`.
 
     Returns:
         The path of the page.
@@ -99,7 +101,7 @@ def write_report(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as place:
-            _write(report, results or {}, Path(place))
+            _write(report, results or {}, Path(place), safe_csv=safe_csv)
             names = sorted((path.name for path in Path(place).iterdir()), key=_last_the_page)
             for name in names:
                 (Path(place) / name).replace(folder / name)
@@ -112,9 +114,9 @@ def _last_the_page(name: str) -> tuple[bool, str]:
     return name == _PAGE, name
 
 
-def _write(report: Report, results: Mapping[str, Any], place: Path) -> None:
+def _write(report: Report, results: Mapping[str, Any], place: Path, *, safe_csv: bool) -> None:
     """Write all files of a report into an empty folder."""
-    report.table.save(place / "predictions.csv")
+    report.table.save(place / "predictions.csv", safe_csv=safe_csv)
     metrics = {
         "title": report.title,
         **results,

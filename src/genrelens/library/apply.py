@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genrelens.errors import AudioError, TagError
+from genrelens.files import reason
 from genrelens.library.catalog import Catalog
 from genrelens.library.content import audio_digest
 from genrelens.library.journal import Journal, Write
@@ -182,5 +183,5 @@ def reason_of(error: TagError | AudioError | OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "is not there any more"
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        return reason(error)
     return error.reason

@@ -12,30 +12,23 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from genrelens.library.database import connect, default_catalog, explained
+from genrelens.library.columns import StoredValueError, Table, path_key, table_of
 from genrelens.library.records import Entry, Failure, StoredPrediction
-from genrelens.library.rows import (
-    FILE,
-    PREDICTION,
-    entry_of,
-    file_row,
-    path_key,
-    prediction_row,
-)
-from genrelens.library.sqlite_file import transaction
+from genrelens.library.store import SqliteStore, StoreKind
 from genrelens.tags import Tags
 
 __all__ = ["Catalog", "Query"]
 
 StrPath = str | os.PathLike[str]
 
-_FILE_COLUMNS = ", ".join(f"f.{name}" for name in FILE)
-_PREDICTION_COLUMNS = ", ".join(f"p.{name}" for name in PREDICTION)
+_FILES = table_of(Entry, "files", leave_out=("prediction",))
+_PREDICTIONS = table_of(StoredPrediction, "predictions")
+# Also the digest of the sound, and the probability of the genre, which queries ask for.
+_HEARD = Table("predictions", {"digest": str, **_PREDICTIONS.types, "probability": float})
 _SELECT = f"""
-    SELECT {_FILE_COLUMNS}, {_PREDICTION_COLUMNS}
+    SELECT {_FILES.names("f")}, {_PREDICTIONS.names("p")}
     FROM files f LEFT JOIN predictions p ON p.rowid = (
         SELECT rowid FROM predictions WHERE digest = f.digest AND (:model IS NULL OR model = :model)
         ORDER BY created_at DESC LIMIT 1
@@ -45,6 +38,32 @@ _STYLE = """EXISTS (
     SELECT 1 FROM json_each(p.styles) WHERE value ->> 'name' = :style COLLATE NOCASE
     AND value ->> 'probability' >= coalesce(:minimum, value ->> 'threshold')
 )"""
+
+_KIND = StoreKind(
+    name="catalogue",
+    application=b"gnrl",
+    version=1,
+    schema=(
+        _FILES.definition(path="BLOB PRIMARY KEY") + " WITHOUT ROWID",
+        "CREATE INDEX files_by_digest ON files (digest)",
+        _HEARD.definition("PRIMARY KEY (digest, model)"),
+    ),
+    # Readers go on while a scan writes, and a power cut costs nothing.
+    pragmas=("journal_mode = WAL", "synchronous = FULL"),
+    reasons={
+        sqlite3.SQLITE_BUSY: "is in use by another program; try again when that is done",
+        sqlite3.SQLITE_READONLY: "cannot be written: it or its folder is read-only; --db chooses "
+        "another place",
+        sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
+        sqlite3.SQLITE_FULL: "cannot be written: the disk is full; what is in it stays",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened: its folder is missing, or not to be written",
+        sqlite3.SQLITE_NOTADB: "is not a catalogue of genrelens, or is damaged; check the path "
+        "(a damaged catalogue can be deleted: genrelens scan makes a new one)",
+    },
+    remedy="delete it and scan again; the recordings are not affected",
+    environment="GENRELENS_DB",
+    file_name="catalog.sqlite",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +91,7 @@ class Query:
     model: str | None = None
 
 
-class Catalog:
+class Catalog(SqliteStore):
     """A catalogue of files and predictions; one SQLite file.
 
     Example::
@@ -82,62 +101,28 @@ class Catalog:
                 print(entry.path, entry.prediction.probability)
 
     To be used from the thread that opened it. All methods raise ``LibraryError`` where the file
-    cannot be read or written.
+    cannot be read or written, or is damaged. Where it is by default: ``$GENRELENS_DB``, or in
+    the platform's data folder.
 
     Attributes:
         path: of the file.
 
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
-        self._connection = connection
-
-    @classmethod
-    def open(cls, path: StrPath | None = None, *, readonly: bool = False) -> Self:
-        """Open a catalogue, and make it if it is not there.
-
-        Args:
-            path: of the file; None takes ``$GENRELENS_DB`` or that in the platform's data folder.
-            readonly: change nothing; it must be there.
-
-        Raises:
-            LibraryError: it cannot be opened, is something else, or of a newer genrelens.
-
-        """
-        place = default_catalog() if path is None else Path(path)
-        if path is None and not readonly:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        return cls(place, connect(place, readonly=readonly))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    kind = _KIND
+    patience = 30.0
 
     # ---------------------------------------------------------------------------- reading
 
     def entry(self, path: StrPath) -> Entry | None:
         """Return what is known of a file, or None."""
-        rows = self._rows(
-            f"{_SELECT} WHERE f.path = :path", {"path": path_key(path), "model": None}
-        )
-        return next(map(entry_of, rows), None)
+        values = {"path": path_key(path), "model": None}
+        return next(self._select(f"{_SELECT} WHERE f.path = :path", values, _entry), None)
 
     def file(self, path: StrPath) -> Entry | None:
         """Do as :meth:`entry`, but leave the prediction out; several times as fast."""
-        statement = f"SELECT {_FILE_COLUMNS} FROM files f WHERE path = ?"
-        return next(map(entry_of, self._rows(statement, (path_key(path),))), None)
+        statement = f"SELECT {_FILES.names()} FROM files WHERE path = ?"
+        return next(self._select(statement, (path_key(path),), _entry), None)
 
     def files(self, *, under: StrPath | None = None) -> Iterator[Entry]:
         """Yield all files, or those below a folder, by path."""
@@ -150,7 +135,7 @@ class Catalog:
         """
         conditions, values = _conditions(query)
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        return map(entry_of, self._rows(f"{_SELECT} {where} ORDER BY f.path", values))
+        return self._select(f"{_SELECT} {where} ORDER BY f.path", values, _entry)
 
     def has_prediction(self, digest: str, model_digest: str, *, fast: bool) -> bool:
         """Tell whether a model has heard a sound.
@@ -161,11 +146,9 @@ class Catalog:
             fast: three windows of it are enough.
 
         """
-        rows = self._rows(
-            "SELECT 1 FROM predictions WHERE digest = ? AND model_digest = ? AND fast <= ?",
-            (digest, model_digest, fast),
-        )
-        return next(rows, None) is not None
+        statement = "SELECT 1 FROM predictions WHERE digest = ? AND model_digest = ? AND fast <= ?"
+        found = self._select(statement, (digest, model_digest, fast), lambda row: row)
+        return next(found, None) is not None
 
     # ---------------------------------------------------------------------------- writing
 
@@ -193,34 +176,41 @@ class Catalog:
 
         """
         entry = Entry(
-            path=Path(path), size=size, mtime_ns=mtime_ns, digest=digest, tags=tags,
-            prediction=prediction, failure=failure,
-        )  # fmt: skip
-        with explained(self.path), transaction(self._connection):
-            self._insert("files", FILE, file_row(entry))
+            path=Path(os.fsdecode(path_key(path))),
+            size=size,
+            mtime_ns=mtime_ns,
+            digest=digest,
+            tags=tags,
+            prediction=prediction,
+            failure=failure,
+        )
+        with self._transaction() as connection:
+            connection.execute(_FILES.insertion(or_replace=True), _FILES.row(entry))
             if prediction is not None:
-                names = ("digest", "probability", *PREDICTION)
-                row = (digest, prediction.probability, *prediction_row(prediction))
-                self._insert("predictions", names, row)
+                row = (digest, *_PREDICTIONS.row(prediction), prediction.probability)
+                connection.execute(_HEARD.insertion(or_replace=True), row)
 
     def forget(self, paths: Iterable[StrPath]) -> None:
-        """Remove files. What was heard in them is kept, in case they come back."""
-        with explained(self.path), transaction(self._connection):
-            self._connection.executemany(
+        """Remove files. Their predictions are kept, in case they come back."""
+        with self._transaction() as connection:
+            connection.executemany(
                 "DELETE FROM files WHERE path = ?", ((path_key(path),) for path in paths)
             )
 
-    def _insert(self, table: str, names: Iterable[str], values: tuple[Any, ...]) -> None:
-        marks = ", ".join("?" * len(values))
-        self._connection.execute(
-            f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})", values
-        )
 
-    def _rows(self, statement: str, values: Any) -> Iterator[tuple[Any, ...]]:
-        with explained(self.path):
-            cursor = self._connection.execute(statement, values)
-            while rows := cursor.fetchmany(500):
-                yield from rows
+def _entry(row: tuple[Any, ...]) -> Entry:
+    """Return the file of a row: the columns of a file, and of a prediction if they follow."""
+    n = len(_FILES.types)
+    return Entry(**_FILES.values(row[:n]), prediction=_prediction(row[n:]))
+
+
+def _prediction(row: tuple[Any, ...]) -> StoredPrediction | None:
+    if all(value is None for value in row):
+        return None
+    values = _PREDICTIONS.values(row)
+    if values["genre"] not in values["probabilities"]:
+        raise StoredValueError("predictions.genre: has no probability")
+    return StoredPrediction(**values)
 
 
 # ------------------------------------------------------------------------------ conditions

@@ -19,6 +19,7 @@ from typing import Any
 
 from genrelens.decoders import DecodeError, FFmpegDecoder
 from genrelens.errors import AudioError
+from genrelens.files import reason
 from genrelens.tags.edges import leading, trailing
 
 __all__ = ["audio_digest"]
@@ -49,7 +50,7 @@ def audio_digest(path: str | os.PathLike[str]) -> str:
         with Path(path).open("rb", buffering=0) as file:
             return _digest(file)
     except (OSError, ValueError) as error:
-        raise AudioError(name, getattr(error, "strerror", None) or str(error)) from error
+        raise AudioError(name, reason(error)) from error
 
 
 def _digest(file: FileIO) -> str:

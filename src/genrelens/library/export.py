@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from genrelens.csv_cells import safe_row
 from genrelens.errors import LibraryError, MissingExtraError
-from genrelens.files import replaced
+from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog, Query
 from genrelens.library.playlists import playlist_lines, playlist_name
 from genrelens.library.records import Entry, path_fields
@@ -28,7 +29,12 @@ _Row = dict[str, Any]
 
 
 def export(
-    entries: Iterable[Entry], file: BinaryIO, kind: str, *, relative_to: StrPath | None = None
+    entries: Iterable[Entry],
+    file: BinaryIO,
+    kind: str,
+    *,
+    relative_to: StrPath | None = None,
+    safe_csv: bool = False,
 ) -> None:
     """Write files of the catalogue, in memory that does not grow with their number.
 
@@ -42,12 +48,17 @@ def export(
             each, all that is known; ``"parquet"``: the same and the embedding, as a table;
             ``"m3u8"``: a playlist.
         relative_to: folder that paths are made relative to.
+        safe_csv: in CSV, put an apostrophe before text that a spreadsheet would run as a formula
+            (it begins with ``=``, ``+``, ``-`` or ``@``); numbers stay as they are.
 
     Raises:
         MissingExtraError: pyarrow is not installed (the extra ``parquet``).
 
     """
-    FORMATS[kind](entries, file, relative_to)
+    if kind == "csv":
+        _write_csv(entries, file, relative_to, safe=safe_csv)
+    else:
+        FORMATS[kind](entries, file, relative_to)
 
 
 def export_playlists(
@@ -82,7 +93,7 @@ def export_playlists(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LibraryError(error.strerror or str(error), path=folder) from error
+        raise LibraryError(reason(error), path=folder) from error
     written = {}
     for genre in genres:
         counter = _Counter(catalog.query(replace(query, genre=genre)))
@@ -109,7 +120,9 @@ class _Counter:
 # --------------------------------------------------------------------------------- formats
 
 
-def _write_csv(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
+def _write_csv(
+    entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None, *, safe: bool = False
+) -> None:
     columns = [
         "path", "artist", "album", "title", "tagged", "verdict", "genre", "probability", "styles",
         "music", "duration", "model", "error",
@@ -118,12 +131,14 @@ def _write_csv(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | 
         file, encoding="utf-8", errors="surrogateescape", newline="", write_through=True
     )
     try:
-        writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
         for entry in entries:
             row = _row(entry, relative_to)
-            cells = {name: _SEPARATOR.join(row[name] or []) for name in ("tagged", "styles")}
-            writer.writerow(row | cells | {"path": _path(entry, relative_to)})
+            row |= {name: _SEPARATOR.join(row[name] or []) for name in ("tagged", "styles")}
+            row["path"] = _path(entry, relative_to)
+            cells = [row.get(name) for name in columns]
+            writer.writerow(safe_row(cells) if safe else cells)
     finally:
         text.detach()  # the file stays open
 

@@ -21,24 +21,22 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from genrelens.library.journal_file import connect, explained
+from genrelens.files import temporary_beside
+from genrelens.library.columns import StoredValueError, Table, table_of
 from genrelens.library.patch import file_hash
 from genrelens.library.policy import Change
-from genrelens.library.sqlite_file import transaction
+from genrelens.library.store import SqliteStore, StoreKind
 
 __all__ = ["Journal", "Run", "Write"]
-
-_WRITE = "run, n, name, path, temporary, state, digest, before, after, old_hash, new_hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,84 +93,98 @@ class Write:
     new_hash: bytes | None = None
 
 
-class Journal:
-    """An open journal. All methods raise ``LibraryError`` where it cannot be read or written.
+_RUNS = table_of(Run, "runs", leave_out=("written", "undone"))
+_COUNTED = table_of(Run, "runs")
+_WRITES = table_of(Write, "writes")
+_PATCH = Table("writes", {"patch": bytes})
+_LAST = Table("writes", {"run": int | None})
+_TEMPORARY = re.compile(r"\.genrelens-[0-9a-f]{12}\.tmp")
+_STATES = ("planned", "ready", "written", "undoing", "undone")
+_HASH_SIZE = 32  # bytes
+
+_KIND = StoreKind(
+    name="journal",
+    application=b"gnrj",
+    version=1,
+    schema=(
+        Table("runs", {**_RUNS.types, "genrelens": str}).definition(
+            id="INTEGER PRIMARY KEY AUTOINCREMENT"
+        ),
+        Table("writes", {**_WRITES.types, "patch": bytes | None}).definition(
+            "PRIMARY KEY (run, n)", run="INTEGER NOT NULL REFERENCES runs"
+        )
+        + " WITHOUT ROWID",
+        "CREATE INDEX writes_by_path ON writes (path)",
+    ),
+    # The lock is kept until the file is closed, or its owner dies.
+    pragmas=("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"),
+    reasons={
+        sqlite3.SQLITE_BUSY: "another genrelens is writing tags; try again when it is done",
+        sqlite3.SQLITE_READONLY: "cannot be written: it or its folder is read-only",
+        sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
+        sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened: its folder is missing, or not to be written",
+        sqlite3.SQLITE_NOTADB: "is not a journal of genrelens, or is damaged; check the path, or "
+        "restore the journal from a backup",
+    },
+    remedy="restore it from a backup, or delete it and lose the way back to the former tags; "
+    "the recordings are not affected",
+    environment="GENRELENS_JOURNAL",
+    file_name="journal.sqlite",
+    verified=True,  # nothing is written to people's files with a journal that may be wrong
+)
+
+
+class Journal(SqliteStore):
+    """An open journal. Only one program has it open at a time.
+
+    All methods raise ``LibraryError`` where it cannot be read or written, or is damaged. Where it
+    is by default: ``$GENRELENS_JOURNAL``, or in the platform's data folder.
 
     Attributes:
         path: of the file.
-        recovered: files that were under way when the last program that had it open was stopped.
+        recovered: files that were under way when the last program that had it open was stopped;
+            opening it cleared up after them.
 
     """
 
+    kind = _KIND
+    patience = 2.0
+
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
-        self._connection = connection
+        super().__init__(path, connection)
         self.recovered = self._recover()
-
-    @classmethod
-    def open(cls, path: str | os.PathLike[str] | None = None) -> Self:
-        """Open a journal, make it if there is none, and clear up what was interrupted.
-
-        Args:
-            path: of the file; None takes ``$GENRELENS_JOURNAL`` or that in the platform's data
-                folder.
-
-        Raises:
-            LibraryError: it cannot be opened, another program has it open, or it is no journal.
-
-        """
-        place, connection = connect(path)
-        try:
-            return cls(place, connection)
-        except BaseException:
-            connection.close()
-            raise
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # ---------------------------------------------------------------------------- reading
 
     def runs(self) -> list[Run]:
         """Return the runs that wrote something, the latest first."""
-        rows = self._execute(
-            "SELECT id, started, finished, model, count(*) FILTER (WHERE state = 'written'), "
+        statement = (
+            f"SELECT {_RUNS.names()}, count(*) FILTER (WHERE state = 'written'), "
             "count(*) FILTER (WHERE state = 'undone') "
             "FROM runs JOIN writes ON run = id GROUP BY id ORDER BY id DESC"
         )
-        return [Run(*row) for row in rows]
+        return list(self._select(statement, (), lambda row: Run(**_COUNTED.values(row))))
 
     def writes(self, run: int) -> list[Write]:
         """Return what a run wrote and was not taken back, the last first."""
-        rows = self._execute(
-            f"SELECT {_WRITE} FROM writes WHERE run = ? AND state = 'written' ORDER BY n DESC",
-            run,
-        )
-        return [_write(row) for row in rows]
+        condition = "run = ? AND state = 'written' ORDER BY n DESC"
+        statement = f"SELECT {_WRITES.names()} FROM writes WHERE {condition}"
+        return list(self._select(statement, (run,), _write))
 
     def patch(self, write: Write) -> bytes:
         """Return the way from the new file to the old one."""
         statement = "SELECT patch FROM writes WHERE run = ? AND n = ?"
-        [(patch,)] = self._execute(statement, write.run, write.n)
-        return bytes(patch)
+        found = self._select(statement, (write.run, write.n), _PATCH.values)
+        patch: bytes = next(found)["patch"]
+        return patch
 
     def written_later(self, write: Write) -> int | None:
         """Return the last run that wrote to the same file after another one, or None."""
         statement = "SELECT max(run) FROM writes WHERE path = ? AND run > ? AND state = 'written'"
-        [(run,)] = self._execute(statement, os.fsencode(write.path), write.run)
-        return None if run is None else int(run)
+        found = self._select(statement, (os.fsencode(write.path), write.run), _LAST.values)
+        run: int | None = next(found)["run"]
+        return run
 
     # ---------------------------------------------------------------------------- writing
 
@@ -180,22 +192,14 @@ class Journal:
         """Note what is about to be written; return it in the order of the changes."""
         from genrelens import __version__
 
-        with explained(self.path), transaction(self._connection):
-            run = self._connection.execute(
+        with self._transaction() as connection:
+            run = connection.execute(
                 "INSERT INTO runs (started, genrelens, model) VALUES (?, ?, ?)",
                 (_now(), __version__, model),
             ).lastrowid
             assert run is not None
             writes = [_planned(run, n, change) for n, change in enumerate(changes)]
-            self._connection.executemany(
-                f"INSERT INTO writes ({_WRITE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
-                [
-                    (run, write.n, os.fsencode(write.name), os.fsencode(write.path),
-                     os.fsencode(write.temporary.name), write.state, write.digest,
-                     json.dumps(write.before), json.dumps(write.after))
-                    for write in writes
-                ],
-            )  # fmt: skip
+            connection.executemany(_WRITES.insertion(), map(_row, writes))
         return writes
 
     def ready(
@@ -211,11 +215,12 @@ class Journal:
             patch: from the new file to the old one.
 
         """
-        self._execute(
+        statement = (
             "UPDATE writes SET state = 'ready', after = ?, old_hash = ?, new_hash = ?, patch = ? "
-            "WHERE run = ? AND n = ?",
-            json.dumps(after), old_hash, new_hash, patch, write.run, write.n,
-        )  # fmt: skip
+            "WHERE run = ? AND n = ?"
+        )
+        values = (json.dumps(after), old_hash, new_hash, patch, write.run, write.n)
+        self._execute(statement, *values)
 
     def mark(self, write: Write, state: str) -> None:
         """Note another state of a file."""
@@ -224,24 +229,17 @@ class Journal:
 
     def finish(self, run: int) -> None:
         """Note the end of a run; what it did not write is forgotten."""
-        with explained(self.path), transaction(self._connection):
-            self._connection.execute(
-                "DELETE FROM writes WHERE run = ? AND state = 'planned'", (run,)
-            )
-            self._connection.execute("UPDATE runs SET finished = ? WHERE id = ?", (_now(), run))
-
-    def _execute(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        with explained(self.path):
-            return self._connection.execute(statement, values).fetchall()
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM writes WHERE run = ? AND state = 'planned'", (run,))
+            connection.execute("UPDATE runs SET finished = ? WHERE id = ?", (_now(), run))
 
     # ---------------------------------------------------------------------------- recovery
 
     def _recover(self) -> tuple[Write, ...]:
         """Find out what became of the files that were under way, and remove temporary ones."""
-        rows = self._execute(
-            f"SELECT {_WRITE} FROM writes WHERE state IN ('planned', 'ready', 'undoing')"
-        )
-        writes = tuple(map(_write, rows))
+        condition = "state NOT IN ('written', 'undone')"
+        statement = f"SELECT {_WRITES.names()} FROM writes WHERE {condition}"
+        writes = tuple(self._select(statement, (), _write))
         for write in writes:
             with suppress(OSError):
                 write.temporary.unlink(missing_ok=True)
@@ -264,20 +262,37 @@ def _found(write: Write) -> str:
 
 def _planned(run: int, n: int, change: Change) -> Write:
     path = Path(os.path.realpath(change.path))
-    temporary = path.with_name(f".genrelens-{secrets.token_hex(6)}.tmp")
     return Write(
-        run, n, change.path, path, temporary, "planned", change.digest, change.before, change.after
+        run=run,
+        n=n,
+        name=change.path,
+        path=path,
+        temporary=temporary_beside(path),
+        state="planned",
+        digest=change.digest,
+        before=change.before,
+        after=change.after,
     )
 
 
-def _write(row: Sequence[Any]) -> Write:
-    run, n, name, place, temporary, state, digest, before, after, old_hash, new_hash = row
-    path = Path(os.fsdecode(place))
-    beside = path.with_name(os.fsdecode(temporary))
-    return Write(
-        run, n, Path(os.fsdecode(name)), path, beside, state, digest,
-        tuple(json.loads(before)), tuple(json.loads(after)), old_hash, new_hash,
-    )  # fmt: skip
+def _row(write: Write) -> tuple[Any, ...]:
+    """Return the columns of a file; of the temporary one, only the name is stored."""
+    return _WRITES.row(replace(write, temporary=Path(write.temporary.name)))
+
+
+def _write(row: tuple[Any, ...]) -> Write:
+    """Return the file of a row, or refuse it: what is done to files follows from it."""
+    values = _WRITES.values(row)
+    if not _TEMPORARY.fullmatch(str(values["temporary"])):  # it would be removed
+        raise StoredValueError("writes.temporary: is not the name of a temporary file")
+    if not values["path"].is_absolute():
+        raise StoredValueError("writes.path: is not absolute")
+    if values["state"] not in _STATES:
+        raise StoredValueError(f"writes.state: there is no {values['state'][:20]!r}")
+    known = [values[name] for name in ("old_hash", "new_hash") if values["state"] != "planned"]
+    if any(digest is None or len(digest) != _HASH_SIZE for digest in known):
+        raise StoredValueError(f"writes.old_hash, new_hash: are not of {_HASH_SIZE} bytes")
+    return Write(**values | {"temporary": values["path"].with_name(values["temporary"].name)})
 
 
 def _now() -> str:

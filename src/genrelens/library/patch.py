@@ -26,6 +26,7 @@ _STEP = 512  # bytes between the places of the new file that are looked up
 _SURE = 32  # bytes that must be alike for a piece to be taken from there
 _NEAR = 64  # bytes that may differ before the same distance is given up
 _CHUNK = 2**16
+_STRIDE = 2**12  # compressed bytes at once, which are up to 4 MiB when decompressed
 _PIECE = struct.Struct("<QQQ")  # where in the new file, how many bytes, how many of the patch's own
 
 
@@ -49,24 +50,65 @@ def make_patch(old: Path, new: Path) -> bytes:
 
 
 def patched(patch: bytes, new: Path) -> Iterator[bytes]:
-    """Yield the old file, in chunks.
+    """Yield the old file, in chunks, in memory that does not grow with it.
 
     Raises:
-        LibraryError: the patch is damaged.
+        LibraryError: the patch is damaged, or is that of another file.
+        OSError: the new file cannot be read.
 
     """
-    try:
-        pieces = zlib.decompress(patch)
-    except zlib.error as error:
-        raise LibraryError(f"the journal is damaged: {error}") from error
+    stream = _Stream(_inflated(patch))
     with _content(new) as after:
-        at = 0
-        while at < len(pieces):
-            place, n, n_own = _PIECE.unpack_from(pieces, at)
-            at += _PIECE.size + n_own
+        while head := stream.read(_PIECE.size, may_end=True):
+            place, n, n_own = _PIECE.unpack(head)
+            if place + n > len(after):
+                raise _damaged("it goes beyond the file")
             for start in range(place, place + n, _CHUNK):
                 yield after[start : min(start + _CHUNK, place + n)]
-            yield pieces[at - n_own : at]
+            for start in range(0, n_own, _CHUNK):
+                yield stream.read(min(_CHUNK, n_own - start))
+
+
+def _inflated(patch: bytes) -> Iterator[bytes]:
+    """Decompress step by step, so that a damaged patch cannot fill the memory."""
+    inflater = zlib.decompressobj()
+    try:
+        for start in range(0, len(patch), _STRIDE):
+            yield inflater.decompress(patch[start : start + _STRIDE])
+    except zlib.error as error:
+        raise _damaged(str(error)) from error
+    if not inflater.eof:
+        raise _damaged("it is cut off")
+
+
+def _damaged(why: str) -> LibraryError:
+    return LibraryError(
+        f"the journal's record of the former content is damaged ({why}); restore the journal from "
+        "a backup"
+    )
+
+
+class _Stream:
+    """Reads from chunks as from a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._chunk, self._at = chunks, b"", 0
+
+    def read(self, size: int, *, may_end: bool = False) -> bytes:
+        """Return this many bytes, or nothing at the end if the end may be here."""
+        found = b""
+        while len(found) < size:
+            if self._at == len(self._chunk):
+                chunk = next(self._chunks, None)
+                if chunk is None:
+                    break
+                self._chunk, self._at = chunk, 0
+            part = self._chunk[self._at : self._at + size - len(found)]
+            self._at += len(part)
+            found += part
+        if len(found) < size and not (may_end and not found):
+            raise _damaged("it is cut off")
+        return found
 
 
 def hash_of(chunks: Iterable[bytes]) -> bytes:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from genrelens.errors import LibraryError
-from genrelens.files import write_text_atomically
+from genrelens.files import reason, write_text_atomically
 from genrelens.library.catalog import Catalog
 from genrelens.library.policy import Change, Policy, Skip, decide, is_word
 from genrelens.library.records import path_fields
@@ -177,7 +177,7 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
-        raise LibraryError(f"{path}: {error.strerror or error}") from error
+        raise LibraryError(f"{path}: {reason(error)}") from error
     except ValueError as error:
         raise LibraryError(f"{path}: is no plan; it is not UTF-8") from error
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from genrelens.errors import LibraryError
+from genrelens.files import reason
 from genrelens.library.records import Entry
 
 __all__ = ["PLAYLIST_SUFFIXES", "playlist_lines", "playlist_name", "read_playlist"]
@@ -40,7 +41,7 @@ def read_playlist(path: str | os.PathLike[str]) -> list[str]:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise LibraryError(error.strerror or str(error), path=path) from error
+        raise LibraryError(reason(error), path=path) from error
     folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
     return [
         _resolved(line, folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from genrelens.errors import LibraryError
+from genrelens.files import reason
 from genrelens.library.records import Entry, StoredPrediction
 from genrelens.library.words import named, spelling, word_key
 
@@ -235,7 +236,7 @@ def read_words(path: Path) -> Words:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise LibraryError(f"{path}: {error.strerror or error}") from error
+        raise LibraryError(f"{path}: {reason(error)}") from error
     except ValueError as error:  # of TOML and of UTF-8
         raise LibraryError(f"{path}: {error}") from error
     unknown = sorted(set(table) - {"genre_words", "whitelist"})

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from genrelens.errors import TagError
+from genrelens.files import sync_file, sync_folder
 
 __all__ = ["swap"]
 
@@ -52,7 +53,7 @@ def swap(
     try:
         make(temporary)
         note = _keep_attributes(path, temporary, status)
-        _sync(temporary)
+        sync_file(temporary)
         before()
         if _identity(path.stat()) != _identity(status):
             raise TagError(str(path), "is being changed by another program")
@@ -60,7 +61,7 @@ def swap(
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return note
 
 
@@ -106,20 +107,3 @@ def _keep_attributes(path: Path, temporary: Path, status: os.stat_result) -> str
         others = status.st_nlink - 1
         notes.append(f"had {others} other name{'s' * (others > 1)}, whose tags stay")
     return "; ".join(notes)
-
-
-def _sync(path: Path) -> None:
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make sure that the new name is on the disk, where the system has a way to."""
-    if os.name != "posix":
-        return
-    with suppress(OSError):  # some network drives cannot
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -106,11 +106,14 @@ def _restore(write: Write, journal: Journal) -> str:
     """Put the old file in the place of the new one; return what there is to know of it."""
     if file_hash(write.path) != write.new_hash:
         return _put_genres_back(write, journal)
+    patch = journal.patch(write)
 
     def make(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            for chunk in patched(journal.patch(write), write.path):
-                file.write(chunk)
+        try:
+            with temporary.open("wb") as file:
+                file.writelines(patched(patch, write.path))
+        except LibraryError as error:  # the other files of the run can be restored
+            raise TagError(str(write.path), str(error)) from error
         if file_hash(temporary) != write.old_hash:
             raise TagError(str(write.path), "is being changed by another program")
 

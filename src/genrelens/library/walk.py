@@ -13,6 +13,7 @@ from pathlib import Path
 
 from genrelens.audio import AUDIO_SUFFIXES
 from genrelens.errors import LibraryError
+from genrelens.files import reason
 from genrelens.library.patterns import matches
 from genrelens.library.playlists import PLAYLIST_SUFFIXES, read_playlist
 
@@ -176,7 +177,7 @@ class _Search:
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            self._problem(folder, error.strerror or str(error))
+            self._problem(folder, reason(error))
             return
         for entry in entries:
             if not entry.name.startswith(".") and not self._is_excluded(entry.path):
@@ -186,7 +187,7 @@ class _Search:
         try:
             found = Found.at(path)
         except (OSError, ValueError) as error:
-            self._problem(path, getattr(error, "strerror", None) or str(error))
+            self._problem(path, reason(error))
             return
         if found.path not in self._files and not self._is_excluded(found.path):
             self._files.add(found.path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from genrelens.artifact import METADATA_KEY, Artifact, ModelMetadata
 from genrelens.errors import DataError, ModelError
+from genrelens.files import reason, replaced_path
 from genrelens.train.networks import NetworkOutputs
 
 __all__ = ["export_model", "replace_metadata"]
@@ -34,16 +34,15 @@ def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> Non
         path: of the ``.onnx`` file; replaced only once the new file has passed its checks.
 
     Raises:
+        DataError: the file cannot be written.
         ModelError: the file does not give torch's numbers.
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".model-", dir=path.parent) as folder:
-        new = Path(folder) / "model.onnx"
+    with replaced_path(path) as temporary:
         network = network.cpu().eval()
-        _write_graph(network, metadata, str(new))
-        _check(network, metadata, new)
-        new.replace(path)
+        _write_graph(network, metadata, str(temporary))
+        _check(network, metadata, temporary)
 
 
 def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> None:
@@ -58,13 +57,11 @@ def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> Non
         model = onnx.load(source)
         _set_metadata(model, metadata)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            new = Path(folder) / "model.onnx"
-            onnx.save(model, new)
-            Artifact.load(new)
-            new.replace(target)
+        with replaced_path(target) as temporary:
+            temporary.write_bytes(model.SerializeToString())
+            Artifact.load(temporary)
     except OSError as error:
-        raise DataError(f"cannot be written ({error.strerror or error})", path=target) from error
+        raise DataError(f"cannot be written ({reason(error)})", path=target) from error
 
 
 def _set_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> None:

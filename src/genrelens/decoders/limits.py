@@ -1,0 +1,216 @@
+"""Bounds on what a file that is made to be slow may cost before its sound is reached.
+
+Two libraries take a time that grows with the square of the number of entries in a file's tags:
+FFmpeg, in every container, and mpg123, by which libsndfile reads MP3, in ID3v2 tags. ID3v2 tags in
+front are hidden from FFmpeg and counted for mpg123. Comments of FLAC and Ogg and tags of Matroska,
+which FFmpeg reads whole before it enters them, are counted. For everything else FFmpeg may use a
+fixed time of this thread's CPU to open a file. Ordinary files take a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import struct
+import time
+from collections.abc import Callable, Iterator
+from io import RawIOBase
+from typing import Self
+
+from genrelens.decoders.base import DecodeError
+
+__all__ = ["GuardedFile", "check_id3_frames", "end_of_id3"]
+
+_HEADER = 10  # bytes of an ID3v2 tag or frame
+_MAX_TAGS = 1000  # in front of each other
+_MAX_FRAMES = 10_000  # in all of them; mpg123 takes 0.3 s for these
+_MAX_COMMENTS = 10_000  # FFmpeg takes 0.5 s for these
+_SECONDS = 20.0  # of CPU
+_SIMPLE_TAG = b"\x67\xc8"  # the ID of a tag of Matroska; in other content, one in 65 536 bytes
+_OGG_HEAD = 2**20  # bytes in which the comments of an Ogg file begin
+_OGG_COMMENTS = re.compile(rb"\x03vorbis|OpusTags|\x81theora")
+_FLAC_COMMENTS = 4  # kind of a metadata block
+
+
+def end_of_id3(file: RawIOBase) -> int:
+    """Return the place behind the ID3v2 tags at the beginning, which may be that of the end.
+
+    Raises:
+        DecodeError: there are more of them than in any recording.
+
+    Source: ID3 tag version 2.4.0, main structure, section 3.
+
+    """
+    place = 0
+    for _ in range(_MAX_TAGS):
+        n_bytes = id3_length(_bytes(file, place, _HEADER))
+        if not n_bytes:
+            return place
+        place += n_bytes
+    raise DecodeError(f"it begins with more than {_MAX_TAGS} ID3 tags")
+
+
+def id3_length(head: bytes) -> int:
+    """Return the length of the ID3v2 tag that begins so, 0 if it is none."""
+    if len(head) < _HEADER or not head.startswith(b"ID3") or max(head[6:]) > 0x7F:
+        return 0
+    footer = _HEADER if head[5] & 0x10 else 0
+    return _HEADER + _synchsafe(head[6:]) + footer
+
+
+def check_id3_frames(file: RawIOBase) -> None:
+    """Refuse ID3v2 tags at the beginning that have more frames than those of any recording.
+
+    Raises:
+        DecodeError: they have.
+
+    """
+    end, place, n_frames = end_of_id3(file), 0, 0
+    while place < end:
+        head = _bytes(file, place, _HEADER)
+        n_bytes = id3_length(head)
+        n_frames += _count_frames(file, place, head, n_bytes, _MAX_FRAMES - n_frames)
+        if n_frames > _MAX_FRAMES:
+            raise DecodeError(f"its ID3 tags have more than {_MAX_FRAMES} frames")
+        place += n_bytes
+
+
+def _count_frames(file: RawIOBase, start: int, head: bytes, n_bytes: int, limit: int) -> int:
+    """Count the frames of a tag, no further than one beyond the limit.
+
+    A tag whose bytes are escaped, or that has an extended header, counts as if it were full of the
+    smallest frames.
+    """
+    version, flags = head[3], head[5]
+    if flags & 0xC0:
+        return n_bytes // (_HEADER + 1)
+    size = _synchsafe if version == 4 else int.from_bytes
+    place, n_frames = start + _HEADER, 0
+    while place < start + n_bytes and n_frames <= limit:
+        frame = _bytes(file, place, _HEADER)
+        if len(frame) < _HEADER or not frame[0]:  # the end, or padding
+            break
+        place += _HEADER + size(frame[4:8])
+        n_frames += 1
+    return n_frames
+
+
+def _synchsafe(content: bytes) -> int:
+    return functools.reduce(lambda n, byte: n << 7 | byte & 0x7F, content, 0)
+
+
+def _bytes(file: RawIOBase, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size) or b""
+
+
+def _check_comments(file: RawIOBase, start: int) -> None:
+    """Refuse FLAC and Ogg with more comments than any recording has."""
+    head = _bytes(file, start, 4)
+    counts: Iterator[int] = iter(())
+    if head == b"fLaC":
+        counts = _flac_comments(file, start + 4)
+    elif head == b"OggS":
+        content = _bytes(file, start, _OGG_HEAD)
+        places = (found.end() for found in _OGG_COMMENTS.finditer(content))
+        counts = (_n_comments(content[place : place + 2**16]) for place in places)
+    total = 0
+    for n in counts:
+        total += n
+        if total > _MAX_COMMENTS:
+            raise DecodeError(f"it has more than {_MAX_COMMENTS} comments")
+
+
+def _flac_comments(file: RawIOBase, place: int) -> Iterator[int]:
+    """Yield how many comments each metadata block has.
+
+    Source: the FLAC format, RFC 9639, sections 8.1 and 8.6.
+    """
+    while len(head := _bytes(file, place, 4)) == 4:
+        if head[0] & 0x7F == _FLAC_COMMENTS:
+            yield _n_comments(_bytes(file, place + 4, 2**16))
+        place += 4 + int.from_bytes(head[1:])
+        if head[0] >> 7:  # the last one
+            return
+
+
+def _n_comments(content: bytes) -> int:
+    """Return how many comments a header claims that begins so; it may begin with a long name."""
+    try:
+        (length,) = struct.unpack_from("<I", content)
+        (n,) = struct.unpack_from("<I", content, 4 + length)
+    except struct.error:
+        return 0 if len(content) < 2**16 else _MAX_COMMENTS + 1
+    return int(n)
+
+
+class GuardedFile:
+    """A file for FFmpeg: without a name, from a place on, and with a bound on the time to open it.
+
+    It has no name, so that nobody guesses the format by it.
+
+    Args:
+        file: to read from.
+        start: place that is the beginning for FFmpeg.
+        clock: seconds that this thread used.
+
+    Attributes:
+        exceeded: whether opening took too long; what was read then is not the whole header.
+
+    """
+
+    def __init__(
+        self, file: RawIOBase, start: int = 0, clock: Callable[[], float] = time.thread_time
+    ) -> None:
+        self._file, self._start, self._clock = file, start, clock
+        self._deadline: float | None = clock() + _SECONDS
+        self.exceeded = False
+        self._n_tags = 0
+        file.seek(start)
+
+    @classmethod
+    def behind_tags(cls, file: RawIOBase) -> Self:
+        """Hide the ID3v2 tags at the beginning, unless nothing is behind them.
+
+        Raises:
+            DecodeError: there are more tags or comments than in any recording.
+
+        """
+        start = end_of_id3(file)
+        start = start if start < file.seek(0, os.SEEK_END) else 0
+        _check_comments(file, start)
+        return cls(file, start)
+
+    def opened(self) -> None:
+        """End the bound. Raises ``DecodeError`` if it was reached."""
+        self._deadline = None
+        if self.exceeded:
+            if self._n_tags > _MAX_COMMENTS:
+                raise DecodeError(f"it has more than {_MAX_COMMENTS} tags")
+            raise DecodeError(f"its header takes more than {_SECONDS:g} s to read")
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as a file does; nothing once the time is over."""
+        if self._deadline is None:
+            return self._file.read(size) or b""
+        if self.exceeded or self._clock() > self._deadline:
+            self.exceeded = True
+            return b""
+        found = self._file.read(size) or b""
+        self._n_tags += found.count(_SIMPLE_TAG)
+        self.exceeded = self._n_tags > _MAX_COMMENTS
+        return found
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek as a file does; return -1 before the beginning, which PyAV would print."""
+        try:
+            if whence == os.SEEK_SET:
+                return self._file.seek(offset + self._start) - self._start if offset >= 0 else -1
+            return self._file.seek(offset, whence) - self._start
+        except OSError:
+            return -1
+
+    def tell(self) -> int:
+        """Return the place as FFmpeg knows it."""
+        return self._file.tell() - self._start

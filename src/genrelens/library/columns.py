@@ -1,0 +1,231 @@
+"""Columns of the library's tables: how a value is stored, and what a stored value must be.
+
+A table is made from the annotations of a dataclass, so a stored field is declared once. Numbers,
+text and bytes are stored as they are, paths as bytes, an embedding as little-endian float16, and
+everything else as JSON. Every value that is read is checked against the annotation: a file may
+be damaged, and what is not checked here ends in a wrong answer or a traceback elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+__all__ = ["StoredValueError", "Table", "path_key", "table_of"]
+
+_SQL = {
+    str: "TEXT",
+    int: "INTEGER",
+    bool: "INTEGER",
+    float: "REAL",
+    bytes: "BLOB",
+    Path: "BLOB",
+    np.ndarray: "BLOB",
+}
+_WORDS = {str: "text", int: "a whole number", float: "a number", bytes: "bytes"}
+
+
+class StoredValueError(ValueError):
+    """A stored value is not what it must be: the file is damaged."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """A table, or the result of a query with the same columns.
+
+    Attributes:
+        name: of the table.
+        types: column -> type of its values.
+
+    """
+
+    name: str
+    types: Mapping[str, Any]
+
+    def definition(self, constraints: str = "", **columns: str) -> str:
+        """Return the statement that creates the table.
+
+        Args:
+            constraints: what follows the columns, as ``PRIMARY KEY (run, n)``.
+            columns: SQL of a column, where it is not what follows from its type.
+
+        """
+        lines = [f"{name} {columns.get(name) or _sql(kind)}" for name, kind in self.types.items()]
+        return f"CREATE TABLE {self.name} ({', '.join([*lines, *filter(None, [constraints])])})"
+
+    def names(self, alias: str = "") -> str:
+        """Return the columns for a query, separated by commas."""
+        return ", ".join(f"{alias}.{name}" if alias else name for name in self.types)
+
+    def insertion(self, *, or_replace: bool = False) -> str:
+        """Return the statement that inserts a row; its parameters are in column order."""
+        marks = ", ".join("?" * len(self.types))
+        return (
+            f"INSERT {'OR REPLACE ' * or_replace}INTO {self.name} ({self.names()}) VALUES ({marks})"
+        )
+
+    def row(self, values: Any) -> tuple[Any, ...]:
+        """Return the stored form of an object's attributes, in column order."""
+        return tuple(_encoded(getattr(values, name)) for name in self.types)
+
+    def values(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        """Return column -> value of a row.
+
+        Raises:
+            StoredValueError: a value has the wrong type or length; the message names the column.
+
+        """
+        found = {}
+        for (name, kind), value in zip(self.types.items(), row, strict=True):
+            try:
+                found[name] = _decoder(kind)(value)
+            except (ValueError, TypeError, RecursionError, OverflowError) as error:
+                raise StoredValueError(f"{self.name}.{name}: {error}") from error
+        return found
+
+
+def table_of(kind: type, name: str, *, leave_out: tuple[str, ...] = (), **more: Any) -> Table:
+    """Make a table of the fields of a dataclass.
+
+    Args:
+        kind: the dataclass.
+        name: of the table.
+        leave_out: fields that are not stored.
+        more: columns after them, with their types.
+
+    """
+    types = {key: hint for key, hint in get_type_hints(kind).items() if key not in leave_out}
+    return Table(name, types | more)
+
+
+def path_key(path: str | os.PathLike[str]) -> bytes:
+    """Return a path as it is stored: absolute, with symbolic links as they are."""
+    return os.fsencode(os.path.abspath(path))  # noqa: PTH100 (Path keeps "..")
+
+
+def _sql(kind: Any) -> str:
+    kind, optional = _without_none(kind)
+    return _SQL.get(get_origin(kind) or kind, "TEXT") + ("" if optional else " NOT NULL")
+
+
+def _without_none(kind: Any) -> tuple[Any, bool]:
+    """Split ``X | None`` into X and whether None is allowed."""
+    if isinstance(kind, UnionType):
+        [only] = [each for each in get_args(kind) if each is not NoneType]
+        return only, True
+    return kind, False
+
+
+# ---------------------------------------------------------------------------------- writing
+
+
+def _encoded(value: Any) -> Any:
+    """Return the form in which SQLite stores a value."""
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    if isinstance(value, Path):
+        return os.fsencode(value)
+    if isinstance(value, np.ndarray):
+        return value.astype("<f2").tobytes()
+    return json.dumps(value, default=dataclasses.asdict)
+
+
+# ---------------------------------------------------------------------------------- reading
+
+_Decoder = Callable[[Any], Any]
+
+
+@functools.cache
+def _decoder(kind: Any) -> _Decoder:
+    """Return a function from the form that SQLite stores to a value of a type.
+
+    It raises ValueError, TypeError, RecursionError or OverflowError for anything else.
+    """
+    inner, optional = _without_none(kind)
+    if optional:
+        decode = _decoder(inner)
+        return lambda value: None if value is None else decode(value)
+    special = _SPECIAL.get(get_origin(kind) or kind)
+    if special is not None:
+        check = _checker(int if kind is bool else bytes)
+        return lambda value: special(check(value))
+    if kind in _SQL:
+        return _checker(kind)
+    text, check = _checker(str), _checker(kind)
+    return lambda value: check(json.loads(text(value)))
+
+
+def _flag(value: int) -> bool:
+    if value not in (0, 1):
+        raise ValueError(f"{value} is neither 0 nor 1")
+    return bool(value)
+
+
+def _path(value: bytes) -> Path:
+    path = Path(os.fsdecode(value))
+    if b"\0" in value or not path.name:
+        raise ValueError(f"{str(path)!r} is no name of a file")
+    return path
+
+
+def _embedding(value: bytes) -> Any:
+    return np.frombuffer(value, "<f2")  # raises ValueError for half a number
+
+
+_SPECIAL: dict[Any, _Decoder] = {bool: _flag, Path: _path, np.ndarray: _embedding}
+
+
+@functools.cache
+def _checker(kind: Any) -> _Decoder:
+    """Return a function that checks a plain value, or one from JSON, and returns it as a type."""
+    inner, optional = _without_none(kind)
+    if optional:
+        check = _checker(inner)
+        return lambda value: None if value is None else check(value)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _object_checker(kind)
+    if get_origin(kind) is tuple:
+        each = _checker(get_args(kind)[0])
+        return lambda value: tuple(map(each, _plain(value, list)))
+    if get_origin(kind) is dict:
+        each = _checker(get_args(kind)[1])
+        return lambda value: {key: each(one) for key, one in _plain(value, dict).items()}
+    return _number if kind is float else lambda value: _plain(value, kind)
+
+
+def _number(value: Any) -> float:
+    if type(value) is int:
+        value = float(value)
+    if not math.isfinite(_plain(value, float)):
+        raise ValueError(f"{value} is not finite")
+    return value  # type: ignore[no-any-return]
+
+
+def _plain(value: Any, kind: type) -> Any:
+    if type(value) is not kind:  # a bool is an int, too
+        raise TypeError(f"{_shown(value)} is not {_WORDS.get(kind, f'a {kind.__name__}')}")
+    return value
+
+
+def _object_checker(kind: type) -> _Decoder:
+    checks = {key: _checker(hint) for key, hint in get_type_hints(kind).items()}
+
+    def check(value: Any) -> Any:
+        values = _plain(value, dict)
+        return kind(**{key: checks[key](each) for key, each in values.items() if key in checks})
+
+    return check
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
