@@ -85,4 +85,4 @@ def _filtered(samples: Float32, n_new: int, size: int, half: int) -> Float32:
     between = np.arange(size, dtype=np.float32) / np.float32(size)
     baseline = means[:-1, None] + between * np.diff(means)[:, None]
     start = 2 * half * size + size // 2
-    return samples[start : start + n_new * size] - baseline.ravel()
+    return np.asarray(samples[start : start + n_new * size] - baseline.ravel())

@@ -54,6 +54,7 @@ def mixed(blocks: Iterable[Float32], sample_rate: int, longest: int) -> Iterator
 
     """
     for n_channels, run in groupby(blocks, key=len):
+        mixes: Iterator[Float32]
         if n_channels == 1:
             mixes = (block[0] for block in run)
         else:
