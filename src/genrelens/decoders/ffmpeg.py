@@ -215,7 +215,8 @@ class FFmpegDecoder(Decoder):
             samples = (samples.astype(np.float32) - 128) / np.float32(128)
         elif samples.dtype.kind == "i":
             samples = samples / np.float32(2.0 ** (8 * samples.itemsize - 1))
-        samples = samples.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what is too large is refused later
+            samples = samples.astype(np.float32, copy=False)
         return samples if first.sample_rate == self.sample_rate else self._converted(first, samples)
 
     def _converted(self, frame: Any, samples: Float32) -> Float32:
