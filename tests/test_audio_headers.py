@@ -227,6 +227,17 @@ def test_an_mp3_without_a_tag_states_no_length() -> None:
     assert probe(constant + thin).seconds is None  # FFmpeg goes by the first bit rate
 
 
+def test_a_length_beyond_any_recording_is_not_reported() -> None:
+    """150 years, as a damaged header of WMA or M4A states them."""
+    content = bytearray(synth.encode(Y[:RATE], RATE, "aac", "ipod"))
+    for box, place in ((b"mvhd", 20), (b"mdhd", 20), (b"tkhd", 24)):
+        at = content.index(box) + place
+        content[at : at + 4] = b"\xff" * 4
+        if box != b"tkhd":
+            content[at - 4 : at] = b"\0\0\0\1"  # a second is one unit of time
+    assert (probe(bytes(content)).seconds or 0) <= 1e9
+
+
 def test_a_large_tag_behind_an_mp3_is_no_sound() -> None:
     tag = b"APETAGEX" + bytes(300_000)
     whole = load(MP3["constant rate"])
