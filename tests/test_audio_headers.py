@@ -227,6 +227,15 @@ def test_an_mp3_without_a_tag_states_no_length() -> None:
     assert probe(constant + thin).seconds is None  # FFmpeg goes by the first bit rate
 
 
+def test_a_length_beyond_any_recording_is_not_reported() -> None:
+    """More than 200 years, in the properties of a WMA file; --fast would start in them."""
+    content = synth.encode(Y[: 2 * RATE], RATE, "wmav2", "asf")
+    properties = content.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    assert probe(content).seconds == pytest.approx(2, abs=0.1)
+    lying = patched(content, properties + 64, struct.pack("<Q", 7 * 10**16))  # in 100 ns
+    assert probe(lying).seconds is None
+
+
 def test_a_large_tag_behind_an_mp3_is_no_sound() -> None:
     tag = b"APETAGEX" + bytes(300_000)
     whole = load(MP3["constant rate"])

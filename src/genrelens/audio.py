@@ -140,7 +140,8 @@ def probe(source: AudioSource) -> AudioInfo:
         for kind in _DECODERS:
             try:
                 with closing(kind(file)) as it:
-                    return AudioInfo(it.sample_rate, it.channels, it.seconds, it.name)
+                    seconds = it.seconds if (it.seconds or 0.0) <= _LONGEST else None
+                    return AudioInfo(it.sample_rate, it.channels, seconds, it.name)
             except DecodeError as error:
                 messages[kind.name] = str(error)
     raise AudioError(source_name(source), _UNREADABLE, messages)
