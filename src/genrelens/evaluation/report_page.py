@@ -168,8 +168,8 @@ def _of_training(predictions: PredictionTable) -> str:
     if predictions.in_training is None:
         return ""
     return (
-        "None of the clips was in the model's training. They were compared by content; a re-encoded "
-        "copy or an excerpt is not recognised."
+        "None of the clips was in the model's training. They were compared by content; a "
+        "re-encoded copy or an excerpt is not recognised."
     )
 
 
