@@ -136,13 +136,7 @@ def _summary(report: Report) -> Iterable[str]:
         f"right {int(np.trace(scores.confusion))} times: {percent(value)}. The 95 % interval of "
         f"this accuracy is {percent(low)} to {percent(high)}."
     )
-    if report.table.training_warning:
-        yield f"Warning: {report.table.training_warning}."
-    elif report.table.in_training is not None:
-        yield (
-            "None of the clips was in the model's training. They were compared by content; a "
-            "re-encoded copy or an excerpt is not recognised."
-        )
+    yield _of_training(report.table)
     support = scores.confusion.sum(axis=1)
     commonest = scores.labels[int(support.argmax())]
     yield (
@@ -164,6 +158,18 @@ def _summary(report: Report) -> Iterable[str]:
     yield (
         f"On average its answers come with a probability of {percent(_confidence(scores))}, and "
         f"{percent(value)} of them are right."
+    )
+
+
+def _of_training(predictions: PredictionTable) -> str:
+    """Write whether clips were in the model's training; nothing if it is not known."""
+    if predictions.training_warning:
+        return f"Warning: {predictions.training_warning}."
+    if predictions.in_training is None:
+        return ""
+    return (
+        "None of the clips was in the model's training. They were compared by content; a "
+        "re-encoded copy or an excerpt is not recognised."
     )
 
 

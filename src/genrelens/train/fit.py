@@ -103,14 +103,7 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
             aggregator = _fit_clips(run, sides, network, labels, weights)
     run.on_stage("Measuring and exporting")
     clip_network = ClipNetwork(network, aggregator).cpu().eval()
-    metrics, temperature = dict(run.metrics), 1.0
-    if sides["valid"]:
-        measured = measure(
-            recipe.network, clip_network, sides["valid"], recipe.features, len(labels)
-        )
-        metrics["valid"] = measured.figures
-        if len(sides["valid"]) >= _ENOUGH_TO_CALIBRATE:
-            temperature = measured.temperature
+    metrics, temperature = _measured(run, clip_network, sides["valid"], len(labels))
     (run.folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     path = run.folder / "model.onnx"
     metadata = run_metadata(run, loaded, labels, metrics, audio, started)
@@ -122,6 +115,20 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
         metadata = replace(metadata, styles=styles, music_threshold=fitted.music_threshold)
         export_model(fitted.clip_network, metadata, path)
     return path
+
+
+def _measured(
+    run: Run, network: ClipNetwork, clips: Sequence[TrainingClip], n_classes: int
+) -> tuple[dict[str, Any], float]:
+    """Return the figures on the validation clips, beside those given, and the temperature."""
+    metrics = dict(run.metrics)
+    if not clips:
+        return metrics, 1.0
+    recipe = run.recipe
+    measured = measure(recipe.network, network, clips, recipe.features, n_classes)
+    metrics["valid"] = measured.figures
+    enough = len(clips) >= _ENOUGH_TO_CALIBRATE
+    return metrics, measured.temperature if enough else 1.0
 
 
 def build_segment_network(recipe: Recipe, n_classes: int) -> MelCNN | MfccLSTM:
