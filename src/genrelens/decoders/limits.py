@@ -44,14 +44,14 @@ def end_of_id3(file: RawIOBase) -> int:
     """
     place = 0
     for _ in range(_MAX_TAGS):
-        n_bytes = id3_length(_bytes(file, place, _HEADER))
+        n_bytes = _id3_length(_bytes(file, place, _HEADER))
         if not n_bytes:
             return place
         place += n_bytes
     raise DecodeError(f"it begins with more than {_MAX_TAGS} ID3 tags")
 
 
-def id3_length(head: bytes) -> int:
+def _id3_length(head: bytes) -> int:
     """Return the length of the ID3v2 tag that begins so, 0 if it is none."""
     if len(head) < _HEADER or not head.startswith(b"ID3") or max(head[6:]) > 0x7F:
         return 0
@@ -69,7 +69,7 @@ def check_id3_frames(file: RawIOBase) -> None:
     end, place, n_frames = end_of_id3(file), 0, 0
     while place < end:
         head = _bytes(file, place, _HEADER)
-        n_bytes = id3_length(head)
+        n_bytes = _id3_length(head)
         n_frames += _count_frames(file, place, head, n_bytes, _MAX_FRAMES - n_frames)
         if n_frames > _MAX_FRAMES:
             raise DecodeError(f"its ID3 tags have more than {_MAX_FRAMES} frames")
