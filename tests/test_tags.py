@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mutagen
+import mutagen.apev2
 import mutagen.id3 as m
+import mutagen.wave
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -204,20 +206,31 @@ def test_a_new_tag_has_version_4_unless_3_is_asked_for(
     assert read_tags(mp3) == Tags(f"ID3v2.{written}", ("Rock",))
 
 
-def test_version_2_becomes_version_3(mp3: Path) -> None:
-    frames = b"TT2\0\0\6\0Title" + b"TCO\0\0\5\0(17)" + b"TYE\0\0\5\x001999"
+def version_2(mp3: Path, frames: bytes) -> bytes:
+    """Put a tag of version 2.2 before a recording, and return its frames."""
     mp3.write_bytes(b"ID3\2\0\0\0\0\0" + bytes([len(frames)]) + frames + mp3.read_bytes())
+    return frames
+
+
+def test_version_2_stays_unless_another_is_asked_for(mp3: Path) -> None:
+    version_2(mp3, b"TT2\0\0\6\0Title" + b"TCO\0\0\5\0(17)" + b"TYE\0\0\5\x001999")
     assert read_tags(mp3) == Tags("ID3v2.2", ("Rock",), title="Title")
-    write_genres(mp3, ["Jazz"])
-    assert read_tags(mp3) == Tags("ID3v2.3", ("Jazz",), title="Title")
+    assert write_genres(mp3, ["Jazz", "Blues"]) == ("Jazz/Blues",)
+    assert read_tags(mp3) == Tags("ID3v2.2", ("Jazz/Blues",), title="Title")
+    assert str(m.ID3(mp3)["TCON"]) == "Jazz/Blues"
+    write_genres(mp3, ["Größe"], id3_version=3)
+    assert read_tags(mp3) == Tags("ID3v2.3", ("Größe",), title="Title")
     assert str(frames_of(mp3)["TYER"]) == "1999"
 
 
 def test_a_frame_that_only_version_2_knows_is_not_lost(mp3: Path) -> None:
-    frames = b"TT2\0\0\6\0Title" + b"XX2\0\0\6abcdef"
-    mp3.write_bytes(b"ID3\2\0\0\0\0\0" + bytes([len(frames)]) + frames + mp3.read_bytes())
-    with pytest.raises(TagError, match="another tag of it would be changed"):
-        write_genres(mp3, ["Jazz"])
+    frames = version_2(mp3, b"TT2\0\0\6\0Title" + b"XX2\0\0\6abcdef" + b"PCS\0\0\4abcd")
+    write_genres(mp3, ["Jazz"])
+    assert mp3.read_bytes()[10:].startswith(frames)
+    before = mp3.read_bytes()
+    with pytest.raises(TagError, match=r"its frame XX2 cannot be written in ID3v2\.4"):
+        write_genres(mp3, ["Jazz"], id3_version=4)
+    assert mp3.read_bytes() == before
 
 
 def test_only_3_and_4_are_versions(mp3: Path) -> None:

@@ -1,159 +1,175 @@
-"""APEv2 at the end of a file, and what may stand behind it: Lyrics3 and ID3v1."""
+"""APEv2 as a tag block: only the genre's item is replaced, in its place.
+
+Source: "APEv2 specification" and "APE Tags Header" of Hydrogenaudio.
+"""
 
 from __future__ import annotations
 
-import os
+import struct
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Self
 
-from genrelens.tags.base import TagFormat
-from genrelens.tags.id3 import id3v1_genre
+from genrelens.tags.block import TagBlock, merged
+from genrelens.tags.raw import check_items, content_of
 
-__all__ = [
-    "APETags",
-    "ape_genres",
-    "ape_others",
-    "ape_text",
-    "ape_values",
-    "has_words",
-    "read_ape",
-    "save_ape",
-    "set_ape_genres",
-    "set_id3v1_genre",
-    "trailer",
-]
+__all__ = ["APEBlock"]
 
-_FIELDS = {"artist": "Artist", "album": "Album", "title": "Title"}
-_GENRE = "Genre"
-_ID3V1 = 128  # bytes
-_LYRICS3 = 15  # bytes of its end: six digits, the size of the rest, and LYRICS200
+_FIELDS = {"artist": "artist", "album": "album", "title": "title"}
+_GENRE = "genre"
+_EDGE = 32  # bytes of the header, and of the footer
+_PREAMBLE = b"APETAGEX"
+_VERSION = 2000
+_HAS_HEADER, _NO_FOOTER, _IS_HEADER = 1 << 31, 1 << 30, 1 << 29
+_KIND = 0b110  # bits of an item's flags; 0 is text
+_LONGEST_NAME = 255
 
 
-def trailer(file: BinaryIO) -> bytes:
-    """Return the ID3v1 tag at the end of a file, with the Lyrics3 tag before it, or nothing."""
-    size = file.seek(0, os.SEEK_END)
-    end = _before(file, size, _ID3V1)
-    in_ape = _before(file, size, _ID3V1 + len("APE")).startswith(b"APETAGEX")
-    if not end.startswith(b"TAG") or in_ape:
-        return b""
-    lyrics = _before(file, size - _ID3V1, _LYRICS3)
-    if lyrics.endswith(b"LYRICS200") and lyrics[:6].isdigit():
-        end = _before(file, size, _ID3V1 + _LYRICS3 + int(lyrics[:6])) or end
-    return end
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An item.
+
+    Attributes:
+        name: any bytes but a zero (Latin-1).
+        flags: 32 bits.
+        value: of it.
+
+    """
+
+    name: str
+    flags: int
+    value: bytes
+
+    @property
+    def is_genre(self) -> bool:
+        return self.name.lower() == _GENRE
+
+    def to_bytes(self) -> bytes:
+        head = struct.pack("<II", len(self.value), self.flags)
+        return head + self.name.encode("latin-1") + b"\0" + self.value
+
+    def values(self) -> list[str]:
+        """Return the texts; a locator and binary data have none."""
+        if self.flags & _KIND:
+            return []
+        try:
+            text = self.value.decode()
+        except UnicodeDecodeError:
+            text = self.value.decode("latin-1")  # as APEv1 had it
+        return [value for value in text.split("\0") if value]
 
 
-def _before(file: BinaryIO, place: int, n: int) -> bytes:
-    """Read the ``n`` bytes before a place; nothing where there are fewer."""
-    if place < n:
-        return b""
-    file.seek(place - n)
-    return file.read(n)
-
-
-def read_ape(file: BinaryIO) -> Any:
-    """Return mutagen's APEv2 tags, or None where there are none."""
-    from mutagen.apev2 import APENoHeaderError, APEv2
-
-    file.seek(0)
-    try:
-        return APEv2(file)
-    except APENoHeaderError:
-        return None
-
-
-def save_ape(tags: Any, file: BinaryIO) -> None:
-    """Save mutagen's APEv2 tags at the end, before what ``trailer`` finds."""
-    end = trailer(file)
-    file.seek(-len(end), os.SEEK_END)
-    file.truncate()
-    file.seek(0)
-    tags.save(file)
-    file.seek(0, os.SEEK_END)
-    file.write(end)
-
-
-def set_ape_genres(tags: Any, genres: Sequence[str]) -> None:
-    """Set the genres of mutagen's APEv2 tags, or remove them."""
-    name = next((name for name in tags.keys() if _is_genre(name)), _GENRE)  # noqa: SIM118 (no dict)
-    if genres:
-        tags[name] = list(genres)
-    else:
-        tags.pop(name, None)
-
-
-def _is_genre(name: str) -> bool:
-    return name.lower() == _GENRE.lower()
-
-
-def ape_values(tags: Any, name: str) -> list[str]:
-    """Return the texts of an item; those of none and of one that is no text are none."""
-    from mutagen.apev2 import APETextValue
-
-    value = None if tags is None else tags.get(name)
-    return [text for text in value if text] if isinstance(value, APETextValue) else []
-
-
-def has_words(tags: Any) -> bool:
-    """Tell whether APEv2 tags name the recording, and do not only hold its loudness."""
-    return any(ape_values(tags, name) for name in (_GENRE, *_FIELDS.values()))
-
-
-def ape_genres(tags: Any) -> list[str]:
-    """Return the genres of mutagen's APEv2 tags or None."""
-    return ape_values(tags, _GENRE)
-
-
-def ape_text(tags: Any, field: str) -> str:
-    """Return ``artist``, ``album`` or ``title``, or nothing."""
-    return "; ".join(ape_values(tags, _FIELDS[field]))
-
-
-def ape_others(tags: Any) -> dict[str, Any]:
-    """Return all but the genre."""
-    return {} if tags is None else {k: v for k, v in tags.items() if not _is_genre(k)}
-
-
-def set_id3v1_genre(file: BinaryIO, before: bytes, genres: Sequence[str]) -> None:
-    """Put what ``trailer`` found back at the end of a file, with another number of the genre."""
-    if before:
-        file.seek(-len(before), os.SEEK_END)
-        file.write(before[:-1] + bytes([id3v1_genre(genres)]))
-
-
-class APETags(TagFormat):
-    """APEv2 where it is the format's own.
+class APEBlock(TagBlock):
+    """An APEv2 tag.
 
     Args:
-        file: see :class:`TagFormat`.
+        header: 32 bytes or nothing.
+        items: in order.
+        rest: what stands behind the items: damage.
+        footer: 32 bytes or nothing.
 
     """
 
     name = "APEv2"
 
-    def __init__(self, file: BinaryIO) -> None:
-        from mutagen.apev2 import APEv2
+    def __init__(
+        self, header: bytes, items: Sequence[_Item], rest: bytes, footer: bytes, surplus: int = 0
+    ) -> None:
+        self._header, self._items, self._rest, self._footer = header, items, rest, footer
+        self._surplus = surplus  # by how many items its header promises too many
 
-        self._file = file
-        self._tags = read_ape(file)
-        if self._tags is None:
-            self._tags = APEv2()
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Take a tag apart.
+
+        Raises:
+            ValueError: it has too many items.
+
+        """
+        has_header = data.startswith(_PREAMBLE) and len(data) > _EDGE and bool(data[23] & 0x20)
+        has_footer = data[-_EDGE:].startswith(_PREAMBLE) and not data[-_EDGE:][23] & 0x20
+        header = data[:_EDGE] if has_header else b""
+        footer = data[-_EDGE:] if has_footer else b""
+        body = data[len(header) : len(data) - len(footer)]
+        n_items = int.from_bytes((footer or header)[16:20], "little")
+        items, end = _items(body, n_items)
+        return cls(header, items, body[end:], footer, max(0, n_items - len(items)))
+
+    @classmethod
+    def new(cls) -> Self:
+        """Return a new tag without items."""
+        edges = (_HAS_HEADER | _IS_HEADER, _HAS_HEADER)
+        header, footer = (
+            _PREAMBLE + struct.pack("<IIII", _VERSION, _EDGE, 0, flags) + bytes(8)
+            for flags in edges
+        )
+        return cls(header, (), b"", footer)
+
+    def to_bytes(self) -> bytes:
+        """See :meth:`TagBlock.to_bytes`."""
+        body = b"".join(item.to_bytes() for item in self._items) + self._rest
+        size, n_items = len(body) + len(self._footer), len(self._items) + self._surplus
+        counts = struct.pack("<II", size, n_items)
+        header, footer = (
+            edge[:12] + counts + edge[20:] if edge else b"" for edge in (self._header, self._footer)
+        )
+        return header + body + footer
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it names the recording, and does not only hold its loudness."""
+        return any(self._values(name) for name in (_GENRE, *_FIELDS.values()))
 
     def genres(self) -> list[str]:
-        """See :meth:`TagFormat.genres`."""
-        return ape_genres(self._tags)
+        """See :meth:`TagBlock.genres`."""
+        return merged(item.values() for item in self._items if item.is_genre)
 
     def text(self, field: str) -> str:
-        """See :meth:`TagFormat.text`."""
-        return ape_text(self._tags, field)
+        """See :meth:`TagBlock.text`."""
+        return "; ".join(self._values(_FIELDS[field]))
 
-    def others(self) -> dict[str, Any]:
-        """See :meth:`TagFormat.others`."""
-        return ape_others(self._tags) | {"trailer": trailer(self._file)[:-1]}
+    def _values(self, name: str) -> list[str]:
+        items = (item for item in self._items if item.name.lower() == name)
+        return [value for item in items for value in item.values()]
 
-    def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
-        """See :meth:`TagFormat.write`."""
-        end = trailer(self._file)
-        set_ape_genres(self._tags, genres)
-        save_ape(self._tags, self._file)
-        set_id3v1_genre(self._file, end, genres)
+    def others(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagBlock.others`."""
+        items = [
+            (f"its APEv2 item {item.name!r}", content_of(item.to_bytes()))
+            for item in self._items
+            if not item.is_genre
+        ]
+        edges = [edge[:12] + edge[20:] for edge in (self._header, self._footer) if edge]
+        rest = ("what stands behind the items of its APEv2 tag", content_of(self._rest))
+        return [*items, rest, ("the header of its APEv2 tag", b"".join(edges))]
+
+    def with_genres(self, genres: Sequence[str]) -> Self:
+        """See :meth:`TagBlock.with_genres`."""
+        found = [place for place, item in enumerate(self._items) if item.is_genre]
+        items = [item for item in self._items if not item.is_genre]
+        if genres:
+            old = self._items[found[0]] if found else _Item("Genre", 0, b"")
+            new = _Item(old.name, old.flags & ~_KIND, "\0".join(genres).encode())
+            items.insert(found[0] if found else len(items), new)
+        return type(self)(self._header, items, self._rest, self._footer, self._surplus)
+
+    def as_read(self, genres: Sequence[str]) -> list[str]:
+        """See :meth:`TagBlock.as_read`."""
         return list(genres)
+
+
+def _items(body: bytes, n_items: int) -> tuple[list[_Item], int]:
+    """Return the items, and where what is none begins; the number of them may be wrong."""
+    items: list[_Item] = []
+    at = 0
+    while at + 8 < len(body):
+        size, flags = struct.unpack_from("<II", body, at)
+        end_of_name = body.find(b"\0", at + 8, at + 8 + _LONGEST_NAME + 1)
+        end = end_of_name + 1 + size
+        if end_of_name < 0 or end > len(body):
+            break
+        check_items(len(items), "items in an APEv2 tag")
+        name = body[at + 8 : end_of_name].decode("latin-1")
+        items.append(_Item(name, flags, body[end_of_name + 1 : end]))
+        at = end
+    return items, at

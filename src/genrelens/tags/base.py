@@ -34,8 +34,16 @@ class TagFormat(ABC):
         """Return ``artist``, ``album`` or ``title``, or nothing."""
 
     @abstractmethod
-    def others(self) -> dict[str, Any]:
-        """Return all that is no genre, to be compared before and after."""
+    def others(self) -> Any:
+        """Return all that is no genre: in the order of the file, a name for people, and bytes."""
+
+    def prepare(self, id3_version: int | None) -> None:  # noqa: B027 (most formats need none)
+        """Bring ID3v2 tags to a version: 3, 4, or None for the one that is there.
+
+        Raises:
+            ValueError: something in them cannot be expressed in it.
+
+        """
 
     @abstractmethod
     def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
@@ -89,9 +97,9 @@ class MappedTags(TagFormat):
     def _values(self, name: str) -> list[str]:
         return [text for text in map(str, self._tags.get(name, [])) if text]
 
-    def others(self) -> dict[str, Any]:
+    def others(self) -> Any:
         """See :meth:`TagFormat.others`."""
-        return {name: self._tags[name] for name in self._tags.keys() if not self._is_genre(name)}  # noqa: SIM118 (iterating a Vorbis comment yields pairs)
+        return [(name, self._tags[name]) for name in self._tags.keys() if not self._is_genre(name)]  # noqa: SIM118 (iterating a Vorbis comment yields pairs)
 
     def _is_genre(self, name: str) -> bool:
         return name.lower() == self.names.genre.lower()

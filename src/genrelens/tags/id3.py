@@ -1,139 +1,120 @@
-"""ID3v2, at the front of a file or in a chunk of it."""
+"""ID3v2 as a tag block: only the genre's frame is replaced, in its place."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Sequence
+from typing import Self
 
-from genrelens.tags.base import TagFormat
+from genrelens.tags.block import TagBlock, merged
+from genrelens.tags.id3_frames import HEADER, Frame, RawID3, make_frame, new_tag, parse
+from genrelens.tags.id3_text import escaped, genres_in, text_content, values_of
+from genrelens.tags.raw import content_of
 
-__all__ = [
-    "ChunkedID3",
-    "id3_genres",
-    "id3_others",
-    "id3_text",
-    "id3v1_genre",
-    "version_to_write",
-    "write_id3",
-]
+__all__ = ["ID3Block", "shown"]
 
-_FRAMES = {"artist": "TPE1", "album": "TALB", "title": "TIT2"}
-_NO_GENRE = 255  # in ID3v1
-_OLDEST, _NEWEST = 3, 4  # that can be written
+_FRAMES = {
+    "artist": ("TP1", "TPE1"),
+    "album": ("TAL", "TALB"),
+    "title": ("TT2", "TIT2"),
+}
+_LONGEST = 2**20  # bytes of a text that is read
 
 
-def id3v1_genre(genres: Sequence[str]) -> int:
-    """Return the number of the first genre that ID3v1 knows, or 255 for none."""
-    from mutagen.id3 import TCON
-
-    numbers = {name.casefold(): number for number, name in reversed([*enumerate(TCON.GENRES)])}
-    known = (numbers[genre.casefold()] for genre in genres if genre.casefold() in numbers)
-    return next(known, _NO_GENRE)
+def shown(name: str) -> str:
+    """Return the name of a frame, item or chunk for people, whatever bytes it has."""
+    return name if re.fullmatch(r"[!-~]+", name) else repr(name)
 
 
-def id3_genres(tags: Any) -> list[str]:
-    """Return the genres of mutagen's ID3 tags or None; numbers such as ``(17)`` in words."""
-    if tags is None:
-        return []
-    return [genre for frame in tags.getall("TCON") for genre in frame.genres if genre]
-
-
-def id3_text(tags: Any, field: str) -> str:
-    """Return ``artist``, ``album`` or ``title``, or nothing."""
-    if tags is None:
-        return ""
-    return "; ".join(str(text) for frame in tags.getall(_FRAMES[field]) for text in frame.text)
-
-
-def id3_others(tags: Any) -> dict[str, Any]:
-    """Return all frames but the genre, those that mutagen does not know too."""
-    if tags is None:
-        return {"unknown": []}
-    known = {
-        key: {name: value for name, value in vars(frame).items() if name != "encoding"}
-        for key, frame in tags.items()
-        if frame.FrameID != "TCON" and getattr(frame, "text", True)
-    }
-    return known | {"unknown": sorted(map(bytes, tags.unknown_frames))}
-
-
-def version_to_write(found: int, asked: int | None) -> int:
-    """Return 3 or 4: what is asked for, or what is there."""
-    return asked or max(found, _OLDEST)
-
-
-def write_id3(tags: Any, file: BinaryIO, genres: Sequence[str], version: int) -> list[str]:
-    """Set the genres of mutagen's ID3 tags and save them; return how they will be read.
+class ID3Block(TagBlock):
+    """An ID3v2 tag.
 
     Args:
-        tags: read without translation where they are of this version, else translated to it.
-        file: to save to.
-        genres: to write.
-        version: 3 or 4.
-
-    """
-    from mutagen.id3 import TCON, Encoding
-
-    if version < _NEWEST and genres:
-        genres = ["/".join(genres)]
-    tags.delall("TCON")
-    if genres:
-        plain = all(genre.isascii() for genre in genres)
-        encoding = Encoding.LATIN1 if plain else Encoding.UTF8  # 2.3: mutagen takes UTF-16
-        tags.add(TCON(encoding=encoding, text=[_escaped(genre) for genre in genres]))
-    file.seek(0)
-    # Without a separator, as else several values of other frames would become one.
-    tags.save(file, v2_version=version, v23_sep=None)
-    return list(genres)
-
-
-def _escaped(genre: str) -> str:
-    """Mark a first parenthesis, which else begins the number of a genre."""
-    return re.sub(r"^\(", "((", genre)
-
-
-class ChunkedID3(TagFormat):
-    """ID3v2 in a chunk of WAV, AIFF or DSF.
-
-    Args:
-        file: see :class:`TagFormat`.
-        reader: mutagen's class for the file.
-        name: of the format.
+        raw: the tag.
 
     """
 
-    def __init__(self, file: BinaryIO, reader: Callable[..., Any], name: str) -> None:
-        self._file = file
-        self._reader = reader
-        self._tags = self._read(translate=False)
-        self._version = self._tags.version[1]
-        if self._version < _OLDEST:
-            self._tags = self._read(v2_version=_OLDEST)
-        self.name = f"ID3v2.{self._version} in {name}"
+    def __init__(self, raw: RawID3) -> None:
+        self.raw = raw
+        self.name = f"ID3v2.{raw.version}"
 
-    def _read(self, **options: Any) -> Any:
-        self._file.seek(0)
-        tagged = self._reader(self._file, load_v1=False, **options)
-        if tagged.tags is None:
-            tagged.add_tags()
-        return tagged.tags
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Take a tag apart; see :func:`genrelens.tags.id3_frames.parse`."""
+        return cls(parse(data))
+
+    @classmethod
+    def new(cls, version: int, frames: Iterable[Frame] = ()) -> Self:
+        """Return a new tag."""
+        return cls(new_tag(version, frames))
+
+    @property
+    def version(self) -> int:
+        """2, 3 or 4."""
+        return self.raw.version
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the tag with its header and footer."""
+        return HEADER + self.raw.size + HEADER * self.raw.has_footer
+
+    def to_bytes(self) -> bytes:
+        """See :meth:`TagBlock.to_bytes`."""
+        return self.raw.to_bytes()
 
     def genres(self) -> list[str]:
-        """See :meth:`TagFormat.genres`."""
-        return id3_genres(self._tags)
+        """See :meth:`TagBlock.genres`."""
+        frames = (frame for frame in self.raw.frames if frame.is_genre)
+        return merged(genres_in(values_of(_readable(frame))) for frame in frames)
 
     def text(self, field: str) -> str:
-        """See :meth:`TagFormat.text`."""
-        return id3_text(self._tags, field)
+        """See :meth:`TagBlock.text`."""
+        frames = (frame for frame in self.raw.frames if frame.name in _FRAMES[field])
+        return "; ".join(text for frame in frames for text in values_of(_readable(frame)))
 
-    def others(self) -> dict[str, Any]:
-        """See :meth:`TagFormat.others`."""
-        return id3_others(self._tags)
+    def others(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagBlock.others`."""
+        frames = [
+            (f"its frame {shown(frame.name)}", content_of(frame.raw))
+            for frame in self.raw.frames
+            if not frame.is_genre
+        ]
+        rest = ("what stands behind the frames of its ID3v2 tag", content_of(self.raw.rest))
+        return [("the header of its ID3v2 tag", self.raw.head[:6]), *frames, rest]
 
-    def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
-        """See :meth:`TagFormat.write`."""
-        version = version_to_write(self._version, id3_version)
-        if version != self._version:
-            self._tags = self._read(v2_version=version)
-        return write_id3(self._tags, self._file, genres, version)
+    def with_genres(self, genres: Sequence[str]) -> Self:
+        """See :meth:`TagBlock.with_genres`."""
+        for frame in self.raw.frames:
+            if frame.is_genre:
+                frame.content()  # which says why it cannot be replaced
+        frames = [frame for frame in self.raw.frames if not frame.is_genre]
+        if genres:
+            frames.insert(self._place(), self._genre_frame(genres))
+        return type(self)(self.raw.with_frames(frames))
+
+    def _place(self) -> int:
+        """Return the place of the genre: its own, or before names that no reader knows."""
+        for place, frame in enumerate(self.raw.frames):
+            if frame.is_genre:
+                return place
+        names = [frame.name for frame in self.raw.frames]
+        odd = (at for at, name in enumerate(names) if not re.fullmatch("[A-Z0-9]+", name))
+        return next(odd, len(names))
+
+    def _genre_frame(self, genres: Sequence[str]) -> Frame:
+        name = "TCO" if self.version == 2 else "TCON"
+        values = [escaped(genre) for genre in self.as_read(genres)]
+        return make_frame(name, text_content(values, self.version), self.version, like=self.raw)
+
+    def as_read(self, genres: Sequence[str]) -> list[str]:
+        """See :meth:`TagBlock.as_read`. Before version 2.4 there is one text."""
+        return ["/".join(genres)] if genres and self.version < 4 else list(genres)
+
+
+def _readable(frame: Frame) -> bytes:
+    """Return the content of a frame, nothing where it cannot be read."""
+    try:
+        content = frame.content()
+    except ValueError:
+        return b""
+    return content if len(content) <= _LONGEST else b""

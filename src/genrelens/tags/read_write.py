@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from genrelens.errors import TagError
-from genrelens.tags.ape import APETags
+from genrelens.tags.around import APETags, BesideTags, MPEGTags
 from genrelens.tags.base import ASFTags, MP4Tags, TagFormat, VorbisComments
-from genrelens.tags.mpeg import FrontID3
-from genrelens.tags.id3 import ChunkedID3
-from genrelens.tags.wav import WavTags
+from genrelens.tags.block import check_genres, check_others
+from genrelens.tags.edges import leading
+from genrelens.tags.ends import end_of_atoms, end_of_objects, end_of_pages
+from genrelens.tags.wav import AIFFTags, DSFTags, WAVTags, end_of_aiff, end_of_riff
 
 __all__ = ["Tags", "read_tags", "write_genres"]
 
@@ -68,7 +69,7 @@ def write_genres(
         path: of the file.
         genres: to write, in order; none removes them.
         id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None keeps that of the file, and is 4 for
-            a new tag. Frames that another version does not know are left out.
+            a new tag. What cannot be expressed in it is refused.
 
     Returns:
         How they are read: ID3v2.3 knows but one text, in which they are joined by ``/``.
@@ -83,14 +84,14 @@ def write_genres(
     with _open(path, "r+b") as file:
         _check_words(genres)
         tags = _tags_in(file)
+        tags.prepare(id3_version)
         others = tags.others()
         expected = tags.write(genres, id3_version)
         file.flush()
         written = _tags_in(file)
-        if written.genres() != expected:
-            raise ValueError(f"genres {expected} would read as {written.genres()}")
-        if id3_version is None and written.others() != others:
-            raise ValueError("another tag of it would be changed")
+        written.prepare(id3_version)
+        check_genres(expected, written.genres())
+        check_others(others, written.others())
         return tuple(expected)
 
 
@@ -105,27 +106,18 @@ def _check_words(genres: Sequence[str]) -> None:
 
 def _tags_in(file: BinaryIO) -> TagFormat:
     """Find out what a file is and read its tags."""
-    head = _head(file)
+    _, start = leading(file)
+    file.seek(start)
+    head = file.read(_HEAD)
     for pattern, reader in _FORMATS:
         if re.match(pattern, head, re.DOTALL):
+            if start and not re.match(_BEHIND_ID3, head):
+                raise ValueError("has a tag before its header, where its format allows none")
             file.seek(0)
             return reader(file)
-    if _is_mpeg(file):
-        return FrontID3(file)
-    raise ValueError(_NOT_ONE)
-
-
-def _head(file: BinaryIO) -> bytes:
-    """Return the first bytes behind ID3v2 tags, which some put before everything."""
-    place = 0
-    while True:
-        file.seek(place)
-        head = file.read(_HEAD)
-        if not head.startswith(b"ID3") or len(head) < 10:
-            return head
-        has_footer = bool(head[5] & 0x10)
-        size = sum((byte & 0x7F) << 7 * i for i, byte in enumerate(reversed(head[6:10])))
-        place += 10 + size + 10 * has_footer
+    if re.match(rb"(RF64|BW64|RIFX)", head) or not _is_mpeg(file):
+        raise ValueError(_NOT_ONE)
+    return MPEGTags(file)
 
 
 def _is_mpeg(file: BinaryIO) -> bool:
@@ -152,20 +144,47 @@ def _with(
     return open_tags
 
 
+def _beside(
+    kind: Callable[[BinaryIO], TagFormat], find_end: Callable[[BinaryIO], int] | None = None
+) -> Callable[[BinaryIO], TagFormat]:
+    """Return what reads a format's own tags, and those of other kinds around it.
+
+    Args:
+        kind: of the format's own tags.
+        find_end: returns where the container ends; None where it does not say.
+
+    """
+
+    def open_tags(file: BinaryIO) -> TagFormat:
+        end = find_end(file) if find_end else None
+        file.seek(0)
+        return BesideTags(file, kind(file), end)
+
+    return open_tags
+
+
+_VORBIS = _with(VorbisComments, "oggvorbis.OggVorbis", "Ogg Vorbis")
+_OPUS = _with(VorbisComments, "oggopus.OggOpus", "Opus")
+_OGG_FLAC = _with(VorbisComments, "oggflac.OggFLAC", "Ogg FLAC")
+_ASF = _with(ASFTags, "asf.ASF", "ASF")
+
 # What a file begins with, as a regular expression, and what reads the tags then.
 _FORMATS: list[tuple[bytes, Callable[[BinaryIO], TagFormat]]] = [
-    (rb"fLaC", _with(VorbisComments, "flac.FLAC", "FLAC")),
-    (rb"OggS.*\x01vorbis", _with(VorbisComments, "oggvorbis.OggVorbis", "Ogg Vorbis")),
-    (rb"OggS.*OpusHead", _with(VorbisComments, "oggopus.OggOpus", "Opus")),
-    (rb"OggS.*\x7fFLAC", _with(VorbisComments, "oggflac.OggFLAC", "Ogg FLAC")),
-    (rb"....ftyp", _with(MP4Tags, "mp4.MP4", "MP4")),
-    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _with(ASFTags, "asf.ASF", "ASF")),
-    (rb"RIFF....WAVE", _with(WavTags, "wave.WAVE", "WAV")),
-    (rb"FORM....AIF[FC]", _with(ChunkedID3, "aiff.AIFF", "AIFF")),
-    (rb"DSD ", _with(ChunkedID3, "dsf.DSF", "DSF")),
+    (rb"fLaC", _beside(_with(VorbisComments, "flac.FLAC", "FLAC"))),
+    (rb"OggS.*\x01vorbis", _beside(_VORBIS, end_of_pages)),
+    (rb"OggS.*OpusHead", _beside(_OPUS, end_of_pages)),
+    (rb"OggS.*\x7fFLAC", _beside(_OGG_FLAC, end_of_pages)),
+    (rb"....ftyp", _beside(_with(MP4Tags, "mp4.MP4", "MP4"), end_of_atoms)),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _beside(_ASF, end_of_objects)),
+    (rb"RIFF....WAVE", _beside(WAVTags, end_of_riff)),
+    (rb"FORM....AIF[FC]", _beside(AIFFTags, end_of_aiff)),
+    (rb"DSD ", DSFTags),
     (rb"wvpk|MAC |MPCK|MP\+|OFR |tBaK", APETags),
-    (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", FrontID3),
+    (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", MPEGTags),
 ]
+
+# What may stand behind an ID3v2 tag at the front.
+_BEHIND_ID3 = rb"fLaC|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
 
 
 # ------------------------------------------------------------------------------- errors

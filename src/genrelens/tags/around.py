@@ -1,0 +1,255 @@
+"""The tags before and after the sound, all of which say the same after a write."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from genrelens.tags.ape import APEBlock
+from genrelens.tags.base import TagFormat
+from genrelens.tags.block import TagBlock, updated
+from genrelens.tags.edges import Kind, Span, leading, trailing
+from genrelens.tags.id3 import ID3Block
+from genrelens.tags.id3_convert import in_version
+from genrelens.tags.id3v1 import ID3v1Block
+from genrelens.tags.raw import content_of, read_at, splice
+
+__all__ = ["APETags", "BesideTags", "MPEGTags"]
+
+_BLOCKS: dict[Kind, type[TagBlock]] = {
+    Kind.ID3V2: ID3Block,
+    Kind.APE: APEBlock,
+    Kind.ID3V1: ID3v1Block,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A tag, and where it is in the file: nowhere yet, where it is to be made."""
+
+    span: Span
+    block: TagBlock
+
+    @property
+    def is_new(self) -> bool:
+        return self.span.start == self.span.end
+
+
+class _Surroundings:
+    """All tags before and after the sound.
+
+    Args:
+        file: to read and write.
+        end: where the container of the sound ends; None where it has none.
+
+    """
+
+    def __init__(self, file: BinaryIO, end: int | None = None) -> None:
+        self._file = file
+        before, self.start = leading(file)
+        after = trailing(file, self.start if end is None else end)
+        self.end = after[0].start if after else file.seek(0, 2)
+        self.spans = [*before, *after]
+        self.parts = [
+            _Part(span, _BLOCKS[span.kind].from_bytes(self._bytes(span)))
+            for span in self.spans
+            if span.kind in _BLOCKS
+        ]
+
+    def _bytes(self, span: Span) -> bytes:
+        return read_at(self._file, span.start, span.end - span.start)
+
+    def of(self, *kinds: Kind) -> list[_Part]:
+        """Return the tags of these kinds, sorted by kind, in the order in which they are read."""
+        first_to_last = [part for part in self.parts if part.span.kind != Kind.APE]
+        last_to_first = [part for part in self.parts[::-1] if part.span.kind == Kind.APE]
+        found = [*first_to_last, *last_to_first]
+        return [part for kind in kinds for part in found if part.span.kind == kind]
+
+    def others(self, *new: _Part) -> list[tuple[str, bytes]]:
+        """Return all that is no genre in these tags, and in one that is to be made."""
+        parts = sorted([*self.parts, *new], key=_place)
+        known = [item for part in parts for item in part.block.others()]
+        lyrics = [span for span in self.spans if span.kind == Kind.LYRICS3]
+        return known + [("its Lyrics3 tag", content_of(self._bytes(span))) for span in lyrics]
+
+    def write(self, genres: Sequence[str], main: _Part | None = None) -> None:
+        """Write genres to the main tag and to all that have some, and their number to ID3v1."""
+        chosen = {part.span: part for part in self.parts if _has_genre(part)}
+        if main and (genres or not main.is_new):
+            chosen[main.span] = main
+        replaced = [(part.span, updated(part.block, genres)) for part in chosen.values()]
+        self.replace(replaced)
+
+    def replace(self, blocks: Iterable[tuple[Span, TagBlock]]) -> None:
+        """Put tags in the place of others, the last one first, as it moves what is behind it."""
+        for span, block in sorted(blocks, key=lambda each: (each[0].start, each[0].end))[::-1]:
+            splice(self._file, span.start, span.end - span.start, block.to_bytes())
+
+
+def _place(part: _Part) -> tuple[int, int]:
+    """Return where a tag is; a new one stands before what is there."""
+    return part.span.start, part.span.end
+
+
+def _has_genre(part: _Part) -> bool:
+    return part.span.kind == Kind.ID3V1 or bool(part.block.genres())
+
+
+# ------------------------------------------------------------------ sound without container
+
+
+class _StreamTags(TagFormat):
+    """The tags around sound that has no container which could hold some.
+
+    One of them is the main one. It takes the genres; each other one that has genres says the same
+    afterwards, as players differ in which tag they believe.
+
+    Args:
+        file: see :class:`TagFormat`.
+
+    """
+
+    order: tuple[Kind, ...]
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._new_version = 4
+        self._read()
+
+    def _read(self) -> None:
+        self._around = _Surroundings(self._file)
+        self._main = self._find_main() or self._new_main()
+        self.name = self._main.block.name if not self._main.is_new else self._name_without_main()
+
+    @abstractmethod
+    def _find_main(self) -> _Part | None:
+        """Return the tag that takes the genres."""
+
+    @abstractmethod
+    def _new_main(self) -> _Part:
+        """Return a tag that is to take the genres where there is none."""
+
+    @abstractmethod
+    def _name_without_main(self) -> str:
+        """Return the name of the format where there is no tag that takes genres."""
+
+    def genres(self) -> list[str]:
+        """See :meth:`TagFormat.genres`."""
+        found = (part.block.genres() for part in self._around.of(*self.order))
+        return next(filter(None, found), [])
+
+    def text(self, field: str) -> str:
+        """See :meth:`TagFormat.text`."""
+        found = (part.block.text(field) for part in self._around.of(*self.order))
+        return next(filter(None, found), "")
+
+    def others(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagFormat.others`."""
+        return self._around.others(*([self._main] if self._main.is_new else []))
+
+    def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
+        """See :meth:`TagFormat.write`."""
+        self._around.write(genres, self._main)
+        return self._main.block.as_read(genres)
+
+
+class MPEGTags(_StreamTags):
+    """ID3v2 at the front or the end, or where there is none, APEv2 that names the recording."""
+
+    order = (Kind.ID3V2, Kind.APE, Kind.ID3V1)
+
+    def _find_main(self) -> _Part | None:
+        ape = (part for part in self._around.of(Kind.APE) if _has_words(part.block))
+        return next(iter([*self._around.of(Kind.ID3V2), *ape]), None)
+
+    def _new_main(self) -> _Part:
+        """Return a tag at the front that holds what ID3v1 says."""
+        old = [part.block for part in self._around.of(Kind.ID3V1)]
+        frames = old[0].frames(self._new_version) if old and isinstance(old[0], ID3v1Block) else []
+        return _Part(Span(Kind.ID3V2, 0, 0), ID3Block.new(self._new_version, frames))
+
+    def _name_without_main(self) -> str:
+        return "ID3v1" if self._around.of(Kind.ID3V1) else "no tags"
+
+    def prepare(self, id3_version: int | None) -> None:
+        """See :meth:`TagFormat.prepare`."""
+        if id3_version is None:
+            return
+        self._new_version = id3_version
+        found = [(part.span, part.block) for part in self._around.of(Kind.ID3V2)]
+        self._around.replace(
+            (span, ID3Block(in_version(block.raw, id3_version)))
+            for span, block in found
+            if isinstance(block, ID3Block) and block.version != id3_version
+        )
+        self._read()
+
+
+class APETags(_StreamTags):
+    """APEv2 where it is the format's own, at the end before ID3v1."""
+
+    order = (Kind.APE, Kind.ID3V2, Kind.ID3V1)
+
+    def _find_main(self) -> _Part | None:
+        return next(iter(self._around.of(Kind.APE)), None)
+
+    def _new_main(self) -> _Part:
+        end = self._around.end
+        return _Part(Span(Kind.APE, end, end), APEBlock.new())
+
+    def _name_without_main(self) -> str:
+        return "APEv2"
+
+
+def _has_words(block: TagBlock) -> bool:
+    return isinstance(block, APEBlock) and block.has_words
+
+
+# --------------------------------------------------------------------- sound in a container
+
+
+class BesideTags(TagFormat):
+    """A format's own tags, and those of other kinds that some programs put around it.
+
+    Args:
+        file: see :class:`TagFormat`.
+        own: the format's own tags.
+        end: where the container ends; None where only the sound's decoder knows.
+
+    """
+
+    _ORDER = (Kind.ID3V2, Kind.APE, Kind.ID3V1)
+
+    def __init__(self, file: BinaryIO, own: TagFormat, end: int | None = None) -> None:
+        self.name = own.name
+        self._own, self._file, self._end = own, file, end
+        self._around = _Surroundings(file, end)
+
+    def genres(self) -> list[str]:
+        """See :meth:`TagFormat.genres`."""
+        found = (part.block.genres() for part in self._around.of(*self._ORDER))
+        return self._own.genres() or next(filter(None, found), [])
+
+    def text(self, field: str) -> str:
+        """See :meth:`TagFormat.text`."""
+        found = (part.block.text(field) for part in self._around.of(*self._ORDER))
+        return self._own.text(field) or next(filter(None, found), "")
+
+    def others(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagFormat.others`."""
+        return [*self._own.others(), *self._around.others()]
+
+    def prepare(self, id3_version: int | None) -> None:
+        """See :meth:`TagFormat.prepare`."""
+        self._own.prepare(id3_version)
+
+    def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
+        """See :meth:`TagFormat.write`."""
+        size = self._file.seek(0, 2)
+        expected = self._own.write(genres, id3_version)
+        end = None if self._end is None else self._end + self._file.seek(0, 2) - size
+        _Surroundings(self._file, end).write(genres)
+        return expected

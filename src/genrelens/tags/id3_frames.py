@@ -1,0 +1,377 @@
+"""ID3v2 as raw frames: what is not replaced keeps its bytes and its place.
+
+Sources: "ID3 tag version 2.2.0", "2.3.0" and "2.4.0 - Main Structure" (id3.org).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from genrelens.tags.raw import check_items, check_size
+
+__all__ = [
+    "HEADER",
+    "Frame",
+    "RawID3",
+    "frames_in",
+    "make_frame",
+    "new_tag",
+    "parse",
+    "syncsafe",
+    "tag_size",
+]
+
+HEADER = 10  # bytes of the tag's header, and of its footer
+_MAX_CONTENT = 2**20  # bytes to which a compressed frame may inflate
+_PADDING = 1024  # bytes for what comes later, in a tag that grows
+_KNOWN_NAME = re.compile(r"[A-Z][A-Z0-9]{2,3}")
+
+# Flags of a header.
+_UNSYNC, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
+
+
+def syncsafe(size: int) -> bytes:
+    """Return 4 bytes of 7 bits each."""
+    return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+
+def _number(data: bytes, bits: int) -> int:
+    n = 0
+    for byte in data:
+        n = n << bits | byte & (1 << bits) - 1
+    return n
+
+
+def tag_size(head: bytes, mark: bytes = b"ID3") -> int:
+    """Return the bytes between header and footer of the tag that a header belongs to.
+
+    Args:
+        head: 10 bytes or more.
+        mark: ``ID3`` for a header, ``3DI`` for a footer.
+
+    Returns:
+        -1 where it is no header.
+
+    """
+    is_header = len(head) >= HEADER and head.startswith(mark) and max(head[6:HEADER]) < 0x80
+    return _number(head[6:HEADER], 7) if is_header and head[3] != 0xFF else -1
+
+
+# ------------------------------------------------------------------------------- frames
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame.
+
+    Attributes:
+        name: 3 letters in version 2.2, else 4; any byte may occur (Latin-1).
+        version: 2, 3 or 4.
+        flags: 16 bits; 0 in version 2.2.
+        raw: header and content as they stand in the tag.
+        unsync: whether a zero follows each 0xFF in ``raw``, for the whole tag's sake.
+
+    """
+
+    name: str
+    version: int
+    flags: int
+    raw: bytes
+    unsync: bool
+
+    @property
+    def is_genre(self) -> bool:
+        """Whether it holds the genres."""
+        return self.name == ("TCO" if self.version == 2 else "TCON")
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is compressed, encrypted or part of a group."""
+        return bool(self.flags & (0xE0 if self.version == 3 else 0x4C))
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether only its writer can read it."""
+        return bool(self.flags & (0x40 if self.version == 3 else 0x04))
+
+    def content(self) -> bytes:
+        """Return what it holds, inflated.
+
+        Raises:
+            ValueError: it is encrypted, damaged, or inflates to more than 1 MiB.
+
+        """
+        if self.is_encrypted:
+            raise ValueError(f"its frame {self.name} is encrypted")
+        data = _synced(self.raw) if self.version < 4 and self.unsync else self.raw
+        data = data[_header_size(self.version) :]
+        if self.version == 3:
+            compressed, n_extra = self.flags & 0x80, 4 * bool(self.flags & 0x80)
+            n_extra += bool(self.flags & 0x20)
+        else:
+            compressed = self.flags & 0x08
+            n_extra = bool(self.flags & 0x40) + 4 * bool(self.flags & 0x01)
+        data = data[n_extra:]
+        if self.version == 4 and (self.unsync or self.flags & 0x02):
+            data = _synced(data)
+        return self._inflated(data) if compressed else data
+
+    def _inflated(self, data: bytes) -> bytes:
+        inflater = zlib.decompressobj()
+        try:
+            content = inflater.decompress(data, _MAX_CONTENT)
+        except zlib.error as error:
+            raise ValueError(f"its frame {self.name} is compressed and damaged") from error
+        if inflater.unconsumed_tail:
+            raise ValueError(f"its frame {self.name} is compressed and inflates to over 1 MiB")
+        return content
+
+
+def _header_size(version: int) -> int:
+    return 6 if version == 2 else 10
+
+
+def _synced(data: bytes) -> bytes:
+    """Undo unsynchronisation."""
+    return data.replace(b"\xff\x00", b"\xff")
+
+
+def _unsynced(data: bytes) -> bytes:
+    """Put a zero behind each 0xFF that could be taken for the beginning of sound."""
+    return re.sub(rb"\xff(?=[\x00\xe0-\xff]|\Z)", b"\xff\x00", data)
+
+
+def make_frame(
+    name: str, content: bytes, version: int, *, flags: int = 0, like: RawID3 | None = None
+) -> Frame:
+    """Make a frame.
+
+    Args:
+        name: of 3 letters in version 2.2, else 4.
+        content: of it; free of 0xFF in a tag of version 2.4 that is unsynchronised.
+        version: 2, 3 or 4.
+        flags: 16 bits.
+        like: the tag that it is for, whose way of writing sizes and 0xFF it takes.
+
+    """
+    if version == 2:
+        raw = name.encode("latin-1") + len(content).to_bytes(3, "big") + content
+    else:
+        plain = version == 3 or (like is not None and like.plain_sizes)
+        size = len(content).to_bytes(4, "big") if plain else syncsafe(len(content))
+        raw = name.encode("latin-1") + size + flags.to_bytes(2, "big") + content
+    unsync = like is not None and like.unsync
+    return Frame(name, version, flags, _unsynced(raw) if unsync and version < 4 else raw, unsync)
+
+
+# --------------------------------------------------------------------------------- tags
+
+
+@dataclass(frozen=True, slots=True)
+class RawID3:
+    """A tag.
+
+    Attributes:
+        head: its header, 10 bytes.
+        extended: its extended header, as it stands there.
+        frames: in order.
+        rest: what stands behind the frames and is no padding: damage.
+        size: bytes between header and footer.
+        has_footer: whether there is one.
+        plain_sizes: whether sizes of 2.4 have 8 bits a byte, as old iTunes wrote them.
+
+    """
+
+    head: bytes
+    extended: bytes
+    frames: tuple[Frame, ...]
+    rest: bytes
+    size: int
+    has_footer: bool
+    plain_sizes: bool
+
+    @property
+    def version(self) -> int:
+        """2, 3 or 4."""
+        return self.head[3]
+
+    @property
+    def unsync(self) -> bool:
+        """Whether the header says that a zero follows each 0xFF."""
+        return bool(self.head[5] & _UNSYNC)
+
+    def with_frames(self, frames: Iterable[Frame]) -> RawID3:
+        """Return the same tag with other frames; its size stays where there is room."""
+        chosen = tuple(frames)
+        needed = len(self.extended) + sum(len(frame.raw) for frame in chosen) + len(self.rest)
+        if self.has_footer or self.rest:  # no padding goes with these
+            size = needed
+        else:
+            size = self.size if needed <= self.size else needed + _PADDING
+        check_size(size)
+        return replace(self, frames=chosen, size=size)
+
+    def to_bytes(self) -> bytes:
+        """Return the tag as it stands in a file."""
+        frames = b"".join(frame.raw for frame in self.frames) + self.rest
+        padding = bytes(self.size - len(self.extended) - len(frames))
+        head = self.head[:6] + syncsafe(self.size)
+        footer = b"3DI" + head[3:] if self.has_footer else b""
+        return head + self._extended(frames, padding) + frames + padding + footer
+
+    def _extended(self, frames: bytes, padding: bytes) -> bytes:
+        """Return the extended header with the size of the padding and the checksum set anew."""
+        data = _synced(self.extended) if self.unsync else self.extended
+        if self.version == 3 and len(data) in (10, 14):
+            data = data[:6] + len(padding).to_bytes(4, "big") + data[10:]
+            if len(data) == 14:
+                plain = _synced(frames) if self.unsync else frames
+                data = data[:10] + zlib.crc32(plain).to_bytes(4, "big")
+            new = _unsynced(data) if self.unsync else data
+            return new if len(new) == len(self.extended) else self.extended
+        if self.version == 4 and len(data) > 6 and data[5] & 0x20:
+            place = 6 + bool(data[5] & 0x40)  # behind the flags, and the empty data of "update"
+            crc = zlib.crc32(frames + padding)
+            crc_bytes = bytes(crc >> shift & 0x7F for shift in (28, 21, 14, 7, 0))
+            if data[place : place + 1] == b"\x05" and len(data) >= place + 6:
+                return data[: place + 1] + crc_bytes + data[place + 6 :]
+        return self.extended
+
+
+def new_tag(version: int, frames: Iterable[Frame] = ()) -> RawID3:
+    """Return a new tag, with room for what comes later."""
+    head = b"ID3" + bytes([version, 0, 0]) + bytes(4)
+    return RawID3(head, b"", (), b"", 0, False, False).with_frames(frames)
+
+
+def parse(data: bytes) -> RawID3:
+    """Take a tag apart.
+
+    Args:
+        data: begins with the header and may go on behind the tag.
+
+    Raises:
+        ValueError: it is of an unknown version, damaged so that its frames cannot be found, or
+            has too many of them.
+
+    """
+    head, size = data[:HEADER], tag_size(data)
+    version, flags = head[3], head[5]
+    if version not in (2, 3, 4):
+        raise ValueError(f"has a tag of the version ID3v2.{version}, which is unknown")
+    check_size(size)
+    body = data[HEADER : HEADER + size]
+    if len(body) < size:
+        raise ValueError("has an ID3v2 tag that is longer than the file")
+    if version == 2 and flags & _EXTENDED:
+        raise ValueError("has an ID3v2.2 tag that is compressed, which no program can read")
+    has_footer = version == 4 and flags & _FOOTER and data[HEADER + size :].startswith(b"3DI")
+    at = _end_of_extended(body, version, flags)
+    walk = _frames_of(body, at, version, bool(flags & _UNSYNC))
+    rest = body[walk.end :]
+    return RawID3(
+        head=head,
+        extended=body[:at],
+        frames=tuple(walk.frames),
+        rest=rest if rest.strip(b"\0") else b"",
+        size=size,
+        has_footer=bool(has_footer),
+        plain_sizes=walk.plain,
+    )
+
+
+def _end_of_extended(body: bytes, version: int, flags: int) -> int:
+    """Return the length of the extended header.
+
+    Some programs set its flag and write none, so that a frame stands there.
+    """
+    if not flags & _EXTENDED or re.match(rb"[A-Z][A-Z0-9]{3}", body):
+        return 0
+    unsync = version == 3 and bool(flags & _UNSYNC)
+    size = _number(body[:4], 8) + 4 if version == 3 else _number(body[:4], 7)
+    end = _after(body, 0, size, unsync)
+    if size < 6 or end < 0:
+        raise ValueError("has an ID3v2 tag with a damaged extended header")
+    return end
+
+
+def _after(body: bytes, start: int, n: int, unsync: bool) -> int:
+    """Return where ``n`` bytes from ``start`` on end, not counting zeros put behind 0xFF.
+
+    Returns -1 where there are not as many. Each byte is looked at once.
+    """
+    end = start
+    while n:
+        stop = end + n
+        if stop > len(body):
+            return -1
+        n = body.count(b"\xff\x00", end, stop) if unsync else 0
+        end = stop + (unsync and body[stop - 1 : stop + 1] == b"\xff\x00")
+    return end
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Frames that were found, where they end, and how well they fit together."""
+
+    frames: list[Frame]
+    end: int
+    plain: bool
+    is_clean: bool
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        odd = sum(not _KNOWN_NAME.fullmatch(frame.name) for frame in self.frames)
+        return self.is_clean, -odd
+
+
+def _frames_of(body: bytes, at: int, version: int, unsync: bool) -> _Walk:
+    """Find the frames; in version 2.4 with sizes of either kind, whichever fits."""
+    walk = _walk(body, at, version, unsync, plain=version == 3)
+    if version == 4 and walk.rank != (True, 0):
+        other = _walk(body, at, version, unsync, plain=True)
+        return max(walk, other, key=lambda each: each.rank)
+    return walk
+
+
+def frames_in(data: bytes, version: int) -> tuple[list[Frame], bytes]:
+    """Return the frames within a frame, and what stands behind them."""
+    walk = _frames_of(data, 0, version, False)
+    return walk.frames, data[walk.end :]
+
+
+def _walk(body: bytes, at: int, version: int, unsync: bool, *, plain: bool) -> _Walk:
+    frames: list[Frame] = []
+    is_clean = True
+    for frame, end, is_plain_size in _each(body, at, version, unsync, plain):
+        check_items(len(frames), "frames in an ID3v2 tag")
+        frames.append(frame)
+        at = end
+        is_clean = is_clean and is_plain_size
+    return _Walk(frames, at, plain, is_clean and not body[at:].strip(b"\0"))
+
+
+def _each(
+    body: bytes, at: int, version: int, unsync: bool, plain: bool
+) -> Iterator[tuple[Frame, int, bool]]:
+    """Yield each frame, where it ends, and whether its size is written as it should be."""
+    n_name, n_header = (3, 6) if version == 2 else (4, 10)
+    in_tag = unsync and version < 4  # in 2.4 it is each frame's own matter
+    while (start := _after(body, at, n_header, in_tag)) > 0:
+        header = body[at:start]
+        if in_tag:
+            header = _synced(header)
+        name, size_bytes = header[:n_name], header[n_name : 2 * n_name]
+        if not name.strip(b"\0"):
+            return
+        bits = 7 if version == 4 and not plain else 8
+        end = _after(body, start, _number(size_bytes, bits), in_tag)
+        if end < 0:
+            return
+        flags = int.from_bytes(header[8:10], "big")
+        frame = Frame(name.decode("latin-1"), version, flags, body[at:end], unsync)
+        yield frame, end, bits == 8 or max(size_bytes) < 0x80
+        at = end
