@@ -120,6 +120,11 @@ class APEBlock(TagBlock):
         """Whether it names the recording, and does not only hold its loudness."""
         return any(self._values(name) for name in (_GENRE, *_FIELDS.values()))
 
+    @property
+    def has_genre(self) -> bool:
+        """See :attr:`TagBlock.has_genre`."""
+        return any(item.is_genre for item in self._items)
+
     def genres(self) -> list[str]:
         """See :meth:`TagBlock.genres`."""
         return merged(item.values() for item in self._items if item.is_genre)

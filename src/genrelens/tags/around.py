@@ -68,16 +68,17 @@ class _Surroundings:
         found = [*first_to_last, *last_to_first]
         return [part for kind in kinds for part in found if part.span.kind == kind]
 
-    def others(self, *new: _Part) -> list[tuple[str, bytes]]:
-        """Return all that is no genre in these tags, and in one that is to be made."""
-        parts = sorted([*self.parts, *new], key=_place)
-        known = [item for part in parts for item in part.block.others()]
+    def others(self, new: Sequence[TagBlock] = ()) -> list[tuple[str, bytes]]:
+        """Return all that is no genre in these tags, but nothing of one that is like a new one."""
+        blank = [block.others() for block in new]
+        found = [part.block.others() for part in self.parts]
+        known = [item for others in found if others not in blank for item in others]
         lyrics = [span for span in self.spans if span.kind == Kind.LYRICS3]
         return known + [("its Lyrics3 tag", content_of(self._bytes(span))) for span in lyrics]
 
     def write(self, genres: Sequence[str], main: _Part | None = None) -> None:
         """Write genres to the main tag and to all that have some, and their number to ID3v1."""
-        chosen = {part.span: part for part in self.parts if _has_genre(part)}
+        chosen = {part.span: part for part in self.parts if part.block.has_genre}
         if main and (genres or not main.is_new):
             chosen[main.span] = main
         replaced = [(part.span, updated(part.block, genres)) for part in chosen.values()]
@@ -87,15 +88,6 @@ class _Surroundings:
         """Put tags in the place of others, the last one first, as it moves what is behind it."""
         for span, block in sorted(blocks, key=lambda each: (each[0].start, each[0].end))[::-1]:
             splice(self._file, span.start, span.end - span.start, block.to_bytes())
-
-
-def _place(part: _Part) -> tuple[int, int]:
-    """Return where a tag is; a new one stands before what is there."""
-    return part.span.start, part.span.end
-
-
-def _has_genre(part: _Part) -> bool:
-    return part.span.kind == Kind.ID3V1 or bool(part.block.genres())
 
 
 # ------------------------------------------------------------------ sound without container
@@ -133,6 +125,10 @@ class _StreamTags(TagFormat):
         """Return a tag that is to take the genres where there is none."""
 
     @abstractmethod
+    def _new_blocks(self) -> list[TagBlock]:
+        """Return all that a new tag may be before it takes genres."""
+
+    @abstractmethod
     def _name_without_main(self) -> str:
         """Return the name of the format where there is no tag that takes genres."""
 
@@ -148,7 +144,7 @@ class _StreamTags(TagFormat):
 
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.others`."""
-        return self._around.others(*([self._main] if self._main.is_new else []))
+        return self._around.others(self._new_blocks())
 
     def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
         """See :meth:`TagFormat.write`."""
@@ -166,10 +162,16 @@ class MPEGTags(_StreamTags):
         return next(iter([*self._around.of(Kind.ID3V2), *ape]), None)
 
     def _new_main(self) -> _Part:
-        """Return a tag at the front that holds what ID3v1 says."""
+        return _Part(Span(Kind.ID3V2, 0, 0), self._new_block(self._new_version))
+
+    def _new_block(self, version: int) -> ID3Block:
+        """Return a tag that holds what ID3v1 says."""
         old = [part.block for part in self._around.of(Kind.ID3V1)]
-        frames = old[0].frames(self._new_version) if old and isinstance(old[0], ID3v1Block) else []
-        return _Part(Span(Kind.ID3V2, 0, 0), ID3Block.new(self._new_version, frames))
+        frames = old[0].frames(version) if old and isinstance(old[0], ID3v1Block) else []
+        return ID3Block.new(version, frames)
+
+    def _new_blocks(self) -> list[TagBlock]:
+        return [self._new_block(version) for version in (3, 4)]
 
     def _name_without_main(self) -> str:
         return "ID3v1" if self._around.of(Kind.ID3V1) else "no tags"
@@ -199,6 +201,9 @@ class APETags(_StreamTags):
     def _new_main(self) -> _Part:
         end = self._around.end
         return _Part(Span(Kind.APE, end, end), APEBlock.new())
+
+    def _new_blocks(self) -> list[TagBlock]:
+        return [APEBlock.new()]
 
     def _name_without_main(self) -> str:
         return "APEv2"

@@ -10,6 +10,8 @@ from genrelens.tags.raw import first_difference
 
 __all__ = ["TagBlock", "check_genres", "check_others", "merged", "updated"]
 
+_LONGEST = 80  # characters of genres in a message
+
 
 class TagBlock(ABC):
     """A tag as bytes. It does not change: what is written is another block.
@@ -34,6 +36,11 @@ class TagBlock(ABC):
     @abstractmethod
     def to_bytes(self) -> bytes:
         """Return the tag as it stands in a file."""
+
+    @property
+    @abstractmethod
+    def has_genre(self) -> bool:
+        """Whether it has a place for genres, even an empty one or one that cannot be read."""
 
     @abstractmethod
     def genres(self) -> list[str]:
@@ -86,7 +93,8 @@ def merged(lists: Iterable[Sequence[str]]) -> list[str]:
 def check_genres(expected: Sequence[str], read: Sequence[str]) -> None:
     """Make sure that genres are read as they were written."""
     if list(expected) != list(read):
-        shown = [" and ".join(map(repr, genres)) or "none" for genres in (expected, read)]
+        texts = [" and ".join(map(repr, genres)) or "none" for genres in (expected, read)]
+        shown = [text if len(text) <= _LONGEST else text[:_LONGEST] + "..." for text in texts]
         raise ValueError(f"the genre {shown[0]} would be read as {shown[1]}")
 
 

@@ -62,6 +62,11 @@ class ID3Block(TagBlock):
         """See :meth:`TagBlock.to_bytes`."""
         return self.raw.to_bytes()
 
+    @property
+    def has_genre(self) -> bool:
+        """See :attr:`TagBlock.has_genre`."""
+        return any(frame.is_genre for frame in self.raw.frames)
+
     def genres(self) -> list[str]:
         """See :meth:`TagBlock.genres`."""
         frames = (frame for frame in self.raw.frames if frame.is_genre)
@@ -75,7 +80,7 @@ class ID3Block(TagBlock):
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagBlock.others`."""
         frames = [
-            (f"its frame {shown(frame.name)}", content_of(frame.raw))
+            (f"its frame {shown(frame.name)}", content_of(frame.plain))
             for frame in self.raw.frames
             if not frame.is_genre
         ]

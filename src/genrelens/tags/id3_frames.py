@@ -97,6 +97,11 @@ class Frame:
         """Whether only its writer can read it."""
         return bool(self.flags & (0x40 if self.version == 3 else 0x04))
 
+    @property
+    def plain(self) -> bytes:
+        """Header and content without the zeros that were put in for the whole tag's sake."""
+        return _synced(self.raw) if self.unsync and self.version < 4 else self.raw
+
     def content(self) -> bytes:
         """Return what it holds, inflated.
 
@@ -106,8 +111,7 @@ class Frame:
         """
         if self.is_encrypted:
             raise ValueError(f"its frame {self.name} is encrypted")
-        data = _synced(self.raw) if self.version < 4 and self.unsync else self.raw
-        data = data[_header_size(self.version) :]
+        data = self.plain[_header_size(self.version) :]
         if self.version == 3:
             compressed, n_extra = self.flags & 0x80, 4 * bool(self.flags & 0x80)
             n_extra += bool(self.flags & 0x20)
@@ -142,6 +146,13 @@ def _synced(data: bytes) -> bytes:
 def _unsynced(data: bytes) -> bytes:
     """Put a zero behind each 0xFF that could be taken for the beginning of sound."""
     return re.sub(rb"\xff(?=[\x00\xe0-\xff]|\Z)", b"\xff\x00", data)
+
+
+def _apart(frame: Frame, following: Frame | None) -> Frame:
+    """Put a zero behind a frame that would otherwise run into what follows it."""
+    first = following.raw[:1] if following else b"\0"
+    runs_on = frame.raw.endswith(b"\xff") and (first == b"\0" or first >= b"\xe0")
+    return replace(frame, raw=frame.raw + b"\0") if runs_on else frame
 
 
 def make_frame(
@@ -206,6 +217,8 @@ class RawID3:
     def with_frames(self, frames: Iterable[Frame]) -> RawID3:
         """Return the same tag with other frames; its size stays where there is room."""
         chosen = tuple(frames)
+        if self.unsync and self.version < 4:
+            chosen = tuple(map(_apart, chosen, [*chosen[1:], None]))
         needed = len(self.extended) + sum(len(frame.raw) for frame in chosen) + len(self.rest)
         if self.has_footer or self.rest:  # no padding goes with these
             size = needed
@@ -324,14 +337,14 @@ class _Walk:
 
     @property
     def rank(self) -> tuple[bool, int]:
-        odd = sum(not _KNOWN_NAME.fullmatch(frame.name) for frame in self.frames)
-        return self.is_clean, -odd
+        known = sum(bool(_KNOWN_NAME.fullmatch(frame.name)) for frame in self.frames)
+        return self.is_clean, known
 
 
 def _frames_of(body: bytes, at: int, version: int, unsync: bool) -> _Walk:
     """Find the frames; in version 2.4 with sizes of either kind, whichever fits."""
     walk = _walk(body, at, version, unsync, plain=version == 3)
-    if version == 4 and walk.rank != (True, 0):
+    if version == 4 and walk.rank != (True, len(walk.frames)):
         other = _walk(body, at, version, unsync, plain=True)
         return max(walk, other, key=lambda each: each.rank)
     return walk

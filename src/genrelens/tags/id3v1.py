@@ -43,6 +43,11 @@ class ID3v1Block(TagBlock):
         """See :meth:`TagBlock.to_bytes`."""
         return self._enhanced + self._tag
 
+    @property
+    def has_genre(self) -> bool:
+        """See :attr:`TagBlock.has_genre`."""
+        return True  # the number of one
+
     def genres(self) -> list[str]:
         """See :meth:`TagBlock.genres`."""
         text = _text(self._enhanced[_ENHANCED_GENRE])

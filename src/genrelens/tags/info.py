@@ -66,6 +66,11 @@ class InfoBlock(TagBlock):
     def _words(self, name: bytes) -> list[str]:
         return [item.words for item in self._items if item.name == name and item.words]
 
+    @property
+    def has_genre(self) -> bool:
+        """See :attr:`TagBlock.has_genre`."""
+        return any(item.name == _GENRE for item in self._items)
+
     def genres(self) -> list[str]:
         """See :meth:`TagBlock.genres`."""
         return merged([words] for words in self._words(_GENRE))

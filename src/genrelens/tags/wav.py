@@ -112,7 +112,7 @@ class _EmbeddedTags(TagFormat):
 
     def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
         """See :meth:`TagFormat.write`."""
-        chosen = [part for part in self._parts if part is self._main or part.block.genres()]
+        chosen = [part for part in self._parts if part is self._main or part.block.has_genre]
         contents = [(part.chunk, part.content(updated(part.block, genres))) for part in chosen]
         needs_new = genres and self._main is None
         self._replace(contents, updated(self._new, genres).to_bytes() if needs_new else b"")
