@@ -122,7 +122,8 @@ class ChunkFile:
             if chunk not in left_out:
                 data = (chunk.start, chunk.start + chunk.size)
                 yield chunk.label, chunk.name + digest(self._file, *data)
-        yield "what stands behind its last chunk", digest(self._file, self._tail, self._n_bytes)
+        start = min(self._tail, self.end)
+        yield "what stands behind its last chunk", digest(self._file, start, self._n_bytes)
 
     def replace(self, contents: Iterable[tuple[Chunk, bytes]], more: bytes = b"") -> None:
         """Replace the contents of chunks, and put other chunks behind the last one.
@@ -136,13 +137,14 @@ class ChunkFile:
             raise ValueError(self.damage)
         if self.end + len(more) + sum(map(len, edits.values())) > _LARGEST:
             raise ValueError("would be longer than its format allows")
+        end = min(self._tail, self.end)
         if more:
-            place = min(self._tail, self.end)
-            filler = bytes(self._tail - place)  # where the last chunk is odd and ends the file
-            splice(self._file, place, 0, filler + more)
+            filler = bytes(self._tail - end)  # where the last chunk is odd and not filled up
+            splice(self._file, end, 0, filler + more)
+            end = self._tail
         for old in sorted(edits, key=lambda each: each.start, reverse=True):
             start = old.start - _HEAD
-            splice(self._file, start, min(old.end, self._n_bytes) - start, edits[old])
+            splice(self._file, start, min(old.end, end) - start, edits[old])
         size = self.end - _HEAD + self._file.seek(0, os.SEEK_END) - self._n_bytes
         self._file.seek(4)
         self._file.write(size.to_bytes(4, self._order))
