@@ -8,11 +8,9 @@ a container (ID3, APEv2, Lyrics3) is cut off first, since FFmpeg does not always
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import os
-import struct
 from collections.abc import Iterable
 from contextlib import closing
 from io import FileIO
@@ -21,15 +19,12 @@ from typing import Any
 
 from genrelens.decoders import DecodeError, FFmpegDecoder
 from genrelens.errors import AudioError
+from genrelens.tags.edges import leading, trailing
 
 __all__ = ["audio_digest"]
 
 _SIZE = 20  # bytes: two recordings of a million share one with a probability of 1e-36
 _CHUNK = 2**20
-_ID3V2_HEADER = 10  # bytes
-_ID3V1 = 128
-_TAIL = _ID3V1 + len("APE")  # the TAG of an APETAGEX at that very place is none
-_APE_FOOTER = 32
 
 
 def audio_digest(path: str | os.PathLike[str]) -> str:
@@ -100,42 +95,10 @@ class _Part(io.RawIOBase):
 def _place_of_sound(file: FileIO) -> tuple[int, int]:
     """Find where the tags before the sound end and those after it begin."""
     size = file.seek(0, os.SEEK_END)
-    start, end = 0, size
-    while n_bytes := _n_leading(_bytes(file, start, start + _ID3V2_HEADER)):
-        start += n_bytes
-    while start < end and (n_bytes := _n_trailing(_bytes(file, max(0, end - _TAIL), end))):
-        end -= n_bytes
+    try:
+        _, start = leading(file)
+        after = trailing(file, start)
+    except ValueError:  # so many or so damaged that FFmpeg is to judge
+        return 0, size
+    end = after[0].start if after else size
     return (start, end) if start < end else (0, size)
-
-
-def _bytes(file: FileIO, start: int, end: int) -> bytes:
-    file.seek(start)
-    return file.read(end - start)
-
-
-def _n_leading(head: bytes) -> int:
-    """Return the length of the ID3v2 tag that begins so, 0 if it is none.
-
-    Source: ID3 tag version 2.4.0, main structure, section 3.
-    """
-    if len(head) < _ID3V2_HEADER or not head.startswith(b"ID3") or max(head[6:]) > 0x7F:
-        return 0
-    size = functools.reduce(lambda n, byte: n << 7 | byte, head[6:], 0)
-    footer = _ID3V2_HEADER if head[5] & 0x10 else 0
-    return _ID3V2_HEADER + size + footer
-
-
-def _n_trailing(tail: bytes) -> int:
-    """Return the length of the ID3v1, APEv2 or Lyrics3v2 tag that ends so, 0 if it is none.
-
-    Sources: the ID3v1 and Lyrics3v2 pages of id3.org; the APEv2 specification of Hydrogenaudio.
-    """
-    if tail[-_ID3V1:].startswith(b"TAG") and not tail[-_TAIL:].startswith(b"APETAGEX"):
-        return _ID3V1 if len(tail) >= _ID3V1 else 0
-    if tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
-        return int(tail[-15:-9]) + 15
-    footer = tail[-_APE_FOOTER:]
-    if footer.startswith(b"APETAGEX") and len(footer) == _APE_FOOTER:
-        size, _, flags = struct.unpack("<III", footer[12:24])
-        return int(size) + (_APE_FOOTER if flags >> 31 else 0)
-    return 0

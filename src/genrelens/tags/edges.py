@@ -10,11 +10,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from io import FileIO
 from typing import BinaryIO
 
 from genrelens.tags.id3_frames import HEADER, tag_size
 
 __all__ = ["Kind", "Span", "leading", "trailing"]
+
+_File = BinaryIO | FileIO
 
 _MOST_TAGS = 100  # on either side of the sound
 _ID3V1 = 128  # bytes
@@ -49,7 +52,7 @@ class Span:
     end: int
 
 
-def leading(file: BinaryIO) -> tuple[list[Span], int]:
+def leading(file: _File) -> tuple[list[Span], int]:
     """Find the ID3v2 and APEv2 tags at the beginning of a file.
 
     Returns:
@@ -81,7 +84,7 @@ def leading(file: BinaryIO) -> tuple[list[Span], int]:
         place = next_place
 
 
-def trailing(file: BinaryIO, start: int) -> list[Span]:
+def trailing(file: _File, start: int) -> list[Span]:
     """Find the tags at the end of a file.
 
     Args:
@@ -109,12 +112,12 @@ def _check(n_tags: int) -> None:
         raise ValueError(f"has more than {_MOST_TAGS} tags on one side of the sound")
 
 
-def _at(file: BinaryIO, start: int, n: int) -> bytes:
+def _at(file: _File, start: int, n: int) -> bytes:
     file.seek(start)
     return file.read(n)
 
 
-def _before(file: BinaryIO, start: int, end: int) -> Span | None:
+def _before(file: _File, start: int, end: int) -> Span | None:
     """Find the tag that ends at a place."""
     tail = _at(file, max(start, end - _ID3V1 - 3), min(_ID3V1 + 3, end - start))
     for find in _FINDERS:
@@ -124,7 +127,7 @@ def _before(file: BinaryIO, start: int, end: int) -> Span | None:
     return None
 
 
-def _id3v1(file: BinaryIO, tail: bytes, end: int) -> Span | None:
+def _id3v1(file: _File, tail: bytes, end: int) -> Span | None:
     if len(tail) < _ID3V1 or not tail[-_ID3V1:].startswith(b"TAG"):
         return None
     if tail[:8] == b"APETAGEX":  # its third letter begins the word TAG
@@ -134,7 +137,7 @@ def _id3v1(file: BinaryIO, tail: bytes, end: int) -> Span | None:
     return Span(Kind.ID3V1, enhanced if has_more else end - _ID3V1, end)
 
 
-def _ape(file: BinaryIO, tail: bytes, end: int) -> Span | None:
+def _ape(file: _File, tail: bytes, end: int) -> Span | None:
     footer = tail[-_APE:]
     if len(footer) < _APE or not footer.startswith(b"APETAGEX") or footer[23] & 0x20:
         return None
@@ -146,7 +149,7 @@ def _ape(file: BinaryIO, tail: bytes, end: int) -> Span | None:
     return Span(Kind.APE, start, end)
 
 
-def _lyrics3(file: BinaryIO, tail: bytes, end: int) -> Span | None:
+def _lyrics3(file: _File, tail: bytes, end: int) -> Span | None:
     if tail.endswith(b"LYRICS200") and tail[-_LYRICS3V2:-9].isdigit():
         start = end - _LYRICS3V2 - int(tail[-_LYRICS3V2:-9])
         begins = start >= 0 and _at(file, start, 11) == b"LYRICSBEGIN"
@@ -158,7 +161,7 @@ def _lyrics3(file: BinaryIO, tail: bytes, end: int) -> Span | None:
     return None
 
 
-def _id3v2(file: BinaryIO, tail: bytes, end: int) -> Span | None:
+def _id3v2(file: _File, tail: bytes, end: int) -> Span | None:
     size = tag_size(tail[-HEADER:], b"3DI")
     start = end - 2 * HEADER - size
     if size < 0 or start < 0 or _at(file, start, HEADER)[3:] != tail[-HEADER + 3 :]:
@@ -166,4 +169,4 @@ def _id3v2(file: BinaryIO, tail: bytes, end: int) -> Span | None:
     return Span(Kind.ID3V2, start, end) if _at(file, start, 3) == b"ID3" else None
 
 
-_FINDERS: list[Callable[[BinaryIO, bytes, int], Span | None]] = [_id3v1, _ape, _lyrics3, _id3v2]
+_FINDERS: list[Callable[[_File, bytes, int], Span | None]] = [_id3v1, _ape, _lyrics3, _id3v2]
