@@ -1,7 +1,7 @@
 """Random ID3v2 tags from raw frames, and a reader of them that is independent of the product's.
 
-``random_tag`` makes a tag, ``without_genre`` returns all of one that is no genre, ``genre_texts`` the
-texts of its genre frames. Frames may be valid, odd, malformed, packed or repeated, and have any
+``random_tag`` makes a tag, ``without_genre`` returns all of one that is no genre, ``genre_texts``
+the texts of its genre frames. Frames may be valid, odd, malformed, packed or repeated, and have any
 bytes in their names.
 """
 
@@ -14,15 +14,59 @@ import zlib
 
 NAMES = {
     2: [b"TT2", b"TP1", b"TAL", b"TXX", b"COM", b"PIC", b"ULT", b"UFI", b"GEO", b"PCS", b"XX2"],
-    3: [b"TIT2", b"TPE1", b"TALB", b"TXXX", b"COMM", b"APIC", b"USLT", b"UFID", b"GEOB", b"PRIV",
-        b"TSA ", b"TS2 ", b"WFED", b"LINK", b"POPM", b"MCDI", b"SYLT", b"RVA2", b"Txyz", b"XYZ1"],
-}  # fmt: skip
+    3: [
+        b"TIT2",
+        b"TPE1",
+        b"TALB",
+        b"TXXX",
+        b"COMM",
+        b"APIC",
+        b"USLT",
+        b"UFID",
+        b"GEOB",
+        b"PRIV",
+        b"TSA ",
+        b"TS2 ",
+        b"WFED",
+        b"LINK",
+        b"POPM",
+        b"MCDI",
+        b"SYLT",
+        b"RVA2",
+        b"Txyz",
+        b"XYZ1",
+    ],
+}
 NAMES[4] = NAMES[3]
-GENRES = [b"\0Rock", b"\0(17)", b"\3R\xc3\xb6ck", b"\1\xff\xfeR\0o\0c\0k\0", b"\0Rock\0Pop", b"\0",
-          b"", b"\2\0R\0o\0c\0k", b"\0(4)Eurodisco", b"\5Rock", b"\1R", b"Rock"]  # fmt: skip
-CONTENTS = [b"\0Title", b"\1\xff\xfet\0i\0", b"\3\xc3\xa9\0two", b"\5Artist", b"\0en", b"",
-            b"\0eng\0lyrics", b"\0application/x\0\0Serato\0\2\1", b"\0http://example.org/\0",
-            b"\xff\xe0\xff\0\xff", b"owner\0id", b"\7", b"\xff" * 9]  # fmt: skip
+GENRES = [
+    b"\0Rock",
+    b"\0(17)",
+    b"\3R\xc3\xb6ck",
+    b"\1\xff\xfeR\0o\0c\0k\0",
+    b"\0Rock\0Pop",
+    b"\0",
+    b"",
+    b"\2\0R\0o\0c\0k",
+    b"\0(4)Eurodisco",
+    b"\5Rock",
+    b"\1R",
+    b"Rock",
+]
+CONTENTS = [
+    b"\0Title",
+    b"\1\xff\xfet\0i\0",
+    b"\3\xc3\xa9\0two",
+    b"\5Artist",
+    b"\0en",
+    b"",
+    b"\0eng\0lyrics",
+    b"\0application/x\0\0Serato\0\2\1",
+    b"\0http://example.org/\0",
+    b"\xff\xe0\xff\0\xff",
+    b"owner\0id",
+    b"\7",
+    b"\xff" * 9,
+]
 
 
 def syncsafe(size: int) -> bytes:
@@ -191,11 +235,11 @@ def frames_of(tag: bytes, plain: bool) -> tuple[list[tuple[bytes, bytes]], bytes
 
 
 def best_frames(tag: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    known = re.compile(rb"[A-Z][A-Z0-9]{2,3}")
+    known = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9 ]?")
     readings = [frames_of(tag, plain) for plain in ((False, True) if tag[3] == 4 else (False,))]
 
-    def rank(reading: tuple[list[tuple[bytes, bytes]], bytes, bool]) -> tuple[bool, int]:
-        return reading[2], sum(bool(known.fullmatch(name)) for name, _ in reading[0])
+    def rank(reading: tuple[list[tuple[bytes, bytes]], bytes, bool]) -> tuple[int, bool]:
+        return sum(bool(known.fullmatch(name)) for name, _ in reading[0]), reading[2]
 
     frames, rest, _ = max(readings, key=rank)
     return frames, rest

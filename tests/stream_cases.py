@@ -37,7 +37,9 @@ def ape_tag(items: list[bytes], *, header: bool = True, rest: bytes = b"", more:
 
 def random_ape(rng: random.Random) -> bytes:
     items = [
-        ape_item(rng.choice(ITEMS), rng.randbytes(rng.randrange(30)), rng.choice([0, 0, 1, 2, 4, 3]))
+        ape_item(
+            rng.choice(ITEMS), rng.randbytes(rng.randrange(30)), rng.choice([0, 0, 1, 2, 4, 3])
+        )
         for _ in range(rng.randrange(5))
     ]
     for name in rng.choices([b"Genre", b"GENRE", b"genre"], k=rng.choice([0, 1, 1, 2])):
@@ -67,7 +69,9 @@ def cases(rng: random.Random) -> tuple[str, bytes]:
     """Make a file; return its suffix and its bytes."""
     suffix = rng.choice([".mp3", ".mp3", ".mp3", *SOUNDS])
     front = [id3.random_tag(rng) for _ in range(rng.choice([0, 1, 1, 1, 1, 2]))]
-    behind = [random_ape(rng)] if rng.random() < (0.3 if suffix in (".mp3", ".aac") else 0.8) else []
+    behind = (
+        [random_ape(rng)] if rng.random() < (0.3 if suffix in (".mp3", ".aac") else 0.8) else []
+    )
     behind += [id3.random_tag(rng, footer=True)] if rng.random() < 0.1 else []
     behind += [random_lyrics(rng) for _ in range(rng.choice([0, 0, 0, 1, 2]))]
     behind += [random_id3v1(rng)] if rng.random() < 0.4 else []

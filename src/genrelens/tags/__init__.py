@@ -1,10 +1,10 @@
 """Genres in one file's tags. The only package that imports mutagen.
 
-The format is told by the content of a file, not by its ending. What is read and written:
+The format is found in the content of a file, not in its name. What is read and written:
 
 ==================================  ===========================================================
-MP3, AAC (ADTS), TTA                ID3v2 at the front; APEv2 where only that is there. An ID3v1
-                                    tag and an APEv2 genre beside it say the same afterwards.
+MP3, AAC (ADTS), TTA                ID3v2 at the front or the end; APEv2 where only that names
+                                    the recording
 WAV, AIFF, DSF                      ID3v2 in a chunk; ``IGNR`` of a WAV's list where it is there
 FLAC, Ogg (Vorbis, Opus, FLAC)      Vorbis comments, one for each genre
 MP4 (AAC, ALAC)                     ``©gen``, one value for each genre
@@ -13,9 +13,14 @@ WavPack, Monkey's Audio, Musepack,  APEv2, one value for each genre
 OptimFROG, TAK
 ==================================  ===========================================================
 
-An ID3v2 tag keeps its version unless another is asked for (2.2 cannot be written and becomes 2.3).
-Its ``TCON`` frame holds one value for each genre; in version 2.3, which knows no several values,
-they are joined by ``/``. All else in the tags stays.
+ID3v2, APEv2 and ID3v1 tags that stand around the sound besides these are read, too, and a genre in
+one of them is the same as in the others after a write.
+
+An ID3v2 tag keeps its version unless another is asked for. Its genre frame holds one value for each
+genre; before version 2.4, which knows no several values, they are joined by ``/``.
+
+Only the genre changes. Every other frame, item and chunk keeps its bytes and its place, whether it
+is valid or not; where that is impossible the write is refused with a reason that names it.
 """
 
 from genrelens.tags.read_write import Tags, read_tags, write_genres

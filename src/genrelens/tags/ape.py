@@ -173,7 +173,7 @@ def _items(body: bytes, n_items: int) -> tuple[list[_Item], int]:
         end = end_of_name + 1 + size
         if end_of_name < 0 or end > len(body):
             break
-        check_items(len(items), "items in an APEv2 tag")
+        check_items(len(items) + 1, "items in an APEv2 tag")
         name = body[at + 8 : end_of_name].decode("latin-1")
         items.append(_Item(name, flags, body[end_of_name + 1 : end]))
         at = end

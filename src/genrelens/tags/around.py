@@ -10,6 +10,7 @@ from typing import BinaryIO
 from genrelens.tags.ape import APEBlock
 from genrelens.tags.base import TagFormat
 from genrelens.tags.block import TagBlock, updated
+from genrelens.tags.chunks import digest
 from genrelens.tags.edges import Kind, Span, leading, trailing
 from genrelens.tags.id3 import ID3Block
 from genrelens.tags.id3_convert import in_version
@@ -245,7 +246,10 @@ class BesideTags(TagFormat):
 
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.others`."""
-        return [*self._own.others(), *self._around.others()]
+        place = self._around.end if self._end is None else self._end
+        behind = digest(self._file, place, self._around.end)
+        items = [*self._own.others(), *self._around.others()]
+        return [*items, ("what stands behind its end", behind)]
 
     def prepare(self, id3_version: int | None) -> None:
         """See :meth:`TagFormat.prepare`."""

@@ -96,7 +96,7 @@ class ChunkFile:
             if chunk.start + chunk.size > self.end:
                 self.note(f"was cut off: {chunk.label} is longer than the file")
                 return at
-            check_items(len(self.chunks), "chunks")
+            check_items(len(self.chunks) + 1, "chunks")
             self.chunks.append(chunk)
             at = chunk.end
         return at
@@ -116,14 +116,13 @@ class ChunkFile:
         return read_at(self._file, chunk.start, chunk.size)
 
     def others(self, skipped: Iterable[Chunk]) -> Iterator[tuple[str, bytes]]:
-        """Yield a name and a digest of each chunk but some, and of what is behind the last one."""
+        """Yield a name and a digest of each chunk but some, and of what is left at the end."""
         left_out = set(skipped)
         for chunk in self.chunks:
             if chunk not in left_out:
                 data = (chunk.start, chunk.start + chunk.size)
                 yield chunk.label, chunk.name + digest(self._file, *data)
-        start = min(self._tail, self.end)
-        yield "what stands behind its last chunk", digest(self._file, start, self._n_bytes)
+        yield "what stands behind its last chunk", digest(self._file, self._tail, self.end)
 
     def replace(self, contents: Iterable[tuple[Chunk, bytes]], more: bytes = b"") -> None:
         """Replace the contents of chunks, and put other chunks behind the last one.

@@ -90,8 +90,8 @@ class ID3Block(TagBlock):
     def with_genres(self, genres: Sequence[str]) -> Self:
         """See :meth:`TagBlock.with_genres`."""
         for frame in self.raw.frames:
-            if frame.is_genre:
-                frame.content()  # which says why it cannot be replaced
+            if frame.is_genre and len(frame.content()) > _LONGEST:
+                raise ValueError(f"its frame {frame.name} holds more than 1 MiB")
         frames = [frame for frame in self.raw.frames if not frame.is_genre]
         if genres:
             frames.insert(self._place(), self._genre_frame(genres))

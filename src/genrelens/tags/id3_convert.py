@@ -106,7 +106,7 @@ def _nested(frame: Frame, data: bytes, version: int) -> bytes:
         for _ in range(n_children):
             start = data.find(b"\0", start) + 1 or len(data)
     frames, rest = frames_in(data[start:], frame.version)
-    if rest.strip(b"\0"):
+    if rest.strip(b"\0") or any(each.name in _NESTED for each in frames):
         raise _refusal(frame.name, version, ": it is damaged")
     return data[:start] + b"".join(each.raw for each in _converted(frames, version))
 

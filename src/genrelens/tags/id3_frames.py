@@ -27,7 +27,7 @@ __all__ = [
 HEADER = 10  # bytes of the tag's header, and of its footer
 _MAX_CONTENT = 2**20  # bytes to which a compressed frame may inflate
 _PADDING = 1024  # bytes for what comes later, in a tag that grows
-_KNOWN_NAME = re.compile(r"[A-Z][A-Z0-9]{2,3}")
+_KNOWN_NAME = re.compile(r"[A-Z][A-Z0-9]{2}[A-Z0-9 ]?")
 
 # Flags of a header.
 _UNSYNC, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
@@ -336,15 +336,15 @@ class _Walk:
     is_clean: bool
 
     @property
-    def rank(self) -> tuple[bool, int]:
+    def rank(self) -> tuple[int, bool]:
         known = sum(bool(_KNOWN_NAME.fullmatch(frame.name)) for frame in self.frames)
-        return self.is_clean, known
+        return known, self.is_clean
 
 
 def _frames_of(body: bytes, at: int, version: int, unsync: bool) -> _Walk:
     """Find the frames; in version 2.4 with sizes of either kind, whichever fits."""
     walk = _walk(body, at, version, unsync, plain=version == 3)
-    if version == 4 and walk.rank != (True, len(walk.frames)):
+    if version == 4 and walk.rank != (len(walk.frames), True):
         other = _walk(body, at, version, unsync, plain=True)
         return max(walk, other, key=lambda each: each.rank)
     return walk
@@ -360,7 +360,7 @@ def _walk(body: bytes, at: int, version: int, unsync: bool, *, plain: bool) -> _
     frames: list[Frame] = []
     is_clean = True
     for frame, end, is_plain_size in _each(body, at, version, unsync, plain):
-        check_items(len(frames), "frames in an ID3v2 tag")
+        check_items(len(frames) + 1, "frames in an ID3v2 tag")
         frames.append(frame)
         at = end
         is_clean = is_clean and is_plain_size

@@ -72,7 +72,7 @@ def write_genres(
             a new tag. What cannot be expressed in it is refused.
 
     Returns:
-        How they are read: ID3v2.3 knows but one text, in which they are joined by ``/``.
+        How they are read: before ID3v2.4 there is one text, in which they are joined by ``/``.
 
     Raises:
         TagError: it cannot be written, does not read back, or another tag was changed by it.
