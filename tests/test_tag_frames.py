@@ -335,7 +335,7 @@ def test_a_compressed_genre_is_read(made: Made) -> None:
             "has an ID3v2.2 tag that is compressed, which no program can read",
         ),
         (b"ID3\3\0\0\0\0\xff\0", "has a damaged ID3v2 tag at the beginning"),
-        (id3(ROCK) * 101, "has more than 100 tags on one side of the sound"),
+        (id3(ROCK) * 101, "has more than 100 ID3v2 tags before the sound"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(tag: bytes, reason: str, made: Made) -> None:
@@ -510,7 +510,7 @@ def test_many_tags_are_counted_before_they_are_read(made: Made) -> None:
     tiny = id3(b"", padding=0)
     for tags in (tiny * 50_000 + SOUND, SOUND + b"LYRICSBEGIN000011LYRICS200" * 50_000):
         file = Counted(made(tags))
-        with pytest.raises(ValueError, match="more than 100 tags"):
+        with pytest.raises(ValueError, match=r"more than 100 (ID3v2 )?tags"):
             edges.trailing(file, edges.leading(file)[1])  # type: ignore[arg-type]
         file.file.close()
         assert file.n_bytes < 100_000

@@ -19,8 +19,9 @@ one of them is the same as in the others after a write.
 An ID3v2 tag keeps its version unless another is asked for. Its genre frame holds one value for each
 genre; before version 2.4, which knows no several values, they are joined by ``/``.
 
-Only the genre changes. Every other frame, item and chunk keeps its bytes and its place, whether it
-is valid or not; where that is impossible the write is refused with a reason that names it.
+Only the genre changes. All else in the tags (frames, items, comments, atoms, attributes, chunks)
+keeps its bytes and its place, whether it is valid or not; where that is impossible the write is
+refused with a reason that names it.
 """
 
 from genrelens.tags.read_write import Tags, read_tags, write_genres

@@ -80,7 +80,7 @@ def leading(file: _File) -> tuple[list[Span], int]:
             spans.append(Span(Kind.APE, place, end))
         else:
             return spans, place
-        _check(len(spans))
+        _check(len(spans), "ID3v2 tags before the sound")
         place = next_place
 
 
@@ -102,14 +102,14 @@ def trailing(file: _File, start: int) -> list[Span]:
     end = file.seek(0, os.SEEK_END)
     while span := _before(file, start, end):
         spans.append(span)
-        _check(len(spans))
+        _check(len(spans), "tags behind the sound")
         end = span.start
     return spans[::-1]
 
 
-def _check(n_tags: int) -> None:
+def _check(n_tags: int, what: str) -> None:
     if n_tags > _MOST_TAGS:
-        raise ValueError(f"has more than {_MOST_TAGS} tags on one side of the sound")
+        raise ValueError(f"has more than {_MOST_TAGS} {what}")
 
 
 def _at(file: _File, start: int, n: int) -> bytes:
