@@ -251,7 +251,7 @@ def test_tags_behind_a_container_say_the_same(kind: str, made: Made) -> None:
 @pytest.mark.parametrize("kind", ["vorbis", "m4a", "wma", "wav", "aiff", "dsf"])
 def test_a_tag_before_a_container_is_refused(kind: str, made: Made) -> None:
     path = made(id3(TITLE, ROCK) + tagged.recording(kind))
-    assert refused(path, ["Disco"]) == "has a tag before its header, where its format allows none"
+    assert refused(path, ["Disco"]) == "has an ID3v2 tag before its first byte, where none belongs"
 
 
 def test_the_enhanced_id3v1_tag_says_the_same(made: Made) -> None:

@@ -14,6 +14,7 @@ from genrelens.tags.raw import check_items
 __all__ = ["end_of_atoms", "end_of_objects", "end_of_pages"]
 
 _ATOM, _LONG_ATOM = 8, 16  # bytes of its header
+_MOST_ATOMS = 250_000  # of a file in fragments
 _OBJECT = 24  # bytes of its header
 _LARGEST_PAGE = 27 + 255 + 255 * 255  # bytes
 
@@ -31,7 +32,7 @@ def end_of_atoms(file: BinaryIO) -> int:
         if size < _ATOM or at + size > n_bytes:
             return at
         n_atoms += 1
-        check_items(n_atoms, "atoms")
+        check_items(n_atoms, "MP4 atoms", _MOST_ATOMS)
         at += size
     return at
 

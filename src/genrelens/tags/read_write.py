@@ -112,7 +112,7 @@ def _tags_in(file: BinaryIO) -> TagFormat:
     for pattern, reader in _FORMATS:
         if re.match(pattern, head, re.DOTALL):
             if start and not re.match(_BEHIND_ID3, head):
-                raise ValueError("has a tag before its header, where its format allows none")
+                raise ValueError("has an ID3v2 tag before its first byte, where none belongs")
             file.seek(0)
             return reader(file)
     if re.match(rb"(RF64|BW64|RIFX)", head) or not _is_mpeg(file):
