@@ -346,6 +346,15 @@ def test_what_cannot_be_kept_is_refused(tag: bytes, reason: str, made: Made) -> 
         write_genres(path, ["Disco"])
 
 
+def test_a_frame_does_not_run_into_what_follows_when_the_genre_goes(made: Made) -> None:
+    """In an unsynchronised tag a zero behind 0xFF would be taken for the padding's first one."""
+    private = frame(b"PRIV", b"a\0\xff")
+    path = made(id3(private, ROCK, flags=0x80) + SOUND)
+    write_genres(path, [])
+    padding = 200 + len(ROCK) - 1
+    assert path.read_bytes() == id3(private + b"\0", flags=0x80, padding=padding) + SOUND
+
+
 # ---------------------------------------------------------------------- another version
 
 CHAPTER = b"c1\0" + bytes(16)
@@ -421,6 +430,14 @@ def test_what_another_version_cannot_say_is_refused(
     path = made(id3(first, frame(name, data, flags, found), version=found) + SOUND)
     words = f"its frame {name.decode()} cannot be written in ID3v2.{7 - found}: {reason}"
     assert refused(path, ["Disco"], id3_version=7 - found) == words
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_flags_of_the_status_go_to_another_version(version: int, made: Made) -> None:
+    flags = {3: 0xA000, 4: 0x5000}
+    path = made(id3(frame(b"TIT2", b"\0Title", flags[7 - version]), version=7 - version) + SOUND)
+    write_genres(path, ["Disco"], id3_version=version)
+    assert path.read_bytes()[10:].startswith(frame(b"TIT2", b"\0Title", flags[version]))
 
 
 @pytest.mark.parametrize("version", [3, 4])
