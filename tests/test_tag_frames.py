@@ -346,6 +346,18 @@ def test_what_cannot_be_kept_is_refused(tag: bytes, reason: str, made: Made) -> 
         write_genres(path, ["Disco"])
 
 
+def test_a_frame_that_ends_in_0xff_stays_when_the_genre_behind_it_goes(made: Made) -> None:
+    """In an unsynchronised tag, the padding's first zero then belongs to it."""
+    private = frame(b"PRIV", b"a\0\xff")
+    path = made(id3(private, ROCK, flags=0x80) + SOUND)
+    write_genres(path, [])
+    assert path.read_bytes() == id3(private, flags=0x80, padding=200 + len(ROCK)) + SOUND
+    assert id3_cases.best_frames(path.read_bytes()) == (
+        [(b"PRIV", private)],
+        bytes(199 + len(ROCK)),
+    )
+
+
 # ---------------------------------------------------------------------- another version
 
 CHAPTER = b"c1\0" + bytes(16)
@@ -421,6 +433,14 @@ def test_what_another_version_cannot_say_is_refused(
     path = made(id3(first, frame(name, data, flags, found), version=found) + SOUND)
     words = f"its frame {name.decode()} cannot be written in ID3v2.{7 - found}: {reason}"
     assert refused(path, ["Disco"], id3_version=7 - found) == words
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_flags_of_the_status_go_to_another_version(version: int, made: Made) -> None:
+    flags = {3: 0xA000, 4: 0x5000}
+    path = made(id3(frame(b"TIT2", b"\0Title", flags[7 - version]), version=7 - version) + SOUND)
+    write_genres(path, ["Disco"], id3_version=version)
+    assert path.read_bytes()[10:].startswith(frame(b"TIT2", b"\0Title", flags[version]))
 
 
 @pytest.mark.parametrize("version", [3, 4])

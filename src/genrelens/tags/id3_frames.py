@@ -148,13 +148,6 @@ def _unsynced(data: bytes) -> bytes:
     return re.sub(rb"\xff(?=[\x00\xe0-\xff]|\Z)", b"\xff\x00", data)
 
 
-def _apart(frame: Frame, following: Frame | None) -> Frame:
-    """Put a zero behind a frame that would otherwise run into what follows it."""
-    first = following.raw[:1] if following else b"\0"
-    runs_on = frame.raw.endswith(b"\xff") and (first == b"\0" or first >= b"\xe0")
-    return replace(frame, raw=frame.raw + b"\0") if runs_on else frame
-
-
 def make_frame(
     name: str, content: bytes, version: int, *, flags: int = 0, like: RawID3 | None = None
 ) -> Frame:
@@ -217,8 +210,6 @@ class RawID3:
     def with_frames(self, frames: Iterable[Frame]) -> RawID3:
         """Return the same tag with other frames; its size stays where there is room."""
         chosen = tuple(frames)
-        if self.unsync and self.version < 4:
-            chosen = tuple(map(_apart, chosen, [*chosen[1:], None]))
         needed = len(self.extended) + sum(len(frame.raw) for frame in chosen) + len(self.rest)
         if self.has_footer or self.rest:  # no padding goes with these
             size = needed
