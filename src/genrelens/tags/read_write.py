@@ -167,7 +167,7 @@ _FORMATS: list[tuple[bytes, Callable[[BinaryIO], TagFormat]]] = [
 ]
 
 # What may stand behind an ID3v2 tag at the front.
-_BEHIND_ID3 = rb"fLaC|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
+_BEHIND_ID3 = rb"fLaC|OggS|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
 
 
 # ------------------------------------------------------------------------------- errors
