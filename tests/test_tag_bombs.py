@@ -33,7 +33,7 @@ def bombs() -> list[tuple[str, bytes]]:
         ("metadata blocks", flac([parts[0], *[(2, b"")] * n]) + frames),
         ("Vorbis comments", flac([parts[0], (4, many)]) + frames),
         ("Vorbis comments", flac([parts[0], (4, few), (4, few)]) + frames),
-        ("tags on one side", b"ID3\4\0\0\0\0\0\0" * n + tagged.recording("flac")),
+        ("ID3v2 tags", b"ID3\4\0\0\0\0\0\0" * n + tagged.recording("flac")),
         ("Ogg pages", first + foreign * n),
         ("MP4 atoms", header + box(b"moov", box(b"free", b"") * n)),
         ("MP4 atoms", header + box(b"moov", box(b"udta", box(b"free", b"")) * n)),
@@ -55,5 +55,5 @@ def test_files_made_to_be_slow_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["m4a", "wma"])
 def test_an_id3_tag_before_a_format_that_has_none(kind: str, tmp_path: Path) -> None:
     path = make(tmp_path, b"ID3\4\0\0\0\0\0\0" + tagged.recording(kind))
-    with pytest.raises(TagError, match="has a tag before its header, where its format allows none"):
+    with pytest.raises(TagError, match="has an ID3v2 tag before its first byte"):
         read_tags(path)

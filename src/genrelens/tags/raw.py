@@ -17,7 +17,6 @@ __all__ = [
     "after_id3",
     "check_items",
     "check_size",
-    "check_start",
     "content_of",
     "first_difference",
     "read_at",
@@ -70,17 +69,6 @@ def after_id3(file: BinaryIO) -> int:
         has_footer = bool(head[5] & 0x10)
         size = sum((byte & 0x7F) << 7 * i for i, byte in enumerate(reversed(head[6:10])))
         place += 10 + size + 10 * has_footer
-
-
-def check_start(file: BinaryIO) -> None:
-    """Refuse an ID3v2 tag before a file in which everything has its place.
-
-    Raises:
-        ValueError: there is one.
-
-    """
-    if after_id3(file):
-        raise ValueError("has an ID3v2 tag before its first byte, where none belongs")
 
 
 def check_items(n_items: int, what: str, most: int = MOST_ITEMS) -> None:
