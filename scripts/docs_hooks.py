@@ -2,14 +2,16 @@
 
 MkDocs calls the functions by their names. ``<!-- commands -->`` in a page becomes the reference of
 the command line, from the Typer application; ``<!-- http -->`` becomes the reference of the HTTP
-API, from its OpenAPI document. Links out of ``docs/`` lead to the repository.
+API, from its OpenAPI document; ``<!-- layers -->`` becomes the layers, from ``pyproject.toml``. Links out of ``docs/`` lead to the repository.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer.main
@@ -23,8 +25,8 @@ _OUTSIDE = re.compile(r"\]\((?:\.\./)+((?:[\w.-]+/)*[\w.-]+)\)")
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
     """Fill in the generated parts of a page."""
-    for marker, make in (("<!-- commands -->", _commands), ("<!-- http -->", _operations)):
-        if marker in markdown:
+    for name, make in (("commands", _commands), ("http", _operations), ("layers", _layers)):
+        if (marker := f"<!-- {name} -->") in markdown:
             markdown = markdown.replace(marker, "\n".join(make()))
     known = {file.src_uri for file in files}
 
@@ -80,6 +82,22 @@ def _parameters(command: Any) -> Iterator[str]:
 def _default(param: Any) -> str:
     plain = isinstance(param.default, str | int | float) and not isinstance(param.default, bool)
     return f"`{param.default}`" if plain and param.show_default is not False else ""
+
+
+# -------------------------------------------------------------------------------- layers
+
+
+def _layers() -> Iterator[str]:
+    project = tomllib.loads(Path("pyproject.toml").read_text())
+    for contract in project["tool"]["importlinter"]["contracts"]:
+        if contract["type"] == "layers":
+            inside = contract.get("containers", ["genrelens"])[0]
+            yield f"\n    **{inside}**, from the top:\n"
+            names = (layer.replace("genrelens.", "") for layer in contract["layers"])
+            yield "    " + " > ".join(
+                ", ".join(f"`{n}`" for n in each.split(" | ")) for each in names
+            )
+    yield ""
 
 
 # ---------------------------------------------------------------------------------- HTTP
