@@ -2,7 +2,8 @@
 
 MkDocs calls the functions by their names. ``<!-- commands -->`` in a page becomes the reference of
 the command line, from the Typer application; ``<!-- http -->`` becomes the reference of the HTTP
-API, from its OpenAPI document; ``<!-- layers -->`` becomes the layers, from ``pyproject.toml``. Links out of ``docs/`` lead to the repository.
+API, from its OpenAPI document; ``<!-- layers -->`` becomes the layers, from ``pyproject.toml``.
+Links out of ``docs/`` lead to the repository.
 """
 
 from __future__ import annotations
