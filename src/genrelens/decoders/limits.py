@@ -26,7 +26,7 @@ _HEADER = 10  # bytes of an ID3v2 tag or frame
 _MAX_TAGS = 1000  # in front of each other
 _MAX_FRAMES = 10_000  # in all of them; mpg123 takes 0.3 s for these
 _MAX_COMMENTS = 10_000  # FFmpeg takes 0.5 s for these
-_SECONDS = 20.0  # of CPU
+_SECONDS = 10.0  # of CPU
 _SIMPLE_TAG = b"\x67\xc8"  # the ID of a tag of Matroska; in other content, one in 65 536 bytes
 _OGG_HEAD = 2**20  # bytes in which the comments of an Ogg file begin
 _OGG_COMMENTS = re.compile(rb"\x03vorbis|OpusTags|\x81theora")
@@ -178,7 +178,9 @@ class GuardedFile:
 
         """
         start = end_of_id3(file)
-        start = start if start < file.seek(0, os.SEEK_END) else 0
+        if start >= file.seek(0, os.SEEK_END):  # the tag claims more than there is
+            check_id3_frames(file)
+            start = 0
         _check_comments(file, start)
         return cls(file, start)
 
