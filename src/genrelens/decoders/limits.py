@@ -26,7 +26,8 @@ _HEADER = 10  # bytes of an ID3v2 tag or frame
 _MAX_TAGS = 1000  # in front of each other
 _MAX_FRAMES = 10_000  # in all of them; mpg123 takes 0.3 s for these
 _MAX_COMMENTS = 10_000  # FFmpeg takes 0.5 s for these
-_SECONDS = 20.0  # of CPU
+_MAX_BLOCKS = 10_000  # of metadata in FLAC
+_SECONDS = 5.0  # of CPU; what FFmpeg does with what it has read may take three times as long
 _SIMPLE_TAG = b"\x67\xc8"  # the ID of a tag of Matroska; in other content, one in 65 536 bytes
 _OGG_HEAD = 2**20  # bytes in which the comments of an Ogg file begin
 _OGG_COMMENTS = re.compile(rb"\x03vorbis|OpusTags|\x81theora")
@@ -125,14 +126,22 @@ def _check_comments(file: RawIOBase, start: int) -> None:
 def _flac_comments(file: RawIOBase, place: int) -> Iterator[int]:
     """Yield how many comments each metadata block has.
 
+    Raises:
+        DecodeError: there are more blocks than in any recording.
+
     Source: the FLAC format, RFC 9639, sections 8.1 and 8.6.
+
     """
-    while len(head := _bytes(file, place, 4)) == 4:
+    for _ in range(_MAX_BLOCKS):
+        head = _bytes(file, place, 4)
+        if len(head) < 4:
+            return
         if head[0] & 0x7F == _FLAC_COMMENTS:
             yield _n_comments(_bytes(file, place + 4, 2**16))
         place += 4 + int.from_bytes(head[1:])
         if head[0] >> 7:  # the last one
             return
+    raise DecodeError(f"it has more than {_MAX_BLOCKS} metadata blocks")
 
 
 def _n_comments(content: bytes) -> int:
@@ -178,7 +187,9 @@ class GuardedFile:
 
         """
         start = end_of_id3(file)
-        start = start if start < file.seek(0, os.SEEK_END) else 0
+        if start >= file.seek(0, os.SEEK_END):  # the tag claims more than there is
+            check_id3_frames(file)
+            start = 0
         _check_comments(file, start)
         return cls(file, start)
 
