@@ -246,7 +246,7 @@ class _Measured:
         content = hashlib.blake2b(str(self.sample_rate).encode(), digest_size=16)
         before = np.zeros(_RUN - 1, bool)
         for block in blocks:
-            content.update(block.tobytes())
+            content.update((block + np.float32(0)).tobytes())  # -0.0 is 0.0
             at_rail = np.concatenate([before, np.abs(block) >= _RAIL])
             before = at_rail[1 - _RUN :]
             self.n_clipped += int(sliding_window_view(at_rail, _RUN).all(axis=1).sum())

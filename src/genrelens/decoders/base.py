@@ -29,6 +29,7 @@ Float32 = NDArray[np.float32]
 # What a header may claim; beyond it the file is damaged, or made to exhaust memory.
 _MIN_RATE, _MAX_RATE = 1_000, 3_000_000  # Hz; the upper end is DSD512
 _MAX_CHANNELS = 256
+_PADDING = 0.15  # seconds; a frame of MP3 at 8 kHz
 _MAX_BLOCK = 2**22  # numbers in a block, all channels together: 16 MiB
 
 
@@ -121,9 +122,10 @@ def behind_id3(file: Any) -> int:
 def disagree(stated: float, real: float) -> bool:
     """Return whether two lengths in seconds differ by more than an encoder's padding and rounding.
 
-    Half a second and 0.2 % are allowed, and no more than half of what the header states.
+    Half a second and 0.2 % are allowed, but no more than half of what the header states, or the
+    padding of an encoder where that is longer.
     """
-    return abs(stated - real) > min(0.5 + 0.002 * stated, 0.5 * stated)
+    return abs(stated - real) > min(0.5 + 0.002 * stated, max(0.5 * stated, _PADDING))
 
 
 def nameless(file: RawIOBase) -> Any:
