@@ -39,7 +39,7 @@ def main(model: str, music: Path, work: Path, n_kills: int) -> None:
     while found["kills"] < n_kills:
         before = facts(catalog) if catalog.exists() else {}
         first = 0 if chance.random() < 0.2 else max(1, len(before) - 2)
-        count, more = chance.randrange(first, len(expected)), chance.uniform(0, for_one)
+        count, more = chance.randint(first, len(expected)), chance.uniform(0, for_one)
         told, killed = kill(model, music, catalog, count, more)
         after = facts(catalog) if catalog.exists() else {}
         assert told <= set(after), f"lost: {told - set(after)}"
