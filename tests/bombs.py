@@ -34,7 +34,7 @@ def _bomb(name: str) -> Callable[[Maker], Maker]:
 
 
 def write_bomb(name: str, path: Path, size: int) -> Path:
-    """Write a file of about so many bytes."""
+    """Write a file of about this size."""
     with path.open("wb") as file:
         for piece in BOMBS[name][1](size):
             file.write(piece)
@@ -42,7 +42,7 @@ def write_bomb(name: str, path: Path, size: int) -> Path:
 
 
 def _many(size: int, part: Callable[[int], bytes] | bytes) -> Iterator[bytes]:
-    """Yield parts, equal or made from their numbers, that are about so many bytes together."""
+    """Yield parts, equal or made from their numbers, that are about this size together."""
     if isinstance(part, bytes):
         n = max(1, size // len(part))
         yield from repeat(part * _AT_ONCE, n // _AT_ONCE)

@@ -1,4 +1,4 @@
-"""What is heard of odd recordings: the cases that were judged wrongly, made from a bundled song."""
+"""Odd recordings are classified by their music: the cases that were judged wrongly, made from a bundled song."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_a_first_genre_is_read_by_ffmpeg_beside_the_title(
 
 @pytest.mark.parametrize("language", [0, 0x55C4])
 def test_the_texts_of_quicktime_and_3gpp(language: int, tmp_path: Path) -> None:
-    """They hold but one text."""
+    """They hold only one text."""
 
     def tags(genre: str, language: int) -> bytes:
         words = genre.encode()

@@ -93,7 +93,7 @@ class Classifier:
             duration: how much to hear, in seconds; None hears all of it.
             fast: hear three passages of 30 s, around 1/6, 3/6 and 5/6 of that, and leave the rest
                 undecoded. What lasts 90 s or less, what does not say how long it lasts (some
-                streams, and pipes), what is damaged and what is silent there is heard whole.
+                streams, and pipes), what is damaged, and what is silent there is decoded whole.
             on_segments: called with the features that the network hears, (k, segment_frames,
                 n_bins) float32, piece by piece.
 

@@ -50,7 +50,7 @@ def open_passages(
         duration: how much of it counts, in seconds; None is all.
         fast: hear 30 s around 1/6, 3/6 and 5/6 of it, and do not decode the rest. What lasts 90 s
             or less, does not say how long it lasts, can be read only once, or does not hold what
-            it promises is heard whole; so is a recording that is silent for half of one of these.
+            it promises is decoded whole; so is a recording that is silent for half of one of these.
 
     Returns:
         The passages, and the length of the recording in seconds if some of it is left out, else
@@ -93,7 +93,7 @@ def _known_seconds(source: AudioSource) -> float | None:
 
 
 def _sounds(samples: Float32, sample_rate: int) -> bool:
-    """Tell whether at least half of the seconds of an excerpt (n,) are louder than silence."""
+    """Return whether at least half of the seconds of an excerpt (n,) are louder than silence."""
     n_seconds = max(1, len(samples) // sample_rate)
     filtered = high_pass(samples, sample_rate)[: n_seconds * sample_rate]
     seconds = np.square(filtered.reshape(n_seconds, -1), dtype=np.float64)

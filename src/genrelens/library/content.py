@@ -99,7 +99,7 @@ def _place_of_sound(file: FileIO) -> tuple[int, int]:
     try:
         _, start = leading(file)
         after = trailing(file, start)
-    except ValueError:  # so many or so damaged that FFmpeg is to judge
+    except ValueError:  # too many, or too damaged: FFmpeg decides
         return 0, size
     end = after[0].start if after else size
     return (start, end) if start < end else (0, size)

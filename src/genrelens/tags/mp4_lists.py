@@ -41,7 +41,7 @@ class TagList(ABC):
     """Tags that stand in one place of the file."""
 
     one_text = False
-    """Whether it holds but one text for a name."""
+    """Whether it holds only one text for a name."""
 
     @abstractmethod
     def values(self, field: str) -> list[str]:
