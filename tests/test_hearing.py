@@ -1,4 +1,4 @@
-"""Odd recordings are classified by their music: the cases that were judged wrongly, made from a bundled song."""
+"""Odd recordings, made from a bundled song, that were once judged wrongly."""
 
 from __future__ import annotations
 
