@@ -444,6 +444,16 @@ def test_what_another_version_cannot_say_is_refused(
     assert refused(path, ["Disco"], id3_version=7 - found) == words
 
 
+@pytest.mark.parametrize("n_ends", [0, 1, 2])
+def test_the_end_of_a_text_is_no_value_in_another_version(n_ends: int, made: Made) -> None:
+    """FFmpeg writes a zero behind each text of ID3v2.4."""
+    data = b"\3" + "Größe\0zwei".encode() + bytes(n_ends)
+    path = made(id3(frame(b"TIT2", data, version=4), version=4) + SOUND)
+    write_genres(path, ["Disco"], id3_version=3)
+    found = "Größe\0\ufeffzwei".encode("utf-16") + bytes(2 * n_ends)
+    assert path.read_bytes()[10:].startswith(frame(b"TIT2", b"\1" + found))
+
+
 @pytest.mark.parametrize("version", [3, 4])
 def test_flags_of_the_status_go_to_another_version(version: int, made: Made) -> None:
     flags = {3: 0xA000, 4: 0x5000}

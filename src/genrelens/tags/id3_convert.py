@@ -204,7 +204,9 @@ def _pieces(data: bytes, encoding: int, shape: str) -> Iterator[bytes]:
             data = data[int(part) :]
         elif part == "*":
             text = decode(data, encoding, "strict")
-            yield separator(_UTF16).join(encode(value, _UTF16) for value in text.split("\0"))
+            values = text.rstrip("\0")  # what ends the last one is no value
+            yield separator(_UTF16).join(encode(value, _UTF16) for value in values.split("\0"))
+            yield separator(_UTF16) * (len(text) - len(values))
             return
         else:
             text, data = _cut(data, 0 if part == "l" else encoding)
