@@ -444,6 +444,64 @@ def test_what_another_version_cannot_say_is_refused(
     assert refused(path, ["Disco"], id3_version=7 - found) == words
 
 
+JUNK = bytes(20) + b"junkjunk" + bytes(20)
+UPDATE = bytes([0, 0, 0, 7, 1, 0x40, 0])
+RESTRICTED = bytes([0, 0, 0, 8, 1, 0x10, 1, 0xC0])
+CHECKED = bytes([0, 0, 0, 12, 1, 0x20, 5, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [
+        (id3(TITLE, ROCK, JUNK), "has bytes behind its frames that ID3v2.4 cannot hold"),
+        (
+            id3(FOOTED, JUNK, version=4),
+            "has bytes behind its frames that ID3v2.3 cannot hold",
+        ),
+        (
+            id3(UPDATE, FOOTED, version=4, flags=0x40),
+            "has an extended header that ID3v2.3 cannot hold",
+        ),
+        (
+            id3(RESTRICTED, FOOTED, version=4, flags=0x40),
+            "has an extended header that ID3v2.3 cannot hold",
+        ),
+        (
+            id3(bytes([0, 0, 0, 6, 0x40, 0, 0, 0, 0, 0]), TITLE, flags=0x40),
+            "has an extended header that ID3v2.4 cannot hold",
+        ),
+    ],
+)
+def test_nothing_around_the_frames_is_lost_in_another_version(
+    tag: bytes, reason: str, made: Made
+) -> None:
+    version = 7 - tag[3]
+    assert refused(made(tag + SOUND), ["Disco"], id3_version=version) == reason
+    assert refused(made(wav(DATA, id3_chunk(tag))), ["Disco"], id3_version=version) == reason
+
+
+def test_a_checksum_is_dropped_and_an_experimental_tag_stays_one(made: Made) -> None:
+    path = made(id3(CHECKED, FOOTED, version=4, flags=0x60) + SOUND)
+    write_genres(path, ["Disco"], id3_version=3)
+    assert path.read_bytes().startswith(b"ID3\3\0\x20")
+    assert path.read_bytes()[10:].startswith(TITLE + text(b"TCON", "Disco"))
+
+
+def test_a_tag_at_the_end_keeps_its_footer_in_another_version(made: Made) -> None:
+    old = id3(TITLE, ROCK, version=3, flags=0x10, padding=0)
+    path = made(SOUND + old)
+    digest = audio_digest(path)
+    write_genres(path, ["Rock"])
+    assert path.read_bytes() == SOUND + old
+    write_genres(path, ["Disco"], id3_version=4)
+    new = text(b"TIT2", "Title", 4) + text(b"TCON", "Disco", 4)
+    assert path.read_bytes() == SOUND + id3(new, version=4, flags=0x10, padding=0)
+    assert read_tags(path) == Tags("ID3v2.4", ("Disco",), title="Title")
+    assert audio_digest(path) == digest
+    reason = "has an ID3v2 tag behind its sound, where ID3v2.3 allows none"
+    assert refused(path, ["Rock"], id3_version=3) == reason
+
+
 @pytest.mark.parametrize("n_ends", [0, 1, 2])
 def test_the_end_of_a_text_is_no_value_in_another_version(n_ends: int, made: Made) -> None:
     """FFmpeg writes a zero behind each text of ID3v2.4."""
@@ -474,6 +532,10 @@ def test_version_2_goes_to_later_ones(version: int, made: Made) -> None:
 
 
 # ------------------------------------------------------------------------ RIFF and AIFF
+
+
+def id3_chunk(tag: bytes) -> bytes:
+    return b"id3 " + struct.pack("<I", len(tag)) + tag + bytes(len(tag) % 2)
 
 
 def wav(*chunks: bytes, size: int | None = None) -> bytes:

@@ -30,9 +30,7 @@ __all__ = [
 ]
 
 _ANOTHER_SOUND = "its sound would not stay the same"
-_INSEPARABLE = (
-    "FFmpeg cannot separate its audio from its tags, so a write could not be verified"
-)
+_INSEPARABLE = "FFmpeg cannot separate its audio from its tags, so a write could not be verified"
 
 
 @dataclass(frozen=True, slots=True)

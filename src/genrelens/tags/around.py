@@ -184,11 +184,16 @@ class MPEGTags(_StreamTags):
         self._new_version = id3_version
         found = [(part.span, part.block) for part in self._around.of(Kind.ID3V2)]
         self._around.replace(
-            (span, ID3Block(in_version(block.raw, id3_version)))
+            (span, self._converted(span, block, id3_version))
             for span, block in found
             if isinstance(block, ID3Block) and block.version != id3_version
         )
         self._read()
+
+    def _converted(self, span: Span, block: ID3Block, version: int) -> ID3Block:
+        if span.start >= self._around.start and version == 3:
+            raise ValueError("has an ID3v2 tag behind its sound, where ID3v2.3 allows none")
+        return ID3Block(in_version(block.raw, version))
 
 
 class APETags(_StreamTags):

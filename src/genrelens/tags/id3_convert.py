@@ -51,11 +51,19 @@ class _Content:
 def in_version(tag: RawID3, version: int) -> RawID3:
     """Return a tag in version 3 or 4.
 
+    A checksum is not kept. A footer is in version 4, which alone knows it.
+
     Raises:
-        ValueError: a frame cannot be expressed in it; the message names it.
+        ValueError: something in it cannot be expressed in that version; the message names it.
 
     """
-    return new_tag(version, _converted(tag.frames, version))
+    if tag.rest:
+        raise ValueError(f"has bytes behind its frames that ID3v2.{version} cannot hold")
+    if tag.extended_flags:
+        raise ValueError(f"has an extended header that ID3v2.{version} cannot hold")
+    footer = tag.has_footer and version == 4
+    frames = _converted(tag.frames, version)
+    return new_tag(version, frames, is_experimental=tag.is_experimental, footer=footer)
 
 
 def _converted(frames: Iterable[Frame], version: int) -> Iterator[Frame]:
