@@ -589,6 +589,48 @@ def test_a_wav_that_was_never_finished_is_read(made: Made) -> None:
     assert read_tags(made(wav(info + b"\0", DATA, size=0))).genres == ("Rock",)
 
 
+def info(*items: tuple[bytes, bytes], is_filled: bool = True) -> bytes:
+    """A list; its last item ends with the list or with a byte that fills it up."""
+    chunks = [head(name, len(data)) + data + bytes(len(data) % 2) for name, data in items]
+    content = b"INFO" + b"".join(chunks)
+    if not is_filled and len(items[-1][1]) % 2:
+        content = content[:-1]
+    return head(b"LIST", len(content)) + content + bytes(len(content) % 2)
+
+
+NAMED = (b"INAM", b"A song\0")
+
+
+@pytest.mark.parametrize("is_filled", [True, False])
+@pytest.mark.parametrize("behind", [b"", DATA])
+def test_a_wav_with_a_list_and_no_id3_gets_no_id3(
+    behind: bytes, is_filled: bool, made: Made
+) -> None:
+    first = b"" if behind else DATA
+    path = made(wav(first, info(NAMED, is_filled=is_filled), behind))
+    assert read_tags(path) == Tags("RIFF INFO in WAV", title="A song")
+    assert write_genres(path, ["Rock", "Jazz"]) == ("Rock; Jazz",)
+    genre = (b"IGNR", b"Rock; Jazz\0")
+    assert path.read_bytes() == wav(first, info(NAMED, genre), behind)
+    assert read_tags(path) == Tags("RIFF INFO in WAV", ("Rock; Jazz",), title="A song")
+    assert write_genres(path, []) == ()
+    assert path.read_bytes() == wav(first, info(NAMED), behind)
+
+
+def test_the_list_of_a_wav_that_has_a_genre_takes_the_new_one(made: Made) -> None:
+    path = made(wav(info(NAMED), DATA, info((b"IGNR", b"Pop\0"), (b"ISFT", b"x\0"))))
+    assert write_genres(path, ["Rock"], id3_version=3) == ("Rock",)
+    assert path.read_bytes() == wav(
+        info(NAMED), DATA, info((b"IGNR", b"Rock\0"), (b"ISFT", b"x\0"))
+    )
+
+
+def test_a_wav_with_neither_list_nor_id3_gets_an_id3_chunk(made: Made) -> None:
+    path = made(wav(DATA, head(b"LIST", 4) + b"adtl"))
+    assert write_genres(path, ["Rock", "Jazz"]) == ("Rock", "Jazz")
+    assert read_tags(path) == Tags("ID3v2.4 in WAV", ("Rock", "Jazz"))
+
+
 # ------------------------------------------------------------------- tags made to be slow
 
 
