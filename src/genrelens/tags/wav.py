@@ -37,9 +37,9 @@ class _Part:
     def content(self, block: TagBlock) -> bytes:
         return block.to_bytes() + self.behind
 
-    def others(self) -> list[tuple[str, bytes]]:
+    def others(self, *, meaning: bool = False) -> list[tuple[str, bytes]]:
         behind = (f"what stands behind the tag in {self.chunk.label}", content_of(self.behind))
-        return [*self.block.others(), behind]
+        return [*(self.block.meaning() if meaning else self.block.others()), behind]
 
 
 class _EmbeddedTags(TagFormat):
@@ -99,8 +99,16 @@ class _EmbeddedTags(TagFormat):
 
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.others`."""
+        return self._all_others()
+
+    def meaning(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagFormat.meaning`."""
+        return self._all_others(meaning=True)
+
+    def _all_others(self, *, meaning: bool = False) -> list[tuple[str, bytes]]:
         parts = self._parts if self._main else [*self._parts, self._new_part()]
-        return [*self._other_chunks(), *(item for part in parts for item in part.others())]
+        items = (item for part in parts for item in part.others(meaning=meaning))
+        return [*self._other_chunks(), *items]
 
     def prepare(self, id3_version: int | None) -> None:
         """See :meth:`TagFormat.prepare`."""
