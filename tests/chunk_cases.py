@@ -111,6 +111,7 @@ def problems(before: bytes, after: bytes, suffix: str, genres: list[str]) -> lis
     """Return what is wrong with a file that genres were written to."""
     found = [] if others(before, suffix) == others(after, suffix) else ["something else is changed"]
     tags = 0
+    has_id3 = any(name.upper() == b"ID3 " for name, _ in top(after, suffix)[0])
     for name, content in top(after, suffix)[0]:
         if name.upper() == b"ID3 ":
             texts, expected = id3.genre_texts(content), id3.written(genres, content[3])
@@ -118,6 +119,7 @@ def problems(before: bytes, after: bytes, suffix: str, genres: list[str]) -> lis
         elif name == b"LIST" and content[:4] == b"INFO":
             texts = [item for key, item in chunks_of(content[4:], "little") if key == b"IGNR"]
             expected = "; ".join(genres).encode() + b"\0"
+            tags += len(texts) * (not has_id3)
         else:
             continue
         if [text for text in texts if text != expected] + texts[1:]:

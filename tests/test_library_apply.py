@@ -469,6 +469,19 @@ def test_a_damaged_file_does_not_stop_the_others(planned: Planned, music: Path) 
     assert [(outcome.path, outcome.done) for outcome in seen] == [(bad, False), (good, True)]
 
 
+def test_a_chained_ogg_is_refused_with_the_true_reason(planned: Planned, music: Path) -> None:
+    """FFmpeg does not take several recordings in one file apart: the digest covers the tags."""
+    path = song(music, "chained.ogg", "vorbis", "Rock")
+    path.write_bytes(path.read_bytes() + tagged.recording("opus"))
+    before = path.read_bytes()
+    outcome = only(apply_changes(planned()).outcomes)
+    assert (outcome.done, outcome.reason) == (
+        False,
+        "FFmpeg cannot separate its audio from its tags, so a write could not be verified",
+    )
+    assert path.read_bytes() == before
+
+
 def test_one_program_at_a_time(
     planned: Planned, music: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

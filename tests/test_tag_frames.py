@@ -444,6 +444,74 @@ def test_what_another_version_cannot_say_is_refused(
     assert refused(path, ["Disco"], id3_version=7 - found) == words
 
 
+JUNK = bytes(20) + b"junkjunk" + bytes(20)
+UPDATE = bytes([0, 0, 0, 7, 1, 0x40, 0])
+RESTRICTED = bytes([0, 0, 0, 8, 1, 0x10, 1, 0xC0])
+CHECKED = bytes([0, 0, 0, 12, 1, 0x20, 5, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [
+        (id3(TITLE, ROCK, JUNK), "has bytes behind its frames that ID3v2.4 cannot hold"),
+        (
+            id3(FOOTED, JUNK, version=4),
+            "has bytes behind its frames that ID3v2.3 cannot hold",
+        ),
+        (
+            id3(UPDATE, FOOTED, version=4, flags=0x40),
+            "has an extended header that ID3v2.3 cannot hold",
+        ),
+        (
+            id3(RESTRICTED, FOOTED, version=4, flags=0x40),
+            "has an extended header that ID3v2.3 cannot hold",
+        ),
+        (
+            id3(bytes([0, 0, 0, 6, 0x40, 0, 0, 0, 0, 0]), TITLE, flags=0x40),
+            "has an extended header that ID3v2.4 cannot hold",
+        ),
+    ],
+)
+def test_nothing_around_the_frames_is_lost_in_another_version(
+    tag: bytes, reason: str, made: Made
+) -> None:
+    version = 7 - tag[3]
+    assert refused(made(tag + SOUND), ["Disco"], id3_version=version) == reason
+    assert refused(made(wav(DATA, id3_chunk(tag))), ["Disco"], id3_version=version) == reason
+
+
+def test_a_checksum_is_dropped_and_an_experimental_tag_stays_one(made: Made) -> None:
+    path = made(id3(CHECKED, FOOTED, version=4, flags=0x60) + SOUND)
+    write_genres(path, ["Disco"], id3_version=3)
+    assert path.read_bytes().startswith(b"ID3\3\0\x20")
+    assert path.read_bytes()[10:].startswith(TITLE + text(b"TCON", "Disco"))
+
+
+def test_a_tag_at_the_end_keeps_its_footer_in_another_version(made: Made) -> None:
+    old = id3(TITLE, ROCK, version=3, flags=0x10, padding=0)
+    path = made(SOUND + old)
+    digest = audio_digest(path)
+    write_genres(path, ["Rock"])
+    assert path.read_bytes() == SOUND + old
+    write_genres(path, ["Disco"], id3_version=4)
+    new = text(b"TIT2", "Title", 4) + text(b"TCON", "Disco", 4)
+    assert path.read_bytes() == SOUND + id3(new, version=4, flags=0x10, padding=0)
+    assert read_tags(path) == Tags("ID3v2.4", ("Disco",), title="Title")
+    assert audio_digest(path) == digest
+    reason = "has an ID3v2 tag behind its sound, where ID3v2.3 allows none"
+    assert refused(path, ["Rock"], id3_version=3) == reason
+
+
+@pytest.mark.parametrize("n_ends", [0, 1, 2])
+def test_the_end_of_a_text_is_no_value_in_another_version(n_ends: int, made: Made) -> None:
+    """FFmpeg writes a zero behind each text of ID3v2.4."""
+    data = b"\3" + "Größe\0zwei".encode() + bytes(n_ends)
+    path = made(id3(frame(b"TIT2", data, version=4), version=4) + SOUND)
+    write_genres(path, ["Disco"], id3_version=3)
+    found = "Größe\0\ufeffzwei".encode("utf-16") + bytes(2 * n_ends)
+    assert path.read_bytes()[10:].startswith(frame(b"TIT2", b"\1" + found))
+
+
 @pytest.mark.parametrize("version", [3, 4])
 def test_flags_of_the_status_go_to_another_version(version: int, made: Made) -> None:
     flags = {3: 0xA000, 4: 0x5000}
@@ -464,6 +532,10 @@ def test_version_2_goes_to_later_ones(version: int, made: Made) -> None:
 
 
 # ------------------------------------------------------------------------ RIFF and AIFF
+
+
+def id3_chunk(tag: bytes) -> bytes:
+    return b"id3 " + struct.pack("<I", len(tag)) + tag + bytes(len(tag) % 2)
 
 
 def wav(*chunks: bytes, size: int | None = None) -> bytes:
@@ -515,6 +587,48 @@ def test_damaged_containers_are_refused_in_words(content: bytes, reason: str, ma
 def test_a_wav_that_was_never_finished_is_read(made: Made) -> None:
     info = b"LIST" + struct.pack("<I", 17) + b"INFOIGNR" + struct.pack("<I", 5) + b"Rock\0"
     assert read_tags(made(wav(info + b"\0", DATA, size=0))).genres == ("Rock",)
+
+
+def info(*items: tuple[bytes, bytes], is_filled: bool = True) -> bytes:
+    """A list; its last item ends with the list or with a byte that fills it up."""
+    chunks = [head(name, len(data)) + data + bytes(len(data) % 2) for name, data in items]
+    content = b"INFO" + b"".join(chunks)
+    if not is_filled and len(items[-1][1]) % 2:
+        content = content[:-1]
+    return head(b"LIST", len(content)) + content + bytes(len(content) % 2)
+
+
+NAMED = (b"INAM", b"A song\0")
+
+
+@pytest.mark.parametrize("is_filled", [True, False])
+@pytest.mark.parametrize("behind", [b"", DATA])
+def test_a_wav_with_a_list_and_no_id3_gets_no_id3(
+    behind: bytes, is_filled: bool, made: Made
+) -> None:
+    first = b"" if behind else DATA
+    path = made(wav(first, info(NAMED, is_filled=is_filled), behind))
+    assert read_tags(path) == Tags("RIFF INFO in WAV", title="A song")
+    assert write_genres(path, ["Rock", "Jazz"]) == ("Rock; Jazz",)
+    genre = (b"IGNR", b"Rock; Jazz\0")
+    assert path.read_bytes() == wav(first, info(NAMED, genre), behind)
+    assert read_tags(path) == Tags("RIFF INFO in WAV", ("Rock; Jazz",), title="A song")
+    assert write_genres(path, []) == ()
+    assert path.read_bytes() == wav(first, info(NAMED), behind)
+
+
+def test_the_list_of_a_wav_that_has_a_genre_takes_the_new_one(made: Made) -> None:
+    path = made(wav(info(NAMED), DATA, info((b"IGNR", b"Pop\0"), (b"ISFT", b"x\0"))))
+    assert write_genres(path, ["Rock"], id3_version=3) == ("Rock",)
+    assert path.read_bytes() == wav(
+        info(NAMED), DATA, info((b"IGNR", b"Rock\0"), (b"ISFT", b"x\0"))
+    )
+
+
+def test_a_wav_with_neither_list_nor_id3_gets_an_id3_chunk(made: Made) -> None:
+    path = made(wav(DATA, head(b"LIST", 4) + b"adtl"))
+    assert write_genres(path, ["Rock", "Jazz"]) == ("Rock", "Jazz")
+    assert read_tags(path) == Tags("ID3v2.4 in WAV", ("Rock", "Jazz"))
 
 
 # ------------------------------------------------------------------- tags made to be slow

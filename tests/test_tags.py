@@ -52,7 +52,8 @@ def test_genres_are_written_and_all_else_stays(kind: str, tmp_path: Path) -> Non
     before, digest = read_tags(path), audio_digest(path)
     theirs = None if kind == "dsf" else tagged.metadata(path.read_bytes())
 
-    expected = ("Rock/Jazz",) if "2.3" in before.format else ROCK_AND_JAZZ
+    joined = {"ID3v2.3": "/", "RIFF INFO in WAV": "; "}.get(before.format)
+    expected = (joined.join(ROCK_AND_JAZZ),) if joined else tuple(ROCK_AND_JAZZ)
     assert write_genres(path, ROCK_AND_JAZZ) == expected
     after = read_tags(path)
     assert after.genres == expected
@@ -70,7 +71,7 @@ def test_genres_are_written_and_all_else_stays(kind: str, tmp_path: Path) -> Non
     assert audio_digest(path) == digest
 
 
-@pytest.mark.parametrize("kind", tagged.FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in tagged.FORMATS if kind != "wav-list"])
 def test_mutagen_itself_reads_several_values(kind: str, tmp_path: Path) -> None:
     path = make(tmp_path, kind, f"song.{kind.partition('-')[0]}")
     write_genres(path, ROCK_AND_JAZZ)
@@ -341,7 +342,11 @@ def test_the_list_of_a_wav_says_the_same(tmp_path: Path) -> None:
     for place in (36, len(data)):  # before the sound and after it
         whole = data[:place] + chunk + data[place:]
         path.write_bytes(whole[:4] + (len(whole) - 8).to_bytes(4, "little") + whole[8:])
-        assert read_tags(path) == Tags("ID3v2.4 in WAV", ("Pop",), "X", "", "A title")
+        wave = mutagen.wave.WAVE(path)
+        wave.add_tags()
+        wave.tags.add(mutagen.id3.TPE1(encoding=3, text=["Y"]))
+        wave.save()
+        assert read_tags(path) == Tags("ID3v2.4 in WAV", ("Pop",), "Y", "", "A title")
         digest = audio_digest(path)
         for genres, shown in ((["Rock", "Jazz"], "Rock; Jazz"), (["Größe"], "Größe"), ([], None)):
             write_genres(path, genres)

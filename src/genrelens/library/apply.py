@@ -12,7 +12,7 @@ from pathlib import Path
 from genrelens.errors import AudioError, TagError
 from genrelens.files import reason
 from genrelens.library.catalog import Catalog
-from genrelens.library.content import audio_digest
+from genrelens.library.content import audio_digest, whole_file_digest
 from genrelens.library.journal import Journal, Write
 from genrelens.library.patch import file_hash, hash_of, make_patch, patched
 from genrelens.library.plan import Plan
@@ -28,6 +28,9 @@ __all__ = [
     "note_in_catalog",
     "reason_of",
 ]
+
+_ANOTHER_SOUND = "its sound would not stay the same"
+_INSEPARABLE = "FFmpeg cannot separate its audio from its tags, so a write could not be verified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,8 @@ def check_sound(write: Write, temporary: Path) -> None:
     if audio_digest(temporary) == write.digest:
         return
     if audio_digest(write.path) == write.digest:
-        raise TagError(str(write.path), "its sound would not stay the same")
+        is_whole_file = whole_file_digest(write.path) == write.digest
+        raise TagError(str(write.path), _INSEPARABLE if is_whole_file else _ANOTHER_SOUND)
     raise TagError(str(write.path), "was changed since the plan was made: it sounds different")
 
 

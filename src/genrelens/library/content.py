@@ -22,7 +22,7 @@ from genrelens.errors import AudioError
 from genrelens.files import reason
 from genrelens.tags.edges import leading, trailing
 
-__all__ = ["audio_digest"]
+__all__ = ["audio_digest", "whole_file_digest"]
 
 _SIZE = 20  # bytes: two recordings of a million share one with a probability of 1e-36
 _CHUNK = 2**20
@@ -59,8 +59,29 @@ def _digest(file: FileIO) -> str:
             kind = f"{decoder.codec} {decoder.sample_rate} {decoder.channels} "
             return _hashed(kind.encode(), decoder.packets())
     except DecodeError:
-        file.seek(0)
-        return _hashed(b"file ", iter(lambda: file.read(_CHUNK), b""))
+        return _of_whole_file(file)
+
+
+def whole_file_digest(path: str | os.PathLike[str]) -> str:
+    """Return what :func:`audio_digest` returns for a file that FFmpeg cannot take apart.
+
+    Returns:
+        40 hexadecimal digits (BLAKE2b).
+
+    Raises:
+        AudioError: the file cannot be read.
+
+    """
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            return _of_whole_file(file)
+    except (OSError, ValueError) as error:
+        raise AudioError(os.fspath(path), reason(error)) from error
+
+
+def _of_whole_file(file: FileIO) -> str:
+    file.seek(0)
+    return _hashed(b"file ", iter(lambda: file.read(_CHUNK), b""))
 
 
 def _hashed(kind: bytes, pieces: Iterable[Any]) -> str:

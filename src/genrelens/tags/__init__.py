@@ -5,7 +5,8 @@ The format is found in the content of a file, not in its name. What is read and 
 ==================================  ===========================================================
 MP3, AAC (ADTS), TTA                ID3v2 at the front or the end; APEv2 where only that names
                                     the recording
-WAV, AIFF, DSF                      ID3v2 in a chunk; ``IGNR`` of a WAV's list where it is there
+WAV, AIFF, DSF                      ID3v2 in a chunk; ``IGNR`` of a WAV's ``INFO`` list where that
+                                    has one, or where there is no ID3v2
 FLAC, Ogg (Vorbis, Opus, FLAC,      Vorbis comments, one for each genre
 Speex)
 MP4 (AAC, ALAC)                     ``©gen``, one value for each genre; ``gnre`` is replaced by it.

@@ -69,10 +69,19 @@ class _Surroundings:
         found = [*first_to_last, *last_to_first]
         return [part for kind in kinds for part in found if part.span.kind == kind]
 
-    def others(self, new: Sequence[TagBlock] = ()) -> list[tuple[str, bytes]]:
-        """Return all that is no genre in these tags, but nothing of one that is like a new one."""
-        blank = [block.others() for block in new]
-        found = [part.block.others() for part in self.parts]
+    def others(
+        self, new: Sequence[TagBlock] = (), *, meaning: bool = False
+    ) -> list[tuple[str, bytes]]:
+        """Return all that is no genre in these tags, but nothing of one that is like a new one.
+
+        Args:
+            new: tags as they are made.
+            meaning: whether to say it in the same words for every version of ID3v2.
+
+        """
+        blank = [block.meaning() if meaning else block.others() for block in new]
+        blocks = [part.block for part in self.parts]
+        found = [block.meaning() if meaning else block.others() for block in blocks]
         known = [item for others in found if others not in blank for item in others]
         lyrics = [span for span in self.spans if span.kind == Kind.LYRICS3]
         return known + [("its Lyrics3 tag", content_of(self._bytes(span))) for span in lyrics]
@@ -147,6 +156,10 @@ class _StreamTags(TagFormat):
         """See :meth:`TagFormat.others`."""
         return self._around.others(self._new_blocks())
 
+    def meaning(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagFormat.meaning`."""
+        return self._around.others(self._new_blocks(), meaning=True)
+
     def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
         """See :meth:`TagFormat.write`."""
         self._around.write(genres, self._main)
@@ -184,11 +197,16 @@ class MPEGTags(_StreamTags):
         self._new_version = id3_version
         found = [(part.span, part.block) for part in self._around.of(Kind.ID3V2)]
         self._around.replace(
-            (span, ID3Block(in_version(block.raw, id3_version)))
+            (span, self._converted(span, block, id3_version))
             for span, block in found
             if isinstance(block, ID3Block) and block.version != id3_version
         )
         self._read()
+
+    def _converted(self, span: Span, block: ID3Block, version: int) -> ID3Block:
+        if span.start >= self._around.start and version == 3:
+            raise ValueError("has an ID3v2 tag behind its sound, where ID3v2.3 allows none")
+        return ID3Block(in_version(block.raw, version))
 
 
 class APETags(_StreamTags):
@@ -246,10 +264,15 @@ class BesideTags(TagFormat):
 
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.others`."""
+        return [*self._own.others(), *self._around.others(), self._behind()]
+
+    def meaning(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagFormat.meaning`."""
+        return [*self._own.meaning(), *self._around.others(meaning=True), self._behind()]
+
+    def _behind(self) -> tuple[str, bytes]:
         place = self._around.end if self._end is None else self._end
-        behind = digest(self._file, place, self._around.end)
-        items = [*self._own.others(), *self._around.others()]
-        return [*items, ("what stands behind its end", behind)]
+        return "what stands behind its end", digest(self._file, place, self._around.end)
 
     def prepare(self, id3_version: int | None) -> None:
         """See :meth:`TagFormat.prepare`."""

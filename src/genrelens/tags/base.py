@@ -36,6 +36,10 @@ class TagFormat(ABC):
     def others(self) -> Any:
         """Return all that is no genre: in the order of the file, a name for people, and bytes."""
 
+    def meaning(self) -> Any:
+        """Return ``others`` in words that do not change with the version of ID3v2."""
+        return self.others()
+
     def prepare(self, id3_version: int | None) -> None:  # noqa: B027 (most formats need none)
         """Bring ID3v2 tags to a version: 3, 4, or None for the one that is there.
 

@@ -54,6 +54,10 @@ class TagBlock(ABC):
     def others(self) -> list[tuple[str, bytes]]:
         """Return all that is no genre, in order: a name for people, and the bytes."""
 
+    def meaning(self) -> list[tuple[str, bytes]]:
+        """Return ``others`` in words that do not change with the version of the tag."""
+        return self.others()
+
     @abstractmethod
     def with_genres(self, genres: Sequence[str]) -> Self:
         """Return the same tag with other genres; none removes them.

@@ -8,6 +8,7 @@ from typing import Self
 
 from genrelens.tags.block import TagBlock, merged
 from genrelens.tags.id3_frames import HEADER, Frame, RawID3, make_frame, new_tag, parse
+from genrelens.tags.id3_meaning import meaning_of
 from genrelens.tags.id3_text import escaped, genres_in, text_content, values_of
 from genrelens.tags.raw import content_of
 
@@ -86,6 +87,10 @@ class ID3Block(TagBlock):
         ]
         rest = ("what stands behind the frames of its ID3v2 tag", content_of(self.raw.rest))
         return [("the header of its ID3v2 tag", self.raw.head[:6]), *frames, rest]
+
+    def meaning(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagBlock.meaning`."""
+        return meaning_of(self.raw)
 
     def with_genres(self, genres: Sequence[str]) -> Self:
         """See :meth:`TagBlock.with_genres`."""

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from genrelens.tags.id3_frames import Frame, RawID3, frames_in, make_frame, new_tag
 from genrelens.tags.id3_text import decode, encode, separator, text_content, values_of
 
-__all__ = ["in_version"]
+__all__ = [
+    "DATE",
+    "NESTED",
+    "cut",
+    "from_version_2",
+    "in_version",
+    "shape_of",
+    "start_of_nested",
+]
 
 _UTF16BE, _UTF16 = 2, 1
 # What stands behind the byte of the encoding: a text (s) or Latin-1 (l), each with its end, some
@@ -35,8 +43,8 @@ _SHAPES = {
     "OWNE": "l8*",
 }
 _ENCODED = frozenset((*_SHAPES, "SYLT", "COMR"))
-_NESTED = ("CHAP", "CTOC")
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::00)?)?)?")
+NESTED = ("CHAP", "CTOC")
+DATE = re.compile(r"(\d{4})(?:-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::00)?)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,19 @@ class _Content:
 def in_version(tag: RawID3, version: int) -> RawID3:
     """Return a tag in version 3 or 4.
 
+    A checksum is not kept. A footer is in version 4, which alone knows it.
+
     Raises:
-        ValueError: a frame cannot be expressed in it; the message names it.
+        ValueError: something in it cannot be expressed in that version; the message names it.
 
     """
-    return new_tag(version, _converted(tag.frames, version))
+    if tag.rest:
+        raise ValueError(f"has bytes behind its frames that ID3v2.{version} cannot hold")
+    if tag.extended_flags:
+        raise ValueError(f"has an extended header that ID3v2.{version} cannot hold")
+    footer = tag.has_footer and version == 4
+    frames = _converted(tag.frames, version)
+    return new_tag(version, frames, is_experimental=tag.is_experimental, footer=footer)
 
 
 def _converted(frames: Iterable[Frame], version: int) -> Iterator[Frame]:
@@ -76,37 +92,45 @@ def _unpacked(frame: Frame, version: int) -> _Content:
         raise _refusal(frame.name, version, ": it is compressed, encrypted or part of a group")
     data = frame.content()
     if frame.version == 2:
-        return _from_version_2(frame.name, data, version)
-    if frame.name in _NESTED:
+        later = from_version_2(frame.name, data)
+        if later is None:
+            raise _refusal(frame.name, version)
+        return _Content(*later)
+    if frame.name in NESTED:
         data = _nested(frame, data, version)
     return _Content(frame.name, data, frame.flags >> (frame.version == 3) & 0x7000)
 
 
-def _from_version_2(name: str, data: bytes, version: int) -> _Content:
-    """Give a frame of version 2.2 its later name."""
+def from_version_2(name: str, data: bytes) -> tuple[str, bytes] | None:
+    """Return the later name and content of a frame of version 2.2, None where it has none."""
     from mutagen.id3 import Frames_2_2
 
     base = getattr(Frames_2_2.get(name), "__base__", None)
     if base is None or name in ("CRM", "LNK"):
-        raise _refusal(name, version)
+        return None
     if name == "PIC":  # three letters instead of a type
         mime = b"image/" + data[1:4].lower().replace(b"jpg", b"jpeg")
         data = data[:1] + (data[1:4] if data[1:4] == b"-->" else mime) + b"\0" + data[4:]
-    return _Content(base.__name__, data)
+    return base.__name__, data
+
+
+def start_of_nested(name: str, data: bytes) -> int:
+    """Return where the frames within a chapter or a table of contents begin."""
+    start = data.find(b"\0") + 1
+    if name == "CHAP":
+        return start + 16
+    n_children = int.from_bytes(data[start + 1 : start + 2], "big")
+    start += 2
+    for _ in range(n_children):
+        start = data.find(b"\0", start) + 1 or len(data)
+    return start
 
 
 def _nested(frame: Frame, data: bytes, version: int) -> bytes:
     """Convert the frames within a chapter or a table of contents."""
-    start = data.find(b"\0") + 1
-    if frame.name == "CHAP":
-        start += 16
-    else:
-        n_children = int.from_bytes(data[start + 1 : start + 2], "big")
-        start += 2
-        for _ in range(n_children):
-            start = data.find(b"\0", start) + 1 or len(data)
+    start = start_of_nested(frame.name, data)
     frames, rest = frames_in(data[start:], frame.version)
-    if rest.strip(b"\0") or any(each.name in _NESTED for each in frames):
+    if rest.strip(b"\0") or any(each.name in NESTED for each in frames):
         raise _refusal(frame.name, version, ": it is damaged")
     return data[:start] + b"".join(each.raw for each in _converted(frames, version))
 
@@ -157,7 +181,7 @@ def _with_old_dates(contents: list[_Content]) -> list[_Content]:
 
 def _year_day_time(date: _Content, contents: list[_Content]) -> Iterator[_Content]:
     names = {each.name for each in contents}
-    found = _DATE.fullmatch(_single(contents, "TDRC"))
+    found = DATE.fullmatch(_single(contents, "TDRC"))
     if not found or names & {"TYER", "TDAT", "TIME"}:
         raise _refusal("TDRC", 3, ": it is no single year, day or minute")
     year, month, day, hour, minute = found.groups()
@@ -182,10 +206,15 @@ def _renamed(
 # ---------------------------------------------------------------------------- encodings
 
 
+def shape_of(name: str) -> str:
+    """Return what stands behind the byte of the encoding; nothing where there is no such byte."""
+    return _SHAPES.get(name, "*" if name.startswith("T") else "")
+
+
 def _in_old_encoding(content: _Content) -> bytes:
     """Encode the texts of a frame in UTF-16 where they are in an encoding that 2.3 lacks."""
     name, data = content.name, content.data
-    shape = _SHAPES.get(name, "*" if name.startswith("T") else "")
+    shape = shape_of(name)
     has_encoding = shape or name in _ENCODED
     if not has_encoding or not data or data[0] not in (_UTF16BE, 3):
         return data
@@ -204,16 +233,18 @@ def _pieces(data: bytes, encoding: int, shape: str) -> Iterator[bytes]:
             data = data[int(part) :]
         elif part == "*":
             text = decode(data, encoding, "strict")
-            yield separator(_UTF16).join(encode(value, _UTF16) for value in text.split("\0"))
+            values = text.rstrip("\0")  # what ends the last one is no value
+            yield separator(_UTF16).join(encode(value, _UTF16) for value in values.split("\0"))
+            yield separator(_UTF16) * (len(text) - len(values))
             return
         else:
-            text, data = _cut(data, 0 if part == "l" else encoding)
+            text, data = cut(data, 0 if part == "l" else encoding)
             yield encode(text, 0 if part == "l" else _UTF16)
             yield separator(0 if part == "l" else _UTF16)
     yield data
 
 
-def _cut(data: bytes, encoding: int) -> tuple[str, bytes]:
+def cut(data: bytes, encoding: int) -> tuple[str, bytes]:
     """Return a text and what stands behind its end."""
     end = separator(encoding)
     place = data.find(end)

@@ -30,7 +30,7 @@ _PADDING = 1024  # bytes for what comes later, in a tag that grows
 _KNOWN_NAME = re.compile(r"[A-Z][A-Z0-9]{2}[A-Z0-9 ]?")
 
 # Flags of a header.
-_UNSYNC, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
+_UNSYNC, _EXTENDED, _EXPERIMENTAL, _FOOTER = 0x80, 0x40, 0x20, 0x10
 
 
 def syncsafe(size: int) -> bytes:
@@ -203,6 +203,24 @@ class RawID3:
         return self.head[3]
 
     @property
+    def is_experimental(self) -> bool:
+        """Whether the header says that the tag is experimental, which version 2.2 cannot."""
+        return self.version > 2 and bool(self.head[5] & _EXPERIMENTAL)
+
+    @property
+    def extended_flags(self) -> int:
+        """What the extended header says besides a checksum and the size of the padding.
+
+        Its flags, without that of the checksum; -1 where it is of an unknown form.
+        """
+        data = _synced(self.extended) if self.unsync else self.extended
+        if self.version == 3 and len(data) in (10, 14):
+            return int.from_bytes(data[4:6], "big") & ~0x8000
+        if self.version == 4 and len(data) in (6, 12) and data[4] == 1:
+            return data[5] & ~0x20
+        return -1 if data else 0
+
+    @property
     def unsync(self) -> bool:
         """Whether the header says that a zero follows each 0xFF."""
         return bool(self.head[5] & _UNSYNC)
@@ -245,10 +263,17 @@ class RawID3:
         return self.extended
 
 
-def new_tag(version: int, frames: Iterable[Frame] = ()) -> RawID3:
-    """Return a new tag, with room for what comes later."""
-    head = b"ID3" + bytes([version, 0, 0]) + bytes(4)
-    return RawID3(head, b"", (), b"", 0, False, False).with_frames(frames)
+def new_tag(
+    version: int,
+    frames: Iterable[Frame] = (),
+    *,
+    is_experimental: bool = False,
+    footer: bool = False,
+) -> RawID3:
+    """Return a new tag, with room for what comes later unless it has a footer."""
+    flags = _EXPERIMENTAL * is_experimental | _FOOTER * footer
+    head = b"ID3" + bytes([version, 0, flags]) + bytes(4)
+    return RawID3(head, b"", (), b"", 0, footer, False).with_frames(frames)
 
 
 def parse(data: bytes) -> RawID3:
@@ -272,7 +297,8 @@ def parse(data: bytes) -> RawID3:
         raise ValueError("has an ID3v2 tag that is longer than the file")
     if version == 2 and flags & _EXTENDED:
         raise ValueError("has an ID3v2.2 tag that is compressed, which no program can read")
-    has_footer = version == 4 and flags & _FOOTER and data[HEADER + size :].startswith(b"3DI")
+    footer = data[HEADER + size : 2 * HEADER + size]
+    has_footer = footer.startswith(b"3DI") and (flags & _FOOTER or footer[3:] == head[3:])
     at = _end_of_extended(body, version, flags)
     walk = _frames_of(body, at, version, bool(flags & _UNSYNC))
     rest = body[walk.end :]

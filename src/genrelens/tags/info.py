@@ -31,6 +31,11 @@ class _Item:
     raw: bytes
 
     @property
+    def padded(self) -> bytes:
+        """All of it, and the byte that an odd one needs before the next one."""
+        return self.raw + bytes(len(self.raw) % 2)
+
+    @property
     def words(self) -> str:
         data = self.content.split(b"\0")[0]
         try:
@@ -61,7 +66,9 @@ class InfoBlock(TagBlock):
 
     def to_bytes(self) -> bytes:
         """See :meth:`TagBlock.to_bytes`."""
-        return _KIND + b"".join(item.raw for item in self._items) + self._rest
+        filled = b"".join(item.padded for item in self._items[:-1])
+        last = self._items[-1].raw if self._items else b""
+        return _KIND + filled + last + self._rest
 
     def _words(self, name: bytes) -> list[str]:
         return [item.words for item in self._items if item.name == name and item.words]
@@ -82,7 +89,7 @@ class InfoBlock(TagBlock):
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagBlock.others`."""
         items = [
-            (f"its INFO item {shown(item.name.decode('latin-1'))}", content_of(item.raw))
+            (f"its INFO item {shown(item.name.decode('latin-1'))}", content_of(item.padded))
             for item in self._items
             if item.name != _GENRE
         ]

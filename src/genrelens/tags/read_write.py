@@ -87,7 +87,8 @@ def write_genres(
     with _open(path, "r+b") as file:
         _check_words(genres)
         tags = _tags_in(file)
-        tags.prepare(id3_version)
+        if id3_version is not None:
+            tags = _in_version(file, tags, id3_version)
         others = tags.others()
         expected = tags.write(genres, id3_version)
         file.flush()
@@ -96,6 +97,22 @@ def write_genres(
         check_genres(expected, written.genres())
         check_others(others, written.others())
         return tuple(expected)
+
+
+def _in_version(file: BinaryIO, tags: TagFormat, id3_version: int) -> TagFormat:
+    """Bring the ID3v2 tags of a file to a version and read all its tags again.
+
+    Raises:
+        ValueError: something in them cannot be expressed in it, or would be changed.
+
+    """
+    meaning = tags.meaning()
+    tags.prepare(id3_version)
+    file.flush()
+    converted = _tags_in(file)
+    converted.prepare(id3_version)
+    check_others(meaning, converted.meaning())
+    return converted
 
 
 def _check_words(genres: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """ID3v2 in a chunk of WAV, AIFF or DSF; the ``INFO`` list of a WAV says the same afterwards.
 
+A WAV that has such a list and no ID3v2 tag gets none: the genre is written to the list.
+
 Source for DSF: "DSF File Format Specification 1.01" (Sony).
 """
 
@@ -35,9 +37,9 @@ class _Part:
     def content(self, block: TagBlock) -> bytes:
         return block.to_bytes() + self.behind
 
-    def others(self) -> list[tuple[str, bytes]]:
+    def others(self, *, meaning: bool = False) -> list[tuple[str, bytes]]:
         behind = (f"what stands behind the tag in {self.chunk.label}", content_of(self.behind))
-        return [*self.block.others(), behind]
+        return [*(self.block.meaning() if meaning else self.block.others()), behind]
 
 
 class _EmbeddedTags(TagFormat):
@@ -58,9 +60,13 @@ class _EmbeddedTags(TagFormat):
     def _read(self) -> None:
         self._parts = self._find()
         id3 = [part for part in self._parts if isinstance(part.block, ID3Block)]
-        self._main = id3[0] if id3 else None
+        self._main = id3[0] if id3 else self._without_id3()
         self.name = f"{(self._main.block if self._main else self._new).name} in {self.label}"
         self._sorted = [*id3, *(part for part in self._parts if part not in id3)]
+
+    def _without_id3(self) -> _Part | None:
+        """Return the tag that takes the genres where there is no ID3v2; None for a new one."""
+        return None
 
     @abstractmethod
     def _find(self) -> list[_Part]:
@@ -93,8 +99,16 @@ class _EmbeddedTags(TagFormat):
 
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.others`."""
+        return self._all_others()
+
+    def meaning(self) -> list[tuple[str, bytes]]:
+        """See :meth:`TagFormat.meaning`."""
+        return self._all_others(meaning=True)
+
+    def _all_others(self, *, meaning: bool = False) -> list[tuple[str, bytes]]:
         parts = self._parts if self._main else [*self._parts, self._new_part()]
-        return [*self._other_chunks(), *(item for part in parts for item in part.others())]
+        items = (item for part in parts for item in part.others(meaning=meaning))
+        return [*self._other_chunks(), *items]
 
     def prepare(self, id3_version: int | None) -> None:
         """See :meth:`TagFormat.prepare`."""
@@ -166,6 +180,11 @@ class WAVTags(_ChunkTags):
             return super()._part(chunk)
         content = self._chunks.content(chunk)
         return _Part(chunk, InfoBlock.from_bytes(content)) if content[:4] == b"INFO" else None
+
+    def _without_id3(self) -> _Part | None:
+        """Return the first list that has a genre, or else the first one."""
+        with_genre = [part for part in self._parts if part.block.has_genre]
+        return next(iter([*with_genre, *self._parts]), None)
 
 
 class DSFTags(_EmbeddedTags):
