@@ -148,7 +148,7 @@ def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, m
     assert result.code == 1
     assert result.err.splitlines() == [
         f"error: {music / 'a.mp3'}: is read-only",
-        f"note: {music / 'b.flac'}: had 1 other name, whose tags stay",
+        f"note: {music / 'b.flac'}: had 1 other name (a hard link), which keeps the old content",
     ]
     assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
     nothing = genrelens("tag", "music", "--apply")  # but the one that is read-only

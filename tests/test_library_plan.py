@@ -61,10 +61,11 @@ def test_what_is_in_a_plan(catalog: Catalog, music: Path) -> None:
     assert [Path(path).name for path, _ in plan.problems] == ["gone"]
 
 
-def test_one_file_by_two_names(catalog: Catalog, music: Path) -> None:
+@pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
+def test_one_file_by_two_names(catalog: Catalog, music: Path, kind: str) -> None:
     path = song(music, "a.mp3")
     link = music / "b.mp3"
-    link.symlink_to(path)
+    getattr(link, kind)(path)
     for each in (path, link):
         shelve(catalog, each)
     plan = plan_changes(catalog, [music])

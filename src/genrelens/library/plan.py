@@ -13,6 +13,7 @@ import re
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +73,8 @@ def plan_changes(
     """Decide what to write to the files below folders, by what the catalogue knows of them.
 
     No file is opened. A file whose size or time of modification is not what it was when it was
-    scanned is among the ``unheard``; one that has several names by symbolic links counts once.
+    scanned is among the ``unheard``; one that has several names, by links of whatever kind, counts
+    once: what is written to one name would part it from the others.
 
     Args:
         catalog: that was filled by a scan.
@@ -101,7 +103,7 @@ class _Decisions:
     def __init__(self, catalog: Catalog, policy: Policy) -> None:
         self._catalog = catalog
         self._policy = policy
-        self._seen: set[str] = set()
+        self._seen: set[str | tuple[int, int]] = set()
         self.changes: list[Change] = []
         self.skipped: list[Skip] = []
         self.unheard: list[Path] = []
@@ -109,11 +111,11 @@ class _Decisions:
         self.labels: set[str] = set()
 
     def add(self, path: Path, size: int, mtime_ns: int) -> None:
-        real = os.path.realpath(path)
-        if real in self._seen:
+        names = _names(path)
+        if not self._seen.isdisjoint(names):
             self.skipped.append(Skip(path, "is another name of a file that is here already"))
             return
-        self._seen.add(real)
+        self._seen |= names
         entry = self._catalog.entry(path)
         if entry is None or (entry.size, entry.mtime_ns) != (size, mtime_ns):
             self.unheard.append(path)
@@ -127,6 +129,16 @@ class _Decisions:
             self.changes.append(decision)
         else:
             self.skipped.append(decision)
+
+
+def _names(path: Path) -> set[str | tuple[int, int]]:
+    """Return what links to one file have in common: where it lies; device and inode, if shared."""
+    names: set[str | tuple[int, int]] = {os.path.realpath(path)}
+    with suppress(OSError):
+        status = path.stat()
+        if status.st_nlink > 1 and status.st_ino:
+            names.add((status.st_dev, status.st_ino))
+    return names
 
 
 # ------------------------------------------------------------------------------------ files
