@@ -125,9 +125,9 @@ def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"after": "Jazz"}, "after must be a list of words, or empty, not \"Jazz\""),
+        ({"after": "Jazz"}, 'after must be a list of words, or empty, not "Jazz"'),
         ({"after": ["x" * 999, 1]}, "after must be a list of words, or empty, not .{60}[.]{3}$"),
-        ({"after": [" "]}, "after: a genre must not begin or end with spaces, as \" \" does"),
+        ({"after": [" "]}, 'after: a genre must not begin or end with spaces, as " " does'),
         ({"after": [" disco "]}, "after: a genre must not begin or end with spaces"),
         ({"after": [""]}, "after: a genre must not be empty"),
         ({"after": ["a\tb"]}, "after: a genre must not hold invisible characters"),
@@ -147,7 +147,7 @@ def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> 
         ({"path_bytes": 1}, "path_bytes must be a string, not 1"),
         ({"path": "/a\0b"}, "path .* cannot be one"),
         ({"path": "/\ud800"}, "holds text that is not valid UTF-8$"),
-        ({"confidence": "high"}, "confidence must be a number, not \"high\""),
+        ({"confidence": "high"}, 'confidence must be a number, not "high"'),
         ({"confidence": None}, "confidence must be a number, not null"),
         ({"confidence": 10**400}, "confidence must be a number, not 1000.*[.]{3}$"),
         ({"confidence": float("nan")}, "holds a number that JSON does not allow$"),

@@ -14,7 +14,18 @@ from genrelens.files import reason
 from genrelens.library.records import Entry, StoredPrediction
 from genrelens.library.words import named, spelling, word_key
 
-__all__ = ["Change", "Existing", "Policy", "Skip", "Words", "decide", "is_word", "read_words", "shown", "word_fault"]
+__all__ = [
+    "Change",
+    "Existing",
+    "Policy",
+    "Skip",
+    "Words",
+    "decide",
+    "is_word",
+    "read_words",
+    "shown",
+    "word_fault",
+]
 
 Existing = Literal["keep", "append", "replace"]
 """What becomes of the genres of a file that has some: the file is left alone, ours come behind
