@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import synth
 import tiny
 from commands import as_seen, at_terminal, command, spawn
 from genrelens.cli.console import print_json
-from processes import PATIENCE
+from processes import PATIENCE, start
 from test_classifier import empty_wav
 
 CLICKS = "music/b/clicks.wav"
@@ -174,6 +175,26 @@ def test_ctrl_c(music: Path, model: Path, jobs: str) -> None:
     assert "Traceback" not in before + after
     assert "[" not in re.sub(r"\x1b\[", "", after)  # no half of a JSON document
     assert "\x1b[?25h" in after  # the cursor is back
+
+
+@pytest.mark.parametrize("module", ["rich", "typer", "genrelens.errors", "numpy"])
+def test_ctrl_c_while_modules_are_imported(module: str) -> None:
+    """Python tells on stderr of each module as it is imported: the signal comes just then."""
+    program, *arguments = command("classify", "x")
+    running = start(
+        [program, "-X", "importtime", *arguments], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stderr is not None
+    for line in running.stderr:
+        if line.rpartition("|")[2].strip() == module:
+            break
+    else:
+        pytest.fail(f"{module} is not imported")
+    running.send_signal(signal.SIGINT)
+    rest = running.stderr.read()
+    assert running.wait(PATIENCE) == 130
+    assert "Traceback" not in rest
 
 
 def test_ctrl_c_while_a_pipe_gives_nothing(music: Path, model: Path) -> None:

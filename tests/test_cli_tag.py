@@ -106,6 +106,17 @@ def test_an_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
     assert "line 1: a plan of version 7" in wrong.err
 
 
+@pytest.mark.parametrize("content", ["hello\n", "", "[1, 2]\n", "\0", "{"])
+@pytest.mark.parametrize("name", ["q.jsonl", "q.JSON"])
+def test_a_plan_damaged_in_its_first_line_is_no_recording(
+    genrelens: Genrelens, music: Path, name: str, content: str
+) -> None:
+    Path(name).write_text(content)
+    result = genrelens("tag", name, "--apply", "--yes")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"error: {name}: is no ")
+
+
 def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:
     Path("words.toml").write_text('[genre_words]\njazz = "JaZZ"\njaz = "x"\n')
     result = genrelens("tag", "music", "--words", "words.toml")
@@ -125,8 +136,8 @@ def test_files_that_nobody_listened_to_are_counted(genrelens: Genrelens, music: 
         result = genrelens(name, "music")
         assert result.code == 0
         assert result.err == (
-            "warning: 2 of 4 files have no result, or were changed since: genrelens scan hears "
-            "them\n"
+            "warning: 2 of 4 files were not classified yet, or have changed since: run genrelens "
+            "scan\n"
         )
 
 
@@ -148,7 +159,7 @@ def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, m
     assert result.code == 1
     assert result.err.splitlines() == [
         f"error: {music / 'a.mp3'}: is read-only",
-        f"note: {music / 'b.flac'}: had 1 other name, whose tags stay",
+        f"note: {music / 'b.flac'}: had 1 other name (a hard link), which keeps the old content",
     ]
     assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
     nothing = genrelens("tag", "music", "--apply")  # but the one that is read-only

@@ -57,7 +57,7 @@ def refusal(pool: ClassifierPool, path: Path, content: bytes) -> str:
 
 def run(pool: ClassifierPool, work: Any) -> Future[Any]:
     """Have a worker do something else."""
-    future: Future[Any] = pool._pool.schedule(work)
+    future: Future[Any] = pool.run(work)
     return future
 
 
@@ -239,7 +239,7 @@ def test_an_idle_worker_may_be_killed(pool: ClassifierPool, clip: Path) -> None:
     pid = run(pool, os.getpid).result(SECONDS)
     os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + SECONDS
-    while pool._pool.active and time.monotonic() < deadline:
+    while pool._workforce.active and time.monotonic() < deadline:
         time.sleep(0.01)  # until it has noticed
     assert isinstance(answer(pool, clip), Verdict)
 
@@ -293,3 +293,50 @@ def test_closing_ends_the_processes(model: Path) -> None:
     pool.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/bin/true"])
+def test_workers_that_cannot_start(program: str, model: Path) -> None:
+    """Their Python ends before it reads a line, with an error or without: no job waits for ever."""
+    script = (
+        "import multiprocessing, os, sys\n"
+        "from concurrent.futures.process import BrokenProcessPool\n"
+        "from genrelens import isolation\n"
+        "isolation._START = 2.0\n"
+        "multiprocessing.set_executable(sys.argv[2])\n"
+        "pool = isolation.ClassifierPool(sys.argv[1], workers=2, limits=isolation.Limits())\n"
+        "for _ in range(3):\n"
+        "    futures = [pool.run(os.getpid) for _ in range(3)]\n"
+        "    errors = [future.exception() for future in futures]\n"
+        "    assert all(isinstance(each, BrokenProcessPool) for each in errors), errors\n"
+        "pool.close()\n"
+        "print('all failed')\n"
+    )
+    process = start(
+        [sys.executable, "-c", script, model, program], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.communicate(timeout=SECONDS)[0] == "all failed\n"
+
+
+def test_a_scan_whose_workers_cannot_start(model: Path, clip: Path) -> None:
+    script = (
+        "import multiprocessing, sys\n"
+        "from pathlib import Path\n"
+        "from genrelens.errors import LibraryError\n"
+        "from genrelens.library import Catalog, scan_files\n"
+        "from genrelens.library.walk import Found\n"
+        "multiprocessing.set_executable('/bin/false')\n"
+        "clip = Path(sys.argv[2])\n"
+        "with Catalog.open(clip.with_name('catalog.sqlite')) as catalog:\n"
+        "    try:\n"
+        "        list(scan_files(catalog, [Found.at(str(clip))], model=sys.argv[1]))\n"
+        "    except LibraryError as error:\n"
+        "        print(error)\n"
+    )
+    process = start(
+        [sys.executable, "-c", script, model, clip], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    output = process.communicate(timeout=SECONDS)[0]
+    assert output == "the worker processes end before they begin\n"

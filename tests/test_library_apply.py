@@ -251,7 +251,9 @@ def test_other_hard_links_keep_the_former_tags(planned: Planned, music: Path) ->
     backup = music.parent / "backup"
     backup.hardlink_to(path)
     outcome = only(apply_changes(planned()).outcomes)
-    assert outcome == Outcome(path, True, "had 1 other name, whose tags stay")
+    assert outcome == Outcome(
+        path, True, "had 1 other name (a hard link), which keeps the old content"
+    )
     assert (read_tags(path).genres, read_tags(backup).genres) == (("Jazz",), ("Rock",))
     undo()
     assert path.read_bytes() == backup.read_bytes()

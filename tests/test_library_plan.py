@@ -61,10 +61,11 @@ def test_what_is_in_a_plan(catalog: Catalog, music: Path) -> None:
     assert [Path(path).name for path, _ in plan.problems] == ["gone"]
 
 
-def test_one_file_by_two_names(catalog: Catalog, music: Path) -> None:
+@pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
+def test_one_file_by_two_names(catalog: Catalog, music: Path, kind: str) -> None:
     path = song(music, "a.mp3")
     link = music / "b.mp3"
-    link.symlink_to(path)
+    getattr(link, kind)(path)
     for each in (path, link):
         shelve(catalog, each)
     plan = plan_changes(catalog, [music])
@@ -124,26 +125,40 @@ def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"after": "Jazz"}, "line 2: after must be a list of words"),
-        ({"after": [" "]}, "line 2: after must be a list of words"),
-        ({"after": [3]}, "line 2: after must be a list of words"),
-        ({"before": "Rock"}, "line 2: before must be a list of words"),
-        ({"before": 5}, "line 2: before must be a list of words"),
-        ({"size": "1"}, "line 2: size must be a whole number"),
-        ({"size": True}, "line 2: size must be a whole number"),
-        ({"digest": "a"}, "line 2: digest must be"),
-        ({"path": "a.mp3"}, "line 2: path must be absolute"),
-        ({"path_bytes": "%"}, "line 2: "),
-        ({"path": "/a\0b"}, "line 2: path .* cannot be one"),
-        ({"path": "/\ud800"}, "line 2: .*surrogates not allowed"),
-        ({"confidence": "high"}, "line 2: could not convert"),
-        ({"confidence": float("nan")}, "line 2: .*not JSON compliant"),
+        ({"after": "Jazz"}, 'after must be a list of words, or empty, not "Jazz"'),
+        ({"after": ["x" * 999, 1]}, "after must be a list of words, or empty, not .{60}[.]{3}$"),
+        ({"after": [" "]}, 'after: a genre must not begin or end with spaces, as " " does'),
+        ({"after": [" disco "]}, "after: a genre must not begin or end with spaces"),
+        ({"after": [""]}, "after: a genre must not be empty"),
+        ({"after": ["a\tb"]}, "after: a genre must not hold invisible characters"),
+        ({"after": ["x" * 201]}, "after: a genre must not be longer than 200 characters"),
+        ({"after": [3]}, "after must be a list of words"),
+        ({"before": "Rock"}, "before must be a list of words"),
+        ({"before": 5}, "before must be a list of words"),
+        ({"before": None}, "before must be a list of words, or empty, not null"),
+        ({"size": "1"}, "size must be a whole number"),
+        ({"size": True}, "size must be a whole number, not true"),
+        ({"digest": "a"}, "digest must be"),
+        ({"digest": None}, "digest must be a string, not null"),
+        ({"path": "a.mp3"}, "path must be absolute"),
+        ({"path": None}, "path must be a string, not null"),
+        ({"path": {"a": 1}}, "path must be a string, not {"),
+        ({"path_bytes": "%"}, "path_bytes must be Base64"),
+        ({"path_bytes": 1}, "path_bytes must be a string, not 1"),
+        ({"path": "/a\0b"}, "path .* cannot be one"),
+        ({"path": "/\ud800"}, "holds text that is not valid UTF-8$"),
+        ({"confidence": "high"}, 'confidence must be a number, not "high"'),
+        ({"confidence": None}, "confidence must be a number, not null"),
+        ({"confidence": 10**400}, "confidence must be a number, not 1000.*[.]{3}$"),
+        ({"confidence": float("nan")}, "holds a number that JSON does not allow$"),
+        ({"confidence": float("inf")}, "holds a number that JSON does not allow$"),
+        ({"reason": []}, "reason must be a string"),
     ],
 )
 def test_edits_that_are_wrong(
     change: dict[str, Any], message: str, plan_of: Callable[..., Path]
 ) -> None:
-    with pytest.raises(LibraryError, match=rf"plan\.jsonl, {message}"):
+    with pytest.raises(LibraryError, match=rf"plan\.jsonl, line 2: {message}"):
         read_plan(plan_of(HEADER, {**LINE, **change}))
 
 
@@ -155,9 +170,15 @@ def test_edits_that_are_wrong(
         (["3"], "line 1: must be an object, as {...}, not 3"),
         ([{"a": 1}], "line 1: 'genrelens_plan' is missing"),
         ([{**HEADER, "genrelens_plan": 2}], "line 1: a plan of version 2"),
-        ([{**HEADER, "policy": {}}], "line 1: 'words' is missing"),
+        ([{**HEADER, "policy": {}}], "line 1: policy: 'existing' is missing"),
+        ([{**HEADER, "policy": []}], r"line 1: policy must be an object, not \[\]"),
+        ([{**HEADER, "policy": {**HEADER["policy"], "words": 3}}], "words must be an object"),
+        ([{**HEADER, "policy": {**HEADER["policy"], "max_genres": "2"}}], "a whole number"),
+        (['{"genrelens_plan": 1e999}'], "line 1: holds a number that JSON does not allow"),
+        (["[" * 100_000], "line 1: is not a plan's: it is nested too deeply"),
+        (["hello"], "plan.jsonl: is no valid plan; line 1: is not JSON"),
         ([{**HEADER, "policy": {**HEADER["policy"], "max_genres": 0}}], "line 1: max_genres=0"),
-        ([{**HEADER, "policy": {**HEADER["policy"], "x": 0}}], "line 1: .*'x'"),
+        ([{**HEADER, "policy": {**HEADER["policy"], "x": 0}}], 'line 1: .*"x" is unknown'),
         ([HEADER, {}], "line 2: 'size' is missing"),
         ([HEADER, LINE, LINE], "/m/a.mp3 is in it twice"),
     ],

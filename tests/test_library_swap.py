@@ -80,7 +80,7 @@ def test_other_hard_links_keep_the_old_content(path: Path) -> None:
     others = [path.with_name(name) for name in ("b", "c")]
     for other in others:
         other.hardlink_to(path)
-    assert replace(path) == "had 2 other names, whose tags stay"
+    assert replace(path) == "had 2 other names (hard links), which keep the old content"
     assert {other.read_bytes() for other in others} == {b"old"}
 
 

@@ -10,15 +10,17 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from pebble import ProcessPool
@@ -32,6 +34,9 @@ from genrelens.prediction import Prediction
 __all__ = ["ClassifierPool", "Limits", "Refusal", "Verdict"]
 
 T = TypeVar("T")
+
+_START = 120.0  # seconds that the first worker may take to start
+_GLANCE = 0.1  # seconds between two looks at the workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +97,7 @@ class ClassifierPool:
 
     def __init__(self, model: str | None, *, workers: int, limits: Limits) -> None:
         self._model, self._workers, self._limits = model, workers, limits
-        self._pool = self._started()
+        self._workforce = self._started()
 
     def submit(
         self,
@@ -134,26 +139,85 @@ class ClassifierPool:
             timeout: seconds that it may take before the worker is ended; None sets no bound.
 
         """
-        if not self._pool.active:  # Pebble gives up when a worker dies with nothing to do
-            Thread(target=self._pool.join, daemon=True).start()
-            self._pool = self._started()
-        future: Future[T] = self._pool.schedule(job, timeout=timeout)
-        return future
+        if not self._workforce.active:  # Pebble gives up when a worker dies with nothing to do
+            self._workforce = self._started()
+        return self._workforce.run(job, timeout)
 
     def close(self) -> None:
         """End the processes at once; what they were doing is lost."""
+        self._workforce.close()
+
+    def _started(self) -> _Workforce:
+        return _Workforce(
+            ProcessPool(
+                self._workers,
+                initializer=_start,
+                initargs=(self._model, self._limits.memory),
+                # A fork would copy the locks of this process' threads as they happen to be.
+                context=multiprocessing.get_context("spawn"),
+            )
+        )
+
+
+class _Workforce:
+    """The worker processes from their start to their end, which every future learns of.
+
+    Pebble forgets jobs that it is given while its workers die, and it replaces workers that end
+    without an error for ever. A thread watches it, therefore.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._pending: set[Future[Any]] = set()
+        self._lock = Lock()  # guards what follows and the set above
+        self._broken = False
+        try:
+            with _no_interrupts():
+                first = pool.schedule(_nothing)  # the first job starts all workers
+        except (RuntimeError, OSError):  # they cannot even be started
+            self._broken = True
+            pool.stop()
+            first = Future[None]()
+        self._watcher = Thread(target=self._watch, args=(first,), daemon=True)
+        self._watcher.start()
+
+    @property
+    def active(self) -> bool:
+        """Whether the workers take jobs."""
+        return not self._broken and bool(self._pool.active)
+
+    def run(self, job: Callable[[], T], timeout: float | None) -> Future[T]:
+        """Give a job to a worker; the future fails with ``BrokenProcessPool`` if there is none."""
+        with self._lock:
+            try:
+                if self._broken:
+                    raise BrokenProcessPool("no worker process")
+                future: Future[T] = self._pool.schedule(job, timeout=timeout)
+            except RuntimeError as error:  # Pebble's, if they ended just now
+                future = Future()
+                future.set_exception(BrokenProcessPool(str(error)))
+                return future
+            self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        return future
+
+    def close(self) -> None:
+        """End the workers."""
+        self._pool.stop()
+        self._watcher.join()
+
+    def _watch(self, first: Future[None]) -> None:
+        """Wait until the workers end, or do not begin in time; fail what waits for them then."""
+        latest = time.monotonic() + _START
+        while self.active and (first.done() or time.monotonic() < latest):
+            time.sleep(_GLANCE)
+        with self._lock:
+            self._broken = True
         self._pool.stop()
         self._pool.join()
-
-    def _started(self) -> Any:
-        pool = ProcessPool(
-            self._workers, initializer=_start, initargs=(self._model, self._limits.memory),
-            # A fork would copy the locks of this process' threads as they happen to be.
-            context=multiprocessing.get_context("spawn"),
-        )  # fmt: skip
-        with _no_interrupts():
-            pool.schedule(_nothing)  # the first job starts all workers
-        return pool
+        for future in list(self._pending):
+            with contextlib.suppress(InvalidStateError):  # it was cancelled
+                future.set_exception(BrokenProcessPool("the worker processes ended"))
 
 
 @contextlib.contextmanager

@@ -167,8 +167,8 @@ def print_outcome(outcome: Outcome) -> None:
 def print_unheard(n: int, n_files: int) -> None:
     """Say on stderr how many files the catalogue has no result for, if there are any."""
     if n:
-        words = "no result, or were changed since: genrelens scan hears them"
-        print_note(f"warning: {n} of {n_files} files have {words}", style="yellow")
+        words = f"{n} of {n_files} files were not classified yet, or have changed since"
+        print_note(f"warning: {words}: run genrelens scan", style="yellow")
 
 
 # ----------------------------------------------------------------------------------- output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,13 +14,25 @@ from genrelens.files import reason
 from genrelens.library.records import Entry, StoredPrediction
 from genrelens.library.words import named, spelling, word_key
 
-__all__ = ["Change", "Existing", "Policy", "Skip", "Words", "decide", "is_word", "read_words"]
+__all__ = [
+    "Change",
+    "Existing",
+    "Policy",
+    "Skip",
+    "Words",
+    "decide",
+    "is_word",
+    "read_words",
+    "shown",
+    "word_fault",
+]
 
 Existing = Literal["keep", "append", "replace"]
 """What becomes of the genres of a file that has some: the file is left alone, ours come behind
 them, or ours take their place."""
 
 _LONGEST = 200  # characters of a word
+_SHOWN = 60  # characters of a value in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.existing not in ("keep", "append", "replace"):
-            raise LibraryError(f"existing={self.existing!r} is none of keep, append, replace")
+            raise LibraryError(f"existing={shown(self.existing)} is none of keep, append, replace")
         if not 0 <= self.min_confidence <= 1:
             raise LibraryError(f"min_confidence={self.min_confidence} is not between 0 and 1")
         if self.max_genres < 1:
@@ -81,12 +94,55 @@ class Policy:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return what ``to_dict`` was called of; raises ``TypeError`` for anything else."""
-        words = dict(values["words"])
-        mapping = {key: tuple(each) for key, each in words.pop("genre_words").items()}
-        whitelist = words.pop("whitelist")
-        kept = Words(mapping, None if whitelist is None else tuple(whitelist), **words)
+        """Return what ``to_dict`` was called of.
+
+        Raises:
+            LibraryError: something is missing, unknown or not of its type.
+
+        """
+        _check_types("policy", values, _POLICY_TYPES)
+        _check_types("words", values["words"], _WORDS_TYPES)
+        words = values["words"]
+        mapping = {key: _word_list(key, each) for key, each in words["genre_words"].items()}
+        whitelist = words["whitelist"]
+        kept = Words(mapping, None if whitelist is None else _word_list("whitelist", whitelist))
         return cls(**{**values, "words": kept})
+
+
+_POLICY_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
+    "existing": ("a string", (str,)),
+    "min_confidence": ("a number", (int, float)),
+    "max_genres": ("a whole number", (int,)),
+    "id3_version": ("3, 4 or null", (int, type(None))),
+    "words": ("an object", (dict,)),
+}
+_WORDS_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
+    "genre_words": ("an object", (dict,)),
+    "whitelist": ("a list of words, or null", (list, tuple, type(None))),
+}
+
+
+def _check_types(
+    name: str, values: object, types: Mapping[str, tuple[str, tuple[type, ...]]]
+) -> None:
+    """Refuse what is no object with exactly these members of these types."""
+    if not isinstance(values, dict):
+        raise LibraryError(f"{name} must be an object, not {shown(values)}")
+    for member, (words, allowed) in types.items():
+        if member not in values:
+            raise LibraryError(f"{name}: {member!r} is missing")
+        value = values[member]
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            raise LibraryError(f"{name}: {member} must be {words}, not {shown(value)}")
+    unknown = sorted(set(values) - set(types))
+    if unknown:
+        raise LibraryError(f"{name}: {shown(unknown[0])} is unknown")
+
+
+def _word_list(name: str, words: object) -> tuple[str, ...]:
+    if not isinstance(words, list | tuple) or not all(map(is_word, words)):
+        raise LibraryError(f"words: {name} must be a list of words, not {shown(words)}")
+    return tuple(words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,12 +265,25 @@ def _reason(heard: StoredPrediction) -> str:
 
 def is_word(value: object) -> bool:
     """Tell whether something can be written as a genre."""
-    return (
-        isinstance(value, str)
-        and value == value.strip()
-        and 0 < len(value) <= _LONGEST
-        and value.isprintable()
-    )
+    return isinstance(value, str) and not word_fault(value)
+
+
+def word_fault(word: str) -> str:
+    """Return what a text does that a genre must not do, or nothing."""
+    if not word:
+        return "be empty"
+    if word != word.strip():
+        return "begin or end with spaces"
+    if not word.isprintable():
+        return "hold invisible characters"
+    return f"be longer than {_LONGEST} characters" if len(word) > _LONGEST else ""
+
+
+def shown(value: object) -> str:
+    """Return a value as JSON for a message, cut to about 60 characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def read_words(path: Path) -> Words:
@@ -255,5 +324,5 @@ def read_words(path: Path) -> Words:
 def _checked(path: Path, name: str, words: object) -> tuple[str, ...]:
     given = [words] if isinstance(words, str) else words
     if not isinstance(given, list) or not all(map(is_word, given)):
-        raise LibraryError(f"{path}: {name} must be a word, or a list of words: {words!r}")
+        raise LibraryError(f"{path}: {name} must be a word, or a list of words: {shown(words)}")
     return tuple(given)

@@ -105,5 +105,8 @@ def _keep_attributes(path: Path, temporary: Path, status: os.stat_result) -> str
     os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
     if status.st_nlink > 1:
         others = status.st_nlink - 1
-        notes.append(f"had {others} other name{'s' * (others > 1)}, whose tags stay")
+        names = (
+            "names (hard links), which keep" if others > 1 else "name (a hard link), which keeps"
+        )
+        notes.append(f"had {others} other {names} the old content")
     return "; ".join(notes)
