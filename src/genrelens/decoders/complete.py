@@ -1,13 +1,16 @@
 """Whether a file is cut off, or several in one, by the structure of its container.
 
-Decoders read what is left of an Ogg or Matroska file without a complaint.
-Sources: RFC 3533 (Ogg), RFC 8794 and RFC 9559 (EBML, Matroska).
+Decoders read what is left of an Ogg, Matroska or AVI file without a complaint.
+Sources: RFC 3533 (Ogg), RFC 8794 and RFC 9559 (EBML, Matroska), Microsoft's AVI RIFF reference,
+ISO/IEC 14496-12 (MP4).
 """
 
 from __future__ import annotations
 
 import os
 from typing import Any
+
+from genrelens.decoders.headers import is_open_size
 
 __all__ = ["cut_off", "is_chained"]
 
@@ -17,7 +20,7 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def cut_off(file: Any) -> str:
-    """Return in what way an Ogg or Matroska file is incomplete, or an empty string.
+    """Return in what way an Ogg, Matroska or AVI file is incomplete, or an empty string.
 
     Args:
         file: binary, can seek; its position changes.
@@ -29,10 +32,9 @@ def cut_off(file: Any) -> str:
     if head.startswith(b"OggS"):
         file.seek(max(0, size - 2 * _LONGEST_PAGE))
         return "" if _ends_with_page(file.read()) else "the file ends within a page of Ogg"
-    if head.startswith(_EBML):
-        n_bytes = _matroska_size(head)
-        if n_bytes is not None and n_bytes > size:
-            return f"the file has {size} of {n_bytes} bytes"
+    n_bytes = _stated_size(head)
+    if n_bytes is not None and n_bytes > size:
+        return f"the file has {size} of {n_bytes} bytes"
     return ""
 
 
@@ -76,6 +78,16 @@ def _ends_with_page(tail: bytes) -> bool:
         whole = len(sizes) == tail[start + _PAGE - 1] and ends <= len(tail)
         return whole and not sizes.endswith(b"\xff")
     return True  # no page at all: something long stands behind the last one
+
+
+def _stated_size(head: bytes) -> int | None:
+    """Return how many bytes a Matroska or AVI file has as it states; None if it is left open."""
+    if head.startswith(_EBML):
+        return _matroska_size(head)
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        n_bytes = int.from_bytes(head[4:8], "little")
+        return None if is_open_size(n_bytes) else 8 + n_bytes
+    return None
 
 
 def _matroska_size(head: bytes) -> int | None:
