@@ -12,10 +12,11 @@ from typing import Any
 
 from genrelens.decoders.headers import is_open_size
 
-__all__ = ["cut_off", "is_chained"]
+__all__ = ["cut_off", "is_chained", "lacks_index"]
 
 _PAGE = 27  # bytes of a page's header without its segment table
 _LONGEST_PAGE = _PAGE + 255 + 255 * 255
+_MOST_ATOMS = 1000  # that are looked at; files made of millions of them are made to be slow
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
@@ -62,6 +63,34 @@ def is_chained(file: Any) -> bool:
     tail = file.read()
     last = tail.rfind(b"OggS\0")
     return last >= 0 and len(tail) >= last + 18 and tail[last + 14 : last + 18] not in streams
+
+
+def lacks_index(file: Any) -> bool:
+    """Return whether an MP4 or M4A file has no index: it stands last, and a download broke off.
+
+    The index is the atom ``moov``. A file of pictures has ``meta`` in its place.
+
+    Args:
+        file: binary, can seek; its position changes.
+
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(8)[4:] != b"ftyp":
+        return False
+    start = 0
+    for _ in range(_MOST_ATOMS):
+        file.seek(start)
+        head = file.read(16)
+        if head[4:8] in (b"moov", b"meta"):
+            return False
+        n_bytes = int.from_bytes(head[:4], "big")
+        if n_bytes == 1:
+            n_bytes = int.from_bytes(head[8:], "big")
+        start += n_bytes
+        if n_bytes < 8 or start >= size:  # 0 is "up to the end"
+            return True
+    return False
 
 
 def _ends_with_page(tail: bytes) -> bool:
