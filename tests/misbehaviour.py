@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ def peak_memory(*args: Any, **kwargs: Any) -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def write_as_a_library() -> None:
+    """Write to the error stream of the process, past Python, and then as Python does."""
+    os.write(2, b"a line of a C library\n")
+    print("a line of Python", file=sys.stderr, flush=True)
 
 
 def raise_plainly(*args: Any, **kwargs: Any) -> None:

@@ -325,3 +325,33 @@ def test_gsm_is_read_without_a_warning() -> None:
     assert len(whole) == pytest.approx(3 * 8000, abs=320)
     part = load_audio(content, sample_rate=8000, offset=1.0, duration=0.5)
     np.testing.assert_array_equal(part, whole[8000:12_000])
+
+
+def atom(name: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + name + content
+
+
+@pytest.mark.parametrize("read", [probe, lambda content: load_audio(content, sample_rate=8000)])
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.9])
+def test_an_m4a_without_its_index_is_called_cut_off(
+    read: Callable[[bytes], Any], share: float
+) -> None:
+    """The index stands last, where a download that broke off does not come to."""
+    content = synth.encode(synth.noise(3, 48_000), 48_000, "aac", "ipod")
+    with pytest.raises(AudioError, match=r"<bytes>: its index is missing: the file is cut off"):
+        read(content[: max(40, round(share * content.index(b"moov")))])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        atom(b"ftyp", b"M4A \0\0\0\0") + atom(b"free", b"") + atom(b"moov", bytes(50)),
+        atom(b"ftyp", b"heic\0\0\0\0") + atom(b"meta", bytes(50)) + atom(b"mdat", bytes(50)),
+        atom(b"ftyp", b"M4A \0\0\0\0") + 100_000 * atom(b"free", b""),
+        b"\0\0\0\x10text ftyp",
+    ],
+    ids=["a damaged index", "a picture", "very many atoms", "a text"],
+)
+def test_other_files_are_not_called_cut_off(content: bytes) -> None:
+    with pytest.raises(AudioError, match=UNREADABLE):
+        probe(content)

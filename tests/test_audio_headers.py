@@ -367,3 +367,40 @@ def test_an_av_clock_with_a_gap_is_no_lie() -> None:
     assert len(load_audio(file.getvalue(), sample_rate=48_000)) == pytest.approx(
         4 * 48_000, abs=4000
     )
+
+
+# --------------------------------------------------------------- compressed, with stated sizes
+
+COMPRESSED: dict[str, Callable[[], bytes]] = {
+    "IMA ADPCM in WAV": lambda: synth.write(Y, RATE, "WAV", "IMA_ADPCM"),
+    "MS ADPCM in WAV": lambda: synth.write(Y, RATE, "WAV", "MS_ADPCM"),
+    "GSM in WAV": lambda: synth.write(MONO, RATE, "WAV", "GSM610"),
+    "MP3 in WAV": lambda: synth.encode(Y, RATE, "libmp3lame", "wav"),
+    "MS ADPCM in W64": lambda: synth.write(Y, RATE, "W64", "MS_ADPCM"),
+    "IMA ADPCM in AIFF": lambda: synth.write(Y, RATE, "AIFF", "IMA_ADPCM"),
+}
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_compressed_samples_that_are_cut_off_are_told(name: str) -> None:
+    content = COMPRESSED[name]()
+    assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)  # without a warning
+    with pytest.warns(AudioWarning, match=r"header says 6\.\d s, [23]\.\d s were decoded"):
+        y = load(content[: len(content) // 2])
+    assert len(y) == pytest.approx(len(Y) / 2, abs=0.15 * RATE)
+
+
+@pytest.mark.parametrize("codec", ["libmp3lame", "pcm_s16le"])
+def test_an_avi_that_is_cut_off_is_told(codec: str) -> None:
+    content = synth.encode(Y, RATE, codec, "avi")
+    assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)  # without a warning
+    half = content[: len(content) // 2]
+    words = rf"the file has {len(half)} of {len(content)} bytes"
+    with pytest.warns(AudioWarning, match=words):
+        load(half)
+
+
+@pytest.mark.parametrize("size", [0, 2**32 - 1])
+def test_an_avi_whose_size_is_left_open_is_not_doubted(size: int) -> None:
+    content = patched(synth.encode(Y, RATE, "libmp3lame", "avi"), 4, struct.pack("<I", size))
+    assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)

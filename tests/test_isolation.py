@@ -234,6 +234,20 @@ def test_a_job_that_takes_too_long_is_ended(
     assert pool.run(os.getpid).result(SECONDS) != first
 
 
+def test_c_libraries_are_kept_off_the_error_stream(
+    model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A server's journal holds its own lines; what Python says, such as a traceback, stays."""
+    pool = ClassifierPool(str(model), workers=1, limits=LIMITS)
+    try:
+        run(pool, misbehaviour.write_as_a_library).result(SECONDS)
+        with pytest.raises(RuntimeError, match="a secret of the server"):
+            run(pool, misbehaviour.raise_plainly).result(SECONDS)
+    finally:
+        pool.close()
+    assert capfd.readouterr().err == "a line of Python\n"
+
+
 def test_an_idle_worker_may_be_killed(pool: ClassifierPool, clip: Path) -> None:
     """By the kernel, which is short of memory, or by an administrator."""
     pid = run(pool, os.getpid).result(SECONDS)

@@ -33,6 +33,7 @@ from genrelens.decoders import (
     SoundFileDecoder,
     cut_off,
     disagree,
+    lacks_index,
 )
 from genrelens.errors import AudioError, AudioWarning
 
@@ -50,6 +51,7 @@ AudioSource = str | os.PathLike[str] | bytes | BinaryIO
 Float32 = NDArray[np.float32]
 
 _UNREADABLE = "is not audio that any decoder can read"
+_NO_INDEX = "its index is missing: the file is cut off"
 _DECODERS: tuple[type[Decoder], ...] = (SoundFileDecoder, FFmpegDecoder)
 _LONGEST = 1e9  # seconds: 31 years, beyond any recording and within every integer type
 _PADDING = 0.2  # seconds that encoders and decoders add at the end
@@ -144,7 +146,7 @@ def probe(source: AudioSource) -> AudioInfo:
                     return AudioInfo(it.sample_rate, it.channels, seconds, it.name)
             except DecodeError as error:
                 messages[kind.name] = str(error)
-    raise AudioError(source_name(source), _UNREADABLE, messages)
+        raise AudioError(source_name(source), _why_unreadable(file), messages)
 
 
 def source_name(source: AudioSource) -> str:
@@ -256,7 +258,7 @@ class _Reading:
         """Raise :class:`AudioError` if nothing was decoded, or nearly nothing of a damaged file."""
         if self._n_samples == 0:
             if all(kind.name in self._failures for kind in _DECODERS):
-                raise AudioError(self._name, _UNREADABLE, self._failures)
+                raise AudioError(self._name, _why_unreadable(self._file), self._failures)
             after = f" after {self._offset:g} s" if self._offset else ""
             raise AudioError(self._name, f"holds no audio samples{after}")
         seconds = self._stated or self._opened[-1].seconds
@@ -297,6 +299,10 @@ class _Reading:
         ):
             return ""
         return f"header says {stated:.1f} s, {decoded:.1f} s were decoded"
+
+
+def _why_unreadable(file: io.FileIO) -> str:
+    return _NO_INDEX if lacks_index(file) else _UNREADABLE
 
 
 def _unless_shorter(blocks: Iterable[Float32], n_samples: int) -> Iterator[Float32]:

@@ -30,6 +30,7 @@ from genrelens.classifier import Classifier
 from genrelens.errors import AudioError, AudioWarning
 from genrelens.picture import FeaturePicture
 from genrelens.prediction import Prediction
+from genrelens.quiet import quiet_libraries
 
 __all__ = ["ClassifierPool", "Limits", "Refusal", "Verdict"]
 
@@ -237,10 +238,12 @@ def _no_interrupts() -> Iterator[None]:
 # -------------------------------------------------------------------- in the other process
 
 _classifiers: dict[bool, Classifier] = {}  # by whether it may use all cores
+_for_life = contextlib.ExitStack()  # what a worker enters once, and leaves when it ends
 
 
 def _start(model: str | None, memory: int) -> None:
-    """Make a worker ready: its classifiers, a bound on memory, and an end."""
+    """Make a worker ready: its classifiers, a bound on memory, no stray lines, and an end."""
+    _for_life.enter_context(quiet_libraries())
     Thread(target=_leave_with_parent, daemon=True).start()
     _classifiers.update({False: Classifier.load(model, threads=1), True: Classifier.load(model)})
     if memory:

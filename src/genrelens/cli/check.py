@@ -15,7 +15,6 @@ from genrelens.cli.console import (
     print_json,
     print_note,
     progress,
-    quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.cli.options import Jobs, n_jobs
@@ -30,6 +29,7 @@ from genrelens.data.inspection import (
 )
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
+from genrelens.quiet import quiet_libraries
 
 __all__ = ["check"]
 

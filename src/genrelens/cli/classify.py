@@ -21,7 +21,6 @@ from genrelens.cli.console import (
     print_error,
     print_json,
     progress,
-    quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.cli.inputs import Source, expand, note_left_out
@@ -29,6 +28,7 @@ from genrelens.cli.options import Jobs, Model, SafeCsv, n_jobs
 from genrelens.csv_cells import safe_row
 from genrelens.errors import AudioError
 from genrelens.prediction import Prediction, format_percent
+from genrelens.quiet import quiet_libraries
 
 _LONGEST_BAR = 40
 _MOST_STYLES = 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import warnings
@@ -25,12 +24,10 @@ __all__ = [
     "print_json",
     "print_note",
     "progress",
-    "quiet_libraries",
     "warnings_as_notes",
 ]
 
 
-_STDERR = 2  # the file descriptor
 _ROW_OF_NUMBERS = re.compile(r'\[\n[^][{}"]+\n *\]')
 
 
@@ -121,32 +118,6 @@ def progress(description: str, total: float, *, shown: bool = True) -> Iterator[
         *columns, console=err, transient=True, redirect_stdout=False, redirect_stderr=False
     ) as bars:
         yield Bar(bars, bars.add_task(description, total=total, note=""))
-
-
-@contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Keep off stderr what C libraries write there by themselves: libmpg123 does so a lot."""
-    stream = sys.stderr
-    try:
-        ours = stream.fileno() == _STDERR
-    except (AttributeError, OSError, ValueError):  # no stream, or one that is no file
-        ours = False
-    if not ours:
-        yield
-        return
-    stream.flush()
-    copy = os.dup(_STDERR)
-    with (
-        open(copy, "w", buffering=1, encoding=stream.encoding, errors=stream.errors) as sys.stderr,  # noqa: PTH123
-        open(os.devnull, "w") as nowhere,  # noqa: PTH123
-    ):
-        os.dup2(nowhere.fileno(), _STDERR)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(copy, _STDERR)
-            sys.stderr = stream
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from genrelens.cli.console import (
     print_error,
     print_json,
     print_note,
-    quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.cli.figures import with_interval
@@ -48,6 +47,7 @@ from genrelens.evaluation.predictions import PredictionTable
 from genrelens.evaluation.provenance import data_fingerprint, environment
 from genrelens.evaluation.report import check_report_folder, write_report
 from genrelens.evaluation.scores import Scores, score
+from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -16,7 +16,6 @@ from genrelens.cli.console import (
     print_json,
     print_note,
     progress,
-    quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, n_jobs
@@ -33,6 +32,7 @@ from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError, MissingExtraError
 from genrelens.evaluation.evaluate import Evaluation, judge_predictions, merge_labels
 from genrelens.evaluation.evaluate import evaluate as run_evaluation
+from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness

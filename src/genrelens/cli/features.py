@@ -19,11 +19,11 @@ from genrelens.cli.console import (
     out,
     print_note,
     progress,
-    quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.errors import DataError
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig, iter_segments
+from genrelens.quiet import quiet_libraries
 
 _LONGEST_PICTURE = 120.0
 

@@ -13,7 +13,6 @@ from genrelens.cli.console import (
     print_json,
     print_note,
     progress,
-    quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.cli.options import Jobs, n_jobs
@@ -22,6 +21,7 @@ from genrelens.data.datasets import LabelledClip
 from genrelens.errors import AudioError
 from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.leak import Leak, SegmentTable, measure_leak, plan, tabulate
+from genrelens.quiet import quiet_libraries
 
 __all__ = ["leak"]
 

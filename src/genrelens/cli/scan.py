@@ -19,7 +19,6 @@ from genrelens.cli.console import (
     print_json,
     print_note,
     progress,
-    quiet_libraries,
     warnings_as_notes,
 )
 from genrelens.cli.inputs import note_left_out
@@ -28,6 +27,7 @@ from genrelens.library.catalog import Catalog
 from genrelens.library.records import path_fields
 from genrelens.library.scan import DEFAULT_TIMEOUT, Scanned, scan_files
 from genrelens.library.walk import Found, find_files, is_gone
+from genrelens.quiet import quiet_libraries
 
 __all__ = ["scan"]
 

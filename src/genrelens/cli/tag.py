@@ -18,7 +18,6 @@ from genrelens.cli.console import (
     print_json,
     print_note,
     progress,
-    quiet_libraries,
 )
 from genrelens.cli.options import AsJson, Database, JournalFile
 from genrelens.cli.policies import (
@@ -43,6 +42,7 @@ from genrelens.library import (
 from genrelens.library.plan import change_fields, is_plan
 from genrelens.library.records import path_fields
 from genrelens.library.words import word_key
+from genrelens.quiet import quiet_libraries
 
 __all__ = ["known_catalog", "print_outcome", "print_unheard", "result_document", "tag"]
 

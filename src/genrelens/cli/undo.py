@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from genrelens.cli.console import display_name, out, print_json, print_note, quiet_libraries
+from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import Database, JournalFile
 from genrelens.cli.tag import known_catalog, print_outcome, result_document
 from genrelens.library import undo as undo_run
 from genrelens.library.journal import Run
 from genrelens.library.undo import list_runs
+from genrelens.quiet import quiet_libraries
 
 __all__ = ["undo"]
 

@@ -6,7 +6,7 @@ cannot, and takes over where it breaks off.
 """
 
 from genrelens.decoders.base import DecodeError, Decoder, disagree
-from genrelens.decoders.complete import cut_off
+from genrelens.decoders.complete import cut_off, lacks_index
 from genrelens.decoders.ffmpeg import FFmpegDecoder
 from genrelens.decoders.formats import AUDIO_SUFFIXES
 from genrelens.decoders.libsndfile import SoundFileDecoder
@@ -19,4 +19,5 @@ __all__ = [
     "SoundFileDecoder",
     "cut_off",
     "disagree",
+    "lacks_index",
 ]

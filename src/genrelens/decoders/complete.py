@@ -1,7 +1,8 @@
 """Whether a file is cut off, or several in one, by the structure of its container.
 
-Decoders read what is left of an Ogg or Matroska file without a complaint.
-Sources: RFC 3533 (Ogg), RFC 8794 and RFC 9559 (EBML, Matroska).
+Decoders read what is left of an Ogg, Matroska or AVI file without a complaint.
+Sources: RFC 3533 (Ogg), RFC 8794 and RFC 9559 (EBML, Matroska), Microsoft's AVI RIFF reference,
+ISO/IEC 14496-12 (MP4).
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import os
 from typing import Any
 
-__all__ = ["cut_off", "is_chained"]
+from genrelens.decoders.headers import is_open_size
+
+__all__ = ["cut_off", "is_chained", "lacks_index"]
 
 _PAGE = 27  # bytes of a page's header without its segment table
 _LONGEST_PAGE = _PAGE + 255 + 255 * 255
+_MOST_ATOMS = 1000  # that are looked at; files made of millions of them are made to be slow
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def cut_off(file: Any) -> str:
-    """Return in what way an Ogg or Matroska file is incomplete, or an empty string.
+    """Return in what way an Ogg, Matroska or AVI file is incomplete, or an empty string.
 
     Args:
         file: binary, can seek; its position changes.
@@ -29,10 +33,9 @@ def cut_off(file: Any) -> str:
     if head.startswith(b"OggS"):
         file.seek(max(0, size - 2 * _LONGEST_PAGE))
         return "" if _ends_with_page(file.read()) else "the file ends within a page of Ogg"
-    if head.startswith(_EBML):
-        n_bytes = _matroska_size(head)
-        if n_bytes is not None and n_bytes > size:
-            return f"the file has {size} of {n_bytes} bytes"
+    n_bytes = _stated_size(head)
+    if n_bytes is not None and n_bytes > size:
+        return f"the file has {size} of {n_bytes} bytes"
     return ""
 
 
@@ -62,6 +65,34 @@ def is_chained(file: Any) -> bool:
     return last >= 0 and len(tail) >= last + 18 and tail[last + 14 : last + 18] not in streams
 
 
+def lacks_index(file: Any) -> bool:
+    """Return whether an MP4 or M4A file has no index: it stands last, and a download broke off.
+
+    The index is the atom ``moov``. A file of pictures has ``meta`` in its place.
+
+    Args:
+        file: binary, can seek; its position changes.
+
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(8)[4:] != b"ftyp":
+        return False
+    start = 0
+    for _ in range(_MOST_ATOMS):
+        file.seek(start)
+        head = file.read(16)
+        if head[4:8] in (b"moov", b"meta"):
+            return False
+        n_bytes = int.from_bytes(head[:4], "big")
+        if n_bytes == 1:
+            n_bytes = int.from_bytes(head[8:], "big")
+        start += n_bytes
+        if n_bytes < 8 or start >= size:  # 0 is "up to the end"
+            return True
+    return False
+
+
 def _ends_with_page(tail: bytes) -> bool:
     """Return whether the last page that begins in the tail of a file ends there, with a packet."""
     start = len(tail)
@@ -76,6 +107,16 @@ def _ends_with_page(tail: bytes) -> bool:
         whole = len(sizes) == tail[start + _PAGE - 1] and ends <= len(tail)
         return whole and not sizes.endswith(b"\xff")
     return True  # no page at all: something long stands behind the last one
+
+
+def _stated_size(head: bytes) -> int | None:
+    """Return how many bytes a Matroska or AVI file has as it states; None if it is left open."""
+    if head.startswith(_EBML):
+        return _matroska_size(head)
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        n_bytes = int.from_bytes(head[4:8], "little")
+        return None if is_open_size(n_bytes) else 8 + n_bytes
+    return None
 
 
 def _matroska_size(head: bytes) -> int | None:

@@ -1,9 +1,10 @@
-"""What the headers of uncompressed files state about their length, compared with what is there.
+"""What the headers of WAV, W64, AIFF, AU and CAF files state about their length, and what is there.
 
 A recorder that was switched off leaves a size of 0 behind, sizes above 4 GiB wrap around, and a
 file that was cut off still states its old size. Decoders believe such sizes, each in its own way.
 Here the samples are found by the chunks around them, and wrong sizes are corrected in a view of the
-file, so that one decoder after the other reads all of it.
+file, so that one decoder after the other reads all of it. Of compressed samples in these files the
+size is not corrected; it tells whether the file was cut off.
 
 Sources: Microsoft's RIFF and WAVEFORMATEX, EBU Tech 3306 (RF64) and ITU-R BS.2088 (BW64), Sony's
 W64, Apple's AIFF-C and CAF specifications, the AU page of the Open Group.
@@ -20,7 +21,7 @@ from typing import Any
 
 from genrelens.decoders.base import disagree
 
-__all__ = ["Header", "Patched", "read_header"]
+__all__ = ["Header", "Patched", "is_open_size", "read_header"]
 
 _MOST_CHUNKS = 1000  # that are looked at; files made of millions of them are made to be slow
 _STREAMED = (range(0x7FFF_0000, 0x8000_0000), range(0xFFFF_F000, 2**32))  # sizes written to pipes
@@ -55,9 +56,10 @@ class _Samples:
         start: of the samples, in bytes from the beginning of the file.
         stated: number of bytes that the samples take, or None for "up to the end".
         chunk: number of bytes of the chunk that holds them, where that is another statement.
-        per_second: bytes.
+        per_second: bytes of uncompressed samples; 0 where they are compressed.
         fields: that state the length: place, format, bytes in a unit, and what is added.
         must_state: whether decoders refuse a length that is left open.
+        compressed: bytes per second of compressed samples; 0 where that is not known.
 
     """
 
@@ -67,6 +69,7 @@ class _Samples:
     per_second: float
     fields: list[tuple[int, str, int, int]]
     must_state: bool = False
+    compressed: float = 0.0
 
 
 class Patched(io.RawIOBase):
@@ -103,7 +106,9 @@ def read_header(file: Any) -> Header | None:
         file: binary, can seek; its position changes.
 
     Returns:
-        None for every other file, and where the header cannot be understood.
+        None for every other file, and where the header cannot be understood. Of compressed
+        samples a length is stated only where the file ends before they do: the rate of their
+        bytes is too rough to doubt a whole file.
 
     """
     size = file.seek(0, os.SEEK_END)
@@ -118,7 +123,8 @@ def read_header(file: Any) -> Header | None:
     if chunk is not None and chunk < there and _is_chunk(file, found.start + chunk, size):
         there = chunk
     if not found.per_second:
-        return Header(None)
+        is_cut = found.compressed > 0 and (found.stated or 0) > there
+        return Header((found.stated or 0) / found.compressed if is_cut else None)
     patches = tuple(
         (place, struct.pack(form, min(there // unit + more, 2 ** (8 * struct.calcsize(form)) - 1)))
         for place, form, unit, more in found.fields
@@ -131,6 +137,11 @@ def read_header(file: Any) -> Header | None:
     if found.stated >= there or not disagree(stated, real):
         return Header(stated)
     return Header(stated, patches, f"the header states {stated:.1f} s, {real:.1f} s are there")
+
+
+def is_open_size(n_bytes: int) -> bool:
+    """Return whether a size of 32 bits is what a program writes to a pipe, and states nothing."""
+    return any(n_bytes in sizes for sizes in _STREAMED)
 
 
 def _find(file: Any, size: int) -> _Samples | None:
@@ -191,43 +202,54 @@ def _is_chunk(file: Any, place: int, size: int) -> bool:
 
 
 def _open_length(n_bytes: int) -> int | None:
-    """Return the size that a header states, None where it is what a program writes to a pipe."""
-    return None if any(n_bytes in sizes for sizes in _STREAMED) else n_bytes
+    """Return the size that a header states, None where it leaves it open."""
+    return None if is_open_size(n_bytes) else n_bytes
 
 
 # ------------------------------------------------------------------------------- the formats
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What a ``fmt`` chunk says: bytes per second, one of the two being 0, and bytes in a unit."""
+
+    pcm: int = 0
+    compressed: int = 0
+    unit: int = 1
+
+
+def _form(file: Any, start: int) -> _Form:
+    tag, _, _, per_second, unit = _unpack("<HHIIH", file, start)
+    return _Form(pcm=per_second, unit=unit) if tag in _PCM else _Form(0, per_second, unit)
+
+
 def _wav(file: Any, size: int) -> _Samples | None:
-    per_second, unit, long_size = 0, 1, None
+    form, long_size = _Form(), None
     for name, start, n_bytes in _chunks(file, size, 12, "<4sI"):
         if name == b"ds64":
             long_size = start, *_unpack("<QQ", file, start + 8)
         elif name == b"fmt ":
-            tag, _, _, per_second, unit = _unpack("<HHIIH", file, start)
-            if tag not in _PCM:
-                per_second = 0
+            form = _form(file, start)
         elif name == b"data":
             fields = [(start - 4, "<I", 1, 0)]
-            if long_size is None or n_bytes != 2**32 - 1:
-                return _Samples(start, _open_length(n_bytes), None, per_second, fields)
-            place, stated, _ = long_size
-            fields = [(place + 8, "<Q", 1, 0), (place + 16, "<Q", max(1, unit), 0)]
-            open_or_not = _open_length(stated) if stated < 2**62 else None
-            return _Samples(start, open_or_not, None, per_second, fields, must_state=True)
+            stated, must_state = _open_length(n_bytes), False
+            if long_size is not None and n_bytes == 2**32 - 1:
+                place, long, _ = long_size
+                fields = [(place + 8, "<Q", 1, 0), (place + 16, "<Q", max(1, form.unit), 0)]
+                stated, must_state = _open_length(long) if long < 2**62 else None, True
+            return _Samples(start, stated, None, form.pcm, fields, must_state, form.compressed)
     return None
 
 
 def _w64(file: Any, size: int) -> _Samples | None:
-    per_second = 0
+    form = _Form()
     for name, start, n_bytes in _chunks(file, size, 40, "<16sQ", align=8, counted=24):
         if name[:4] == b"fmt ":
-            tag, _, _, per_second = _unpack("<HHII", file, start)
-            if tag not in _PCM:
-                per_second = 0
+            form = _form(file, start)
         elif name[:4] == b"data":
             stated = None if n_bytes >= 2**62 else max(0, n_bytes)
-            return _Samples(start, stated, None, per_second, [(start - 8, "<Q", 1, 24)])
+            fields = [(start - 8, "<Q", 1, 24)]
+            return _Samples(start, stated, None, form.pcm, fields, compressed=form.compressed)
     return None
 
 
@@ -239,12 +261,13 @@ def _aiff(file: Any, size: int) -> _Samples | None:
             kind = _at(file, start + 18, 4) if n_bytes >= 22 else b"NONE"
             rate = mantissa * 2.0 ** (exponent - 16383 - 63) if exponent < 16420 else 0
             unit = channels * -(-bits // 8) if kind in _AIFF_PCM else 0
-            common = start, frames, unit, rate
+            common = start, channels, frames, unit, rate, kind
         elif name == b"SSND" and common is not None:
-            place, frames, unit, rate = common
+            place, channels, frames, unit, rate, kind = common
             chunk = max(0, n_bytes - 8)
             if unit <= 0:
-                return _Samples(start + 8, chunk, chunk, 0, [])
+                ima4 = rate * channels * 34 / 64 if kind == b"ima4" else 0  # packets of 64 frames
+                return _Samples(start + 8, chunk, chunk, 0, [], compressed=ima4)
             fields = [(start - 4, ">I", 1, 8), (place + 2, ">I", unit, 0)]
             return _Samples(start + 8, frames * unit, chunk, rate * unit, fields)
     return None
