@@ -16,6 +16,7 @@ from genrelens.library.policy import is_word
 from genrelens.library.records import Failure
 from genrelens.library.words import is_speech, meanings, named, related, spelling, word_key
 from genrelens.prediction import Style
+from genrelens.tags import Tags
 from library import stored
 from shelf import entry
 
@@ -139,6 +140,23 @@ def test_several_genres_in_one_text_of_id3v2_3_are_several() -> None:
     policy = Policy(existing="replace", max_genres=2)
     assert reason(policy, genres=("Jazz/House",)) == "has these genres"
     assert after(policy, ("House/Jazz",)) == ("Jazz", "House")
+
+
+@pytest.mark.parametrize(
+    ("tag_format", "text"),
+    [("ID3v2.3", "Rock/Jazz"), ("ID3v2.3 in WAV", "Rock/Jazz"), ("RIFF INFO in WAV", "Rock; Jazz")],
+)
+def test_a_genre_within_one_text_is_not_added_again(tag_format: str, text: str) -> None:
+    policy = Policy(existing="append", max_genres=2)
+    tags = Tags(tag_format, (text,))
+    found = decide(replace(entry((), JAZZ), tags=tags), Policy(existing="append"))
+    assert isinstance(found, Skip)
+    decision = decide(replace(entry((), JAZZ), tags=tags), policy)
+    assert isinstance(decision, Change)
+    assert decision.after == (text, "House")
+    mark = text.removeprefix("Rock").removesuffix("Jazz")
+    both = Policy(existing="replace", max_genres=2)
+    assert reason(both, genres=(f"Jazz{mark}House",)) == "has these genres"
 
 
 @pytest.mark.parametrize(

@@ -200,10 +200,10 @@ def decide(entry: Entry, policy: Policy) -> Change | Skip:
     assert entry.digest is not None
     ours = _first(_proposals(heard, policy.words), policy.max_genres)
     kept = named(tags.genres) if policy.existing == "append" else []
-    after = (*kept, *_new(ours, kept))
+    after = (*kept, *_new(ours, _single(kept, tags.format)))
     if not ours:
         return Skip(entry.path, "none of the words may be written")
-    if tags.genres in (after, ("/".join(after),)):  # the latter in ID3v2.3
+    if tags.genres in (after, *((mark.join(after),) for mark in _MARKS.values())):
         return Skip(entry.path, "has these genres")
     return Change(
         path=entry.path, size=entry.size, mtime_ns=entry.mtime_ns, digest=entry.digest,
@@ -243,6 +243,18 @@ def _first(words: Iterable[str], n: int) -> list[str]:
     for word in words:
         found.setdefault(word_key(word), word)
     return list(found.values())[:n]
+
+
+# What stands between genres in tags that hold one text, by the beginning of their format's name.
+_MARKS = {"ID3v2.2": "/", "ID3v2.3": "/", "RIFF INFO": "; "}
+
+
+def _single(genres: Iterable[str], tag_format: str) -> Iterator[str]:
+    """Yield genres, and the parts of those that may be several joined to one text."""
+    marks = [mark for name, mark in _MARKS.items() if tag_format.startswith(name)]
+    for genre in genres:
+        yield genre
+        yield from (part for mark in marks for part in genre.split(mark))
 
 
 def _new(ours: Iterable[str], kept: Iterable[str]) -> list[str]:
