@@ -413,3 +413,18 @@ def test_an_avi_that_is_cut_off_is_told(codec: str) -> None:
 def test_an_avi_whose_size_is_left_open_is_not_doubted(size: int) -> None:
     content = patched(synth.encode(Y, RATE, "libmp3lame", "avi"), 4, struct.pack("<I", size))
     assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)
+
+
+def test_mp3_of_a_variable_rate_in_wav_is_read_to_its_end() -> None:
+    """libsndfile takes the bit rate of the first frame for all, and ends early."""
+    y = np.concatenate([synth.noise(1, RATE), np.zeros(5 * RATE, np.float32)])
+    file = io.BytesIO()
+    with av.open(file, "w", format="wav") as output:
+        stream: Any = output.add_stream("libmp3lame", rate=RATE, layout="mono")
+        stream.codec_context.qscale, stream.codec_context.global_quality = True, 2 * 118
+        for frame in [*synth._frames(y[:, None], RATE, "mono", stream, 0), None]:
+            output.mux(stream.encode(frame))
+    content = file.getvalue()
+    assert len(load(content)) == pytest.approx(len(y), abs=0.1 * RATE)
+    with pytest.warns(AudioWarning, match=r"header says 6\.\d s, \d\.\d s were decoded"):
+        load(content[: len(content) * 2 // 3])
