@@ -22,6 +22,7 @@ RATE = 48_000
 Y = synth.music(3, RATE)
 CASES = Path(__file__).parents[2] / "shared" / "cases"
 UNREADABLE = "is not audio that any decoder can read"
+NO_INDEX = "its index is missing: the file is cut off"
 
 
 def load(content: bytes, **options: Any) -> Float32:
@@ -120,7 +121,11 @@ def test_a_file_of_no_samples(kind: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_header_alone(name: str) -> None:
-    assert refusal(FILES[name]()[:40]).reason in (UNREADABLE, "holds no audio samples")
+    assert refusal(FILES[name]()[:40]).reason in (
+        UNREADABLE,
+        NO_INDEX,
+        "holds no audio samples",
+    )
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -160,11 +165,6 @@ def test_what_is_cut_off_is_read_with_a_warning(name: str, note: str) -> None:
     # FFmpeg reads the cut MP3, libsndfile the whole one: they differ by rounding.
     np.testing.assert_allclose(y[:40_000], load(content)[:40_000], atol=1e-5)
     assert len(load(part, duration=0.5)) == RATE // 2  # nothing is missing of this
-
-
-def test_an_m4a_that_lost_its_index_at_the_end_is_refused() -> None:
-    content = FILES["M4A"]()
-    assert refusal(content[: len(content) // 2]).reason == UNREADABLE
 
 
 @pytest.mark.parametrize("name", ["FLAC", "AAC", "M4A"])
@@ -338,7 +338,7 @@ def test_an_m4a_without_its_index_is_called_cut_off(
 ) -> None:
     """The index stands last, where a download that broke off does not come to."""
     content = synth.encode(synth.noise(3, 48_000), 48_000, "aac", "ipod")
-    with pytest.raises(AudioError, match=r"<bytes>: its index is missing: the file is cut off"):
+    with pytest.raises(AudioError, match=f"<bytes>: {NO_INDEX}"):
         read(content[: max(40, round(share * content.index(b"moov")))])
 
 

@@ -371,11 +371,20 @@ def test_an_av_clock_with_a_gap_is_no_lie() -> None:
 
 # --------------------------------------------------------------- compressed, with stated sizes
 
+
+def without_byte_rate(content: bytes) -> bytes:
+    """As FFmpeg writes it where the rate varies; the chunk ``fact`` still counts the samples."""
+    return patched(content, content.index(b"fmt ") + 16, bytes(4))
+
+
 COMPRESSED: dict[str, Callable[[], bytes]] = {
     "IMA ADPCM in WAV": lambda: synth.write(Y, RATE, "WAV", "IMA_ADPCM"),
     "MS ADPCM in WAV": lambda: synth.write(Y, RATE, "WAV", "MS_ADPCM"),
     "GSM in WAV": lambda: synth.write(MONO, RATE, "WAV", "GSM610"),
     "MP3 in WAV": lambda: synth.encode(Y, RATE, "libmp3lame", "wav"),
+    "MP3 of a variable rate in WAV": lambda: without_byte_rate(
+        synth.encode(Y, RATE, "libmp3lame", "wav")
+    ),
     "MS ADPCM in W64": lambda: synth.write(Y, RATE, "W64", "MS_ADPCM"),
     "IMA ADPCM in AIFF": lambda: synth.write(Y, RATE, "AIFF", "IMA_ADPCM"),
 }
@@ -404,3 +413,18 @@ def test_an_avi_that_is_cut_off_is_told(codec: str) -> None:
 def test_an_avi_whose_size_is_left_open_is_not_doubted(size: int) -> None:
     content = patched(synth.encode(Y, RATE, "libmp3lame", "avi"), 4, struct.pack("<I", size))
     assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)
+
+
+def test_mp3_of_a_variable_rate_in_wav_is_read_to_its_end() -> None:
+    """libsndfile takes the bit rate of the first frame for all, and ends early."""
+    y = np.concatenate([synth.noise(1, RATE), np.zeros(5 * RATE, np.float32)])
+    file = io.BytesIO()
+    with av.open(file, "w", format="wav") as output:
+        stream: Any = output.add_stream("libmp3lame", rate=RATE, layout="mono")
+        stream.codec_context.qscale, stream.codec_context.global_quality = True, 2 * 118
+        for frame in [*synth._frames(y[:, None], RATE, "mono", stream, 0), None]:
+            output.mux(stream.encode(frame))
+    content = file.getvalue()
+    assert len(load(content)) == pytest.approx(len(y), abs=0.1 * RATE)
+    with pytest.warns(AudioWarning, match=r"header says 6\.\d s, \d\.\d s were decoded"):
+        load(content[: len(content) * 2 // 3])

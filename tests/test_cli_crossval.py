@@ -267,5 +267,64 @@ def test_calibrate_warns_of_clips_of_the_training(
     drawn_table(tiny.GENRES, 3.0, in_training=np.arange(300) < 100).save(tmp_path / "p.csv")
     result = run(capsys, "calibrate", mine, tmp_path / "p.csv")
     assert "100 of 300 clips were in the model's training" in result.err
-    assert "a temperature from them is too sure" in result.err
+    assert "a temperature from such clips is too sure" in result.err
     assert Artifact.load(mine).metadata.provenance["calibration"]["in_training"] == 100
+
+
+EVERY_RIGHT = (
+    "every answer is right, so no temperature can be fitted; it would make the model certain"
+)
+
+
+def refused_tables() -> dict[str, tuple[PredictionTable, str]]:
+    sure = drawn_table(tiny.GENRES, 3.0)
+    right = sure.select(np.flatnonzero(sure.right))
+    trained = drawn_table(tiny.GENRES, 3.0, in_training=np.arange(300) < 151)
+    return {
+        "all right": (right, EVERY_RIGHT),
+        "one clip": (sure.select([0]), "there is one clip; a temperature needs 20 or more"),
+        "few clips": (sure.select(range(19)), "there are 19 clips; a temperature needs 20 or more"),
+        "trained on": (trained, "151 of 300 clips were in the model's training, so no temperature"),
+    }
+
+
+@pytest.mark.parametrize("name", ["all right", "one clip", "few clips", "trained on"])
+def test_calibrate_refuses_predictions_that_tell_no_temperature(
+    name: str, model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    table, words = refused_tables()[name]
+    table.save(tmp_path / "p.csv")
+    new = tmp_path / "new.onnx"
+    result = run(capsys, "calibrate", model, tmp_path / "p.csv", "--out", new)
+    assert (result.code, new.exists()) == (1, False)
+    assert words in result.err
+    assert "nothing was stored" in result.err
+    forced = run(capsys, "calibrate", model, tmp_path / "p.csv", "--out", new, "--force")
+    if name == "one clip":
+        assert forced.code == 2
+        assert "nothing is left to fit a temperature on: there is one clip" in forced.err
+    else:
+        assert (forced.code, new.exists()) == (0, True)
+
+
+def test_calibrate_takes_twenty_clips_of_which_one_is_wrong(
+    model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    drawn = drawn_table(tiny.GENRES, 3.0)
+    chosen = [*np.flatnonzero(drawn.right)[:19], *np.flatnonzero(~drawn.right)[:1]]
+    drawn.select(chosen).save(tmp_path / "p.csv")
+    result = run(capsys, "calibrate", model, tmp_path / "p.csv", "--out", tmp_path / "new.onnx")
+    assert "temperature  " in result.out
+
+
+def test_calibrate_knows_packaged_models_by_their_name(tmp_path: Path, capsys: Capture) -> None:
+    metadata = Artifact.load("lens").metadata
+    drawn_table(metadata.labels, 3.0).save(tmp_path / "p.csv")
+    in_place = run(capsys, "calibrate", "lens", tmp_path / "p.csv", "--force")
+    assert in_place.code == 2
+    assert "lens is a packaged model; name the new file with --out" in in_place.err
+    new = tmp_path / "new.onnx"
+    result = run(capsys, "calibrate", "lens", tmp_path / "p.csv", "--out", new, "--force")
+    assert result.code == 0, result.err
+    assert Artifact.load(new).metadata.labels == metadata.labels
+    assert Artifact.load(new).metadata.temperature != metadata.temperature

@@ -317,3 +317,23 @@ def test_json_without_a_table(tmp_path: Path, text: str) -> None:
 def test_folder_without_a_table(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"predictions\.csv: No such file"):
         load_predictions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("trained", "words"),
+    [
+        ([True], "the only clip was in the model's training; figures on it say"),
+        ([True, False], "1 of 2 clips was in the model's training; figures on it say"),
+        ([True, True], "all 2 clips were in the model's training; figures on them say"),
+    ],
+)
+def test_the_warning_of_clips_in_training_counts_rightly(trained: list[bool], words: str) -> None:
+    n = len(trained)
+    table = PredictionTable(
+        labels=("a", "b"),
+        clips=tuple(map(str, range(n))),
+        true=np.zeros(n, int),
+        probabilities=np.full((n, 2), 0.5),
+        in_training=np.array(trained),
+    )
+    assert table.training_warning.startswith(words)

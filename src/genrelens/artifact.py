@@ -35,6 +35,7 @@ __all__ = [
     "StyleTag",
     "model_digest",
     "packaged_models",
+    "read_model",
 ]
 
 Float32 = NDArray[np.float32]
@@ -97,7 +98,7 @@ class Artifact:
             ModelError: the file is missing, foreign, damaged or of another version.
 
         """
-        name, content = _read(DEFAULT_MODEL if model is None else model)
+        name, content = read_model(DEFAULT_MODEL if model is None else model)
         session = _open_session(name, content, threads)
         try:
             text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
@@ -153,11 +154,19 @@ def model_digest(model: str | os.PathLike[str] | None = None) -> str:
         ModelError: there is no such file, or it cannot be read.
 
     """
-    return hashlib.sha256(_read(DEFAULT_MODEL if model is None else model)[1]).hexdigest()
+    return hashlib.sha256(read_model(DEFAULT_MODEL if model is None else model)[1]).hexdigest()
 
 
-def _read(model: str | os.PathLike[str]) -> tuple[str, bytes]:
-    """Return a name for messages and the bytes of a model file."""
+def read_model(model: str | os.PathLike[str]) -> tuple[str, bytes]:
+    """Return a name for messages and the bytes of a model file.
+
+    Args:
+        model: name of a packaged model or path of an ``.onnx`` file.
+
+    Raises:
+        ModelError: there is no such file, or it cannot be read.
+
+    """
     name = os.fspath(model)
     if name in packaged_models():
         return name, (resources.files("genrelens") / "models" / f"{name}.onnx").read_bytes()

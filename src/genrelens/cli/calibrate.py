@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genrelens.artifact import Artifact, ModelMetadata
+from genrelens.artifact import Artifact, ModelMetadata, packaged_models
 from genrelens.cli.console import out, print_error, print_note
 from genrelens.cli.figures import with_interval
 from genrelens.cli.train import need_torch
@@ -19,6 +19,7 @@ from genrelens.evaluation.calibration import (
     Abstention,
     Recalibration,
     held_out_abstention,
+    objection,
     recalibrate,
 )
 from genrelens.evaluation.metrics import wilson_interval
@@ -27,7 +28,9 @@ from genrelens.evaluation.scores import Scores, score
 
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx file.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="An .onnx file, or a packaged model's name.")
+    ],
     predictions: Annotated[
         Path,
         typer.Argument(
@@ -51,15 +54,22 @@ def calibrate(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", metavar="", help="Store a temperature that is not better, too."),
+        typer.Option(
+            "--force",
+            metavar="",
+            help="Store the temperature even so.",
+        ),
     ] = False,
 ) -> None:
     """Make a model's probabilities say how often it is right, and store that in its file.
 
     One temperature is fitted on the predictions. What it is worth is shown on data that it was
     not fitted on: each fold's, with a temperature from the others. If it is not better there than
-    the model's present one, nothing is stored and the exit code is 1.
+    the model's present one, nothing is stored and the exit code is 1. The same holds if the
+    predictions cannot tell one: all of them right, fewer than 20 clips, or most clips trained on.
     """
+    if target is None and str(model) in packaged_models():
+        raise DataError(f"{model} is a packaged model; name the new file with --out")
     need_torch()
     from genrelens.train.export import replace_metadata
 
@@ -74,6 +84,9 @@ def calibrate(
     if table.rounds is None:
         _refuse_former_predictions(metadata, model, predictions, origin)
     _note_training(table, predictions)
+    if not force and (why := objection(table)):
+        print_error(f"{predictions}: {why}; nothing was stored. --force fits one all the same")
+        raise typer.Exit(1)
     found = recalibrate(table, metadata.temperature)
     before, after = score(found.present), score(found.fitted)
     answers = None if sure is None else held_out_abstention(found.fitted, sure)
@@ -114,7 +127,8 @@ def _note_training(table: PredictionTable, source: Path) -> None:
     """Point out predictions that are surer than those on unseen music, or may be."""
     if table.training_warning:
         print_note(
-            f"warning: {source}: {table.training_warning}, and a temperature from them is too sure",
+            f"warning: {source}: {table.training_warning}, and a temperature from such clips is "
+            f"too sure",
             style="yellow",
         )
     elif table.in_training is None and table.rounds is None:

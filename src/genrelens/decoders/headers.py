@@ -211,25 +211,47 @@ def _open_length(n_bytes: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What a ``fmt`` chunk says: bytes per second, one of the two being 0, and bytes in a unit."""
+    """What a ``fmt`` chunk says.
+
+    Attributes:
+        pcm: bytes per second of uncompressed samples, else 0.
+        compressed: the same of compressed samples; 0 also where their rate varies.
+        unit: bytes in a block.
+        sample_rate: in Hz.
+
+    """
 
     pcm: int = 0
     compressed: int = 0
     unit: int = 1
+    sample_rate: int = 0
+
+    def compressed_rate(self, n_bytes: int, frames: int) -> float:
+        """Return bytes per second of compressed samples, or 0.
+
+        Where the rate varies, it is the mean of ``n_bytes`` that hold ``frames`` (chunk ``fact``).
+        """
+        if self.pcm or self.compressed or not frames:
+            return self.compressed
+        return n_bytes * self.sample_rate / frames
 
 
 def _form(file: Any, start: int) -> _Form:
-    tag, _, _, per_second, unit = _unpack("<HHIIH", file, start)
-    return _Form(pcm=per_second, unit=unit) if tag in _PCM else _Form(0, per_second, unit)
+    tag, _, rate, per_second, unit = _unpack("<HHIIH", file, start)
+    if tag in _PCM:
+        return _Form(per_second, 0, unit, rate)
+    return _Form(0, per_second, unit, rate)
 
 
 def _wav(file: Any, size: int) -> _Samples | None:
-    form, long_size = _Form(), None
+    form, long_size, frames = _Form(), None, 0
     for name, start, n_bytes in _chunks(file, size, 12, "<4sI"):
         if name == b"ds64":
             long_size = start, *_unpack("<QQ", file, start + 8)
         elif name == b"fmt ":
             form = _form(file, start)
+        elif name == b"fact":
+            (frames,) = _unpack("<I", file, start)
         elif name == b"data":
             fields = [(start - 4, "<I", 1, 0)]
             stated, must_state = _open_length(n_bytes), False
@@ -237,7 +259,8 @@ def _wav(file: Any, size: int) -> _Samples | None:
                 place, long, _ = long_size
                 fields = [(place + 8, "<Q", 1, 0), (place + 16, "<Q", max(1, form.unit), 0)]
                 stated, must_state = _open_length(long) if long < 2**62 else None, True
-            return _Samples(start, stated, None, form.pcm, fields, must_state, form.compressed)
+            compressed = form.compressed_rate(stated or 0, frames)
+            return _Samples(start, stated, None, form.pcm, fields, must_state, compressed)
     return None
 
 

@@ -53,6 +53,8 @@ class SoundFileDecoder(Decoder):
             check_claims(self.sample_rate, self.channels)
             if self._file.frames > _MAX_FRAMES:
                 raise DecodeError("the header does not state the length")
+            if self._file.subtype.startswith("MPEG") and self._file.format != "MP3":
+                raise DecodeError("MP3 in a container, whose length libsndfile guesses")
             self.seconds = self._file.frames / self.sample_rate
             self.stated = header.seconds if header is not None else self._stated()
         except DecodeError:

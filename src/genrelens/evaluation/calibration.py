@@ -27,12 +27,14 @@ __all__ = [
     "cross_fitted",
     "fit_temperature",
     "held_out_abstention",
+    "objection",
     "recalibrate",
 ]
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 _SMALLEST = 1e-12  # a probability of 0 has no logarithm
 _FOLDS = 5
+_FEWEST = 20  # clips: with fewer, a temperature is chance
 _FLAT = 1e-12  # a slope below which no temperature is better than another
 
 Float64 = NDArray[np.float64]
@@ -124,9 +126,10 @@ def cross_fitted(
         held = folds == fold
         others = _others(table, held)
         if not others.any():
+            clips = f"the {table.n} clips are all of one round, group or file"
             raise DataError(
-                f"nothing is left to fit a temperature on: the {table.n} clips are all of one "
-                f"round, group or file"
+                f"nothing is left to fit a temperature on: "
+                f"{clips if table.n > 1 else 'there is one clip'}"
             )
         temperatures[fold] = fit_temperature(logs[others], table.true[others])
         calibrated[held] = apply_temperature(table.probabilities[held], temperatures[fold])
@@ -155,6 +158,29 @@ class Recalibration:
     def better(self) -> bool:
         """Whether the log loss falls on clips that the temperature was not fitted on."""
         return self.log_losses[1] < self.log_losses[0]
+
+
+def objection(table: PredictionTable) -> str:
+    """Return in a sentence why no temperature can be fitted on predictions; empty if one can.
+
+    It cannot where there are fewer than 20 clips, where most clips were in the model's training,
+    and where every answer is right: the best temperature is then the lowest.
+    """
+    n_clips = len(set(table.clips))
+    if n_clips < _FEWEST:
+        are = "there is one clip" if n_clips == 1 else f"there are {n_clips} clips"
+        return f"{are}; a temperature needs {_FEWEST} or more"
+    if 2 * (table.n_in_training or 0) > table.n:
+        return (
+            f"{table.n_in_training} of {table.n} clips were in the model's training, so no "
+            f"temperature for unseen music can be fitted"
+        )
+    if table.right.all():
+        return (
+            "every answer is right, so no temperature can be fitted; it would make the model "
+            "certain"
+        )
+    return ""
 
 
 def recalibrate(table: PredictionTable, temperature: float, *, seed: int = 0) -> Recalibration:
@@ -227,7 +253,8 @@ def abstention(table: PredictionTable, accuracy: float) -> Abstention:
     last_of_its_value = np.append(np.diff(top[order]) < 0, True)
     enough = np.flatnonzero((rates >= accuracy) & last_of_its_value)
     if not len(enough):
-        raise DataError(f"no threshold makes {accuracy:.0%} of the {table.n} clips' answers right")
+        answers = f"of the {table.n} clips' answers" if table.n > 1 else "of one clip's answers"
+        raise DataError(f"no threshold makes {accuracy:.0%} {answers} right")
     chosen = int(enough[-1])
     n = chosen + 1
     return Abstention(float(top[order][chosen]), n / table.n, float(rates[chosen]), n)

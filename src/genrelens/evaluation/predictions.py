@@ -108,10 +108,14 @@ class PredictionTable:
         n = self.n_in_training
         if not n:
             return ""
-        which = f"all {n}" if n == self.n else f"{n} of {self.n}"
+        if self.n == 1:
+            which = "the only clip was"
+        else:
+            all_or_some = f"all {n}" if n == self.n else f"{n} of {self.n}"
+            which = f"{all_or_some} clips {'was' if n == 1 else 'were'}"
         return (
-            f"{which} clips were in the model's training; figures on them say nothing about "
-            f"unseen music"
+            f"{which} in the model's training; figures on {'it' if n == 1 else 'them'} say "
+            f"nothing about unseen music"
         )
 
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Self:

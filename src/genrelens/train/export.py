@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genrelens.artifact import METADATA_KEY, Artifact, ModelMetadata
+from genrelens.artifact import METADATA_KEY, Artifact, ModelMetadata, read_model
 from genrelens.errors import DataError, ModelError
 from genrelens.files import reason, replaced_path
 from genrelens.train.networks import NetworkOutputs
@@ -48,13 +48,18 @@ def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> Non
 def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> None:
     """Write a copy of a model file with other metadata; its graph stays as it is.
 
+    Args:
+        source: name of a packaged model or path of an ``.onnx`` file.
+        metadata: the new one.
+        target: path of the copy; may be ``source``.
+
     Raises:
         DataError: ``target`` cannot be written.
         ModelError: ``source`` is no model file, or the metadata does not go with its graph.
 
     """
     try:
-        model = onnx.load(source)
+        model = onnx.load_model_from_string(read_model(source)[1])
         _set_metadata(model, metadata)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replaced_path(target) as temporary:
