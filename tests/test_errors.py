@@ -91,7 +91,7 @@ def test_exceptions_with_a_constructor_of_their_own_share_the_base(
         and not issubclass(kind, GenrelensError)
         and "__init__" in vars(kind)
     ]
-    assert strange in ([Problem], [])
+    assert {kind.__qualname__ for kind in strange} <= {Problem.__qualname__}
     error = Problem(422, "is noise", {"a": "b"})
     for way in WAYS.values():
         assert fields(way(error)) == fields(error)
