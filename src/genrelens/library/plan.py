@@ -173,7 +173,7 @@ def change_fields(change: Change) -> dict[str, Any]:
 
 
 def is_plan(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file is meant as a plan: by its ending, or as it begins with ``{``.
+    """Return whether a file is meant as a plan: by its ending, or as it begins with ``{``.
 
     A folder is none, whatever its name is. No audio file begins so.
     """
