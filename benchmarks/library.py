@@ -61,8 +61,10 @@ def main() -> None:
 
 def measure(music: Path, folder: Path, n_files: int, duration: float) -> None:
     n_bytes = sum(path.stat().st_size for path in music.rglob("*.*"))
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-          f"{n_files} files, {duration / 3600:.1f} h, {n_bytes / 1e9:.2f} GB\n")  # fmt: skip
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        f"{n_files} files, {duration / 3600:.1f} h, {n_bytes / 1e9:.2f} GB\n"
+    )
     print("| scan | time | files/s | times real time | peak memory | memory at 1/4, 1/2, 1 |")
     print("|---|---|---|---|---|---|")
     database = folder / "catalogue.sqlite"
@@ -242,9 +244,12 @@ def report(words: str, run: Run, n_files: int, duration: float = 0.0) -> None:
     points = [run.memory[round(share * (len(run.memory) - 1))] for share in (0.25, 0.5, 1)]
     # The last sample may fall into the end, when workers are gone.
     points[-1] = max(run.memory[-max(1, len(run.memory) // 10) :])
-    print(f"| {words} | {run.seconds:.1f} s | {n_files / run.seconds:.1f} | {multiple} | "
-          f"{max(run.memory) / 2**20:.0f} MB | "
-          f"{', '.join(f'{point / 2**20:.0f}' for point in points)} MB |", flush=True)  # fmt: skip
+    print(
+        f"| {words} | {run.seconds:.1f} s | {n_files / run.seconds:.1f} | {multiple} | "
+        f"{max(run.memory) / 2**20:.0f} MB | "
+        f"{', '.join(f'{point / 2**20:.0f}' for point in points)} MB |",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from genrelens.artifact import DEFAULT_MODEL
+from genrelens.model_file import DEFAULT_MODEL
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "disco-groove.ogg"
 SOAK_LINES = 6
@@ -50,9 +50,11 @@ def main() -> None:
     options = parser.parse_args()
     clip = mp3(30)
     with serving(options) as (port, process):
-        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-              f"{options.model}; "
-              f"a 30 s mp3 of {len(clip) / 1000:.0f} kB over loopback\n")  # fmt: skip
+        print(
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"{options.model}; "
+            f"a 30 s mp3 of {len(clip) / 1000:.0f} kB over loopback\n"
+        )
         asyncio.run(load(port, clip, 4, 0, at_least=8))  # until every worker has started
         if options.slow:
             asyncio.run(beside_slow_clients(options, port, process, clip))
@@ -74,9 +76,10 @@ def mp3(seconds: int) -> bytes:
         stream = output.add_stream("mp3", rate=rate)
         stream.bit_rate = 128_000
         frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples.astype(np.float32)), format="fltp",
+            np.ascontiguousarray(samples.astype(np.float32)),
+            format="fltp",
             layout="stereo" if len(samples) == 2 else "mono",
-        )  # fmt: skip
+        )
         frame.sample_rate = rate
         fifo = av.AudioFifo()
         fifo.write(frame)
@@ -92,9 +95,19 @@ def mp3(seconds: int) -> bytes:
 @contextlib.contextmanager
 def serving(options: argparse.Namespace) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     command = [
-        sys.executable, "-m", "genrelens", "serve", "--port", "0", "--queue", str(options.queue),
-        "--workers", str(options.workers), "--model", options.model,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "genrelens",
+        "serve",
+        "--port",
+        "0",
+        "--queue",
+        str(options.queue),
+        "--workers",
+        str(options.workers),
+        "--model",
+        options.model,
+    ]
     started = time.perf_counter()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
@@ -142,9 +155,14 @@ class Tally:
 
 
 async def load(
-    port: int, clip: bytes, clients: int, seconds: float, *, at_least: int = 0,
+    port: int,
+    clip: bytes,
+    clients: int,
+    seconds: float,
+    *,
+    at_least: int = 0,
     tally: Tally | None = None,
-) -> Tally:  # fmt: skip
+) -> Tally:
     """Let clients send for some seconds; what is under way then is waited for."""
     tally = Tally() if tally is None else tally
     end = time.perf_counter() + seconds
@@ -162,9 +180,13 @@ async def load(
 async def ask(port: int, clip: bytes, tally: Tally) -> None:
     """Send a recording on a connection of its own; come back when told if there is no place."""
     body = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n'
-        "Content-Type: audio/mpeg\r\n\r\n"
-    ).encode() + clip + f"\r\n--{BOUNDARY}--\r\n".encode()  # fmt: skip
+        (
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n'
+            "Content-Type: audio/mpeg\r\n\r\n"
+        ).encode()
+        + clip
+        + f"\r\n--{BOUNDARY}--\r\n".encode()
+    )
     head = (
         "POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
@@ -203,8 +225,11 @@ def table(
         answered, busy = tally.statuses["200"], tally.statuses["429"]
         other = sum(tally.statuses.values()) - answered - busy
         peaks = ", ".join(f"{peak:.0f}" for _, peak in memory(process))
-        print(f"| {clients} | {answered / tally.elapsed:.2f} | {times} | {busy} | {other} | "
-              f"{peaks} MB |", flush=True)  # fmt: skip
+        print(
+            f"| {clients} | {answered / tally.elapsed:.2f} | {times} | {busy} | {other} | "
+            f"{peaks} MB |",
+            flush=True,
+        )
     print()
 
 
@@ -213,8 +238,10 @@ async def beside_slow_clients(
 ) -> None:
     """Print what one client sees alone and beside slow ones, in turns on the same server."""
     totals: dict[int, Tally] = {0: Tally(), options.slow: Tally()}
-    print(f"One client alone and beside {options.slow} that send a byte a second, "
-          f"{options.rounds} rounds of {options.seconds:g} s each\n")  # fmt: skip
+    print(
+        f"One client alone and beside {options.slow} that send a byte a second, "
+        f"{options.rounds} rounds of {options.seconds:g} s each\n"
+    )
     print("| slow clients | answers | p50 | p95 | other | healthz | open files | temporary files |")
     print("|---|---|---|---|---|---|---|---|")
     for _ in range(options.rounds):
@@ -308,8 +335,10 @@ def soak(
     print("| after | answers so far | memory: server, workers |\n|---|---|---|")
     tally = asyncio.run(watched(options, port, process, clip))
     counts = ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items()))
-    print(f"\n{sum(tally.statuses.values())} requests, every one with an end: {counts}. Median of "
-          f"the answers {statistics.median(tally.seconds):.1f} s.\n")  # fmt: skip
+    print(
+        f"\n{sum(tally.statuses.values())} requests, every one with an end: {counts}. Median of "
+        f"the answers {statistics.median(tally.seconds):.1f} s.\n"
+    )
     if any(status not in ("200", "429") for status in tally.statuses):
         sys.exit("requests were lost or failed")
 

@@ -24,10 +24,10 @@ import soundfile as sf
 import torch
 
 from genrelens import Classifier, extract_segments, load_audio
-from genrelens.artifact import DEFAULT_MODEL, Artifact
 from genrelens.audio import stream_audio
 from genrelens.features import mel_spectrogram
-from genrelens.train.fit import build_segment_network
+from genrelens.model_file import DEFAULT_MODEL, ModelFile
+from genrelens.train.original.fit import build_segment_network
 from genrelens.train.recipe import Recipe
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "disco-groove.ogg"
@@ -45,8 +45,10 @@ def main() -> None:
         mix = Path(folder, "mix.flac")  # FLAC, because three hours of MP3 take long to encode
         for path, seconds in ((clip, 30), (song, 240), (mix, round(options.hours * 3600))):
             write_music(path, seconds)
-        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-              f"{options.model} on onnxruntime, {torch.get_num_threads()} threads\n")  # fmt: skip
+        print(
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"{options.model} on onnxruntime, {torch.get_num_threads()} threads\n"
+        )
         stages(options, clip, song)
         peers(options, clip)
         whole_files(options, clip, song)
@@ -76,7 +78,7 @@ def median(work: Callable[[], object], runs: int) -> float:
 
 
 def stages(options: argparse.Namespace, *files: Path) -> None:
-    artifact = Artifact.load(options.model)
+    artifact = ModelFile.load(options.model)
     features, window = artifact.metadata.features, artifact.metadata.window_segments
     print(f"## Stages, {options.model}\n\n| file | decode | resample | features | network | sum |")
     print("|---|---|---|---|---|---|")
@@ -109,22 +111,28 @@ def peers(options: argparse.Namespace, clip: Path) -> None:
 
 
 def spectrograms(options: argparse.Namespace, clip: Path) -> None:
-    features = Artifact.load(options.model).metadata.features
+    features = ModelFile.load(options.model).metadata.features
     if features.kind == "mfcc":
         return  # librosa's MFCCs begin with decibels: another computation
     y = load_audio(clip, sample_rate=features.sample_rate)
     ours = median(lambda: mel_spectrogram(y, features), options.runs)
     theirs = median(
         lambda: librosa.feature.melspectrogram(
-            y=y, sr=features.sample_rate, n_fft=features.n_fft, hop_length=features.hop_length,
-            n_mels=features.n_mels, fmin=features.f_min, fmax=features.f_max,
-        ), options.runs,
-    )  # fmt: skip
+            y=y,
+            sr=features.sample_rate,
+            n_fft=features.n_fft,
+            hop_length=features.hop_length,
+            n_mels=features.n_mels,
+            fmin=features.f_min,
+            fmax=features.f_max,
+        ),
+        options.runs,
+    )
     row(f"mel spectrogram of {options.model}; peer: librosa {librosa.__version__}", ours, theirs)
 
 
 def networks(options: argparse.Namespace, clip: Path) -> None:
-    artifact = Artifact.load(PEER)
+    artifact = ModelFile.load(PEER)
     features = artifact.metadata.features
     segments = extract_segments(load_audio(clip, sample_rate=features.sample_rate), features)
     recipe = Recipe.load(PEER_RECIPE)
@@ -138,8 +146,9 @@ def networks(options: argparse.Namespace, clip: Path) -> None:
     graph = median(lambda: artifact.run(segments), options.runs)
     row(
         f"network {PEER}, {len(segments)} segments; peer: its CNN in PyTorch eager mode",
-        graph, median(eager, options.runs),
-    )  # fmt: skip
+        graph,
+        median(eager, options.runs),
+    )
 
 
 def row(words: str, ours: float, theirs: float) -> None:
@@ -153,25 +162,33 @@ def whole_files(options: argparse.Namespace, *files: Path) -> None:
     for path in files:
         seconds = median(lambda p=path: classifier.classify(p), options.runs)
         duration = sf.info(path).duration
-        print(f"| {duration:.0f} s mp3 | {options.model} | {1000 * seconds:.0f} ms | "
-              f"{duration / seconds:.0f} |")  # fmt: skip
+        print(
+            f"| {duration:.0f} s mp3 | {options.model} | {1000 * seconds:.0f} ms | "
+            f"{duration / seconds:.0f} |"
+        )
     jobs = os.cpu_count() or 1
     single = Classifier.load(options.model, threads=1)
     batch = [files[0]] * 4 * jobs
     seconds = median(lambda: list(single.classify_many(batch, jobs=jobs)), min(3, options.runs))
     each = sf.info(files[0]).duration
-    print(f"| {len(batch)} x {each:.0f} s mp3, {jobs} at once | {options.model} | "
-          f"{1000 * seconds:.0f} ms | {len(batch) * each / seconds:.0f} |\n")  # fmt: skip
+    print(
+        f"| {len(batch)} x {each:.0f} s mp3, {jobs} at once | {options.model} | "
+        f"{1000 * seconds:.0f} ms | {len(batch) * each / seconds:.0f} |\n"
+    )
 
 
 def cold_start(options: argparse.Namespace, clip: Path) -> None:
     arguments = ["classify", "--model", options.model, str(clip)]
     commands = {
-        f"`genrelens classify --model {options.model}` on the 30 s clip":
-            [sys.executable, "-m", "genrelens", *arguments],
+        f"`genrelens classify --model {options.model}` on the 30 s clip": [
+            sys.executable,
+            "-m",
+            "genrelens",
+            *arguments,
+        ],
         "`import genrelens`": [sys.executable, "-c", "import genrelens"],
         "an empty Python": [sys.executable, "-c", ""],
-    }  # fmt: skip
+    }
     print("## Cold start, as new processes\n\n| command | time |\n|---|---|")
     for words, command in commands.items():
         seconds = median(

@@ -27,11 +27,11 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # a process that has threads must not be forked
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from bombs import BOMBS, write_bomb
 from genrelens.audio import probe
 from genrelens.errors import GenrelensError
 from genrelens.library import audio_digest
 from genrelens.tags import read_tags
+from support.bombs import BOMBS, write_bomb
 
 FUNCTIONS: dict[str, Callable[[Path], Any]] = {
     "read_tags": read_tags,

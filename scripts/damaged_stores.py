@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from damaged_stores import make_shelf, run_case, surroundings, variants
-from models import write_model
+from support.damaged_stores import make_shelf, run_case, surroundings, variants
+from support.small_models import write_model
 
 
 def main(n_cases: int = 2000, first: int = 0) -> int:

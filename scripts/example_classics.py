@@ -6,10 +6,18 @@ PIANO, HARPSICHORD, CELLO, CONTRABASS, STRINGS = 0, 6, 42, 43, 48
 
 # Prelude in C major, BWV 846, bars 1 to 11: the five notes of each bar's broken chord.
 PRELUDE_BARS = [
-    "C4 E4 G4 C5 E5", "C4 D4 A4 D5 F5", "B3 D4 G4 D5 F5", "C4 E4 G4 C5 E5",
-    "C4 E4 A4 E5 A5", "C4 D4 F#4 A4 D5", "B3 D4 G4 D5 G5", "B3 C4 E4 G4 C5",
-    "A3 C4 E4 G4 C5", "D3 A3 D4 F#4 C5", "G3 B3 D4 G4 B4",
-]  # fmt: skip
+    "C4 E4 G4 C5 E5",
+    "C4 D4 A4 D5 F5",
+    "B3 D4 G4 D5 F5",
+    "C4 E4 G4 C5 E5",
+    "C4 E4 A4 E5 A5",
+    "C4 D4 F#4 A4 D5",
+    "B3 D4 G4 D5 G5",
+    "B3 C4 E4 G4 C5",
+    "A3 C4 E4 G4 C5",
+    "D3 A3 D4 F#4 C5",
+    "G3 B3 D4 G4 B4",
+]
 PRELUDE_LOUDNESS = [62, 66, 70, 64, 72, 70, 76, 66, 64, 72, 62]  # the line swells to bar 7
 
 
@@ -60,8 +68,9 @@ def _violins() -> list[Part]:
     # The downbeat of bar 9 has these three notes; held, it closes the excerpt.
     for voice, (pan, last) in enumerate(((34, "F#4"), (64, "D4"), (94, "D5"))):
         start = TURN * (voice + 1)
-        notes = [n for n in line(CANON_VIOLIN, start, 78 + 2 * voice, gate=1.0)
-                 if n.start < 4 * TURN]  # fmt: skip
+        notes = [
+            n for n in line(CANON_VIOLIN, start, 78 + 2 * voice, gate=1.0) if n.start < 4 * TURN
+        ]
         notes += _closing_chord(last, velocity=80)
         parts.append(Part(STRINGS, notes, volume=96, pan=pan, reverb=75))
     return parts

@@ -11,9 +11,14 @@ STRINGS, BRASS, STANDARD_KIT = 48, 61, 0
 CHORDS = ["E7", "Am", "Am", "F", "G", "Am", "Am", "F", "G", "Dm", "Em", "F", "E7", "Am9"]
 ROOTS = {"E7": "E2", "Am": "A1", "F": "F1", "G": "G1", "Dm": "D2", "Em": "E2", "Am9": "A1"}
 VOICINGS = {
-    "E7": "G#3+D4+E4+B4", "Am": "G3+C4+E4+A4", "F": "A3+C4+E4+F4", "G": "B3+D4+G4+A4",
-    "Dm": "A3+C4+D4+F4", "Em": "B3+D4+E4+G4", "Am9": "G3+B3+C4+E4",
-}  # fmt: skip
+    "E7": "G#3+D4+E4+B4",
+    "Am": "G3+C4+E4+A4",
+    "F": "A3+C4+E4+F4",
+    "G": "B3+D4+G4+A4",
+    "Dm": "A3+C4+D4+F4",
+    "Em": "B3+D4+E4+G4",
+    "Am9": "G3+B3+C4+E4",
+}
 CLAVINET_ROWS = ["x..o x.ox ..xo .xo.", "x..o ..ox x.xo ..xx"]
 GUITAR_ROWS = [",,x, ,oX, ,,xo ,,Xo", "o,x, ,,Xo ,x,, o,X,"]
 PIANO_ROWS = ["..x. ..x. ..x. .ox.", "..x. ..x. .x.. x.x."]
@@ -30,9 +35,12 @@ STABS = ["-/.5 {c}'!/.5 -/.75 {c}'/.25 {c}'/.5 -/1.5", "-/1.5 {c}'!/.5 -/.5 {c}'
 BRASS_CHORDS = {"Dm": "D4+F4+A4+D5", "Em": "E4+G4+B4+E5", "F": "F4+A4+C5+F5", "E7": "E4+G#4+D5+E5"}
 
 FLOOR_BEAT = {
-    "kick": "X... X... X... X...", "open": "..X. ..X. ..X. ..X.", "closed": "x.,o x.,o x.,o x.,o",
-    "snare": ".... X... .... X...", "clap": ".... x... .... x...",
-}  # fmt: skip
+    "kick": "X... X... X... X...",
+    "open": "..X. ..X. ..X. ..X.",
+    "closed": "x.,o x.,o x.,o x.,o",
+    "snare": ".... X... .... X...",
+    "clap": ".... x... .... x...",
+}
 CONGA_ROWS = [
     {
         "conga_mute": "x..o .... x..o ....",
@@ -46,13 +54,20 @@ CONGA_ROWS = [
     },
 ]
 PICKUP_FILL = {
-    "kick": "X... X... X... X...", "snare": "X.x. xxX. xxXx XXXX", "open": "..X. ..X. .... ....",
-    "high": ".... .... X... ....", "floor": ".... .... ..X. ...X",
-}  # fmt: skip
+    "kick": "X... X... X... X...",
+    "snare": "X.x. xxX. xxXx XXXX",
+    "open": "..X. ..X. .... ....",
+    "high": ".... .... X... ....",
+    "floor": ".... .... ..X. ...X",
+}
 SECTION_FILL = {
-    "kick": "X... X... X... X...", "open": "..X. ..X. ..X. ....", "closed": "x.,o x.,o x... ....",
-    "snare": ".... X... ..x. XxXX", "clap": ".... x... .... x...", "mid": ".... .... ...x ..x.",
-}  # fmt: skip
+    "kick": "X... X... X... X...",
+    "open": "..X. ..X. ..X. ....",
+    "closed": "x.,o x.,o x... ....",
+    "snare": ".... X... ..x. XxXX",
+    "clap": ".... x... .... x...",
+    "mid": ".... .... ...x ..x.",
+}
 
 
 def _octave_bass() -> list[Note]:

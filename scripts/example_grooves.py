@@ -16,13 +16,29 @@ WALKING_BASS = """
 """
 # Voicings without their roots, which are the bass player's. Two chords to the bar.
 VOICINGS = {
-    "F": "Eb4+A4+D5", "F9": "A3+Eb4+G4", "Bb": "Ab3+D4+G4", "Bo": "Ab3+D4+F4",
-    "D": "C4+F#4+B4", "Gm": "Bb3+D4+F4", "C": "Bb3+E4+A4", "Cb9": "Bb3+E4+Db5",
-}  # fmt: skip
+    "F": "Eb4+A4+D5",
+    "F9": "A3+Eb4+G4",
+    "Bb": "Ab3+D4+G4",
+    "Bo": "Ab3+D4+F4",
+    "D": "C4+F#4+B4",
+    "Gm": "Bb3+D4+F4",
+    "C": "Bb3+E4+A4",
+    "Cb9": "Bb3+E4+Db5",
+}
 BLUES_CHORDS = [
-    "F F", "Bb Bb", "F9 F9", "F F", "Bb Bb", "Bo Bo",
-    "F9 F", "D D", "Gm Gm", "C Cb9", "F D", "Gm C",
-]  # fmt: skip
+    "F F",
+    "Bb Bb",
+    "F9 F9",
+    "F F",
+    "Bb Bb",
+    "Bo Bo",
+    "F9 F",
+    "D D",
+    "Gm Gm",
+    "C Cb9",
+    "F D",
+    "Gm C",
+]
 COMPING = ["x..o .o..", "..x. ..o.", "o..x ...x", ".x.. o.xo"]
 # Call (bars 1-2), answer (3-4), the call higher (5-6), and so on; ^ slurs into the note.
 BLUES_SOLO = """
@@ -117,16 +133,24 @@ GALLOP_BEATS = [
     },
 ]
 GALLOP_FILL = {
-    "kick": "X.xx X... x.x. x.x.", "snare": ".... X.xx .... ....",
-    "high": ".... .... XxX. ....", "mid": ".... .... ...X Xx..", "floor": ".... .... .... ..XX",
-}  # fmt: skip
+    "kick": "X.xx X... x.x. x.x.",
+    "snare": ".... X.xx .... ....",
+    "high": ".... .... XxX. ....",
+    "mid": ".... .... ...X Xx..",
+    "floor": ".... .... .... ..XX",
+}
 CHORUS_BEAT = {
-    "kick": "X.x. ..x. X.x. ..x.", "snare": ".... X... .... X...", "crash2": "X... x... X... x...",
-}  # fmt: skip
+    "kick": "X.x. ..x. X.x. ..x.",
+    "snare": ".... X... .... X...",
+    "crash2": "X... x... X... x...",
+}
 FINAL_FILL = {
-    "kick": "X... X... X... X.X.", "snare": "X.xx X.xx XxXx ....", "high": ".... .... .... XX..",
-    "floor": ".... .... .... ..XX", "crash": "X... X... X... ....",
-}  # fmt: skip
+    "kick": "X... X... X... X.X.",
+    "snare": "X.xx X.xx XxXx ....",
+    "high": ".... .... .... XX..",
+    "floor": ".... .... .... ..XX",
+    "crash": "X... X... X... ....",
+}
 
 
 def _rock_guitar() -> list[Note]:
@@ -146,10 +170,19 @@ def _rock_bass() -> list[Note]:
 
 def _rock_drums() -> list[Note]:
     bars = [
-        *INTRO_BEATS, *RIFF_BEATS, *GALLOP_BEATS, GALLOP_BEATS[0], GALLOP_FILL,
-        CHORUS_BEAT, CHORUS_BEAT, CHORUS_BEAT, GALLOP_FILL, *RIFF_BEATS, FINAL_FILL,
+        *INTRO_BEATS,
+        *RIFF_BEATS,
+        *GALLOP_BEATS,
+        GALLOP_BEATS[0],
+        GALLOP_FILL,
+        CHORUS_BEAT,
+        CHORUS_BEAT,
+        CHORUS_BEAT,
+        GALLOP_FILL,
+        *RIFF_BEATS,
+        FINAL_FILL,
         {"kick": "X", "crash": "X", "crash2": "X", "snare": "X"},
-    ]  # fmt: skip
+    ]
     notes = [note for bar, rows in enumerate(bars) for note in grid(4.0 * bar, **rows)]
     section_starts = (8.0, 16.0, 32.0, 48.0)
     return notes + [note for start in section_starts for note in grid(start, crash="X")]

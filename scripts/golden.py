@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from genrelens import Classifier
-from genrelens.artifact import packaged_models
+from genrelens.model_file import packaged_models
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -22,7 +22,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from genrelens import Classifier, Prediction, load_audio
-from genrelens.data.datasets import find_audio, read_folder
+from genrelens.data.folders import find_audio, read_folder
 
 PIECE_SECONDS = 10
 RATE = 16_000
@@ -30,14 +30,29 @@ PIECES_OF_A_FILE = 6
 
 GENRES = {"hip-hop": "hiphop"}  # style -> GTZAN's word, where it is another
 AUDIOSET = {
-    "rock": "Rock music", "pop": "Pop music", "electronic": "Electronic music",
-    "dance": "Dance music", "jazz": "Jazz", "metal": "Heavy metal", "heavy metal": "Heavy metal",
-    "soul": "Soul music", "electronica": "Electronica", "folk": "Folk music", "punk": "Punk rock",
-    "blues": "Blues", "ambient": "Ambient music", "hip-hop": "Hip hop music", "country": "Country",
-    "funk": "Funk", "electro": "Electronic dance music", "progressive rock": "Progressive rock",
-    "rnb": "Rhythm and blues", "house": "House music", "indie": "Independent music",
+    "rock": "Rock music",
+    "pop": "Pop music",
+    "electronic": "Electronic music",
+    "dance": "Dance music",
+    "jazz": "Jazz",
+    "metal": "Heavy metal",
+    "heavy metal": "Heavy metal",
+    "soul": "Soul music",
+    "electronica": "Electronica",
+    "folk": "Folk music",
+    "punk": "Punk rock",
+    "blues": "Blues",
+    "ambient": "Ambient music",
+    "hip-hop": "Hip hop music",
+    "country": "Country",
+    "funk": "Funk",
+    "electro": "Electronic dance music",
+    "progressive rock": "Progressive rock",
+    "rnb": "Rhythm and blues",
+    "house": "House music",
+    "indie": "Independent music",
     "classic rock": "Rock and roll",
-}  # fmt: skip
+}
 
 
 def main() -> None:

@@ -50,8 +50,10 @@ def main() -> None:
             for each in (after, naive)
         )
         words = f"{path.name}: {before.answer} -> {after.answer}, {change:.4f}"
-        print(words + (f" (plain mean: {naive.answer}, {was:.4f})" if arguments.inverted else ""),
-              flush=True)  # fmt: skip
+        print(
+            words + (f" (plain mean: {naive.answer}, {was:.4f})" if arguments.inverted else ""),
+            flush=True,
+        )
     print(f"{n} stereo recordings, of which {n_changed} are not mixed as their plain mean")
 
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 os.environ["OMP_NUM_THREADS"] = "1"  # a process that has threads must not be forked
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from killed_writes import KINDS, kills
+from support.killed_writes import KINDS, kills
 
 
 def main() -> int:

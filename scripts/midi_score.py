@@ -16,10 +16,25 @@ TOKEN = re.compile(
     r"(?P<grace>\^?)(?P<pitches>[A-G][^'!/]*|-)(?P<marks>['!]*)(?:/(?P<beats>[\d.]+))?"
 )
 DRUMS = {
-    "kick": 36, "stick": 37, "snare": 38, "clap": 39, "closed": 42, "pedal": 44, "open": 46,
-    "floor": 43, "low": 45, "mid": 47, "high": 50, "crash": 49, "ride": 51, "tamb": 54,
-    "crash2": 57, "conga_mute": 62, "conga": 63, "conga_low": 64,
-}  # fmt: skip
+    "kick": 36,
+    "stick": 37,
+    "snare": 38,
+    "clap": 39,
+    "closed": 42,
+    "pedal": 44,
+    "open": 46,
+    "floor": 43,
+    "low": 45,
+    "mid": 47,
+    "high": 50,
+    "crash": 49,
+    "ride": 51,
+    "tamb": 54,
+    "crash2": 57,
+    "conga_mute": 62,
+    "conga": 63,
+    "conga_low": 64,
+}
 GRID_VELOCITY = {"X": 118, "x": 96, "o": 62, ",": 40}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-import mutants
+from support import mutants
 
 
 def table(title: str, rows: dict[str, Counter[str]]) -> str:

@@ -71,9 +71,14 @@ def master(samples: np.ndarray, score: Score) -> np.ndarray:
 
 def encode(path: Path, samples: np.ndarray) -> None:
     with sf.SoundFile(
-        path, "w", RATE, samples.shape[1], format="OGG", subtype="VORBIS",
+        path,
+        "w",
+        RATE,
+        samples.shape[1],
+        format="OGG",
+        subtype="VORBIS",
         compression_level=OGG_COMPRESSION,
-    ) as file:  # fmt: skip
+    ) as file:
         # In blocks: libsndfile's Vorbis encoder can overflow its stack on one long write.
         for start in range(0, len(samples), BLOCK):
             file.write(samples[start : start + BLOCK])

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from genrelens.artifact import Artifact, ModelMetadata
-from genrelens.data.datasets import LabelledClip, find_audio, read_folder
+from genrelens.data.folders import LabelledClip, find_audio, read_folder
 from genrelens.data.splits import split_by_file
 from genrelens.errors import DataError
+from genrelens.model_file import ModelFile, ModelMetadata
 from genrelens.train.cache import file_digest
-from genrelens.train.data import TrainingClip, split_fingerprint
+from genrelens.train.dataset import TrainingClip, split_fingerprint
 from genrelens.train.export import replace_metadata
-from genrelens.train.run import data_fingerprints, training_audio
+from genrelens.train.job import data_fingerprints, training_audio
 
 _NO_FRAMES = np.empty((0, 0), np.float32)
 
@@ -45,7 +45,7 @@ def stamp(model: Path, clips: Sequence[LabelledClip], not_music: Sequence[Path] 
         DataError: the model was trained on other clips, or does not say on which.
 
     """
-    metadata = Artifact.load(model).metadata
+    metadata = ModelFile.load(model).metadata
     labels = list(metadata.labels)
     hashed = [
         TrainingClip(clip, labels.index(clip.label), _NO_FRAMES, file_digest(clip.path))
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--split", type=Path, help="a CSV file (clip, split); else all are train")
     parser.add_argument("--not-music", type=Path, help="a folder of other recordings")
     given = parser.parse_args()
-    clips = read_folder(given.folder, label_map=Artifact.load(given.model).metadata.label_map)
+    clips = read_folder(given.folder, label_map=ModelFile.load(given.model).metadata.label_map)
     parts = split_by_file(given.split, clips) if given.split else clips
     chosen = [clip if given.split else replace(clip, part="train") for clip in parts]
     others = find_audio(given.not_music) if given.not_music else []

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from tag_judge import judge, kinds
+from support.tag_judge import judge, kinds
 
 
 def main() -> int:

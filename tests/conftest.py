@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-import processes
+from support import processes
 
 if TYPE_CHECKING:
-    from runs import Start
+    from support.runs import Start
 
 # A job that a shell starts in the background ignores Ctrl-C, and so would every child of it that
 # a test starts and interrupts.
@@ -31,38 +31,52 @@ settings.load_profile("genrelens")
 
 # What takes longest begins first, so that no worker is left with a long module at the end.
 LONGEST = (
-    "test_readme", "test_library_process", "test_train_cli", "test_crossval", "test_web_process",
-    "test_train", "test_train_resume", "test_cli_process", "test_cli_crossval",
-    "test_library_killed", "test_page_trouble", "test_page_listening", "test_features",
-    "test_page_verdicts", "test_page_access", "test_train_again", "test_page_answers",
-)  # fmt: skip
+    "test_readme",
+    "test_library_process",
+    "test_train_cli",
+    "test_crossval",
+    "test_web_process",
+    "test_train",
+    "test_train_resume",
+    "test_cli_process",
+    "test_cli_crossval",
+    "test_tagging_killed",
+    "test_page_trouble",
+    "test_page_listening",
+    "test_features",
+    "test_page_verdicts",
+    "test_page_access",
+    "test_train_again",
+    "test_page_answers",
+)
 
-# Modules that need torch, other processes or a browser; in the others what uses one of these
-# fixtures, or is marked slow. The rest is marked quick.
-NOT_QUICK = (
-    "page", "test_artifact", "test_augment", "test_checkpoint", "test_cli_", "test_crossval",
-    "test_isolation", "test_lens", "test_library_killed", "test_library_process", "test_musicnn",
-    "test_networks", "test_packaged_models", "test_readme", "test_recipe", "test_train",
-    "test_web_",
-)  # fmt: skip
+# Only the tests of this folder may be quick: those that use one of these fixtures, or are marked
+# slow, are not.
+QUICK = "unit"
 NOT_QUICK_FIXTURES = {
-    "every_module", "model", "recurrent_model", "listener_model", "start", "trained",
-}  # fmt: skip
+    "every_module",
+    "model",
+    "recurrent_model",
+    "listener_model",
+    "start",
+    "trained",
+}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not even import what ``-m quick`` leaves out."""
     if config.getoption("markexpr") != "quick":
         return None
-    return collection_path.name.startswith(NOT_QUICK) or None
+    outside = collection_path.suffix == ".py" and QUICK not in collection_path.parts
+    return (outside and collection_path.name.startswith("test_")) or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick, and put what takes longest first."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        slow = item.path.name.startswith(NOT_QUICK) or "page" in item.path.parts
-        if not (slow or fixtures & NOT_QUICK_FIXTURES or item.get_closest_marker("slow")):
+        slow = QUICK not in item.path.parts or item.get_closest_marker("slow")
+        if not (slow or fixtures & NOT_QUICK_FIXTURES):
             item.add_marker("quick")
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
@@ -100,7 +114,7 @@ def every_module() -> list[str]:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file that knows chords, clicks and noise."""
-    from models import write_model
+    from support.small_models import write_model
 
     return write_model(tmp_path_factory.mktemp("model"), label_map={"hiss": "noise"})
 
@@ -108,7 +122,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def recurrent_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, but the order of the segments matters."""
-    from models import write_model
+    from support.small_models import write_model
 
     return write_model(tmp_path_factory.mktemp("model"), recurrent=True, name="recurrent")
 
@@ -116,7 +130,7 @@ def recurrent_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def listener_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that also has styles, embeddings, an ear for music, and doubts."""
-    from models import write_listener
+    from support.small_models import write_listener
 
     return write_listener(tmp_path_factory.mktemp("model"), sure_threshold=0.2)
 
@@ -124,7 +138,7 @@ def listener_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def classify(capsys: pytest.CaptureFixture[str], model: Path) -> Callable[..., Any]:
     """``genrelens classify --model MODEL ...``, in this process."""
-    from commands import run
+    from support.commands import run
 
     return lambda *args: run(capsys, "classify", "--model", model, *args)
 
@@ -132,8 +146,7 @@ def classify(capsys: pytest.CaptureFixture[str], model: Path) -> Callable[..., A
 @pytest.fixture
 def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three recordings in nested folders of the working directory, and what is none."""
-    import synth
-    import tiny
+    from support import synth, tiny
 
     folder = tmp_path / "music"
     for number, place in enumerate([folder / "b" / "deep", folder / "b", folder / "a"]):
@@ -151,10 +164,10 @@ def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
     """Train on tiny clips."""
-    import tiny
-    from genrelens.data.datasets import read_folder
+    from genrelens.data.folders import read_folder
     from genrelens.data.protocols import random_split
-    from runs import Start
+    from support import tiny
+    from support.runs import Start
 
     clips = read_folder(tiny.write_clips(tmp_path_factory.mktemp("clips")))
     place = tmp_path_factory.mktemp("recipes")
@@ -164,6 +177,6 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
 @pytest.fixture(scope="session")
 def trained(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of both stages with everything switched on."""
-    from runs import EVERYTHING
+    from support.runs import EVERYTHING
 
     return start(tmp_path_factory.mktemp("runs") / "full", EVERYTHING).parent

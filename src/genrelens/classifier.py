@@ -13,10 +13,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genrelens.aggregation import Heard, SegmentTrack, Window
-from genrelens.artifact import Artifact, ModelMetadata
 from genrelens.audio import AudioSource, source_name
 from genrelens.errors import AudioError, ModelError
+from genrelens.excerpts import Excerpt, open_excerpts
 from genrelens.features import (
     FeatureConfig,
     MeasuredSegments,
@@ -24,7 +23,8 @@ from genrelens.features import (
     segment_weights,
 )
 from genrelens.levels import SILENCE_LEVEL
-from genrelens.passages import Passage, open_passages
+from genrelens.model_file import ModelFile, ModelMetadata
+from genrelens.pooling import PooledRecording, SegmentTrack, Window
 from genrelens.prediction import Prediction
 from genrelens.waveforms import as_mono, resampled
 
@@ -48,7 +48,7 @@ class Classifier:
     A classifier may be used from several threads at once.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: ModelFile) -> None:
         self._artifact = artifact
 
     @classmethod
@@ -64,7 +64,7 @@ class Classifier:
             ModelError: the model is missing, foreign, damaged or of another version.
 
         """
-        return cls(Artifact.load(model, threads=threads))
+        return cls(ModelFile.load(model, threads=threads))
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -102,10 +102,13 @@ class Classifier:
             ModelError: the model is damaged so that it cannot be run.
 
         """
-        passages, seconds = open_passages(
-            source, sample_rate=self.metadata.features.sample_rate, offset=offset,
-            duration=duration, fast=fast,
-        )  # fmt: skip
+        passages, seconds = open_excerpts(
+            source,
+            sample_rate=self.metadata.features.sample_rate,
+            offset=offset,
+            duration=duration,
+            fast=fast,
+        )
         return self._classify(passages, source_name(source), seconds, on_segments)
 
     def classify_waveform(self, y: ArrayLike, sample_rate: float) -> Prediction:
@@ -126,7 +129,7 @@ class Classifier:
         """
         rate = self.metadata.features.sample_rate
         samples = resampled(as_mono(y, sample_rate), sample_rate, rate)
-        return self._classify([Passage(0.0, [samples])], "<waveform>")
+        return self._classify([Excerpt(0.0, [samples])], "<waveform>")
 
     def classify_many(
         self, sources: Iterable[AudioSource], *, jobs: int = 1, fast: bool = False
@@ -179,10 +182,10 @@ class Classifier:
         name = source_name(source)
         rate = self.metadata.features.sample_rate
         try:
-            passages, seconds = open_passages(
+            passages, seconds = open_excerpts(
                 source, sample_rate=rate, offset=0.0, duration=None, fast=fast
             )
-            watched = [Passage(each.start, _until(stop, each.blocks)) for each in passages]
+            watched = [Excerpt(each.start, _until(stop, each.blocks)) for each in passages]
             return self._classify(watched, name, seconds)
         except AudioError as error:
             return error
@@ -195,7 +198,7 @@ class Classifier:
 
     def _classify(
         self,
-        passages: Iterable[Passage],
+        passages: Iterable[Excerpt],
         name: str,
         seconds: float | None = None,
         on_segments: Callable[[Float32], None] | None = None,
@@ -204,7 +207,7 @@ class Classifier:
         metadata, features = self.metadata, self.metadata.features
         counter = _Counter()
         windows, track = self._hear(passages, counter, on_segments)
-        heard = Heard(windows, track, metadata)
+        heard = PooledRecording(windows, track, metadata)
         seconds_heard = counter.n_samples / features.sample_rate
         return Prediction(
             labels=self.labels,
@@ -231,7 +234,7 @@ class Classifier:
 
     def _hear(
         self,
-        passages: Iterable[Passage],
+        passages: Iterable[Excerpt],
         counter: _Counter,
         listener: Callable[[Float32], None] | None,
     ) -> tuple[list[Window], SegmentTrack]:

@@ -139,9 +139,12 @@ def mel_band_centres(config: FeatureConfig) -> NDArray[np.float64]:
 
 def _mel(power: Float32, config: FeatureConfig) -> Float32:
     filters = mel_filterbank(
-        sample_rate=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels,
-        f_min=config.f_min, f_max=config.f_max,
-    )  # fmt: skip
+        sample_rate=config.sample_rate,
+        n_fft=config.n_fft,
+        n_mels=config.n_mels,
+        f_min=config.f_min,
+        f_max=config.f_max,
+    )
     return _product(power, filters.T)
 
 

@@ -131,7 +131,13 @@ ORIGINAL_MEL = FeatureConfig(
 """The original system's mel front end: 31 segments of (41, 128) from a 30 s clip."""
 
 ORIGINAL_MFCC = FeatureConfig(
-    kind="mfcc", sample_rate=16_000, n_fft=512, hop_length=171, n_mels=40, f_min=0, f_max=8000,
+    kind="mfcc",
+    sample_rate=16_000,
+    n_fft=512,
+    hop_length=171,
+    n_mels=40,
+    f_min=0,
+    f_max=8000,
     n_mfcc=20,
-)  # fmt: skip
+)
 """The original system's MFCC front end: 68 segments of (41, 20) from a 30 s clip."""

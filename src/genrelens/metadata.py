@@ -127,12 +127,22 @@ class ModelMetadata:
 
 _NUMBER = (int, float)
 _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
-    "name": str, "description": str, "license": str, "labels": list, "label_map": dict,
-    "styles": list, "features": dict, "window_segments": int, "temperature": _NUMBER,
-    "segment_temperature": _NUMBER, "music_threshold": (*_NUMBER, type(None)),
-    "sure_threshold": (*_NUMBER, type(None)), "provenance": dict, "metrics": dict,
+    "name": str,
+    "description": str,
+    "license": str,
+    "labels": list,
+    "label_map": dict,
+    "styles": list,
+    "features": dict,
+    "window_segments": int,
+    "temperature": _NUMBER,
+    "segment_temperature": _NUMBER,
+    "music_threshold": (*_NUMBER, type(None)),
+    "sure_threshold": (*_NUMBER, type(None)),
+    "provenance": dict,
+    "metrics": dict,
     "format_version": int,
-}  # fmt: skip
+}
 _REQUIRED = ("name", "labels", "features", "window_segments")
 
 

@@ -28,8 +28,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "check_picture", "picture", "plot_bars", "plot_confusion", "plot_curves", "plot_features",
-]  # fmt: skip
+    "check_picture",
+    "picture",
+    "plot_bars",
+    "plot_confusion",
+    "plot_curves",
+    "plot_features",
+]
 
 Float32 = NDArray[np.float32]
 
@@ -148,8 +153,9 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     with picture(path, 9, 3.6) as figure:
         for axes, name in zip(figure.subplots(1, 2), ("loss", "error"), strict=True):
             for part, words, style in (("train", "training", "-"), ("val", "validation", "--")):
-                points = [(h["epoch"] + 1, h[f"{part}_{name}"]) for h in history
-                          if f"{part}_{name}" in h]  # fmt: skip
+                points = [
+                    (h["epoch"] + 1, h[f"{part}_{name}"]) for h in history if f"{part}_{name}" in h
+                ]
                 if points:
                     axes.plot(*zip(*points, strict=True), style, label=words)
             axes.set(xlabel="epoch", ylabel=name, title=f"{name.capitalize()} per epoch")
@@ -227,9 +233,14 @@ def _draw_levels(panel: Any, power: _Frames, rows: tuple[float, float]) -> None:
     if loudest <= DB_FLOOR:  # silence is dark, not as loud as itself
         loudest += _RANGE_DB
     image = panel[0].imshow(
-        (levels - loudest).T, extent=(*power.times, *rows), origin="lower", aspect="auto",
-        cmap="magma", vmin=-_RANGE_DB, vmax=0,
-    )  # fmt: skip
+        (levels - loudest).T,
+        extent=(*power.times, *rows),
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-_RANGE_DB,
+        vmax=0,
+    )
     panel[0].figure.colorbar(image, cax=panel[1], label="dB re loudest point")
 
 
@@ -249,9 +260,14 @@ def _draw_cepstra(panel: Any, cepstra: _Frames) -> None:
     shown = cepstra.values[:, first:]
     extent = max(1.0, float(np.abs(shown).max()))
     image = panel[0].imshow(
-        shown.T, extent=(*cepstra.times, first - 0.5, n_mfcc - 0.5), origin="lower",
-        aspect="auto", cmap="PuOr", vmin=-extent, vmax=extent,
-    )  # fmt: skip
+        shown.T,
+        extent=(*cepstra.times, first - 0.5, n_mfcc - 0.5),
+        origin="lower",
+        aspect="auto",
+        cmap="PuOr",
+        vmin=-extent,
+        vmax=extent,
+    )
     panel[0].figure.colorbar(image, cax=panel[1], label="dB")
     left_out = " (0, the level, is left out)" if first else ""
     panel[0].set(ylabel="coefficient", title=f"MFCC {first} to {n_mfcc - 1}{left_out}")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.levels import SILENCE_LEVEL
-from genrelens.sections import Section, VerdictName, find_sections
+from genrelens.segmentation import Section, VerdictName, find_sections
 
 __all__ = ["Prediction", "Style", "format_percent"]
 
@@ -140,11 +140,18 @@ class Prediction:
     def sections(self) -> tuple[Section, ...]:
         """The timeline with its change points, in order; computed anew each time."""
         found = find_sections(
-            self.segments, self.segment_times, labels=self.labels, seconds=self.segment_seconds,
-            end=self.duration, music=self.segment_music, music_threshold=self.music_threshold,
-            sure_threshold=self.sure_threshold, temperature=self.temperature,
-            weights=self.segment_weights, silent=self.silent_segments,
-        )  # fmt: skip
+            self.segments,
+            self.segment_times,
+            labels=self.labels,
+            seconds=self.segment_seconds,
+            end=self.duration,
+            music=self.segment_music,
+            music_threshold=self.music_threshold,
+            sure_threshold=self.sure_threshold,
+            temperature=self.temperature,
+            weights=self.segment_weights,
+            silent=self.silent_segments,
+        )
         short = self.padded and not self.silent
         return tuple(replace(each, verdict="not sure") for each in found) if short else found
 

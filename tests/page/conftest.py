@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from browser import Visit
+    from support.browser import Visit
 
 
 @pytest.fixture(scope="module")
 def site(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running server that takes a megabyte at most."""
-    from serving import server
+    from support.serving import server
 
     with server(model, tmp_path_factory.mktemp("uploads"), "--max-upload", "1M") as running:
         yield running.url
@@ -24,7 +24,7 @@ def site(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 # Not for the session: while Playwright runs, no other test of this process could use asyncio.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from browser import chromium
+    from support.browser import chromium
 
     with chromium() as started:
         yield started
@@ -33,7 +33,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def enter(browser: Any, site: str) -> Iterator[Callable[..., Visit]]:
     """Open the page in a new window; afterwards nothing may have gone wrong on it."""
-    from browser import Visit
+    from support.browser import Visit
 
     visits: list[Visit] = []
 
@@ -57,7 +57,7 @@ def visit(enter: Callable[..., Visit]) -> Visit:
 @pytest.fixture
 def answered(visit: Visit) -> Visit:
     """The page with the result of one clip."""
-    from clips import CLIP, NAME
+    from support.page_clips import CLIP, NAME
 
     visit.choose(CLIP)
     visit.card(NAME).get_by_text("The predicted genre is:").wait_for()

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser import Visit, expect
-from clips import BAD, CLIP, NAME, UNSURE, WAV, ask, clip, tell
+
+from support.browser import Visit, expect
+from support.page_clips import BAD, CLIP, NAME, UNSURE, WAV, ask, clip, tell
 
 pytestmark = pytest.mark.slow
 
@@ -34,9 +35,12 @@ def test_axe_finds_nothing(enter: Callable[..., Visit]) -> None:
     check(visit, "with an error")
     visit.page.get_by_role("button", name=f"Remove {NAME}").click()
     tell(
-        visit, verdict="not music", answer="not music", heard=4.0,
+        visit,
+        verdict="not music",
+        answer="not music",
+        heard=4.0,
         styles=[{"name": "drone", "probability": 0.9, "applies": True}],
-    )  # fmt: skip
+    )
     visit.choose(CLIP)
     visit.card(NAME).get_by_text("What its genres would be").click()
     check(visit, "with what is not music")
@@ -59,13 +63,22 @@ def test_everything_can_be_reached_by_keyboard(visit: Visit) -> None:
     reached = []
     for _ in range(8):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate(
-            "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText"
-        ))  # fmt: skip
+        reached.append(
+            page.evaluate(
+                "(element => element.getAttribute('aria-label') ?? element.innerText)"
+                "(document.activeElement)"
+            )
+        )
     assert reached == [
-        f"Remove {NAME}", f"Play {NAME}", "Position in the clip", reached[3], "JSON", "CSV", "PNG",
+        f"Remove {NAME}",
+        f"Play {NAME}",
+        "Position in the clip",
+        reached[3],
+        "JSON",
+        "CSV",
+        "PNG",
         "The API",
-    ]  # fmt: skip
+    ]
     assert reached[3].startswith("The timeline in words")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"

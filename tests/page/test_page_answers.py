@@ -11,22 +11,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Visit, expect
-from clips import BAD, CLIP, NAME, WAV, ask, clip
 
-import synth
-import tiny
 from genrelens.prediction import format_percent
+from support import synth, tiny
+from support.browser import Visit, expect
+from support.page_clips import BAD, CLIP, NAME, WAV, ask, clip
 
 pytestmark = pytest.mark.slow
 
 
 def bars(card: Any) -> list[tuple[str, str]]:
     rows = card.get_by_role("list", name="Genres").get_by_role("listitem")
-    return list(zip(
-        rows.locator(".label").all_text_contents(), rows.locator(".percent").all_text_contents(),
-        strict=True,
-    ))  # fmt: skip
+    return list(
+        zip(
+            rows.locator(".label").all_text_contents(),
+            rows.locator(".percent").all_text_contents(),
+            strict=True,
+        )
+    )
 
 
 # --------------------------------------------------------------------- clips and answers

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Visit, expect
-from clips import HALVES, NAME, ask, clip
 
-import synth
-import tiny
+from support import synth, tiny
+from support.browser import Visit, expect
+from support.page_clips import HALVES, NAME, ask, clip
 
 pytestmark = pytest.mark.slow
 
@@ -57,8 +56,12 @@ def test_keyboard_seeks(answered: Visit) -> None:
     slider = card.get_by_role("slider")
     slider.focus()
     for keys, expected in [
-        (["ArrowRight"] * 3, 3), (["ArrowLeft"], 2), (["PageUp"], 8), (["Home"], 0), (["End"], 8),
-    ]:  # fmt: skip
+        (["ArrowRight"] * 3, 3),
+        (["ArrowLeft"], 2),
+        (["PageUp"], 8),
+        (["Home"], 0),
+        (["End"], 8),
+    ]:
         for key in keys:
             keyboard.press(key)
         assert position(card) == pytest.approx(expected, abs=0.05)

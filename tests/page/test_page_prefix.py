@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Visit, expect
-from clips import CLIP, NAME
 
-from nginx import STYLES, proxied
-from serving import server
+from support.browser import Visit, expect
+from support.nginx import STYLES, proxied
+from support.page_clips import CLIP, NAME
+from support.serving import server
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 import pytest
-from browser import Visit, expect
-from clips import CLIP, NAME, WAV, clip
+
+from support.browser import Visit, expect
+from support.page_clips import CLIP, NAME, WAV, clip
 
 pytestmark = pytest.mark.slow
 

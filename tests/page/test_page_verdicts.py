@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import Visit, expect
-from clips import CLIP, NAME, UNSURE, ask, tell
+
+from support.browser import Visit, expect
+from support.page_clips import CLIP, NAME, UNSURE, ask, tell
 
 pytestmark = pytest.mark.slow
 

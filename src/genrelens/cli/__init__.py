@@ -24,7 +24,6 @@ from genrelens.cli import (
     evaluate,
     features,
     leak,
-    listing,
     models,
     scan,
     serve,
@@ -32,6 +31,7 @@ from genrelens.cli import (
     train,
     undo,
 )
+from genrelens.cli import list as listing
 from genrelens.cli.console import print_error
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
 from genrelens.files import reason

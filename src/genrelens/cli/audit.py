@@ -16,7 +16,7 @@ from genrelens.cli.options import AsJson, Database, SafeCsv
 from genrelens.cli.tag import print_unheard
 from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
-from genrelens.library import Audit, Catalog, Finding, audit_library
+from genrelens.library import Audit, Catalog, TagMismatch, audit_library
 from genrelens.library.audit_page import audit_page, summary
 from genrelens.library.records import path_fields
 
@@ -96,7 +96,7 @@ def _report(found: Audit, *, as_table: bool) -> None:
         out.print(display_name(summary(found)), soft_wrap=True)
 
 
-def _print_table(findings: Sequence[Finding]) -> None:
+def _print_table(findings: Sequence[TagMismatch]) -> None:
     if not findings:
         return
     rows = [
@@ -115,7 +115,7 @@ def _cell(words: str, probability: float) -> str:
     return f"{display_name(words)} {100 * probability:.0f} %"
 
 
-def _print_csv(findings: Sequence[Finding], *, safe: bool) -> None:
+def _print_csv(findings: Sequence[TagMismatch], *, safe: bool) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "tag", "tag_probability", "heard", "probability", "score", "styles"])
     shown = display_name if out.is_terminal else str
@@ -132,14 +132,18 @@ def _print_csv(findings: Sequence[Finding], *, safe: bool) -> None:
         writer.writerow(safe_row(row) if safe else row)
 
 
-def _document(found: Audit, findings: Sequence[Finding]) -> dict[str, Any]:
+def _document(found: Audit, findings: Sequence[TagMismatch]) -> dict[str, Any]:
     return {
         "findings": [
             path_fields(each.path)
             | {
-                "genres": list(each.genres), "heard": each.heard, "probability": each.probability,
-                "tagged": each.tagged, "score": each.score,
-                "probabilities": dict(each.probabilities), "styles": dict(each.styles),
+                "genres": list(each.genres),
+                "heard": each.heard,
+                "probability": each.probability,
+                "tagged": each.tagged,
+                "score": each.score,
+                "probabilities": dict(each.probabilities),
+                "styles": dict(each.styles),
             }
             for each in findings
         ],
@@ -147,4 +151,4 @@ def _document(found: Audit, findings: Sequence[Finding]) -> dict[str, Any]:
         "cannot_be_compared": dict(found.unknown),
         "unheard": [path_fields(path) for path in found.unheard],
         "problems": [path_fields(path) | {"reason": reason} for path, reason in found.problems],
-    }  # fmt: skip
+    }

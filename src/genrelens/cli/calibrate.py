@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from genrelens.artifact import Artifact, ModelMetadata, packaged_models
 from genrelens.cli.console import out, print_error, print_note
 from genrelens.cli.figures import with_interval
 from genrelens.cli.train import need_torch
@@ -23,8 +22,9 @@ from genrelens.evaluation.calibration import (
     recalibrate,
 )
 from genrelens.evaluation.metrics import wilson_interval
-from genrelens.evaluation.predictions import PredictionTable, load_predictions
+from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 from genrelens.evaluation.scores import Scores, score
+from genrelens.model_file import ModelFile, ModelMetadata, packaged_models
 
 
 def calibrate(
@@ -73,7 +73,7 @@ def calibrate(
     need_torch()
     from genrelens.train.export import replace_metadata
 
-    metadata = Artifact.load(model).metadata
+    metadata = ModelFile.load(model).metadata
     table = load_predictions(predictions)
     if table.labels != metadata.labels:
         raise DataError(

@@ -254,6 +254,11 @@ def _cells(prediction: Prediction) -> list[Any]:
     """List the genre, the probabilities, and what ``_MORE_COLUMNS`` names."""
     styles = "|".join(style.name for style in prediction.styles if style.applies)
     return [
-        prediction.genre, *prediction.probabilities.tolist(),
-        prediction.verdict, styles, prediction.music, prediction.duration, prediction.model,
-    ]  # fmt: skip
+        prediction.genre,
+        *prediction.probabilities.tolist(),
+        prediction.verdict,
+        styles,
+        prediction.music,
+        prediction.duration,
+        prediction.model,
+    ]

@@ -10,12 +10,12 @@ import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.figures import interval_text
-from genrelens.data.datasets import LabelledClip, clip_names, read_folder
+from genrelens.data.folders import LabelledClip, clip_names, read_folder
+from genrelens.evaluation.bootstrap import Estimate
 from genrelens.evaluation.compare import Comparison, common_clips
 from genrelens.evaluation.compare import compare as run_comparison
 from genrelens.evaluation.estimates import FIGURES
-from genrelens.evaluation.intervals import Estimate
-from genrelens.evaluation.predictions import PredictionTable, load_predictions
+from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 from genrelens.evaluation.scores import Scores, score
 from genrelens.evaluation.wilson import note
 
@@ -53,8 +53,9 @@ def compare(
     left_out = [table.n - shared[0].n for table in tables]
     names = [display_name(str(path)) for path in files]
     scores = [score(table, resamples=resamples, seed=seed) for table in shared]
-    found = [run_comparison(shared[0], table, resamples=resamples, seed=seed)
-             for table in shared[1:]]  # fmt: skip
+    found = [
+        run_comparison(shared[0], table, resamples=resamples, seed=seed) for table in shared[1:]
+    ]
     if as_json:
         print_json(_to_dict(names, left_out, shared, scores, found))
         return

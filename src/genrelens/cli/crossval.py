@@ -16,9 +16,7 @@ from genrelens.cli.console import (
     print_note,
     warnings_as_notes,
 )
-from genrelens.cli.figures import with_interval
-from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, n_jobs
-from genrelens.cli.protocols import (
+from genrelens.cli.data_split import (
     Draws,
     Folds,
     GroupColumn,
@@ -30,6 +28,8 @@ from genrelens.cli.protocols import (
     label_map,
     read_clips,
 )
+from genrelens.cli.figures import with_interval
+from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, n_jobs
 from genrelens.cli.train import (
     Cache,
     Device,
@@ -43,16 +43,16 @@ from genrelens.data.splits import Split
 from genrelens.errors import AudioError
 from genrelens.evaluation.calibration import cross_fitted
 from genrelens.evaluation.estimates import FIGURES
-from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.provenance import data_fingerprint, environment
-from genrelens.evaluation.report import check_report_folder, write_report
+from genrelens.evaluation.report.write import check_report_folder, write_report
 from genrelens.evaluation.scores import Scores, score
 from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from genrelens.train.run import Run
+    from genrelens.train.job import Run
 
 
 _Folder = Annotated[
@@ -93,8 +93,8 @@ def crossval(
     The same command again goes on where it was cut off.
     """
     need_torch()
-    from genrelens.train.run import Run
-    from genrelens.train.stage import Hardware
+    from genrelens.train.job import Run
+    from genrelens.train.trainer import Hardware
 
     check_device(device)
     numbers = _rounds(rounds)
@@ -108,10 +108,16 @@ def crossval(
         clips = read_clips(data, renamed, groups, group_column)
         made = request.make(clips) if split is None else Split.load(split, clips)
         run = Run(
-            recipe=chosen, folder=target, musicnn=musicnn, not_music=not_music,
-            label_map=renamed, cache_dir=cache, hardware=Hardware(device=device, progress=False),
-            on_clip=Reading(clips, stack), on_stage=print_note,
-        )  # fmt: skip
+            recipe=chosen,
+            folder=target,
+            musicnn=musicnn,
+            not_music=not_music,
+            label_map=renamed,
+            cache_dir=cache,
+            hardware=Hardware(device=device, progress=False),
+            on_clip=Reading(clips, stack),
+            on_stage=print_note,
+        )
         results, failed = _validated(run, made, numbers, n_jobs(jobs), safe_csv=safe_csv)
     _print_results(results, made, run.folder, as_json=as_json)
     if failed:
@@ -132,9 +138,12 @@ def _validated(
 
     failed: list[AudioError] = []
     tables = cross_validate(
-        run, split, rounds=rounds, jobs=jobs,
+        run,
+        split,
+        rounds=rounds,
+        jobs=jobs,
         progress=Progress(on_round=_print_round, on_failure=_collector(failed)),
-    )  # fmt: skip
+    )
     results = {
         name: _report(run, split, name, table, failed, safe_csv=safe_csv)
         for name, table in tables.items()
@@ -189,17 +198,28 @@ def _report(
         scores = score(table)
     over_rounds = spread(table)
     provenance = {
-        "protocol": split.protocol, "rounds": len(split), "seed of the split": split.seed,
-        "split": split.digest, "data": data_fingerprint(split.clips), "recipe": run.recipe.name,
-        "epochs": run.recipe.epochs, "network": network,
-        "temperature of each round": temperatures, **environment(),
-    }  # fmt: skip
+        "protocol": split.protocol,
+        "rounds": len(split),
+        "seed of the split": split.seed,
+        "split": split.digest,
+        "data": data_fingerprint(split.clips),
+        "recipe": run.recipe.name,
+        "epochs": run.recipe.epochs,
+        "network": network,
+        "temperature of each round": temperatures,
+        **environment(),
+    }
     write_report(
-        run.folder / f"report-{network}", f"{network}, {split.protocol} cross-validation", table,
-        scores, provenance, before=before if several else None,
-        failed=[str(error) for error in failed], results={"over_rounds": over_rounds},
+        run.folder / f"report-{network}",
+        f"{network}, {split.protocol} cross-validation",
+        table,
+        scores,
+        provenance,
+        before=before if several else None,
+        failed=[str(error) for error in failed],
+        results={"over_rounds": over_rounds},
         safe_csv=safe_csv,
-    )  # fmt: skip
+    )
     return {
         "scores": scores.to_dict(),
         "over_rounds": over_rounds,

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from genrelens.cli.check import check
 from genrelens.cli.console import display_name, err, out, print_note
-from genrelens.cli.protocols import split
+from genrelens.cli.data_check import check
+from genrelens.cli.data_split import split
 
 app = typer.Typer(help="Data sets to train on.", no_args_is_help=True)
 

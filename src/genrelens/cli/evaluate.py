@@ -18,8 +18,8 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
+from genrelens.cli.data_split import GroupColumn, Groups, Relabel, label_map
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, n_jobs
-from genrelens.cli.protocols import GroupColumn, Groups, Relabel, label_map
 from genrelens.cli.selection import Selection
 from genrelens.cli.verdict import (
     data_provenance,
@@ -28,7 +28,7 @@ from genrelens.cli.verdict import (
     predictions_provenance,
     print_verdict,
 )
-from genrelens.data.datasets import LabelledClip
+from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError, MissingExtraError
 from genrelens.evaluation.evaluate import Evaluation, judge_predictions, merge_labels
 from genrelens.evaluation.evaluate import evaluate as run_evaluation
@@ -120,9 +120,14 @@ def evaluate(
 
 
 def _check_request(
-    folder: Path | None, model: str | None, predictions: Path | None, split: Path | None,
-    part: str | None, *, robustness: bool,
-) -> None:  # fmt: skip
+    folder: Path | None,
+    model: str | None,
+    predictions: Path | None,
+    split: Path | None,
+    part: str | None,
+    *,
+    robustness: bool,
+) -> None:
     if folder is None and predictions is None:
         raise typer.BadParameter("DIR is missing: a folder of genre/file")
     if folder is None and split is not None:
@@ -141,7 +146,7 @@ def _check_places(report: Path | None, plot: Path | None, *, everything: bool) -
 
         check_picture(plot)
     if report is not None or everything:
-        from genrelens.evaluation.report import check_report_folder
+        from genrelens.evaluation.report.write import check_report_folder
 
         check_report_folder(Path() if report is None else report)
 
@@ -167,9 +172,9 @@ def _judge_model(
     known = {*classifier.labels, *classifier.metadata.label_map}
     data.check_renamed([clip.label for clip in clips], classifier.labels)
     clips = [
-        clip if clip.label in known
-        else clip.renamed(data.renamed.get(clip.label, clip.label)) for clip in clips
-    ]  # fmt: skip
+        clip if clip.label in known else clip.renamed(data.renamed.get(clip.label, clip.label))
+        for clip in clips
+    ]
     with progress("Evaluating", len(clips)) as advance:
 
         def on_clip(_: LabelledClip, outcome: object) -> None:
@@ -207,9 +212,11 @@ def _robustness(
         return found
     return compare_conditions(
         {name: merge_labels(table, renamed) for name, table in found.tables.items()},
-        model=found.model, failed=found.failed, seed=seed,
+        model=found.model,
+        failed=found.failed,
+        seed=seed,
         descriptions={row.condition: row.description for row in found.rows},
-    )  # fmt: skip
+    )
 
 
 def _judge_predictions(data: Selection, path: Path) -> _Result:
@@ -257,13 +264,18 @@ def _write(
 ) -> None:
     evaluation = result.evaluation
     if report is not None and scores is not None:
-        from genrelens.evaluation.report import write_report
+        from genrelens.evaluation.report.write import write_report
 
         page = write_report(
-            report, f"{evaluation.model} on {origin.get('data', origin.get('predictions'))}",
-            evaluation.table, scores, origin, robustness=result.robustness,
-            failed=[str(error) for error in evaluation.failed], safe_csv=safe_csv,
-        )  # fmt: skip
+            report,
+            f"{evaluation.model} on {origin.get('data', origin.get('predictions'))}",
+            evaluation.table,
+            scores,
+            origin,
+            robustness=result.robustness,
+            failed=[str(error) for error in evaluation.failed],
+            safe_csv=safe_csv,
+        )
         print_note(f"report: {page}")
     if plot is not None:
         from genrelens.plots import plot_confusion

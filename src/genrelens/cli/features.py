@@ -11,7 +11,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from genrelens.artifact import Artifact
 from genrelens.audio import AudioInfo, load_audio, probe, stream_audio
 from genrelens.cli.console import (
     Bar,
@@ -23,6 +22,7 @@ from genrelens.cli.console import (
 )
 from genrelens.errors import DataError
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig, iter_segments
+from genrelens.model_file import ModelFile
 from genrelens.quiet import quiet_libraries
 
 _LONGEST_PICTURE = 120.0
@@ -56,7 +56,7 @@ def features(
         check_picture(plot)
     configs = {"original mel": ORIGINAL_MEL, "original MFCC": ORIGINAL_MFCC}
     if model is not None:
-        metadata = Artifact.load(model).metadata
+        metadata = ModelFile.load(model).metadata
         configs[metadata.name] = metadata.features
     with quiet_libraries(), warnings_as_notes():
         info = probe(file)
@@ -117,20 +117,35 @@ def _print_summaries(
 
     seconds = "of unknown length" if info.seconds is None else f"{info.seconds:.2f} s"
     channels = "1 channel" if info.channels == 1 else f"{info.channels} channels"
-    out.print(f"{display_name(str(file))}: {seconds}, {info.sample_rate} Hz, {channels}, "
-              f"read by {info.decoder}\n", soft_wrap=True)  # fmt: skip
+    out.print(
+        f"{display_name(str(file))}: {seconds}, {info.sample_rate} Hz, {channels}, "
+        f"read by {info.decoder}\n",
+        soft_wrap=True,
+    )
     table = Table(
-        "front end", "rate", "window", "hop", "range", "segments", "one segment", "values",
-        box=None, pad_edge=False,
-    )  # fmt: skip
+        "front end",
+        "rate",
+        "window",
+        "hop",
+        "range",
+        "segments",
+        "one segment",
+        "values",
+        box=None,
+        pad_edge=False,
+    )
     for name, config in configs.items():
         summary = summaries[name]
         table.add_row(
-            name, f"{config.sample_rate} Hz", str(config.n_fft), str(config.hop_length),
-            f"{config.f_min:g} to {config.f_max:g} Hz", str(summary.n),
+            name,
+            f"{config.sample_rate} Hz",
+            str(config.n_fft),
+            str(config.hop_length),
+            f"{config.f_min:g} to {config.f_max:g} Hz",
+            str(summary.n),
             f"{config.segment_frames} x {config.n_bins} ({config.segment_seconds:.2f} s)",
             f"{summary.low:.2f} to {summary.high:.2f}",
-        )  # fmt: skip
+        )
     out.print(table)
 
 
@@ -150,9 +165,11 @@ def _plot(passage: _Passage, picture: Path) -> None:
 
     rate, wanted = ORIGINAL_MEL.sample_rate, passage.duration or np.inf
     y = load_audio(
-        passage.file, sample_rate=rate, offset=passage.offset,
+        passage.file,
+        sample_rate=rate,
+        offset=passage.offset,
         duration=min(wanted, _LONGEST_PICTURE),
-    )  # fmt: skip
+    )
     plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, picture, offset=passage.offset)
     if len(y) >= _LONGEST_PICTURE * rate and wanted > _LONGEST_PICTURE:
         print_note(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genrelens.evaluation.intervals import Estimate
+from genrelens.evaluation.bootstrap import Estimate
 
 __all__ = ["interval_text", "with_interval"]
 

@@ -14,9 +14,9 @@ import typer
 
 from genrelens.audio import AUDIO_SUFFIXES, AudioSource
 from genrelens.cli.console import print_note
-from genrelens.data.datasets import find_audio
+from genrelens.data.folders import find_audio
+from genrelens.discovery.patterns import matches
 from genrelens.errors import AudioError, DataError
-from genrelens.library.patterns import matches
 
 __all__ = ["Source", "expand", "note_left_out"]
 

@@ -15,11 +15,11 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
+from genrelens.cli.data_split import Folds, GroupColumn, Groups, Relabel, label_map, read_clips
 from genrelens.cli.options import Jobs, n_jobs
-from genrelens.cli.protocols import Folds, GroupColumn, Groups, Relabel, label_map, read_clips
-from genrelens.data.datasets import LabelledClip
+from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError
-from genrelens.evaluation.intervals import Estimate
+from genrelens.evaluation.bootstrap import Estimate
 from genrelens.evaluation.leak import Leak, SegmentTable, measure_leak, plan, tabulate
 from genrelens.quiet import quiet_libraries
 

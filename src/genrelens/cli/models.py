@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from genrelens.artifact import Artifact, ModelMetadata, packaged_models
 from genrelens.cli.console import display_name, out, print_json
+from genrelens.model_file import ModelFile, ModelMetadata, packaged_models
 
 
 def models(
@@ -21,7 +21,7 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")] = False,
 ) -> None:
     """List the packaged models, or show one model's card."""
-    artifacts = [Artifact.load(which) for which in ([name] if name else packaged_models())]
+    artifacts = [ModelFile.load(which) for which in ([name] if name else packaged_models())]
     if as_json:
         cards = [{**asdict(a.metadata), "size": a.size} for a in artifacts]
         print_json(cards[0] if name else cards)
@@ -31,7 +31,7 @@ def models(
         _print_list(artifacts)
 
 
-def _print_list(artifacts: list[Artifact]) -> None:
+def _print_list(artifacts: list[ModelFile]) -> None:
     from rich.table import Table
 
     columns = ("model", "genres", "styles", "size", "accuracy on unseen artists")
@@ -39,15 +39,17 @@ def _print_list(artifacts: list[Artifact]) -> None:
     for artifact in artifacts:
         metadata = artifact.metadata
         table.add_row(
-            display_name(metadata.name), str(len(metadata.labels)),
-            str(len(metadata.styles) or "none"), _megabytes(artifact.size),
+            display_name(metadata.name),
+            str(len(metadata.labels)),
+            str(len(metadata.styles) or "none"),
+            _megabytes(artifact.size),
             _accuracy(metadata.metrics, metadata.provenance) or "not measured",
-        )  # fmt: skip
+        )
     out.print(table)
     out.print("\nThe first is the default. A model's card: genrelens models NAME")
 
 
-def _print_card(artifact: Artifact) -> None:
+def _print_card(artifact: ModelFile) -> None:
     from rich.table import Table
 
     metadata = artifact.metadata

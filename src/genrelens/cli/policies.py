@@ -59,9 +59,11 @@ def make_policy(
 ) -> Policy | None:
     """Return what was asked for; None if nothing was."""
     settings: dict[str, Any] = {
-        "existing": existing and str(existing), "min_confidence": min_confidence,
-        "max_genres": max_genres, "id3_version": id3 and int(id3[-1]),
+        "existing": existing and str(existing),
+        "min_confidence": min_confidence,
+        "max_genres": max_genres,
+        "id3_version": id3 and int(id3[-1]),
         "words": words and read_words(words),
-    }  # fmt: skip
+    }
     given = {name: value for name, value in settings.items() if value is not None}
     return Policy(**given) if given else None

@@ -23,10 +23,10 @@ from genrelens.cli.console import (
 )
 from genrelens.cli.inputs import note_left_out
 from genrelens.cli.options import AsJson, Database, Jobs, Model, n_jobs
+from genrelens.discovery.find import Found, find_files, is_gone
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import path_fields
 from genrelens.library.scan import DEFAULT_TIMEOUT, Scanned, scan_files
-from genrelens.library.walk import Found, find_files, is_gone
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["scan"]
@@ -186,9 +186,12 @@ def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
         return
     counts = tally.counts
     words = {
-        "analysed": "analysed", "known": "known by their sound", "unchanged": "unchanged",
-        "failed": "failed", "failed before": "failed before (--retry tries them again)",
-    }  # fmt: skip
+        "analysed": "analysed",
+        "known": "known by their sound",
+        "unchanged": "unchanged",
+        "failed": "failed",
+        "failed before": "failed before (--retry tries them again)",
+    }
     parts = [f"{counts[name]} {meaning}" for name, meaning in words.items() if counts[name]]
     out.print(f"{counts.total()} files: {', '.join(parts) or 'nothing to hear'}", soft_wrap=True)
     if tally.duration:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from genrelens.data.datasets import LabelledClip, read_folder
+from genrelens.data.folders import LabelledClip, read_folder
 from genrelens.data.splits import read_groups, split_by_file
 from genrelens.errors import DataError
 

@@ -10,8 +10,8 @@ import typer
 from genrelens.cli.console import print_note
 from genrelens.cli.options import Model, n_jobs
 from genrelens.errors import DataError, MissingExtraError
-from genrelens.isolation import Limits
 from genrelens.web.settings import LogLevel, Settings
+from genrelens.worker_pool import Limits
 
 _THREE_HOURS = 3 * 3600.0
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}

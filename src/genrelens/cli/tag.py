@@ -39,9 +39,9 @@ from genrelens.library import (
     read_plan,
     write_plan,
 )
-from genrelens.library.plan import change_fields, is_plan
 from genrelens.library.records import path_fields
-from genrelens.library.words import word_key
+from genrelens.library.tagging.plan import change_fields, is_plan
+from genrelens.library.vocabulary import word_key
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["known_catalog", "print_outcome", "print_unheard", "result_document", "tag"]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
+from genrelens.cli.data_split import Relabel, label_map, read_clips
 from genrelens.cli.options import MusicnnWheel, NotMusic
-from genrelens.cli.protocols import Relabel, label_map, read_clips
-from genrelens.data.datasets import LabelledClip
+from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import random_split
 from genrelens.data.splits import split_by_file
 from genrelens.errors import AudioError, DataError, MissingExtraError
@@ -72,9 +72,9 @@ def train(
 ) -> None:
     """Train a model on a folder of genre/file, where each subfolder is a genre."""
     need_torch()
-    from genrelens.train.fit import train as run_training
-    from genrelens.train.run import Run
-    from genrelens.train.stage import Hardware
+    from genrelens.train.job import Run
+    from genrelens.train.original.fit import train as run_training
+    from genrelens.train.trainer import Hardware
 
     if recipes:
         _list_recipes()
@@ -86,11 +86,19 @@ def train(
         clips = read_clips(data, renamed)
         clips = _split(clips, split, chosen.training.seed, everything=everything)
         run = Run(
-            recipe=chosen, folder=folder or Path("runs") / chosen.name, model_name=name,
-            label_map=renamed, resume=resume, cache_dir=cache, musicnn=musicnn, not_music=not_music,
+            recipe=chosen,
+            folder=folder or Path("runs") / chosen.name,
+            model_name=name,
+            label_map=renamed,
+            resume=resume,
+            cache_dir=cache,
+            musicnn=musicnn,
+            not_music=not_music,
             hardware=Hardware(device=device, devices=devices, progress=err.is_terminal),
-            metrics=_read_metrics(metrics), on_clip=Reading(clips, stack), on_stage=print_note,
-        )  # fmt: skip
+            metrics=_read_metrics(metrics),
+            on_clip=Reading(clips, stack),
+            on_stage=print_note,
+        )
         path = run_training(run, clips)
     _print_result(path, measured=any(clip.part == "valid" for clip in clips))
 
@@ -182,6 +190,7 @@ def _print_result(path: Path, *, measured: bool) -> None:
         low, high = values["accuracy_interval"]
         out.print(
             f"{name}: accuracy {values['accuracy']:.1%} ({low:.1%} to {high:.1%}), macro recall "
-            f"{values['macro_recall']:.1%} on {values['n']} validation clips", soft_wrap=True,
-        )  # fmt: skip
+            f"{values['macro_recall']:.1%} on {values['n']} validation clips",
+            soft_wrap=True,
+        )
     out.print(f"try it   genrelens classify --model {path} FILE", soft_wrap=True)

@@ -11,8 +11,8 @@ from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import Database, JournalFile
 from genrelens.cli.tag import known_catalog, print_outcome, result_document
 from genrelens.library import undo as undo_run
-from genrelens.library.journal import Run
-from genrelens.library.undo import list_runs
+from genrelens.library.tagging.journal import TagRun
+from genrelens.library.tagging.undo import list_runs
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["undo"]
@@ -56,7 +56,7 @@ def undo(
         raise typer.Exit(1)
 
 
-def _print_runs(runs: list[Run], *, as_json: bool) -> None:
+def _print_runs(runs: list[TagRun], *, as_json: bool) -> None:
     if as_json:
         print_json([asdict(run) for run in runs])
         return

@@ -9,15 +9,15 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genrelens.artifact import DEFAULT_MODEL, ModelMetadata, packaged_models
 from genrelens.cli.console import out
 from genrelens.cli.figures import interval_text, with_interval
-from genrelens.data.datasets import LabelledClip
+from genrelens.data.folders import LabelledClip
 from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.evaluate import Evaluation
 from genrelens.evaluation.metrics import recalls
 from genrelens.evaluation.provenance import data_fingerprint, environment, file_sha256
 from genrelens.evaluation.wilson import note as wilson_note
+from genrelens.model_file import DEFAULT_MODEL, ModelMetadata, packaged_models
 from genrelens.training_audio import TrainingAudio
 
 if TYPE_CHECKING:
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from genrelens.evaluation.scores import Scores
 
 __all__ = [
-    "data_provenance", "evaluation_provenance", "model_provenance", "predictions_provenance",
+    "data_provenance",
+    "evaluation_provenance",
+    "model_provenance",
+    "predictions_provenance",
     "print_verdict",
-]  # fmt: skip
+]
 
 _SHARES = {"macro F1": "macro_f1", "top 2": "top2", "calibration": "ece"}
 

@@ -28,9 +28,15 @@ Words = NDArray[np.uint32]
 Int64 = NDArray[np.int64]
 
 _BANDS = FeatureConfig(
-    kind="mel", sample_rate=5000, n_fft=2048, hop_length=64, n_mels=33, f_min=300, f_max=2000,
+    kind="mel",
+    sample_rate=5000,
+    n_fft=2048,
+    hop_length=64,
+    n_mels=33,
+    f_min=300,
+    f_max=2000,
     log_scale=1e-9,
-)  # fmt: skip
+)
 # 300 to 2000 Hz passes every codec and a telephone. Frames of 0.4 s come every 12.8 ms, so that a
 # start between two of them hardly matters. log(1 + c x) with so small a c is c x: plain energy.
 _FRAME_SECONDS = _BANDS.hop_length / _BANDS.sample_rate

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from genrelens.data.datasets import LabelledClip, Part, label_set
+from genrelens.data.folders import LabelledClip, Part, label_set
 from genrelens.data.splits import Split
 from genrelens.errors import DataError, MissingExtraError
 

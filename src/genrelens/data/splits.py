@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self, cast
 
 from genrelens.csv_cells import original_cell, readable_row
-from genrelens.data.datasets import LabelledClip, Part, clip_names
+from genrelens.data.folders import LabelledClip, Part, clip_names
 from genrelens.errors import DataError, DataWarning
 from genrelens.files import reason, write_text_atomically
 

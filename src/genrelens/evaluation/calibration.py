@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genrelens.errors import DataError
-from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.prediction_table import PredictionTable
 
 __all__ = [
     "MAX_TEMPERATURE",

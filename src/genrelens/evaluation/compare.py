@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from genrelens.errors import DataError, MissingExtraError
-from genrelens.evaluation.intervals import Estimate
-from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.bootstrap import Estimate
+from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.wilson import paired_difference
 
 __all__ = ["Comparison", "common_clips", "compare"]
@@ -132,9 +132,7 @@ def common_clips(tables: Sequence[PredictionTable]) -> list[PredictionTable]:
 
     """
     by_round = any(len(set(table.clips)) < table.n for table in tables)
-    indices = [
-        {key: i for i, key in enumerate(_keys(table, by_round))} for table in tables
-    ]  # fmt: skip
+    indices = [{key: i for i, key in enumerate(_keys(table, by_round))} for table in tables]
     shared = [key for key in indices[0] if all(key in index for index in indices[1:])]
     if not shared:
         names = " and ".join(table.clips[0] for table in tables if table.n)

@@ -21,9 +21,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from genrelens.evaluation.filters import apply_filter, at_snr, high_pass, low_pass
-from genrelens.evaluation.room import record
-from genrelens.evaluation.transcode import change_tempo, through_codec
+from genrelens.acoustics.codec import change_tempo, through_codec
+from genrelens.acoustics.filters import apply_filter, at_snr, high_pass, low_pass
+from genrelens.acoustics.room import record
 
 __all__ = ["CONDITIONS", "Condition", "rng_for"]
 

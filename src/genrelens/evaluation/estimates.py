@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from genrelens.errors import MissingExtraError
 from genrelens.evaluation import wilson
-from genrelens.evaluation.intervals import Estimate, percentile_interval, resampled_sums
+from genrelens.evaluation.bootstrap import Estimate, percentile_interval, resampled_sums
 from genrelens.evaluation.metrics import N_BINS, reliability_bins, reliability_index
-from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.prediction_table import PredictionTable
 
 __all__ = ["FIGURES", "estimates", "figures", "point_values", "terms"]
 
@@ -139,9 +139,12 @@ def terms(table: PredictionTable) -> Float64:
 def figures(sums: Float64, c: int) -> Float64:
     """Make figures of sums of terms, (resamples, 3 c + 12) -> (resamples, 6 + 3 c)."""
     support, called, hits, (top2, loss), gaps = (
-        sums[:, :c], sums[:, c : 2 * c], sums[:, 2 * c : 3 * c], sums[:, 3 * c : 3 * c + 2].T,
+        sums[:, :c],
+        sums[:, c : 2 * c],
+        sums[:, 2 * c : 3 * c],
+        sums[:, 3 * c : 3 * c + 2].T,
         sums[:, 3 * c + 2 :],
-    )  # fmt: skip
+    )
     n = support.sum(axis=1)
     precision, recall = _ratio(hits, called), _ratio(hits, support)
     f1 = np.where(support > 0, _ratio(2 * hits, support + called), math.nan)

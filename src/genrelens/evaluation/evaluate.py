@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.classifier import Classifier
-from genrelens.data.datasets import LabelledClip, clip_names
+from genrelens.data.folders import LabelledClip, clip_names
 from genrelens.errors import AudioError, DataError, DataWarning
 from genrelens.evaluation.metrics import (
     accuracy,
@@ -21,15 +21,19 @@ from genrelens.evaluation.metrics import (
     recalls,
     wilson_interval,
 )
-from genrelens.evaluation.prediction_rows import columns, read_rows
-from genrelens.evaluation.predictions import PredictionTable, load_predictions
-from genrelens.library.content import audio_digest
+from genrelens.evaluation.prediction_csv import columns, read_rows
+from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
+from genrelens.library.digest import audio_digest
 from genrelens.prediction import Prediction
 from genrelens.training_audio import TrainingAudio
 
 __all__ = [
-    "Evaluation", "evaluate", "judge_predictions", "merge_labels", "true_classes",
-]  # fmt: skip
+    "Evaluation",
+    "evaluate",
+    "judge_predictions",
+    "merge_labels",
+    "true_classes",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -249,17 +253,22 @@ def merge_labels(table: PredictionTable, label_map: Mapping[str, str]) -> Predic
     places = np.array([labels.index(label) for label in renamed], np.int64)
     sums = np.eye(len(labels))[places]  # (old, new): 1 where an old label goes
     return replace(
-        table, labels=tuple(labels), true=places[table.true],
+        table,
+        labels=tuple(labels),
+        true=places[table.true],
         probabilities=table.probabilities @ sums,
-    )  # fmt: skip
+    )
 
 
 def true_classes(clips: Iterable[LabelledClip], classifier: Classifier) -> list[int]:
     """Index of each clip's label among the model's."""
     metadata = classifier.metadata
     labels = [metadata.label_map.get(clip.label, clip.label) for clip in clips]
-    unknown = {label: clip for clip, label in zip(clips, labels, strict=True)
-               if label not in metadata.labels}  # fmt: skip
+    unknown = {
+        label: clip
+        for clip, label in zip(clips, labels, strict=True)
+        if label not in metadata.labels
+    }
     if unknown:
         clip = next(iter(unknown.values()))
         raise DataError(

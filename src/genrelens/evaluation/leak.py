@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.audio import stream_audio
-from genrelens.data.datasets import LabelledClip, label_set
+from genrelens.data.folders import LabelledClip, label_set
 from genrelens.data.protocols import grouped_folds, random_folds
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError, MissingExtraError
 from genrelens.evaluation import wilson
-from genrelens.evaluation.intervals import Estimate, percentile_interval, resampled_sums
+from genrelens.evaluation.bootstrap import Estimate, percentile_interval, resampled_sums
 from genrelens.features import ORIGINAL_MFCC, iter_features
 
 __all__ = ["Leak", "ProtocolScore", "SegmentTable", "Shares", "measure_leak", "plan", "tabulate"]
@@ -91,10 +91,14 @@ class Leak:
             return of and {name: value._asdict() for name, value in of._asdict().items()}
 
         protocols = [
-            {"protocol": each.protocol, "segments": shares(each.segments),
-             "clips": shares(each.clips), "folds": list(each.folds)}
+            {
+                "protocol": each.protocol,
+                "segments": shares(each.segments),
+                "clips": shares(each.clips),
+                "folds": list(each.folds),
+            }
             for each in self.scores
-        ]  # fmt: skip
+        ]
         names = ("n_clips", "n_segments", "n_groups", "n_train", "seed")
         counts = {name: getattr(self, name) for name in names}
         return {"protocols": protocols, "labels": list(self.labels), **counts}
@@ -238,10 +242,14 @@ def measure_leak(
         scores.append(_score(protocol, table, of_clip, decided, each, resamples, seed))
     groups = {clip.group for clip in table.clips}
     return Leak(
-        scores=tuple(scores), labels=tuple(labels), n_clips=len(table.clips),
-        n_segments=len(true), n_groups=None if None in groups else len(groups),
-        n_train=n_train, seed=seed,
-    )  # fmt: skip
+        scores=tuple(scores),
+        labels=tuple(labels),
+        n_clips=len(table.clips),
+        n_segments=len(true),
+        n_groups=None if None in groups else len(groups),
+        n_train=n_train,
+        seed=seed,
+    )
 
 
 def _segment_folds(true: Int64, n_folds: int, seed: int) -> list[_Fold]:
@@ -272,9 +280,14 @@ def _decide(values: Float64, true: Int64, train: Int64, test: Int64, n_labels: i
 
 
 def _score(
-    protocol: str, table: SegmentTable, of_clip: Int64, decided: Float64, folds: list[_Fold],
-    resamples: int, seed: int,
-) -> ProtocolScore:  # fmt: skip
+    protocol: str,
+    table: SegmentTable,
+    of_clip: Int64,
+    decided: Float64,
+    folds: list[_Fold],
+    resamples: int,
+    seed: int,
+) -> ProtocolScore:
     units = [clip.group or f"clip {index}" for index, clip in enumerate(table.clips)]
     right = decided.argmax(axis=1) == of_clip[table.owner]
     bootstrap = {"resamples": resamples, "seed": seed}

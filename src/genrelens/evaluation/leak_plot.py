@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genrelens.evaluation.intervals import Estimate
+from genrelens.evaluation.bootstrap import Estimate
 from genrelens.evaluation.leak import Leak
 from genrelens.plots import picture
 
@@ -43,13 +43,31 @@ def plot_leak(leak: Leak, path: Path) -> None:
         ):
             rows, shares = list(bars), 100 * np.array(list(bars.values()))
             values, low, high = shares.T
-            axes.barh(rows, values, height=_HEIGHT, facecolor=colour, edgecolor="#1f4e79",
-                      hatch=hatch, label=name)  # fmt: skip
-            axes.errorbar(values, rows, xerr=[values - low, high - values], fmt="none",
-                          ecolor="black", capsize=3)  # fmt: skip
+            axes.barh(
+                rows,
+                values,
+                height=_HEIGHT,
+                facecolor=colour,
+                edgecolor="#1f4e79",
+                hatch=hatch,
+                label=name,
+            )
+            axes.errorbar(
+                values,
+                rows,
+                xerr=[values - low, high - values],
+                fmt="none",
+                ecolor="black",
+                capsize=3,
+            )
             for place, value in zip(rows, values, strict=True):
-                axes.text(1.5, place, f"{value:.0f} %", va="center",
-                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+                axes.text(
+                    1.5,
+                    place,
+                    f"{value:.0f} %",
+                    va="center",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+                )
         axes.set_yticks(
             range(len(leak.scores)), [PROTOCOLS[score.protocol] for score in leak.scores]
         )

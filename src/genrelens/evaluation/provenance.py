@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from genrelens.data.datasets import LabelledClip
+from genrelens.data.folders import LabelledClip
 from genrelens.errors import DataError
 
 __all__ = ["data_fingerprint", "environment", "file_sha256", "fingerprint_of", "git_commit"]

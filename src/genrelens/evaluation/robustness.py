@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import AudioError
-from genrelens.evaluation.intervals import Estimate
-from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.bootstrap import Estimate
+from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.scores import score
 from genrelens.evaluation.wilson import paired_difference
 
@@ -122,9 +122,7 @@ def compare_conditions(
     for name, table in tables.items():
         if (table.clips, table.labels) != (first.clips, first.labels):
             raise ValueError(f"the clips or labels of {name!r} are others than those of the first")
-    scores = {
-        name: score(table, resamples=resamples, seed=seed) for name, table in tables.items()
-    }  # fmt: skip
+    scores = {name: score(table, resamples=resamples, seed=seed) for name, table in tables.items()}
     rows = tuple(
         ConditionScores(
             condition=name,

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import DataError
+from genrelens.evaluation.bootstrap import Estimate
 from genrelens.evaluation.estimates import FIGURES, estimates
-from genrelens.evaluation.intervals import Estimate
 from genrelens.evaluation.metrics import (
     RejectionPoint,
     ReliabilityBin,
@@ -20,7 +20,7 @@ from genrelens.evaluation.metrics import (
     rejection_curve,
     reliability_bins,
 )
-from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.prediction_table import PredictionTable
 
 __all__ = [
     "ClassScores",

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from genrelens.audio import load_audio
 from genrelens.classifier import Classifier
-from genrelens.data.datasets import LabelledClip, clip_names
+from genrelens.data.folders import LabelledClip, clip_names
 from genrelens.errors import AudioError, DataError, ModelError
 from genrelens.evaluation.conditions import CONDITIONS, Condition, rng_for
 from genrelens.evaluation.evaluate import true_classes
-from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.robustness import Robustness, compare_conditions
 
 __all__ = ["Heard", "measure_robustness"]

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from genrelens.evaluation.intervals import Estimate, percentile_interval, resampled_sums
+from genrelens.evaluation.bootstrap import Estimate, percentile_interval, resampled_sums
 from genrelens.evaluation.metrics import wilson_interval
 
 __all__ = ["f1", "mean_f1", "mean_recall", "note", "paired_difference", "share", "unbounded"]

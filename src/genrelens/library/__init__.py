@@ -14,17 +14,17 @@
         undo(result.run, catalog=catalog)
 """
 
-from genrelens.library.apply import Outcome, Result, apply_changes
-from genrelens.library.audit import Audit, Finding, audit_library
+from genrelens.discovery.find import Found, find_files
+from genrelens.library.audit import Audit, TagMismatch, audit_library
 from genrelens.library.catalog import Catalog, Query
-from genrelens.library.content import audio_digest
+from genrelens.library.digest import audio_digest
 from genrelens.library.export import export, export_playlists
-from genrelens.library.plan import Plan, plan_changes, read_plan, write_plan
-from genrelens.library.policy import Change, Policy, Skip, Words, decide, read_words
 from genrelens.library.records import Entry, Failure, StoredPrediction
 from genrelens.library.scan import Scanned, scan_files
-from genrelens.library.undo import list_runs, undo
-from genrelens.library.walk import Found, find_files
+from genrelens.library.tagging.apply import Outcome, Result, apply_changes
+from genrelens.library.tagging.plan import Plan, plan_changes, read_plan, write_plan
+from genrelens.library.tagging.policy import Change, Policy, Skip, Words, decide, read_words
+from genrelens.library.tagging.undo import list_runs, undo
 
 __all__ = [
     "Audit",
@@ -32,7 +32,6 @@ __all__ = [
     "Change",
     "Entry",
     "Failure",
-    "Finding",
     "Found",
     "Outcome",
     "Plan",
@@ -42,6 +41,7 @@ __all__ = [
     "Scanned",
     "Skip",
     "StoredPrediction",
+    "TagMismatch",
     "Words",
     "apply_changes",
     "audio_digest",

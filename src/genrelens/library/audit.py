@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from genrelens.discovery.find import find_files
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Entry, StoredPrediction
-from genrelens.library.walk import find_files
-from genrelens.library.words import is_speech, meanings, named, related
+from genrelens.library.vocabulary import is_speech, meanings, named, related
 
-__all__ = ["Audit", "Finding", "audit_library", "judge"]
+__all__ = ["Audit", "TagMismatch", "audit_library", "judge"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class TagMismatch:
     """A file whose tag disagrees with its sound.
 
     Attributes:
@@ -58,7 +58,7 @@ class Audit:
 
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[TagMismatch, ...]
     counts: Mapping[str, int]
     unknown: Mapping[str, int]
     unheard: tuple[Path, ...]
@@ -94,7 +94,7 @@ def audit_library(catalog: Catalog, inputs: Iterable[str | os.PathLike[str]]) ->
     return Audit(tuple(ranked), counts, unknown, tuple(unheard), tuple(problems))
 
 
-def judge(entry: Entry) -> tuple[str, Finding | None]:
+def judge(entry: Entry) -> tuple[str, TagMismatch | None]:
     """Compare the tag of a file with what was heard.
 
     A tag is compared where its words mean a genre or a style that the model knows, or one that is
@@ -121,11 +121,15 @@ def judge(entry: Entry) -> tuple[str, Finding | None]:
         return "cannot be compared", None
     if _agrees(heard, keys):
         return "agrees", None
-    return "disagrees", Finding(
-        path=entry.path, genres=tuple(genres), heard=answer, probability=probability, tagged=tagged,
+    return "disagrees", TagMismatch(
+        path=entry.path,
+        genres=tuple(genres),
+        heard=answer,
+        probability=probability,
+        tagged=tagged,
         probabilities=heard.probabilities,
         styles={style.name: style.probability for style in heard.styles if style.applies},
-    )  # fmt: skip
+    )
 
 
 def _answer(heard: StoredPrediction) -> tuple[str, float]:

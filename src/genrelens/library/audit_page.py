@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from genrelens.library.audit import Audit, Finding
+from genrelens.library.audit import Audit, TagMismatch
 
 __all__ = ["audit_page", "summary"]
 
@@ -45,10 +45,12 @@ def summary(audit: Audit) -> str:
     """Return how many files agree, how many do not, and how many tell nothing, in a sentence."""
     unknown = ", ".join(f"{word} {n}" for word, n in _commonest(audit))
     words = {
-        "disagrees": "disagree", "agrees": "agree", "has no genre": "have no genre",
+        "disagrees": "disagree",
+        "agrees": "agree",
+        "has no genre": "have no genre",
         "cannot be compared": f"cannot be compared ({unknown})",
         "no result": "could not be analysed",
-    }  # fmt: skip
+    }
     order = [*words, *sorted(set(audit.counts) - set(words))]
     counts = audit.counts
     parts = [f"{counts[name]} {words.get(name, name)}" for name in order if name in counts]
@@ -59,7 +61,7 @@ def _commonest(audit: Audit) -> list[tuple[str, int]]:
     return sorted(audit.unknown.items(), key=lambda pair: (-pair[1], pair[0]))[:5]
 
 
-def _row(finding: Finding, folder: Path) -> str:
+def _row(finding: TagMismatch, folder: Path) -> str:
     likeliest = list(finding.probabilities.items())[:_LIKELIEST]
     evidence = ", ".join(_with_percent(*pair) for pair in [*likeliest, *finding.styles.items()])
     link = _safe(_link(finding.path, folder))

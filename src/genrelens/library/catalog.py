@@ -1,7 +1,7 @@
 """The catalogue: which files there are, and what was heard in them.
 
 Files are known by their path, what was heard by the digest of the sound
-(:func:`genrelens.library.content.audio_digest`). So a file that moves, gets other tags or is a
+(:func:`genrelens.library.digest.audio_digest`). So a file that moves, gets other tags or is a
 copy of another one keeps its prediction.
 """
 

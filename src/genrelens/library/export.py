@@ -124,9 +124,20 @@ def _write_csv(
     entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None, *, safe: bool = False
 ) -> None:
     columns = [
-        "path", "artist", "album", "title", "tagged", "verdict", "genre", "probability", "styles",
-        "music", "duration", "model", "error",
-    ]  # fmt: skip
+        "path",
+        "artist",
+        "album",
+        "title",
+        "tagged",
+        "verdict",
+        "genre",
+        "probability",
+        "styles",
+        "music",
+        "duration",
+        "model",
+        "error",
+    ]
     text = io.TextIOWrapper(
         file, encoding="utf-8", errors="surrogateescape", newline="", write_through=True
     )
@@ -168,19 +179,34 @@ def _write_parquet(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPat
         raise MissingExtraError("pyarrow", "parquet") from error
     schema = pa.schema(
         [
-            ("path", pa.string()), ("path_bytes", pa.binary()), ("size", pa.int64()),
-            ("mtime", pa.timestamp("us", tz="UTC")), ("digest", pa.string()),
-            ("artist", pa.string()), ("album", pa.string()), ("title", pa.string()),
-            ("tagged", pa.list_(pa.string())), ("verdict", pa.string()), ("genre", pa.string()),
-            ("probability", pa.float64()), ("probabilities", pa.map_(pa.string(), pa.float64())),
-            ("styles", pa.list_(pa.string())), ("style_probabilities", pa.map_(pa.string(),
-            pa.float64())), ("music", pa.float64()), ("level", pa.float64()),
-            ("embedding", pa.list_(pa.float32())), ("duration", pa.float64()),
-            ("heard", pa.float64()), ("fast", pa.bool_()), ("model", pa.string()),
-            ("model_digest", pa.string()), ("version", pa.string()), ("created_at", pa.string()),
+            ("path", pa.string()),
+            ("path_bytes", pa.binary()),
+            ("size", pa.int64()),
+            ("mtime", pa.timestamp("us", tz="UTC")),
+            ("digest", pa.string()),
+            ("artist", pa.string()),
+            ("album", pa.string()),
+            ("title", pa.string()),
+            ("tagged", pa.list_(pa.string())),
+            ("verdict", pa.string()),
+            ("genre", pa.string()),
+            ("probability", pa.float64()),
+            ("probabilities", pa.map_(pa.string(), pa.float64())),
+            ("styles", pa.list_(pa.string())),
+            ("style_probabilities", pa.map_(pa.string(), pa.float64())),
+            ("music", pa.float64()),
+            ("level", pa.float64()),
+            ("embedding", pa.list_(pa.float32())),
+            ("duration", pa.float64()),
+            ("heard", pa.float64()),
+            ("fast", pa.bool_()),
+            ("model", pa.string()),
+            ("model_digest", pa.string()),
+            ("version", pa.string()),
+            ("created_at", pa.string()),
             ("error", pa.string()),
         ]
-    )  # fmt: skip
+    )
     rows = (_row(entry, relative_to) for entry in entries)
     with parquet.ParquetWriter(file, schema) as writer:
         while batch := list(islice(rows, _BATCH)):
@@ -208,11 +234,16 @@ def _row(entry: Entry, relative_to: StrPath | None) -> _Row:
     row: _Row = {
         "path": path_fields(path)["path"],
         "path_bytes": os.fsencode(path) if "path_bytes" in path_fields(path) else None,
-        "size": entry.size, "mtime": entry.mtime_ns // 1000, "digest": entry.digest,
+        "size": entry.size,
+        "mtime": entry.mtime_ns // 1000,
+        "digest": entry.digest,
         "error": entry.error,
-        "artist": tags and tags.artist, "album": tags and tags.album, "title": tags and tags.title,
-        "tagged": tags and list(tags.genres), "styles": None,
-    }  # fmt: skip
+        "artist": tags and tags.artist,
+        "album": tags and tags.album,
+        "title": tags and tags.title,
+        "tagged": tags and list(tags.genres),
+        "styles": None,
+    }
     if heard is not None:
         row |= {name: getattr(heard, name) for name in heard.__slots__} | {
             "probability": heard.probability,

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from genrelens.errors import AudioError, TagError
-from genrelens.library.content import audio_digest
+from genrelens.library.digest import audio_digest
 from genrelens.library.records import Failure
 from genrelens.tags import Tags, read_tags
 
@@ -18,7 +18,7 @@ class Identity:
     """What a file is.
 
     Attributes:
-        digest: of its sound (:func:`genrelens.library.content.audio_digest`).
+        digest: of its sound (:func:`genrelens.library.digest.audio_digest`).
         tags: that it has, or None where the format has none or they cannot be read.
 
     """

@@ -73,15 +73,21 @@ class StoredPrediction:
         """
         embedding = prediction.embedding
         return cls(
-            model=prediction.model, model_digest=model_digest,
-            fast=fast and prediction.heard < prediction.duration, version=__version__,
+            model=prediction.model,
+            model_digest=model_digest,
+            fast=fast and prediction.heard < prediction.duration,
+            version=__version__,
             created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-            verdict=prediction.verdict, genre=prediction.genre,
-            probabilities=dict(prediction.top()), styles=prediction.styles,
-            music=prediction.music, level=prediction.level,
+            verdict=prediction.verdict,
+            genre=prediction.genre,
+            probabilities=dict(prediction.top()),
+            styles=prediction.styles,
+            music=prediction.music,
+            level=prediction.level,
             embedding=None if embedding is None else embedding.astype(np.float16),
-            duration=prediction.duration, heard=prediction.heard,
-        )  # fmt: skip
+            duration=prediction.duration,
+            heard=prediction.heard,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the embedding as plain values that JSON can hold."""
@@ -119,7 +125,7 @@ class Entry:
         path: absolute; bytes that are no text are held as Python holds them (``os.fsencode``).
         size: in bytes, when it was scanned.
         mtime_ns: its time of modification then, in nanoseconds.
-        digest: of its sound (:func:`genrelens.library.content.audio_digest`), or None.
+        digest: of its sound (:func:`genrelens.library.digest.audio_digest`), or None.
         tags: as they were then, or None where the format has none or they cannot be read.
         prediction: the latest one, or None.
         failure: why there is none, or None.

@@ -1,6 +1,6 @@
 """Hear what is new in a library.
 
-Files are read and heard in worker processes (:mod:`genrelens.isolation`), each in two steps: the
+Files are read and heard in worker processes (:mod:`genrelens.worker_pool`), each in two steps: the
 digest of its sound and its tags; then, if nobody has heard that sound, its genre. What is known
 of a file is recorded at once, so that an end at any moment loses no more than the files in flight.
 """
@@ -20,14 +20,14 @@ from typing import Any, Literal
 from pebble import ProcessExpired
 
 from genrelens import __version__
-from genrelens.artifact import Artifact, model_digest
+from genrelens.discovery.find import Found
 from genrelens.errors import LibraryError
-from genrelens.isolation import ClassifierPool, Limits, Refusal, Verdict
 from genrelens.library.catalog import Catalog
 from genrelens.library.identity import Identity, identify
 from genrelens.library.records import Failure, StoredPrediction
-from genrelens.library.walk import Found
+from genrelens.model_file import ModelFile, model_digest
 from genrelens.tags import Tags
+from genrelens.worker_pool import ClassifierPool, Limits, WorkerError, WorkerResult
 
 __all__ = ["DEFAULT_TIMEOUT", "Scanned", "scan_files"]
 
@@ -84,7 +84,7 @@ def scan_files(
 
     Args:
         catalog: to be written to.
-        files: from :func:`genrelens.library.walk.find_files`.
+        files: from :func:`genrelens.discovery.find.find_files`.
         model: as for :meth:`Classifier.load`.
         jobs: files at once, each in a process of its own.
         fast: hear three windows of 30 s of each recording; those that were heard whole stay.
@@ -184,7 +184,7 @@ class _Scan:
 
     def _submit(self, job: _Job) -> None:
         if self._pool is None:
-            Artifact.load(self._model, threads=1)  # what is wrong with it is better said here
+            ModelFile.load(self._model, threads=1)  # what is wrong with it is better said here
             self._pool = ClassifierPool(self._model, workers=self._jobs, limits=_LIMITS)
         job.attempts += 1
         job.submitted = time.monotonic()
@@ -215,10 +215,10 @@ class _Scan:
             for twin in self._released(job):
                 yield self._record(twin, "known")
 
-    def _said(self, job: _Job, future: Future[Any]) -> Identity | Verdict | Failure | None:
+    def _said(self, job: _Job, future: Future[Any]) -> Identity | WorkerResult | Failure | None:
         """Return what a worker said, or why it said nothing; None to ask again."""
         try:
-            said: Identity | Verdict | Refusal | Failure = future.result()
+            said: Identity | WorkerResult | WorkerError | Failure = future.result()
         except TimeoutError:
             slept = time.monotonic() - job.submitted < self._timeout
             if slept and job.attempts < _ATTEMPTS:
@@ -232,7 +232,7 @@ class _Scan:
             raise LibraryError("the worker processes end before they begin") from error
         except RuntimeError as error:
             return self._lasting(f"is more than genrelens can handle ({_last_line(error)})")
-        if isinstance(said, Refusal):
+        if isinstance(said, WorkerError):
             unchanged = job.found.is_unchanged
             return self._lasting(said.reason) if unchanged else Failure(said.reason)
         return said
@@ -258,9 +258,14 @@ class _Scan:
     ) -> Scanned:
         found = job.found
         self._catalog.record(
-            found.path, size=found.size, mtime_ns=found.mtime_ns, digest=job.digest,
-            tags=job.tags, prediction=prediction, failure=failure,
-        )  # fmt: skip
+            found.path,
+            size=found.size,
+            mtime_ns=found.mtime_ns,
+            digest=job.digest,
+            tags=job.tags,
+            prediction=prediction,
+            failure=failure,
+        )
         return Scanned(
             path=found.path, status=status, prediction=prediction, failure=failure, notes=notes
         )

@@ -108,8 +108,9 @@ class MelAugment:
         power = torch.expm1(segments) / self.features.log_scale
         power = self._add_noise(power * self._filters(n, segments), n)
         segments = torch.log1p(self.features.log_scale * power.clamp_min(0))
-        return self._mask(self._mask(segments, 1, self.augment.mask_frames), 2,
-                          self.augment.mask_bands)  # fmt: skip
+        return self._mask(
+            self._mask(segments, 1, self.augment.mask_frames), 2, self.augment.mask_bands
+        )
 
     def _warp(self, segments: Tensor, n: int) -> Tensor:
         """Stretch time and shift bands by resampling the picture; edges repeat."""

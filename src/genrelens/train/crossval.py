@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from genrelens.classifier import Classifier
-from genrelens.data.datasets import LabelledClip, clip_names, label_set
+from genrelens.data.folders import LabelledClip, clip_names, label_set
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.metrics import accuracy, confusion_matrix, macro_recall
-from genrelens.evaluation.predictions import PredictionTable
+from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.files import write_text_atomically
 from genrelens.prediction import Prediction
-from genrelens.train.fit import train
-from genrelens.train.run import Run
+from genrelens.train.job import Run
+from genrelens.train.original.fit import train
 
 __all__ = ["MEAN_OVER_SEGMENTS", "Progress", "cross_validate", "spread"]
 
@@ -107,8 +107,10 @@ def _check(split: Split, rounds: Sequence[int], labels: Sequence[str]) -> None:
 def _open(run: Run, split: Split, labels: Sequence[str]) -> None:
     """Start in an empty folder, or check that what is in it is the same."""
     identity = {
-        "recipe": run.recipe.to_dict(), "labels": list(labels), "split": split.digest,
-    }  # fmt: skip
+        "recipe": run.recipe.to_dict(),
+        "labels": list(labels),
+        "split": split.digest,
+    }
     path = run.folder / _IDENTITY
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -214,11 +216,12 @@ def spread(table: PredictionTable) -> dict[str, dict[str, Any]]:
     predicted = table.probabilities.argmax(axis=1)
     confusions = [
         confusion_matrix(
-            table.true[rounds == number].tolist(), predicted[rounds == number].tolist(),
+            table.true[rounds == number].tolist(),
+            predicted[rounds == number].tolist(),
             len(table.labels),
         )
         for number in np.unique(rounds)
-    ]  # fmt: skip
+    ]
     figures = {"accuracy": accuracy, "macro_recall": macro_recall}
     result = {}
     for name, figure in figures.items():

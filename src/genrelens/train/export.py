@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genrelens.artifact import METADATA_KEY, Artifact, ModelMetadata, read_model
 from genrelens.errors import DataError, ModelError
 from genrelens.files import reason, replaced_path
-from genrelens.train.networks import NetworkOutputs
+from genrelens.model_file import METADATA_KEY, ModelFile, ModelMetadata, read_model
+from genrelens.train.original.networks import NetworkOutputs
 
 __all__ = ["export_model", "replace_metadata"]
 
@@ -64,7 +64,7 @@ def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> Non
         target.parent.mkdir(parents=True, exist_ok=True)
         with replaced_path(target) as temporary:
             temporary.write_bytes(model.SerializeToString())
-            Artifact.load(temporary)
+            ModelFile.load(temporary)
     except OSError as error:
         raise DataError(f"cannot be written ({reason(error)})", path=target) from error
 
@@ -72,8 +72,10 @@ def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> Non
 def _set_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> None:
     kept = [(entry.key, entry.value) for entry in model.metadata_props]
     del model.metadata_props[:]
-    for key, value in (*((k, v) for k, v in kept if k != METADATA_KEY),
-                       (METADATA_KEY, metadata.to_json())):  # fmt: skip
+    for key, value in (
+        *((k, v) for k, v in kept if k != METADATA_KEY),
+        (METADATA_KEY, metadata.to_json()),
+    ):
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
 
@@ -106,9 +108,15 @@ def _write_graph(network: nn.Module, metadata: ModelMetadata, path: str) -> None
         # torch 2.13): a graph for any number of segments needs the older one.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Traced(network).eval(), (example,), path, dynamo=False, opset_version=_OPSET,
-            input_names=["segments"], output_names=names, dynamic_axes=any_number,
-        )  # fmt: skip
+            _Traced(network).eval(),
+            (example,),
+            path,
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["segments"],
+            output_names=names,
+            dynamic_axes=any_number,
+        )
     model = onnx.load(path)
     _set_metadata(model, metadata)
     onnx.checker.check_model(model)
@@ -117,7 +125,7 @@ def _write_graph(network: nn.Module, metadata: ModelMetadata, path: str) -> None
 
 def _check(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
     """Compare with torch for one, a few and a clip's worth of segments."""
-    artifact = Artifact.load(path)
+    artifact = ModelFile.load(path)
     features = metadata.features
     generator = np.random.default_rng(0)
     for n in (1, 2, 31):

@@ -14,8 +14,8 @@ from torch import Tensor
 from genrelens.evaluation.calibration import fit_temperature
 from genrelens.evaluation.metrics import accuracy, confusion_matrix, macro_recall, wilson_interval
 from genrelens.features import FeatureConfig
-from genrelens.train.data import ClipDataset, TrainingClip
-from genrelens.train.networks import ClipNetwork, MeanOverSegments
+from genrelens.train.dataset import ClipDataset, TrainingClip
+from genrelens.train.original.networks import ClipNetwork, MeanOverSegments
 
 __all__ = ["Measurement", "measure", "window_segments"]
 

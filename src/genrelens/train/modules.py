@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from torch.utils.data import DataLoader, Sampler
 
 from genrelens.train.augment import MelAugment, mixup
-from genrelens.train.networks import MeanOverSegments
+from genrelens.train.original.networks import MeanOverSegments
 from genrelens.train.settings import SegmentLstmConfig, TrainingConfig
 
 __all__ = ["LstmModule", "NetworkModule", "SegmentModule", "equal_length_loader"]
@@ -37,9 +37,14 @@ class NetworkModule(pl.LightningModule):
         """Log loss and error of a part (``train`` or ``val``), averaged over the epoch."""
         for name, value in (("loss", loss), ("error", wrong.float().mean())):
             self.log(
-                f"{part}_{name}", value, on_step=False, on_epoch=True, batch_size=n,
-                prog_bar=True, sync_dist=True,
-            )  # fmt: skip
+                f"{part}_{name}",
+                value,
+                on_step=False,
+                on_epoch=True,
+                batch_size=n,
+                prog_bar=True,
+                sync_dist=True,
+            )
 
     def adamw(self, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
         """AdamW over all weights."""
@@ -84,9 +89,11 @@ class SegmentModule(NetworkModule):
             segments, targets = mixup(segments, targets, self.mixup_alpha)
         logits = self.network(segments)
         loss = cross_entropy(
-            logits, targets, weight=self.class_weights,
+            logits,
+            targets,
+            weight=self.class_weights,
             label_smoothing=self.training_config.label_smoothing,
-        )  # fmt: skip
+        )
         self.log_part("train", loss, logits.argmax(1) != classes, len(classes))
         return loss
 
@@ -116,8 +123,9 @@ class SegmentModule(NetworkModule):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
         return {
-            "optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}
-        }  # fmt: skip
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
 
 
 class LstmModule(NetworkModule):

@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from genrelens.errors import RecipeError
 from genrelens.frontend import FeatureConfig, require
 from genrelens.train.augment import AugmentConfig
-from genrelens.train.musicnn import N_BANDS
+from genrelens.train.lens.musicnn import N_BANDS
 from genrelens.train.settings import HeadConfig, SegmentLstmConfig, TrainingConfig
 
 __all__ = ["NETWORKS", "Recipe", "packaged_recipes"]
@@ -127,9 +127,12 @@ class Recipe:
     @classmethod
     def _from_table(cls, table: Mapping[str, Any], name: str) -> Recipe:
         sections: dict[str, type] = {
-            "features": FeatureConfig, "training": TrainingConfig, "augment": AugmentConfig,
-            "segment_lstm": SegmentLstmConfig, "head": HeadConfig,
-        }  # fmt: skip
+            "features": FeatureConfig,
+            "training": TrainingConfig,
+            "augment": AugmentConfig,
+            "segment_lstm": SegmentLstmConfig,
+            "head": HeadConfig,
+        }
         values = {
             key: _build(sections[key], value, f"[{key}]") if key in sections else value
             for key, value in table.items()
@@ -176,8 +179,11 @@ def _build(kind: type, table: Any, place: str) -> Any:
             require(fits, f"{place} {key}={value!r} must be of type {expected.__name__}")
             finite = not isinstance(value, float) or math.isfinite(value)
             require(finite, f"{place} {key}={value} must be finite")
-    needed = (entry.name for entry in fields(kind)
-              if entry.default is MISSING and entry.default_factory is MISSING)  # fmt: skip
+    needed = (
+        entry.name
+        for entry in fields(kind)
+        if entry.default is MISSING and entry.default_factory is MISSING
+    )
     absent = [name for name in needed if name not in table]
     require(not absent, f"{place} is incomplete: {', '.join(absent)} missing")
     return kind(**table)

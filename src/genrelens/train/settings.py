@@ -50,8 +50,16 @@ class TrainingConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        lowest = {"epochs": 1, "batch_size": 2, "crops_per_clip": 0, "weight_decay": 0,
-                  "label_smoothing": 0, "patience": 0, "ema_decay": 0, "seed": 0}  # fmt: skip
+        lowest = {
+            "epochs": 1,
+            "batch_size": 2,
+            "crops_per_clip": 0,
+            "weight_decay": 0,
+            "label_smoothing": 0,
+            "patience": 0,
+            "ema_decay": 0,
+            "seed": 0,
+        }
         _require_at_least(self, lowest)
         require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be positive")
         for name in ("label_smoothing", "ema_decay"):
@@ -88,8 +96,14 @@ class SegmentLstmConfig:
     shortest: int = 0
 
     def __post_init__(self) -> None:
-        lowest = {"epochs": 1, "passes": 1, "batch_size": 1, "weight_decay": 0, "patience": 0,
-                  "shortest": 0}  # fmt: skip
+        lowest = {
+            "epochs": 1,
+            "passes": 1,
+            "batch_size": 1,
+            "weight_decay": 0,
+            "patience": 0,
+            "shortest": 0,
+        }
         _require_at_least(self, lowest)
         require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be positive")
 
@@ -126,9 +140,18 @@ class HeadConfig:
     mixup: float = 0.4
 
     def __post_init__(self) -> None:
-        lowest = {"renditions": 0, "rendition_seconds": 1, "hidden": 1, "input_dropout": 0,
-                  "dropout": 0, "epochs": 1, "batch_size": 1, "weight_decay": 0,
-                  "label_smoothing": 0, "mixup": 0}  # fmt: skip
+        lowest = {
+            "renditions": 0,
+            "rendition_seconds": 1,
+            "hidden": 1,
+            "input_dropout": 0,
+            "dropout": 0,
+            "epochs": 1,
+            "batch_size": 1,
+            "weight_decay": 0,
+            "label_smoothing": 0,
+            "mixup": 0,
+        }
         _require_at_least(self, lowest)
         require(self.learning_rate > 0, f"learning_rate={self.learning_rate} must be positive")
         for name in ("input_dropout", "dropout", "label_smoothing"):

@@ -17,8 +17,7 @@ from fastapi.responses import JSONResponse
 from pebble import ProcessExpired
 
 from genrelens import __version__
-from genrelens.artifact import Artifact
-from genrelens.isolation import ClassifierPool, Refusal, Verdict
+from genrelens.model_file import ModelFile
 from genrelens.web import schemas
 from genrelens.web.admission import Admission, Arrivals
 from genrelens.web.metrics import Monitor, Monitoring
@@ -34,6 +33,7 @@ from genrelens.web.problems import LastResort, Problem, install_problems
 from genrelens.web.settings import Settings
 from genrelens.web.static_files import RevalidatedFiles
 from genrelens.web.uploads import Upload, received
+from genrelens.worker_pool import ClassifierPool, WorkerError, WorkerResult
 
 __all__ = ["create_app"]
 
@@ -94,7 +94,7 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.model = Artifact.load(settings.model).metadata  # fails now, not in a worker
+        self.model = ModelFile.load(settings.model).metadata  # fails now, not in a worker
         self.admission = Admission(settings.workers, settings.queue)
         self.arrivals = Arrivals(settings.uploads, _SPOOL * settings.max_upload)
         self.monitor = Monitor(self.admission, self.arrivals)
@@ -115,7 +115,7 @@ class _Service:
             finally:
                 await asyncio.to_thread(self._pool.close)
 
-    async def classify(self, request: Request, *, fast: bool, picture: bool) -> Verdict:
+    async def classify(self, request: Request, *, fast: bool, picture: bool) -> WorkerResult:
         """Receive a recording and classify it, within the time that a request may take.
 
         A place in the queue is taken only once the recording has arrived. If there is none when
@@ -138,16 +138,18 @@ class _Service:
                 504, f"the recording was not done within {self.settings.timeout:g} s"
             ) from error
 
-    async def _judge(self, upload: Upload, *, fast: bool, picture: bool) -> Verdict:
+    async def _judge(self, upload: Upload, *, fast: bool, picture: bool) -> WorkerResult:
         started = time.monotonic()
         verdict = await self._attempt(upload, fast=fast, picture=picture)
         self.admission.took(time.monotonic() - started)
-        if isinstance(verdict, Refusal):
+        if isinstance(verdict, WorkerError):
             raise Problem(422, str(verdict))
         self.monitor.count(verdict.prediction)
         return verdict
 
-    async def _attempt(self, upload: Upload, *, fast: bool, picture: bool) -> Verdict | Refusal:
+    async def _attempt(
+        self, upload: Upload, *, fast: bool, picture: bool
+    ) -> WorkerResult | WorkerError:
         """Have a worker classify the recording, and a second one if the first one ends.
 
         The end of one worker need not be the fault of the recording: an administrator or the

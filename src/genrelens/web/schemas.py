@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from genrelens.artifact import ModelMetadata
-from genrelens.sections import VerdictName
+from genrelens.model_file import ModelMetadata
+from genrelens.segmentation import VerdictName
 from genrelens.web.problems import PROBLEM
 
 

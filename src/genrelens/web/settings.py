@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from genrelens.isolation import Limits
+from genrelens.worker_pool import Limits
 
 __all__ = ["LogLevel", "Settings"]
 

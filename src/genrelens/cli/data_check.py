@@ -1,0 +1,154 @@
+"""``genrelens data check``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genrelens.cli.console import (
+    display_name,
+    out,
+    print_error,
+    print_json,
+    print_note,
+    progress,
+    warnings_as_notes,
+)
+from genrelens.cli.options import Jobs, n_jobs
+from genrelens.data.folders import LabelledClip, read_folder
+from genrelens.data.quality import (
+    ClipIssue,
+    Duplicates,
+    Inspection,
+    inspect,
+    torn_duplicates,
+    ungrouped_duplicates,
+)
+from genrelens.data.splits import Split
+from genrelens.errors import AudioError
+from genrelens.quiet import quiet_libraries
+
+__all__ = ["check"]
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
+    split: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A CSV file (clip, split, group): are duplicates torn?"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
+    jobs: Jobs = 0,
+) -> None:
+    """Find duplicates, also re-encoded ones, and unreadable, silent, clipped and short files.
+
+    Exit code 1: a file cannot be read, or duplicates lie on both sides of the split.
+    """
+    with quiet_libraries(), warnings_as_notes():
+        clips = read_folder(folder)
+        rounds = list(Split.load(split, clips)) if split else []
+        found = _inspect(clips, min(n_jobs(jobs), len(clips)))
+    torn = _once(group for placed in rounds for group in torn_duplicates(found, placed))
+    ungrouped = _once(group for placed in rounds for group in ungrouped_duplicates(found, placed))
+    if as_json:
+        sides = {"torn": torn, "ungrouped": ungrouped} if split else {}
+        rows = {name: [group.to_dict() for group in groups] for name, groups in sides.items()}
+        print_json({**found.to_dict(), **rows, "data": folder.resolve().name})
+    else:
+        _print_findings(found, folder)
+    _warn(found.contradictions, "carry different labels", lambda clip: clip.label)
+    _warn(ungrouped, "are of different groups", lambda clip: clip.group)
+    _warn(torn, "lie on both sides of the split", lambda clip: clip.part)
+    if found.unreadable or torn:
+        raise typer.Exit(1)
+
+
+def _inspect(clips: list[LabelledClip], jobs: int) -> Inspection:
+    with progress("Listening", len(clips)) as bar:
+
+        def report(clip: LabelledClip, error: AudioError | None) -> None:
+            bar()
+            if error:
+                print_error(str(error))
+
+        return inspect(clips, jobs=jobs, on_clip=report)
+
+
+def _once(groups: Iterable[Duplicates]) -> list[Duplicates]:
+    """Keep of each group what was said of it first: a split may have several rounds."""
+    first: dict[tuple[Path, ...], Duplicates] = {}
+    for group in groups:
+        first.setdefault(group.paths, group)
+    return list(first.values())
+
+
+def _warn(
+    groups: Iterable[Duplicates], what: str, place: Callable[[LabelledClip], str | None]
+) -> None:
+    for group in groups:
+        names = ", ".join(f"{clip.path.name} ({place(clip) or 'none'})" for clip in group.clips)
+        print_note(f"warning: duplicates {what}: {names}", style="yellow")
+
+
+def _print_findings(found: Inspection, folder: Path) -> None:
+    counts = {
+        "clips": found.n,
+        "unreadable": len(found.unreadable),
+        "silent": len(found.silent),
+        "clipped": len(found.clipped),
+        "too short": len(found.short),
+        "duplicates": sum(len(group.clips) for group in found.duplicates),
+    }
+    for name, count in counts.items():
+        out.print(f"{name:<12}{count:>6}")
+    _print_table(
+        "Duplicates",
+        ("group", "kind", "bits alike", "shared", "label", "file"),
+        [
+            (
+                str(number),
+                group.kind,
+                f"{group.similarity:.1%}",
+                f"{group.seconds:.1f} s",
+                clip.label,
+                _name(clip.path, folder),
+            )
+            for number, group in enumerate(found.duplicates, 1)
+            for clip in group.clips
+        ],
+    )
+    for title, unit, findings in (
+        ("Silent", "{:.0f} dBFS", found.silent),
+        ("Clipped", "{:.2%} of the samples", found.clipped),
+        ("Too short", "{:.2f} s", found.short),
+    ):
+        _print_table(title, ("value", "file"), _rows(findings, unit, folder))
+    unreadable = [
+        (display_name(error.source), display_name(error.reason)) for error in found.unreadable
+    ]
+    _print_table("Unreadable", ("file", "reason"), unreadable)
+
+
+def _rows(findings: Iterable[ClipIssue], unit: str, folder: Path) -> list[tuple[str, ...]]:
+    return [(unit.format(found.value), _name(found.clip.path, folder)) for found in findings]
+
+
+def _name(path: Path, folder: Path) -> str:
+    return display_name(str(path.relative_to(folder)))
+
+
+def _print_table(title: str, columns: Iterable[str], rows: Sequence[tuple[str, ...]]) -> None:
+    if not rows:
+        return
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    out.print(f"\n{title}")
+    out.print(table)

@@ -1,0 +1,137 @@
+"""Options that say how clips are split, and ``genrelens data split``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genrelens.cli.console import out
+from genrelens.cli.options import SafeCsv
+from genrelens.data.folders import LabelledClip, read_folder
+from genrelens.data.protocols import (
+    filtered_split,
+    grouped_folds,
+    random_draws,
+    random_folds,
+)
+from genrelens.data.splits import Split, read_groups
+from genrelens.errors import DataError
+
+__all__ = [
+    "Draws",
+    "Folds",
+    "GroupColumn",
+    "Groups",
+    "Protocol",
+    "Relabel",
+    "Request",
+    "TestFraction",
+    "label_map",
+    "read_clips",
+    "split",
+]
+
+PROTOCOLS = ("random", "grouped", "filtered")
+
+Protocol = Annotated[
+    str, typer.Option(help="random (by clip), grouped (by artist), filtered (GTZAN's list).")
+]
+Folds = Annotated[int, typer.Option(metavar="K", help="Folds; each is the test part once.")]
+Draws = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="With random: draw the test clips N times, instead of folds."),
+]
+TestFraction = Annotated[float, typer.Option(metavar="SHARE", help="With --draws.")]
+Groups = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A CSV file that names the group (artist) of each clip."),
+]
+GroupColumn = Annotated[
+    str, typer.Option(metavar="NAME", help="The column of --groups that holds the group.")
+]
+Relabel = Annotated[
+    list[str] | None,
+    typer.Option(help="Rename a genre, for instance blues=jazz; may stand several times."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Which split was asked for."""
+
+    protocol: str
+    folds: int = 5
+    draws: int | None = None
+    test_fraction: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise typer.BadParameter(
+                f"--protocol {self.protocol} must be one of {', '.join(PROTOCOLS)}"
+            )
+        if self.draws is not None and self.protocol != "random":
+            raise typer.BadParameter("--draws goes with --protocol random")
+
+    def make(self, clips: Sequence[LabelledClip]) -> Split:
+        """Split clips."""
+        if self.protocol == "filtered":
+            return filtered_split(clips)
+        if self.protocol == "grouped":
+            if any(clip.group is None for clip in clips):
+                raise DataError("the protocol grouped needs --groups FILE, with the artist of each")
+            return grouped_folds(clips, self.folds, seed=self.seed)
+        if self.draws is None:
+            return random_folds(clips, self.folds, seed=self.seed)
+        return random_draws(clips, self.draws, test_fraction=self.test_fraction, seed=self.seed)
+
+
+def label_map(relabel: Sequence[str] | None) -> dict[str, str]:
+    """Read ``OLD=NEW`` pairs."""
+    pairs = [entry.split("=") for entry in relabel or ()]
+    for entry, pair in zip(relabel or (), pairs, strict=True):
+        if len(pair) != 2 or not all(pair):
+            raise typer.BadParameter(f"--relabel {entry} must read OLD=NEW")
+    return {pair[0]: pair[1] for pair in pairs}
+
+
+def read_clips(
+    folder: Path, renamed: dict[str, str], groups: Path | None = None, column: str = "group"
+) -> list[LabelledClip]:
+    """Read a folder of genre/file, its renamings and its groups."""
+    clips = read_folder(folder, label_map=renamed)
+    for old, new in renamed.items():
+        if not (folder / old).is_dir():
+            raise DataError(f"--relabel {old}={new}: {folder} has no genre {old!r}")
+    return clips if groups is None else read_groups(groups, clips, column=column)
+
+
+def split(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
+    target: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The CSV to write.")],
+    protocol: Protocol = "random",
+    folds: Folds = 5,
+    draws: Draws = None,
+    test_fraction: TestFraction = 0.1,
+    groups: Groups = None,
+    group_column: GroupColumn = "group",
+    relabel: Relabel = None,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    safe_csv: SafeCsv = False,
+) -> None:
+    """Split clips into folds or parts, as a file to train and to judge by."""
+    request = Request(
+        protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
+    )
+    made = request.make(read_clips(folder, label_map(relabel), groups, group_column))
+    made.save(target, safe_csv=safe_csv)
+    for number, clips in enumerate(made, start=1):
+        counts = Counter(clip.part for clip in clips)
+        parts = ", ".join(f"{counts[part]} {part}" for part in ("train", "valid", "test"))
+        out.print(f"round {number}: {parts}")
+    out.print(f"{target} (split {made.digest})", soft_wrap=True)

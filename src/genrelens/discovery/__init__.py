@@ -1,0 +1,1 @@
+"""Find audio files: folders, patterns and playlists become paths."""

@@ -1,0 +1,1 @@
+"""An evaluation as a web page, figures and numbers."""

@@ -1,0 +1,1 @@
+"""Plan, write and undo genres in the tags of a library."""

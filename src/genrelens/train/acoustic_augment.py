@@ -1,0 +1,193 @@
+"""One piece of music as it sounds elsewhere: through small loudspeakers, in rooms, over telephones.
+
+A network that is to answer for what a microphone hears has to hear such renditions in training.
+They are made of waveforms with the same physics as the tests of ``genrelens.evaluation``, but with
+other rooms, other devices and other noises: none of the eight rooms of the tests occurs here, and
+their babble is one background of several.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from genrelens.acoustics.filters import (
+    apply_filter,
+    at_snr,
+    convolve,
+    high_pass,
+    low_pass,
+    power,
+    shaped_noise,
+)
+from genrelens.acoustics.room import Room, babble, impulse_response
+
+__all__ = ["random_rooms", "rendition"]
+
+Float64 = NDArray[np.float64]
+Rng = np.random.Generator
+
+_N_ROOMS = 40
+_SIZES = ((2.0, 9.0), (1.8, 7.0), (2.2, 3.6))  # metres
+_ABSORPTION = (0.08, 0.6)  # of the walls: tiles to curtains
+_TAIL = 0.9  # seconds of a room's response that are used
+
+_WAYS = ("room", "room", "room", "noise", "telephone", "plain")
+_SPEED = 0.06  # largest relative change of speed, and with it of pitch
+_EQUALISER_DB = 3.0  # standard deviation at each of seven frequencies
+_QUIETEST_DB = -35.0  # of the peak
+_IDLE_NOISE_DB = (-100.0, -80.0)  # of a sound card
+
+
+def rendition(
+    y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64] = ()
+) -> Float64:
+    """Draw another rendition of a waveform.
+
+    Args:
+        y: (n,) mono, full scale 1.0.
+        sample_rate: of ``y`` and the result, in Hz.
+        rng: draws it.
+        recordings: backgrounds beside noise and babble, each (k,) at ``sample_rate``.
+
+    Returns:
+        (m,) within full scale; m differs from n by up to 6 % where the speed does.
+
+    """
+    way = rng.choice(_WAYS)
+    if rng.random() < 0.4:
+        speed = rng.uniform(1 - _SPEED, 1 + _SPEED)
+        y = np.asarray(soxr.resample(y, sample_rate * speed, sample_rate), np.float64)
+    y = _equalised(y, sample_rate, rng)
+    if way == "room":
+        y = _in_a_room(y, sample_rate, rng, recordings)
+    elif way == "noise":
+        y = y + at_snr(_background(len(y), sample_rate, rng, recordings), y, rng.uniform(2, 30))
+    elif way == "telephone":
+        y = _over_telephone(y, sample_rate, rng, recordings)
+    elif rng.random() < 0.5:
+        y = apply_filter(y, sample_rate, low_pass(rng.uniform(2500, 7500), _order(rng, 2, 8)))
+    peak = float(np.abs(y).max())
+    level = 10 ** (rng.uniform(_QUIETEST_DB, 0) / 20)
+    idle = 10 ** (rng.uniform(*_IDLE_NOISE_DB) / 20) * rng.standard_normal(len(y))
+    return y * (level / peak if peak else 0.0) + idle
+
+
+def _in_a_room(y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:
+    played = _loudspeaker(y, sample_rate, rng)
+    room = random_rooms()[rng.integers(_N_ROOMS)]
+    h = impulse_response(room, sample_rate)[: round(_TAIL * sample_rate)]
+    heard = convolve(played, h / math.sqrt(float(np.square(h).sum())), sample_rate)
+    noise = _background(len(y), sample_rate, rng, recordings)
+    heard = _equalised(heard + at_snr(noise, heard, rng.uniform(-2, 28)), sample_rate, rng)
+    return apply_filter(heard, sample_rate, high_pass(rng.uniform(30, 150), 2))
+
+
+def _loudspeaker(y: Float64, sample_rate: int, rng: Rng) -> Float64:
+    """Play through a small loudspeaker: little bass, often little treble, sometimes overdriven."""
+    responses = [high_pass(rng.uniform(60, 400), _order(rng, 2, 4))]
+    if rng.random() < 0.6:
+        responses.append(low_pass(rng.uniform(3000, 7500), _order(rng, 2, 4)))
+    y = apply_filter(y, sample_rate, *responses)
+    peak = float(np.abs(y).max())
+    if peak and rng.random() < 0.3:
+        y = np.tanh(y * (rng.uniform(1, 4) / peak))
+    return y
+
+
+def _over_telephone(
+    y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64]
+) -> Float64:
+    band = (
+        high_pass(rng.uniform(200, 350), _order(rng, 4, 8)),
+        low_pass(rng.uniform(3000, 3800), 8),
+    )
+    y = apply_filter(y, sample_rate, *band)
+    if rng.random() < 0.5:
+        y = y + at_snr(_background(len(y), sample_rate, rng, recordings), y, rng.uniform(8, 35))
+    return y
+
+
+@functools.cache
+def random_rooms() -> tuple[Room, ...]:
+    """Draw the rooms, from a bathroom to a café, loudspeaker and microphone anywhere in them."""
+    rng = np.random.default_rng(1979)
+    rooms = []
+    for number in range(_N_ROOMS):
+        size = np.array([rng.uniform(*side) for side in _SIZES])
+        source, microphone = (size * rng.uniform(0.1, 0.9, 3) for _ in range(2))
+        absorption = float(rng.uniform(*_ABSORPTION))
+        places = (_point(size), _point(source), _point(microphone))
+        rooms.append(Room(f"room {number}", *places, absorption, _sabine(size, absorption)))
+    return tuple(rooms)
+
+
+def _point(place: Float64) -> tuple[float, float, float]:
+    x, y, z = place.tolist()
+    return x, y, z
+
+
+def _sabine(size: Float64, absorption: float) -> float:
+    """Seconds of reverberation by Sabine's formula, at most what is used of it."""
+    x, y, z = size
+    surface = 2 * (x * y + y * z + x * z)
+    return float(min(0.161 * x * y * z / (absorption * surface), _TAIL / 1.3))
+
+
+# ----------------------------------------------------------------------- the background
+
+
+def _background(n: int, sample_rate: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:
+    """Draw noise of some colour, the babble of people, or recordings: (n,)."""
+    kind = rng.random()
+    if recordings and kind < 0.5:
+        voices = int(rng.integers(1, 5))
+        mix: Float64 = np.sum([_excerpt(n, rng, recordings) for _ in range(voices)], axis=0)
+        if mix.any():
+            return mix
+    if kind < 0.65:
+        talk = babble(n, sample_rate, rng)
+        return talk + at_snr(_noise(n, sample_rate, rng), talk, rng.uniform(-6, 6))
+    return _noise(n, sample_rate, rng)
+
+
+def _excerpt(n: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:
+    recording = recordings[int(rng.integers(len(recordings)))]
+    start = int(rng.integers(max(1, len(recording) - n + 1)))
+    return np.resize(recording[start : start + n], n) * rng.uniform(0.3, 1.0)
+
+
+def _noise(n: int, sample_rate: int, rng: Rng) -> Float64:
+    """Draw noise between brown and blue, two in five with a loudness that comes and goes."""
+    exponent = rng.uniform(-2.2, 0.8)
+
+    def colour(hz: Float64) -> Float64:
+        return np.asarray(np.maximum(hz, 40) ** (exponent / 2))
+
+    noise = shaped_noise(n, sample_rate, rng, colour)
+    if rng.random() < 0.4:
+        knots = rng.standard_normal(int(rng.integers(8, 60))) * rng.uniform(1, 6)
+        loudness = np.interp(np.linspace(0, len(knots) - 1, n), np.arange(len(knots)), knots)
+        noise = noise * 10 ** (loudness / 20)
+    return noise if power(noise) else rng.standard_normal(n)
+
+
+def _equalised(y: Float64, sample_rate: int, rng: Rng) -> Float64:
+    """Turn the knobs of an equaliser of seven bands."""
+    knobs = _EQUALISER_DB * rng.standard_normal(7)
+    octaves = np.log2(sample_rate / 2 / 50)
+
+    def gain(hz: Float64) -> Float64:
+        place = np.log2(np.maximum(hz, 50) / 50) / octaves * (len(knobs) - 1)
+        return np.asarray(10 ** (np.interp(place, np.arange(len(knobs)), knobs) / 20))
+
+    return apply_filter(y, sample_rate, gain)
+
+
+def _order(rng: Rng, *orders: int) -> int:
+    return int(rng.choice(orders))

@@ -1,0 +1,1 @@
+"""Classification heads on a frozen, pre-trained network."""

@@ -1,0 +1,155 @@
+"""From the arguments of ``genrelens classify`` to recordings: folders, patterns, odd names."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from genrelens import DataError
+from genrelens.cli import inputs
+from genrelens.cli.console import display_name
+from support import synth, tiny
+from support.commands import Result
+
+Genrelens = Callable[..., Result]
+
+CHORDS, CLICKS, NOISE = "music/b/deep/chords.wav", "music/b/clicks.wav", "music/a/noise.wav"
+IN_ORDER = [NOISE, CLICKS, CHORDS]  # as a walk through the folder finds them
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["music"], IN_ORDER),
+        (["music/b"], [CLICKS, CHORDS]),
+        ([CHORDS, CHORDS], [CHORDS, CHORDS]),
+        (["music/*/*.wav"], [NOISE, CLICKS]),
+        (["music/*"], IN_ORDER),  # folders, and a cover that nobody meant
+        (["music/**"], IN_ORDER),  # each file once, though its folder matches too
+        (["text.*"], ["text.mp3"]),
+        (["music/*.jpg"], ["music/cover.jpg"]),  # nothing else matches, so it is meant
+    ],
+)
+def test_what_arguments_name(music: Path, arguments: list[str], found: list[str]) -> None:
+    assert inputs.expand(arguments, Counter()) == found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take rights there")
+def test_a_link_upwards_names_nothing_twice(music: Path) -> None:
+    (music / "b" / "up").symlink_to("..", target_is_directory=True)
+    found = inputs.expand(["music/**/*.wav"], Counter())
+    assert sorted(found, key=str) == sorted(IN_ORDER)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("music/empty", "music/empty: is a folder without audio files"),
+        ("*.flac", "*.flac: matches no file"),
+        ("gone/*", "gone/*: matches no file"),
+        ("gone.wav", "gone.wav: No such file or directory"),
+        ("", "'': is not the name of a file"),
+        ("zero.wav", "zero.wav: is empty"),
+        ("/dev/null", "/dev/null: is a device, not a recording"),
+        ("a" * 5000, f"{'a' * 5000}: File name too long"),
+        ("[red]x[/red]", "[red]x[/red]: matches no file"),
+    ],
+)
+def test_what_names_no_recording(
+    classify: Genrelens, music: Path, argument: str, message: str
+) -> None:
+    result = classify(argument)
+    assert (result.code, result.out, result.err) == (1, "", f"error: {message}\n")
+
+
+@pytest.mark.parametrize("argument", ["music", "music/**", "mus*"])
+def test_what_is_left_out_of_folders_is_counted_by_ending(
+    classify: Genrelens, music: Path, argument: str
+) -> None:
+    others = ["a/x.jpg", "a/x.JPG", "b/deep/y.cue", "b/notes.TXT", "b/z", "b/.hidden.txt"]
+    for name in others:
+        (music / name).write_bytes(b"")
+    result = classify(argument, "--json")
+    assert len(json.loads(result.out)) == len(IN_ORDER)
+    assert result.err.splitlines()[-1] == (
+        "left out, no audio by their endings: 3 .jpg, 1 without an ending, 1 .cue, 1 .txt"
+    )
+
+
+def test_only_the_commonest_endings_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    inputs.note_left_out(Counter({f".x{n}": n for n in range(1, 9)}))
+    expected = "8 .x8, 7 .x7, 6 .x6, 5 .x5, 4 .x4, 6 with other endings"
+    assert capsys.readouterr().err == f"left out, no audio by their endings: {expected}\n"
+    inputs.note_left_out(Counter())
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("argument", ["music/b", "music/*"])
+def test_folders_that_cannot_be_listed(
+    classify: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch, argument: str
+) -> None:
+    """Which root never meets: the one is reported, the rest go on."""
+    find = inputs.find_audio
+
+    def find_audio(folder: Path, left_out: Counter[str]) -> list[Path]:
+        if folder.name == "b":
+            raise DataError("Permission denied", path=folder)
+        return find(folder, left_out)
+
+    monkeypatch.setattr(inputs, "find_audio", find_audio)
+    result = classify(argument, NOISE, "--json")
+    assert result.err.startswith("error: music/b: Permission denied\n")
+    assert json.loads(result.out)[-1]["genre"] == "noise"
+
+
+def test_standard_input(classify: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.open(CLICKS, os.O_RDONLY)) as stdin:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdin", stdin)
+        result = classify("-", CHORDS, "--json")
+    first, second = json.loads(result.out)
+    assert (first["genre"], second["path"]) == ("clicks", CHORDS)
+
+
+@pytest.mark.parametrize("stdin", ["absent", "terminal"])
+def test_nothing_on_standard_input(
+    classify: Genrelens, monkeypatch: pytest.MonkeyPatch, stdin: str
+) -> None:
+    """It must not wait for somebody to type an MP3."""
+    if stdin == "terminal":
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    else:
+        monkeypatch.setattr(sys, "stdin", None)
+    result = classify("-")
+    assert result.code == 2
+    assert "cat song.mp3" in result.err
+
+
+NAMES = {
+    "with space.wav": "with space.wav",
+    "new\nline.wav": r"new\x0aline.wav",
+    "esc\x1b[31mred.wav": r"esc\x1b[31mred.wav",
+    "caf\udce9.wav": r"caf\xe9.wav",  # Latin-1 bytes, no UTF-8
+    "turned\u202e.wav": r"turned\u202e.wav",
+    "[red]x[bold].wav": "[red]x[bold].wav",
+    ":smile:.wav": ":smile:.wav",
+    "日本.wav": "日本.wav",
+    "-n.wav": "-n.wav",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names(classify: Genrelens, tmp_path: Path, name: str) -> None:
+    """Programs get the name as it is, people one line that does nothing to their terminal."""
+    (tmp_path / name).write_bytes(synth.write(tiny.sound("noise", 1), tiny.RATE))
+    assert display_name(name) == NAMES[name]
+    assert classify(tmp_path).out.startswith(f"{tmp_path}/{NAMES[name]} (1.0 s)\n")
+    assert json.loads(classify(tmp_path, "--json").out)[0]["path"] == f"{tmp_path}/{name}"
+    (tmp_path / name).write_bytes(b"text")
+    assert classify(tmp_path).err.startswith(f"error: {tmp_path}/{NAMES[name]}: is not audio")
+    assert len(classify(tmp_path).err.splitlines()) == 1

@@ -1,0 +1,359 @@
+"""``genrelens scan`` and ``genrelens list``: what they print, and how they end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genrelens.discovery.playlists import read_playlist
+from genrelens.library import scan as scanning
+from genrelens.library.catalog import Catalog
+from genrelens.library.records import Failure
+from support import tiny
+from support.commands import Result, run
+from support.library_folder import HerePool, stored, wav, write_files
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory; the catalogue is in it, and scans start no processes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GENRELENS_DB", "catalog.sqlite")
+    monkeypatch.setattr(scanning, "ClassifierPool", HerePool)
+    return tmp_path
+
+
+@pytest.fixture
+def music(place: Path) -> Path:
+    return write_files(place / "music", {f"{genre}.wav": wav(genre) for genre in tiny.GENRES})
+
+
+@pytest.fixture
+def scan(capsys: pytest.CaptureFixture[str], music: Path, model: Path) -> Command:
+    """``genrelens scan music --model MODEL ...``."""
+    return lambda *args: run(capsys, "scan", "music", "--model", model, "-j", "1", *args)
+
+
+@pytest.fixture
+def list_files(capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *args: run(capsys, "list", *args)
+
+
+def summary(result: Result) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(result.out)
+    return document
+
+
+# ------------------------------------------------------------------------------------ scan
+
+
+def test_scan(scan: Command, music: Path) -> None:
+    result = scan()
+    first, second = result.out.splitlines()
+    assert (result.code, result.err) == (0, "")
+    assert first == "3 files: 3 analysed"
+    assert second.startswith("0.1 min of music in ")
+    assert second.endswith("x real time")
+    shutil.copy(music / "noise.wav", music / "copy.wav")
+    result = scan()
+    assert result.out == "4 files: 1 known by their sound, 3 unchanged\n"
+    assert Path("catalog.sqlite").exists()
+
+
+def test_scan_counts_what_it_leaves_out(scan: Command, music: Path) -> None:
+    write_files(music, {"cover.jpg": b"", "b/cover.JPG": b"", "notes.txt": b""})
+    expected = "left out, no audio by their endings: 2 .jpg, 1 .txt\n"
+    result = scan("--json")
+    assert result.err == expected
+    assert summary(result)["files"] == 3
+
+
+def test_scan_as_json(scan: Command, music: Path, place: Path) -> None:
+    write_files(music, {"text.mp3": b"no music", os.fsdecode(b"\xe9.mp3"): b"no music either"})
+    result = scan("--json")
+    document = summary(result)
+    assert result.code == 1
+    seconds = document.pop("seconds")
+    assert 0 < seconds < 600
+    failures = document.pop("failures")
+    assert document == {
+        "catalog": "catalog.sqlite",
+        "files": 5,
+        "analysed": 3,
+        "known": 0,
+        "unchanged": 0,
+        "failed": 2,
+        "failed_before": 0,
+        "forgotten": [],
+        "audio_seconds": 3.0,
+    }
+    assert [failure["path"] for failure in failures] == [
+        str(music / "text.mp3"),
+        f"{music}/\ufffd.mp3",
+    ]
+    assert all(each["reason"].startswith("is not audio that any decoder can") for each in failures)
+    assert "path_bytes" in failures[1]
+
+
+def test_bad_files_are_listed_at_the_end(scan: Command, music: Path) -> None:
+    write_files(music, {"text.mp3": b"no music"})
+    result = scan()
+    assert result.code == 1
+    assert result.err.startswith(f"error: {music}/text.mp3: is not audio that any decoder can read")
+    assert result.out.startswith("4 files: 3 analysed, 1 failed\n")
+    result = scan()
+    expected = "4 files: 3 unchanged, 1 failed before (--retry tries them again)\n"
+    assert (result.code, result.out, result.err) == (1, expected, "")
+    assert "1 failed\n" in scan("--retry").out
+    (music / "text.mp3").unlink()
+    assert scan().code == 0
+
+
+def test_what_is_not_there(scan: Command) -> None:
+    result = scan("gone", "gone/*.mp3")
+    assert result.code == 1
+    assert result.err.splitlines() == [
+        "error: gone: No such file or directory",
+        "error: gone/*.mp3: matches no folder and no audio file",
+    ]
+    assert result.out.startswith("3 files: 3 analysed\n")
+
+
+def test_a_damaged_file_is_noted(scan: Command, music: Path) -> None:
+    from support.synth import write
+
+    flac = write(tiny.sound("noise", 4), tiny.RATE, "FLAC")
+    write_files(music, {"torn.flac": flac[: len(flac) * 3 // 4]})
+    result = scan()
+    assert result.code == 0
+    assert result.err.startswith(f"warning: {music}/torn.flac: is damaged; ")
+
+
+def test_inputs_of_all_kinds(capsys: pytest.CaptureFixture[str], music: Path, model: Path) -> None:
+    (music / "list.m3u8").write_text("noise.wav\n")
+    arguments = ["scan", "--json", "-m", model, "music/list.m3u8", "music/c*.wav"]
+    assert summary(run(capsys, *arguments, "--exclude", "clicks*"))["files"] == 2
+    assert summary(run(capsys, *arguments, "--exclude", "x", "--exclude", "*.wav"))["files"] == 0
+
+
+def test_nothing_to_hear(scan: Command, music: Path) -> None:
+    shutil.rmtree(music)
+    music.mkdir()
+    result = scan()
+    assert (result.code, result.out, result.err) == (0, "0 files: nothing to hear\n", "")
+
+
+def test_options_reach_the_scan(scan: Command, music: Path, monkeypatch: Any) -> None:
+    asked: dict[str, Any] = {}
+
+    def note(catalog: Catalog, files: Any, **options: Any) -> Any:
+        asked.update(options, files=len(files), nice=os.nice(0))
+        yield from ()
+
+    monkeypatch.setattr("genrelens.cli.scan.scan_files", note)
+    monkeypatch.setattr(os, "nice", lambda n, before=[0]: before.append(n) or sum(before))
+    scan("--fast", "--timeout", "5", "--retry", "--nice", "7", "-j", "3")
+    assert asked.pop("model").endswith("tiny.onnx")
+    assert asked == {
+        "fast": True,
+        "timeout": 5,
+        "retry": True,
+        "jobs": 3,
+        "files": 3,
+        "nice": 7,
+    }
+
+
+def test_prune(scan: Command, music: Path, list_files: Command) -> None:
+    write_files(music.parent / "other", {"x.wav": wav("noise", seed=3)})
+    scan("other")
+    (music / "noise.wav").unlink()
+    (music.parent / "other" / "x.wav").unlink()
+    assert scan().out == "2 files: 2 unchanged\n"
+    assert list_files("--missing").out.count("\n") == 2  # nothing is forgotten silently
+    result = scan("--prune")
+    assert (result.code, result.err) == (0, f"forgotten: {music}/noise.wav\n")
+    assert list_files("--missing").out.count("\n") == 1
+    result = scan("other", "--prune", "--json")
+    (failure,) = summary(result)["failures"]
+    assert result.code == 1
+    assert failure["reason"] == "is not pruned, since it holds no audio files any more"
+    assert list_files("--missing").out.count("\n") == 1
+
+
+def test_a_drive_that_comes_back(scan: Command, music: Path) -> None:
+    scan()
+    away = music.rename("away")
+    music.mkdir()
+    (away / "noise.wav").rename(music / "noise.wav")
+    assert "2 analysed" not in scan("--prune").out
+    (music / "noise.wav").unlink()
+    music.rmdir()
+    away.rename(music)
+    (music / "noise.wav").write_bytes(wav("noise"))
+    assert scan().out == "3 files: 3 known by their sound\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--model", "gone"], 3, "there is no such file, nor a packaged model of that name"),
+        (["--db", "gone/x.sqlite"], 2, "gone/x.sqlite: cannot be opened: its folder is missing"),
+        (["--db", "music/noise.wav"], 2, "music/noise.wav: is not a catalogue of genrelens"),
+        (["--nice", "-1"], 2, "--nice"),
+        (["--timeout", "0"], 2, "--timeout"),
+    ],
+)
+def test_what_ends_a_scan(scan: Command, arguments: list[str], code: int, words: str) -> None:
+    result = scan(*arguments)
+    assert result.code == code
+    assert words in result.err
+    assert result.out == ""
+
+
+# ------------------------------------------------------------------------------------ list
+
+
+@pytest.fixture
+def library(place: Path) -> Path:
+    """A catalogue of files that are not there, but for one."""
+    heard = {
+        "a/jazz.mp3": stored("jazz", 0.9),
+        "a/pop.mp3": stored("pop", 0.55, styles=()),
+        "b/unsure.mp3": stored("pop", 0.36),
+        "b/talk.mp3": stored("pop", 0.8, music=0.1),
+        "b/silence.mp3": stored("pop", 0.8, level=-100.0),
+    }
+    with Catalog.open("catalog.sqlite") as catalog:
+        for name, prediction in heard.items():
+            catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=prediction)
+        broken = os.fsdecode(b"b/\x1b[2Jcaf\xe9.mp3")
+        catalog.record(
+            broken, size=1, mtime_ns=1, digest=None, tags=None, failure=Failure("crashed")
+        )
+    write_files(place, {"a/jazz.mp3": b""})
+    return place
+
+
+def test_list(library: Path, list_files: Command) -> None:
+    result = list_files()
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines() == [
+        f"jazz            90 %  {library}/a/jazz.mp3  house",
+        f"pop             55 %  {library}/a/pop.mp3",
+        rf"error                 {library}/b/\x1b[2Jcaf\xe9.mp3: crashed",
+        f"silence               {library}/b/silence.mp3  house",
+        f"not music             {library}/b/talk.mp3  house",
+        f"not sure        36 %  {library}/b/unsure.mp3  house",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        (["--genre", "jazz"], ["a/jazz"]),
+        (["--genre", "pop", "--min", "0.5"], ["a/pop"]),
+        (["--genre", "pop", "--min", "0.6"], []),
+        (["--style", "house", "--under", "a"], ["a/jazz"]),
+        (["--verdict", "not sure"], ["b/unsure"]),
+        (["--verdict", "not music"], ["b/talk"]),
+        (["--under", "b", "--verdict", "genre"], []),
+        (["--model", "small", "--genre", "jazz"], ["a/jazz"]),
+        (["--model", "other"], []),
+        (["--missing", "--under", "a"], ["a/pop"]),
+    ],
+    ids=" ".join,
+)
+def test_conditions(
+    library: Path, list_files: Command, conditions: list[str], expected: list[str]
+) -> None:
+    result = list_files(*conditions, "--format", "jsonl")
+    paths = [json.loads(line)["path"] for line in result.out.splitlines()]
+    assert paths == [f"{library}/{name}.mp3" for name in expected]
+    note = "" if expected else "no file meets these conditions\n"
+    assert list_files(*conditions).err == note
+
+
+def test_errors(library: Path, list_files: Command) -> None:
+    (document,) = json.loads(list_files("--errors", "--format", "json").out)
+    assert document["error"] == "crashed"
+    assert "path_bytes" in document
+
+
+def test_formats_on_stdout(library: Path, list_files: Command) -> None:
+    rows = list(
+        csv.DictReader(
+            list_files("-f", "csv", "--relative-to", ".", "--under", "a").out.splitlines()
+        )
+    )
+    assert [row["path"] for row in rows] == ["a/jazz.mp3", "a/pop.mp3"]
+    documents = json.loads(list_files("-f", "json", "--relative-to", "a", "--genre", "pop").out)
+    assert [document["path"] for document in documents] == ["pop.mp3"]
+    lines = list_files("-f", "m3u8", "--genre", "jazz").out.splitlines()
+    assert lines == ["#EXTM3U", "#EXTINF:200,jazz", f"{library}/a/jazz.mp3"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "m3u8"])
+def test_the_ending_says_the_format(library: Path, list_files: Command, ending: str) -> None:
+    result = list_files("--out", f"x.{ending}", "--verdict", "genre")
+    assert (result.code, result.out, result.err) == (0, "", "")
+    start = {"csv": b"path,", "jsonl": b'{"path": ', "parquet": b"PAR1", "m3u8": b"#EXTM3U\n"}
+    assert Path(f"x.{ending}").read_bytes().startswith(start[ending])
+    assert not list(Path().glob(".x*"))
+
+
+def test_bytes_that_are_no_text_reach_a_file(library: Path, list_files: Command) -> None:
+    list_files("--errors", "-o", "x", "-f", "csv")
+    assert os.fsencode(library) + b"/b/\x1b[2Jcaf\xe9.mp3" in Path("x").read_bytes()
+
+
+def test_playlists(library: Path, list_files: Command) -> None:
+    result = list_files("--playlists", "lists", "--relative-to", "lists")
+    assert result.out.splitlines() == [
+        "lists/jazz.m3u8  1 files",
+        "lists/pop.m3u8  1 files",
+    ]
+    assert "../a/jazz.mp3" in Path("lists/jazz.m3u8").read_text().splitlines()
+    assert read_playlist("lists/jazz.m3u8") == [f"{library}/lists/../a/jazz.mp3"]
+    result = list_files("--playlists", "lists", "--genre", "polka")
+    assert (result.code, result.out, result.err) == (0, "", "no file meets these conditions\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "x.txt"], "choose one with --format"),
+        (["--out", "x", "--format", "table"], "--out writes csv, jsonl, parquet, m3u8"),
+        (["--format", "parquet"], "parquet needs --out FILE"),
+        (["--playlists", "d", "--out", "x.csv"], "--playlists goes with neither"),
+        (["--min", "60"], "--min"),
+        (["--verdict", "perhaps"], "--verdict"),
+        (["--out", "gone/x.csv"], "gone/x.csv: cannot be written (No such file or directory)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_wrong_usage(
+    library: Path, list_files: Command, arguments: list[str], words: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = list_files(*arguments)
+    assert result.code == 2
+    assert words in result.err
+    assert result.out == ""
+
+
+def test_there_is_no_catalogue(list_files: Command) -> None:
+    result = list_files()
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        "error: catalog.sqlite: there is no catalogue yet; genrelens scan makes one\n"
+    )

@@ -1,0 +1,97 @@
+"""The models in the package: what they say of the bundled clips, and of real music."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrelens import Classifier, load_audio
+from genrelens.data.folders import read_folder
+from genrelens.data.splits import split_by_file
+from genrelens.evaluation.evaluate import evaluate
+from genrelens.model_file import DEFAULT_MODEL, ModelFile, packaged_models
+
+ROOT = Path(__file__).resolve().parents[2]
+GTZAN = ROOT.parent / "shared" / "gtzan"
+NINE = ("classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+LABELS = {"lens": ("blues", *NINE), "mel-cnn-lstm": NINE, "mfcc-lstm": NINE}
+RENAMED = {"lens": {}, "mel-cnn-lstm": {"blues": "jazz"}, "mfcc-lstm": {"blues": "jazz"}}
+TRAINED_ON = {"lens": 552, "mel-cnn-lstm": 552, "mfcc-lstm": 392}
+GOLDEN = json.loads((ROOT / "tests" / "golden.json").read_text())
+
+
+def test_what_ships() -> None:
+    assert DEFAULT_MODEL == "lens"
+    assert packaged_models() == ["lens", "mel-cnn-lstm", "mfcc-lstm"]
+    assert set(GOLDEN) == set(packaged_models())
+
+
+@pytest.mark.parametrize("name", packaged_models())
+def test_card_is_complete(name: str) -> None:
+    metadata = ModelFile.load(name).metadata
+    assert metadata.name == name
+    assert metadata.labels == LABELS[name]
+    assert metadata.label_map == RENAMED[name]
+    assert sum(metadata.provenance["data"]["clips"]["train"].values()) == TRAINED_ON[name]
+    figures = metadata.metrics["valid"][metadata.provenance["recipe"]["network"]]
+    assert figures["n"] == 160
+    low, high = figures["accuracy_interval"]
+    assert 0 < low < figures["accuracy"] < high < 1
+
+
+@pytest.mark.parametrize("name", packaged_models())
+def test_golden_outputs(name: str) -> None:
+    classifier = Classifier.load(name)
+    for clip, expected in GOLDEN[name].items():
+        prediction = classifier.classify(ROOT / "examples" / clip)
+        # Decoders and processors may differ in the last bits of a float32.
+        assert dict(prediction.top()) == pytest.approx(expected, abs=1e-4), clip
+
+
+def test_a_clip_of_one_section_has_one_probability() -> None:
+    """The timeline and the answer must not contradict each other."""
+    prediction = Classifier.load().classify(ROOT / "examples" / "disco-groove.ogg")
+    (section,) = prediction.sections
+    assert (section.genre, section.verdict) == (prediction.genre, prediction.verdict)
+    assert section.probability == pytest.approx(prediction.probabilities.max(), abs=1e-6)
+
+
+def test_the_default_knows_todays_styles() -> None:
+    styles = {style.name for style in ModelFile.load().metadata.styles}
+    asked = {"electronic", "house", "hip-hop", "rnb", "soul", "funk", "punk", "indie", "folk"}
+    assert {*asked, "ambient"} <= styles
+    assert len(styles) >= 25
+
+
+def test_the_default_doubts() -> None:
+    classifier = Classifier.load()
+    rng = np.random.default_rng(0)
+    time = np.arange(10 * 22_050) / 22_050
+    noise = classifier.classify_waveform(0.1 * rng.standard_normal(len(time)), 22_050)
+    tone = classifier.classify_waveform(0.3 * np.sin(2 * np.pi * 440 * time), 22_050)
+    silence = classifier.classify_waveform(np.zeros(len(time)), 22_050)
+    verdicts = [prediction.verdict for prediction in (noise, tone, silence)]
+    assert verdicts == ["not music", "not music", "silence"]
+
+
+def test_loudness_is_no_evidence() -> None:
+    y = load_audio(ROOT / "examples" / "disco-groove.ogg", sample_rate=22_050)
+    loud, quiet = (Classifier.load().classify_waveform(gain * y, 22_050) for gain in (1, 0.1))
+    assert quiet.probabilities == pytest.approx(loud.probabilities, abs=0.01)
+
+
+def test_demo_clip_is_heard_as_what_it_is() -> None:
+    assert Classifier.load().classify(ROOT / "examples" / "disco-groove.ogg").genre == "disco"
+
+
+@pytest.mark.skipif(not GTZAN.exists(), reason="needs the GTZAN clips in ../shared/gtzan")
+@pytest.mark.filterwarnings("ignore::genrelens.errors.DataWarning")
+def test_real_music_is_recognised() -> None:
+    """The packaged model was trained on these clips: it must know nearly all of them."""
+    clips = split_by_file(GTZAN / "clips.csv", read_folder(GTZAN / "audio"))[::12]
+    result = evaluate(Classifier.load(threads=1), clips, jobs=2)
+    assert not result.failed
+    assert result.accuracy > 0.8

@@ -1,0 +1,199 @@
+"""Connections on which nothing useful happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from genrelens.web import protocol
+from support.processes import PATIENCE
+from support.serving import until
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the size of the body, or with as many bytes as the query asks for."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    content = bytes(int(scope["query_string"] or 0)) or b"%d bytes" % size
+    headers = [(b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+@asynccontextmanager
+async def listening(limit: int | None = None) -> AsyncIterator[tuple[int, ServerState]]:
+    """A server of connections: its port and its state."""
+    config = uvicorn.Config(
+        app, http=protocol.Protocol, lifespan="off", log_level="warning", limit_concurrency=limit
+    )
+    config.load()
+    state = ServerState()
+    listener = await asyncio.get_running_loop().create_server(
+        lambda: protocol.Protocol(config, state, {}), "127.0.0.1", 0
+    )
+    async with listener:
+        yield listener.sockets[0].getsockname()[1], state
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Streams]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def closed(reader: asyncio.StreamReader) -> bool:
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:  # it was, on bytes that nobody read
+        return True
+
+
+async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    assert await closed(reader)
+
+
+async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A byte now and then keeps no connection alive."""
+    writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nX: ")
+    ended = asyncio.create_task(closed(reader))
+    while not ended.done():
+        writer.write(b"x")
+        await asyncio.sleep(0.02)
+    assert ended.result()
+
+
+async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The body has the time of the request; and after it, the next head has its own."""
+    for _ in range(2):
+        writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
+        for _ in range(5):
+            await asyncio.sleep(0.08)
+            writer.write(b"x")
+        assert b"200 OK" in await reader.readuntil(b"5 bytes")
+    assert await closed(reader)
+
+
+@pytest.mark.parametrize("client", [silence, trickle, slow_body])
+def test_the_head_of_a_request_has_its_time(
+    monkeypatch: pytest.MonkeyPatch, client: Callable[..., Awaitable[None]]
+) -> None:
+    monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.2)
+
+    async def scene() -> None:
+        async with asyncio.timeout(PATIENCE), listening() as (port, _), connected(port) as streams:
+            await client(*streams)
+
+    asyncio.run(scene())
+
+
+# ------------------------------------------------------------------------------- readers
+
+LARGE = 2**25  # bytes: more than the buffers of the system take
+
+
+def get(query: int | str = "") -> bytes:
+    return f"GET /?{query} HTTP/1.1\r\nHost: test\r\n\r\n".encode()
+
+
+def test_who_does_not_read_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_READ_SECONDS", 0.2)
+
+    async def scene() -> None:
+        async with (
+            asyncio.timeout(PATIENCE),
+            listening() as (port, state),
+            connected(port) as streams,
+        ):
+            streams[1].write(get(LARGE))
+            await until(lambda: len(state.connections) == 1)
+            await until(lambda: not state.connections)
+
+    asyncio.run(scene())
+
+
+def test_who_reads_slowly_gets_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next one on the same connection, too."""
+    monkeypatch.setattr(protocol, "_READ_SECONDS", 2.0)
+
+    async def scene() -> None:
+        async with asyncio.timeout(100), listening() as (port, _), connected(port) as streams:
+            reader, writer = streams
+            for _ in range(2):
+                writer.write(get(LARGE))
+                await reader.readuntil(b"\r\n\r\n")
+                for _ in range(8):
+                    assert await reader.readexactly(LARGE // 8) == bytes(LARGE // 8)
+                    await asyncio.sleep(0.3)
+
+    asyncio.run(scene())
+
+
+# -------------------------------------------------------------------- the limit of connections
+
+
+def test_the_longest_idle_connection_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that sent no request goes before one that waits for an answer."""
+
+    async def scene() -> None:
+        async with (
+            asyncio.timeout(PATIENCE),
+            listening(3) as (port, state),
+            AsyncExitStack() as stack,
+        ):
+
+            async def another() -> Streams:
+                return await stack.enter_async_context(connected(port))
+
+            at_work, silent, answered = await another(), await another(), await another()
+            await until(lambda: len(state.connections) == 3)
+            at_work[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
+            await until(lambda: any(each.cycle for each in state.connections))
+            answered[1].write(get())
+            assert b"200 OK" in await answered[0].readuntil(b"0 bytes")
+            newest = await another()
+            assert await closed(silent[0])
+            newest[1].write(get())
+            assert b"200 OK" in await newest[0].readuntil(b"0 bytes")
+            await another()
+            assert await closed(answered[0])
+            at_work[1].write(b"hello")
+            assert b"200 OK" in await at_work[0].readuntil(b"5 bytes")
+
+    asyncio.run(scene())
+
+
+def test_no_connection_is_idle() -> None:
+    """The new one is told to come back."""
+
+    async def scene() -> None:
+        async with (
+            asyncio.timeout(PATIENCE),
+            listening(1) as (port, state),
+            connected(port) as busy,
+        ):
+            busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhell")
+            await until(lambda: any(each.cycle for each in state.connections))
+            async with connected(port) as refused:
+                received = await refused[0].read()
+            assert received.startswith(b"HTTP/1.1 503 ")
+            assert b"Retry-After: 1" in received
+            busy[1].write(b"o")
+            assert b"200 OK" in await busy[0].readuntil(b"5 bytes")
+
+    asyncio.run(scene())

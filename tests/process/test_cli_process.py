@@ -1,0 +1,238 @@
+"""The command as a process: exit codes, streams, pipes, terminals and Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from genrelens.cli.console import print_json
+from support import synth, tiny
+from support.commands import as_seen, at_terminal, command, spawn
+from support.processes import PATIENCE, start
+from support.sparse import empty_wav
+
+CLICKS = "music/b/clicks.wav"
+
+
+def shell(script: str, model: Path) -> subprocess.CompletedProcess[str]:
+    """Run a shell script in which $GENRELENS is the command and $MODEL the model."""
+    environment = {
+        **os.environ,
+        "GENRELENS": " ".join(command()),
+        "MODEL": str(model),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=PATIENCE
+    )
+
+
+def test_results_and_errors_go_apart(music: Path, model: Path) -> None:
+    result = spawn("classify", "-m", model, CLICKS, "text.mp3", "--json", "-j", "2")
+    assert result.code == 1
+    assert [document["path"] for document in json.loads(result.out)] == [CLICKS, "text.mp3"]
+    assert result.err.count("\n") == len(re.findall("^error: ", result.err, re.M)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["classify", CLICKS], 0),
+        (["classify", "gone.wav"], 1),
+        (["evaluate", "gone"], 2),
+        (["classify", CLICKS, "--model", "gone"], 3),
+    ],
+)
+def test_exit_codes(music: Path, model: Path, arguments: list[str], code: int) -> None:
+    chosen = [] if "--model" in arguments else ["--model", str(model)]
+    result = spawn(*arguments, *chosen)
+    assert result.code == code
+    assert "Traceback" not in result.err
+
+
+def test_a_recording_from_a_pipe(music: Path, model: Path) -> None:
+    done = shell(f"cat {CLICKS} | $GENRELENS classify -m $MODEL - --json", model)
+    (document,) = json.loads(done.stdout)
+    assert (document["path"], document["genre"]) == ("<stdin>", "clicks")
+
+
+@pytest.mark.parametrize("option", ["", "--csv", "--json"])
+def test_a_reader_that_goes_away(music: Path, model: Path, option: str) -> None:
+    """As ``head`` does. The first program of the pipe says why it ended, without a traceback."""
+    script = f"$GENRELENS classify -m $MODEL {CLICKS} {CLICKS} {option} | (exec <&-; sleep 0.1)"
+    done = shell(f"{script}; exit ${{PIPESTATUS[0]}}", model)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_an_output_that_is_full(music: Path, model: Path) -> None:
+    done = shell(f"$GENRELENS classify -m $MODEL {CLICKS} --csv > /dev/full", model)
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
+@pytest.mark.parametrize("option", ["", "--csv"])
+def test_closed_streams(music: Path, model: Path, option: str) -> None:
+    done = shell(f"$GENRELENS classify -m $MODEL {CLICKS} {option} >&- 2>&-", model)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_names_that_the_output_cannot_hold(music: Path, model: Path, encoding: str) -> None:
+    """Bytes that are no text, and text that is not ASCII: never an exception."""
+    for name in ("caf\udce9.wav", "日本.wav"):
+        (music / "empty" / name).write_bytes(synth.write(tiny.sound("noise", 1), tiny.RATE))
+    env = {"LC_ALL": "C", "PYTHONIOENCODING": encoding}
+    result = spawn("classify", "-m", model, "music/empty", "--csv", env=env)
+    assert (result.code, result.err) == (0, "")
+    paths = [row["path"] for row in csv.DictReader(result.out.splitlines())]
+    japanese = "日本" if encoding == "utf-8" else r"\u65e5\u672c"
+    assert paths == [r"music/empty/caf\udce9.wav", f"music/empty/{japanese}.wav"]
+    assert spawn("classify", "-m", model, "music/empty", env=env).code == 0
+
+
+def test_c_libraries_are_kept_quiet(music: Path, model: Path) -> None:
+    """libmpg123 complains on the error stream of the process, past Python."""
+    content = bytearray(synth.write(synth.noise(6, 22_050), 22_050, "MP3"))
+    middle = len(content) // 2
+    content[middle : middle + 3000] = os.urandom(3000)
+    Path("torn.mp3").write_bytes(content)
+    result = spawn("classify", "-m", model, "torn.mp3")
+    assert result.code == 0
+    assert [line.partition(":")[0] for line in result.err.splitlines()] in ([], ["warning"])
+
+
+def test_nothing_is_written_to_the_working_directory(music: Path, model: Path) -> None:
+    before = sorted(Path().rglob("*"))
+    spawn("classify", "-m", model, "music", "--json")
+    assert sorted(Path().rglob("*")) == before
+
+
+# ------------------------------------------------------------------------------- terminal
+
+
+def test_colours_and_blocks_at_a_terminal(music: Path, model: Path) -> None:
+    screen = at_terminal(command("classify", "-m", model, CLICKS)).read()
+    assert "The predicted genre is: \x1b[1;32mclicks\x1b[0m" in screen
+    assert "\x1b[32m  ████████" in screen
+
+
+def test_no_color(music: Path, model: Path) -> None:
+    screen = at_terminal(command("classify", "-m", model, CLICKS), NO_COLOR="1").read()
+    assert "████████" in screen
+    assert not re.search(r"\x1b\[[\d;]*3\dm", screen)
+
+
+@pytest.mark.parametrize("width", [25, 40])
+def test_narrow_terminals(music: Path, model: Path, width: int) -> None:
+    screen = at_terminal(command("classify", "-m", model, CLICKS), width=width).read()
+    bars = as_seen(screen)[2:-1]
+    assert [bar.split()[0] for bar in bars][:1] == ["clicks"]
+    assert len(bars) == 3
+    assert all(len(bar) <= width for bar in bars)
+
+
+def test_progress_beside_results_at_a_terminal(music: Path, model: Path) -> None:
+    """The bar is taken away before each result, and leaves nothing behind."""
+    written = at_terminal(command("classify", "-m", model, "music", "text.mp3")).read()
+    assert "Classifying" in written
+    lines = as_seen(written)
+    assert not any("Classifying" in line for line in lines)
+    verdicts = [line for line in lines if line.startswith("The predicted genre is: ")]
+    assert [verdict.split()[-1] for verdict in verdicts] == ["noise", "clicks", "chords"]
+    assert lines[-2] == "error: 1 of 4 recordings could not be classified"
+
+
+@pytest.mark.parametrize("option", ["", "--csv", "--json"])
+def test_results_in_a_file_while_progress_is_at_a_terminal(
+    music: Path, model: Path, option: str
+) -> None:
+    arguments = command("classify", "-m", model, "music", *option.split())
+    with Path("results").open("wb") as results:
+        screen = at_terminal(arguments, stdout=results.fileno()).read()
+    assert "Classifying" in screen
+    assert "noise.wav" not in screen
+    content = Path("results").read_text()
+    assert all(f"{genre}.wav" in content for genre in tiny.GENRES)
+    assert "\x1b" not in content
+
+
+# --------------------------------------------------------------------------------- Ctrl-C
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c(music: Path, model: Path, jobs: str) -> None:
+    """Each recording lasts two days, minutes of work: nobody waits for the end of one."""
+    for name in ("a", "b", "c"):
+        empty_wav(music / "empty" / f"{name}.wav", 48 * 3600)
+    running = at_terminal(command("classify", "-m", model, "music/empty", "--json", "-j", jobs))
+    before = running.read(until=b"Classifying")
+    assert running.ctrl_c() < 10
+    assert running.process.returncode == 130
+    after = running.read()
+    assert "Traceback" not in before + after
+    assert "[" not in re.sub(r"\x1b\[", "", after)  # no half of a JSON document
+    assert "\x1b[?25h" in after  # the cursor is back
+
+
+@pytest.mark.parametrize("module", ["rich", "typer", "genrelens.errors", "numpy"])
+def test_ctrl_c_while_modules_are_imported(module: str) -> None:
+    """Python tells on stderr of each module as it is imported: the signal comes just then."""
+    program, *arguments = command("classify", "x")
+    running = start(
+        [program, "-X", "importtime", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if line.rpartition("|")[2].strip() == module:
+            break
+    else:
+        pytest.fail(f"{module} is not imported")
+    running.send_signal(signal.SIGINT)
+    rest = running.stderr.read()
+    assert running.wait(PATIENCE) == 130
+    assert "Traceback" not in rest
+
+
+def test_ctrl_c_while_a_pipe_gives_nothing(music: Path, model: Path) -> None:
+    os.mkfifo("pipe")
+    running = at_terminal(command("classify", "-m", model, "pipe", CLICKS, "-j", "2"))
+    running.read(until=b"Classifying")
+    running.ctrl_c()  # it would wait forever
+    assert running.process.returncode == 130
+    running.read()
+
+
+# ----------------------------------------------------------------------------------- JSON
+
+
+def test_json_holds_no_nan() -> None:
+    with pytest.raises(ValueError, match="Out of range float"):
+        print_json([float("nan")])
+
+
+def test_json_rows_are_folded_without_harm(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"rows": [[1, 2.5, None], [-1e-9, True, 3]], "text": ["[\n 1\n]", "a"], "empty": []}
+    print_json(value)
+    text = capsys.readouterr().out
+    assert json.loads(text) == value
+    assert "  [ 1, 2.5, null ],\n" in text
+
+
+def test_nothing_is_left_for_telemetry(tmp_path: Path) -> None:
+    """onnxruntime notes what it would send in the folder for temporary files."""
+    clip = Path(__file__).parents[2] / "examples" / "disco-groove.ogg"
+    for folder in ("cwd", "tmp", "home"):
+        (tmp_path / folder).mkdir()
+    places = {"TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path / "home")}
+    result = spawn("classify", clip, cwd=tmp_path / "cwd", env=places)
+    assert result.code == 0, result.err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -1,0 +1,217 @@
+"""``genrelens train``: the main path as a process, the rest of its options in this one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from genrelens.model_file import ModelFile
+from support import tiny
+from support.commands import Result, at_terminal, command, run, spawn
+from support.processes import PATIENCE
+
+Train = Callable[..., Result]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with clips, a recipe of one short epoch and a feature cache."""
+    tiny.write_clips(tmp_path / "clips")
+    (tmp_path / "tiny.toml").write_text(tiny.recipe_text("mfcc-lstm", epochs=1))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def train(place: Path, capsys: pytest.CaptureFixture[str]) -> Train:
+    """Train the tiny recipe in this process; further arguments override the usual ones."""
+
+    def start(*arguments: str, data: str = "clips") -> Result:
+        common = ["--data", data, "--out", "run", "--cache", "cache", "--device", "cpu"]
+        return run(capsys, "train", "tiny.toml", *common, *arguments)
+
+    return start
+
+
+def test_main_path(place: Path) -> None:
+    """Both stages as a user starts them: the result on stdout, nothing but steps on stderr."""
+    (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn-lstm", epochs=2))
+    (place / "clips" / "noise" / "broken.wav").write_text("no sound")
+    done = spawn(
+        "train",
+        "tiny.toml",
+        "--data",
+        "clips",
+        "--out",
+        "run",
+        "--cache",
+        "cache",
+        "--device",
+        "cpu",
+        "--name",
+        "mine",
+    )
+    assert done.code == 0, done.err
+    out, err = done.out.splitlines(), done.err.splitlines()
+    skipped = [line for line in err if line.startswith("skipped: clips/noise/broken.wav: ")]
+    assert len(skipped) <= 1  # it may be on the training side or not
+    assert [line for line in err if line not in skipped] == [
+        "Reading the clips",
+        "Training the segment network of tiny",
+        "Training the LSTM over the segments' logits",
+        "Measuring and exporting",
+    ]
+    assert out[0].split() == ["model", "run/model.onnx"]
+    figures = r"accuracy [\d.]+% \([\d.]+% to [\d.]+%\), macro recall [\d.]+% on 3 validation clips"
+    assert re.fullmatch(f"mel-cnn-lstm: {figures}", out[1])
+    assert re.fullmatch(f"mean over segments: {figures}", out[2])
+    assert out[3].split(maxsplit=2)[2] == "genrelens classify --model run/model.onnx FILE"
+    assert len(out) == 4
+    assert ModelFile.load("run/model.onnx").metadata.name == "mine"
+    heard = spawn("classify", "--model", "run/model.onnx", "clips/noise/noise.0.wav", "--json")
+    assert set(json.loads(heard.out)[0]["probabilities"]) == set(tiny.GENRES)
+
+
+def test_terminal_shows_one_bar_at_a_time(place: Path) -> None:
+    terminal = at_terminal(
+        command(
+            "train", "tiny.toml", "-d", "clips", "-o", "run", "--cache", "cache", "--device", "cpu"
+        ),
+        width=100,
+    )
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.read())
+    assert terminal.process.wait(PATIENCE) == 0
+    assert "100%" in text
+    assert "Epoch 0/0" in text
+    assert text.rindex("Reading ") < text.index("Epoch 0/0")
+    assert "Traceback" not in text
+
+
+def test_split_file_and_overrides(train: Train, place: Path) -> None:
+    from genrelens.train.trainer import read_history
+
+    rows = [
+        f"{genre}.{i},{part}"
+        for genre in tiny.GENRES
+        for i, part in enumerate(["train", "train", "valid", "test"])
+    ]
+    (place / "split.csv").write_text("\n".join(["clip,split", *rows]))
+    (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn", epochs=1))
+    done = train(
+        "--split", "split.csv", "--epochs", "2", "--seed", "7", "--precision", "bf16-mixed"
+    )
+    assert done.code == 0
+    assert "on 3 validation clips" in done.out
+    provenance = ModelFile.load("run/model.onnx").metadata.provenance
+    assert provenance["data"]["clips"]["train"] == dict.fromkeys(tiny.GENRES, 2)
+    training = provenance["recipe"]["training"]
+    assert (training["epochs"], training["seed"]) == (2, 7)
+    assert training["precision"] == "bf16-mixed"
+    assert len(read_history(place / "run" / "segments")) == 2
+
+
+def test_all_clips_with_the_figures_of_an_earlier_run(train: Train, place: Path) -> None:
+    figures = {"valid": {"mfcc-lstm": {"n": 9, "accuracy": 0.75}}}
+    (place / "earlier.json").write_text(json.dumps(figures))
+    done = train("--all", "--metrics", "earlier.json")
+    assert done.code == 0
+    assert "accuracy" not in done.out  # it is not this model's
+    metadata = ModelFile.load("run/model.onnx").metadata
+    assert metadata.metrics == figures
+    assert metadata.provenance["data"]["clips"]["train"] == dict.fromkeys(tiny.GENRES, 4)
+    assert metadata.provenance["data"]["clips"]["valid"] == dict.fromkeys(tiny.GENRES, 0)
+
+
+def test_relabel(train: Train) -> None:
+    done = train("--relabel", "noise=clicks")
+    assert done.code == 0
+    metadata = ModelFile.load("run/model.onnx").metadata
+    assert metadata.labels == ("chords", "clicks")
+    assert metadata.label_map == {"noise": "clicks"}
+    assert sum(metadata.provenance["data"]["clips"]["train"].values()) == 10
+
+
+def test_second_run_and_resume(train: Train) -> None:
+    assert train().code == 0
+    again = train()
+    assert again.code == 2
+    assert "run: holds a run already; resume it or choose another folder" in again.err
+    assert train("--resume").code == 0
+    other = train("--resume", "--epochs", "3")
+    assert other.code == 2
+    assert "run: holds a run with another recipe" in other.err
+
+
+def test_cuda_without_a_gpu(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    done = train("--device", "cuda")
+    assert done.code == 2
+    assert done.err == "error: device 'cuda': torch finds no GPU here; choose 'auto' or 'cpu'\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--device", "tpu"], "tpu must be auto, cpu or cuda"),
+        (["--precision", "fast"], "error: recipe tiny: precision='fast' must be one of 32-true"),
+        (["--seed", "-1"], "error: recipe tiny: seed=-1 must be at least 0"),
+        (["--epochs", "0"], "--epochs"),
+        (["--all", "--split", "x.csv"], "choose one of --all and --split"),
+        (["--split", "absent.csv"], "error: absent.csv"),
+        (["--relabel", "noise"], "--relabel noise must read OLD=NEW"),
+        (["--relabel", "nose=hiss"], "error: --relabel nose=hiss: clips has no genre 'nose'"),
+        (["--metrics", "absent.json"], "error: absent.json"),
+        (["--data", "absent"], "error: absent: No such file or directory"),
+        (["--data", "clips/noise"], "error: clips/noise: holds no audio in subfolders"),
+        (["--cache", "tiny.toml"], "cache cannot be written"),
+    ],
+)
+def test_mistakes_are_told_at_once(arguments: list[str], words: str, train: Train) -> None:
+    done = train(*arguments)
+    assert done.code == 2
+    assert words in " ".join(done.err.replace("│", "").split())
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("train", "--epochs", "3"),
+        ("train", "--precision", "16-mixed"),
+        ("crossval", "--epochs", "3"),
+    ],
+)
+def test_what_lens_would_ignore_is_refused(
+    command: str, option: str, value: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = run(capsys, command, "lens", "--data", place / "clips", option, value)
+    assert done.code == 2
+    assert f"error: recipe lens: {option[2:]} would change nothing" in done.err
+    assert not Path("runs").exists()
+
+
+def test_metrics_that_are_no_numbers(train: Train, place: Path) -> None:
+    (place / "nan.json").write_text('{"accuracy": NaN}')
+    assert "do not fit into JSON" in train("--metrics", "nan.json").err
+    (place / "list.json").write_text("[]")
+    assert "list.json: is not a JSON object" in train("--metrics", "list.json").err
+
+
+def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    from genrelens.train.recipe import packaged_recipes
+
+    done = run(capsys, "train", "--recipes")
+    assert done.code == 0
+    assert [line.split()[0] for line in done.out.splitlines()] == packaged_recipes()
+
+
+def test_data_must_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(capsys, "train", "mel-cnn")
+    assert done.code == 2
+    assert "--data is missing" in done.err

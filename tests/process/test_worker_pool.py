@@ -1,0 +1,361 @@
+"""Processes that classify: what they answer, and what they survive."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pebble import ProcessExpired
+
+from genrelens import Classifier
+from genrelens import worker_pool as isolation
+from genrelens.worker_pool import ClassifierPool, Limits, WorkerError, WorkerResult
+from support import misbehaviour, synth, tiny
+from support.processes import PATIENCE, start
+
+LIMITS = Limits(seconds=60, sample_rate=96_000, channels=8)
+SECONDS = PATIENCE
+
+
+@pytest.fixture(scope="module")
+def pool(model: Path) -> Iterator[ClassifierPool]:
+    pool = ClassifierPool(str(model), workers=1, limits=LIMITS)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "upload-17"
+    path.write_bytes(synth.write(tiny.sound("clicks", 2), tiny.RATE))
+    return path
+
+
+def answer(pool: ClassifierPool, path: Path, **options: Any) -> WorkerResult | WorkerError:
+    return pool.submit(path, "song.wav", **options).result(SECONDS)
+
+
+def refusal(pool: ClassifierPool, path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    verdict = answer(pool, path)
+    assert isinstance(verdict, WorkerError), verdict
+    assert path.name not in str(verdict)
+    return str(verdict)
+
+
+def run(pool: ClassifierPool, work: Any) -> Future[Any]:
+    """Have a worker do something else."""
+    future: Future[Any] = pool.run(work)
+    return future
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_same_as_a_classifier(
+    pool: ClassifierPool, model: Path, clip: Path, alone: bool
+) -> None:
+    verdict = answer(pool, clip, alone=alone)
+    expected = Classifier.load(model, threads=1).classify(clip)
+    assert isinstance(verdict, WorkerResult)
+    assert (verdict.picture, verdict.notes) == (None, ())
+    assert verdict.prediction.source == "song.wav"
+    assert verdict.prediction.to_dict(timeline=True) == (
+        replace(expected, source="song.wav").to_dict(timeline=True)
+    )
+
+
+def test_in_haste(model: Path, tmp_path: Path) -> None:
+    """The bound holds for the whole recording, not for what is heard of it."""
+    path = tmp_path / "upload-19"
+    path.write_bytes(synth.write(tiny.sound("clicks", 100), tiny.RATE))
+    pool = ClassifierPool(str(model), workers=1, limits=replace(LIMITS, seconds=100))
+    try:
+        verdict = answer(pool, path, fast=True)
+        path.write_bytes(synth.write(tiny.sound("clicks", 101), tiny.RATE))
+        refusal = answer(pool, path, fast=True)
+    finally:
+        pool.close()
+    assert isinstance(verdict, WorkerResult)
+    assert (verdict.prediction.heard, verdict.prediction.duration) == (90.0, 100.0)
+    assert refusal == WorkerError("song.wav", "has 101 s of audio; 100 are allowed")
+
+
+def test_a_damaged_recording_is_noted(pool: ClassifierPool, tmp_path: Path) -> None:
+    flac = synth.write(synth.music(4, tiny.RATE), tiny.RATE, "FLAC")
+    path = tmp_path / "upload-18"
+    path.write_bytes(flac[: len(flac) * 3 // 4])
+    verdict = answer(pool, path)
+    assert isinstance(verdict, WorkerResult)
+    (note,) = verdict.notes
+    assert note.startswith("song.wav: is damaged; ")
+    assert str(path) not in note
+
+
+# ---------------------------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "words"),
+    [
+        (192_000, 1, "has 192000 Hz of sample rate; 96000 are allowed"),
+        (8_000, 192, "has 192 channels; 8 are allowed"),
+    ],
+)
+def test_extreme_headers(
+    pool: ClassifierPool, tmp_path: Path, rate: int, channels: int, words: str
+) -> None:
+    content = synth.write(np.zeros((2000, channels), np.float32), rate)
+    assert refusal(pool, tmp_path / "upload", content) == f"song.wav: {words}"
+
+
+def test_a_header_that_admits_the_length(pool: ClassifierPool, tmp_path: Path) -> None:
+    wav = synth.write(np.zeros(61 * tiny.RATE, np.float32), tiny.RATE)
+    reason = refusal(pool, tmp_path / "upload", wav)
+    assert reason == "song.wav: has 61 s of audio; 60 are allowed"
+
+
+def test_exactly_the_limit_is_allowed(pool: ClassifierPool, tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(synth.write(np.zeros(60 * tiny.RATE, np.float32), tiny.RATE))
+    verdict = answer(pool, path)
+    assert isinstance(verdict, WorkerResult)
+    assert verdict.prediction.duration == 60
+
+
+def test_decoding_stops_at_the_limit(pool: ClassifierPool, tmp_path: Path) -> None:
+    """Where no header tells the length, or tells a wrong one."""
+    content = bytearray(synth.write(np.zeros(90 * 48_000, np.int16), 48_000, "FLAC"))
+    content[21:26] = bytes([content[21] & 0xF0, 0, 0, 0, 0])  # STREAMINFO: length unknown
+    reason = refusal(pool, tmp_path / "upload", bytes(content))
+    assert reason == "song.wav: is longer than 60 s"
+
+
+def test_a_bomb_takes_no_more_memory_than_a_song(model: Path, clip: Path, tmp_path: Path) -> None:
+    """Half an hour of silence in a FLAC of some hundred kB; no header says so."""
+    import soundfile
+
+    bomb = tmp_path / "bomb"
+    with soundfile.SoundFile(bomb, "w", 48_000, 1, format="FLAC", subtype="PCM_16") as file:
+        for _ in range(30):
+            file.write(np.zeros(60 * 48_000, np.int16))
+    assert bomb.stat().st_size < 2**19
+    content = bytearray(bomb.read_bytes())
+    content[21:26] = bytes([content[21] & 0xF0, 0, 0, 0, 0])
+    bomb.write_bytes(content)
+    limits = replace(LIMITS, seconds=600)
+    pool = ClassifierPool(str(model), workers=1, limits=limits)
+    try:
+        answer(pool, clip)
+        before = run(pool, misbehaviour.peak_memory).result(SECONDS)
+        verdict = answer(pool, bomb, picture=True)
+        after = run(pool, misbehaviour.peak_memory).result(SECONDS)
+    finally:
+        pool.close()
+    assert isinstance(verdict, WorkerError)
+    assert str(verdict) == "song.wav: is longer than 600 s"
+    assert after - before < 60 * 2**20  # 600 s of its samples are 115 MB
+
+
+def test_memory_has_a_bound(model: Path, clip: Path) -> None:
+    pool = ClassifierPool(str(model), workers=1, limits=replace(LIMITS, memory=2**28))
+    try:
+        with pytest.raises(MemoryError):
+            run(pool, _much).result(SECONDS)
+        assert isinstance(answer(pool, clip), WorkerResult)
+    finally:
+        pool.close()
+
+
+def _much() -> int:
+    return len(bytearray(2**29))
+
+
+# ------------------------------------------------------------------------------- survival
+
+
+@pytest.mark.parametrize("crash", [misbehaviour.die, misbehaviour.leave])
+def test_a_crash_costs_one_recording(
+    pool: ClassifierPool, clip: Path, monkeypatch: pytest.MonkeyPatch, crash: Any
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(isolation, "_judge", crash)
+        future = pool.submit(clip, "song.wav")
+    with pytest.raises(ProcessExpired):
+        future.result(SECONDS)
+    assert isinstance(answer(pool, clip), WorkerResult)
+
+
+def test_an_error_of_any_kind_can_be_sent(
+    model: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of several decoders can be pickled, but not be read again."""
+    monkeypatch.setattr(isolation, "_classifiers", {True: Classifier.load(model)})
+    monkeypatch.setattr(isolation, "probe", misbehaviour.fail)
+    with pytest.raises(RuntimeError, match="UnpicklableError") as failure:
+        isolation._judge(str(clip), "song.wav", LIMITS, fast=False, picture=False, alone=True)
+    assert str(pickle.loads(pickle.dumps(failure.value))) == str(failure.value)
+
+
+def test_a_cancelled_job_is_ended(
+    pool: ClassifierPool, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(pool, os.getpid).result(SECONDS)
+    with monkeypatch.context() as patch:
+        patch.setattr(isolation, "_judge", misbehaviour.hang)
+        future = pool.submit(clip, "song.wav")
+    while not future.running():
+        time.sleep(0.01)
+    assert future.cancel()
+    assert isinstance(answer(pool, clip), WorkerResult)
+    assert run(pool, os.getpid).result(SECONDS) != first
+
+
+def test_a_job_that_takes_too_long_is_ended(
+    pool: ClassifierPool, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pool.run(os.getpid).result(SECONDS)
+    with monkeypatch.context() as patch:
+        patch.setattr(isolation, "_judge", misbehaviour.hang)
+        future = pool.submit(clip, "song.wav", timeout=0.2)
+    with pytest.raises(TimeoutError):
+        future.result(SECONDS)
+    assert isinstance(answer(pool, clip, timeout=SECONDS), WorkerResult)
+    assert pool.run(os.getpid).result(SECONDS) != first
+
+
+def test_c_libraries_are_kept_off_the_error_stream(
+    model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A server's journal holds its own lines; what Python says, such as a traceback, stays."""
+    pool = ClassifierPool(str(model), workers=1, limits=LIMITS)
+    try:
+        run(pool, misbehaviour.write_as_a_library).result(SECONDS)
+        with pytest.raises(RuntimeError, match="a secret of the server"):
+            run(pool, misbehaviour.raise_plainly).result(SECONDS)
+    finally:
+        pool.close()
+    assert capfd.readouterr().err == "a line of Python\n"
+
+
+def test_an_idle_worker_may_be_killed(pool: ClassifierPool, clip: Path) -> None:
+    """By the kernel, which is short of memory, or by an administrator."""
+    pid = run(pool, os.getpid).result(SECONDS)
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + SECONDS
+    while pool._workforce.active and time.monotonic() < deadline:
+        time.sleep(0.01)  # until it has noticed
+    assert isinstance(answer(pool, clip), WorkerResult)
+
+
+def test_workers_do_not_hear_ctrl_c(pool: ClassifierPool, clip: Path) -> None:
+    pid = run(pool, os.getpid).result(SECONDS)
+    os.kill(pid, signal.SIGINT)
+    assert isinstance(answer(pool, clip), WorkerResult)
+    assert run(pool, os.getpid).result(SECONDS) == pid
+
+
+def test_a_busy_worker_ends_with_its_parent(model: Path) -> None:
+    """Even if that is killed, and so cannot end it."""
+    script = (
+        "import os, sys, time, misbehaviour\n"
+        "from genrelens.worker_pool import ClassifierPool, Limits\n"
+        "if __name__ == '__main__':\n"
+        "    pool = ClassifierPool(sys.argv[1], workers=1, limits=Limits())\n"
+        "    print(pool.run(os.getpid).result(), flush=True)\n"
+        "    pool.run(misbehaviour.hang).result()\n"
+    )
+    place = model.parent / "hang.py"  # a file, which the worker can import
+    place.write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    parent = start(
+        [sys.executable, place, model],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    time.sleep(0.2)  # it is at it
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + SECONDS
+    while _lives(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_closing_ends_the_processes(model: Path) -> None:
+    pool = ClassifierPool(str(model), workers=1, limits=LIMITS)
+    pid = run(pool, os.getpid).result(SECONDS)
+    pool.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/bin/true"])
+def test_workers_that_cannot_start(program: str, model: Path) -> None:
+    """Their Python ends before it reads a line, with an error or without: no job waits for ever."""
+    script = (
+        "import multiprocessing, os, sys\n"
+        "from concurrent.futures.process import BrokenProcessPool\n"
+        "from genrelens import isolation\n"
+        "isolation._START = 2.0\n"
+        "multiprocessing.set_executable(sys.argv[2])\n"
+        "pool = isolation.ClassifierPool(sys.argv[1], workers=2, limits=isolation.Limits())\n"
+        "for _ in range(3):\n"
+        "    futures = [pool.run(os.getpid) for _ in range(3)]\n"
+        "    errors = [future.exception() for future in futures]\n"
+        "    assert all(isinstance(each, BrokenProcessPool) for each in errors), errors\n"
+        "pool.close()\n"
+        "print('all failed')\n"
+    )
+    process = start(
+        [sys.executable, "-c", script, model, program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.communicate(timeout=SECONDS)[0] == "all failed\n"
+
+
+def test_a_scan_whose_workers_cannot_start(model: Path, clip: Path) -> None:
+    script = (
+        "import multiprocessing, sys\n"
+        "from pathlib import Path\n"
+        "from genrelens.errors import LibraryError\n"
+        "from genrelens.library import Catalog, scan_files\n"
+        "from genrelens.discovery.find import Found\n"
+        "multiprocessing.set_executable('/bin/false')\n"
+        "clip = Path(sys.argv[2])\n"
+        "with Catalog.open(clip.with_name('catalog.sqlite')) as catalog:\n"
+        "    try:\n"
+        "        list(scan_files(catalog, [Found.at(str(clip))], model=sys.argv[1]))\n"
+        "    except LibraryError as error:\n"
+        "        print(error)\n"
+    )
+    process = start(
+        [sys.executable, "-c", script, model, clip],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    output = process.communicate(timeout=SECONDS)[0]
+    assert output == "the worker processes end before they begin\n"

@@ -1,0 +1,62 @@
+"""What goes wrong in a worker; in a module of its own, because workers import it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def die(*args: Any, **kwargs: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(*args: Any, **kwargs: Any) -> None:
+    os._exit(1)
+
+
+def hang(*args: Any, **kwargs: Any) -> None:
+    time.sleep(600)
+
+
+class UnpicklableError(Exception):
+    """Can be sent, but not read: as the errors of several decoders."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__("a secret of the server")
+
+
+def fail(*args: Any, **kwargs: Any) -> None:
+    raise UnpicklableError(1, 2)
+
+
+def peak_memory(*args: Any, **kwargs: Any) -> int:
+    """Peak of this process in bytes."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def write_as_a_library() -> None:
+    """Write to the error stream of the process, past Python, and then as Python does."""
+    os.write(2, b"a line of a C library\n")
+    print("a line of Python", file=sys.stderr, flush=True)
+
+
+def raise_plainly(*args: Any, **kwargs: Any) -> None:
+    raise RuntimeError("a secret of the server")
+
+
+def as_the_name_says(path: str, *args: Any, **kwargs: Any) -> Any:
+    """Crash, hang, or classify."""
+    from genrelens import worker_pool as isolation
+
+    name = Path(path).name
+    if "crash" in name:
+        die()
+    if "hang" in name:
+        hang()
+    return isolation._judge(path, *args, **kwargs)

@@ -1,0 +1,245 @@
+"""lens: renditions, what the frozen network hears, the heads on it, and a whole training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+
+from genrelens import Classifier
+from genrelens.acoustics.room import ROOMS
+from genrelens.data.folders import read_folder
+from genrelens.errors import DataError
+from genrelens.features import extract_segments
+from genrelens.library import audio_digest
+from genrelens.metadata import ModelMetadata, StyleTag
+from genrelens.train.settings import HeadConfig
+from genrelens.training_audio import TrainingAudio
+from support import tiny, tiny_musicnn
+
+if TYPE_CHECKING:
+    from genrelens.train.lens.embeddings import ClipFeatures, Embedder
+
+HEAD = HeadConfig(renditions=1, rendition_seconds=1.0, hidden=8, epochs=2, batch_size=8)
+
+# ------------------------------------------------------------------------- renditions
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_rendition_is_a_waveform_of_the_same_music(seed: int) -> None:
+    from genrelens.train.acoustic_augment import rendition
+
+    y = tiny.sound("chords", 1.5).astype(np.float64)
+    other = [tiny.sound("noise", 0.5).astype(np.float64)]
+    made = rendition(y, tiny.RATE, np.random.default_rng(seed), other)
+    assert len(made) == pytest.approx(len(y), rel=0.065)
+    assert np.isfinite(made).all()
+    assert 0 < np.abs(made).max() <= 1.01
+    again = rendition(y, tiny.RATE, np.random.default_rng(seed), other)
+    np.testing.assert_array_equal(made, again)
+
+
+def test_silence_gives_next_to_silence() -> None:
+    from genrelens.train.acoustic_augment import rendition
+
+    for seed in range(6):
+        made = rendition(np.zeros(4000), tiny.RATE, np.random.default_rng(seed))
+        assert np.abs(made).max() < 1e-3
+
+
+def test_no_room_of_the_tests_is_trained_in() -> None:
+    from genrelens.train.acoustic_augment import random_rooms
+
+    assert {room.size for room in ROOMS}.isdisjoint({room.size for room in random_rooms()})
+
+
+# ---------------------------------------------------------------------------- hearing
+
+
+def embedder(folder: Path, **changes: object) -> Embedder:
+    from genrelens.train.lens.embeddings import Embedder
+
+    settings = {"renditions": 2, "seconds": 1.0, "recordings": (), "directory": folder, **changes}
+    return Embedder(tiny_musicnn.network(), tiny.LENS, **settings)  # type: ignore[arg-type]
+
+
+def test_hearing_is_remembered_and_a_torn_memory_made_anew(tmp_path: Path) -> None:
+    import torch
+
+    from genrelens.train.lens.embeddings import heard_features
+
+    clip = tmp_path / "clip.wav"
+    soundfile.write(clip, tiny.sound("chords", 1.5), tiny.RATE)
+    (tmp_path / "no.wav").write_bytes(b"")
+    failed: list[Path] = []
+    paths = [clip, tmp_path / "no.wav"]
+    first = embedder(tmp_path / "c").hear(paths, lambda p, e: failed.append(p) if e else None)
+    assert (list(first), failed) == ([clip], [tmp_path / "no.wav"])
+    assert sorted(set(first[clip].renditions.tolist())) == [0, 1, 2]
+    whole = extract_segments(tiny.sound("chords", 1.5), tiny.LENS)
+    assert len(whole) == 3
+    segments = torch.from_numpy(whole[:2])  # the third overlaps, and its sound is not learnt twice
+    plain = first[clip].features[first[clip].renditions == 0]
+    expected = heard_features(tiny_musicnn.network(), segments).numpy()
+    assert plain.shape == (len(segments), tiny_musicnn.HEARD_SIZE)
+    np.testing.assert_allclose(plain, expected, rtol=2e-3, atol=2e-2)  # 16 bits, and a file's
+
+    (entry,) = (tmp_path / "c").rglob("*.npz")
+    content = entry.read_bytes()
+    entry.write_bytes(content[: len(content) // 2])
+    again = embedder(tmp_path / "c").hear([clip])[clip]
+    np.testing.assert_array_equal(again.features, first[clip].features)
+    stamp = entry.stat().st_mtime_ns
+    embedder(tmp_path / "c").hear([clip])
+    assert entry.stat().st_mtime_ns == stamp
+    embedder(tmp_path / "c", renditions=1).hear([clip])
+    assert len(list((tmp_path / "c").iterdir())) == 2
+
+
+# ------------------------------------------------------------------------------- heads
+
+
+def heard(rows: object, renditions: list[int] | None = None) -> ClipFeatures:
+    from genrelens.train.lens.embeddings import ClipFeatures
+
+    features = np.zeros((len(rows), tiny_musicnn.HEARD_SIZE), np.float16)  # type: ignore[arg-type]
+    features[:, 0] = rows  # type: ignore[call-overload]
+    return ClipFeatures(features, np.array(renditions or [0] * len(features)))
+
+
+def test_segments_are_drawn_by_clip_and_class() -> None:
+    from genrelens.train.lens.heads import head_batches
+
+    batches = head_batches([heard([1.0, 2.0]), heard([3.0]), heard([4.0])], [0, 0, 1], 2)
+    weights = batches.weights.numpy()
+    np.testing.assert_allclose(weights, [0.5 / 2**0.7, 0.5 / 2**0.7, 1 / 2**0.7, 1.0])
+    assert batches.classes.tolist() == [0, 0, 0, 1]
+    assert [len(classes) for _, classes in batches] == [2, 2]
+
+
+def test_music_is_told_from_the_rest() -> None:
+    import torch
+
+    from genrelens.train.lens.heads import fit_music_head
+
+    rng = np.random.default_rng(0)
+    music, other = ([heard(rng.normal(mean, 1, 20)) for _ in range(4)] for mean in (4, -4))
+    layer = fit_music_head(music, other)
+    logits = layer(torch.tensor(np.stack([h.features[0] for h in (*music, *other)])).float())
+    assert (logits[:4] > 0).all()
+    assert (logits[4:] < 0).all()
+
+
+def test_as_many_get_a_style_as_should() -> None:
+    """By hand: probabilities 0.9, 0.8, 0.2, 0.1 add up to 2, so two clips get the style."""
+    import torch
+    from torch import nn
+
+    from genrelens.train.lens.embeddings import ClipFeatures
+    from genrelens.train.lens.heads import MUSICNN_STYLES, style_thresholds
+
+    network = tiny_musicnn.network()
+    network.tags = nn.Linear(200, 50)
+    with torch.no_grad():
+        network.tags.weight.zero_()
+        network.tags.weight[:, 0] = 1.0
+        network.tags.bias.zero_()
+    clips = []
+    for p in (0.9, 0.1, 0.8, 0.2):
+        features = np.zeros((2, tiny_musicnn.HEARD_SIZE), np.float16)
+        features[:, -200] = [np.log(p / (1 - p)), 9.0]
+        clips.append(ClipFeatures(features, np.array([0, 1])))  # a rendition does not count
+    thresholds = style_thresholds(network, clips)
+    assert set(thresholds) == set(MUSICNN_STYLES)
+    assert all(value == pytest.approx(0.5, abs=1e-3) for value in thresholds.values())
+
+
+# ------------------------------------------------------------------------------- whole
+
+
+def test_the_model_file_gives_all_that_the_network_says(tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    from genrelens.train.export import export_model
+    from genrelens.train.lens.heads import MUSICNN_STYLES, GenreHead, Lens, LensClip
+
+    torch.manual_seed(0)
+    head = GenreHead(
+        torch.zeros(tiny_musicnn.HEARD_SIZE),
+        torch.ones(tiny_musicnn.HEARD_SIZE),
+        n_classes=3,
+        config=HEAD,
+    )
+    lens = Lens(tiny_musicnn.network(), head)
+    music = nn.Linear(tiny_musicnn.HEARD_SIZE, 1)
+    nn.init.normal_(music.weight, std=1e-3)
+    metadata = ModelMetadata(
+        name="tiny",
+        labels=tiny.GENRES,
+        features=tiny.LENS,
+        window_segments=5,
+        styles=tuple(StyleTag(name, 0.5) for name in MUSICNN_STYLES),
+        music_threshold=0.5,
+    )
+    path = tmp_path / "lens.onnx"
+    export_model(LensClip(lens, music).eval(), metadata, path)  # it compares with torch
+    prediction = Classifier.load(path).classify_waveform(tiny.sound("chords", 2.0), tiny.RATE)
+    assert len(prediction.styles) == len(MUSICNN_STYLES)
+    assert prediction.embedding is not None
+    assert prediction.embedding.shape == (200,)
+    assert prediction.music is not None
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genrelens.train import job as run_module
+    from genrelens.train.job import Run
+    from genrelens.train.original.fit import train
+    from genrelens.train.recipe import Recipe
+    from genrelens.train.trainer import Hardware
+
+    data = tiny.write_clips(tmp_path / "data", per_genre=3)
+    beside = tmp_path / "beside"
+    (beside / "music").mkdir(parents=True)
+    soundfile.write(beside / "talk.wav", tiny.sound("noise", 2.0, seed=9), tiny.RATE)
+    soundfile.write(beside / "music" / "song.wav", tiny.sound("chords", 2.0, seed=9), tiny.RATE)
+    monkeypatch.setattr(run_module, "read_musicnn", lambda *_: tiny_musicnn.weights())
+    recipe = Recipe(name="tiny", network="musicnn", features=tiny.LENS, head=HEAD)
+    clips = [replace(clip, part="train") for clip in read_folder(data)]
+    run = Run(
+        recipe=recipe,
+        folder=tmp_path / "run",
+        cache_dir=tmp_path / "cache",
+        hardware=Hardware(device="cpu", progress=False),
+        musicnn=Path("wheel"),
+        not_music=beside,
+    )
+    metadata = Classifier.load(train(run, clips)).metadata
+    assert metadata.labels == tiny.GENRES
+    assert metadata.music_threshold == 0.5
+    audio = TrainingAudio.from_provenance(metadata.provenance)
+    assert audio is not None
+    everything = [*beside.rglob("*.wav"), *data.rglob("*.wav")]
+    assert len(audio) == len(everything) == 11
+    assert all(audio_digest(path) in audio for path in everything)
+    plain = replace(run, folder=tmp_path / "plain", not_music=None)
+    assert Classifier.load(train(plain, clips)).metadata.music_threshold is None
+
+
+def test_what_lens_needs(tmp_path: Path) -> None:
+    from genrelens.train.job import Run
+    from genrelens.train.original.fit import train
+    from genrelens.train.recipe import Recipe
+
+    data = tiny.write_clips(tmp_path / "data", per_genre=1)
+    recipe = Recipe(name="tiny", network="musicnn", features=tiny.LENS, head=HEAD)
+    clips = [replace(clip, part="train") for clip in read_folder(data)]
+    run = Run(recipe=recipe, folder=tmp_path / "run", cache_dir=tmp_path / "cache")
+    with pytest.raises(DataError, match="starts from the weights of musicnn"):
+        train(run, clips)
+    assert not (tmp_path / "run").exists()

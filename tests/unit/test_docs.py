@@ -1,0 +1,61 @@
+"""The commands in the documentation are valid: each subcommand and option exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^ *```(?:sh|console)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    """Return the command lines of genrelens in a page, without prompts, comments and pipes."""
+    text = page.read_text().replace("\\\n", " ")
+    blocks = BLOCK.findall(text)
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    found = [part.strip() for line in lines for part in re.split(r" [|>] ", line.split(" #")[0])]
+    return [part for part in found if part.startswith("genrelens ") and "..." not in part]
+
+
+def parse(arguments: list[str]) -> None:
+    """Parse a command line as the program would; nothing is run."""
+    from genrelens.cli import app
+
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    command.make_context(command.name, arguments)
+
+
+def test_pages_have_commands() -> None:
+    assert sum(len(commands(page)) for page in PAGES) > 60
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_are_valid(page: Path) -> None:
+    for line in commands(page):
+        try:
+            parse(shlex.split(line)[1:])
+        except Exception as error:
+            pytest.fail(f"{line}: {error!r}")
+
+
+def test_an_unknown_option_is_noticed() -> None:
+    with pytest.raises(Exception, match="--no-such-option"):
+        parse(["classify", "--no-such-option", "song.mp3"])
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    broken = []
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text()):
+            if not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []

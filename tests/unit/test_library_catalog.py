@@ -1,0 +1,443 @@
+"""The catalogue: what it keeps, what it finds, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genrelens import __version__
+from genrelens.errors import LibraryError
+from genrelens.library.catalog import Catalog, Query
+from genrelens.library.records import Entry, Failure, StoredPrediction, path_fields
+from genrelens.prediction import Style
+from genrelens.tags import Tags
+from support.library_folder import stored
+
+TAGS = Tags("ID3v2.4", ("Rock", "Ro\udce9ck"), "An artist", "", "A title")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        yield catalog
+
+
+def put(catalog: Catalog, path: str, digest: str | None = "a", **facts: Any) -> None:
+    values: dict[str, Any] = {"size": 5, "mtime_ns": 7, "tags": None}
+    catalog.record(path, digest=digest, **values | facts)
+
+
+def paths(catalog: Catalog, **conditions: Any) -> list[str]:
+    return [str(entry.path) for entry in catalog.query(Query(**conditions))]
+
+
+def entry(catalog: Catalog, path: str) -> Entry:
+    found = catalog.entry(path)
+    assert found is not None
+    return found
+
+
+def heard(catalog: Catalog, path: str) -> StoredPrediction:
+    prediction = entry(catalog, path).prediction
+    assert prediction is not None
+    return prediction
+
+
+# ----------------------------------------------------------------------------- what it keeps
+
+
+def test_everything_comes_back(catalog: Catalog) -> None:
+    prediction = stored("jazz", 0.9, fast=True, heard=90.0)
+    put(catalog, "/m/x.mp3", size=2**40, mtime_ns=2**62, tags=TAGS, prediction=prediction)
+    found = entry(catalog, "/m/x.mp3")
+    assert (found.path, found.size, found.mtime_ns) == (Path("/m/x.mp3"), 2**40, 2**62)
+    assert (found.digest, found.tags, found.failure, found.error) == ("a", TAGS, None, None)
+    assert found.prediction is not None
+    assert found.prediction.to_dict() == prediction.to_dict()
+    assert found.prediction.styles == (Style("house", 0.7, 0.5), Style("techno", 0.2, 0.3))
+    np.testing.assert_array_equal(found.prediction.embedding, np.array([0.6, -0.8], np.float16))
+
+
+def test_a_prediction_is_stored_as_it_is() -> None:
+    prediction = stored("jazz", 0.9, model_digest="ab", fast=True, heard=90.0)
+    assert prediction.to_dict() | {"created_at": ""} == {
+        "model": "small",
+        "model_digest": "ab",
+        "fast": True,
+        "version": __version__,
+        "created_at": "",
+        "verdict": "genre",
+        "genre": "jazz",
+        "probability": 0.9,
+        "probabilities": pytest.approx({"jazz": 0.9, "rock": 0.05, "pop": 0.05}),
+        "styles": [
+            {"name": "house", "probability": 0.7, "threshold": 0.5, "applies": True},
+            {"name": "techno", "probability": 0.2, "threshold": 0.3, "applies": False},
+        ],
+        "music": 0.99,
+        "level": -10.0,
+        "duration": 200.0,
+        "heard": 90.0,
+    }
+
+
+def test_a_short_recording_is_heard_whole_in_haste_too() -> None:
+    assert not stored(fast=True).fast
+
+
+def test_a_model_that_tells_the_genre_alone(catalog: Catalog) -> None:
+    plain = stored(styles=(), embedding=None, music=None, music_threshold=None, sure_threshold=None)
+    put(catalog, "/x", prediction=plain)
+    assert heard(catalog, "/x").to_dict() == plain.to_dict()
+    assert heard(catalog, "/x").embedding is None
+
+
+def test_a_failure(catalog: Catalog) -> None:
+    failure = Failure("crashed", "d1", __version__)
+    put(catalog, "/x", None, failure=failure)
+    assert entry(catalog, "/x").failure == failure
+    assert entry(catalog, "/x").error == "crashed"
+    assert failure.holds("d1")
+    assert not failure.holds("d2")
+    assert not replace(failure, version="0.0.1").holds("d1")
+    assert not Failure("Permission denied").holds("d1")
+
+
+def test_a_file_without_its_prediction(catalog: Catalog) -> None:
+    put(catalog, "/x", tags=TAGS, prediction=stored())
+    found = catalog.file("/x")
+    assert found is not None
+    assert (found.digest, found.tags, found.prediction) == ("a", TAGS, None)
+    assert catalog.file("/y") is None
+    assert catalog.entry("/y") is None
+
+
+@pytest.mark.parametrize("name", [b"/\xff\xe9.mp3", "/♫ 🎵\n.mp3".encode(), b"/' OR 1;--"])
+def test_names_of_any_kind(catalog: Catalog, name: bytes) -> None:
+    path = os.fsdecode(name)
+    put(catalog, path, prediction=stored())
+    assert os.fsencode(entry(catalog, path).path) == name
+    assert paths(catalog, under="/") == [path]
+
+
+def test_a_relative_path_is_made_absolute(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(catalog, "a/../x.mp3")
+    assert paths(catalog) == [str(tmp_path / "x.mp3")]
+    assert catalog.entry("./x.mp3") is not None
+
+
+def test_a_file_is_recorded_anew(catalog: Catalog) -> None:
+    put(catalog, "/x", failure=Failure("crashed"))
+    put(catalog, "/x", "b", size=6, prediction=stored())
+    assert (entry(catalog, "/x").digest, entry(catalog, "/x").size) == ("b", 6)
+    assert entry(catalog, "/x").error is None
+    assert len(paths(catalog)) == 1
+
+
+def test_the_sound_decides_not_the_place(catalog: Catalog) -> None:
+    put(catalog, "/x", "a", prediction=stored("jazz"))
+    put(catalog, "/copy", "a")
+    put(catalog, "/other", "b", prediction=stored("rock"))
+    assert [heard(catalog, path).genre for path in ("/x", "/copy", "/other")] == [
+        "jazz",
+        "jazz",
+        "rock",
+    ]
+
+
+def test_what_was_heard_stays_when_files_go(catalog: Catalog) -> None:
+    put(catalog, "/x", prediction=stored("jazz"))
+    put(catalog, "/y", "b")
+    catalog.forget(["/x", "/never/there"])
+    assert paths(catalog) == ["/y"]
+    put(catalog, "/back")
+    assert heard(catalog, "/back").genre == "jazz"
+
+
+# --------------------------------------------------------------------------------- models
+
+
+def test_who_has_heard_what(catalog: Catalog) -> None:
+    put(catalog, "/x", "a", prediction=stored(model_digest="d1"))
+    put(catalog, "/y", "b", prediction=stored(model_digest="d1", fast=True, heard=90.0))
+    asked = [
+        ("a", "d1", False),
+        ("a", "d1", True),
+        ("b", "d1", True),
+        ("b", "d1", False),
+        ("a", "d2", True),
+        ("c", "d1", True),
+    ]
+    answers = [catalog.has_prediction(digest, model, fast=fast) for digest, model, fast in asked]
+    assert answers == [True, True, True, False, False, False]
+
+
+def test_another_edition_of_a_model_replaces_it(catalog: Catalog) -> None:
+    for model_digest, genre in (("d1", "jazz"), ("d2", "rock")):
+        put(catalog, "/x", prediction=stored(genre, model_digest=model_digest))
+    assert heard(catalog, "/x").genre == "rock"
+    assert not catalog.has_prediction("a", "d1", fast=False)
+
+
+def test_the_latest_of_several_models_counts(catalog: Catalog) -> None:
+    put(catalog, "/x", prediction=stored("jazz", model="one"))
+    put(catalog, "/x", prediction=stored("rock", model="two", model_digest="d2"))
+    assert heard(catalog, "/x").model == "two"
+    assert catalog.has_prediction("a", "d1", fast=False)
+    assert paths(catalog, genre="jazz") == []
+    assert paths(catalog, genre="jazz", model="one") == ["/x"]
+    assert paths(catalog, model="three") == []
+
+
+# --------------------------------------------------------------------------------- queries
+
+
+@pytest.fixture
+def library(catalog: Catalog) -> Catalog:
+    house, techno = Style("house", 0.7, 0.5), Style("techno", 0.4, 0.3)
+    predictions = {
+        "/m/jazz": stored("jazz", 0.9, styles=(house,)),
+        "/m/pop/1": stored("pop", 0.55, styles=(techno, Style("house", 0.4, 0.5))),
+        "/m/pop/2": stored("pop", 0.6, styles=()),
+        "/m/pop2/unsure": stored("pop", 0.36),
+        "/m2/speech": stored("pop", 0.8, music=0.1),
+        "/m2/nothing": stored("pop", 0.7, level=-90.0),
+    }
+    for number, (path, prediction) in enumerate(predictions.items()):
+        put(catalog, path, f"digest {number}", prediction=prediction)
+    put(catalog, "/m2/broken", None, failure=Failure("crashed"))
+    return catalog
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"genre": "jazz"}, ["/m/jazz"]),
+        ({"genre": "JAZZ"}, ["/m/jazz"]),
+        ({"genre": "ja%"}, []),
+        ({"genre": "pop"}, ["/m/pop/1", "/m/pop/2"]),
+        ({"genre": "pop", "minimum": 0.6}, ["/m/pop/2"]),
+        ({"genre": "pop", "verdict": "not sure"}, ["/m/pop2/unsure"]),
+        ({"minimum": 0.85}, ["/m/jazz"]),
+        ({"style": "house"}, ["/m/jazz", "/m/pop2/unsure", "/m2/nothing", "/m2/speech"]),
+        ({"style": "House", "genre": "jazz"}, ["/m/jazz"]),
+        ({"style": "house", "minimum": 0.3, "genre": "pop"}, ["/m/pop/1"]),
+        ({"style": "house", "minimum": 0.71}, []),
+        ({"style": "techno"}, ["/m/pop/1"]),
+        ({"verdict": "not music"}, ["/m2/speech"]),
+        ({"verdict": "silence"}, ["/m2/nothing"]),
+        ({"under": "/m/pop"}, ["/m/pop/1", "/m/pop/2"]),
+        ({"under": "/m/pop/"}, ["/m/pop/1", "/m/pop/2"]),
+        ({"under": "/m/jazz"}, ["/m/jazz"]),
+        ({"under": "/m/../m2", "genre": "pop"}, []),
+        ({"under": "/gone"}, []),
+        ({"errors": True}, ["/m2/broken"]),
+        ({"errors": True, "model": "small"}, ["/m2/broken"]),
+        ({"model": "small", "under": "/m2"}, ["/m2/nothing", "/m2/speech"]),
+    ],
+    ids=str,
+)
+def test_conditions(library: Catalog, conditions: dict[str, Any], expected: list[str]) -> None:
+    assert paths(library, **conditions) == expected
+
+
+def test_all_files_by_path(library: Catalog) -> None:
+    expected = [
+        "/m/jazz",
+        "/m/pop/1",
+        "/m/pop/2",
+        "/m/pop2/unsure",
+        "/m2/broken",
+        "/m2/nothing",
+        "/m2/speech",
+    ]
+    assert [str(each.path) for each in library.files()] == expected
+    assert [str(each.path) for each in library.files(under="/m2")] == expected[4:]
+    assert paths(library, under="/") == expected
+
+
+def test_writing_while_reading(library: Catalog) -> None:
+    for each in library.files():
+        put(library, f"{each.path}/again", each.digest)
+    assert len(paths(library)) == 14
+
+
+# ----------------------------------------------------------------------------- one database
+
+
+def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GENRELENS_DB", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert Catalog.default_path() == tmp_path / "data" / "genrelens" / "catalog.sqlite"
+    with Catalog.open() as catalog:
+        put(catalog, "/x")
+    monkeypatch.setenv("GENRELENS_DB", str(tmp_path / "mine.sqlite"))
+    with Catalog.open() as catalog:
+        assert (catalog.path, paths(catalog)) == (tmp_path / "mine.sqlite", [])
+
+
+def test_one_reads_while_another_writes(catalog: Catalog) -> None:
+    put(catalog, "/x")
+    with Catalog.open(catalog.path, readonly=True) as reader:
+        put(catalog, "/y")
+        assert paths(reader) == ["/x", "/y"]
+        with pytest.raises(LibraryError, match="read-only; --db chooses another place"):
+            put(reader, "/z")
+
+
+def test_there_is_none_to_read(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="there is no catalogue yet; genrelens scan makes one"):
+        Catalog.open(tmp_path / "gone.sqlite", readonly=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a?b#c%20.sqlite", "caf\udce9.sqlite", ":memory:"])
+def test_a_database_of_any_name(tmp_path: Path, name: str, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Catalog.open(name) as catalog:
+        put(catalog, "/x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with Catalog.open(name, readonly=True) as catalog:
+        assert paths(catalog) == ["/x"]
+
+
+def refused(path: Path, reason: str, *, readonly: bool = False) -> None:
+    with pytest.raises(LibraryError, match=reason) as caught:
+        Catalog.open(path, readonly=readonly)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+def test_what_is_no_catalogue(tmp_path: Path, readonly: bool) -> None:
+    text, foreign = tmp_path / "text", tmp_path / "foreign"
+    text.write_bytes(b"no database at all, but long enough to be one " * 99)
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE files (path)")
+    connection.close()
+    before = foreign.read_bytes()
+    refused(text, "is not a catalogue of genrelens", readonly=readonly)
+    refused(foreign, "is not a catalogue of genrelens", readonly=readonly)
+    refused(tmp_path, "is a folder", readonly=readonly)
+    refused(
+        tmp_path / "gone" / "x",
+        "no catalogue" if readonly else "folder is missing",
+        readonly=readonly,
+    )
+    assert foreign.read_bytes() == before
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+def test_a_newer_catalogue(catalog: Catalog, readonly: bool) -> None:
+    catalog.close()
+    with sqlite3.connect(catalog.path) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    refused(
+        catalog.path,
+        "is of version 2, and this genrelens reads version 1: update genrelens",
+        readonly=readonly,
+    )
+
+
+def test_a_damaged_catalogue(library: Catalog) -> None:
+    library.close()
+    content = bytearray(library.path.read_bytes())
+    content[8192:] = os.urandom(len(content) - 8192)
+    library.path.write_bytes(content)
+    with (
+        Catalog.open(library.path) as catalog,
+        pytest.raises(LibraryError, match=r"is damaged \(.+\); delete it and scan again"),
+    ):
+        list(catalog.files())
+
+
+def test_another_program_is_writing(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = sqlite3.connect(catalog.path, isolation_level=None)
+    catalog._connection.execute("PRAGMA busy_timeout = 50")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LibraryError, match="is in use by another program; try again"):
+        put(catalog, "/x")
+    other.execute("ROLLBACK")
+    other.close()
+    put(catalog, "/x")
+    assert paths(catalog) == ["/x"]
+
+
+def test_a_program_that_locks_all_of_it(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog.close()
+    monkeypatch.setattr(Catalog, "patience", 0.05)
+    other = sqlite3.connect(catalog.path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    for readonly in (True, False):
+        with pytest.raises(LibraryError, match="is in use by another program"):
+            Catalog.open(catalog.path, readonly=readonly)
+    other.close()
+
+
+def test_a_full_disk(catalog: Catalog) -> None:
+    """What is in the catalogue stays, and it goes on once there is room."""
+    put(catalog, "/x", prediction=stored())
+    catalog._connection.execute("PRAGMA max_page_count = 8")
+    big = Tags("FLAC", tuple(f"genre {number}" for number in range(9999)))
+    with pytest.raises(LibraryError, match="the disk is full; what is in it stays"):
+        put(catalog, "/y", tags=big)
+    assert paths(catalog) == ["/x"]
+    catalog._connection.execute("PRAGMA max_page_count = 1000000")
+    put(catalog, "/y", tags=big)
+    assert paths(catalog) == ["/x", "/y"]
+
+
+@pytest.fixture
+def write_protected(catalog: Catalog) -> Iterator[Path]:
+    """A catalogue in a folder where the user may not write."""
+    put(catalog, "/x", prediction=stored())
+    catalog.close()
+    folder = catalog.path.parent
+    for parent in (folder, *folder.parents[:3]):
+        parent.chmod(0o755)
+    folder.chmod(0o555)
+    catalog.path.chmod(0o444)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65_534)  # root may write anywhere
+    yield catalog.path
+    if root:
+        os.seteuid(0)
+    folder.chmod(0o755)
+
+
+def test_a_folder_that_is_read_only(write_protected: Path) -> None:
+    with Catalog.open(write_protected, readonly=True) as catalog:
+        assert paths(catalog, genre="rock") == ["/x"]
+    refused(write_protected, "read-only; --db chooses another place")
+    refused(write_protected.with_name("new"), "its folder is missing, or not to be written")
+
+
+def test_a_transaction_is_all_or_nothing(catalog: Catalog) -> None:
+    broken = replace(stored(), level=None)  # type: ignore[arg-type]
+    with pytest.raises(LibraryError, match="NOT NULL"):
+        put(catalog, "/x", prediction=broken)
+    assert paths(catalog) == []
+    put(catalog, "/x", prediction=stored())
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("/é/♫", {"path": "/é/♫"}),
+        ("/caf\udce9", {"path": "/caf\ufffd", "path_bytes": "L2NhZuk="}),
+    ],
+)
+def test_paths_for_other_programs(name: str, fields: dict[str, str]) -> None:
+    assert path_fields(name) == fields

@@ -1,0 +1,244 @@
+"""The catalogue in other formats, read by other programs where there are any."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from genrelens.discovery.playlists import read_playlist
+from genrelens.errors import LibraryError, MissingExtraError
+from genrelens.library.catalog import Catalog, Query
+from genrelens.library.export import FORMATS, export, export_playlists
+from genrelens.library.playlists import playlist_name
+from genrelens.library.records import Failure
+from genrelens.prediction import Style
+from genrelens.tags import Tags
+from support.library_folder import stored, wav
+
+ODD = os.fsdecode(b"caf\xe9.mp3")
+LINE_BREAK = "new\nline.mp3"
+HASH = '#1 hits, "best of" - 日本.mp3'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def catalog(folder: Path) -> Iterator[Catalog]:
+    """Four files that were heard, and one that was not."""
+    tags = Tags("FLAC", ("Rock", "Blues"), "Ann\nBee", "An album", "A title")
+    house = (Style("house", 0.75, 0.5), Style("techno", 0.5, 0.5), Style("trance", 0.25, 0.5))
+    with Catalog.open(folder / "catalog.sqlite") as catalog:
+        for number, (name, genre) in enumerate(
+            [("a.mp3", "jazz"), (ODD, "rock"), (LINE_BREAK, "rock"), (HASH, "rock")]
+        ):
+            prediction = stored(genre, 0.75, duration=100.6 + number, styles=house)
+            catalog.record(
+                folder / name,
+                size=10 + number,
+                mtime_ns=1_600_000_000_123_456_789,
+                digest=f"digest {number}",
+                tags=tags if name == "a.mp3" else None,
+                prediction=prediction,
+            )
+        failure = Failure("crashed")
+        catalog.record(
+            folder / "z.mp3", size=1, mtime_ns=2, digest=None, tags=None, failure=failure
+        )
+        yield catalog
+
+
+def exported(catalog: Catalog, kind: str, query: Query | None = None, **options: Any) -> bytes:
+    file = io.BytesIO()
+    export(catalog.query(query or Query()), file, kind, **options)
+    return file.getvalue()
+
+
+def test_csv(catalog: Catalog, folder: Path) -> None:
+    content = exported(catalog, "csv")
+    assert os.fsencode(folder / ODD) in content  # the very bytes
+    text = content.decode("utf-8", errors="surrogateescape")
+    rows = {Path(row["path"]).name: row for row in csv.DictReader(io.StringIO(text, newline=""))}
+    assert set(rows) == {HASH, "a.mp3", ODD, LINE_BREAK, "z.mp3"}
+    assert rows["a.mp3"] == {
+        "path": str(folder / "a.mp3"),
+        "artist": "Ann\nBee",
+        "album": "An album",
+        "title": "A title",
+        "tagged": "Rock|Blues",
+        "verdict": "genre",
+        "genre": "jazz",
+        "probability": "0.75",
+        "styles": "house|techno",
+        "music": "0.99",
+        "duration": "100.6",
+        "model": "small",
+        "error": "",
+    }
+    assert rows["z.mp3"]["error"] == "crashed"
+    assert rows["z.mp3"]["genre"] == rows["z.mp3"]["tagged"] == ""
+
+
+def test_json_lines(catalog: Catalog, folder: Path) -> None:
+    lines = exported(catalog, "jsonl").decode().splitlines()
+    objects = {json.loads(line)["path"]: json.loads(line) for line in lines}
+    known = objects[str(folder / "a.mp3")]
+    entry = catalog.entry(folder / "a.mp3")
+    assert entry is not None
+    assert entry.prediction is not None
+    assert known == {
+        "path": str(folder / "a.mp3"),
+        "size": 10,
+        "mtime_ns": 1_600_000_000_123_456_789,
+        "digest": "digest 0",
+        "error": None,
+        "prediction": entry.prediction.to_dict(),
+        "tags": {
+            "format": "FLAC",
+            "genres": ["Rock", "Blues"],
+            "artist": "Ann\nBee",
+            "album": "An album",
+            "title": "A title",
+        },
+    }
+    assert objects[str(folder / "z.mp3")]["prediction"] is None
+    odd = objects[str(folder / "caf\ufffd.mp3")]
+    assert base64.b64decode(odd["path_bytes"]) == os.fsencode(folder / ODD)
+    assert str(folder / LINE_BREAK) in objects
+
+
+def test_parquet(catalog: Catalog, folder: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(io.BytesIO(exported(catalog, "parquet"))).to_pylist()
+    rows = {Path(row["path"]).name: row for row in table}
+    jazz, odd, failed = rows["a.mp3"], rows["caf\ufffd.mp3"], rows["z.mp3"]
+    assert (jazz["genre"], jazz["verdict"], jazz["probability"]) == ("jazz", "genre", 0.75)
+    assert dict(jazz["probabilities"]) == {"jazz": 0.75, "rock": 0.125, "pop": 0.125}
+    assert (jazz["tagged"], jazz["styles"]) == (["Rock", "Blues"], ["house", "techno"])
+    assert dict(jazz["style_probabilities"]) == {"house": 0.75, "techno": 0.5, "trance": 0.25}
+    assert jazz["embedding"] == pytest.approx([0.6, -0.8], abs=1e-3)
+    assert jazz["mtime"].timestamp() == pytest.approx(1_600_000_000.123456)
+    assert jazz["path_bytes"] is None
+    assert odd["path_bytes"] == os.fsencode(folder / ODD)
+    assert (failed["error"], failed["genre"], failed["embedding"]) == ("crashed", None, None)
+
+
+def test_parquet_without_pyarrow(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'genrelens\[parquet\]'"):
+        exported(catalog, "parquet")
+
+
+# ------------------------------------------------------------------------------- playlists
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_playlist(catalog: Catalog, folder: Path, relative: bool) -> None:
+    place = folder / "lists"
+    place.mkdir()
+    content = exported(catalog, "m3u8", relative_to=place if relative else None).decode("utf-8")
+    lines = content.splitlines()
+    assert lines[0] == "#EXTM3U"
+    assert "#EXTINF:101,Ann Bee - A title" in lines
+    assert "#EXTINF:102,caf?" in lines
+    start = ".." if relative else str(folder)
+    assert f"{start}/a.mp3" in lines
+    assert f"file://{folder}/caf%E9.mp3" in lines
+    assert f"file://{folder}/new%0Aline.mp3" in lines
+    (place / "x.m3u8").write_text(content, encoding="utf-8")
+    names = {os.path.normpath(path) for path in read_playlist(place / "x.m3u8")}
+    assert names == {str(folder / name) for name in ("a.mp3", ODD, LINE_BREAK, HASH, "z.mp3")}
+
+
+def test_a_name_that_would_be_a_comment(catalog: Catalog, folder: Path) -> None:
+    content = exported(catalog, "m3u8", relative_to=folder).decode()
+    assert f"./{HASH}" in content.splitlines()
+    (folder / "x.m3u8").write_text(content, encoding="utf-8")
+    assert str(folder / HASH) in map(os.path.normpath, read_playlist(folder / "x.m3u8"))
+
+
+def test_an_address_is_understood_by_others(folder: Path) -> None:
+    """FFmpeg's playlists are of another kind, but its addresses are those of M3U."""
+    with Catalog.open(folder / "x.sqlite") as catalog:
+        (folder / LINE_BREAK).write_bytes(wav("noise"))
+        catalog.record(folder / LINE_BREAK, size=1, mtime_ns=1, digest=None, tags=None)
+        (address,) = exported(catalog, "m3u8").decode().splitlines()[1:]
+    from urllib.request import url2pathname
+
+    with av.open(url2pathname(address.removeprefix("file://"))) as container:
+        assert container.streams.audio[0].rate == 8000
+
+
+def test_one_playlist_for_each_genre(catalog: Catalog, folder: Path) -> None:
+    place = folder / "new" / "lists"
+    written = export_playlists(catalog, Query(), place, relative_to=place)
+    assert written == {place / "jazz.m3u8": 1, place / "rock.m3u8": 3}
+    assert sorted(place.iterdir()) == sorted(written)
+    assert "../../a.mp3" in (place / "jazz.m3u8").read_text(encoding="utf-8").splitlines()
+    names = {os.path.normpath(name) for name in read_playlist(place / "rock.m3u8")}
+    assert names == {str(folder / name) for name in (ODD, LINE_BREAK, HASH)}
+    (place / "old.m3u8").touch()
+    assert export_playlists(catalog, Query(genre="Jazz"), place) == {place / "jazz.m3u8": 1}
+    assert str(folder / "a.mp3") in (place / "jazz.m3u8").read_text().splitlines()
+    assert (place / "old.m3u8").exists()
+
+
+def test_playlists_of_what_the_model_is_sure_of(catalog: Catalog, folder: Path) -> None:
+    unsure = stored("pop", 0.35)
+    catalog.record(folder / "u.mp3", size=1, mtime_ns=1, digest="u", tags=None, prediction=unsure)
+    assert len(export_playlists(catalog, Query(), folder / "lists")) == 2
+    asked = Query(verdict="not sure")
+    assert export_playlists(catalog, asked, folder / "lists") == {folder / "lists" / "pop.m3u8": 1}
+
+
+@pytest.mark.parametrize(
+    ("genre", "name"),
+    [
+        ("jazz", "jazz.m3u8"),
+        ("R&B / Soul", "R&B - Soul.m3u8"),
+        ("../../etc", "-..-etc.m3u8"),
+        ('a:b*c?"d"<e>|', "a-b-c--d--e--.m3u8"),
+        ("...", "-.m3u8"),
+        ("J-Pop.", "J-Pop.m3u8"),
+    ],
+)
+def test_names_of_playlists(genre: str, name: str) -> None:
+    assert playlist_name(genre) == name
+
+
+def test_genres_that_share_a_file_name(catalog: Catalog, folder: Path) -> None:
+    for genre in ("R/B", "R-B"):
+        prediction = stored(genre, 0.9)
+        catalog.record(
+            folder / genre, size=1, mtime_ns=1, digest=genre, tags=None, prediction=prediction
+        )
+    with pytest.raises(LibraryError, match="two of the genres would have the same file name"):
+        export_playlists(catalog, Query(), folder / "lists")
+
+
+def test_a_folder_that_cannot_be_made(catalog: Catalog, folder: Path) -> None:
+    (folder / "file").touch()
+    with pytest.raises(LibraryError, match="file"):
+        export_playlists(catalog, Query(), folder / "file")
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_nothing_is_a_valid_file_too(catalog: Catalog, kind: str) -> None:
+    content = exported(catalog, kind, Query(genre="polka"))
+    if kind == "parquet":
+        parquet = pytest.importorskip("pyarrow.parquet")
+        assert parquet.read_table(io.BytesIO(content)).num_rows == 0
+    else:
+        assert len(content.splitlines()) == {"csv": 1, "jsonl": 0, "m3u8": 1}[kind]

@@ -1,0 +1,294 @@
+"""The library's SQLite files: those of former versions, private ones, dangerous ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+import zlib
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genrelens.errors import LibraryError
+from genrelens.library import Catalog, Change, Query, list_runs, undo
+from genrelens.library.tagging.delta import file_hash, make_patch
+from genrelens.library.tagging.journal import Journal
+from genrelens.prediction import Style
+from genrelens.tags import Tags
+
+# As genrelens 0.x made them before the tables were made from dataclasses.
+FORMER_CATALOG = """
+    CREATE TABLE files (
+        path BLOB PRIMARY KEY,  -- absolute, as the file system has it
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        digest TEXT,  -- of the sound
+        tags TEXT,  -- JSON
+        failure TEXT  -- JSON
+    ) WITHOUT ROWID;
+    CREATE INDEX files_by_digest ON files (digest);
+    CREATE TABLE predictions (
+        digest TEXT NOT NULL,
+        model TEXT NOT NULL,
+        model_digest TEXT NOT NULL,
+        fast INTEGER NOT NULL,
+        version TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        genre TEXT NOT NULL,
+        probability REAL NOT NULL,  -- of the genre
+        probabilities TEXT NOT NULL,  -- JSON
+        styles TEXT NOT NULL,  -- JSON
+        music REAL,
+        level REAL NOT NULL,
+        embedding BLOB,  -- float16, little-endian
+        duration REAL NOT NULL,
+        heard REAL NOT NULL,
+        PRIMARY KEY (digest, model)
+    );
+    PRAGMA application_id = 1735291500;
+    PRAGMA user_version = 1;
+"""
+FORMER_JOURNAL = """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        started TEXT NOT NULL,
+        finished TEXT,
+        genrelens TEXT NOT NULL,
+        model TEXT NOT NULL
+    );
+    CREATE TABLE writes (
+        run INTEGER NOT NULL REFERENCES runs,
+        n INTEGER NOT NULL,
+        name BLOB NOT NULL,  -- of the file, absolute, as the plan has it
+        path BLOB NOT NULL,  -- the same, links followed
+        temporary BLOB NOT NULL,  -- name of a file in the same folder
+        state TEXT NOT NULL,
+        digest TEXT NOT NULL,  -- of the sound
+        before TEXT NOT NULL,  -- genres, JSON
+        after TEXT NOT NULL,
+        old_hash BLOB,  -- of the whole file
+        new_hash BLOB,
+        patch BLOB,  -- from the new file to the old one
+        PRIMARY KEY (run, n)
+    ) WITHOUT ROWID;
+    CREATE INDEX writes_by_path ON writes (path);
+    PRAGMA application_id = 1735291498;
+    PRAGMA user_version = 1;
+"""
+
+
+def former(path: Path, schema: str, rows: dict[str, tuple[Any, ...]]) -> Path:
+    """Make a file as a former version did, with one row in each table."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(schema)
+        for table, row in rows.items():
+            connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        connection.commit()
+    return path
+
+
+def columns(path: Path) -> dict[str, set[tuple[Any, ...]]]:
+    """Return name, type, NOT NULL and key of the columns of each table, and the header."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        found = {
+            name: {
+                (column, kind, required, key)
+                for _, column, kind, required, _, key in connection.execute(
+                    f"PRAGMA table_info({name})"
+                )
+            }
+            for (name,) in tables.fetchall()
+        }
+        for name in ("application_id", "user_version"):
+            found[name] = set(connection.execute(f"PRAGMA {name}"))
+        return found
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    path = tmp_path / "caf\udce9.mp3"
+    path.write_bytes(b"new content of a file")
+    return path
+
+
+@pytest.fixture
+def former_journal(tmp_path: Path, song: Path) -> Path:
+    """A file that was written and not taken back; its former content is ``old content``."""
+    old = song.with_name("old")
+    old.write_bytes(b"old content of a file")
+    name = os.fsencode(song)
+    write = (
+        1,
+        0,
+        name,
+        name,
+        b".genrelens-0123456789ab.tmp",
+        "written",
+        "a" * 40,
+        '["Rock"]',
+        '["Jazz"]',
+        file_hash(old),
+        file_hash(song),
+        make_patch(old, song),
+    )
+    run = (1, "2025-01-01T00:00:00+00:00", None, "0.9", "lens")
+    return former(tmp_path / "journal", FORMER_JOURNAL, {"runs": run, "writes": write})
+
+
+# ----------------------------------------------------------------------------------- formats
+
+
+def test_a_catalogue_of_the_former_version(tmp_path: Path) -> None:
+    embedding = np.array([0.6, -0.8], "<f2")
+    path = former(
+        tmp_path / "catalog",
+        FORMER_CATALOG,
+        {
+            "files": (
+                b"/m/caf\xe9.mp3",
+                5,
+                7,
+                "a" * 40,
+                json.dumps(
+                    {
+                        "format": "ID3v2.4",
+                        "genres": ["Rock", "Ro\udce9ck"],
+                        "artist": "An artist",
+                        "album": "",
+                        "title": "A title",
+                    }
+                ),
+                json.dumps({"reason": "crashed", "model_digest": None, "version": None}),
+            ),
+            "predictions": (
+                "a" * 40,
+                "lens",
+                "d1",
+                1,
+                "0.9",
+                "2025-01-01T00:00:00.000000+00:00",
+                "genre",
+                "jazz",
+                0.75,
+                '{"jazz": 0.75, "rock": 0.25}',
+                '[{"name": "house", "probability": 0.7, "threshold": 0.5}]',
+                None,
+                -10.5,
+                embedding.tobytes(),
+                200.0,
+                90.0,
+            ),
+        },
+    )
+    with Catalog.open(path) as catalog:
+        [entry] = catalog.files()
+        assert catalog.has_prediction("a" * 40, "d1", fast=True)
+    assert os.fsencode(entry.path) == b"/m/caf\xe9.mp3"
+    assert (entry.size, entry.mtime_ns, entry.digest, entry.error) == (5, 7, "a" * 40, "crashed")
+    assert entry.tags == Tags("ID3v2.4", ("Rock", "Ro\udce9ck"), "An artist", "", "A title")
+    heard = entry.prediction
+    assert heard is not None
+    assert (heard.genre, heard.probabilities) == ("jazz", {"jazz": 0.75, "rock": 0.25})
+    assert (heard.fast, heard.music, heard.level) == (True, None, -10.5)
+    assert (heard.duration, heard.heard) == (200.0, 90.0)
+    assert heard.styles == (Style("house", 0.7, 0.5),)
+    np.testing.assert_array_equal(heard.embedding, embedding)
+
+
+def test_a_journal_of_the_former_version(former_journal: Path, song: Path) -> None:
+    [run] = list_runs(journal=former_journal)
+    assert (run.id, run.model, run.finished, run.written) == (1, "lens", None, 1)
+    assert not undo(journal=former_journal).failed
+    assert song.read_bytes() == b"old content of a file"
+
+
+def test_the_tables_are_those_of_the_former_version(tmp_path: Path) -> None:
+    """So that a former version reads what this one writes, too."""
+    for kind, schema in ((Catalog, FORMER_CATALOG), (Journal, FORMER_JOURNAL)):
+        new = tmp_path / f"new {kind.__name__}"
+        kind.open(new).close()
+        assert columns(new) == columns(former(tmp_path / f"old {kind.__name__}", schema, {}))
+
+
+# --------------------------------------------------------------------------------- privacy
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o022, 0o644)])
+def test_the_umask_is_kept(tmp_path: Path, mask: int, mode: int) -> None:
+    former_mask = os.umask(mask)
+    try:
+        for kind in (Catalog, Journal):
+            path = tmp_path / kind.__name__
+            kind.open(path).close()
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+    finally:
+        os.umask(former_mask)
+
+
+# ----------------------------------------------------------------------------------- damage
+
+
+def edit(path: Path, statement: str, *values: Any) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement, values)
+        connection.commit()
+
+
+@pytest.mark.parametrize("state", ["planned", "ready", "undoing", "writtem"])
+def test_only_temporary_files_of_ours_are_removed(
+    former_journal: Path, song: Path, state: str
+) -> None:
+    """A journal whose name of a temporary file is that of a song removed the song."""
+    edit(former_journal, "UPDATE writes SET state = ?", state)
+    edit(former_journal, "UPDATE writes SET temporary = ?", os.fsencode(song.name))
+    with pytest.raises(LibraryError, match=r"is damaged \(writes\.temporary: .*from a backup"):
+        list_runs(journal=former_journal)
+    assert song.read_bytes() == b"new content of a file"
+
+
+@pytest.mark.parametrize("patch", [b"nonsense", b"", zlib.compress(bytes(23))])
+def test_one_damaged_way_back_leaves_the_file_as_it_is(
+    former_journal: Path, song: Path, patch: bytes
+) -> None:
+    edit(former_journal, "UPDATE writes SET patch = ?", patch)
+    [outcome] = undo(journal=former_journal).outcomes
+    assert not outcome.done
+    assert "restore the journal from a backup" in outcome.reason
+    assert song.read_bytes() == b"new content of a file"
+    assert list_runs(journal=former_journal)[0].written == 1  # it can be tried again
+
+
+def test_a_number_of_a_run_is_never_given_twice(former_journal: Path, song: Path) -> None:
+    """Where the table of runs lost its rows, those of the files are not overwritten."""
+    edit(former_journal, "DELETE FROM runs")
+    edit(former_journal, "DELETE FROM sqlite_sequence")
+    facts: dict[str, Any] = {"size": 1, "mtime_ns": 1, "digest": "a" * 40, "confidence": 1.0}
+    change = Change(path=song, before=(), after=("x",), reason="", **facts)
+    with (
+        Journal.open(former_journal) as journal,
+        pytest.raises(LibraryError, match=r"is damaged \(UNIQUE"),
+    ):
+        journal.begin([change], model="lens")
+
+
+def test_a_query_for_what_is_no_text(tmp_path: Path) -> None:
+    with (
+        Catalog.open(tmp_path / "x") as catalog,
+        pytest.raises(LibraryError, match="which is not text"),
+    ):
+        list(catalog.query(Query(genre="caf\udce9")))
+
+
+def test_misuse_is_no_damage(tmp_path: Path) -> None:
+    catalog = Catalog.open(tmp_path / "x")
+    catalog.close()
+    with pytest.raises(LibraryError, match="closed database") as caught:
+        list(catalog.files())
+    assert "damaged" not in str(caught.value)

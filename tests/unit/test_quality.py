@@ -1,0 +1,249 @@
+"""What is wrong with a collection of clips."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrelens.data import quality as inspection
+from genrelens.data.fingerprint import Match
+from genrelens.data.folders import LabelledClip, read_folder
+from genrelens.data.quality import Inspection, inspect, torn_duplicates, ungrouped_duplicates
+from genrelens.errors import AudioError
+from support import synth
+from support.songs import RATE, put, song
+
+
+def look(folder: Path, jobs: int = 1) -> Inspection:
+    return inspect(read_folder(folder), jobs=jobs)
+
+
+def names(found: Inspection) -> list[list[str]]:
+    return [[path.name for path in group.paths] for group in found.duplicates]
+
+
+# ----------------------------------------------------------------------------- duplicates
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two exact copies, two near ones under another label, an excerpt, and two of their own."""
+    folder = tmp_path_factory.mktemp("data")
+    steps = np.round(song(0) * 2**15) / np.float32(2**15)  # what 16 bits hold
+    put(folder, "blues/a.wav", steps)
+    put(folder, "blues/b.flac", steps)
+    put(folder, "blues/c.wav", song(1))
+    put(folder, "jazz/d.ogg", 0.25 * song(1)[RATE // 3 :])
+    put(folder, "jazz/e.wav", song(2))
+    put(folder, "rock/f.wav", song(3))
+    put(folder, "rock/g.wav", song(1)[RATE : 3 * RATE])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(data: Path) -> Inspection:
+    return look(data)
+
+
+def test_duplicates(found: Inspection) -> None:
+    assert found.n == 7
+    assert names(found) == [["a.wav", "b.flac"], ["c.wav", "d.ogg", "g.wav"]]
+    exact, near = found.duplicates
+    assert (exact.kind, exact.similarity, exact.seconds) == ("exact", 1, 5)
+    assert near.kind == "near"
+    assert 0.85 < near.similarity < 1
+    assert (found.unreadable, found.silent, found.clipped, found.short) == ((), (), (), ())
+
+
+def test_contradictions(found: Inspection) -> None:
+    assert found.contradictions == (found.duplicates[1],)
+    assert found.duplicates[1].labels == {"blues", "jazz", "rock"}
+
+
+def test_similarity_is_of_the_clip_least_like_the_others() -> None:
+    """Two copies may be far from each other, each near the original."""
+    clips = tuple(LabelledClip(Path(name), "a") for name in "xyz")
+    matches = [Match(0, 1, 0, 9, 0.9), Match(0, 2, 0, 8, 0.95), Match(1, 2, 0, 7, 0.75)]
+    group = inspection._group(clips, matches, 10)
+    assert (group.kind, group.similarity, group.seconds) == ("near", 0.9, 9)
+
+
+def test_several_at_once_find_the_same(data: Path, found: Inspection) -> None:
+    assert look(data, jobs=3) == found
+
+
+def test_same_samples_at_another_rate_are_no_exact_copy(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.wav", song(0))
+    put(tmp_path, "a/2.wav", song(0), 2 * RATE)
+    assert look(tmp_path).duplicates == ()
+
+
+# ----------------------------------------------------------------------------- both sides
+
+
+def placed(data: Path, **places: tuple[str, str | None]) -> list[LabelledClip]:
+    return [
+        replace(clip, part=places[clip.path.stem][0], group=places[clip.path.stem][1])
+        for clip in read_folder(data)
+        if clip.path.stem in places
+    ]
+
+
+def test_torn(data: Path, found: Inspection) -> None:
+    clips = placed(
+        data,
+        a=("train", None),
+        b=("train", None),
+        c=("train", None),
+        d=("train", None),
+        g=("test", None),
+        e=("test", None),
+    )
+    (torn,) = torn_duplicates(found, clips)
+    assert [(clip.path.stem, clip.part) for clip in torn.clips] == [
+        ("c", "train"),
+        ("d", "train"),
+        ("g", "test"),
+    ]
+    assert (torn.kind, torn.similarity) == ("near", found.duplicates[1].similarity)
+
+
+def test_clips_outside_the_split_tear_nothing(data: Path, found: Inspection) -> None:
+    assert torn_duplicates(found, placed(data, c=("train", None), d=("train", None))) == ()
+    assert torn_duplicates(found, read_folder(data)) == ()  # before a split
+
+
+def test_ungrouped(data: Path, found: Inspection) -> None:
+    clips = placed(
+        data,
+        a=("train", "x"),
+        b=("train", "y"),
+        c=("train", "z"),
+        d=("test", "z"),
+        g=("train", None),
+    )
+    (group,) = ungrouped_duplicates(found, clips)
+    assert [clip.group for clip in group.clips] == ["x", "y"]
+
+
+# ---------------------------------------------------------------------------- single clips
+
+
+def test_unreadable(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.mp3", b"no music")
+    put(tmp_path, "a/2.wav", song(0))
+    put(tmp_path, "a/3.wav", b"")
+    seen: list[tuple[str, AudioError | None]] = []
+    result = inspect(
+        read_folder(tmp_path),
+        jobs=2,
+        on_clip=lambda clip, error: seen.append((clip.path.name, error)),
+    )
+    assert [Path(error.source).name for error in result.unreadable] == ["1.mp3", "3.wav"]
+    assert seen == [
+        ("1.mp3", result.unreadable[0]),
+        ("2.wav", None),
+        ("3.wav", result.unreadable[1]),
+    ]
+    assert result.n == 3
+
+
+def test_a_fault_of_a_decoder_is_that_of_one_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a/1.wav", song(0))
+    put(tmp_path, "a/2.wav", song(1))
+    probe = inspection.probe
+
+    def faulty(path: Path) -> object:
+        return probe(path) if path.name == "2.wav" else 1 / 0
+
+    monkeypatch.setattr(inspection, "probe", faulty)
+    (error,) = look(tmp_path).unreadable
+    assert str(error) == (
+        f"{tmp_path / 'a' / '1.wav'}: cannot be read (ZeroDivisionError: division by zero)"
+    )
+
+
+def test_silent(tmp_path: Path) -> None:
+    """Below -60 dBFS even where it is loudest; what is silent is no duplicate of anything."""
+    pause = np.zeros(3 * RATE, np.float32)
+    put(tmp_path, "a/digital.wav", pause)
+    put(tmp_path, "a/digital2.wav", pause)
+    put(tmp_path, "a/hiss.wav", synth.noise(3, RATE, level=0.0008))
+    put(tmp_path, "a/quiet.wav", synth.noise(3, RATE, level=0.0012))
+    put(tmp_path, "a/with pauses.wav", np.concatenate([pause, 0.01 * song(0), pause]))
+    result = look(tmp_path)
+    levels = {finding.clip.path.name: finding.value for finding in result.silent}
+    assert levels == {
+        "digital.wav": -120,
+        "digital2.wav": -120,
+        "hiss.wav": pytest.approx(20 * np.log10(0.0008), abs=0.3),
+    }
+    assert result.duplicates == ()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_clipped(tmp_path: Path, jobs: int) -> None:
+    """Flat tops are; a loud master, which touches full scale here and there, is not."""
+    loud = song(3) / np.abs(song(3)).max()
+    put(tmp_path, "a/loud.wav", loud)
+    put(tmp_path, "b/clipped.wav", np.clip(4 * loud, -1, 1))
+    put(tmp_path, "c/sine.wav", synth.sine(440, 3, RATE, level=1.0))
+    put(tmp_path, "c/square.wav", np.sign(synth.sine(100, 3, RATE) + np.float32(1e-6)))
+    result = look(tmp_path, jobs)
+    shares = {finding.clip.path.name: finding.value for finding in result.clipped}
+    assert list(shares) == ["clipped.wav", "square.wav"]
+    assert 0.002 < shares["clipped.wav"] < 0.5
+    assert shares["square.wav"] == pytest.approx(1, abs=1e-3)
+
+
+def test_share_of_clipped_samples_by_hand(tmp_path: Path) -> None:
+    """Runs of 2, 3 and 10 within 2 s: only what ends three at full scale counts, 1 + 8.
+
+    The longest lies on the border between two blocks of a second.
+    """
+    y = synth.noise(2, RATE, level=0.1)
+    for start, n in [(100, 2), (200, 3), (RATE - 4, 10)]:
+        y[start : start + n] = -1
+    measured = inspection._Measured(LabelledClip(tmp_path, "a"), RATE)
+    assert len(list(measured.listen([y[:RATE], y[RATE:]]))) == 2
+    assert measured.n_clipped == 9
+    assert measured.clipped == 9 / (2 * RATE)
+
+
+def test_short(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.wav", song(0, 1.4))
+    put(tmp_path, "a/2.wav", song(0, 1.6))
+    put(tmp_path, "a/3.wav", np.ones(1, np.float32))
+    result = look(tmp_path)
+    assert [(each.clip.path.name, each.value) for each in result.short] == [
+        ("1.wav", pytest.approx(1.4)),
+        ("3.wav", 1 / RATE),
+    ]
+    assert result.unreadable == ()
+
+
+def test_nothing_to_inspect() -> None:
+    assert inspect([]) == Inspection(
+        n=0, unreadable=(), silent=(), clipped=(), short=(), duplicates=()
+    )
+
+
+def test_to_dict_is_json(data: Path, found: Inspection) -> None:
+    bad = AudioError("x.wav", "is empty")
+    values = json.loads(json.dumps(replace(found, unreadable=(bad,)).to_dict(), allow_nan=False))
+    assert values["unreadable"] == [{"path": "x.wav", "error": "x.wav: is empty"}]
+    assert values["duplicates"][0] == {
+        "kind": "exact",
+        "similarity": 1.0,
+        "seconds": 5.0,
+        "clips": [
+            {"path": str(data / "blues" / name), "label": "blues"} for name in ("a.wav", "b.flac")
+        ],
+    }
+    assert values["contradictions"] == values["duplicates"][1:]

@@ -1,0 +1,363 @@
+"""What to write: words and policy, which touch no file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genrelens import LibraryError
+from genrelens.library import Change, Policy, Skip, Words, decide, read_words
+from genrelens.library.records import Failure
+from genrelens.library.tagging.policy import is_word
+from genrelens.library.vocabulary import (
+    is_speech,
+    meanings,
+    named,
+    related,
+    spelling,
+    word_key,
+)
+from genrelens.prediction import Style
+from genrelens.tags import Tags
+from support.library_folder import stored
+from support.shelf import entry
+
+HOUSE, TECHNO, SWING = Style("house", 0.7, 0.5), Style("techno", 0.2, 0.3), Style("swing", 0.6, 0.5)
+JAZZ = stored("jazz", 0.83, styles=(HOUSE, SWING, TECHNO))
+
+
+def after(policy: Policy, genres: tuple[str, ...] = (), heard: Any = JAZZ) -> tuple[str, ...]:
+    decision = decide(entry(genres, heard), policy)
+    assert isinstance(decision, Change)
+    return decision.after
+
+
+def reason(policy: Policy, **facts: Any) -> str:
+    decision = decide(entry(**{"heard": JAZZ, **facts}), policy)
+    assert isinstance(decision, Skip)
+    return decision.reason
+
+
+# --------------------------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize(
+    ("label", "spelt"),
+    [
+        ("hiphop", "Hip-Hop"),
+        ("hip hop", "Hip-Hop"),
+        ("rnb", "R&B"),
+        ("jazz", "Jazz"),
+        ("indie pop", "Indie Pop"),
+        ("electronica", "Electronica"),
+        ("gamelan", "gamelan"),
+        ("EDM", "EDM"),
+    ],
+)
+def test_how_labels_are_spelt(label: str, spelt: str) -> None:
+    assert spelling(label) == spelt
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("Heavy Metal", {"heavymetal"}),
+        ("Melodic Death Metal", {"metal"}),
+        ("Hip-Hop/Rap", {"hiphop"}),
+        ("Country Rock", {"country", "rock"}),
+        ("Rock; Pop", {"rock", "pop"}),
+        ("R&B/Soul", {"soul"}),
+        ("r'n'b", {"rnb"}),
+        ("Classical Music", {"classical"}),
+        ("Rock & Roll", {"rock"}),
+        ("Trip hop", {"triphop"}),
+        ("Hörspiel", {"speech"}),
+        ("Gamelan", {"gamelan"}),
+        ("Рок", {"рок"}),
+        ("★", {"★"}),
+    ],
+)
+def test_what_words_mean(word: str, expected: set[str]) -> None:
+    assert meanings(word) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("metal", "rock", True),
+        ("rock", "heavymetal", True),
+        ("house", "electronic", True),
+        ("pop", "rock", False),
+        ("blues", "jazz", False),
+        ("gamelan", "gamelan", True),
+        ("gamelan", "rock", False),
+        ("house", "techno", False),
+    ],
+)
+def test_kinds_of_kinds(first: str, second: str, expected: bool) -> None:
+    assert related({first}, {second}) is related({second}, {first}) is expected
+
+
+def test_what_is_shorter_than_a_segment_is_never_written() -> None:
+    """However sure the model is, and whatever the policy lets through."""
+    short = stored("reggae", 0.99, padded=True, duration=1.0, heard=1.0)
+    for existing in ("keep", "append", "replace"):
+        policy = Policy(existing=existing, min_confidence=0.0)  # type: ignore[arg-type]
+        assert reason(policy, heard=short) == "not sure"
+
+
+def test_words_that_are_no_music_or_no_genre() -> None:
+    assert is_speech(meanings("Audiobook"))
+    assert not is_speech(meanings("Audiobook") | meanings("Rock"))
+    assert not is_speech(meanings("Gamelan"))
+    assert not is_speech(())
+    assert named(["Other", "Rock", "UNKNOWN", "", "(none)"]) == ["Rock"]
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_word_for_something(word: str) -> None:
+    assert related(meanings(word), meanings(word))
+    assert word_key(word) == word_key(word.upper().lower()) or not word.isascii()
+    assert spelling(word).casefold() == word.casefold() or word_key(spelling(word))
+
+
+# -------------------------------------------------------------------------------- policy
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (1, ("Jazz",)),
+        (2, ("Jazz", "House")),
+        (3, ("Jazz", "House", "Swing")),
+        (9, ("Jazz", "House", "Swing")),
+    ],
+)
+def test_the_genre_comes_first_then_the_styles_that_apply(
+    n: int, expected: tuple[str, ...]
+) -> None:
+    assert after(Policy(max_genres=n)) == expected
+
+
+def test_a_style_of_the_same_name_is_no_second_genre() -> None:
+    heard = stored("hiphop", 0.9, styles=(Style("Hip-Hop", 0.9, 0.5), HOUSE))
+    assert after(Policy(max_genres=2), heard=heard) == ("Hip-Hop", "House")
+
+
+def test_what_becomes_of_genres_that_are_there() -> None:
+    genres = ("Rock", "hip hop")
+    assert reason(Policy(existing="keep"), genres=genres) == "has a genre"
+    assert after(Policy(existing="append"), genres) == ("Rock", "hip hop", "Jazz")
+    assert after(Policy(existing="replace"), genres) == ("Jazz",)
+
+
+def test_a_word_that_names_no_genre_is_none() -> None:
+    assert after(Policy(existing="keep"), ("Other",)) == ("Jazz",)
+    assert after(Policy(existing="append"), ("Other", "Rock")) == ("Rock", "Jazz")
+
+
+def test_what_is_there_is_not_added_again_in_another_spelling() -> None:
+    heard = stored("hiphop", 0.9, styles=(HOUSE,))
+    policy = Policy(existing="append", max_genres=2)
+    assert after(policy, ("HIP HOP",), heard) == ("HIP HOP", "House")
+    assert reason(policy, genres=("Hip-Hop", "House"), heard=heard) == "has these genres"
+
+
+def test_a_spelling_is_replaced() -> None:
+    assert after(Policy(existing="replace"), ("jazz",)) == ("Jazz",)
+
+
+def test_several_genres_in_one_text_of_id3v2_3_are_several() -> None:
+    policy = Policy(existing="replace", max_genres=2)
+    assert reason(policy, genres=("Jazz/House",)) == "has these genres"
+    assert after(policy, ("House/Jazz",)) == ("Jazz", "House")
+
+
+@pytest.mark.parametrize(
+    ("tag_format", "text"),
+    [("ID3v2.3", "Rock/Jazz"), ("ID3v2.3 in WAV", "Rock/Jazz"), ("RIFF INFO in WAV", "Rock; Jazz")],
+)
+def test_a_genre_within_one_text_is_not_added_again(tag_format: str, text: str) -> None:
+    policy = Policy(existing="append", max_genres=2)
+    tags = Tags(tag_format, (text,))
+    found = decide(replace(entry((), JAZZ), tags=tags), Policy(existing="append"))
+    assert isinstance(found, Skip)
+    decision = decide(replace(entry((), JAZZ), tags=tags), policy)
+    assert isinstance(decision, Change)
+    assert decision.after == (text, "House")
+    mark = text.removeprefix("Rock").removesuffix("Jazz")
+    both = Policy(existing="replace", max_genres=2)
+    assert reason(both, genres=(f"Jazz{mark}House",)) == "has these genres"
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"heard": stored(probability=0.49)}, "is below 50 % of confidence"),
+        ({"heard": stored(probability=0.35)}, "not sure"),
+        ({"heard": stored(music=0.4)}, "not music"),
+        ({"heard": stored(level=-80.0)}, "silence"),
+        ({"genres": None}, "has no tags that can be written"),
+        ({"prediction": None}, "has no result"),
+        ({"digest": None}, "has no result"),
+        ({"failure": Failure("is damaged")}, "could not be analysed"),
+    ],
+)
+def test_when_a_file_is_left_alone(facts: dict[str, Any], expected: str) -> None:
+    assert reason(Policy(existing="replace"), **facts) == expected
+
+
+def test_the_minimum_is_enough() -> None:
+    assert after(Policy(min_confidence=0.83)) == ("Jazz",)
+    assert reason(Policy(min_confidence=0.831)) == "is below 83.1 % of confidence"
+
+
+def test_a_change_says_what_it_rests_on() -> None:
+    decision = decide(entry(("Pop",), JAZZ), Policy(existing="append"))
+    assert decision == Change(
+        path=Path("/m/song.mp3"),
+        size=5,
+        mtime_ns=7,
+        digest="a" * 40,
+        before=("Pop",),
+        after=("Pop", "Jazz"),
+        confidence=pytest.approx(0.83),
+        reason="jazz 83 %; house 70 %, swing 60 %",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"existing": "drop"}, "none of keep, append, replace"),
+        ({"min_confidence": 1.5}, "1.5"),
+        ({"max_genres": 0}, "at least 1"),
+        ({"id3_version": 2}, "must be 3 or 4"),
+    ],
+)
+def test_impossible_policies(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(LibraryError, match=words):
+        Policy(**settings)
+
+
+# ---------------------------------------------------------------------- the user's own words
+
+
+def words(tmp_path: Path, text: str | bytes) -> Words:
+    path = tmp_path / "words.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_words(path)
+
+
+def test_words_of_ones_own(tmp_path: Path) -> None:
+    mine = words(tmp_path, '[genre_words]\nJazz = "jaZZ!"\nhouse = ["Haus", "Tanz"]\nswing = []')
+    assert after(Policy(max_genres=9, words=mine)) == ("jaZZ!", "Haus", "Tanz")
+    none = replace(mine, genre_words={"jazz": ()})
+    assert after(Policy(words=none)) == ("House",)
+    assert reason(Policy(words=Words(whitelist=("Rock",)))) == "none of the words may be written"
+
+
+def test_a_whitelist_has_its_own_spelling(tmp_path: Path) -> None:
+    mine = words(tmp_path, 'whitelist = ["JAZZ", "Tanz"]\n[genre_words]\nhouse = "tanz"')
+    assert after(Policy(max_genres=9, words=mine)) == ("JAZZ", "Tanz")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("genres = 1", "'genres' is neither genre_words nor whitelist"),
+        ("[genre_words", "Expected"),
+        (b"\xff", "utf-8"),
+        ("genre_words = 3", "must be a table"),
+        ("[genre_words]\njazz = 3", "jazz must be a word"),
+        ('whitelist = ["a", ""]', "whitelist"),
+        ('[genre_words]\njazz = "a\\nb"', "jazz must be a word"),
+        ("whitelist = 1", "whitelist"),
+    ],
+)
+def test_files_of_words_that_are_wrong(text: str | bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match=message):
+        words(tmp_path, text)
+
+
+def test_a_file_of_words_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match=r"none\.toml: No such file"):
+        read_words(tmp_path / "none.toml")
+
+
+# ------------------------------------------------------------------------------ properties
+
+
+some_words = st.text("abcRock/& é", min_size=1, max_size=6).filter(is_word)
+policies = st.builds(
+    Policy,
+    existing=st.sampled_from(["keep", "append", "replace"]),
+    min_confidence=st.floats(0, 1),
+    max_genres=st.integers(1, 4),
+    words=st.builds(
+        Words,
+        st.dictionaries(
+            st.sampled_from(["jazz", "rock", "house"]), st.lists(some_words, max_size=2).map(tuple)
+        ),
+        st.none() | st.lists(some_words | st.just("Jazz"), max_size=3).map(tuple),
+    ),
+)
+entries = st.builds(
+    lambda genres, genre, p, styles, music: entry(
+        tuple(genres), stored(genre, p, styles=tuple(styles), music=music)
+    ),
+    st.lists(some_words | st.sampled_from(["Other", "Jazz"]), max_size=3, unique=True),
+    st.sampled_from(["jazz", "rock"]),
+    st.floats(0.34, 1),
+    st.lists(
+        st.builds(
+            Style, st.sampled_from(["house", "jazz", "swing"]), st.floats(0, 1), st.floats(0, 1)
+        ),
+        max_size=3,
+    ),
+    st.floats(0, 1),
+)
+
+
+@given(entries, policies)
+def test_what_holds_for_every_policy(file: Any, policy: Policy) -> None:
+    decision = decide(file, policy)
+    if isinstance(decision, Skip):
+        assert decision.reason
+        return
+    heard, had = file.prediction, file.tags.genres
+    ours = [word for word in decision.after if word not in had]
+    assert heard.verdict == "genre"
+    assert decision.confidence == heard.probability >= policy.min_confidence
+    assert decision.after
+    assert decision.after != had == decision.before
+    assert all(map(is_word, ours))
+    assert len(ours) <= policy.max_genres
+    keys = [word_key(word) for word in decision.after if word not in had]
+    assert len(set(keys)) == len(keys)
+    if policy.existing == "keep":
+        assert named(had) == []
+    if policy.existing == "append":
+        assert list(decision.after[: len(named(had))]) == named(had)
+    if policy.words.whitelist is not None:
+        assert set(ours) <= set(policy.words.whitelist)
+
+
+@given(entries, policies)
+def test_what_was_written_is_not_written_again(file: Any, policy: Policy) -> None:
+    decision = decide(file, policy)
+    if isinstance(decision, Change):
+        for written in (decision.after, ("/".join(decision.after),)):
+            again = replace(file, tags=replace(file.tags, genres=written))
+            if policy.existing != "append" or len(written) == len(decision.after):
+                assert isinstance(decide(again, policy), Skip)
+
+
+@given(policies)
+def test_a_policy_survives_a_plan(policy: Policy) -> None:
+    assert Policy.from_dict(policy.to_dict()) == policy
