@@ -22,6 +22,7 @@ from genrelens.plots import (
 from genrelens.prediction import Prediction
 from support import synth
 from support.drawn import figures, ticks
+from support.predictions import prediction
 
 __all__ = ["figures"]  # the fixture
 
@@ -32,21 +33,10 @@ if TYPE_CHECKING:
 RATE = ORIGINAL_MEL.sample_rate
 
 
-def prediction(*labels: str) -> Prediction:
-    probabilities = np.arange(1, len(labels) + 1) / (len(labels) * (len(labels) + 1) / 2)
-    return Prediction(
-        labels=labels,
-        probabilities=probabilities,
-        segments=probabilities[None],
-        segment_times=np.zeros(1),
-        segment_seconds=1.0,
-        duration=1.0,
-        heard=1.0,
-        padded=False,
-        level=-20.0,
-        model="tiny",
-        source="song.mp3",
-    )
+def rising(*labels: str) -> Prediction:
+    """A prediction in which each genre is more probable than the one before."""
+    total = len(labels) * (len(labels) + 1) / 2
+    return prediction({label: rank / total for rank, label in enumerate(labels, 1)})
 
 
 # -------------------------------------------------------------------------------- results
@@ -54,7 +44,7 @@ def prediction(*labels: str) -> Prediction:
 
 def test_bars(figures: list[Figure], tmp_path: Path) -> None:
     """As in the original: descending, four significant digits above each bar, the verdict."""
-    plot_bars(prediction("jazz", "pop", "rock"), tmp_path / "bars.png")
+    plot_bars(rising("jazz", "pop", "rock"), tmp_path / "bars.png")
     axes = figures[0].axes[0]
     assert axes.get_title() == "The predicted genre is: rock"
     assert ticks(axes) == ["rock", "pop", "jazz"]
@@ -67,12 +57,12 @@ def test_bars(figures: list[Figure], tmp_path: Path) -> None:
 def test_size_of_bars(genres: int, width: int, tmp_path: Path) -> None:
     import matplotlib.image
 
-    plot_bars(prediction(*"abcdefghij"[:genres]), tmp_path / "bars.png")
+    plot_bars(rising(*"abcdefghij"[:genres]), tmp_path / "bars.png")
     assert matplotlib.image.imread(tmp_path / "bars.png").shape[:2] == (540, width)
 
 
 def test_labels_are_text_not_mathematics(figures: list[Figure], tmp_path: Path) -> None:
-    plot_bars(prediction("$a$", "$\\bad", "{R&B}"), tmp_path / "bars.png")
+    plot_bars(rising("$a$", "$\\bad", "{R&B}"), tmp_path / "bars.png")
     assert ticks(figures[0].axes[0]) == ["{R&B}", "$\\bad", "$a$"]
 
 
@@ -169,7 +159,7 @@ def test_long_recordings_are_thinned(figures: list[Figure], tmp_path: Path) -> N
 
 DRAWN: list[Callable[[Path], None]] = [
     check_picture,
-    lambda path: plot_bars(prediction("a", "b"), path),
+    lambda path: plot_bars(rising("a", "b"), path),
     lambda path: plot_confusion([[1]], ["a"], path),
     lambda path: plot_curves([], path),
     lambda path: plot_features(np.zeros(100), ORIGINAL_MEL, ORIGINAL_MFCC, path),
@@ -202,7 +192,7 @@ def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
     monkeypatch.setattr(Figure, "savefig", savefig)
     with pytest.raises(DataError, match=r"bars\.png: the picture cannot be written .*No space"):
-        plot_bars(prediction("a", "b"), tmp_path / "bars.png")
+        plot_bars(rising("a", "b"), tmp_path / "bars.png")
 
 
 def test_a_closed_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from genrelens.metadata import ModelMetadata
 from genrelens.segmentation import Section, find_sections
+from support import tiny
 
+THREE_SECONDS = replace(tiny.MEL, hop_length=100, segment_frames=240, segment_hop=240)
 LABELS = ("jazz", "pop", "rock")
 SURE = {label: [0.98 if each == label else 0.01 for each in LABELS] for label in LABELS}
 WEAK = {label: [0.5 if each == label else 0.25 for each in LABELS] for label in LABELS}
 
 
 def sections(rows: Sequence[Sequence[float]], **options: Any) -> list[Section]:
-    """Of segments of 3 s, one after the other."""
+    """Sections of consecutive segments of 3 s; options can be fields of the metadata, too."""
+    fields = {name: options.pop(name) for name in [*options] if name in ModelMetadata.__slots__}
+    metadata = tiny.metadata(THREE_SECONDS, labels=LABELS, **fields)
     settings = {"times": 3.0 * np.arange(len(rows)), "end": 3.0 * len(rows), **options}
-    return list(find_sections(np.array(rows), labels=LABELS, seconds=3.0, **settings))
+    return list(find_sections(np.array(rows), metadata=metadata, **settings))
 
 
 def found(rows: Sequence[Sequence[float]], **options: Any) -> list[tuple[str, float, float]]:
