@@ -1,4 +1,4 @@
-"""Pictures: that they are written, and what is in them."""
+"""Figures: the image files, and their content."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rising(*labels: str) -> Prediction:
 
 
 def test_bars(figures: list[Figure], tmp_path: Path) -> None:
-    """As in the original: descending, four significant digits above each bar, the verdict."""
+    """As in the original: descending order, percentages of four significant digits, the verdict."""
     plot_bars(rising("jazz", "pop", "rock"), tmp_path / "bars.png")
     axes = figures[0].axes[0]
     assert axes.get_title() == "The predicted genre is: rock"
@@ -106,7 +106,7 @@ def test_features_of_a_tone(figures: list[Figure], tmp_path: Path) -> None:
         "Waveform",
         "Spectrogram",
         "Mel spectrogram, 128 bands",
-        "MFCC 1 to 19 (0, the level, is left out)",
+        "MFCC 1 to 19 (0, the level, is omitted)",
     ]
     assert [axes.get_ylabel() for axes in (waveform, spectrum, mel, cepstra)] == [
         "amplitude",
@@ -125,7 +125,7 @@ def test_features_of_a_tone(figures: list[Figure], tmp_path: Path) -> None:
 
 
 def loudest_row(axes: Axes) -> float:
-    """Position on the y axis of the loudest row of a picture."""
+    """Position on the y axis of the loudest row of an image."""
     image = axes.images[0]
     levels = np.asarray(image.get_array()).mean(axis=1)
     _, _, low, high = image.get_extent()
@@ -137,7 +137,7 @@ def loudest_row(axes: Axes) -> float:
     [np.full(1, 0.1), synth.music(0.1, RATE), np.zeros(RATE), 3 * synth.noise(1, RATE)],
     ids=["one sample", "0.1 s", "silence", "beyond full scale"],
 )
-def test_features_of_odd_sounds(figures: list[Figure], y: Any, tmp_path: Path) -> None:
+def test_features_of_extreme_waveforms(figures: list[Figure], y: Any, tmp_path: Path) -> None:
     plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, tmp_path / "look.png")
     waveform, spectrum = figures[0].axes[:3:2]
     low, high = waveform.get_ylim()
@@ -146,7 +146,7 @@ def test_features_of_odd_sounds(figures: list[Figure], y: Any, tmp_path: Path) -
     assert levels.max() == pytest.approx(0 if y.any() else -80)  # silence is dark
 
 
-def test_long_recordings_are_thinned(figures: list[Figure], tmp_path: Path) -> None:
+def test_long_recordings_are_averaged(figures: list[Figure], tmp_path: Path) -> None:
     y = synth.noise(70, RATE)
     plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, tmp_path / "look.png")
     images = [axes.images[0] for axes in figures[0].axes[2::2]]
@@ -155,7 +155,7 @@ def test_long_recordings_are_thinned(figures: list[Figure], tmp_path: Path) -> N
     assert ends == pytest.approx([70] * 3, abs=0.1)
 
 
-# --------------------------------------------------------------------------------- places
+# ----------------------------------------------------------------------------------- paths
 
 DRAWN: list[Callable[[Path], None]] = [
     check_picture,
@@ -170,13 +170,13 @@ DRAWN: list[Callable[[Path], None]] = [
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("bars.bmpx", r"bars\.bmpx: the ending of a picture is one of .*png, .*svg"),
-        ("bars", "the ending of a picture"),
+        ("bars.bmpx", r"bars\.bmpx: the extension of an image is one of .*png, .*svg"),
+        ("bars", "the extension of an image"),
         ("gone/bars.png", "its folder is missing"),
         ("folder.png", "is a folder"),
     ],
 )
-def test_places_without_a_picture(
+def test_paths_that_are_refused(
     draw: Callable[[Path], None], name: str, words: str, tmp_path: Path
 ) -> None:
     (tmp_path / "folder.png").mkdir()
@@ -184,20 +184,20 @@ def test_places_without_a_picture(
         draw(tmp_path / name)
 
 
-def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from matplotlib.figure import Figure
 
     def savefig(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Figure, "savefig", savefig)
-    with pytest.raises(DataError, match=r"bars\.png: the picture cannot be written .*No space"):
+    with pytest.raises(DataError, match=r"bars\.png: the image cannot be written .*No space"):
         plot_bars(rising("a", "b"), tmp_path / "bars.png")
 
 
-def test_a_closed_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_folder_that_is_not_writable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere
-    with pytest.raises(DataError, match="may not be written"):
+    with pytest.raises(DataError, match="is not writable"):
         check_picture(tmp_path / "bars.png")
 
 
