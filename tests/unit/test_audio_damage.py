@@ -110,7 +110,7 @@ def test_an_empty_file(read: Callable[[bytes], Any]) -> None:
 @pytest.mark.parametrize("container", ["mp4", "matroska", "avi"])
 def test_a_video_without_sound(container: str) -> None:
     error = refusal(synth.silent_video(container))
-    assert error.decoder_messages["FFmpeg"] == "it holds no sound"
+    assert error.decoder_messages["FFmpeg"] == "it contains no audio"
 
 
 @pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "OGG", "CAF", "W64"])
@@ -145,13 +145,13 @@ def test_an_offset_past_the_end(name: str) -> None:
         ("OGG Vorbis", "the file ends within a page of Ogg"),
         ("OGG Opus", "the file ends within a page of Ogg"),
         ("MP3", "header says 3.0 s"),
-        ("AAC", "packets left out"),
+        ("AAC", "packets skipped"),
         ("M4A in fragments", ""),
         ("M4A, index first", "header says 3.0 s"),
         ("MKV", "the file has [0-9]+ of [0-9]+ bytes; header says 3.0 s"),
         ("MKV with a film", "the file has [0-9]+ of [0-9]+ bytes"),
         ("WebM", "header says 3.0 s"),
-        ("WMA", "packets left out"),
+        ("WMA", "packets skipped"),
     ],
 )
 def test_what_is_cut_off_is_read_with_a_warning(name: str, note: str) -> None:
