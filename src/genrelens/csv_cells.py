@@ -1,8 +1,8 @@
 """CSV cells that a spreadsheet does not run as formulas.
 
-A spreadsheet runs a cell that starts with ``=``, ``+``, ``-`` or ``@`` as a formula, which can send
-data to other machines. File names, tags and labels can start so. An apostrophe in front of such a
-cell makes it text. Numbers are never changed.
+A spreadsheet runs a cell that starts with ``=``, ``+``, ``-`` or ``@`` as a formula, and formulas
+can send data to other machines. File names, tags and labels can start with these characters. An
+apostrophe before such a cell makes it text. Numbers are never changed.
 
 Source: OWASP, "CSV Injection", with the full-width characters listed there.
 """

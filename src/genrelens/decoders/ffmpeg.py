@@ -57,7 +57,7 @@ class FFmpegDecoder(Decoder):
         if header is not None and header.patches:
             file = Patched(file, header.patches)
         self._is_chained = is_chained(file)
-        guarded = GuardedFile.behind_tags(file)
+        guarded = GuardedFile.after_tags(file)
         try:
             self._container: Any = av.open(
                 guarded, mode="r", options=_OPEN_OPTIONS, metadata_errors="replace"
@@ -106,9 +106,9 @@ class FFmpegDecoder(Decoder):
 
     def _audio_stream(self) -> Any:
         streams = self._container.streams.audio
-        known = [stream for stream in streams if stream.codec_context is not None]
-        if known:
-            return known[0]
+        for stream in streams:
+            if stream.codec_context is not None:
+                return stream
         raise DecodeError("its audio has an unknown codec" if streams else "it contains no audio")
 
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:

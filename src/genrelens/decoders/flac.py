@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from genrelens.decoders.base import disagree
 from genrelens.decoders.limits import end_of_id3
@@ -19,8 +18,7 @@ _TAIL = 2**17  # bytes at the end that are searched for the last frame
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 
 
-@dataclass(frozen=True, slots=True)
-class FlacHeader:
+class FlacHeader(NamedTuple):
     """The duration of a FLAC file.
 
     Attributes:

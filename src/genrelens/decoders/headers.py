@@ -16,8 +16,7 @@ import io
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from genrelens.decoders.base import disagree
 
@@ -35,8 +34,7 @@ _AIFF_PCM = {b"NONE", b"sowt", b"twos", b"raw ", b"in24", b"in32", b"fl32", b"FL
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # bytes of a sample by its encoding
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The duration that a header states.
 
     Attributes:
@@ -52,8 +50,7 @@ class Header:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class _Samples:
+class _Samples(NamedTuple):
     """The position and size of the samples as the header states them.
 
     Attributes:
@@ -219,8 +216,7 @@ def _open_length(n_bytes: int) -> int | None:
 # ------------------------------------------------------------------------------- the formats
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(NamedTuple):
     """The content of a ``fmt`` chunk.
 
     Attributes:

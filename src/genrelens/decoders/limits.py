@@ -184,7 +184,7 @@ class GuardedFile:
         file.seek(start)
 
     @classmethod
-    def behind_tags(cls, file: RawIOBase) -> Self:
+    def after_tags(cls, file: RawIOBase) -> Self:
         """Return a view that hides the leading ID3v2 tags, unless nothing follows them.
 
         Raises:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import re
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from genrelens.decoders.limits import end_of_id3
 
@@ -28,8 +27,7 @@ _HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 800
 _SYNC = re.compile(rb"\xff[\xe0-\xff][\x10-\xef]", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Mp3Header:
+class Mp3Header(NamedTuple):
     """The duration of an MP3 file.
 
     Attributes:
@@ -54,8 +52,7 @@ class Mp3Header:
         return self.estimated if self.constant else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
+class _Frame(NamedTuple):
     """The header of a frame: kind (constant in a file), samples, sample rate and bytes."""
 
     kind: tuple[int, int, int]
