@@ -13,13 +13,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from genrelens.decoders.base import (
-    DecodeError,
-    Decoder,
-    Float32,
-    check_claims,
-    in_words,
-)
+from genrelens.decoders.base import DecodeError, Decoder, Float32, check_claims, in_words
 from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.formats import FFMPEG_SUFFIXES
@@ -49,10 +43,8 @@ class FFmpegDecoder(Decoder):
         import av
 
         self._av = av
-        self._converter: tuple[tuple[int, int], Any] = (
-            (0, 0),
-            None,
-        )  # rate and channels; resampler
+        # A resampler, and the sample rate and the number of channels that it converts.
+        self._converter: tuple[tuple[int, int], Any] = ((0, 0), None)
         header = read_header(file)
         if header is not None and header.patches:
             file = Patched(file, header.patches)

@@ -103,9 +103,9 @@ class _Mixer:
             self._append(block)
             if self._n_measured >= _CONTEXT:
                 yield from self._mix_until(self._n_measured - _CONTEXT // 2)
-        n_measured = (self._n_measured - self.done) * self._size
-        if n_measured < self.waiting.shape[1]:  # the last second is incomplete
-            self._measure(self.waiting[:, None, n_measured:])
+        start = (self._n_measured - self.done) * self._size
+        if start < self.waiting.shape[1]:  # the last second is incomplete
+            self._measure(self.waiting[:, None, start:])
         yield from self._mix_until(self._n_measured)
 
     @property
