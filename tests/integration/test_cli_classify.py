@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from genrelens import Classifier
-from genrelens.percentages import percent_significant
+from genrelens.percentages import percent, percent_significant
 from support import synth, tiny
 from support.commands import Result, run
 from support.small_models import write_listener
@@ -44,7 +44,7 @@ def test_bars(classify: Genrelens, music: Path, model: Path) -> None:
 def test_short_recordings_are_marked(classify: Genrelens, tmp_path: Path) -> None:
     path = tmp_path / "short.wav"
     path.write_bytes(synth.write(tiny.sound("noise", 0.1), tiny.RATE))
-    assert "(0.1 s, shorter than the network listens: trust it less)" in classify(path).out
+    assert "(0.1 s, too short to be sure)" in classify(path).out
 
 
 @pytest.mark.parametrize(("top", "shown"), [(1, 1), (2, 2), (99, 3)])
@@ -80,20 +80,20 @@ def test_verdicts(capsys: pytest.CaptureFixture[str], listener_model: Path, tmp_
     loud = said(listener_model, "loud")
     assert (loud[0], len(loud)) == ("The predicted genre is: noise", 5)
     share = Classifier.load(listener_model).classify(tmp_path / "loud.wav").styles[0].probability
-    assert loud[-1] == f"Styles: loud {100 * share:.0f} %"
+    assert loud[-1] == f"Styles: loud {percent(share)}"
     soft = said(listener_model, "soft")
     assert (soft[0], len(soft)) == ("Not music.", 4)
     assert said(listener_model, "silent") == ["Silence."]
     doubtful = said(write_listener(tmp_path, sure_threshold=0.99), "loud")
     (first, p), (second, q) = Classifier.load(listener_model).classify(tmp_path / "loud.wav").top(2)
-    assert doubtful[0] == f"Not sure: {first} {100 * p:.0f} %, {second} {100 * q:.0f} %"
+    assert doubtful[0] == f"Not sure: {first} {percent(p)}, {second} {percent(q)}"
     assert doubtful[1:] == loud[1:]
 
 
 def test_in_haste(classify: Genrelens, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     path.write_bytes(synth.write(tiny.sound("noise", 100), tiny.RATE))
-    assert classify(path, "--fast").out.startswith(f"{path} (100.0 s, 90 s of it heard)\n")
+    assert classify(path, "--fast").out.startswith(f"{path} (100.0 s, 90 s classified)\n")
     assert classify(path).out.startswith(f"{path} (100.0 s)\n")
 
 
@@ -192,10 +192,14 @@ def test_a_damaged_file_is_a_warning(classify: Genrelens, tmp_path: Path) -> Non
     path = tmp_path / "torn.flac"
     content = synth.write(synth.noise(3, tiny.RATE), tiny.RATE, "FLAC")
     path.write_bytes(content[: len(content) // 2])
-    result = classify(path, "--json")
-    assert (result.code, len(json.loads(result.out))) == (0, 1)
-    assert result.err.startswith(f"warning: {path}: is damaged; 1.")
-    assert len(result.err.splitlines()) == 1
+    whole = tmp_path / "whole.flac"
+    whole.write_bytes(content)
+    result = classify(path, whole, "--json", "-j", "2")
+    (warning,) = result.err.splitlines()
+    assert warning.startswith(f"warning: {path}: is damaged; 1.")
+    damaged, complete = json.loads(result.out)
+    assert (result.code, damaged["notes"]) == (0, [warning.removeprefix("warning: ")])
+    assert "notes" not in complete
 
 
 # ---------------------------------------------------------------------------------- usage
@@ -208,8 +212,8 @@ def test_a_damaged_file_is_a_warning(classify: Genrelens, tmp_path: Path) -> Non
         (["x", "--top", "0"], "--top"),
         (["x", "--top", "-1"], "--top"),
         (["x", "--jobs", "-1"], "--jobs"),
-        (["x", "--json", "--csv"], "choose one of --json and --csv"),
-        (["x", "--csv", "--top", "1"], "--top does not go with"),
+        (["x", "--json", "--csv"], "--json and --csv exclude each other"),
+        (["x", "--csv", "--top", "1"], "--top and --csv exclude each other"),
         (["x", "--timeline"], "--timeline needs --json"),
         (["x", "--embedding", "--csv"], "--embedding needs --json"),
         (["x", "y", "--plot", "bars.png"], "--plot draws one recording, not 2"),

@@ -34,7 +34,7 @@ def test_features_are_those_of_the_library(genrelens: Genrelens, music: Path) ->
     Path("tone.wav").write_bytes(synth.write(synth.sweep(2, 22_050), 22_050))
     result = genrelens("features", "tone.wav", "--save", "tone.npz")
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("tone.wav: 2.00 s, 22050 Hz, 1 channel, read by libsndfile\n")
+    assert result.out.startswith("tone.wav: 2.00 s, 22050 Hz, 1 channel, decoded by libsndfile\n")
     with np.load("tone.npz") as saved:
         for name, config in [("original_mel", ORIGINAL_MEL), ("original_MFCC", ORIGINAL_MFCC)]:
             y = load_audio("tone.wav", sample_rate=config.sample_rate)
@@ -59,7 +59,7 @@ def test_features_picture(genrelens: Genrelens, music: Path) -> None:
     path = empty_wav(Path("silence.wav"), 130)
     result = genrelens("features", path, "--plot", "look.png", "--offset", "5")
     assert Path("look.png").read_bytes().startswith(b"\x89PNG")
-    assert result.err == "the picture shows 120 s; choose which with --offset and --duration\n"
+    assert result.err == "the plot shows 120 s; choose them with --offset, --duration\n"
 
 
 def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ def test_card_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     rows = dict(line.rstrip().split("  ", 1) for line in card.out.splitlines())
     assert (card.code, card.err) == (0, "")
     assert rows["model"].strip() == "mine"
-    assert rows["what"].strip() == r"A \x1b[31mred one."
+    assert rows["description"].strip() == r"A \x1b[31mred one."
     assert rows["genres"].strip() == "chords, clicks, noise"
     assert rows["renamed"].strip() == "hiss -> noise"
     assert rows["styles"].strip() == "none"
-    assert rows["doubts"].strip() == "none: it always gives a genre"
+    assert rows["no genre if"].strip() == "never: it always gives a genre"
     assert rows["trained on"].strip() == "7 clips (train)"
-    assert rows["measured"].strip() == "50.0% (25.0% to 75.0%), macro recall 40.0%, 8 clips"
+    assert rows["measured"].strip() == "50.0 % (25.0 to 75.0 %), macro recall 40.0 %, 8 clips"
     document = json.loads(genrelens("models", path, "--json").out)
     assert (document["name"], document["size"]) == ("mine", path.stat().st_size)
     assert document["features"] == tiny.MEL.to_dict()
@@ -129,7 +129,7 @@ def test_card_of_a_model_that_says_much(genrelens: Genrelens, listener_model: Pa
     card = genrelens("models", listener_model)
     rows = [" ".join(line.split()) for line in card.out.splitlines()]
     assert "styles loud, soft" in rows
-    assert "doubts not music below 50%, not sure below 20%" in rows
+    assert "no genre if not music below 50 %, not sure below 20 %" in rows
     document = json.loads(genrelens("models", listener_model, "--json").out)
     assert document["styles"][1] == {"name": "soft", "threshold": 0.25}
 
@@ -137,8 +137,8 @@ def test_card_of_a_model_that_says_much(genrelens: Genrelens, listener_model: Pa
 def test_card_of_a_model_that_says_little(genrelens: Genrelens, tmp_path: Path) -> None:
     path = write_model(tmp_path, metrics={"valid": 3}, provenance={"data": ["?"]})
     card = genrelens("models", path).out
-    assert "trained on  unknown" in card
-    assert "measured    not measured" in card
+    assert "trained on   unknown" in card
+    assert "measured     not measured" in card
 
 
 def test_packaged_models(genrelens: Genrelens) -> None:
@@ -148,7 +148,7 @@ def test_packaged_models(genrelens: Genrelens) -> None:
     rows = [line.split() for line in listed.splitlines()[1:4]]
     counts = [["10", "31"], ["9", "none"], ["9", "none"]]
     assert [row[:3] for row in rows] == [[n, *c] for n, c in zip(names, counts, strict=True)]
-    assert "renamed     blues -> jazz" in genrelens("models", names[1]).out
+    assert "renamed      blues -> jazz" in genrelens("models", names[1]).out
 
 
 def test_models_that_are_absent(genrelens: Genrelens) -> None:

@@ -78,15 +78,15 @@ def test_what_is_left_out_of_folders_is_counted_by_ending(
     result = classify(argument, "--json")
     assert len(json.loads(result.out)) == len(IN_ORDER)
     assert result.err.splitlines()[-1] == (
-        "left out, no audio by their endings: 3 .jpg, 1 without an ending, 1 .cue, 1 .txt"
+        "skipped, not audio by their endings: 3 .jpg, 1 without an ending, 1 .cue, 1 .txt"
     )
 
 
 def test_only_the_commonest_endings_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    inputs.note_left_out(Counter({f".x{n}": n for n in range(1, 9)}))
+    inputs.note_skipped(Counter({f".x{n}": n for n in range(1, 9)}))
     expected = "8 .x8, 7 .x7, 6 .x6, 5 .x5, 4 .x4, 6 with other endings"
-    assert capsys.readouterr().err == f"left out, no audio by their endings: {expected}\n"
-    inputs.note_left_out(Counter())
+    assert capsys.readouterr().err == f"skipped, not audio by their endings: {expected}\n"
+    inputs.note_skipped(Counter())
     assert capsys.readouterr().err == ""
 
 

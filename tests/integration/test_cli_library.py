@@ -71,7 +71,7 @@ def test_scan(scan: Command, music: Path) -> None:
 
 def test_scan_counts_what_it_leaves_out(scan: Command, music: Path) -> None:
     write_files(music, {"cover.jpg": b"", "b/cover.JPG": b"", "notes.txt": b""})
-    expected = "left out, no audio by their endings: 2 .jpg, 1 .txt\n"
+    expected = "skipped, not audio by their endings: 2 .jpg, 1 .txt\n"
     result = scan("--json")
     assert result.err == expected
     assert summary(result)["files"] == 3

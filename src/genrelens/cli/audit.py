@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_error, print_json
-from genrelens.cli.options import AsJson, Database, SafeCsv
+from genrelens.cli.options import AsJson, Database, LibraryPaths, SafeCsv
 from genrelens.cli.tag import print_unheard
 from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
@@ -24,14 +24,6 @@ __all__ = ["audit"]
 
 _WIDEST = 24  # characters of genres in the table
 
-_Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="DIR...",
-        help="Folders, files, playlists (M3U), or quoted patterns.",
-        show_default=False,
-    ),
-]
 _Minimum = Annotated[
     float,
     typer.Option(
@@ -39,31 +31,43 @@ _Minimum = Annotated[
         metavar="P",
         min=0,
         max=1,
-        help="By how much what is heard must be more probable than the tag.",
+        help="Lowest difference between the probabilities of the predicted and the tagged genre.",
     ),
+]
+_Top = Annotated[
+    int | None,
+    typer.Option("--top", "-n", metavar="N", min=1, help="Show only the N largest disagreements."),
+]
+_AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV with one row for each file.")]
+_Page = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a web page with a player for each file."),
 ]
 
 
 def audit(
-    inputs: _Inputs,
+    inputs: LibraryPaths,
     minimum: _Minimum = 0.0,
-    top: Annotated[
-        int | None, typer.Option("--top", "-n", metavar="N", min=1, help="Show only the first N.")
-    ] = None,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
-    ] = False,
+    top: _Top = None,
+    as_csv: _AsCsv = False,
     safe_csv: SafeCsv = False,
     as_json: AsJson = False,
-    page: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page that plays the files."),
-    ] = None,
+    page: _Page = None,
     db: Database = None,
 ) -> None:
-    """Show the files whose genre tag disagrees with what a scan heard, the worst first.
+    """Show files whose genre tag disagrees with the prediction, the largest disagreement first.
 
-    Words that the model does not know, as Soundtrack, cannot be compared and are no disagreement.
+    The files must have been scanned. Genres that the model cannot predict, such as Soundtrack, are
+    counted separately. Exit code 1: the tags of some files could not be read.
+
+    Examples:
+        genrelens audit ~/Music --html audit.html
+            Write a page to listen to the files in question.
+        genrelens audit ~/Music --min 0.5 --top 20
+            Show the 20 largest disagreements of at least 50 percentage points.
+        genrelens audit ~/Music/Unsorted --csv > audit.csv
+            Write a table for a spreadsheet.
+
     """
     if as_csv and as_json:
         raise typer.BadParameter("choose one of --csv and --json")

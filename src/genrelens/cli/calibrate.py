@@ -26,47 +26,58 @@ from genrelens.evaluation.prediction_table import PredictionTable, load_predicti
 from genrelens.evaluation.scores import Scores, score
 from genrelens.model_file import ModelFile, ModelMetadata, packaged_models
 
+_Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="Name of a packaged model, or an .onnx file."),
+]
+_Predictions = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="Predictions for clips that the model was not trained on: predictions.csv or "
+        "metrics.json of evaluate, or a CSV file of crossval.",
+    ),
+]
+_Target = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="File of the new model.", show_default="MODEL itself"
+    ),
+]
+_Sure = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P",
+        min=0,
+        max=1,
+        help='Also set the threshold of "not sure" so that this share of the answers is right.',
+        show_default="the threshold stays",
+    ),
+]
+_Force = Annotated[bool, typer.Option("--force", help="Store the temperature in any case.")]
+
 
 def calibrate(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="An .onnx file, or a packaged model's name.")
-    ],
-    predictions: Annotated[
-        Path,
-        typer.Argument(
-            help="What was said of clips that were not trained on: predictions.csv or metrics.json "
-            "of evaluate (this model's) or of crossval (its recipe's)."
-        ),
-    ],
-    target: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The new model; in place if not given."),
-    ] = None,
-    sure: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            min=0,
-            max=1,
-            help="Be 'not sure' below the probability from which on this share of the answers is "
-            "right, for instance 0.9; the model's threshold stays if not given.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            metavar="",
-            help="Store the temperature even so.",
-        ),
-    ] = False,
+    model: _Model,
+    predictions: _Predictions,
+    target: _Target = None,
+    sure: _Sure = None,
+    force: _Force = False,
 ) -> None:
-    """Make a model's probabilities say how often it is right, and store that in its file.
+    """Fit the temperature of a model, so that its probabilities say how often it is right.
 
-    One temperature is fitted on the predictions. What it is worth is shown on data that it was
-    not fitted on: each fold's, with a temperature from the others. If it is not better there than
-    the model's present one, nothing is stored and the exit code is 1. The same holds if the
-    predictions cannot tell one: all of them right, fewer than 20 clips, or most clips trained on.
+    The new temperature is tested on folds that it was not fitted on. Nothing is stored, and the
+    exit code is 1, if it is not better there than the present one, if all predictions are right, if
+    there are fewer than 20 clips, or if the model was trained on most of them.
+
+    Examples:
+        genrelens calibrate runs/mine/model.onnx runs/folds/mel-cnn-lstm.csv
+            Calibrate a model with the predictions of a cross-validation of its recipe.
+        genrelens calibrate runs/mine/model.onnx runs/folds/mel-cnn-lstm.csv --sure 0.9
+            Also answer "not sure" unless about 90 % of the answers are right.
+        genrelens calibrate lens report/predictions.csv --out calibrated.onnx
+            Write a calibrated copy of a packaged model.
+
     """
     if target is None and str(model) in packaged_models():
         raise DataError(f"{model} is a packaged model; name the new file with --out")

@@ -10,6 +10,7 @@ import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.figures import interval_text
+from genrelens.cli.options import AsJson, Seed
 from genrelens.data.folders import LabelledClip, clip_names, read_folder
 from genrelens.evaluation.bootstrap import Estimate
 from genrelens.evaluation.compare import Comparison, common_clips
@@ -23,29 +24,41 @@ _COLUMNS = ("accuracy", "macro recall", "F1", "top 2", "log loss", "ECE")
 _WITH_INTERVAL = ("accuracy", "macro_recall")
 
 
+_Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        help="Two or more reports (a folder or its metrics.json) or predictions.csv files.",
+    ),
+]
+_Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="A folder with one subfolder for each genre, for CSV files without genres.",
+    ),
+]
+_Resamples = Annotated[
+    int, typer.Option(metavar="N", min=100, help="Number of bootstrap resamples.")
+]
+
+
 def compare(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="A B [C ...]",
-            help="Reports (their folder or metrics.json) or predictions.csv of any model.",
-        ),
-    ],
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="A folder of genre/file: the genres, where a CSV file lacks them."
-        ),
-    ] = None,
-    resamples: Annotated[
-        int, typer.Option(metavar="N", min=100, help="Bootstrap resamples for the intervals.")
-    ] = 2000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the bootstrap.")] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
+    files: _Files,
+    data: _Data = None,
+    resamples: _Resamples = 2000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
-    """Compare models on the clips that all have judged, each with the first."""
+    """Compare models on the clips that all of them classified, each with the first.
+
+    Examples:
+        genrelens compare report-old report-new
+            Compare two reports of "genrelens evaluate --report".
+        genrelens compare mine.csv theirs.csv --data my-genres
+            Compare predictions in CSV files, with the genres of a folder.
+
+    """
     if len(files) < 2:
         raise typer.BadParameter("a comparison needs two files or more")
     tables = _load(files, data)

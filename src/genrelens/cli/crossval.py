@@ -29,12 +29,13 @@ from genrelens.cli.data_split import (
     read_clips,
 )
 from genrelens.cli.figures import with_interval
-from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, n_jobs
+from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, Seed, n_jobs
 from genrelens.cli.train import (
     Cache,
     Device,
     Epochs,
     Reading,
+    RecipeName,
     changed_recipe,
     check_device,
     need_torch,
@@ -55,19 +56,37 @@ if TYPE_CHECKING:
     from genrelens.train.job import Run
 
 
+_Data = Annotated[
+    Path,
+    typer.Option(
+        "--data", "-d", metavar="FOLDER", help="A folder with one subfolder for each genre."
+    ),
+]
 _Folder = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Where it goes; runs/RECIPE-PROTOCOL if not given."),
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FOLDER",
+        help="Folder of the runs and reports.",
+        show_default="runs/RECIPE-PROTOCOL",
+    ),
 ]
 _SplitFile = Annotated[
-    Path | None, typer.Option(help="A split file (see data split), instead of a protocol.")
+    Path | None,
+    typer.Option(metavar="FILE", help="A split file (see data split), instead of --protocol."),
 ]
-_Rounds = Annotated[str | None, typer.Option(metavar="1,2", help="Only these rounds of the split.")]
+_Rounds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N", help="Train only these rounds of the split.", show_default="all rounds"
+    ),
+]
 
 
 def crossval(
-    recipe: Annotated[str, typer.Argument(help="A recipe of the package or a .toml file.")],
-    data: Annotated[Path, typer.Option("--data", "-d", help="A folder of genre/file.")],
+    recipe: RecipeName,
+    data: _Data,
     folder: _Folder = None,
     protocol: Protocol = "random",
     folds: Folds = 5,
@@ -81,16 +100,26 @@ def crossval(
     not_music: NotMusic = None,
     relabel: Relabel = None,
     epochs: Epochs = None,
-    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
     cache: Cache = None,
     jobs: Jobs = 0,
     safe_csv: SafeCsv = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a recipe on each fold and judge it by the clips it never met.
+    """Cross-validate a recipe: train on all folds except one, and test on that one.
 
-    The same command again goes on where it was cut off.
+    Run the same command again to continue a cross-validation that was interrupted. Exit code 1:
+    some clips could not be read.
+
+    Examples:
+        genrelens crossval mel-cnn-lstm --data my-genres
+            Train and test five times, on random folds.
+        genrelens crossval mel-cnn-lstm --data my-genres --protocol grouped --groups artists.csv
+            Keep all clips of an artist in one fold.
+        genrelens crossval mfcc-lstm --data my-genres --split folds.csv --rounds 1,2
+            Use the first two rounds of a split file.
+
     """
     need_torch()
     from genrelens.train.job import Run

@@ -17,7 +17,7 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.options import Jobs, n_jobs
+from genrelens.cli.options import AsJson, DataFolder, Jobs, n_jobs
 from genrelens.data.folders import LabelledClip, read_folder
 from genrelens.data.quality import (
     ClipIssue,
@@ -34,20 +34,28 @@ from genrelens.quiet import quiet_libraries
 __all__ = ["check"]
 
 
-def check(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
-    split: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A CSV file (clip, split, group): are duplicates torn?"),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
-    jobs: Jobs = 0,
-) -> None:
-    """Find duplicates, also re-encoded ones, and unreadable, silent, clipped and short files.
+_SplitFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV file with the columns clip, split and group: report duplicates in two parts.",
+    ),
+]
 
-    Exit code 1: a file cannot be read, or duplicates lie on both sides of the split.
+
+def check(
+    folder: DataFolder, split: _SplitFile = None, as_json: AsJson = False, jobs: Jobs = 0
+) -> None:
+    """Find duplicates (also re-encoded ones) and unreadable, silent, clipped and short clips.
+
+    Exit code 1: a clip cannot be read, or duplicates are in different parts of the split.
+
+    Examples:
+        genrelens data check my-genres
+            Check all clips.
+        genrelens data check my-genres --split folds.csv
+            Also report duplicates that are in the training and the test part.
+
     """
     with quiet_libraries(), warnings_as_notes():
         clips = read_folder(folder)

@@ -19,7 +19,7 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, label_map
-from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, n_jobs
+from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
 from genrelens.cli.selection import Selection
 from genrelens.cli.verdict import (
     data_provenance,
@@ -41,42 +41,43 @@ if TYPE_CHECKING:
 _PARTS = ("train", "valid", "test")
 
 
-_Folder = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A folder of genre/file.")]
+_Folder = Annotated[
+    Path | None,
+    typer.Argument(metavar="FOLDER", help="A folder with one subfolder for each genre."),
+]
 _SplitFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A CSV file with the columns clip and split.")
+    Path | None, typer.Option(metavar="FILE", help="CSV file with the columns clip and split.")
 ]
 _Part = Annotated[
     str | None,
     typer.Option(
-        metavar="PART", help="With --split: judge on train, valid (if not given) or test."
+        metavar="NAME",
+        help="Part of --split to evaluate on: train, valid or test.",
+        show_default="valid",
     ),
 ]
 _Predictions = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Judge what another model said: a CSV file with the column clip and one column of "
-        "probabilities for each genre. Without DIR it needs the column genre, too.",
+        help="Evaluate the predictions of any model: a CSV file with the column clip and one "
+        "column of probabilities for each genre, and the column genre if there is no FOLDER.",
     ),
 ]
 _Report = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Write a report: a page, figures and all numbers."),
+    typer.Option(metavar="FOLDER", help="Write a report: a web page, figures and all numbers."),
 ]
 _Robustness = Annotated[
     bool,
     typer.Option(
         "--robustness",
-        metavar="",
-        help="Judge under changes that leave the genre as it is: noise, a room, a codec, ...",
+        help="Also evaluate under conditions such as noise, a room, a codec or another speed.",
     ),
-]
-_Seed = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Of the intervals and of --robustness.")
 ]
 _Plot = Annotated[
     Path | None,
-    typer.Option(metavar="PICTURE", help="Draw the confusion matrix, for instance matrix.png."),
+    typer.Option(metavar="FILE", help="Draw the confusion matrix as a PNG, PDF or SVG file."),
 ]
 
 
@@ -92,12 +93,27 @@ def evaluate(
     report: _Report = None,
     safe_csv: SafeCsv = False,
     robustness: _Robustness = False,
-    seed: _Seed = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     plot: _Plot = None,
     jobs: Jobs = 0,
 ) -> None:
-    """Judge a model on labelled clips: how often it is right, and how sure that figure is."""
+    """Evaluate a model on labelled clips: accuracy, recall and calibration with 95 % intervals.
+
+    Clips that were in the training of the model are counted. Exit code 1: some clips could not be
+    read.
+
+    Examples:
+        genrelens evaluate my-genres
+            Evaluate the default model.
+        genrelens evaluate my-genres --model runs/mine/model.onnx --report report
+            Write a report with all figures.
+        genrelens evaluate my-genres --robustness --groups artists.csv
+            Evaluate under noise, rooms and codecs, with intervals over artists.
+        genrelens evaluate --predictions other.csv
+            Evaluate the predictions of another model.
+
+    """
     _check_request(folder, model, predictions, split, part, robustness=robustness)
     _check_places(report, plot, everything=robustness)
     started = time.monotonic()

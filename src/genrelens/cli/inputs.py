@@ -1,4 +1,4 @@
-"""From the arguments of a command to the recordings they name."""
+"""Turn the arguments of ``genrelens classify`` into recordings."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from genrelens.data.folders import find_audio
 from genrelens.discovery.patterns import matches
 from genrelens.errors import AudioError, DataError
 
-__all__ = ["Source", "expand", "note_left_out"]
+__all__ = ["Source", "expand", "note_skipped"]
 
 
 Source = AudioSource | AudioError
 
 _NO_AUDIO = "is a folder without audio files"
-_MOST_ENDINGS = 5  # that are named; the others are counted together
+_MOST_ENDINGS = 5  # listed one by one; the rest are counted together
 
 
-def expand(arguments: Sequence[str], left_out: Counter[str]) -> list[Source]:
-    """Turn arguments into recordings, in order.
+def expand(arguments: Sequence[str], skipped: Counter[str]) -> list[Source]:
+    """Return the recordings that arguments name, in order.
 
-    ``-`` is standard input, a folder stands for the audio files below it, and a pattern that is
-    not itself a file for what it matches. What names nothing becomes an ``AudioError``. The other
-    files of the folders are counted in ``left_out`` by their endings.
+    ``-`` is standard input, a folder stands for the audio files below it, and a pattern for the
+    files that it matches, unless a file has that name. An argument that names no recording becomes
+    an ``AudioError``. ``skipped`` counts the other files of the folders by their endings.
     """
-    return [source for argument in arguments for source in _expand_one(argument, left_out)]
+    return [source for argument in arguments for source in _expand_one(argument, skipped)]
 
 
-def note_left_out(left_out: Counter[str]) -> None:
-    """Report the files of folders that are no audio by their endings, the commonest by name."""
-    if not left_out:
+def note_skipped(skipped: Counter[str]) -> None:
+    """Report how many files of folders were skipped, by ending, the most frequent first."""
+    if not skipped:
         return
-    named = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{n} {ending or 'without an ending'}" for ending, n in named[:_MOST_ENDINGS]]
-    if rest := sum(n for _, n in named[_MOST_ENDINGS:]):
+    ranking = sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{n} {ending or 'without an ending'}" for ending, n in ranking[:_MOST_ENDINGS]]
+    if rest := sum(n for _, n in ranking[_MOST_ENDINGS:]):
         parts.append(f"{rest} with other endings")
-    print_note(f"left out, no audio by their endings: {', '.join(parts)}")
+    print_note(f"skipped, not audio by their endings: {', '.join(parts)}")
 
 
-def _expand_one(argument: str, left_out: Counter[str]) -> Iterator[Source]:
+def _expand_one(argument: str, skipped: Counter[str]) -> Iterator[Source]:
     if argument == "-":
         yield _standard_input()
     elif os.path.isdir(argument):  # noqa: PTH112 (Path's raises on a name that is too long)
-        yield from _folder(argument, left_out)
+        yield from _folder(argument, skipped)
     elif glob.has_magic(argument) and not os.path.lexists(argument):
-        yield from _pattern(argument, left_out)
+        yield from _pattern(argument, skipped)
     elif argument:
         yield argument
     else:
@@ -64,15 +64,15 @@ def _expand_one(argument: str, left_out: Counter[str]) -> Iterator[Source]:
 def _standard_input() -> BinaryIO:
     if sys.stdin is None or sys.stdin.isatty():
         raise typer.BadParameter(
-            "- is standard input, and there is no recording on it; "
+            "- reads standard input, which has no recording; "
             "for instance: cat song.mp3 | genrelens classify -"
         )
     return sys.stdin.buffer
 
 
-def _folder(name: str, left_out: Counter[str]) -> Iterator[str | AudioError]:
+def _folder(name: str, skipped: Counter[str]) -> Iterator[str | AudioError]:
     try:
-        files = find_audio(Path(name), left_out)
+        files = find_audio(Path(name), skipped)
     except DataError as error:
         yield AudioError(error.path or name, error.reason)
         return
@@ -81,18 +81,18 @@ def _folder(name: str, left_out: Counter[str]) -> Iterator[str | AudioError]:
     yield from map(str, files)
 
 
-def _pattern(pattern: str, left_out: Counter[str]) -> Iterator[str | AudioError]:
-    """List the audio files that match and those in folders that match, each once.
+def _pattern(pattern: str, skipped: Counter[str]) -> Iterator[str | AudioError]:
+    """Return the audio files that match and those in matching folders, each once.
 
-    What does not look like audio counts only where nothing else matches.
+    Other matching files are returned only if there is no audio file.
     """
     matched = sorted(set(matches(pattern)))
-    places = set(map(Path, matched))
+    paths = set(map(Path, matched))
     found: dict[str, str | AudioError] = {}
     for match in matched:
         if os.path.isdir(match):  # noqa: PTH112
-            is_within_another = any(parent in places for parent in Path(match).parents)
-            files = _folder(match, Counter() if is_within_another else left_out)
+            is_within_another = any(parent in paths for parent in Path(match).parents)
+            files = _folder(match, Counter() if is_within_another else skipped)
             found |= {str(each): each for each in files if not _is_empty(each)}
         elif Path(match).suffix.lower() in AUDIO_SUFFIXES:
             found[str(Path(match))] = match

@@ -43,7 +43,9 @@ class _Verdict(StrEnum):
 
 
 _Genre = Annotated[str | None, typer.Option(metavar="GENRE", help="Files of this genre.")]
-_Style = Annotated[str | None, typer.Option(metavar="STYLE", help="Files that have this style.")]
+_Style = Annotated[
+    str | None, typer.Option(metavar="STYLE", help="Files to which this style applies.")
+]
 _Minimum = Annotated[
     float | None,
     typer.Option(
@@ -51,34 +53,47 @@ _Minimum = Annotated[
         metavar="P",
         min=0,
         max=1,
-        help="Least probability, 0 to 1, of the style if one is asked for, else of the genre.",
+        help="Lowest probability of the genre, or of the style with --style.",
     ),
 ]
 _AskedVerdict = Annotated[
-    _Verdict | None, typer.Option(help="What the model says; with --genre it is: genre.")
+    _Verdict | None,
+    typer.Option(help="Files with this verdict.", show_default="genre with --genre, else any"),
 ]
-_Under = Annotated[Path | None, typer.Option(metavar="DIR", help="Files below this folder.")]
-_Missing = Annotated[bool, typer.Option("--missing", metavar="", help="Files that are gone.")]
-_Errors = Annotated[
-    bool, typer.Option("--errors", metavar="", help="Files that could not be analysed.")
-]
+_Under = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Files below this folder.")]
+_Missing = Annotated[bool, typer.Option("--missing", help="Files that no longer exist.")]
+_Errors = Annotated[bool, typer.Option("--errors", help="Files that could not be classified.")]
 _Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", metavar="NAME", help="Ask this model, not the latest."),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="Show the predictions of this model.",
+        show_default="the model of the latest scan",
+    ),
 ]
 _Kind = Annotated[
     _Format | None,
-    typer.Option("--format", "-f", help="Format; else by the ending of --out, or a table."),
+    typer.Option(
+        "--format", "-f", help="Output format.", show_default="by the ending of --out, else table"
+    ),
 ]
 _Target = Annotated[
-    Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file.")
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Write to this file.", show_default="standard output"
+    ),
 ]
 _Playlists = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Write one playlist for each genre to a folder."),
+    typer.Option(metavar="FOLDER", help="Write one M3U8 playlist for each genre to this folder."),
 ]
 _RelativeTo = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Make paths relative to this folder.")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Write paths relative to this folder.", show_default="absolute paths"
+    ),
 ]
 
 
@@ -98,9 +113,18 @@ def list_files(
     relative_to: _RelativeTo = None,
     safe_csv: SafeCsv = False,
 ) -> None:
-    """List files of the catalogue: all of them, or those that meet conditions.
+    """List the files of the catalogue that meet all given conditions.
 
-    Playlists hold absolute paths unless --relative-to names the folder that they will lie in.
+    Examples:
+        genrelens list --genre disco --min 0.6
+            List disco with a probability of at least 60 %.
+        genrelens list --style house --format m3u8 --out house.m3u8
+            Write a playlist of files to which the style house applies.
+        genrelens list --errors
+            List files that could not be classified, with the reasons.
+        genrelens list --playlists ~/Music --relative-to ~/Music
+            Write one playlist for each genre, with relative paths.
+
     """
     query = Query(
         genre=genre,

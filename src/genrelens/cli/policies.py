@@ -1,4 +1,4 @@
-"""Options that say what ``genrelens tag`` writes."""
+"""Options of ``genrelens tag`` that choose what is written."""
 
 from __future__ import annotations
 
@@ -27,26 +27,32 @@ class _ID3(StrEnum):
 Existing = Annotated[
     _Existing | None,
     typer.Option(
-        help="Of files that have a genre: keep leaves them alone, append adds ours, replace "
-        "replaces theirs (default: keep).",
+        help="For files that have a genre: keep it, append ours, or replace it with ours.",
+        show_default="keep",
     ),
 ]
 MinConfidence = Annotated[
     float | None,
-    typer.Option(metavar="P", min=0, max=1, help="Least probability of the genre (default: 0.5)."),
+    typer.Option(
+        metavar="P", min=0, max=1, help="Lowest probability of the genre.", show_default="0.5"
+    ),
 ]
 MaxGenres = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=1, help="Write at most N: the genre, then styles that apply (default: 1)."
+        metavar="N",
+        min=1,
+        help="Largest number of genres to write: the genre first, then styles that apply.",
+        show_default="1",
     ),
 ]
 OwnWords = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Your own words for genres, and a whitelist (TOML)."),
+    typer.Option(metavar="FILE", help="Mapping of genres to your own names (TOML)."),
 ]
 ID3Version = Annotated[
-    _ID3 | None, typer.Option(help="Version of ID3v2; else that of the file, 2.4 if new.")
+    _ID3 | None,
+    typer.Option(help="Version of ID3v2.", show_default="that of the file, 2.4 for new tags"),
 ]
 
 
@@ -57,7 +63,7 @@ def make_policy(
     words: OwnWords,
     id3: ID3Version,
 ) -> Policy | None:
-    """Return what was asked for; None if nothing was."""
+    """Return the requested policy; None if no option was given."""
     settings: dict[str, Any] = {
         "existing": existing and str(existing),
         "min_confidence": min_confidence,

@@ -21,8 +21,8 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.inputs import note_left_out
-from genrelens.cli.options import AsJson, Database, Jobs, Model, n_jobs
+from genrelens.cli.inputs import note_skipped
+from genrelens.cli.options import AsJson, Database, Jobs, LibraryPaths, Model, n_jobs
 from genrelens.discovery.find import Found, find_files, is_gone
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import path_fields
@@ -33,45 +33,34 @@ __all__ = ["scan"]
 
 _Failed = tuple[str, str]  # path and reason
 
-_Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="DIR",
-        help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
-        show_default=False,
-    ),
-]
 _Exclude = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Leave out files and folders of this name, or path if it has a slash; repeatable.",
+        help="Skip files and folders with this name, or with this path if it has a slash; "
+        "repeatable.",
     ),
 ]
 _Fast = Annotated[
-    bool,
-    typer.Option("--fast", metavar="", help="Hear three parts of 30 s of each recording."),
+    bool, typer.Option("--fast", help="Classify three excerpts of 30 s of each long recording.")
 ]
 _Timeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0.1, help="Give a file up after this time.")
+    float, typer.Option(metavar="SECONDS", min=0.1, help="Time limit for each file.")
 ]
 _Nice = Annotated[
-    int,
-    typer.Option(metavar="N", min=0, max=19, help="Let other programs go first, 0 to 19."),
+    int, typer.Option(metavar="N", min=0, max=19, help="Scheduling priority (nice level).")
 ]
-_Retry = Annotated[
-    bool, typer.Option("--retry", metavar="", help="Try again the files that failed before.")
-]
+_Retry = Annotated[bool, typer.Option("--retry", help="Try files again that failed before.")]
 _Prune = Annotated[
     bool,
     typer.Option(
-        "--prune", metavar="", help="Then forget the files that are gone from the folders."
+        "--prune", help="After the scan, remove files from the catalogue that no longer exist."
     ),
 ]
 
 
 def scan(
-    inputs: _Inputs,
+    inputs: LibraryPaths,
     db: Database = None,
     model: Model = None,
     exclude: _Exclude = None,
@@ -83,10 +72,21 @@ def scan(
     prune: _Prune = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hear every recording of a library and note its genre in a catalogue.
+    """Classify all recordings of a library and store the results in the catalogue.
 
-    Whatever is known stays known when files move or get other tags; stop at any time and go on
-    later. Exit code 1: files cannot be analysed, now or before.
+    Stop a scan at any time with Ctrl-C; the next one continues. Files that moved or got other tags
+    are not classified again. Exit code 1: some files could not be classified, now or before.
+
+    Examples:
+        genrelens scan ~/Music
+            Classify all files that are new or have changed.
+        genrelens scan ~/Music --fast --nice 10
+            Classify excerpts of each file, at low priority.
+        genrelens scan ~/Music --exclude Podcasts --exclude '*.wma' --prune
+            Skip a folder and a format, and remove files from the catalogue that no longer exist.
+        genrelens scan /archive --retry --timeout 3600 --db archive.sqlite
+            Try failed files again, with up to an hour for each, in a catalogue of its own.
+
     """
     if nice and hasattr(os, "nice"):
         os.nice(nice)
@@ -109,7 +109,7 @@ def scan(
             _prune(catalog, inputs, files, tally)
         for path, reason in tally.failed:
             print_error(f"{path}: {reason}")
-        note_left_out(tally.left_out)
+        note_skipped(tally.left_out)
         _report(tally, catalog.path, as_json=as_json)
     if tally.failed or tally.counts["failed before"]:
         raise typer.Exit(1)

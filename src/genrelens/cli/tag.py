@@ -50,38 +50,54 @@ _WIDEST = 28  # characters of genres in the table
 _NONE = "-"
 
 
+_Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Folders, files, playlists (M3U), or quoted patterns; or one plan (see --plan).",
+        show_default=False,
+    ),
+]
+_Apply = Annotated[
+    bool, typer.Option("--apply", help="Write the changes; without it they are only shown.")
+]
+_PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Write a plan, to be edited and applied later."),
+]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before writing.")]
+
+
 def tag(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DIR...|PLAN",
-            help="Folders, files, playlists, quoted patterns; or a plan that --plan wrote.",
-            show_default=False,
-        ),
-    ],
-    apply: Annotated[
-        bool, typer.Option("--apply", metavar="", help="Write it; else it is only shown.")
-    ] = False,
-    plan_file: Annotated[
-        Path | None,
-        typer.Option("--plan", metavar="FILE", help="Write the plan, to be edited and applied."),
-    ] = None,
+    inputs: _Inputs,
+    apply: _Apply = False,
+    plan_file: _PlanFile = None,
     existing: Existing = None,
     min_confidence: MinConfidence = None,
     max_genres: MaxGenres = None,
     words: OwnWords = None,
     id3: ID3Version = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", metavar="", help="Do not ask before writing.")
-    ] = False,
+    yes: _Yes = False,
     db: Database = None,
     journal: JournalFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write genres to the tags of files, as the catalogue of a scan has them.
+    """Write predicted genres to the tags of files that have been scanned.
 
-    Without --apply, nothing is written: what would be is shown. Written files keep their times,
-    and "genrelens undo" gives them their former tags. Exit code 1: some files were not written.
+    Nothing is written without --apply. Files that are "not sure", "not music" or "silence" are
+    never changed. "genrelens undo" restores the files. Exit code 1: some files could not be read
+    or written.
+
+    Examples:
+        genrelens tag ~/Music
+            Show what would be written.
+        genrelens tag ~/Music --plan plan.jsonl
+            Write a plan, to be edited in any text editor.
+        genrelens tag plan.jsonl --apply
+            Write the genres of a plan.
+        genrelens tag ~/Music --existing append --min-confidence 0.8 --apply --yes
+            Add genres with a probability of at least 80 %, without a question.
+
     """
     policy = make_policy(existing, min_confidence, max_genres, words, id3)
     if len(inputs) == 1 and is_plan(inputs[0]):

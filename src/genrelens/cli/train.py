@@ -23,35 +23,79 @@ if TYPE_CHECKING:
     from genrelens.train.recipe import Recipe
 
 
-Epochs = Annotated[int | None, typer.Option(min=1, help="Override the recipe.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Number of epochs.", show_default="that of the recipe"),
+]
+Device = Annotated[str, typer.Option(metavar="DEVICE", help="Device: auto, cpu or cuda.")]
 Cache = Annotated[
-    Path | None, typer.Option(help="Where features are kept; the user's cache if not given.")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder for computed features.",
+        show_default="genrelens in the user's cache folder",
+    ),
 ]
-_Recipe = Annotated[
-    str, typer.Argument(help="A recipe of the package (see --recipes) or a .toml file.")
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE", help="Name of a packaged recipe (see train --recipes), or a .toml file."
+    ),
 ]
-_Data = Annotated[Path | None, typer.Option("--data", "-d", help="A folder of genre/file.")]
+_Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", "-d", metavar="FOLDER", help="A folder with one subfolder for each genre."
+    ),
+]
 _Folder = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Where the run goes; runs/RECIPE if not given.")
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FOLDER", help="Folder of the run.", show_default="runs/RECIPE"
+    ),
 ]
 _Split = Annotated[
     Path | None,
-    typer.Option(help="A CSV file with the columns clip and split (train, valid, test)."),
+    typer.Option(
+        metavar="FILE",
+        help="CSV file with the columns clip and split (train, valid, test).",
+        show_default="a random split",
+    ),
 ]
 _Everything = Annotated[
     bool, typer.Option("--all", help="Train on all clips, for a fixed number of epochs.")
 ]
+_Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Seed of the random numbers.", show_default="that of the recipe"
+    ),
+]
 _Precision = Annotated[
-    str | None, typer.Option(help="Override the recipe: 32-true, 16-mixed, bf16-mixed.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Numerical precision: 32-true, 16-mixed or bf16-mixed.",
+        show_default="that of the recipe",
+    ),
+]
+_Name = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Name of the model.", show_default="name of the recipe"),
 ]
 _Metrics = Annotated[
-    Path | None, typer.Option(help="metrics.json of an earlier run, to store in the model.")
+    Path | None,
+    typer.Option(metavar="FILE", help="metrics.json of an earlier run, to store in the model."),
 ]
+_Resume = Annotated[
+    bool, typer.Option(help="Continue a run that was interrupted.", show_default=False)
+]
+_Devices = Annotated[int, typer.Option(metavar="N", min=1, help="Number of GPUs.")]
+_Recipes = Annotated[bool, typer.Option("--recipes", help="List the packaged recipes and exit.")]
 
 
 def train(
-    recipe: _Recipe = "mel-cnn-lstm",
+    recipe: RecipeName = "mel-cnn-lstm",
     data: _Data = None,
     folder: _Folder = None,
     split: _Split = None,
@@ -60,17 +104,31 @@ def train(
     not_music: NotMusic = None,
     relabel: Relabel = None,
     epochs: Epochs = None,
-    seed: Annotated[int | None, typer.Option(help="Override the recipe.")] = None,
+    seed: _Seed = None,
     precision: _Precision = None,
-    name: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
+    name: _Name = None,
     metrics: _Metrics = None,
-    resume: Annotated[bool, typer.Option(help="Go on with a run that was cut off.")] = False,
+    resume: _Resume = False,
     device: Device = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="How many GPUs.")] = 1,
+    devices: _Devices = 1,
     cache: Cache = None,
-    recipes: Annotated[bool, typer.Option("--recipes", help="List the packaged recipes.")] = False,
+    recipes: _Recipes = False,
 ) -> None:
-    """Train a model on a folder of genre/file, where each subfolder is a genre."""
+    """Train a model on your own recordings.
+
+    The folder of the run gets checkpoints, metrics, learning curves and the model (model.onnx).
+
+    Examples:
+        genrelens train --recipes
+            List the packaged recipes.
+        genrelens train mel-cnn-lstm --data my-genres
+            Train on 85 % of the clips and validate on the others.
+        genrelens train mel-cnn-lstm --data my-genres --resume
+            Continue a run that was interrupted.
+        genrelens train mel-cnn-lstm --data my-genres --split split.csv --out runs/mine
+            Train on the clips that a CSV file assigns to the training part.
+
+    """
     need_torch()
     from genrelens.train.job import Run
     from genrelens.train.original.fit import train as run_training

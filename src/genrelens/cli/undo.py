@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.cli.options import Database, JournalFile
+from genrelens.cli.options import AsJson, Database, JournalFile
 from genrelens.cli.tag import known_catalog, print_outcome, result_document
 from genrelens.library import undo as undo_run
 from genrelens.library.tagging.journal import TagRun
@@ -18,23 +18,33 @@ from genrelens.quiet import quiet_libraries
 __all__ = ["undo"]
 
 
+_Run = Annotated[
+    int | None,
+    typer.Argument(metavar="N", help="Number of the run (see --list).", show_default="the last"),
+]
+_Show = Annotated[bool, typer.Option("--list", help="List all runs.")]
+
+
 def undo(
-    run: Annotated[
-        int | None, typer.Argument(metavar="RUN", help="Number of the run; else the last one.")
-    ] = None,
-    show: Annotated[
-        bool, typer.Option("--list", metavar="", help="Show what was written so far.")
-    ] = False,
+    run: _Run = None,
+    show: _Show = False,
     db: Database = None,
     journal: JournalFile = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON document.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Give files the tags that they had before "genrelens tag" wrote to them.
+    """Restore the files that a run of "genrelens tag --apply" wrote.
 
-    Files that nobody changed since are what they were, to the last byte; in others only the genres
-    are put back. Exit code 1: some files could not be restored.
+    A file that was not edited since is restored to the last byte. Only the genres are restored in a
+    file that was edited. Exit code 1: some files could not be restored.
+
+    Examples:
+        genrelens undo
+            Restore the files of the last run.
+        genrelens undo --list
+            List all runs with their numbers.
+        genrelens undo 3
+            Restore the files of run 3.
+
     """
     if show and run is not None:
         raise typer.BadParameter("--list shows all runs; it goes with no number")
