@@ -19,9 +19,8 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.errors import DataError
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig, iter_segments
-from genrelens.files import reason
+from genrelens.files import replaced
 from genrelens.model_file import ModelFile
 from genrelens.quiet import quiet_libraries
 
@@ -162,11 +161,8 @@ def _save(path: Path, summaries: Mapping[str, _Summary]) -> None:
         name.replace(" ", "_"): np.concatenate(summary.kept or [])
         for name, summary in summaries.items()
     }
-    try:
-        with path.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-    except OSError as error:
-        raise DataError(reason(error), path=path) from error
+    with replaced(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _plot(file: Path, picture: Path, offset: float, duration: float | None) -> None:
