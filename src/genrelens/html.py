@@ -1,7 +1,7 @@
 """HTML pages from the Jinja2 templates in the package.
 
 Every value is escaped, so names of files and genres cannot become markup. Characters that cannot
-be printed are written as Python writes them (``\\x1b``).
+be printed are escaped as in ``repr``.
 """
 
 from __future__ import annotations

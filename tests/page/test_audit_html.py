@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from genrelens.library.audit import Audit, TagMismatch
-from genrelens.library.audit_page import audit_page
 from support import synth
 
 _WATCH = """

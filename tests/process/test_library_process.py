@@ -14,7 +14,7 @@ import pytest
 
 from genrelens import worker_pool as isolation
 from genrelens.discovery.find import find_files
-from genrelens.library.catalog import Catalog, Query
+from genrelens.library import Catalog
 from genrelens.library.scan import scan_files
 from support import misbehaviour
 from support.commands import as_seen, at_terminal, command, spawn
@@ -38,7 +38,7 @@ def test_workers_that_crash_and_hang(
             found = find_files([music], on_problem=pytest.fail)
             outcomes = scan_files(catalog, found, model=str(model), jobs=2, timeout=timeout)
             statuses = {Path(each.path).stem: each.status for each in outcomes}
-            reasons = {e.path.stem: e.error for e in catalog.query(Query(errors=True))}
+            reasons = {e.path.stem: e.error for e in catalog.query(errors=True)}
         good = "analysed" if expected == "failed" else "unchanged"
         assert statuses == {
             **dict.fromkeys("abc", good),
@@ -100,7 +100,7 @@ def test_a_kill_leaves_no_process_behind(model: Path, tmp_path: Path) -> None:
     scanning.wait()
     wait_until(lambda: not group_lives(scanning.pid))
     with Catalog.open(tmp_path / "x.sqlite", readonly=True) as catalog:
-        n_known = len(list(catalog.files()))
+        n_known = len(list(catalog.query()))
     assert 0 < n_known < 40
     result = spawn(*arguments, "--json", "-j", "2")
     summary = json.loads(result.out)
@@ -136,7 +136,7 @@ def test_ctrl_c_at_a_terminal(model: Path, tmp_path: Path) -> None:
     assert "stopped; run it again to go on from here" in lines
     assert not any("Scanning" in line for line in lines)
     with Catalog.open(tmp_path / "x.sqlite", readonly=True) as catalog:
-        assert 0 < len(list(catalog.files())) < 60
+        assert 0 < len(list(catalog.query())) < 60
 
 
 @pytest.mark.slow
@@ -152,4 +152,4 @@ def test_two_scans_at_once(model: Path, tmp_path: Path) -> None:
         assert (summary["files"], len(summary["failures"])) == (11, 1 - summary["failed_before"])
     assert (result.code, other.returncode) == (1, 1)
     with Catalog.open(tmp_path / "x.sqlite", readonly=True) as catalog:
-        assert len(list(catalog.query(Query(genre="noise")))) == 10
+        assert len(list(catalog.query(genre="noise"))) == 10

@@ -24,7 +24,6 @@ from genrelens.errors import LibraryError
 from genrelens.library import (
     Catalog,
     Policy,
-    Query,
     apply_changes,
     audit_library,
     export,
@@ -343,16 +342,16 @@ def _catalog_calls(shelf: Shelf) -> dict[str, Callable[[], Any]]:
         return call
 
     def exported(kind: str) -> Callable[[Catalog], Any]:
-        return lambda catalog: export(catalog.files(), io.BytesIO(), kind)
+        return lambda catalog: export(catalog.query(), io.BytesIO(), kind)
 
     functions = {
         "entry": reading(lambda catalog: catalog.entry(song_path)),
         "file": reading(lambda catalog: catalog.file(song_path)),
-        "files": reading(lambda catalog: [entry.to_dict() for entry in catalog.files()]),
-        "query": reading(lambda catalog: list(catalog.query(Query(genre="jazz", minimum=0.1)))),
-        "query styles": reading(lambda catalog: list(catalog.query(Query(style="house")))),
-        "query errors": reading(lambda catalog: list(catalog.query(Query(errors=True)))),
-        "query a model": reading(lambda catalog: list(catalog.query(Query(model="small")))),
+        "files": reading(lambda catalog: [entry.to_dict() for entry in catalog.query()]),
+        "query": reading(lambda catalog: list(catalog.query(genre="jazz", minimum=0.1))),
+        "query styles": reading(lambda catalog: list(catalog.query(style="house"))),
+        "query errors": reading(lambda catalog: list(catalog.query(errors=True))),
+        "query a model": reading(lambda catalog: list(catalog.query(model="small"))),
         "has_prediction": reading(lambda c: c.has_prediction("f" * 40, "d1", fast=True)),
         "record": writing(
             lambda catalog: catalog.record(
@@ -364,7 +363,7 @@ def _catalog_calls(shelf: Shelf) -> dict[str, Callable[[], Any]]:
                 prediction=stored(),
             )
         ),
-        "forget": writing(lambda catalog: catalog.forget([song_path, "/gone.mp3"])),
+        "forget": writing(lambda catalog: catalog.remove([song_path, "/gone.mp3"])),
         "audit_library": reading(lambda catalog: audit_library(catalog, [shelf.music])),
         "plan_changes": reading(lambda catalog: plan_changes(catalog, [shelf.music])),
         "export_playlists": reading(lambda c: export_playlists(c, Query(), shelf.work / "lists")),

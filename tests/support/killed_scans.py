@@ -105,7 +105,7 @@ def facts(place: Path) -> dict[str, str]:
         if not database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             return {}  # killed before it had tables
     with Catalog.open(place, readonly=True) as catalog:
-        return {str(entry.path): described(entry.to_dict()) for entry in catalog.files()}
+        return {str(entry.path): described(entry.to_dict()) for entry in catalog.query()}
 
 
 def described(entry: Facts) -> str:

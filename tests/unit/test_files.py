@@ -19,7 +19,7 @@ from genrelens.data.splits import Split
 from genrelens.errors import DataError
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.files import reason, replaced, replaced_path, sha256, write_text_atomically
-from genrelens.library import Catalog, Plan, Policy, Query, export_playlists, write_plan
+from genrelens.library import Catalog, Plan, Policy, export_playlists, write_plan
 from support.library_folder import stored
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")

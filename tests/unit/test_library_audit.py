@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
+from genrelens.library.audit_page import audit_page
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genrelens.library import Catalog, TagMismatch, audit_library
 from genrelens.library.audit import Audit, judge
-from genrelens.library.audit_page import audit_page, summary
 from genrelens.prediction import Style
 from support.library_folder import stored
 from support.shelf import entry, shelve, song
@@ -69,7 +69,7 @@ def test_files_without_a_result_or_tags() -> None:
 def test_the_evidence() -> None:
     _, finding = judge(entry(("Rock", "Pop"), stored("jazz", 0.9, styles=HOUSE)))
     assert finding is not None
-    assert (finding.heard, finding.probability) == ("jazz", pytest.approx(0.9))
+    assert (finding.predicted, finding.probability) == ("jazz", pytest.approx(0.9))
     assert finding.tagged == pytest.approx(0.1)  # both have 5 %
     assert finding.score == pytest.approx(0.8)
     assert finding.styles == {"house": 0.7}
@@ -78,11 +78,11 @@ def test_the_evidence() -> None:
     assert finding.tagged == 0.2
     _, finding = judge(entry(("Rock",), stored("rock", 0.9, music=0.1)))
     assert finding is not None
-    assert (finding.heard, finding.probability) == ("not music", pytest.approx(0.9))
+    assert (finding.predicted, finding.probability) == ("not music", pytest.approx(0.9))
     assert finding.tagged == pytest.approx(0.09)  # music, and rock
     _, finding = judge(entry(("Podcast",), stored("rock", 0.9, music=0.8)))
     assert finding is not None
-    assert (finding.tagged, finding.heard) == (pytest.approx(0.2), "rock")
+    assert (finding.tagged, finding.predicted) == (pytest.approx(0.2), "rock")
 
 
 @given(
@@ -100,7 +100,7 @@ def test_what_holds_for_every_finding(
     if finding is not None:
         assert 0 <= finding.tagged <= 1
         assert 0 <= finding.probability <= 1
-        assert finding.heard in (genre, "not music")
+        assert finding.predicted in (genre, "not music")
 
 
 # ----------------------------------------------------------------------------- of a library
@@ -120,13 +120,13 @@ def test_the_strongest_disagreement_comes_first(catalog: Catalog, tmp_path: Path
         shelve(catalog, song(music, f"{kind}.mp3", kind, tag), "jazz", sure)
     song(music, "new.mp3", "wav")
     found = audit_library(catalog, [music, music / "gone"])
-    assert [each.path.stem for each in found.findings] == ["flac", "m4a", "mp3"]
+    assert [each.path.stem for each in found.mismatches] == ["flac", "m4a", "mp3"]
     assert found.counts == {"disagrees": 3, "cannot be compared": 1}
     assert found.unknown == {"Soundtrack": 1}
-    assert found.unheard == (music / "new.mp3",)
+    assert found.unscanned == (music / "new.mp3",)
     assert [Path(path).name for path, _ in found.problems] == ["gone"]
-    assert summary(found) == "4 files: 3 disagree, 1 cannot be compared (Soundtrack 1)"
-    assert summary(audit_library(catalog, [])) == "0 files: nothing to compare"
+    assert found.summary == "4 files: 3 disagree, 1 cannot be compared (Soundtrack 1)"
+    assert audit_library(catalog, []).summary == "0 files: nothing to compare"
 
 
 # ---------------------------------------------------------------------------------- the page

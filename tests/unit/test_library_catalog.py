@@ -14,7 +14,7 @@ import pytest
 
 from genrelens import __version__
 from genrelens.errors import LibraryError
-from genrelens.library.catalog import Catalog, Query
+from genrelens.library import Catalog
 from genrelens.library.records import Entry, Failure, StoredPrediction, path_fields
 from genrelens.prediction import Style
 from genrelens.tags import Tags
@@ -35,7 +35,7 @@ def put(catalog: Catalog, path: str, digest: str | None = "a", **facts: Any) -> 
 
 
 def paths(catalog: Catalog, **conditions: Any) -> list[str]:
-    return [str(entry.path) for entry in catalog.query(Query(**conditions))]
+    return [str(entry.path) for entry in catalog.query(**conditions)]
 
 
 def entry(catalog: Catalog, path: str) -> Entry:
@@ -158,7 +158,7 @@ def test_the_sound_decides_not_the_place(catalog: Catalog) -> None:
 def test_what_was_heard_stays_when_files_go(catalog: Catalog) -> None:
     put(catalog, "/x", prediction=stored("jazz"))
     put(catalog, "/y", "b")
-    catalog.forget(["/x", "/never/there"])
+    catalog.remove(["/x", "/never/there"])
     assert paths(catalog) == ["/y"]
     put(catalog, "/back")
     assert heard(catalog, "/back").genre == "jazz"
@@ -261,13 +261,13 @@ def test_all_files_by_path(library: Catalog) -> None:
         "/m2/nothing",
         "/m2/speech",
     ]
-    assert [str(each.path) for each in library.files()] == expected
-    assert [str(each.path) for each in library.files(under="/m2")] == expected[4:]
+    assert [str(each.path) for each in library.query()] == expected
+    assert [str(each.path) for each in library.query(under="/m2")] == expected[4:]
     assert paths(library, under="/") == expected
 
 
 def test_writing_while_reading(library: Catalog) -> None:
-    for each in library.files():
+    for each in library.query():
         put(library, f"{each.path}/again", each.digest)
     assert len(paths(library)) == 14
 
@@ -358,7 +358,7 @@ def test_a_damaged_catalogue(library: Catalog) -> None:
         Catalog.open(library.path) as catalog,
         pytest.raises(LibraryError, match=r"is damaged \(.+\); delete it and scan again"),
     ):
-        list(catalog.files())
+        list(catalog.query())
 
 
 def test_another_program_is_writing(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

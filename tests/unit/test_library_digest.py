@@ -184,10 +184,10 @@ def test_a_file_is_closed_again(tmp_path: Path) -> None:
 
 def test_a_part_of_a_file_is_a_file(tmp_path: Path) -> None:
     """What FFmpeg reads through."""
-    from genrelens.library.digest import _Part
+    from genrelens.library.digest import _FilePart
 
     with made(tmp_path, b"0123456789").open("rb", buffering=0) as file:
-        part = _Part(file, 2, 8)
+        part = _FilePart(file, 2, 8)
         assert (part.seek(0), part.read(), part.read()) == (0, b"234567", b"")
         assert (part.seek(-2, io.SEEK_END), part.read(1), part.tell()) == (4, b"6", 5)
         assert (part.seek(-1, io.SEEK_CUR), part.read(9)) == (4, b"67")

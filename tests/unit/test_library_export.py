@@ -14,12 +14,12 @@ from typing import Any
 
 import av
 import pytest
+from genrelens.library.playlists import playlist_name
 
 from genrelens.discovery.playlists import read_playlist
 from genrelens.errors import LibraryError, MissingExtraError
-from genrelens.library.catalog import Catalog, Query
+from genrelens.library import Catalog
 from genrelens.library.export import FORMATS, export, export_playlists
-from genrelens.library.playlists import playlist_name
 from genrelens.library.records import Failure
 from genrelens.prediction import Style
 from genrelens.tags import Tags

@@ -15,9 +15,8 @@ import pytest
 from genrelens import worker_pool as isolation
 from genrelens.discovery.find import Found, find_files
 from genrelens.errors import AudioError, LibraryError, ModelError, TagError
-from genrelens.library import identity, records
+from genrelens.library import Catalog, records
 from genrelens.library import scan as scanning
-from genrelens.library.catalog import Catalog, Query
 from genrelens.library.digest import audio_digest
 from genrelens.library.scan import Scanned, scan_files
 from genrelens.model_file import model_digest
@@ -166,7 +165,7 @@ def test_moved_tagged_and_copied_files_are_known(
         "chords.wav": "unchanged",
     }
     assert steps(pools[1:]) == ["identify"] * 3
-    found = {entry.path.name: entry for entry in catalog.files()}
+    found = {entry.path.name: entry for entry in catalog.query()}
     genres = {name: entry.prediction and entry.prediction.genre for name, entry in found.items()}
     assert genres == {
         "moved.wav": "noise",
@@ -198,7 +197,7 @@ def test_a_changed_file_is_heard_again(
     run()
     (music / "noise.wav").write_bytes(wav("clicks", seed=5))
     assert run() == all_of("unchanged") | {"noise.wav": "analysed"}
-    assert [each.path.name for each in catalog.query(Query(genre="clicks"))] == [
+    assert [each.path.name for each in catalog.query(genre="clicks")] == [
         "clicks.wav",
         "noise.wav",
     ]
@@ -230,7 +229,7 @@ def test_a_new_model_hears_all_but_reads_no_file_twice(
     run()
     assert run(model=str(recurrent_model)) == all_of("analysed")
     assert steps(pools[1:]) == ["_judge"] * 3
-    assert {each.prediction and each.prediction.model for each in catalog.files()} == {"recurrent"}
+    assert {each.prediction and each.prediction.model for each in catalog.query()} == {"recurrent"}
     assert run() == run(model=str(recurrent_model)) == all_of("unchanged")
 
 
@@ -262,7 +261,7 @@ def broken(music: Path) -> Path:
 
 
 def reasons(catalog: Catalog) -> dict[str, str | None]:
-    return {each.path.name: each.error for each in catalog.query(Query(errors=True))}
+    return {each.path.name: each.error for each in catalog.query(errors=True)}
 
 
 def test_bad_files_are_told_and_remembered(
@@ -336,7 +335,7 @@ def test_a_file_that_may_not_be_read_is_tried_every_time(
         raise AudioError(path, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(identity, "audio_digest", refuse)
+        patch.setattr(scanning, "audio_digest", refuse)
         assert run() == all_of("failed")
     assert reasons(catalog) == all_of("Permission denied")
     assert run() == all_of("analysed")
@@ -362,7 +361,7 @@ def test_a_file_that_goes_away_is_no_bad_file(
             Path(path).rename(away)
             raise TagError(path, "gone")
 
-        monkeypatch.setattr(identity, "read_tags", gone)
+        monkeypatch.setattr(scanning, "read_tags", gone)
     (outcome,) = scan_files(catalog, files, model=str(model))
     assert (outcome.status, reasons(catalog)) == (
         "failed",
@@ -425,7 +424,7 @@ def test_workers_that_never_come(
     monkeypatch.setattr(NoPool, "reason", BrokenProcessPool("All workers expired"))
     with pytest.raises(LibraryError, match="the worker processes end before they begin"):
         outcomes_of(catalog, music, model=str(model))
-    assert list(catalog.files()) == []
+    assert list(catalog.query()) == []
 
 
 def test_workers_that_never_answer(

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from genrelens.errors import LibraryError
-from genrelens.library import Catalog, Change, Query, list_runs, undo
-from genrelens.library.tagging.delta import file_hash, make_patch
+from genrelens.library import Catalog, Change, list_runs, undo
+from genrelens.library.tagging.delta import file_hash, make_delta
 from genrelens.library.tagging.journal import Journal
 from genrelens.prediction import Style
 from genrelens.tags import Tags
@@ -136,7 +136,7 @@ def former_journal(tmp_path: Path, song: Path) -> Path:
         '["Jazz"]',
         file_hash(old),
         file_hash(song),
-        make_patch(old, song),
+        make_delta(old, song),
     )
     run = (1, "2025-01-01T00:00:00+00:00", None, "0.9", "lens")
     return former(tmp_path / "journal", FORMER_JOURNAL, {"runs": run, "writes": write})
@@ -188,7 +188,7 @@ def test_a_catalogue_of_the_former_version(tmp_path: Path) -> None:
         },
     )
     with Catalog.open(path) as catalog:
-        [entry] = catalog.files()
+        [entry] = catalog.query()
         assert catalog.has_prediction("a" * 40, "d1", fast=True)
     assert os.fsencode(entry.path) == b"/m/caf\xe9.mp3"
     assert (entry.size, entry.mtime_ns, entry.digest, entry.error) == (5, 7, "a" * 40, "crashed")
@@ -283,12 +283,12 @@ def test_a_query_for_what_is_no_text(tmp_path: Path) -> None:
         Catalog.open(tmp_path / "x") as catalog,
         pytest.raises(LibraryError, match="which is not text"),
     ):
-        list(catalog.query(Query(genre="caf\udce9")))
+        list(catalog.query(genre="caf\udce9"))
 
 
 def test_misuse_is_no_damage(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path / "x")
     catalog.close()
     with pytest.raises(LibraryError, match="closed database") as caught:
-        list(catalog.files())
+        list(catalog.query())
     assert "damaged" not in str(caught.value)

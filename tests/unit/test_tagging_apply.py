@@ -141,7 +141,7 @@ def test_the_catalogue_goes_on_knowing_the_files(
     plan = planned()
     apply_changes(plan, catalog=catalog)
     again = plan_changes(catalog, [music], plan.policy)
-    assert (again.changes, again.unheard) == ((), ())
+    assert (again.changes, again.unscanned) == ((), ())
     assert again.reasons == {"has these genres": 1}
     undo(catalog=catalog)
     again = plan_changes(catalog, [music], plan.policy)
@@ -153,7 +153,7 @@ def test_undo_goes_back_run_by_run(planned: Planned, catalog: Catalog, music: Pa
     before = path.read_bytes()
     first = apply_changes(planned(), catalog=catalog)
     middle = path.read_bytes()
-    for entry in catalog.files():
+    for entry in catalog.query():
         shelve(catalog, entry.path, "pop")
     second = apply_changes(plan_changes(catalog, [music], Policy(existing="replace")))
     assert [(run.id, run.written, run.undone) for run in list_runs()] == [(2, 1, 0), (1, 1, 0)]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrelens import LibraryError
-from genrelens.library.tagging.delta import file_hash, hash_of, make_patch, patched
+from genrelens.library.tagging.delta import file_hash, hash_of, make_delta
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def way_back(pair: tuple[Path, Path], old: bytes, new: bytes) -> bytes:
     """Make a patch and check it."""
     for path, content in zip(pair, (old, new), strict=True):
         path.write_bytes(content)
-    patch = make_patch(*pair)
-    assert b"".join(patched(patch, pair[1])) == old
-    assert hash_of(patched(patch, pair[1])) == file_hash(pair[0])
+    patch = make_delta(*pair)
+    assert b"".join(apply_delta(patch, pair[1])) == old
+    assert hash_of(apply_delta(patch, pair[1])) == file_hash(pair[0])
     return patch
 
 
@@ -88,4 +88,4 @@ PIECE = struct.Struct("<QQQ")
 def test_a_damaged_patch(pair: tuple[Path, Path], content: bytes) -> None:
     pair[1].write_bytes(b"ten bytes.")
     with pytest.raises(LibraryError, match=r"damaged .*; restore the journal from a backup"):
-        list(patched(content or b"nonsense", pair[1]))
+        list(apply_delta(content or b"nonsense", pair[1]))

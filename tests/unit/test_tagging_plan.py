@@ -14,10 +14,10 @@ import pytest
 from genrelens import LibraryError
 from genrelens.library import (
     Catalog,
+    GenreMapping,
     Plan,
     Policy,
     Skip,
-    Words,
     plan_changes,
     read_plan,
     write_plan,
@@ -56,7 +56,7 @@ def test_what_is_in_a_plan(catalog: Catalog, music: Path) -> None:
         Skip(music / "sub" / "c.flac", "is below 50 % of confidence"),
     )
     assert plan.reasons == {"has a genre": 1, "is below 50 % of confidence": 1}
-    assert sorted(path.name for path in plan.unheard) == ["changed.mp3", "new.mp3"]
+    assert sorted(path.name for path in plan.unscanned) == ["changed.mp3", "new.mp3"]
     assert (plan.model, plan.labels) == ("small", {"jazz", "rock", "pop"})
     assert [Path(path).name for path, _ in plan.problems] == ["gone"]
 
@@ -77,7 +77,7 @@ def test_one_file_by_two_names(catalog: Catalog, music: Path, kind: str) -> None
 def test_a_plan_survives_a_file(catalog: Catalog, music: Path, tmp_path: Path) -> None:
     for name in (ODD, "Größe.mp3"):
         shelve(catalog, song(music, name, "mp3", "Pöp", "Rock"))
-    words = Words({"jazz": ("Jazz", "Größe")}, ("Jazz", "Größe"))
+    words = GenreMapping({"jazz": ("Jazz", "Größe")}, ("Jazz", "Größe"))
     policy = Policy(existing="replace", max_genres=3, id3_version=3, words=words)
     plan = plan_changes(catalog, [music], policy)
     assert len(plan.changes) == 2

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrelens import LibraryError
-from genrelens.library import Change, Policy, Skip, Words, decide, read_words
+from genrelens.library import Change, GenreMapping, Policy, Skip, decide, read_mapping
 from genrelens.library.records import Failure
 from genrelens.library.tagging.policy import is_word
 from genrelens.library.vocabulary import (
+    genre_key,
     is_speech,
     meanings,
     named,
     related,
     spelling,
-    word_key,
 )
 from genrelens.prediction import Style
 from genrelens.tags import Tags
@@ -122,8 +122,8 @@ def test_words_that_are_no_music_or_no_genre() -> None:
 @given(st.text(max_size=20))
 def test_any_text_is_a_word_for_something(word: str) -> None:
     assert related(meanings(word), meanings(word))
-    assert word_key(word) == word_key(word.upper().lower()) or not word.isascii()
-    assert spelling(word).casefold() == word.casefold() or word_key(spelling(word))
+    assert genre_key(word) == genre_key(word.upper().lower()) or not word.isascii()
+    assert spelling(word).casefold() == word.casefold() or genre_key(spelling(word))
 
 
 # -------------------------------------------------------------------------------- policy
@@ -251,7 +251,7 @@ def test_impossible_policies(settings: dict[str, Any], words: str) -> None:
 def words(tmp_path: Path, text: str | bytes) -> Words:
     path = tmp_path / "words.toml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_words(path)
+    return read_mapping(path)
 
 
 def test_words_of_ones_own(tmp_path: Path) -> None:
@@ -259,7 +259,10 @@ def test_words_of_ones_own(tmp_path: Path) -> None:
     assert after(Policy(max_genres=9, words=mine)) == ("jaZZ!", "Haus", "Tanz")
     none = replace(mine, genre_words={"jazz": ()})
     assert after(Policy(words=none)) == ("House",)
-    assert reason(Policy(words=Words(whitelist=("Rock",)))) == "none of the words may be written"
+    assert (
+        reason(Policy(mapping=GenreMapping(whitelist=("Rock",))))
+        == "none of the words may be written"
+    )
 
 
 def test_a_whitelist_has_its_own_spelling(tmp_path: Path) -> None:
@@ -287,7 +290,7 @@ def test_files_of_words_that_are_wrong(text: str | bytes, message: str, tmp_path
 
 def test_a_file_of_words_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match=r"none\.toml: No such file"):
-        read_words(tmp_path / "none.toml")
+        read_mapping(tmp_path / "none.toml")
 
 
 # ------------------------------------------------------------------------------ properties
@@ -300,7 +303,7 @@ policies = st.builds(
     min_confidence=st.floats(0, 1),
     max_genres=st.integers(1, 4),
     words=st.builds(
-        Words,
+        GenreMapping,
         st.dictionaries(
             st.sampled_from(["jazz", "rock", "house"]), st.lists(some_words, max_size=2).map(tuple)
         ),
@@ -338,7 +341,7 @@ def test_what_holds_for_every_policy(file: Any, policy: Policy) -> None:
     assert decision.after != had == decision.before
     assert all(map(is_word, ours))
     assert len(ours) <= policy.max_genres
-    keys = [word_key(word) for word in decision.after if word not in had]
+    keys = [genre_key(word) for word in decision.after if word not in had]
     assert len(set(keys)) == len(keys)
     if policy.existing == "keep":
         assert named(had) == []

@@ -7,18 +7,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from genrelens.cli.console import display_name, out, print_error, print_json
 from genrelens.cli.options import AsJson, Database, LibraryPaths, SafeCsv
-from genrelens.cli.tag import print_unheard
+from genrelens.cli.tag import print_unscanned
 from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
-from genrelens.library import Audit, Catalog, TagMismatch, audit_library
-from genrelens.library.audit_page import audit_page, summary
-from genrelens.library.records import path_fields
+from genrelens.library import Audit, Catalog, TagMismatch, audit_library, audit_page
 
 __all__ = ["audit"]
 
@@ -74,14 +72,12 @@ def audit(
     if safe_csv and not as_csv:
         raise typer.BadParameter("--safe-csv goes with --csv")
     with Catalog.open(db, readonly=True) as catalog:
-        found = audit_library(catalog, inputs)
-    kept = tuple(finding for finding in found.findings if finding.score >= minimum)
-    found = replace(found, findings=kept)
+        found = audit_library(catalog, inputs, minimum=minimum)
     if page is not None:
         write_text_atomically(page, audit_page(found, page, top=top))
-    shown = kept[:top]
+    shown = found.mismatches[:top]
     if as_json:
-        print_json(_document(found, shown))
+        print_json(replace(found, mismatches=shown).to_dict())
     elif as_csv:
         _print_csv(shown, safe=safe_csv)
     else:
@@ -94,17 +90,17 @@ def audit(
 def _report(found: Audit, *, as_table: bool) -> None:
     for path, reason in found.problems:
         print_error(f"{path}: {reason}")
-    n = len(found.unheard)
-    print_unheard(n, n + sum(found.counts.values()))
+    n = len(found.unscanned)
+    print_unscanned(n, n + sum(found.counts.values()))
     if as_table:
-        out.print(display_name(summary(found)), soft_wrap=True)
+        out.print(display_name(found.summary), soft_wrap=True)
 
 
 def _print_table(findings: Sequence[TagMismatch]) -> None:
     if not findings:
         return
     rows = [
-        (_cell("; ".join(each.genres), each.tagged), _cell(each.heard, each.probability))
+        (_cell("; ".join(each.genres), each.tagged), _cell(each.predicted, each.probability))
         for each in findings
     ]
     tag, heard = (min(_WIDEST, max(len(row[i]) for row in rows)) for i in (0, 1))
@@ -128,31 +124,9 @@ def _print_csv(findings: Sequence[TagMismatch], *, safe: bool) -> None:
             shown(str(each.path)),
             shown("; ".join(each.genres)),
             each.tagged,
-            each.heard,
+            each.predicted,
             each.probability,
             each.score,
             "|".join(each.styles),
         ]
         writer.writerow(safe_row(row) if safe else row)
-
-
-def _document(found: Audit, findings: Sequence[TagMismatch]) -> dict[str, Any]:
-    return {
-        "findings": [
-            path_fields(each.path)
-            | {
-                "genres": list(each.genres),
-                "heard": each.heard,
-                "probability": each.probability,
-                "tagged": each.tagged,
-                "score": each.score,
-                "probabilities": dict(each.probabilities),
-                "styles": dict(each.styles),
-            }
-            for each in findings
-        ],
-        "counts": dict(found.counts),
-        "cannot_be_compared": dict(found.unknown),
-        "unheard": [path_fields(path) for path in found.unheard],
-        "problems": [path_fields(path) | {"reason": reason} for path, reason in found.problems],
-    }

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import typer
 
-from genrelens.audio import AUDIO_SUFFIXES, AudioSource
+from genrelens.audio import AudioSource
 from genrelens.cli.console import print_note
-from genrelens.data.folders import find_audio
-from genrelens.discovery.patterns import matches
-from genrelens.errors import AudioError, DataError
+from genrelens.discovery.find import find_files, is_single_file
+from genrelens.errors import AudioError
 
 __all__ = ["Source", "expand", "note_skipped"]
 
@@ -48,17 +46,12 @@ def note_skipped(skipped: Counter[str]) -> None:
     print_note(f"skipped, not audio by their endings: {', '.join(parts)}")
 
 
-def _expand_one(argument: str, skipped: Counter[str]) -> Iterator[Source]:
+def _expand_one(argument: str, skipped: Counter[str]) -> list[Source]:
     if argument == "-":
-        yield _standard_input()
-    elif os.path.isdir(argument):  # noqa: PTH112 (Path's raises on a name that is too long)
-        yield from _folder(argument, skipped)
-    elif glob.has_magic(argument) and not os.path.lexists(argument):
-        yield from _pattern(argument, skipped)
-    elif argument:
-        yield argument
-    else:
-        yield AudioError("''", "is not the name of a file")
+        return [_standard_input()]
+    if not argument:
+        return [AudioError("''", "is not the name of a file")]
+    return [argument] if is_single_file(argument) else _found(argument, skipped)
 
 
 def _standard_input() -> BinaryIO:
@@ -70,37 +63,17 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _folder(name: str, skipped: Counter[str]) -> Iterator[str | AudioError]:
-    try:
-        files = find_audio(Path(name), skipped)
-    except DataError as error:
-        yield AudioError(error.path or name, error.reason)
-        return
-    if not files:
-        yield AudioError(name, _NO_AUDIO)
-    yield from map(str, files)
-
-
-def _pattern(pattern: str, skipped: Counter[str]) -> Iterator[str | AudioError]:
-    """Return the audio files that match and those in matching folders, each once.
-
-    Other matching files are returned only if there is no audio file.
-    """
-    matched = sorted(set(matches(pattern)))
-    paths = set(map(Path, matched))
-    found: dict[str, str | AudioError] = {}
-    for match in matched:
-        if os.path.isdir(match):  # noqa: PTH112
-            is_within_another = any(parent in paths for parent in Path(match).parents)
-            files = _folder(match, Counter() if is_within_another else skipped)
-            found |= {str(each): each for each in files if not _is_empty(each)}
-        elif Path(match).suffix.lower() in AUDIO_SUFFIXES:
-            found[str(Path(match))] = match
-    if found or matched:
-        yield from found.values() or matched
-    else:
-        yield AudioError(pattern, "matches no file")
-
-
-def _is_empty(source: str | AudioError) -> bool:
-    return isinstance(source, AudioError) and source.reason == _NO_AUDIO
+def _found(argument: str, skipped: Counter[str]) -> list[Source]:
+    """Return the files that a folder, a pattern or a playlist names, and the problems."""
+    found: list[Source] = []
+    files = find_files(
+        [argument],
+        on_problem=lambda path, reason: found.append(AudioError(path, reason)),
+        left_out=skipped,
+    )
+    for file in files:
+        found.append(str(Path(file.name)))
+    if not found:
+        is_folder = os.path.isdir(argument)  # noqa: PTH112
+        found.append(AudioError(argument, _NO_AUDIO if is_folder else "names no audio file"))
+    return found

@@ -16,9 +16,8 @@ from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import Database, SafeCsv
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
-from genrelens.library.catalog import Catalog, Query
-from genrelens.library.export import FORMATS, document, export, export_playlists
-from genrelens.library.records import Entry
+from genrelens.library import Catalog, Entry, export_entries, export_playlists
+from genrelens.library.export import FORMATS, entry_document
 
 __all__ = ["list_files"]
 
@@ -126,15 +125,15 @@ def list_files(
             Write one playlist for each genre, with relative paths.
 
     """
-    query = Query(
-        genre=genre,
-        style=style,
-        minimum=minimum,
-        verdict=verdict and str(verdict),
-        under=under,
-        errors=errors,
-        model=model,
-    )
+    conditions: dict[str, Any] = {
+        "genre": genre,
+        "style": style,
+        "minimum": minimum,
+        "verdict": verdict and str(verdict),
+        "under": under,
+        "errors": errors,
+        "model": model,
+    }
     if playlists is not None and (kind or target or missing):
         raise typer.BadParameter("--playlists goes with neither --format, --out nor --missing")
     chosen = _format(kind, target)
@@ -142,14 +141,15 @@ def list_files(
         raise typer.BadParameter("--safe-csv goes with CSV: --format csv, or --out FILE.csv")
     with Catalog.open(db, readonly=True) as catalog:
         if playlists is not None:
-            _write_playlists(catalog, query, playlists, relative_to)
+            written = export_playlists(catalog, playlists, relative_to=relative_to, **conditions)
+            _print_playlists(written)
             return
-        entries = catalog.query(query)
+        entries = catalog.query(**conditions)
         if missing:
             entries = (entry for entry in entries if is_gone(entry.path))
         if target is not None:
             with replaced(target) as file:
-                export(entries, file, chosen, relative_to=relative_to, safe_csv=safe_csv)
+                export_entries(entries, file, chosen, relative_to=relative_to, safe_csv=safe_csv)
         else:
             _print(entries, chosen, relative_to, safe_csv=safe_csv)
 
@@ -165,10 +165,7 @@ def _format(kind: _Format | None, target: Path | None) -> str:
     return chosen
 
 
-def _write_playlists(
-    catalog: Catalog, query: Query, folder: Path, relative_to: Path | None
-) -> None:
-    written = export_playlists(catalog, query, folder, relative_to=relative_to)
+def _print_playlists(written: dict[Path, int]) -> None:
     for path, n_files in written.items():
         out.print(f"{display_name(str(path))}  {n_files} files", soft_wrap=True)
     if not written:
@@ -181,11 +178,11 @@ def _print(
     if kind == "table":
         _print_table(entries)
     elif kind == "json":
-        print_json([document(entry, relative_to) for entry in entries])
+        print_json([entry_document(entry, relative_to) for entry in entries])
     else:
         sys.stdout.flush()
         file = cast(BinaryIO, _Shown()) if out.is_terminal else sys.stdout.buffer
-        export(entries, file, kind, relative_to=relative_to, safe_csv=safe_csv)
+        export_entries(entries, file, kind, relative_to=relative_to, safe_csv=safe_csv)
 
 
 class _Shown(io.RawIOBase):

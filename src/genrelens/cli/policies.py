@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genrelens.library import Policy, read_words
+from genrelens.library import Policy, read_mapping
 
 __all__ = ["Existing", "ID3Version", "MaxGenres", "MinConfidence", "OwnWords", "make_policy"]
 
@@ -69,7 +69,7 @@ def make_policy(
         "min_confidence": min_confidence,
         "max_genres": max_genres,
         "id3_version": id3 and int(id3[-1]),
-        "words": words and read_words(words),
+        "mapping": words and read_mapping(words),
     }
     given = {name: value for name, value in settings.items() if value is not None}
     return Policy(**given) if given else None

@@ -23,10 +23,12 @@ from genrelens.cli.console import (
 )
 from genrelens.cli.inputs import note_skipped
 from genrelens.cli.options import AsJson, Database, Jobs, LibraryPaths, Model, n_jobs
-from genrelens.discovery.find import Found, find_files, is_gone
-from genrelens.library.catalog import Catalog
+from genrelens.discovery.find import Found, find_files
+from genrelens.errors import LibraryError
+from genrelens.library import Catalog, Scanned, scan_files
+from genrelens.library import prune as prune_folder
 from genrelens.library.records import path_fields
-from genrelens.library.scan import DEFAULT_TIMEOUT, Scanned, scan_files
+from genrelens.library.scan import DEFAULT_TIMEOUT
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["scan"]
@@ -166,18 +168,13 @@ def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
 
 
 def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tally: _Tally) -> None:
-    """Forget the files below the folders that are there no more.
-
-    A folder in which nothing is found may be a drive that is not there.
-    """
     for folder in filter(os.path.isdir, inputs):
-        place = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
-        if not any(found.path.startswith(place) for found in files):
-            tally.problem(folder, "is not pruned, since it holds no audio files any more")
-            continue
-        gone = [entry.path for entry in catalog.files(under=folder) if is_gone(entry.path)]
-        catalog.forget(gone)
-        tally.forgotten += map(str, gone)
+        try:
+            tally.forgotten += map(str, prune_folder(catalog, folder, files))
+        except LibraryError as error:
+            if error.path != folder:
+                raise
+            tally.problem(folder, error.reason)
 
 
 def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:

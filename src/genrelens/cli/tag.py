@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -39,12 +39,10 @@ from genrelens.library import (
     read_plan,
     write_plan,
 )
-from genrelens.library.records import path_fields
-from genrelens.library.tagging.plan import change_fields, is_plan
-from genrelens.library.vocabulary import word_key
+from genrelens.library.tagging.plan import is_plan
 from genrelens.quiet import quiet_libraries
 
-__all__ = ["known_catalog", "print_outcome", "print_unheard", "result_document", "tag"]
+__all__ = ["known_catalog", "print_outcome", "print_unscanned", "tag"]
 
 _WIDEST = 28  # characters of genres in the table
 _NONE = "-"
@@ -121,8 +119,7 @@ def tag(
 def _plan(inputs: list[str], policy: Policy, words: Path | None, db: Path | None) -> Plan:
     with Catalog.open(db, readonly=True) as catalog:
         plan = plan_changes(catalog, inputs, policy)
-    labels = {word_key(label) for label in plan.labels}
-    for label in sorted(set(policy.words.genre_words) - labels) if labels else ():
+    for label in plan.unknown_labels:
         print_note(f"warning: {words}: no model knows {label!r}", style="yellow")
     return plan
 
@@ -180,7 +177,7 @@ def print_outcome(outcome: Outcome) -> None:
         print_note(f"note: {outcome.path}: {outcome.reason}")
 
 
-def print_unheard(n: int, n_files: int) -> None:
+def print_unscanned(n: int, n_files: int) -> None:
     """Say on stderr how many files the catalogue has no result for, if there are any."""
     if n:
         words = f"{n} of {n_files} files were not classified yet, or have changed since"
@@ -213,10 +210,10 @@ def _joined(genres: tuple[str, ...]) -> str:
 def _report(plan: Plan, result: Result | None, plan_file: Path | None, *, as_json: bool) -> None:
     for path, reason in plan.problems:
         print_error(f"{path}: {reason}")
-    n_files = len(plan.changes) + len(plan.skipped) + len(plan.unheard)
-    print_unheard(len(plan.unheard), n_files)
+    n_files = len(plan.changes) + len(plan.skipped) + len(plan.unscanned)
+    print_unscanned(len(plan.unscanned), n_files)
     if as_json:
-        print_json(_document(plan, result))
+        print_json({**plan.to_dict(), "result": result and result.to_dict()})
         return
     if plan.skipped:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in plan.reasons.most_common())
@@ -235,24 +232,3 @@ def _say_what_next(plan: Plan, plan_file: Path | None) -> None:
     if plan_file is not None:
         name = display_name(str(plan_file))
         out.print(f"the plan is in {name}: genrelens tag --apply {name}", soft_wrap=True)
-
-
-def _document(plan: Plan, result: Result | None) -> dict[str, Any]:
-    return {
-        "changes": [change_fields(change) for change in plan.changes],
-        "skipped": [path_fields(skip.path) | {"reason": skip.reason} for skip in plan.skipped],
-        "unheard": [path_fields(path) for path in plan.unheard],
-        "problems": [path_fields(path) | {"reason": reason} for path, reason in plan.problems],
-        "result": None if result is None else result_document(result),
-    }
-
-
-def result_document(result: Result) -> dict[str, Any]:
-    """Return what was done as plain values that JSON can hold."""
-    return {
-        "run": result.run,
-        "files": [
-            path_fields(outcome.path) | {"done": outcome.done, "reason": outcome.reason}
-            for outcome in result.outcomes
-        ],
-    }

@@ -9,7 +9,7 @@ import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson, Database, JournalFile
-from genrelens.cli.tag import known_catalog, print_outcome, result_document
+from genrelens.cli.tag import known_catalog, print_outcome
 from genrelens.library import undo as undo_run
 from genrelens.library.tagging.journal import TagRun
 from genrelens.library.tagging.undo import list_runs
@@ -58,7 +58,7 @@ def undo(
             print_note("stopped; run it again to take back the rest")
             raise
     if as_json:
-        print_json(result_document(result))
+        print_json(result.to_dict())
     else:
         restored = len(result.outcomes) - len(result.failed)
         out.print(f"run {result.run}: {restored} of {len(result.outcomes)} files restored")
