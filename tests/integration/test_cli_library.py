@@ -65,7 +65,7 @@ def test_scan(scan: Command, music: Path) -> None:
     assert second.endswith("x real time")
     shutil.copy(music / "noise.wav", music / "copy.wav")
     result = scan()
-    assert result.out == "4 files: 1 known by their sound, 3 unchanged\n"
+    assert result.out == "4 files: 1 with known audio, 3 unchanged\n"
     assert Path("catalog.sqlite").exists()
 
 
@@ -94,6 +94,7 @@ def test_scan_as_json(scan: Command, music: Path, place: Path) -> None:
         "failed": 2,
         "failed_before": 0,
         "forgotten": [],
+        "notes": [],
         "audio_seconds": 3.0,
     }
     assert [failure["path"] for failure in failures] == [
@@ -149,7 +150,7 @@ def test_nothing_to_hear(scan: Command, music: Path) -> None:
     shutil.rmtree(music)
     music.mkdir()
     result = scan()
-    assert (result.code, result.out, result.err) == (0, "0 files: nothing to hear\n", "")
+    assert (result.code, result.out, result.err) == (0, "0 files: nothing to classify\n", "")
 
 
 def test_options_reach_the_scan(scan: Command, music: Path, monkeypatch: Any) -> None:
@@ -181,7 +182,7 @@ def test_prune(scan: Command, music: Path, list_files: Command) -> None:
     assert scan().out == "2 files: 2 unchanged\n"
     assert list_files("--missing").out.count("\n") == 2  # nothing is forgotten silently
     result = scan("--prune")
-    assert (result.code, result.err) == (0, f"forgotten: {music}/noise.wav\n")
+    assert (result.code, result.err) == (0, f"removed from the catalogue: {music}/noise.wav\n")
     assert list_files("--missing").out.count("\n") == 1
     result = scan("other", "--prune", "--json")
     (failure,) = summary(result)["failures"]
@@ -200,7 +201,7 @@ def test_a_drive_that_comes_back(scan: Command, music: Path) -> None:
     music.rmdir()
     away.rename(music)
     (music / "noise.wav").write_bytes(wav("noise"))
-    assert scan().out == "3 files: 3 known by their sound\n"
+    assert scan().out == "3 files: 3 with known audio\n"
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ def test_conditions(
     result = list_files(*conditions, "--format", "jsonl")
     paths = [json.loads(line)["path"] for line in result.out.splitlines()]
     assert paths == [f"{library}/{name}.mp3" for name in expected]
-    note = "" if expected else "no file meets these conditions\n"
+    note = "" if expected else "no file meets the conditions\n"
     assert list_files(*conditions).err == note
 
 
@@ -325,7 +326,7 @@ def test_playlists(library: Path, list_files: Command) -> None:
     assert "../a/jazz.mp3" in Path("lists/jazz.m3u8").read_text().splitlines()
     assert read_playlist("lists/jazz.m3u8") == [f"{library}/lists/../a/jazz.mp3"]
     result = list_files("--playlists", "lists", "--genre", "polka")
-    assert (result.code, result.out, result.err) == (0, "", "no file meets these conditions\n")
+    assert (result.code, result.out, result.err) == (0, "", "no file meets the conditions\n")
 
 
 @pytest.mark.parametrize(
@@ -333,8 +334,8 @@ def test_playlists(library: Path, list_files: Command) -> None:
     [
         (["--out", "x.txt"], "choose one with --format"),
         (["--out", "x", "--format", "table"], "--out writes csv, jsonl, parquet, m3u8"),
-        (["--format", "parquet"], "parquet needs --out FILE"),
-        (["--playlists", "d", "--out", "x.csv"], "--playlists goes with neither"),
+        (["--format", "parquet"], "--format parquet needs --out"),
+        (["--playlists", "d", "--out", "x.csv"], "--playlists cannot be combined with"),
         (["--min", "60"], "--min"),
         (["--verdict", "perhaps"], "--verdict"),
         (["--out", "gone/x.csv"], "gone/x.csv: cannot be written (No such file or directory)"),

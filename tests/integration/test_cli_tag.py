@@ -48,8 +48,8 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
         f" 90 %  -    -> Jazz  {music / 'a.mp3'}",
         f" 80 %  Rock -> Jazz  {music / 'b.flac'}",
         "",
-        "1 stay as they are (has these genres: 1)",
-        "2 to be written; nothing was: --apply writes",
+        "1 not changed (has these genres: 1)",
+        "2 to write; use --apply to write them",
     ]
     assert contents(music) == before
 
@@ -57,7 +57,7 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
 def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--apply")
     assert result.code == 0
-    assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
+    assert result.out.endswith("1 written; to restore the files: genrelens undo 1\n")
     assert [read_tags(path).genres for path in sorted(music.iterdir())] == [
         ("Jazz",),
         ("Rock",),
@@ -66,7 +66,7 @@ def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music
     again = genrelens("tag", "music", "--apply")
     assert (again.code, again.out.splitlines()) == (
         0,
-        ["3 stay as they are (has a genre: 3)", "nothing to be written"],
+        ["3 not changed (has a genre: 3)", "nothing to write"],
     )
 
 
@@ -76,7 +76,7 @@ def test_there_and_back(genrelens: Genrelens, music: Path) -> None:
     assert read_tags(music / "b.flac").genres == ("Rock", "Jazz")
     assert read_tags(music / "a.mp3").format == "ID3v2.3"
     listed = genrelens("undo", "--list")
-    assert "2 written, 0 taken back" in listed.out
+    assert "2 written, 0 restored" in listed.out
     result = genrelens("undo")
     assert (result.code, result.out) == (0, "run 1: 2 of 2 files restored\n")
     assert contents(music) == before
@@ -124,7 +124,7 @@ def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:
     Path("words.toml").write_text('[genre_words]\njazz = "JaZZ"\njaz = "x"\n')
     result = genrelens("tag", "music", "--words", "words.toml")
     assert "-> JaZZ" in result.out
-    assert result.err == "warning: words.toml: no model knows 'jaz'\n"
+    assert result.err == "warning: words.toml: no model has the genre 'jaz'\n"
     Path("words.toml").write_text("x = 1")
     wrong = genrelens("tag", "music", "--words", "words.toml")
     assert (wrong.code, wrong.err) == (
@@ -133,15 +133,15 @@ def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:
     )
 
 
-def test_files_that_nobody_listened_to_are_counted(genrelens: Genrelens, music: Path) -> None:
+def test_files_that_are_not_in_the_catalogue_are_counted(genrelens: Genrelens, music: Path) -> None:
     song(music, "new.mp3")
     os.utime(music / "a.mp3", ns=(1, 1))
     for name in ("tag", "audit"):
         result = genrelens(name, "music")
         assert result.code == 0
         assert result.err == (
-            "warning: 2 of 4 files were not classified yet, or have changed since: run genrelens "
-            "scan\n"
+            "warning: 2 of 4 files are not in the catalogue or have changed since the scan; "
+            "run genrelens scan\n"
         )
 
 
@@ -165,7 +165,7 @@ def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, m
         f"error: {music / 'a.mp3'}: is read-only",
         f"note: {music / 'b.flac'}: had 1 other name (a hard link), which keeps the old content",
     ]
-    assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
+    assert result.out.endswith("1 written; to restore the files: genrelens undo 1\n")
     nothing = genrelens("tag", "music", "--apply")  # but the one that is read-only
     assert (nothing.code, nothing.out.splitlines()[-1]) == (1, "0 written")
     (music / "b.flac").unlink()
@@ -229,7 +229,7 @@ def test_taking_back_is_stopped_and_goes_on(
         result = genrelens("undo")
     assert (result.code, result.err.splitlines()[0]) == (
         130,
-        "stopped; run it again to take back the rest",
+        "stopped; run the command again to restore the rest",
     )
     assert genrelens("undo").out == "run 1: 1 of 1 files restored\n"
     assert contents(music) == before
@@ -242,7 +242,7 @@ def test_audit(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("audit", "music")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
-        "tag          heard        file",
+        "tag          predicted    file",
         f"Rock 10 %    jazz 80 %    {music / 'b.flac'}",
         "",
         "3 files: 1 disagree, 1 agree, 1 have no genre",

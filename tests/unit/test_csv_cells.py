@@ -94,7 +94,7 @@ def test_list_and_audit(
     assert run(capsys, "audit", "--csv", "--safe-csv", tmp_path / "m").code == 0
     for wrong in ("list", "audit .", "classify x.mp3"):
         refused = run(capsys, *wrong.split(), "--safe-csv")
-        assert (refused.code, "--safe-csv goes with" in refused.err) == (2, True)
+        assert (refused.code, "--safe-csv needs" in refused.err) == (2, True)
 
 
 def test_classify(classify: Any, music: Path, monkeypatch: pytest.MonkeyPatch) -> None:

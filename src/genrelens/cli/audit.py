@@ -17,10 +17,11 @@ from genrelens.cli.tag import print_unscanned
 from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
 from genrelens.library import Audit, Catalog, TagMismatch, audit_library, audit_page
+from genrelens.percentages import percent
 
 __all__ = ["audit"]
 
-_WIDEST = 24  # characters of genres in the table
+_WIDEST = 24  # characters in a column of genres
 
 _Minimum = Annotated[
     float,
@@ -68,9 +69,9 @@ def audit(
 
     """
     if as_csv and as_json:
-        raise typer.BadParameter("choose one of --csv and --json")
+        raise typer.BadParameter("--json cannot be combined with --csv")
     if safe_csv and not as_csv:
-        raise typer.BadParameter("--safe-csv goes with --csv")
+        raise typer.BadParameter("--safe-csv needs --csv")
     with Catalog.open(db, readonly=True) as catalog:
         found = audit_library(catalog, inputs, minimum=minimum)
     if page is not None:
@@ -96,30 +97,28 @@ def _report(found: Audit, *, as_table: bool) -> None:
         out.print(display_name(found.summary), soft_wrap=True)
 
 
-def _print_table(findings: Sequence[TagMismatch]) -> None:
-    if not findings:
+def _print_table(mismatches: Sequence[TagMismatch]) -> None:
+    if not mismatches:
         return
-    rows = [
-        (_cell("; ".join(each.genres), each.tagged), _cell(each.predicted, each.probability))
-        for each in findings
-    ]
-    tag, heard = (min(_WIDEST, max(len(row[i]) for row in rows)) for i in (0, 1))
-    out.print(f"{'tag':<{tag}}    {'heard':<{heard}}    file", style="bold", soft_wrap=True)
-    for (said, sounds), each in zip(rows, findings, strict=True):
-        path = display_name(str(each.path))
-        out.print(f"{said:<{tag}}    {sounds:<{heard}}    {path}", soft_wrap=True)
+    rows = [("tag", "predicted", "file"), *map(_row, mismatches)]
+    widths = [min(_WIDEST, max(len(row[i]) for row in rows)) for i in (0, 1)]
+    for number, (tagged, predicted, path) in enumerate(rows):
+        line = f"{tagged:<{widths[0]}}    {predicted:<{widths[1]}}    {path}"
+        out.print(line, style="" if number else "bold", soft_wrap=True)
     out.print()
 
 
-def _cell(words: str, probability: float) -> str:
-    return f"{display_name(words)} {100 * probability:.0f} %"
+def _row(each: TagMismatch) -> tuple[str, str, str]:
+    tagged = f"{'; '.join(each.genres)} {percent(each.tagged)}"
+    predicted = f"{each.predicted} {percent(each.probability)}"
+    return display_name(tagged), display_name(predicted), display_name(str(each.path))
 
 
-def _print_csv(findings: Sequence[TagMismatch], *, safe: bool) -> None:
+def _print_csv(mismatches: Sequence[TagMismatch], *, safe: bool) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "tag", "tag_probability", "heard", "probability", "score", "styles"])
     shown = display_name if out.is_terminal else str
-    for each in findings:
+    for each in mismatches:
         row = [
             shown(str(each.path)),
             shown("; ".join(each.genres)),

@@ -130,13 +130,13 @@ def _check_options(
     *, as_json: bool, as_csv: bool, timeline: bool, embedding: bool, top: int | None
 ) -> None:
     if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other")
+        raise typer.BadParameter("--json cannot be combined with --csv")
     if timeline and not as_json:
         raise typer.BadParameter("--timeline needs --json")
     if embedding and not as_json:
         raise typer.BadParameter("--embedding needs --json")
     if top is not None and as_csv:
-        raise typer.BadParameter("--top and --csv exclude each other: CSV has a column per genre")
+        raise typer.BadParameter("--top cannot be combined with --csv, which has all genres")
 
 
 def _check_plot(plot: Path, sources: Sequence[Source]) -> None:

@@ -18,11 +18,12 @@ from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
 from genrelens.library import Catalog, Entry, export_entries, export_playlists
 from genrelens.library.export import FORMATS, entry_document
+from genrelens.percentages import percent
 
 __all__ = ["list_files"]
 
-_ANSWERS = ("genre", "not sure")  # that name a genre
-_STYLES = 3  # that a line of the table has room for
+_ANSWERS = ("genre", "not sure")  # verdicts that are shown with a probability
+_MOST_STYLES = 3  # in a line of the table
 
 
 class _Format(StrEnum):
@@ -135,10 +136,10 @@ def list_files(
         "model": model,
     }
     if playlists is not None and (kind or target or missing):
-        raise typer.BadParameter("--playlists goes with neither --format, --out nor --missing")
+        raise typer.BadParameter("--playlists cannot be combined with --format, --out or --missing")
     chosen = _format(kind, target)
     if safe_csv and (chosen != "csv" or playlists is not None):
-        raise typer.BadParameter("--safe-csv goes with CSV: --format csv, or --out FILE.csv")
+        raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
     with Catalog.open(db, readonly=True) as catalog:
         if playlists is not None:
             written = export_playlists(catalog, playlists, relative_to=relative_to, **conditions)
@@ -155,13 +156,13 @@ def list_files(
 
 
 def _format(kind: _Format | None, target: Path | None) -> str:
-    """Choose the format: the one that was asked for, or the one that the ending says."""
+    """Return the format of ``--format``, or that of the ending of ``--out``."""
     ending = "" if target is None else target.suffix.lower().removeprefix(".")
     chosen = str(kind) if kind is not None else ending if ending in FORMATS else "table"
     if target is not None and chosen not in FORMATS:
         raise typer.BadParameter(f"--out writes {', '.join(FORMATS)}; choose one with --format")
     if target is None and chosen == "parquet":
-        raise typer.BadParameter("parquet needs --out FILE")
+        raise typer.BadParameter("--format parquet needs --out")
     return chosen
 
 
@@ -169,7 +170,7 @@ def _print_playlists(written: dict[Path, int]) -> None:
     for path, n_files in written.items():
         out.print(f"{display_name(str(path))}  {n_files} files", soft_wrap=True)
     if not written:
-        print_note("no file meets these conditions")
+        print_note("no file meets the conditions")
 
 
 def _print(
@@ -186,7 +187,7 @@ def _print(
 
 
 class _Shown(io.RawIOBase):
-    """Shows what is written to it, so that no name plays tricks on the terminal."""
+    """A file that prints what is written to it, with control characters escaped."""
 
     def writable(self) -> bool:
         return True
@@ -198,28 +199,28 @@ class _Shown(io.RawIOBase):
 
 
 def _print_table(entries: Iterable[Entry]) -> None:
-    """Print a line for each file, as they come."""
+    """Print a line for each file as soon as it is read."""
     n = 0
-    for n, entry in enumerate(entries, 1):  # noqa: B007 (n is needed behind the loop)
+    for n, entry in enumerate(entries, 1):  # noqa: B007 (n is used after the loop)
         out.print(_line(entry), soft_wrap=True)
     if not n:
-        print_note("no file meets these conditions")
+        print_note("no file meets the conditions")
 
 
 def _line(entry: Entry) -> Text:
-    heard = entry.prediction
+    prediction = entry.prediction
     path = display_name(str(entry.path))
-    if entry.error is not None or heard is None:
+    if entry.error is not None or prediction is None:
         return Text(f"{'error':<22}{path}: {display_name(str(entry.error))}", style="red")
-    answer = heard.genre if heard.verdict == "genre" else heard.verdict
-    percent = f"{100 * heard.probability:3.0f} %" if heard.verdict in _ANSWERS else ""
-    line = Text(f"{display_name(answer):<14} {percent:<5} ")
+    answer = prediction.genre if prediction.verdict == "genre" else prediction.verdict
+    share = percent(prediction.probability) if prediction.verdict in _ANSWERS else ""
+    line = Text(f"{display_name(answer):<14} {share:>5} ")
     line.append(f" {path}", style="bold")
     return line.append("".join(_styles(entry)), style="dim")
 
 
 def _styles(entry: Entry) -> Iterator[str]:
     if entry.prediction is not None:
-        names = [style.name for style in entry.prediction.styles if style.applies][:_STYLES]
+        names = [style.name for style in entry.prediction.styles if style.applies][:_MOST_STYLES]
         if names:
             yield f"  {', '.join(map(display_name, names))}"

@@ -47,7 +47,7 @@ def undo(
 
     """
     if show and run is not None:
-        raise typer.BadParameter("--list shows all runs; it goes with no number")
+        raise typer.BadParameter("--list cannot be combined with a number")
     with known_catalog(db) as catalog, quiet_libraries():
         if show:
             _print_runs(list_runs(catalog=catalog, journal=journal), as_json=as_json)
@@ -55,7 +55,7 @@ def undo(
         try:
             result = undo_run(run, catalog=catalog, journal=journal, on_file=print_outcome)
         except KeyboardInterrupt:
-            print_note("stopped; run it again to take back the rest")
+            print_note("stopped; run the command again to restore the rest")
             raise
     if as_json:
         print_json(result.to_dict())
@@ -71,11 +71,11 @@ def _print_runs(runs: list[TagRun], *, as_json: bool) -> None:
         print_json([asdict(run) for run in runs])
         return
     if not runs:
-        print_note("nothing was written yet")
+        print_note("nothing has been written yet")
     for run in runs:
         stopped = "" if run.finished else ", stopped"
         out.print(
-            f"{run.id:>4}  {run.started}  {run.written} written, {run.undone} taken back{stopped}"
+            f"{run.id:>4}  {run.started}  {run.written} written, {run.undone} restored{stopped}"
             f"  {display_name(run.model)}",
             soft_wrap=True,
         )
