@@ -15,9 +15,8 @@ import pytest
 from genrelens import worker_pool as isolation
 from genrelens.discovery.find import Found, find_files
 from genrelens.errors import AudioError, LibraryError, ModelError, TagError
-from genrelens.library import records
+from genrelens.library import Catalog, records
 from genrelens.library import scan as scanning
-from genrelens.library import Catalog
 from genrelens.library.digest import audio_digest
 from genrelens.library.scan import Scanned, scan_files
 from genrelens.model_file import model_digest
