@@ -124,7 +124,7 @@ def test_what_is_not_there(scan: Command) -> None:
     assert result.code == 1
     assert result.err.splitlines() == [
         "error: gone: No such file or directory",
-        "error: gone/*.mp3: matches no folder and no audio file",
+        "error: gone/*.mp3: matches no file",
     ]
     assert result.out.startswith("3 files: 3 analysed\n")
 
@@ -187,7 +187,7 @@ def test_prune(scan: Command, music: Path, list_files: Command) -> None:
     result = scan("other", "--prune", "--json")
     (failure,) = summary(result)["failures"]
     assert result.code == 1
-    assert failure["reason"] == "is not pruned, since it holds no audio files any more"
+    assert failure["reason"] == "is not pruned, because no audio file was found in it"
     assert list_files("--missing").out.count("\n") == 1
 
 

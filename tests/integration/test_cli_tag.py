@@ -111,13 +111,13 @@ def test_an_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
 
 @pytest.mark.parametrize("content", ["hello\n", "", "[1, 2]\n", "\0", "{"])
 @pytest.mark.parametrize("name", ["q.jsonl", "q.JSON"])
-def test_a_plan_damaged_in_its_first_line_is_no_recording(
+def test_a_plan_with_a_damaged_first_line_is_not_taken_for_a_recording(
     genrelens: Genrelens, music: Path, name: str, content: str
 ) -> None:
     Path(name).write_text(content)
     result = genrelens("tag", name, "--apply", "--yes")
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith(f"error: {name}: is no ")
+    assert result.err.startswith(f"error: {name}: is not a ")
 
 
 def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:

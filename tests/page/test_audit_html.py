@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from genrelens.library.audit import Audit, TagMismatch
+from genrelens.library.audit import Audit, TagMismatch, audit_page
 from support import synth
 
 _WATCH = """
@@ -28,7 +28,7 @@ def test_the_players_play(browser: Any, tmp_path: Path, folder: str) -> None:
     finding = TagMismatch(
         path=path,
         genres=("<i>Rock",),
-        heard="jazz",
+        predicted="jazz",
         probability=0.9,
         tagged=0.1,
         probabilities={"jazz": 0.9},

@@ -26,7 +26,7 @@ from genrelens.library import (
     Policy,
     apply_changes,
     audit_library,
-    export,
+    export_entries,
     export_playlists,
     find_files,
     list_runs,
@@ -342,13 +342,13 @@ def _catalog_calls(shelf: Shelf) -> dict[str, Callable[[], Any]]:
         return call
 
     def exported(kind: str) -> Callable[[Catalog], Any]:
-        return lambda catalog: export(catalog.query(), io.BytesIO(), kind)
+        return lambda catalog: export_entries(catalog.query(), io.BytesIO(), kind)
 
     functions = {
         "entry": reading(lambda catalog: catalog.entry(song_path)),
         "file": reading(lambda catalog: catalog.file(song_path)),
-        "files": reading(lambda catalog: [entry.to_dict() for entry in catalog.query()]),
-        "query": reading(lambda catalog: list(catalog.query(genre="jazz", minimum=0.1))),
+        "query": reading(lambda catalog: [entry.to_dict() for entry in catalog.query()]),
+        "query genres": reading(lambda catalog: list(catalog.query(genre="jazz", minimum=0.1))),
         "query styles": reading(lambda catalog: list(catalog.query(style="house"))),
         "query errors": reading(lambda catalog: list(catalog.query(errors=True))),
         "query a model": reading(lambda catalog: list(catalog.query(model="small"))),
@@ -363,10 +363,10 @@ def _catalog_calls(shelf: Shelf) -> dict[str, Callable[[], Any]]:
                 prediction=stored(),
             )
         ),
-        "forget": writing(lambda catalog: catalog.remove([song_path, "/gone.mp3"])),
+        "remove": writing(lambda catalog: catalog.remove([song_path, "/gone.mp3"])),
         "audit_library": reading(lambda catalog: audit_library(catalog, [shelf.music])),
         "plan_changes": reading(lambda catalog: plan_changes(catalog, [shelf.music])),
-        "export_playlists": reading(lambda c: export_playlists(c, Query(), shelf.work / "lists")),
+        "export_playlists": reading(lambda c: export_playlists(c, shelf.work / "lists")),
         "scan_files": writing(
             lambda catalog: list(
                 scan_files(
@@ -420,7 +420,7 @@ def _journal_calls(shelf: Shelf) -> dict[str, Callable[[], Any]]:
         "open": recorded(lambda journal: journal.recovered),
         "runs and writes": recorded(
             lambda journal: [
-                (journal.patch(write), journal.written_later(write))
+                (journal.delta(write), journal.written_later(write))
                 for run in journal.runs()
                 for write in journal.writes(run.id)
             ]

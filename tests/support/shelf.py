@@ -1,4 +1,4 @@
-"""Files on a shelf: real recordings, and a catalogue that says what was heard in them."""
+"""Real recordings in a folder, and a catalogue with predictions for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genrelens.errors import TagError
-from genrelens.library import Catalog
+from genrelens.library import Catalog, Outcome, Plan, Policy, plan_changes
 from genrelens.library.digest import audio_digest
 from genrelens.library.records import Entry, StoredPrediction
 from genrelens.tags import Tags, read_tags, write_genres
@@ -17,7 +17,7 @@ from support.library_folder import stored
 def entry(
     genres: tuple[str, ...] | None = (), heard: StoredPrediction | None = None, **changes: Any
 ) -> Entry:
-    """A file that needs not be there; no genres at all are a format without tags."""
+    """Return an entry for a file that need not exist; None as genres is a format without tags."""
     values: dict[str, Any] = {
         "path": Path("/m/song.mp3"),
         "size": 5,
@@ -31,7 +31,7 @@ def entry(
 
 
 def song(folder: Path, name: str = "song.mp3", kind: str = "mp3", *genres: str) -> Path:
-    """Write a recording, with genres in its tags."""
+    """Write a recording with genres in its tags; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_bytes(tagged.recording(kind))
@@ -43,7 +43,7 @@ def song(folder: Path, name: str = "song.mp3", kind: str = "mp3", *genres: str) 
 def shelve(
     catalog: Catalog, path: Path, genre: str = "jazz", probability: float = 0.9, **changes: Any
 ) -> None:
-    """Note a file as a scan would."""
+    """Record a file with a prediction, as a scan does."""
     try:
         tags = read_tags(path)
     except TagError:
@@ -59,9 +59,21 @@ def shelve(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """What the files below a folder hold."""
+    """Return the relative path and the content of the files below a folder."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def plan_jazz(catalog: Catalog, music: Path, **policy: Any) -> Plan:
+    """Record all files below a folder as jazz, and plan their genres (``existing="replace"``)."""
+    for path in sorted(music.rglob("*.*")):
+        shelve(catalog, path)
+    return plan_changes(catalog, [music], Policy(**{"existing": "replace", **policy}))
+
+
+def only(outcomes: tuple[Outcome, ...]) -> Outcome:
+    [outcome] = outcomes
+    return outcome

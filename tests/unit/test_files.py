@@ -56,7 +56,7 @@ def _split(path: Path) -> None:
 def _playlist(path: Path) -> None:
     with Catalog.open(path.with_name("catalog")) as catalog:
         catalog.record("/x", size=1, mtime_ns=1, digest="a", tags=None, prediction=stored())
-        [written] = export_playlists(catalog, Query(), path.parent / "lists")
+        [written] = export_playlists(catalog, path.parent / "lists")
     written.replace(path)
 
 

@@ -10,12 +10,11 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from genrelens.library.audit_page import audit_page
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genrelens.library import Catalog, TagMismatch, audit_library
-from genrelens.library.audit import Audit, judge
+from genrelens.library.audit import Audit, audit_page, compare_tag
 from genrelens.prediction import Style
 from support.library_folder import stored
 from support.shelf import entry, shelve, song
@@ -56,31 +55,31 @@ HOUSE = (Style("house", 0.7, 0.5), Style("soul", 0.2, 0.5))
 def test_judgements(genres: tuple[str, ...], facts: dict[str, Any], expected: str) -> None:
     values = {"genre": "jazz", "probability": 0.9, "styles": (), **facts}
     heard = stored(values.pop("genre"), values.pop("probability"), **values)
-    judgement, finding = judge(entry(genres, heard))
-    assert judgement == expected
-    assert (finding is not None) == (expected == "disagrees")
+    result, mismatch = compare_tag(entry(genres, heard))
+    assert result == expected
+    assert (mismatch is not None) == (expected == "disagrees")
 
 
 def test_files_without_a_result_or_tags() -> None:
-    assert judge(entry(("Rock",), prediction=None)) == ("no result", None)
-    assert judge(entry(None)) == ("has no genre", None)
+    assert compare_tag(entry(("Rock",), prediction=None)) == ("no result", None)
+    assert compare_tag(entry(None)) == ("has no genre", None)
 
 
 def test_the_evidence() -> None:
-    _, finding = judge(entry(("Rock", "Pop"), stored("jazz", 0.9, styles=HOUSE)))
+    _, finding = compare_tag(entry(("Rock", "Pop"), stored("jazz", 0.9, styles=HOUSE)))
     assert finding is not None
     assert (finding.predicted, finding.probability) == ("jazz", pytest.approx(0.9))
     assert finding.tagged == pytest.approx(0.1)  # both have 5 %
     assert finding.score == pytest.approx(0.8)
     assert finding.styles == {"house": 0.7}
-    _, finding = judge(entry(("Soul",), stored("jazz", 0.9, styles=HOUSE)))
+    _, finding = compare_tag(entry(("Soul",), stored("jazz", 0.9, styles=HOUSE)))
     assert finding is not None
     assert finding.tagged == 0.2
-    _, finding = judge(entry(("Rock",), stored("rock", 0.9, music=0.1)))
+    _, finding = compare_tag(entry(("Rock",), stored("rock", 0.9, music=0.1)))
     assert finding is not None
     assert (finding.predicted, finding.probability) == ("not music", pytest.approx(0.9))
     assert finding.tagged == pytest.approx(0.09)  # music, and rock
-    _, finding = judge(entry(("Podcast",), stored("rock", 0.9, music=0.8)))
+    _, finding = compare_tag(entry(("Podcast",), stored("rock", 0.9, music=0.8)))
     assert finding is not None
     assert (finding.tagged, finding.predicted) == (pytest.approx(0.2), "rock")
 
@@ -96,7 +95,7 @@ def test_what_holds_for_every_finding(
 ) -> None:
     threshold = None if music is None else 0.5
     heard = stored(genre, probability, music=music, music_threshold=threshold)
-    _, finding = judge(entry(tuple(genres), heard))
+    _, finding = compare_tag(entry(tuple(genres), heard))
     if finding is not None:
         assert 0 <= finding.tagged <= 1
         assert 0 <= finding.probability <= 1
@@ -136,7 +135,7 @@ def finding(path: Path, genre: str = "Rock", **changes: Any) -> TagMismatch:
     values: dict[str, Any] = {
         "path": path,
         "genres": (genre,),
-        "heard": "jazz",
+        "predicted": "jazz",
         "probability": 0.9,
         "tagged": 0.05,
         "probabilities": {"jazz": 0.9, "rock": 0.05},
@@ -152,9 +151,11 @@ def page(place: Path, *findings: TagMismatch, **options: Any) -> str:
 
 def test_nothing_becomes_markup(tmp_path: Path) -> None:
     odd = "<script>alert(1)</script>\"'&\u202e\x1b"
-    text = page(tmp_path / "p.html", finding(Path("/m") / odd, odd, heard=odd, styles={odd: 0.5}))
+    text = page(
+        tmp_path / "p.html", finding(Path("/m") / odd, odd, predicted=odd, styles={odd: 0.5})
+    )
     assert "<script" not in text
-    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;\\u202e\\x1b") == 4
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;\\u202e\\x1b") == 4
     assert re.findall(r'(?:src|href)="([^"]*)"', text) == [Path("/m", odd).as_uri()] * 2
 
 

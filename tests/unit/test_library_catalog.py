@@ -291,7 +291,7 @@ def test_one_reads_while_another_writes(catalog: Catalog) -> None:
     with Catalog.open(catalog.path, readonly=True) as reader:
         put(catalog, "/y")
         assert paths(reader) == ["/x", "/y"]
-        with pytest.raises(LibraryError, match="read-only; --db chooses another place"):
+        with pytest.raises(LibraryError, match="read-only; --db chooses another file"):
             put(reader, "/z")
 
 
@@ -390,7 +390,7 @@ def test_a_full_disk(catalog: Catalog) -> None:
     put(catalog, "/x", prediction=stored())
     catalog._connection.execute("PRAGMA max_page_count = 8")
     big = Tags("FLAC", tuple(f"genre {number}" for number in range(9999)))
-    with pytest.raises(LibraryError, match="the disk is full; what is in it stays"):
+    with pytest.raises(LibraryError, match="the disk is full; its content is not lost"):
         put(catalog, "/y", tags=big)
     assert paths(catalog) == ["/x"]
     catalog._connection.execute("PRAGMA max_page_count = 1000000")
@@ -420,8 +420,8 @@ def write_protected(catalog: Catalog) -> Iterator[Path]:
 def test_a_folder_that_is_read_only(write_protected: Path) -> None:
     with Catalog.open(write_protected, readonly=True) as catalog:
         assert paths(catalog, genre="rock") == ["/x"]
-    refused(write_protected, "read-only; --db chooses another place")
-    refused(write_protected.with_name("new"), "its folder is missing, or not to be written")
+    refused(write_protected, "read-only; --db chooses another file")
+    refused(write_protected.with_name("new"), "its folder is missing or cannot be written")
 
 
 def test_a_transaction_is_all_or_nothing(catalog: Catalog) -> None:

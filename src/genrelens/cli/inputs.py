@@ -6,14 +6,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 import typer
 
 from genrelens.audio import AudioSource
 from genrelens.cli.console import print_note
-from genrelens.discovery.find import find_files, is_single_file
+from genrelens.discovery.find import find_names, is_single_file
 from genrelens.errors import AudioError
 
 __all__ = ["Source", "expand", "note_skipped"]
@@ -66,13 +65,13 @@ def _standard_input() -> BinaryIO:
 def _found(argument: str, skipped: Counter[str]) -> list[Source]:
     """Return the files that a folder, a pattern or a playlist names, and the problems."""
     found: list[Source] = []
-    files = find_files(
+    names = find_names(
         [argument],
         on_problem=lambda path, reason: found.append(AudioError(path, reason)),
         left_out=skipped,
     )
-    for file in files:
-        found.append(str(Path(file.name)))
+    for name in names:
+        found.append(name)
     if not found:
         is_folder = os.path.isdir(argument)  # noqa: PTH112
         found.append(AudioError(argument, _NO_AUDIO if is_folder else "names no audio file"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
-from genrelens.discovery.find import find_files
+from genrelens.discovery.find import find_names
 from genrelens.errors import DataError, DataWarning
 from genrelens.files import reason
 
@@ -46,7 +46,7 @@ class LabelledClip:
 
 
 def find_audio(folder: Path) -> list[Path]:
-    """List the audio files below a folder, sorted; see :func:`find_files` for the rules.
+    """List the audio files below a folder, sorted, by the rules of :mod:`genrelens.discovery`.
 
     Links to folders are not followed, because the files behind them may belong to another genre.
     A dangling link or a pipe is skipped with a ``DataWarning``.
@@ -65,8 +65,7 @@ def find_audio(folder: Path) -> list[Path]:
         os.scandir(folder).close()
     except OSError as error:
         raise DataError(reason(error), path=folder) from error
-    files = find_files([folder], follow_links=False, on_problem=on_problem)
-    return sorted(Path(found.name) for found in files)
+    return sorted(map(Path, find_names([folder], follow_links=False, on_problem=on_problem)))
 
 
 def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> list[LabelledClip]:

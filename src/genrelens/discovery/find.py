@@ -12,7 +12,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from genrelens.audio import AUDIO_SUFFIXES
@@ -21,7 +21,7 @@ from genrelens.discovery.playlists import PLAYLIST_SUFFIXES, read_playlist
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 
-__all__ = ["Found", "find_files", "is_gone", "is_single_file"]
+__all__ = ["Found", "find_files", "find_names", "is_gone", "is_single_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +32,26 @@ class Found:
         path: absolute path; symbolic links are not resolved.
         size: size in bytes.
         mtime_ns: time of modification in nanoseconds.
-        name: path below the input, relative if the input was.
 
     """
 
     path: str
     size: int
     mtime_ns: int
-    name: str = field(default="", compare=False)
 
     @classmethod
-    def at(cls, name: str) -> Found:
+    def at(cls, path: str) -> Found:
         """Return the status of a file.
 
         Raises:
             OSError: there is no such file, or it is not a regular file.
-            ValueError: ``name`` contains a null byte.
+            ValueError: ``path`` contains a null byte.
 
         """
-        status = Path(name).stat()
+        status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "is not a file")
-        path = os.path.abspath(name)  # noqa: PTH100 (Path keeps "..")
-        return cls(path, status.st_size, status.st_mtime_ns, name)
+        return cls(os.path.abspath(path), status.st_size, status.st_mtime_ns)  # noqa: PTH100
 
     @property
     def is_unchanged(self) -> bool:
@@ -70,7 +67,6 @@ def find_files(
     inputs: Iterable[str | os.PathLike[str]],
     *,
     exclude: Sequence[str] = (),
-    follow_links: bool = True,
     on_problem: Callable[[str, str], None],
     left_out: Counter[str] | None = None,
 ) -> Iterator[Found]:
@@ -88,7 +84,6 @@ def find_files(
         inputs: folders, patterns, playlists and files.
         exclude: patterns of files and folders to skip. A pattern without ``/`` is compared with
             names, one with ``/`` with the end of absolute paths.
-        follow_links: search folders that symbolic links below a folder lead to.
         on_problem: called with (path, reason) for each input, folder or audio file that cannot be
             read: missing files, dangling links, pipes, missing permissions.
         left_out: counts the other files in folders by ending (``".jpg"``, ``""`` for none);
@@ -103,12 +98,30 @@ def find_files(
             print(found.path, found.size)
 
     """
-    search = _Search(
-        exclude, on_problem, Counter() if left_out is None else left_out, follow_links=follow_links
-    )
-    for each in inputs:
-        yield from search.input(os.fspath(each))
-    yield from search.linked_folders()
+    search = _Search(on_problem, left_out, exclude=exclude)
+    for _, found in search.run(inputs):
+        yield found
+
+
+def find_names(
+    inputs: Iterable[str | os.PathLike[str]],
+    *,
+    follow_links: bool = True,
+    on_problem: Callable[[str, str], None],
+    left_out: Counter[str] | None = None,
+) -> Iterator[str]:
+    """Find audio files as :func:`find_files` does, and yield relative paths for relative inputs.
+
+    Args:
+        inputs: folders, patterns, playlists and files.
+        follow_links: search the folders behind symbolic links.
+        on_problem: called with (path, reason) as in :func:`find_files`.
+        left_out: counts the other files as in :func:`find_files`.
+
+    """
+    search = _Search(on_problem, left_out, follow_links=follow_links, absolute=False)
+    for name, _ in search.run(inputs):
+        yield str(Path(name))
 
 
 def is_single_file(name: str) -> bool:
@@ -139,31 +152,40 @@ def _has_audio_suffix(name: str) -> bool:
     return Path(name).suffix.lower() in AUDIO_SUFFIXES
 
 
+_Names = Iterator[tuple[str, Found]]
+
+
 class _Search:
-    """The files and folders found so far, and the rules of a search."""
+    """A search: its rules, and the files and folders found so far."""
 
     def __init__(
         self,
-        exclude: Sequence[str],
         on_problem: Callable[[str, str], None],
-        left_out: Counter[str],
+        left_out: Counter[str] | None,
         *,
-        follow_links: bool,
+        exclude: Sequence[str] = (),
+        follow_links: bool = True,
+        absolute: bool = True,
     ) -> None:
         self._exclude = [pattern.rstrip("/") for pattern in exclude]
         self._problem = on_problem
-        self._left_out = left_out
-        self._follow_links = follow_links
+        self._left_out = Counter() if left_out is None else left_out
+        self._follow_links, self._absolute = follow_links, absolute
         self._files: set[str] = set()
         self._folders: set[tuple[int, int]] = set()  # device and inode
         self._links: list[str] = []
 
-    def input(self, name: str) -> Iterator[Found]:
-        """Find the files that an input names."""
+    def run(self, inputs: Iterable[str | os.PathLike[str]]) -> _Names:
+        for each in inputs:
+            yield from self._input(os.fspath(each))
+        while self._links:
+            yield from self._below(self._links.pop())
+
+    def _input(self, name: str) -> _Names:
         if not name:
             self._problem("''", "is not the name of a file")
         elif os.path.isdir(name):  # noqa: PTH112 (Path's raises on a name that is too long)
-            yield from self._below(name)
+            yield from self._below(os.path.abspath(name) if self._absolute else name)  # noqa: PTH100
         elif _is_pattern(name):
             yield from self._matching(name)
         elif _is_playlist(name):
@@ -171,20 +193,15 @@ class _Search:
         else:
             yield from self._file(name)
 
-    def linked_folders(self) -> Iterator[Found]:
-        """Find the files below the links to folders that the search came across."""
-        while self._links:
-            yield from self._below(self._links.pop())
-
-    def _matching(self, pattern: str) -> Iterator[Found]:
-        matched = sorted(set(matches(pattern)))
+    def _matching(self, pattern: str) -> _Names:
+        matched = list(dict.fromkeys(matches(pattern)))
         if not matched:
             self._problem(pattern, "matches no file")
         audio = [each for each in matched if os.path.isdir(each) or _has_audio_suffix(each)]  # noqa: PTH112
         for match in audio or matched:
-            yield from self.input(match)
+            yield from self._input(match)
 
-    def _in_playlist(self, name: str) -> Iterator[Found]:
+    def _in_playlist(self, name: str) -> _Names:
         try:
             paths = read_playlist(name)
         except LibraryError as error:
@@ -193,7 +210,7 @@ class _Search:
         for path in paths:
             yield from self._file(path)
 
-    def _below(self, folder: str) -> Iterator[Found]:
+    def _below(self, folder: str) -> _Names:
         """Find the files below a folder, without recursion because paths may be deep."""
         open_folders = [self._entries(folder)]
         while open_folders:
@@ -225,7 +242,7 @@ class _Search:
             if not entry.name.startswith(".") and not self._is_excluded(entry.path):
                 yield entry
 
-    def _file(self, name: str) -> Iterator[Found]:
+    def _file(self, name: str) -> _Names:
         try:
             found = Found.at(name)
         except (OSError, ValueError) as error:
@@ -233,7 +250,7 @@ class _Search:
             return
         if found.path not in self._files and not self._is_excluded(found.path):
             self._files.add(found.path)
-            yield found
+            yield name, found
 
     def _is_excluded(self, path: str) -> bool:
         name = os.path.basename(path)  # noqa: PTH119 (this is done for every file)
