@@ -140,3 +140,9 @@ class AudioWarning(UserWarning):
 
 class DataWarning(UserWarning):
     """A data set can be used, but a result on it needs a caveat."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ``ValueError`` with ``message`` unless ``condition`` holds."""
+    if not condition:
+        raise ValueError(message)

@@ -13,7 +13,7 @@ import pytest
 
 from genrelens.audio import load_audio
 from genrelens.decoders import DecodeError
-from genrelens.decoders.frames import FrameArrays
+from genrelens.decoders.ffmpeg import FrameArrays
 from support import synth
 
 RATE = 48_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genrelens.frontend import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig
+from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig
 
 VALUES: dict[str, Any] = {
     "kind": "mfcc",

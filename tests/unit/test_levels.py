@@ -24,7 +24,7 @@ CONFIG = FeatureConfig(
 
 
 def levels(starts: list[int], *blocks: Any) -> list[float]:
-    meter = LevelMeter(CONFIG)
+    meter = LevelMeter(hop_length=CONFIG.hop_length, segment_frames=CONFIG.segment_frames)
     passed = list(meter.through([np.array(block, np.float32) for block in blocks]))
     assert [list(block) for block in passed] == [list(np.float32(block)) for block in blocks]
     assert meter.n_samples == sum(map(len, blocks))

@@ -216,10 +216,9 @@ def test_text_of_two_equal_models(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 
 def test_page_of_a_perfect_score(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(
-        "genrelens.evaluation.report.write._draw",
-        lambda *_: dict.fromkeys(("confusion", "recall", "reliability", "rejection"), b"<svg/>"),
-    )
+    names = ("confusion", "recall", "reliability", "rejection")
+    pictures = {f"{name}.svg": b"<svg/>" for name in names}
+    monkeypatch.setattr("genrelens.evaluation.report.write._draw", lambda *_: pictures)
     table = judged(np.ones(24))
     page = write_report(tmp_path, "perfect", table, score(table), {}).read_text()
     text = page.replace("&nbsp;", " ")

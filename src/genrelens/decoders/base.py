@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,10 +15,12 @@ from numpy.typing import NDArray
 from genrelens.files import reason
 
 __all__ = [
+    "MAX_CHANNELS",
+    "MAX_RATE",
+    "MIN_RATE",
     "DecodeError",
     "Decoder",
     "Float32",
-    "behind_id3",
     "check_claims",
     "disagree",
     "in_words",
@@ -29,13 +30,10 @@ __all__ = [
 Float32 = NDArray[np.float32]
 
 # What a header may claim; beyond it the file is damaged, or made to exhaust memory.
-_MIN_RATE, _MAX_RATE = 1_000, 3_000_000  # Hz; the upper end is DSD512
-_MAX_CHANNELS = 256
+MIN_RATE, MAX_RATE = 1_000, 3_000_000  # Hz; the upper end is DSD512
+MAX_CHANNELS = 256
 _PADDING = 0.15  # seconds; a frame of MP3 at 8 kHz
 _MAX_BLOCK = 2**22  # numbers in a block, all channels together: 16 MiB
-
-
-_MOST_TAGS = 64  # in front of the sound; more are made to be slow
 
 
 class DecodeError(Exception):
@@ -99,26 +97,10 @@ def check_claims(sample_rate: int, channels: int) -> None:
         DecodeError: they are beyond it.
 
     """
-    if not _MIN_RATE <= sample_rate <= _MAX_RATE:
-        raise DecodeError(f"a sample rate of {sample_rate} Hz is not in {_MIN_RATE}..{_MAX_RATE}")
-    if not 1 <= channels <= _MAX_CHANNELS:
-        raise DecodeError(f"{channels} channels are not in 1..{_MAX_CHANNELS}")
-
-
-def behind_id3(file: Any) -> int:
-    """Return where the ID3v2 tags in front of the sound end, in bytes.
-
-    Source: ID3 tag version 2.4.0, main structure, section 3.
-    """
-    start = 0
-    for _ in range(_MOST_TAGS):
-        file.seek(start)
-        tag = file.read(10)
-        if len(tag) < 10 or not tag.startswith(b"ID3"):
-            break
-        start += 10 + functools.reduce(lambda n, byte: n << 7 | byte & 127, tag[6:], 0)
-        start += 10 if tag[5] & 0x10 else 0  # a footer
-    return start
+    if not MIN_RATE <= sample_rate <= MAX_RATE:
+        raise DecodeError(f"a sample rate of {sample_rate} Hz is not in {MIN_RATE}..{MAX_RATE}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise DecodeError(f"{channels} channels are not in 1..{MAX_CHANNELS}")
 
 
 def disagree(stated: float, real: float) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from genrelens.decoders.base import (
     DecodeError,
@@ -22,19 +23,19 @@ from genrelens.decoders.base import (
 from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.formats import FFMPEG_SUFFIXES
-from genrelens.decoders.frames import FrameArrays
 from genrelens.decoders.headers import Header, Patched, read_header
 from genrelens.decoders.limits import GuardedFile
 from genrelens.decoders.mono import mixed
 from genrelens.decoders.mp3 import read_mp3_header
 
-__all__ = ["FFmpegDecoder"]
+__all__ = ["FFmpegDecoder", "FrameArrays"]
 
 _OPEN_OPTIONS = {"format_whitelist": ",".join(FFMPEG_SUFFIXES), "protocol_whitelist": "none"}
 
 # Whose headers state a duration: it is neither estimated from a bit rate nor left to the encoder.
 _STATING = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ape", "tta", "tak", "wv", "mpc8")
 
+_POINTERS = 8  # AV_NUM_DATA_POINTERS of libavutil/frame.h
 _RUN = 2**13  # samples that are converted at once
 _RUN_UP = 0.25  # seconds decoded and thrown away before an offset: codecs remember the past
 
@@ -235,3 +236,59 @@ class FFmpegDecoder(Decoder):
 
 def _kind(frame: Any) -> tuple[str, int, int]:
     return frame.format.name, frame.layout.nb_channels, frame.sample_rate
+
+
+class FrameArrays:
+    """Converts the frames of one stream.
+
+    Args:
+        channels: number of channels that the stream's header states.
+
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._most_channels = max(_POINTERS, channels)
+        self._packer: tuple[tuple[Any, ...], Any] = ((), None)  # for which kind of frame, and it
+
+    def check(self, frame: Any) -> None:
+        """Compare what a frame claims with what is possible.
+
+        Raises:
+            DecodeError: damage made a frame that no recording has.
+
+        """
+        channels = frame.layout.nb_channels
+        check_claims(frame.sample_rate, channels)
+        if channels > self._most_channels:
+            raise DecodeError(f"a frame claims {channels} channels")
+        if frame.format.is_planar and channels < _POINTERS and len(frame.planes) != channels:
+            raise DecodeError(f"a frame claims {channels} channels, and has {len(frame.planes)}")
+
+    def array(self, frame: Any) -> NDArray[Any]:
+        """Return the samples of a frame as they are stored.
+
+        Returns:
+            (channels, n) for a planar frame, (1, n * channels) for an interleaved one.
+
+        Raises:
+            ValueError: the frame has a type of sample that NumPy lacks, or less memory than its
+                samples need.
+
+        """
+        channels = frame.layout.nb_channels
+        if not frame.format.is_planar or channels < _POINTERS:
+            samples: NDArray[Any] = frame.to_ndarray()
+            return samples
+        packed = [each.to_ndarray() for each in self._packed(frame)]
+        return np.concatenate(packed, axis=1).reshape(-1, channels).T
+
+    def _packed(self, frame: Any) -> list[Any]:
+        """Interleave a planar frame."""
+        import av
+
+        kind = frame.format.name, frame.layout.name, frame.sample_rate
+        if kind != self._packer[0]:
+            packer = av.AudioResampler(frame.format.packed, frame.layout, frame.sample_rate)
+            self._packer = kind, packer
+        frame.pts = None  # the resampler refuses times that jump back
+        return list(self._packer[1].resample(frame))

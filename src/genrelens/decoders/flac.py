@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from genrelens.decoders.base import behind_id3, disagree
+from genrelens.decoders.base import disagree
+from genrelens.decoders.limits import end_of_id3
 
 __all__ = ["FlacHeader", "read_flac_header"]
 
@@ -55,7 +56,7 @@ def read_flac_header(file: Any) -> FlacHeader | None:
 
     """
     size = file.seek(0, os.SEEK_END)
-    file.seek(behind_id3(file))
+    file.seek(end_of_id3(file))
     head = file.read(42)
     if len(head) < 42 or not head.startswith(b"fLaC"):
         return None

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from genrelens.decoders.base import behind_id3
+from genrelens.decoders.limits import end_of_id3
 
 __all__ = ["Mp3Header", "read_mp3_header"]
 
@@ -90,7 +90,7 @@ def read_mp3_header(file: Any) -> Mp3Header | None:
 
     """
     size = file.seek(0, os.SEEK_END)
-    start = behind_id3(file)
+    start = end_of_id3(file)
     file.seek(start)
     head = file.read(_PROBE)
     at, first = _first_frame(head)
