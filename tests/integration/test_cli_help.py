@@ -73,6 +73,28 @@ def test_examples_are_valid(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("classify x --top abc", "'--top' / '-n': must be a whole number"),
+        ("classify x --top 0", "'--top' / '-n': must be at least 1"),
+        ("list --min 2", "'--min': must be at most 1"),
+        ("list --min x", "'--min': must be a number"),
+        ("list --verdict x", "'--verdict': 'x' is not one of 'genre', 'not sure', "),
+    ],
+)
+def test_errors_of_values(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    message: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    result = run(capsys, *arguments.split())
+    assert result.code == 2
+    assert f"Invalid value for {message}" in result.err
+
+
+@pytest.mark.parametrize(
     ("words", "found"),
     [
         ("genrelens cla", ["classify"]),

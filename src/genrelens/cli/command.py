@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import typer
 from rich.markup import escape
 from typer.core import TyperCommand
 
 __all__ = ["Command", "placeholder", "without_types"]
+
+_PHRASES = {  # of Typer's errors, as regular expressions -> ours
+    r"Value error, ": "",
+    r"Input should be greater than or equal to (.*)": r"must be at least \1",
+    r"Input should be less than or equal to (.*)": r"must be at most \1",
+    r"Input should be a valid integer.*": "must be a whole number",
+    r"Input should be a valid number.*": "must be a number",
+}
 
 
 class Command(TyperCommand):
@@ -32,6 +42,15 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """Return all parameters, with ``--help``."""
         return without_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; errors are in plain words."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            for phrase, plain in _PHRASES.items():
+                error.message = re.sub(f"^{phrase}", plain, error.message)
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what follows the name of the command in the line ``Usage:``."""
