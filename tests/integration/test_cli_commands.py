@@ -1,4 +1,4 @@
-"""``genrelens features`` and ``models``, and the command by itself."""
+"""``genrelens features``, ``genrelens models`` and ``genrelens`` alone."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Genrelens = Callable[..., Result]
 
 @pytest.fixture
 def genrelens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Genrelens:
-    monkeypatch.setenv("COLUMNS", "200")  # messages of typer are not folded
+    monkeypatch.setenv("COLUMNS", "200")  # Typer folds no message
     return lambda *args: run(capsys, *args)
 
 
 # ------------------------------------------------------------------------------- features
 
 
-def test_features_are_those_of_the_library(genrelens: Genrelens, music: Path) -> None:
-    """Streamed for the command, whole for the library: the same numbers."""
+def test_features_equal_those_of_the_python_function(genrelens: Genrelens, music: Path) -> None:
+    """The command streams the file, the function loads it: the numbers are the same."""
     Path("tone.wav").write_bytes(synth.write(synth.sweep(2, 22_050), 22_050))
     result = genrelens("features", "tone.wav", "--save", "tone.npz")
     assert (result.code, result.err) == (0, "")
@@ -43,9 +43,7 @@ def test_features_are_those_of_the_library(genrelens: Genrelens, music: Path) ->
             assert f"{expected.min():.2f} to {expected.max():.2f}" in result.out
 
 
-def test_features_of_a_passage_and_of_a_model(
-    genrelens: Genrelens, music: Path, model: Path
-) -> None:
+def test_features_of_a_part_and_of_a_model(genrelens: Genrelens, music: Path, model: Path) -> None:
     path = Path("long.wav")
     path.write_bytes(synth.write(tiny.sound("noise", 5), tiny.RATE))
     result = genrelens("features", path, "-m", model, "--offset", "1", "--duration", "2")
@@ -55,7 +53,7 @@ def test_features_of_a_passage_and_of_a_model(
     assert rows["tiny"][9] == "7"  # segments of 0.32 s in 2 s, the last of which overlaps
 
 
-def test_features_picture(genrelens: Genrelens, music: Path) -> None:
+def test_features_plot(genrelens: Genrelens, music: Path) -> None:
     path = empty_wav(Path("silence.wav"), 130)
     result = genrelens("features", path, "--plot", "look.png", "--offset", "5")
     assert Path("look.png").read_bytes().startswith(b"\x89PNG")
@@ -64,7 +62,7 @@ def test_features_picture(genrelens: Genrelens, music: Path) -> None:
 
 def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> None:
     path = empty_wav(tmp_path / "long.wav", 10 * 60)
-    genrelens("features", path, "--duration", "1")  # what is made once
+    genrelens("features", path, "--duration", "1")  # create what is created once
     tracemalloc.start()
     assert genrelens("features", path).code == 0
     peak = tracemalloc.get_traced_memory()[1]
@@ -85,7 +83,7 @@ def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> Non
         (["music/a/noise.wav", "--model", "absent"], 3, "absent: there is no such file"),
     ],
 )
-def test_features_of_what_cannot_be(
+def test_features_errors(
     genrelens: Genrelens, music: Path, arguments: list[str], code: int, words: str
 ) -> None:
     result = genrelens("features", *arguments)
@@ -96,7 +94,7 @@ def test_features_of_what_cannot_be(
 # --------------------------------------------------------------------------------- models
 
 
-def test_card_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
+def test_details_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     figures = {"accuracy": 0.5, "accuracy_interval": [0.25, 0.75], "macro_recall": 0.4, "n": 8}
     path = write_model(
         tmp_path,
@@ -125,7 +123,7 @@ def test_card_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     assert document["features"] == tiny.MEL.to_dict()
 
 
-def test_card_of_a_model_that_says_much(genrelens: Genrelens, listener_model: Path) -> None:
+def test_details_of_a_model_with_styles(genrelens: Genrelens, listener_model: Path) -> None:
     card = genrelens("models", listener_model)
     rows = [" ".join(line.split()) for line in card.out.splitlines()]
     assert "styles loud, soft" in rows
@@ -134,7 +132,7 @@ def test_card_of_a_model_that_says_much(genrelens: Genrelens, listener_model: Pa
     assert document["styles"][1] == {"name": "soft", "threshold": 0.25}
 
 
-def test_card_of_a_model_that_says_little(genrelens: Genrelens, tmp_path: Path) -> None:
+def test_details_of_a_model_without_provenance(genrelens: Genrelens, tmp_path: Path) -> None:
     path = write_model(tmp_path, metrics={"valid": 3}, provenance={"data": ["?"]})
     card = genrelens("models", path).out
     assert "trained on   unknown" in card
@@ -151,7 +149,7 @@ def test_packaged_models(genrelens: Genrelens) -> None:
     assert "renamed      blues -> jazz" in genrelens("models", names[1]).out
 
 
-def test_models_that_are_absent(genrelens: Genrelens) -> None:
+def test_missing_model(genrelens: Genrelens) -> None:
     result = genrelens("models", "absent")
     assert (result.code, result.out) == (3, "")
     assert "absent: there is no such file, nor a packaged model" in result.err

@@ -40,7 +40,7 @@ def music(genrelens: Genrelens, tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) -> None:
+def test_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) -> None:
     before = contents(music)
     result = genrelens("tag", "music", "--existing", "replace")
     assert (result.code, result.err) == (0, "")
@@ -54,7 +54,7 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
     assert contents(music) == before
 
 
-def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music: Path) -> None:
+def test_existing_genres_are_kept_by_default(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--apply")
     assert result.code == 0
     assert result.out.endswith("1 written; to restore the files: genrelens undo 1\n")
@@ -70,7 +70,7 @@ def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music
     )
 
 
-def test_there_and_back(genrelens: Genrelens, music: Path) -> None:
+def test_apply_and_undo(genrelens: Genrelens, music: Path) -> None:
     before = contents(music)
     assert genrelens("tag", "music", "--existing", "append", "--apply", "--id3", "2.3").code == 0
     assert read_tags(music / "b.flac").genres == ("Rock", "Jazz")
@@ -88,7 +88,7 @@ def test_there_and_back(genrelens: Genrelens, music: Path) -> None:
     assert genrelens("undo", "1", "--list").code == 2
 
 
-def test_an_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
+def test_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--existing", "replace", "--plan", "plan.jsonl")
     assert result.out.endswith("the plan is in plan.jsonl: genrelens tag --apply plan.jsonl\n")
     header, _, second = Path("plan.jsonl").read_text().splitlines()
@@ -120,7 +120,7 @@ def test_a_plan_with_a_damaged_first_line_is_not_taken_for_a_recording(
     assert result.err.startswith(f"error: {name}: is not a ")
 
 
-def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:
+def test_mapping(genrelens: Genrelens, music: Path) -> None:
     Path("words.toml").write_text('[genre_words]\njazz = "JaZZ"\njaz = "x"\n')
     result = genrelens("tag", "music", "--words", "words.toml")
     assert "-> JaZZ" in result.out
@@ -145,7 +145,7 @@ def test_files_that_are_not_in_the_catalogue_are_counted(genrelens: Genrelens, m
         )
 
 
-def test_what_is_not_there(genrelens: Genrelens, music: Path) -> None:
+def test_missing_inputs(genrelens: Genrelens, music: Path) -> None:
     for name in ("tag", "audit"):
         result = genrelens(name, "nowhere")
         assert result.code == 1
@@ -156,7 +156,9 @@ def test_what_is_not_there(genrelens: Genrelens, music: Path) -> None:
     assert "there is no catalogue yet; genrelens scan makes one" in result.err
 
 
-def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, music: Path) -> None:
+def test_failed_files_are_reported_and_the_others_written(
+    genrelens: Genrelens, music: Path
+) -> None:
     (music / "a.mp3").chmod(0o444)
     (music / "other").hardlink_to(music / "b.flac")
     result = genrelens("tag", "music", "--existing", "replace", "--apply")
@@ -203,7 +205,7 @@ def test_writing_asks_at_a_terminal(music: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
-def test_the_question_is_not_answered(music: Path, key: str) -> None:
+def test_interrupted_question(music: Path, key: str) -> None:
     terminal = at_terminal(command("tag", "music", "--apply"))
     terminal.read(until=b"[y/N]")
     if key == "Ctrl-C":
@@ -215,7 +217,7 @@ def test_the_question_is_not_answered(music: Path, key: str) -> None:
     assert read_tags(music / "a.mp3").genres == ()
 
 
-def test_taking_back_is_stopped_and_goes_on(
+def test_undo_is_stopped_and_continued(
     genrelens: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(music)
@@ -250,7 +252,7 @@ def test_audit(genrelens: Genrelens, music: Path) -> None:
     assert genrelens("audit", "music", "--min", "0.9").out.startswith("3 files")
 
 
-def test_audit_for_programs(genrelens: Genrelens, music: Path) -> None:
+def test_audit_as_json_and_csv(genrelens: Genrelens, music: Path) -> None:
     [row] = csv.DictReader(genrelens("audit", "music", "--csv").out.splitlines())
     assert (row["path"], row["tag"], row["heard"]) == (str(music / "b.flac"), "Rock", "jazz")
     assert float(row["score"]) == pytest.approx(0.7)
