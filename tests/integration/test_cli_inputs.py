@@ -119,7 +119,11 @@ def test_links_to_nothing_and_pipes_in_a_folder_are_reported(
         "error: music/a/dangling.mp3: No such file or directory",
         "error: music/a/pipe.mp3: is not a file",
     ]
-    assert json.loads(result.out)[-1]["path"] == NOISE
+    assert [each["path"] for each in json.loads(result.out)] == [
+        "music/a/dangling.mp3",
+        NOISE,
+        "music/a/pipe.mp3",
+    ]
 
 
 def test_a_playlist_names_its_files(music: Path) -> None:
