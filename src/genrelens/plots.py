@@ -22,7 +22,8 @@ from genrelens.features import (
     power_to_db,
     spectrogram,
 )
-from genrelens.prediction import Prediction, format_percent
+from genrelens.percentages import percent_significant
+from genrelens.prediction import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,7 +103,7 @@ def plot_bars(prediction: Prediction, path: Path) -> None:
         axes = figure.subplots()
         colours = ["#d08a1d"] + ["#3a78b0"] * (len(labels) - 1)
         bars = axes.bar(range(len(labels)), [100 * p for p in probabilities], color=colours)
-        axes.bar_label(bars, [format_percent(p) for p in probabilities], fontsize=8, padding=2)
+        axes.bar_label(bars, [percent_significant(p) for p in probabilities], fontsize=8, padding=2)
         axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
         axes.set(ylabel="probability in %", ylim=(0, 108), yticks=range(0, 101, 20))
         axes.set_title(prediction.headline)

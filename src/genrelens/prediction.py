@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.levels import SILENCE_LEVEL
+from genrelens.percentages import percent
 from genrelens.segmentation import Section, VerdictName, find_sections
 
-__all__ = ["Prediction", "Style", "format_percent"]
+__all__ = ["Prediction", "Style"]
 
 Float64 = NDArray[np.float64]
 
@@ -125,7 +126,7 @@ class Prediction:
         if self.verdict == "genre":
             return self.genre
         if self.verdict == "not sure":
-            return "not sure: " + ", ".join(f"{name} {100 * p:.0f} %" for name, p in self.top(2))
+            return "not sure: " + ", ".join(f"{name} {percent(p)}" for name, p in self.top(2))
         return self.verdict
 
     @property
@@ -227,15 +228,3 @@ class Prediction:
             for entry, probability in zip(entries, self.segment_music, strict=True):
                 entry["music"] = float(probability)
         return entries
-
-
-def format_percent(probability: float) -> str:
-    """Write a probability in percent with four significant digits, never with an exponent.
-
-    ``0.8512`` is ``"85.12 %"``; what is below a billionth of a percent is ``"0.000 %"``.
-    """
-    percent = 100 * probability
-    if percent < 1e-9:
-        return "0.000 %"
-    exponent = int(f"{percent:.3e}".partition("e")[2])  # once it is rounded: 99.996 is 1.000e+02
-    return f"{percent:.{max(0, 3 - exponent)}f} %"

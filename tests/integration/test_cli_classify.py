@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from genrelens import Classifier
-from genrelens.prediction import format_percent
+from genrelens.percentages import percent_significant
 from support import synth, tiny
 from support.commands import Result, run
 from support.small_models import write_listener
@@ -35,7 +35,9 @@ def test_bars(classify: Genrelens, music: Path, model: Path) -> None:
     assert verdict == "The predicted genre is: chords"
     ranking = Classifier.load(model).classify(CHORDS).top()
     assert [row.split()[0] for row in rows] == [label for label, _ in ranking]
-    assert [row.split("  ")[2].strip() for row in rows] == [format_percent(p) for _, p in ranking]
+    assert [row.split("  ")[2].strip() for row in rows] == [
+        percent_significant(p) for _, p in ranking
+    ]
     assert [row.count("#") for row in rows] == [round(40 * p) for _, p in ranking]
 
 

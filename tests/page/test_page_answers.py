@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrelens.prediction import format_percent
+from genrelens.percentages import percent_significant
 from support import synth, tiny
 from support.browser import Visit, expect
 from support.page_clips import BAD, CLIP, NAME, WAV, ask, clip
@@ -50,7 +50,7 @@ def test_page_says_what_it_is_for(visit: Visit) -> None:
 def test_chosen_file_gets_the_answer_of_the_api(answered: Visit, site: str) -> None:
     card, said = answered.card(NAME), ask(site)
     expect(card.locator(".verdict")).to_have_text(f"The predicted genre is: {said['genre']}")
-    shown = [(label, format_percent(p)) for label, p in said["probabilities"].items()]
+    shown = [(label, percent_significant(p)) for label, p in said["probabilities"].items()]
     assert bars(card) == shown
     widths = card.locator(".bars .bar").evaluate_all("(all) => all.map((bar) => bar.style.width)")
     expected = [100 * p for p in said["probabilities"].values()]
@@ -130,7 +130,7 @@ def test_percentages_are_written_as_on_the_command_line(visit: Visit) -> None:
         }""",
         values,
     )
-    assert written == [format_percent(value) for value in values]
+    assert written == [percent_significant(value) for value in values]
 
 
 # ----------------------------------------------------------------------------- downloads

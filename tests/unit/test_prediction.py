@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from genrelens.prediction import Prediction, Style, format_percent
+from genrelens.prediction import Prediction, Style
 from genrelens.segmentation import Section
 
 SEGMENTS = np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])
@@ -142,39 +138,6 @@ def test_embedding() -> None:
     assert "embedding" not in said.to_dict()
     assert said.to_dict(embedding=True)["embedding"] == [0.6, -0.8]
     assert prediction(0.3, 0.2, 0.5).to_dict(embedding=True)["embedding"] is None
-
-
-# -------------------------------------------------------------------------------- percents
-
-
-@pytest.mark.parametrize(
-    ("probability", "text"),
-    [
-        (0, "0.000 %"),
-        (1e-300, "0.000 %"),
-        (1.23456e-9, "0.0000001235 %"),
-        (0.000999995, "0.1000 %"),
-        (0.01, "1.000 %"),
-        (0.0999996, "10.00 %"),
-        (0.5, "50.00 %"),
-        (0.85123, "85.12 %"),
-        (0.99994, "99.99 %"),
-        (0.99999, "100.0 %"),
-        (1, "100.0 %"),
-    ],
-)
-def test_format_percent(probability: float, text: str) -> None:
-    assert format_percent(probability) == text
-
-
-@given(st.floats(1e-10, 1))
-@example(0.0999995)
-def test_four_significant_digits(probability: float) -> None:
-    text = format_percent(probability)
-    digits = text.removesuffix(" %")
-    assert re.fullmatch(r"\d+\.\d+", digits)
-    assert len(digits.replace(".", "").lstrip("0")) == 4
-    assert float(Decimal(digits) / 100) == pytest.approx(probability, rel=5.01e-4)
 
 
 def test_what_is_shorter_than_a_segment_is_not_sure() -> None:

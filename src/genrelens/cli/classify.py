@@ -27,7 +27,8 @@ from genrelens.cli.inputs import Source, expand, note_left_out
 from genrelens.cli.options import Jobs, Model, SafeCsv, n_jobs
 from genrelens.csv_cells import safe_row
 from genrelens.errors import AudioError
-from genrelens.prediction import Prediction, format_percent
+from genrelens.percentages import percent_significant
+from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
 
 _LONGEST_BAR = 40
@@ -207,7 +208,7 @@ def _length(prediction: Prediction) -> str:
 
 def _print_rows(ranking: Sequence[tuple[str, float]]) -> None:
     """Print a bar for each genre."""
-    rows = [(display_name(label), p, format_percent(p)) for label, p in ranking]
+    rows = [(display_name(label), p, percent_significant(p)) for label, p in ranking]
     label_width = max(len(label) for label, _, _ in rows)
     percent_width = max(len(percent) for _, _, percent in rows)
     longest = min(_LONGEST_BAR, out.width - label_width - percent_width - 6)
