@@ -69,7 +69,7 @@ def test_no_difference(compare: Compare, tmp_path: Path) -> None:
     assert " 80.0 (" in lines[3]
     assert f"b.csv against {tmp_path}" in done.out
     assert done.out.rstrip().endswith("right alone: 0 against 2 clips; McNemar p = 0.500")
-    assert "a.csv: no difference can be told" in done.out
+    assert "a.csv: no significant difference" in done.out
 
 
 def test_a_difference(compare: Compare) -> None:
@@ -77,7 +77,7 @@ def test_a_difference(compare: Compare) -> None:
     assert "accuracy -33.3 points (95 % interval -" in done.out
     assert "right alone: 0 against 20 clips; McNemar p = 1.9e-06" in done.out
     assert "a.csv is better" in done.out
-    assert "no difference can be told" in done.out
+    assert "no significant difference" in done.out
     assert done.err == "note: of 2 comparisons, p is not corrected for their number\n"
 
 
@@ -112,7 +112,7 @@ def test_a_report_against_a_file_that_lacks_the_genres(compare: Compare, tmp_pat
     assert "right alone: 0 against 2 clips" in done.out
     refused = compare(foreign, report)
     assert refused.code == 2
-    assert "foreign.csv, line 2: the genre of clip 0 is not known" in refused.err
+    assert "foreign.csv: line 2: the genre of clip 0 is not known" in refused.err
     for clip, genre in zip(OURS.clips, OURS.true, strict=True):
         place = tmp_path / "data" / GENRES[genre] / f"{clip}.wav"
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -127,8 +127,11 @@ def test_a_report_against_a_file_that_lacks_the_genres(compare: Compare, tmp_pat
         ([], "a comparison needs two files or more"),
         (["nowhere.csv"], "nowhere.csv: No such file"),
         ([replace(THEIRS, true=1 - THEIRS.true)], "clip 0 is jazz for one model and rock for an"),
-        ([replace(THEIRS, clips=tuple(map(str, range(N))))], "no clip was judged by all models"),
-        ([THEIRS.select([0])], "only 1 clip was judged (clips: 1)"),
+        (
+            [replace(THEIRS, clips=tuple(map(str, range(N))))],
+            "no clip was classified by all models",
+        ),
+        ([THEIRS.select([0])], "there is only 1 clip (clips: 1)"),
     ],
 )
 def test_what_cannot_be_compared(compare: Compare, others: list[Any], words: str) -> None:

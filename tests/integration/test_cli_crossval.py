@@ -234,7 +234,7 @@ def test_calibrate_refuses(done: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "p.csv").write_text("clip,genre,a,b\nx,a,0.5,0.5\ny,b,0.25,0.75\n")
     result = run(capsys, "calibrate", model, tmp_path / "p.csv")
     assert result.code == 2
-    assert "its labels are a, b; those of" in result.err
+    assert "p.csv: the labels are a, b; those of" in result.err
     result = run(capsys, "calibrate", tmp_path / "absent.onnx", done / "mel-cnn.csv")
     assert result.code == 3
     result = run(capsys, "calibrate", model, tmp_path / "absent.csv")
@@ -310,7 +310,7 @@ def test_calibrate_warns_of_clips_of_the_training(
 
 
 EVERY_RIGHT = (
-    "every answer is right, so no temperature can be fitted; it would make the model certain"
+    "every answer is right, so no temperature can be fitted; all probabilities would become 100 %"
 )
 
 
@@ -340,7 +340,7 @@ def test_calibrate_refuses_predictions_that_tell_no_temperature(
     forced = run(capsys, "calibrate", model, tmp_path / "p.csv", "--out", new, "--force")
     if name == "one clip":
         assert forced.code == 2
-        assert "nothing is left to fit a temperature on: there is one clip" in forced.err
+        assert "no clip is left to fit a temperature on: there is one clip" in forced.err
     else:
         assert (forced.code, new.exists()) == (0, True)
 

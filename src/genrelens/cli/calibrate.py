@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from genrelens.cli.console import out, print_error, print_note
 from genrelens.cli.figures import with_interval
 from genrelens.cli.train import need_torch
-from genrelens.cli.verdict import predictions_provenance
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import (
     Abstention,
-    Recalibration,
-    held_out_abstention,
+    Calibration,
+    calibrate_model,
+    check_predictions,
     objection,
-    recalibrate,
 )
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
-from genrelens.evaluation.scores import Scores, score
-from genrelens.model_file import ModelFile, ModelMetadata, packaged_models
+from genrelens.evaluation.provenance import predictions_provenance
+from genrelens.model_file import ModelFile, packaged_models
 
 _Model = Annotated[
     Path,
@@ -86,22 +83,17 @@ def calibrate(
 
     metadata = ModelFile.load(model).metadata
     table = load_predictions(predictions)
-    if table.labels != metadata.labels:
-        raise DataError(
-            f"{predictions}: its labels are {', '.join(table.labels)}; those of {model} are "
-            f"{', '.join(metadata.labels)}"
-        )
-    origin = predictions_provenance(predictions)["predictions_sha256"]
-    if table.rounds is None:
-        _refuse_former_predictions(metadata, model, predictions, origin)
+    digest = predictions_provenance(predictions)["predictions_sha256"]
+    try:
+        check_predictions(metadata, table, digest)
+    except DataError as error:
+        raise DataError(error.reason, path=predictions) from error
     _note_training(table, predictions)
     if not force and (why := objection(table)):
         print_error(f"{predictions}: {why}; nothing was stored. --force fits one all the same")
         raise typer.Exit(1)
-    found = recalibrate(table, metadata.temperature)
-    before, after = score(found.present), score(found.fitted)
-    answers = None if sure is None else held_out_abstention(found.fitted, sure)
-    _print_figures(found, metadata.temperature, before, after)
+    found = calibrate_model(metadata, table, sure=sure, force=force, predictions_sha256=digest)
+    _print_figures(found)
     if not (found.better or force):
         print_error(
             f"{model}: the new temperature is not better than the present one on clips that it "
@@ -109,29 +101,10 @@ def calibrate(
             f"{found.log_losses[0]:.4f}); nothing was stored. --force stores it"
         )
         raise typer.Exit(1)
-    calibration = {**_provenance(table, before, after), "predictions_sha256": origin}
-    provenance = {**metadata.provenance, "calibration": calibration}
-    new = replace(metadata, temperature=found.temperature, provenance=provenance)
-    if answers is not None:
-        figures = {"asked": sure, "coverage": answers.coverage, "accuracy": answers.accuracy}
-        new = replace(
-            new, sure_threshold=answers.threshold, metrics={**new.metrics, "not sure": figures}
-        )
-        _print_abstention(answers)
-    replace_metadata(model, new, target or model)
+    if found.answers is not None:
+        _print_abstention(found.answers)
+    replace_metadata(model, found.metadata, target or model)
     out.print(f"{target or model}", soft_wrap=True)
-
-
-def _refuse_former_predictions(
-    metadata: ModelMetadata, model: Path, predictions: Path, digest: str
-) -> None:
-    """Refuse predictions that the model made before it was calibrated with them."""
-    calibration = metadata.provenance.get("calibration")
-    if isinstance(calibration, dict) and calibration.get("predictions_sha256") == digest:
-        raise DataError(
-            f"{predictions}: {model} was calibrated with these predictions; they are of the model "
-            f"as it was before. Evaluate it again"
-        )
 
 
 def _note_training(table: PredictionTable, source: Path) -> None:
@@ -149,13 +122,17 @@ def _note_training(table: PredictionTable, source: Path) -> None:
         )
 
 
-def _print_figures(found: Recalibration, present: float, before: Scores, after: Scores) -> None:
-    out.print(f"temperature        {found.temperature:.3f} (at present {present:.3f})")
+def _print_figures(found: Calibration) -> None:
+    out.print(
+        f"temperature        {found.temperature:.3f} (at present {found.present_temperature:.3f})"
+    )
     for name, value in (("calibration error", "ece"), ("log loss", "log_loss")):
-        old, fresh = (with_interval(getattr(each, value), "{:.3f}") for each in (before, after))
-        out.print(f"{name:<18} {old} before, {fresh} after", soft_wrap=True)
-    if after.few_clips_note:
-        out.print(after.few_clips_note, soft_wrap=True)
+        old, new = (
+            with_interval(getattr(each, value), "{:.3f}") for each in (found.before, found.after)
+        )
+        out.print(f"{name:<18} {old} before, {new} after", soft_wrap=True)
+    if found.after.few_clips_note:
+        out.print(found.after.few_clips_note, soft_wrap=True)
 
 
 def _print_abstention(answers: Abstention) -> None:
@@ -167,24 +144,3 @@ def _print_abstention(answers: Abstention) -> None:
         f"to {high:.1%} for independent clips)",
         soft_wrap=True,
     )
-
-
-def _provenance(table: PredictionTable, before: Scores, after: Scores) -> dict[str, Any]:
-    old, fresh = before.to_dict(), after.to_dict()
-    figures = {
-        name: {"before": _bounds(old[name]), "after": _bounds(fresh[name])}
-        for name in ("ece", "log_loss")
-    }
-    return {
-        "clips": table.n,
-        "in_training": table.n_in_training,
-        "groups": before.n_groups,
-        "rounds": None if table.rounds is None else len(set(table.rounds.tolist())),
-        **figures,
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def _bounds(figure: dict[str, Any]) -> list[float | None]:
-    """Return value, lower and upper bound; a bound that there is none of is None."""
-    return [figure[key] for key in ("value", "low", "high")]

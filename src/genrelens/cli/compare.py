@@ -12,13 +12,11 @@ from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.figures import interval_text
 from genrelens.cli.options import AsJson, Seed
 from genrelens.data.folders import LabelledClip, clip_names, read_folder
-from genrelens.evaluation.bootstrap import Estimate
-from genrelens.evaluation.compare import Comparison, common_clips
-from genrelens.evaluation.compare import compare as run_comparison
-from genrelens.evaluation.estimates import FIGURES
+from genrelens.evaluation.bootstrap import Estimate, interval_note
+from genrelens.evaluation.comparison import Comparison, common_clips
+from genrelens.evaluation.comparison import compare as run_comparison
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
-from genrelens.evaluation.scores import Scores, score
-from genrelens.evaluation.wilson import note
+from genrelens.evaluation.scores import FIGURES, Scores, score
 
 _COLUMNS = ("accuracy", "macro recall", "F1", "top 2", "log loss", "ECE")
 _WITH_INTERVAL = ("accuracy", "macro_recall")
@@ -113,7 +111,7 @@ def _to_dict(
             "first": names[0],
             "second": name,
             **each.to_dict(),
-            "verdict": each.verdict(names[0], name),
+            "verdict": each.summary(names[0], name),
         }
         for name, each in zip(names[1:], found, strict=True)
     ]
@@ -153,7 +151,7 @@ def _print_table(
     sentences = (
         f"In percent, except the log loss; 95 % intervals from drawing {unit}s anew. F1 is the "
         f"mean of the genres; ECE is the expected calibration error.",
-        note(shown, unit),
+        interval_note(shown, unit),
         scores[0].few_clips_note,
     )
     for sentence in filter(None, sentences):
@@ -173,13 +171,13 @@ def _print_comparison(first: str, second: str, found: Comparison) -> None:
     points = Estimate(value, low, high, found.difference.method)
     interval = interval_text(points, "{:+.1f}")
     test = "" if found.p_value is None else f"; McNemar p = {_p(found.p_value)}"
-    out.print(f"\n{second} against {first}: {found.verdict(first, second)}", soft_wrap=True)
+    out.print(f"\n{second} against {first}: {found.summary(first, second)}", soft_wrap=True)
     out.print(
         f"  accuracy {points.value:+.1f} points (95 % interval {interval}); "
         f"right alone: {found.right_alone[1]} against {found.right_alone[0]} clips{test}",
         soft_wrap=True,
     )
-    if sentence := note([found.difference], found.bootstrap["unit"]):
+    if sentence := interval_note([found.difference], found.bootstrap["unit"]):
         out.print(f"  {sentence}", soft_wrap=True)
 
 

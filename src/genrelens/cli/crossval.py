@@ -43,11 +43,10 @@ from genrelens.cli.train import (
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
 from genrelens.evaluation.calibration import cross_fitted
-from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.provenance import data_fingerprint, environment
 from genrelens.evaluation.report.write import check_report_folder, write_report
-from genrelens.evaluation.scores import Scores, score
+from genrelens.evaluation.scores import FIGURES, Scores, score
 from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,22 +21,20 @@ from genrelens.cli.console import (
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, label_map
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
 from genrelens.cli.selection import Selection
-from genrelens.cli.verdict import (
+from genrelens.cli.verdict import evaluation_provenance, print_verdict
+from genrelens.data.folders import LabelledClip
+from genrelens.errors import AudioError
+from genrelens.evaluation.provenance import (
     data_provenance,
-    evaluation_provenance,
     model_provenance,
     predictions_provenance,
-    print_verdict,
 )
-from genrelens.data.folders import LabelledClip
-from genrelens.errors import AudioError, MissingExtraError
-from genrelens.evaluation.evaluate import Evaluation, judge_predictions, merge_labels
-from genrelens.evaluation.evaluate import evaluate as run_evaluation
+from genrelens.evaluation.run import Evaluation, evaluate_predictions
+from genrelens.evaluation.run import evaluate as run_evaluation
 from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
-    from genrelens.evaluation.scores import Scores
 
 _PARTS = ("train", "valid", "test")
 
@@ -115,23 +113,29 @@ def evaluate(
 
     """
     _check_request(folder, model, predictions, split, part, robustness=robustness)
-    _check_places(report, plot, everything=robustness)
+    _check_outputs(report, plot)
     started = time.monotonic()
     data = Selection(folder, split, part or "valid", groups, group_column, label_map(relabel))
     with quiet_libraries(), warnings_as_notes():
         if predictions is None:
-            result = _judge_model(data, model, jobs, seed, robustness=robustness)
+            result, found, origin = _evaluate_model(data, model, jobs, seed, robustness=robustness)
         else:
-            result = _judge_predictions(data, predictions)
-        scores = _scores(result.evaluation, seed, needed=report is not None)
+            result, origin = _evaluate_file(data, predictions, seed)
+            found = None
+        scores = result.scores
         seconds = round(time.monotonic() - started, 1)
-        origin = {**result.provenance, **evaluation_provenance(data.renamed, seed, seconds)}
-        _write(result, scores, origin, report, plot, safe_csv=safe_csv)
+        origin = {**origin, **evaluation_provenance(data.renamed, seed, seconds)}
+        if report is not None:
+            _write_report(report, result, found, origin, safe_csv=safe_csv)
+        if plot is not None:
+            from genrelens.plots import plot_confusion
+
+            plot_confusion(result.confusion, result.labels, plot)
     if as_json:
-        print_json(_document(result, scores, origin))
+        print_json(_document(result, found, origin))
     else:
-        print_verdict(result.evaluation, scores, result.robustness, origin)
-    if result.evaluation.failed:
+        print_verdict(result, scores, found, origin)
+    if result.failed:
         raise typer.Exit(1)
 
 
@@ -155,33 +159,24 @@ def _check_request(
         raise typer.BadParameter(f"{option} and --predictions exclude each other")
 
 
-def _check_places(report: Path | None, plot: Path | None, *, everything: bool) -> None:
-    """Find out before the work what would stop us after it."""
+def _check_outputs(report: Path | None, plot: Path | None) -> None:
+    """Report before the work what would stop the writing of its results."""
     if plot is not None:
         from genrelens.plots import check_picture
 
         check_picture(plot)
-    if report is not None or everything:
+    if report is not None:
         from genrelens.evaluation.report.write import check_report_folder
 
-        check_report_folder(Path() if report is None else report)
+        check_report_folder(report)
 
 
 # ------------------------------------------------------------------------------- the work
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What came out, of which data and model."""
-
-    evaluation: Evaluation
-    provenance: dict[str, Any]
-    robustness: Robustness | None = None
-
-
-def _judge_model(
+def _evaluate_model(
     data: Selection, model: str | None, jobs: int, seed: int, *, robustness: bool
-) -> _Result:
+) -> tuple[Evaluation, Robustness | None, dict[str, Any]]:
     clips = data.clips()
     jobs = min(n_jobs(jobs), len(clips))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
@@ -191,6 +186,7 @@ def _judge_model(
         clip if clip.label in known else clip.renamed(data.renamed.get(clip.label, clip.label))
         for clip in clips
     ]
+    options: dict[str, Any] = {"label_map": data.renamed, "jobs": jobs, "seed": seed}
     with progress("Evaluating", len(clips)) as advance:
 
         def on_clip(_: LabelledClip, outcome: object) -> None:
@@ -198,115 +194,77 @@ def _judge_model(
             if isinstance(outcome, AudioError):
                 print_error(str(outcome))
 
-        evaluation = run_evaluation(classifier, clips, jobs=jobs, on_clip=on_clip)
-    unreadable = {error.source for error in evaluation.failed}
+        result = run_evaluation(classifier, clips, on_clip=on_clip, **options)
+    unreadable = {error.source for error in result.failed}
     clips = [clip for clip in clips if str(clip.path) not in unreadable]
-    heard = _robustness(classifier, clips, jobs, seed, data.renamed) if robustness else None
-    merged = replace(evaluation, table=merge_labels(evaluation.table, data.renamed))
+    found = _measure_robustness(classifier, clips, options) if robustness else None
     origin = {
         **model_provenance(model, classifier.metadata),
         **data_provenance(data.folder, clips, data.protocol, split=data.split, groups=data.groups),
     }
-    return _Result(merged, origin, heard)
+    return result, found, origin
 
 
-def _robustness(
-    classifier: Classifier,
-    clips: Sequence[LabelledClip],
-    jobs: int,
-    seed: int,
-    renamed: dict[str, str],
+def _measure_robustness(
+    classifier: Classifier, clips: Sequence[LabelledClip], options: dict[str, Any]
 ) -> Robustness:
-    from genrelens.evaluation.robustness import compare_conditions
-    from genrelens.evaluation.stress import measure_robustness
+    from genrelens.evaluation.robustness import measure_robustness
 
     with progress("Conditions", len(clips)) as advance:
-        found = measure_robustness(
-            classifier, clips, jobs=jobs, seed=seed, on_clip=lambda clip, heard: advance()
-        )
-    if not renamed:
-        return found
-    return compare_conditions(
-        {name: merge_labels(table, renamed) for name, table in found.tables.items()},
-        model=found.model,
-        failed=found.failed,
-        seed=seed,
-        descriptions={row.condition: row.description for row in found.rows},
-    )
+        return measure_robustness(classifier, clips, on_clip=lambda *_: advance(), **options)
 
 
-def _judge_predictions(data: Selection, path: Path) -> _Result:
+def _evaluate_file(data: Selection, path: Path, seed: int) -> tuple[Evaluation, dict[str, Any]]:
     clips = data.clips()
-    evaluation = judge_predictions(path, clips, label_map=data.renamed)
+    result = evaluate_predictions(path, clips, label_map=data.renamed, seed=seed)
     origin = predictions_provenance(path)
     if clips:
-        judged = data_provenance(
-            data.folder, clips, data.protocol, split=data.split, groups=data.groups
-        )
-        return _Result(evaluation, {**origin, **judged})
-    table = evaluation.table
+        files = {"split": data.split, "groups": data.groups}
+        return result, {**origin, **data_provenance(data.folder, clips, data.protocol, **files)}
     if data.groups is not None:
-        named = [LabelledClip(Path(f"{name}.wav"), "") for name in table.clips]
+        named = [LabelledClip(Path(f"{name}.wav"), "") for name in result.table.clips]
         groups = tuple(str(clip.group) for clip in data.grouped(named))
-        evaluation = replace(evaluation, table=replace(table, groups=groups))
+        result = replace(result, table=replace(result.table, groups=groups))
         origin["groups"] = data.groups.name
-    return _Result(evaluation, origin)
-
-
-def _scores(evaluation: Evaluation, seed: int, *, needed: bool) -> Scores | None:
-    """Judge, or leave it at the plain figures where scikit-learn is not installed."""
-    from genrelens.evaluation.scores import score
-
-    try:
-        return score(evaluation.table, seed=seed)
-    except MissingExtraError as error:
-        if needed:
-            raise
-        print_note(f"note: calibration, F1, log loss and more are left out: {error}")
-        return None
+    return result, origin
 
 
 # ------------------------------------------------------------------------------ the result
 
 
-def _write(
-    result: _Result,
-    scores: Scores | None,
+def _write_report(
+    folder: Path,
+    result: Evaluation,
+    robustness: Robustness | None,
     origin: dict[str, Any],
-    report: Path | None,
-    plot: Path | None,
     *,
     safe_csv: bool,
 ) -> None:
-    evaluation = result.evaluation
-    if report is not None and scores is not None:
-        from genrelens.evaluation.report.write import write_report
+    from genrelens.evaluation.report.write import write_report
 
-        page = write_report(
-            report,
-            f"{evaluation.model} on {origin.get('data', origin.get('predictions'))}",
-            evaluation.table,
-            scores,
-            origin,
-            robustness=result.robustness,
-            failed=[str(error) for error in evaluation.failed],
-            safe_csv=safe_csv,
-        )
-        print_note(f"report: {page}")
-    if plot is not None:
-        from genrelens.plots import plot_confusion
-
-        plot_confusion(evaluation.confusion, evaluation.labels, plot)
+    page = write_report(
+        folder,
+        f"{result.model} on {origin.get('data', origin.get('predictions'))}",
+        result.table,
+        result.scores,
+        origin,
+        robustness=robustness,
+        failed=[str(error) for error in result.failed],
+        safe_csv=safe_csv,
+    )
+    print_note(f"report: {page}")
 
 
-def _document(result: _Result, scores: Scores | None, origin: dict[str, Any]) -> dict[str, Any]:
-    """Return what ``--json`` prints; ``scores`` is None without scikit-learn."""
+def _document(
+    result: Evaluation, robustness: Robustness | None, origin: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
     document = {
-        **result.evaluation.to_dict(),
+        **result.to_dict(),
         "data": origin.get("data"),
-        "scores": None if scores is None else scores.to_dict(),
+        "scores": result.scores.to_dict(),
         "provenance": origin,
     }
-    if result.robustness is not None:
-        document["robustness"] = result.robustness.to_dict()
+    if robustness is not None:
+        document["robustness"] = robustness.to_dict()
     return document

@@ -20,16 +20,18 @@ from genrelens.cli.options import AsJson, DataFolder, Jobs, Seed, n_jobs
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError
 from genrelens.evaluation.bootstrap import Estimate
-from genrelens.evaluation.leak import Leak, SegmentTable, measure_leak, plan, tabulate
+from genrelens.evaluation.leak import (
+    PROTOCOLS,
+    Leak,
+    SegmentTable,
+    leak_splits,
+    measure_leak,
+    plot_leak,
+    tabulate,
+)
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["leak"]
-
-_WORDS = {
-    "segment": "by segment (a leak)",
-    "clip": "by clip",
-    "group": "by artist",
-}
 
 
 _Plot = Annotated[
@@ -66,7 +68,7 @@ def leak(
         check_picture(plot)
     with quiet_libraries(), warnings_as_notes():
         clips = read_clips(folder, label_map(relabel), groups, group_column)
-        plan(clips, folds, seed=seed)  # what cannot be done is said before the work
+        leak_splits(clips, folds, seed=seed)  # reports an impossible split before the work
         table = _tabulate(clips, min(n_jobs(jobs), len(clips)))
         result = _measure(table, folds, seed)
     if as_json:
@@ -77,8 +79,6 @@ def leak(
     if result.n_groups is None:
         print_note("note: with --groups FILE, a split by artist stands beside these")
     if plot is not None:
-        from genrelens.evaluation.leak_plot import plot_leak
-
         plot_leak(result, plot)
     if table.failed:
         raise typer.Exit(1)
@@ -114,7 +114,7 @@ def _print_table(result: Leak) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for score in result.scores:
         shares = [*score.segments, *(score.clips or ())]
-        table.add_row(_WORDS[score.protocol], *map(_percent, shares))
+        table.add_row(PROTOCOLS[score.protocol], *map(_percent, shares))
     out.print(table)
 
 

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from genrelens.cli.console import out
 from genrelens.cli.figures import interval_text, with_interval
-from genrelens.data.folders import LabelledClip
-from genrelens.evaluation.estimates import FIGURES
-from genrelens.evaluation.evaluate import Evaluation
+from genrelens.evaluation.bootstrap import interval_note
 from genrelens.evaluation.metrics import recalls
-from genrelens.evaluation.provenance import data_fingerprint, environment
-from genrelens.evaluation.wilson import note as wilson_note
-from genrelens.files import sha256
-from genrelens.model_file import DEFAULT_MODEL, ModelMetadata, packaged_models
-from genrelens.training_audio import TrainingAudio
+from genrelens.evaluation.provenance import environment
+from genrelens.evaluation.run import Evaluation
+from genrelens.evaluation.scores import FIGURES
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
     from genrelens.evaluation.scores import Scores
 
 __all__ = [
-    "data_provenance",
     "evaluation_provenance",
-    "model_provenance",
-    "predictions_provenance",
     "print_verdict",
 ]
 
@@ -87,7 +78,7 @@ def _print_scores(scores: Scores, wilson: tuple[float, float]) -> None:
         f"Intervals: {bootstrap}; for independent clips the accuracy's would be {independent}",
         soft_wrap=True,
     )
-    for sentence in filter(None, (wilson_note(shown, unit), scores.few_clips_note)):
+    for sentence in filter(None, (interval_note(shown, unit), scores.few_clips_note)):
         out.print(sentence, soft_wrap=True)
 
 
@@ -120,80 +111,11 @@ def _print_robustness(robustness: Robustness) -> None:
         table.add_row(row.condition, f"{row.accuracy.value:.1%}", change, f"{row.changed:.1%}")
     out.print(table)
     differences = [row.difference for row in others]
-    if sentence := wilson_note(differences, robustness.bootstrap["unit"]):
+    if sentence := interval_note(differences, robustness.bootstrap["unit"]):
         out.print(sentence, soft_wrap=True)
 
 
 # ------------------------------------------------------------------------------ provenance
-
-
-def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, Any]:
-    """Name a model by its content.
-
-    Raises:
-        DataError: its file can no longer be read.
-
-    """
-    name = DEFAULT_MODEL if model is None else model
-    if name in packaged_models():
-        packaged = resources.files("genrelens") / "models" / f"{name}.onnx"
-        with resources.as_file(packaged) as path:
-            digest = sha256(path)
-    else:
-        digest = sha256(Path(name))
-    audio = TrainingAudio.from_provenance(metadata.provenance)
-    return {
-        "model": metadata.name,
-        "model_sha256": digest,
-        "training_recordings": None if audio is None else len(audio),
-        "model_data_fingerprints": _training_fingerprints(metadata.provenance),
-        "temperature": metadata.temperature,
-    }
-
-
-def _training_fingerprints(provenance: Mapping[str, Any]) -> dict[str, str] | None:
-    """Return the fingerprints of all clips of the training and of its parts, if they are stored.
-
-    Models of former versions hold none that a report could be matched with.
-    """
-    data = provenance.get("data")
-    if not isinstance(data, Mapping) or not isinstance(data.get("fingerprints"), Mapping):
-        return None
-    return {"all": str(data.get("fingerprint")), **data["fingerprints"]}
-
-
-def predictions_provenance(path: Path) -> dict[str, Any]:
-    """Name a file of predictions, or that of a report, by its content.
-
-    Raises:
-        DataError: it cannot be read.
-
-    """
-    file = path / "predictions.csv" if path.is_dir() else path
-    return {"predictions": path.resolve().name, "predictions_sha256": sha256(file)}
-
-
-def data_provenance(
-    folder: Path | None,
-    clips: Sequence[LabelledClip],
-    protocol: str,
-    *,
-    split: Path | None,
-    groups: Path | None,
-) -> dict[str, Any]:
-    """Name clips and the files that chose and grouped them by their content.
-
-    Raises:
-        DataError: one of them cannot be read.
-
-    """
-    return {
-        "data": None if folder is None else folder.resolve().name,
-        "data_fingerprint": data_fingerprint(clips),
-        "protocol": protocol,
-        "split_sha256": None if split is None else sha256(split),
-        "groups": None if groups is None else groups.name,
-    }
 
 
 def evaluation_provenance(renamed: Mapping[str, str], seed: int, seconds: float) -> dict[str, Any]:
