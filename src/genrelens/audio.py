@@ -36,6 +36,7 @@ from genrelens.decoders import (
     lacks_index,
 )
 from genrelens.errors import AudioError, AudioWarning
+from genrelens.files import reason
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -374,8 +375,7 @@ def _open_file(source: AudioSource, stack: ExitStack) -> io.FileIO:
             raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
         size = file.seek(0, os.SEEK_END)
     except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise AudioError(name, reason or type(error).__name__) from error
+        raise AudioError(name, reason(error)) from error
     if size == 0:
         raise AudioError(name, "is empty")
     return file

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from threading import Event
 from typing import Any, Self
 
@@ -26,6 +23,7 @@ from genrelens.levels import SILENCE_LEVEL
 from genrelens.model_file import ModelFile, ModelMetadata
 from genrelens.pooling import PooledRecording, SegmentTrack, Window
 from genrelens.prediction import Prediction
+from genrelens.threads import map_in_threads
 from genrelens.waveforms import as_mono, resampled
 
 __all__ = ["Classifier"]
@@ -155,28 +153,10 @@ class Classifier:
         """
         if jobs < 1:
             raise ValueError(f"jobs={jobs} must be at least 1")
-        if jobs == 1:
-            return ((source, self._try(source, Event(), fast)) for source in sources)
-        return self._side_by_side(iter(sources), jobs, fast)
-
-    def _side_by_side(self, sources: Iterator[AudioSource], jobs: int, fast: bool) -> Results:
-        stop, wait = Event(), True
-        pool = ThreadPoolExecutor(jobs, "genrelens")
-        running: deque[tuple[AudioSource, Future[Prediction | AudioError]]] = deque()
-        try:
-            while True:
-                for source in islice(sources, 2 * jobs - len(running)):
-                    running.append((source, pool.submit(self._try, source, stop, fast)))
-                if not running:
-                    return
-                source, future = running.popleft()
-                yield source, future.result()
-        except KeyboardInterrupt:
-            wait = False  # at once, even if a thread hangs in the reading of a pipe
-            raise
-        finally:
-            stop.set()
-            pool.shutdown(wait=wait, cancel_futures=True)
+        stop = Event()
+        return map_in_threads(
+            lambda source: self._try(source, stop, fast), sources, jobs=jobs, stop=stop
+        )
 
     def _try(self, source: AudioSource, stop: Event, fast: bool) -> Prediction | AudioError:
         name = source_name(source)

@@ -124,11 +124,14 @@ def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's content, 64 hexadecimal digits.
 
     Raises:
-        OSError: the file cannot be read.
+        DataError: the file cannot be read.
 
     """
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(reason(error), path=path) from error
 
 
 def reason(error: BaseException) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import ModelError
+from genrelens.files import reason
 from genrelens.frontend import require
 from genrelens.metadata import FORMAT_VERSION, ModelMetadata, StyleTag
 
@@ -178,7 +179,7 @@ def read_model(model: str | os.PathLike[str]) -> tuple[str, bytes]:
             f"{name}: there is no such file, nor a packaged model of that name (known: {known})"
         ) from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{name}: {getattr(error, 'strerror', None) or error}") from error
+        raise ModelError(f"{name}: {reason(error)}") from error
 
 
 def _open_session(name: str, content: bytes, threads: int) -> ort.InferenceSession:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from genrelens.evaluation.prediction_table import load_predictions
-from genrelens.evaluation.provenance import file_sha256
 from genrelens.evaluation.scores import score
+from genrelens.files import sha256
 from support import tiny
 from support.commands import Result, run
 from support.small_models import write_model
@@ -129,7 +129,7 @@ def test_report(
     assert table.groups == ("0", "1", "0", "1", "0", "1")
     assert metrics["scores"] == score(table).to_dict()
     origin = metrics["provenance"]
-    assert origin["model_sha256"] == file_sha256(model)
+    assert origin["model_sha256"] == sha256(model)
     assert (origin["data"], origin["protocol"], origin["seed"]) == ("data", "all clips", 0)
     assert origin["command"] == "genrelens evaluate 'my data' --report out"
     assert "text.mp3" in metrics["failed"][0]
@@ -179,7 +179,7 @@ def test_predictions_of_another_model(genrelens: Genrelens, data: Path, peer: Pa
     done = genrelens("evaluate", data, "--predictions", peer, "--json", "--report", "out")
     found = json.loads(done.out)
     assert (done.code, found["model"], found["accuracy"]) == (0, "peer", 0.5)
-    assert found["provenance"]["predictions_sha256"] == file_sha256(peer)
+    assert found["provenance"]["predictions_sha256"] == sha256(peer)
     again = json.loads(genrelens("evaluate", "--predictions", "out/predictions.csv", "--json").out)
     assert again["scores"] == found["scores"]
 

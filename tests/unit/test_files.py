@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import subprocess
@@ -201,10 +200,14 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_sha256(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(bytes(300_000))
-    assert sha256(tmp_path / "x") == hashlib.sha256(bytes(300_000)).hexdigest()
-    with pytest.raises(FileNotFoundError):
+    """The test vector of FIPS 180-2."""
+    (tmp_path / "x").write_bytes(b"abc")
+    assert sha256(tmp_path / "x") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+    with pytest.raises(DataError, match="y: No such file") as caught:
         sha256(tmp_path / "y")
+    assert caught.value.path == str(tmp_path / "y")
 
 
 def test_the_reason_of_an_error() -> None:

@@ -11,17 +11,7 @@ import pytest
 
 from genrelens import __version__
 from genrelens.data.folders import LabelledClip
-from genrelens.errors import DataError
-from genrelens.evaluation.provenance import data_fingerprint, environment, file_sha256, git_commit
-
-
-def test_sha256_of_a_file(tmp_path: Path) -> None:
-    """The test vector of FIPS 180-2."""
-    path = tmp_path / "abc"
-    path.write_bytes(b"abc")
-    assert file_sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    with pytest.raises(DataError, match="gone: No such file"):
-        file_sha256(tmp_path / "gone")
+from genrelens.evaluation.provenance import data_fingerprint, environment, git_commit
 
 
 def test_fingerprint_is_of_content_and_label(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.errors import DataError
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig, iter_segments
+from genrelens.files import replaced
 from genrelens.model_file import ModelFile
 from genrelens.quiet import quiet_libraries
 
@@ -153,11 +153,8 @@ def _save(path: Path, summaries: dict[str, _Summary]) -> None:
     arrays: dict[str, Any] = {
         name.replace(" ", "_"): np.concatenate(summary.kept) for name, summary in summaries.items()
     }
-    try:
-        with path.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-    except OSError as error:
-        raise DataError(error.strerror or str(error), path=path) from error
+    with replaced(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _plot(passage: _Passage, picture: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from genrelens.cli.console import print_note
 from genrelens.cli.options import Model, n_jobs
 from genrelens.errors import DataError, MissingExtraError
+from genrelens.files import reason as reason_of
 from genrelens.web.settings import LogLevel, Settings
 from genrelens.worker_pool import Limits
 
@@ -83,7 +84,7 @@ def serve(
     try:
         sock = listen(host, port)
     except (OSError, UnicodeError) as error:
-        reason, *_ = str(getattr(error, "strerror", None) or error).split(" (while attempting")
+        reason, *_ = reason_of(error).split(" (while attempting")
         raise DataError(f"{host}:{port}: cannot listen there ({reason})") from error
     with sock:
         address, bound = sock.getsockname()[:2]

@@ -15,8 +15,9 @@ from genrelens.data.folders import LabelledClip
 from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.evaluate import Evaluation
 from genrelens.evaluation.metrics import recalls
-from genrelens.evaluation.provenance import data_fingerprint, environment, file_sha256
+from genrelens.evaluation.provenance import data_fingerprint, environment
 from genrelens.evaluation.wilson import note as wilson_note
+from genrelens.files import sha256
 from genrelens.model_file import DEFAULT_MODEL, ModelMetadata, packaged_models
 from genrelens.training_audio import TrainingAudio
 
@@ -137,9 +138,9 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
     if name in packaged_models():
         packaged = resources.files("genrelens") / "models" / f"{name}.onnx"
         with resources.as_file(packaged) as path:
-            digest = file_sha256(path)
+            digest = sha256(path)
     else:
-        digest = file_sha256(Path(name))
+        digest = sha256(Path(name))
     audio = TrainingAudio.from_provenance(metadata.provenance)
     return {
         "model": metadata.name,
@@ -169,7 +170,7 @@ def predictions_provenance(path: Path) -> dict[str, Any]:
 
     """
     file = path / "predictions.csv" if path.is_dir() else path
-    return {"predictions": path.resolve().name, "predictions_sha256": file_sha256(file)}
+    return {"predictions": path.resolve().name, "predictions_sha256": sha256(file)}
 
 
 def data_provenance(
@@ -190,7 +191,7 @@ def data_provenance(
         "data": None if folder is None else folder.resolve().name,
         "data_fingerprint": data_fingerprint(clips),
         "protocol": protocol,
-        "split_sha256": None if split is None else file_sha256(split),
+        "split_sha256": None if split is None else sha256(split),
         "groups": None if groups is None else groups.name,
     }
 

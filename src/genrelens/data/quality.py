@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from genrelens.audio import probe, stream_audio
 from genrelens.data.fingerprint import Match, connected, find_matches, fingerprint
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError
+from genrelens.threads import map_in_threads
 
 __all__ = [
     "ClipIssue",
@@ -156,7 +156,7 @@ def inspect(
     """
     measured: list[_Measured] = []
     unreadable: list[AudioError] = []
-    for clip, result in zip(clips, _measure_all(clips, jobs), strict=True):
+    for clip, result in map_in_threads(_measure, clips, jobs=jobs):
         if isinstance(result, AudioError):
             unreadable.append(result)
             on_clip(clip, result)
@@ -259,14 +259,6 @@ class _Measured:
             self.loudest = max(self.loudest, float(np.square(block, dtype=np.float64).mean()))
             yield block
         self.digest = content.hexdigest()
-
-
-def _measure_all(clips: Sequence[LabelledClip], jobs: int) -> Iterator[_Measured | AudioError]:
-    pool = ThreadPoolExecutor(jobs, "genrelens")
-    try:
-        yield from pool.map(_measure, clips)
-    finally:  # Ctrl-C does not wait for all the other clips
-        pool.shutdown(cancel_futures=True)
 
 
 def _measure(clip: LabelledClip) -> _Measured | AudioError:

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from genrelens.files import reason
+
 __all__ = [
     "DecodeError",
     "Decoder",
@@ -142,5 +144,5 @@ def nameless(file: RawIOBase) -> Any:
 
 def in_words(error: BaseException) -> str:
     """Return what an error of a decoder says, without its code and its full stop."""
-    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    text = getattr(error, "error_string", None) or reason(error)
     return " ".join(text.split()).rstrip(".") or type(error).__name__

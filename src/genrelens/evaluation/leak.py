@@ -8,8 +8,7 @@ number of segments it learns from are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from genrelens.errors import AudioError, DataError, MissingExtraError
 from genrelens.evaluation import wilson
 from genrelens.evaluation.bootstrap import Estimate, percentile_interval, resampled_sums
 from genrelens.features import ORIGINAL_MFCC, iter_features
+from genrelens.threads import map_in_threads
 
 __all__ = ["Leak", "ProtocolScore", "SegmentTable", "Shares", "measure_leak", "plan", "tabulate"]
 
@@ -148,7 +148,7 @@ def tabulate(
     """
     rows: dict[LabelledClip, Float64] = {}
     failed: list[AudioError] = []
-    for clip, result in zip(clips, _describe_all(clips, jobs), strict=True):
+    for clip, result in map_in_threads(_describe, clips, jobs=jobs):
         if isinstance(result, AudioError):
             failed.append(result)
             on_clip(clip, result)
@@ -159,14 +159,6 @@ def tabulate(
         raise DataError(f"no clip of {len(clips)} could be read; the first: {failed[0]}")
     owner = np.repeat(np.arange(len(rows)), [len(values) for values in rows.values()])
     return SegmentTable(tuple(rows), owner, np.concatenate(list(rows.values())), tuple(failed))
-
-
-def _describe_all(clips: Sequence[LabelledClip], jobs: int) -> Iterator[Float64 | AudioError]:
-    pool = ThreadPoolExecutor(jobs, "genrelens")
-    try:
-        yield from pool.map(_describe, clips)
-    finally:  # Ctrl-C does not wait for all the other clips
-        pool.shutdown(cancel_futures=True)
 
 
 def _describe(clip: LabelledClip) -> Float64 | AudioError:

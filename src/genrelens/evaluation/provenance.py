@@ -11,25 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from genrelens.data.folders import LabelledClip
-from genrelens.errors import DataError
+from genrelens.files import sha256
 
-__all__ = ["data_fingerprint", "environment", "file_sha256", "fingerprint_of", "git_commit"]
+__all__ = ["data_fingerprint", "environment", "fingerprint_of", "git_commit"]
 
 _PACKAGES = ("numpy", "onnxruntime", "soundfile", "soxr", "av", "scikit-learn", "scipy", "torch")
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content, 64 hexadecimal digits.
-
-    Raises:
-        DataError: the file cannot be read.
-
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(error.strerror or str(error), path=path) from error
 
 
 def data_fingerprint(clips: Iterable[LabelledClip]) -> str:
@@ -42,7 +28,7 @@ def data_fingerprint(clips: Iterable[LabelledClip]) -> str:
         DataError: a clip cannot be read.
 
     """
-    return fingerprint_of((file_sha256(clip.path), clip) for clip in clips)
+    return fingerprint_of((sha256(clip.path), clip) for clip in clips)
 
 
 def fingerprint_of(contents: Iterable[tuple[str, LabelledClip]]) -> str:
@@ -52,7 +38,7 @@ def fingerprint_of(contents: Iterable[tuple[str, LabelledClip]]) -> str:
         contents: the SHA-256 of each file, 64 hexadecimal digits, and its clip.
 
     """
-    rows = sorted(f"{sha256} {clip.original_label or clip.label}" for sha256, clip in contents)
+    rows = sorted(f"{digest} {clip.original_label or clip.label}" for digest, clip in contents)
     text = "\n".join(rows).encode(errors="surrogateescape")  # a folder's name may be no text
     return hashlib.sha256(text).hexdigest()[:16]
 

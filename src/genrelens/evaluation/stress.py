@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from genrelens.evaluation.conditions import CONDITIONS, Condition, rng_for
 from genrelens.evaluation.evaluate import true_classes
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.robustness import Robustness, compare_conditions
+from genrelens.threads import map_in_threads
 
 __all__ = ["Heard", "measure_robustness"]
 
@@ -78,7 +78,7 @@ def measure_robustness(
     listener.rehearse()
     heard: list[Heard] = []
     with closing(listener.hear_all([clip.path for clip in clips], jobs)) as results:
-        for clip, result in zip(clips, results, strict=True):
+        for clip, (_, result) in zip(clips, results, strict=True):
             heard.append(result)
             on_clip(clip, result)
     return compare_conditions(
@@ -113,18 +113,12 @@ class _Listener:
             silence = np.zeros(round(_REHEARSAL * self.rate), np.float32)
             condition.apply(silence, self.rate, rng_for("", self.seed))
 
-    def hear_all(self, paths: Sequence[Path], jobs: int) -> Generator[Heard, None, None]:
+    def hear_all(
+        self, paths: Sequence[Path], jobs: int
+    ) -> Generator[tuple[Path, Heard], None, None]:
         """Hear clips side by side; yields in order. Closing it ends the work."""
         stop = Event()
-        if jobs == 1:
-            yield from map(partial(self._try, stop), paths)
-            return
-        pool = ThreadPoolExecutor(jobs, "genrelens")
-        try:
-            yield from pool.map(partial(self._try, stop), paths)
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+        return map_in_threads(partial(self._try, stop), paths, jobs=jobs, stop=stop)
 
     def _try(self, stop: Event, path: Path) -> Heard:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from genrelens.errors import TagError
+from genrelens.files import reason
 from genrelens.tags.around import APETags, BesideTags, MPEGTags
 from genrelens.tags.asf import ASFTags
 from genrelens.tags.base import TagFormat
@@ -198,6 +199,6 @@ def _open(path: str | os.PathLike[str], mode: str) -> Iterator[BinaryIO]:
         with Path(path).open(mode) as file:
             yield file  # type: ignore[misc]
     except OSError as error:
-        raise TagError(name, error.strerror or str(error)) from error
+        raise TagError(name, reason(error)) from error
     except Exception as error:  # damage leads mutagen to exceptions of every kind
-        raise TagError(name, str(error) or type(error).__name__) from error
+        raise TagError(name, reason(error)) from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import platformdirs
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from genrelens.audio import load_audio
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_features
+from genrelens.files import reason, replaced, sha256
 from genrelens.highpass import high_pass
 
-__all__ = ["FeatureCache", "default_cache_dir", "file_digest"]
+__all__ = ["FeatureCache", "default_cache_dir", "file_digest", "new_entry"]
 
 _VERSION = 2  # of what is computed for the same settings; another one makes the cache start anew
 _NAME = 32  # hexadecimal digits of the digest that name an entry
@@ -35,10 +36,32 @@ def file_digest(path: Path) -> str:
 
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AudioError(str(path), error.strerror or str(error)) from error
+        return sha256(path)
+    except DataError as error:
+        raise AudioError(str(path), error.reason) from error
+
+
+@contextmanager
+def new_entry(path: Path) -> Iterator[BinaryIO]:
+    """Write a file of a cache completely or not at all; create its folder if needed.
+
+    Yields:
+        The open file.
+
+    Raises:
+        DataError: the file cannot be written.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(path) as file:
+            yield file
+    except (OSError, DataError) as error:
+        raise DataError(
+            f"the feature cache cannot be written ({reason(error.__cause__ or error)}); "
+            "choose another folder for it",
+            path=path.parent,
+        ) from error
 
 
 class FeatureCache:
@@ -73,7 +96,8 @@ class FeatureCache:
             frames = self._open(entry)
         except (OSError, ValueError, EOFError):  # absent, or torn by a full disk
             frames = self._compute(path)
-            self._write(entry, frames)
+            with new_entry(entry) as file:
+                np.save(file, frames, allow_pickle=False)
             frames = self._open(entry)
         if len(frames) >= self.config.segment_frames:
             return frames
@@ -93,22 +117,3 @@ class FeatureCache:
         missing = max(0, n_samples - len(waveform))
         filtered = high_pass(waveform, self.config.sample_rate)
         return extract_features(np.pad(filtered, (0, missing)), self.config)
-
-    def _write(self, entry: Path, frames: NDArray[np.float32]) -> None:
-        """Write a file at once and complete, or not at all."""
-        temporary = None
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self._directory, suffix=".tmp")
-            with os.fdopen(handle, "wb") as file:
-                np.save(file, frames, allow_pickle=False)
-            Path(temporary).replace(entry)
-        except OSError as error:
-            raise DataError(
-                "the feature cache cannot be written "
-                f"({error.strerror or error}); choose another folder for it",
-                path=self._directory,
-            ) from error
-        finally:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)

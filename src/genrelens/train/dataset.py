@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch.utils.data import Dataset
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, segment_starts, segment_weights
+from genrelens.threads import map_in_threads
 from genrelens.train.cache import FeatureCache, file_digest
 
 __all__ = [
@@ -81,16 +81,13 @@ def load_clips(
         return TrainingClip(clip, labels.index(clip.label), frames, digest)
 
     loaded: list[TrainingClip] = []
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        for clip, result in zip(clips, pool.map(load, clips), strict=True):
+    with closing(map_in_threads(load, clips)) as results:
+        for clip, result in results:
             if isinstance(result, AudioError):
                 on_clip(clip, result)
             else:
                 on_clip(clip, None)
                 loaded.append(result)
-    finally:  # Ctrl-C does not wait for all the other clips
-        pool.shutdown(cancel_futures=True)
     return loaded
 
 

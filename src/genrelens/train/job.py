@@ -14,6 +14,7 @@ from typing import Any
 from genrelens.data.folders import LabelledClip, find_audio, label_set
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.provenance import fingerprint_of
+from genrelens.files import write_text_atomically
 from genrelens.library.digest import audio_digest
 from genrelens.metadata import ModelMetadata
 from genrelens.train.cache import default_cache_dir
@@ -110,7 +111,7 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
     path = run.folder / "run.json"
     if not path.exists():
         run.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(identity, indent=1) + "\n")
+        write_text_atomically(path, json.dumps(identity, indent=1) + "\n")
         return
     if not run.resume:
         raise DataError("holds a run already; resume it or choose another folder", path=run.folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from genrelens.errors import RecipeError
+from genrelens.files import reason
 from genrelens.frontend import FeatureConfig, require
 from genrelens.train.augment import AugmentConfig
 from genrelens.train.lens.musicnn import N_BANDS
@@ -113,7 +114,7 @@ class Recipe:
             try:
                 text = path.read_text(encoding="utf-8")
             except OSError as error:
-                raise RecipeError(f"recipe {path}: {error.strerror or error}") from error
+                raise RecipeError(f"recipe {path}: {reason(error)}") from error
             except UnicodeDecodeError as error:
                 raise RecipeError(f"recipe {path}: is not UTF-8 text ({error})") from error
         else:

@@ -29,6 +29,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from genrelens.errors import RecipeError
+from genrelens.files import replaced
 from genrelens.plots import plot_curves
 from genrelens.train.modules import NetworkModule
 
@@ -135,8 +136,8 @@ class Stage:
             state = torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"]
             prefix = "network."
             network = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            torch.save(network, weights.with_suffix(".tmp"))
-            weights.with_suffix(".tmp").replace(weights)
+            with replaced(weights) as file:
+                torch.save(network, file)
         module.network.load_state_dict(torch.load(weights, weights_only=True))
         module.network.eval()
 
@@ -211,10 +212,9 @@ class _AtomicCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
         """Save a checkpoint as ``path``."""
-        part = Path(path).with_suffix(".part")
-        part.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(checkpoint, part)
-        part.replace(path)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with replaced(path) as file:
+            torch.save(checkpoint, file)
 
 
 class _Curves(Callback):

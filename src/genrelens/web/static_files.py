@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from os import PathLike, stat_result
-from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
+
+from genrelens.files import sha256
 
 __all__ = ["RevalidatedFiles"]
 
@@ -43,4 +43,4 @@ class RevalidatedFiles(StaticFiles):
 @lru_cache(maxsize=256)
 def _tag(path: str, modified: int, size: int) -> str:
     """Return a tag of a file's content; time and size only tell when to read it again."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:20]
+    return sha256(path)[:20]

@@ -19,6 +19,7 @@ from genrelens.evaluation.report.figures import (
     plot_robustness,
 )
 from genrelens.evaluation.report.page import Report, Section, page
+from genrelens.files import reason, replaced, write_text_atomically
 from genrelens.plots import plot_confusion
 
 if TYPE_CHECKING:
@@ -105,24 +106,27 @@ def write_report(
         failed=failed,
     )
     try:
+        pictures = _draw(report)
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as place:
-            _write(report, results or {}, Path(place), safe_csv=safe_csv)
-            names = sorted((path.name for path in Path(place).iterdir()), key=_last_the_page)
-            for name in names:
-                (Path(place) / name).replace(folder / name)
-    except OSError as error:
-        raise DataError(f"the report cannot be written ({error})", path=folder) from error
+        report.table.save(folder / "predictions.csv", safe_csv=safe_csv)
+        for name, content in pictures.items():
+            if name.endswith(".png"):
+                with replaced(folder / name) as file:
+                    file.write(content)
+        write_text_atomically(folder / "metrics.json", _metrics(report, results or {}))
+        html = page(
+            report, {Path(name).stem: pictures[name] for name in pictures if name.endswith(".svg")}
+        )
+        write_text_atomically(folder / _PAGE, html)
+    except (OSError, DataError) as error:
+        raise DataError(
+            f"the report cannot be written ({reason(error.__cause__ or error)})", path=folder
+        ) from error
     return folder / _PAGE
 
 
-def _last_the_page(name: str) -> tuple[bool, str]:
-    return name == _PAGE, name
-
-
-def _write(report: Report, results: Mapping[str, Any], place: Path, *, safe_csv: bool) -> None:
-    """Write all files of a report into an empty folder."""
-    report.table.save(place / "predictions.csv", safe_csv=safe_csv)
+def _metrics(report: Report, results: Mapping[str, Any]) -> str:
+    """Return the content of ``metrics.json``."""
     metrics = {
         "title": report.title,
         **results,
@@ -133,14 +137,11 @@ def _write(report: Report, results: Mapping[str, Any], place: Path, *, safe_csv:
         "failed": list(report.failed),
         "predictions": report.table.to_dict(),
     }
-    text = json.dumps(metrics, indent=1, allow_nan=False)
-    (place / "metrics.json").write_text(text + "\n", encoding="utf-8")
-    html = page(report, _draw(report, place))
-    (place / _PAGE).write_text(html, encoding="utf-8")
+    return json.dumps(metrics, indent=1, allow_nan=False) + "\n"
 
 
-def _draw(report: Report, place: Path) -> dict[str, bytes]:
-    """Draw the figures as PNG into a folder; return them as SVG."""
+def _draw(report: Report) -> dict[str, bytes]:
+    """Draw the figures; return their PNG and SVG files by name."""
     scores = report.scores
     drawings: dict[str, Callable[[Path], None]] = {
         "confusion": lambda path: plot_confusion(scores.confusion, scores.labels, path),
@@ -151,10 +152,9 @@ def _draw(report: Report, place: Path) -> dict[str, bytes]:
     if (robustness := report.robustness) is not None:
         drawings["robustness"] = lambda path: plot_robustness(robustness.rows, path)
     pictures = {}
-    for name, draw in drawings.items():
-        draw(place / f"{name}.png")
-        vector = place / f"{name}.svg"
-        draw(vector)
-        pictures[name] = vector.read_bytes()
-        vector.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        for stem, draw in drawings.items():
+            for path in (Path(folder) / f"{stem}.png", Path(folder) / f"{stem}.svg"):
+                draw(path)
+                pictures[path.name] = path.read_bytes()
     return pictures

@@ -7,10 +7,8 @@ its own content, so the rounds of a cross-validation share it and nothing leaks 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -21,10 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrelens.audio import load_audio
-from genrelens.errors import AudioError, DataError
+from genrelens.errors import AudioError
 from genrelens.features import FeatureConfig, extract_segments
+from genrelens.threads import map_in_threads
 from genrelens.train.acoustic_augment import rendition
-from genrelens.train.cache import file_digest
+from genrelens.train.cache import file_digest, new_entry
 from genrelens.train.lens.musicnn import Musicnn
 
 __all__ = ["ClipFeatures", "Embedder", "heard_features"]
@@ -105,16 +104,15 @@ class Embedder:
         heard = {}
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # several files at once take less time than one after the other
-        pool = ThreadPoolExecutor(os.cpu_count())
         try:
-            for path, result in zip(paths, pool.map(self._try, paths), strict=True):
-                if isinstance(result, AudioError):
-                    on_path(path, result)
-                else:
-                    on_path(path, None)
-                    heard[path] = result
+            with closing(map_in_threads(self._try, paths)) as results:
+                for path, result in results:
+                    if isinstance(result, AudioError):
+                        on_path(path, result)
+                    else:
+                        on_path(path, None)
+                        heard[path] = result
         finally:
-            pool.shutdown(cancel_futures=True)
             torch.set_num_threads(threads)
         return heard
 
@@ -168,20 +166,8 @@ class Embedder:
         return np.asarray(torch.cat(heard).numpy())
 
     def _write(self, digest: str, heard: ClipFeatures) -> None:
-        temporary = None
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self._directory, suffix=".tmp")
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, features=heard.features, renditions=heard.renditions)
-            Path(temporary).replace(self._directory / f"{digest}.npz")
-        except OSError as error:
-            raise DataError(
-                f"the cache cannot be written ({error.strerror or error})", path=self._directory
-            ) from error
-        finally:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
+        with new_entry(self._directory / f"{digest}.npz") as file:
+            np.savez(file, features=heard.features, renditions=heard.renditions)
 
     def _digest(self) -> str:
         """Return 16 hexadecimal digits that name all that a result depends on."""

@@ -8,7 +8,6 @@ with the tensors one after the other. Only what these files use of both formats 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import DataError
+from genrelens.files import sha256
 
 __all__ = ["MUSICNN_WHEEL", "MUSICNN_WHEEL_SHA256", "read_musicnn"]
 
@@ -49,11 +49,7 @@ def read_musicnn(wheel: Path, network: str) -> dict[str, Float32]:
         DataError: the file is missing or is not that wheel.
 
     """
-    try:
-        content = wheel.read_bytes()
-    except OSError as error:
-        raise DataError(error.strerror or str(error), path=wheel) from error
-    if hashlib.sha256(content).hexdigest() != MUSICNN_WHEEL_SHA256:
+    if sha256(wheel) != MUSICNN_WHEEL_SHA256:
         raise DataError(
             f"is not the {MUSICNN_WHEEL} that is known here (SHA-256 differs)", path=wheel
         )

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import DataError
+from genrelens.files import write_text_atomically
 from genrelens.metadata import StyleTag
 from genrelens.train.augment import MelAugment
 from genrelens.train.cache import FeatureCache, default_cache_dir
@@ -110,7 +111,7 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     run.on_stage("Measuring and exporting")
     clip_network = ClipNetwork(network, aggregator).cpu().eval()
     metrics, temperature = _measured(run, clip_network, sides["valid"], len(labels))
-    (run.folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    write_text_atomically(run.folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     path = run.folder / "model.onnx"
     metadata = run_metadata(run, loaded, labels, metrics, audio, started)
     metadata = replace(metadata, temperature=temperature)
