@@ -9,7 +9,6 @@ import typer
 
 from genrelens.cli.console import out, print_error, print_note
 from genrelens.cli.figures import with_interval
-from genrelens.cli.train import need_torch
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import (
     Abstention,
@@ -78,8 +77,7 @@ def calibrate(
     """
     if target is None and str(model) in packaged_models():
         raise DataError(f"{model} is a packaged model; name the new file with --out")
-    need_torch()
-    from genrelens.train.export import replace_metadata
+    from genrelens.train import replace_metadata
 
     metadata = ModelFile.load(model).metadata
     table = load_predictions(predictions)

@@ -38,21 +38,18 @@ from genrelens.cli.train import (
     RecipeName,
     changed_recipe,
     check_device,
-    need_torch,
 )
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
-from genrelens.evaluation.calibration import cross_fitted
 from genrelens.evaluation.prediction_table import PredictionTable
-from genrelens.evaluation.provenance import data_fingerprint, environment
-from genrelens.evaluation.report.write import check_report_folder, write_report
-from genrelens.evaluation.scores import FIGURES, Scores, score
+from genrelens.evaluation.report.write import check_report_folder
+from genrelens.evaluation.scores import FIGURES, Scores
 from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from genrelens.train.job import Run
+    from genrelens.train import Run
 
 
 _Data = Annotated[
@@ -120,9 +117,7 @@ def crossval(
             Use the first two rounds of a split file.
 
     """
-    need_torch()
-    from genrelens.train.job import Run
-    from genrelens.train.trainer import Hardware
+    from genrelens.train import Hardware, Run
 
     check_device(device)
     numbers = _rounds(rounds)
@@ -161,8 +156,8 @@ def _target(folder: Path | None, name: str) -> Path:
 def _validated(
     run: Run, split: Split, rounds: Sequence[int] | None, jobs: int, *, safe_csv: bool
 ) -> tuple[dict[str, Any], list[AudioError]]:
-    """Train and judge; return the figures of each network, and what could not be read."""
-    from genrelens.train.crossval import Progress, cross_validate
+    """Train and evaluate; return the figures of each network, and the clips that failed."""
+    from genrelens.train import cross_validate, write_crossval_report
 
     failed: list[AudioError] = []
     tables = cross_validate(
@@ -170,10 +165,11 @@ def _validated(
         split,
         rounds=rounds,
         jobs=jobs,
-        progress=Progress(on_round=_print_round, on_failure=_collector(failed)),
+        on_round=_print_round,
+        on_failure=_collector(failed),
     )
     results = {
-        name: _report(run, split, name, table, failed, safe_csv=safe_csv)
+        name: write_crossval_report(run, split, name, table, failed=failed, safe_csv=safe_csv)
         for name, table in tables.items()
     }
     return results, failed
@@ -199,60 +195,6 @@ def _collector(failed: list[AudioError]) -> Callable[[AudioError], None]:
         print_error(str(error))
 
     return collect
-
-
-def _report(
-    run: Run,
-    split: Split,
-    network: str,
-    table: PredictionTable,
-    failed: Sequence[AudioError],
-    *,
-    safe_csv: bool,
-) -> dict[str, Any]:
-    """Write the report of a network; return its figures as plain values.
-
-    What the models said goes to ``NETWORK.csv``; the report is on the same probabilities after a
-    calibration that was fitted, for each round, on the others.
-    """
-    from genrelens.train.crossval import spread
-
-    table.save(run.folder / f"{network}.csv", safe_csv=safe_csv)
-    scores = before = score(table)
-    temperatures: dict[int, float] = {}
-    several = table.rounds is not None and len(set(table.rounds.tolist())) > 1
-    if several:
-        table, temperatures = cross_fitted(table)
-        scores = score(table)
-    over_rounds = spread(table)
-    provenance = {
-        "protocol": split.protocol,
-        "rounds": len(split),
-        "seed of the split": split.seed,
-        "split": split.digest,
-        "data": data_fingerprint(split.clips),
-        "recipe": run.recipe.name,
-        "epochs": run.recipe.epochs,
-        "network": network,
-        "temperature of each round": temperatures,
-        **environment(),
-    }
-    write_report(
-        run.folder / f"report-{network}",
-        f"{network}, {split.protocol} cross-validation",
-        table,
-        scores,
-        provenance,
-        before=before if several else None,
-        failed=[str(error) for error in failed],
-        results={"over_rounds": over_rounds},
-        safe_csv=safe_csv,
-    )
-    return {
-        "scores": scores.to_dict(),
-        "over_rounds": over_rounds,
-        "before_calibration": {key: before.to_dict()[key] for key in ("ece", "log_loss")},
-    }
 
 
 def _print_results(

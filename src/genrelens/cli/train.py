@@ -17,10 +17,10 @@ from genrelens.cli.options import MusicnnWheel, NotMusic
 from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import random_split
 from genrelens.data.splits import split_by_file
-from genrelens.errors import AudioError, DataError, MissingExtraError
+from genrelens.errors import AudioError, DataError
 
 if TYPE_CHECKING:
-    from genrelens.train.recipe import Recipe
+    from genrelens.train import Recipe
 
 
 Epochs = Annotated[
@@ -129,10 +129,8 @@ def train(
             Train on the clips that a CSV file assigns to the training part.
 
     """
-    need_torch()
-    from genrelens.train.job import Run
-    from genrelens.train.original.fit import train as run_training
-    from genrelens.train.trainer import Hardware
+    from genrelens.train import Hardware, Run
+    from genrelens.train import train as train_model
 
     if recipes:
         _list_recipes()
@@ -157,12 +155,12 @@ def train(
             on_clip=Reading(clips, stack),
             on_stage=print_note,
         )
-        path = run_training(run, clips)
+        path = train_model(run, clips)
     _print_result(path, measured=any(clip.part == "valid" for clip in clips))
 
 
 def _checked(data: Path | None, device: str, split: Path | None, *, everything: bool) -> Path:
-    """Refuse what does not go together; return the folder of the data."""
+    """Refuse options that contradict each other; return the folder of the data."""
     if data is None:
         raise typer.BadParameter("--data is missing: a folder of genre/file")
     check_device(device)
@@ -172,30 +170,21 @@ def _checked(data: Path | None, device: str, split: Path | None, *, everything: 
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that there is none of."""
+    """Refuse an unknown device."""
     if device not in ("auto", "cpu", "cuda"):
         raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
 
 
 def changed_recipe(name_or_path: str, **training: Any) -> Recipe:
-    """Read a recipe and change what was given, that is not None, of its training."""
-    from genrelens.train.recipe import Recipe
+    """Read a recipe and replace the training settings that are not None."""
+    from genrelens.train import Recipe
 
     given = {key: value for key, value in training.items() if value is not None}
     return Recipe.load(name_or_path).with_training(**given)
 
 
-def need_torch() -> None:
-    """Raise ``MissingExtraError`` if the extra ``train`` is not installed."""
-    for module, package in (("torch", "torch"), ("pytorch_lightning", "pytorch-lightning")):
-        try:
-            __import__(module)
-        except ImportError as error:
-            raise MissingExtraError(package, "train") from error
-
-
 def _list_recipes() -> None:
-    from genrelens.train.recipe import Recipe, packaged_recipes
+    from genrelens.train import Recipe, packaged_recipes
 
     for recipe in map(Recipe.load, packaged_recipes()):
         out.print(f"{recipe.name:<18} {recipe.description}", soft_wrap=True)
@@ -224,7 +213,7 @@ def _read_metrics(path: Path | None) -> dict[str, Any]:
 
 
 class Reading:
-    """A progress bar that ends with the last clip, for then the bars of the training begin."""
+    """A progress bar that closes with the last clip, before the bars of the training begin."""
 
     def __init__(self, clips: Sequence[LabelledClip], stack: ExitStack) -> None:
         self._remaining = sum(clip.part != "test" for clip in clips)
@@ -232,7 +221,7 @@ class Reading:
         self._advance = stack.enter_context(progress("Reading", self._remaining))
 
     def __call__(self, clip: LabelledClip, error: AudioError | None) -> None:
-        """Advance; name the clip that could not be read."""
+        """Advance the bar; report a clip that cannot be read."""
         self._advance()
         if error is not None:
             print_note(f"skipped: {error}", style="yellow")
