@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out, print_error, print_note
-from genrelens.cli.figures import with_interval
+from genrelens.cli.figures import figure_text
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import (
     Abstention,
@@ -21,6 +21,7 @@ from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 from genrelens.evaluation.provenance import predictions_provenance
 from genrelens.model_file import ModelFile, packaged_models
+from genrelens.percentages import percent, percent_range
 
 _Model = Annotated[
     Path,
@@ -88,7 +89,7 @@ def calibrate(
         raise DataError(error.reason, path=predictions) from error
     _note_training(table, predictions)
     if not force and (why := objection(table)):
-        print_error(f"{predictions}: {why}; nothing was stored. --force fits one all the same")
+        print_error(f"{predictions}: {why}; nothing was stored (--force stores it)")
         raise typer.Exit(1)
     found = calibrate_model(metadata, table, sure=sure, force=force, predictions_sha256=digest)
     _print_figures(found)
@@ -96,7 +97,7 @@ def calibrate(
         print_error(
             f"{model}: the new temperature is not better than the present one on clips that it "
             f"was not fitted on (log loss {found.log_losses[1]:.4f}, at present "
-            f"{found.log_losses[0]:.4f}); nothing was stored. --force stores it"
+            f"{found.log_losses[0]:.4f}); nothing was stored (--force stores it)"
         )
         raise typer.Exit(1)
     if found.answers is not None:
@@ -106,17 +107,17 @@ def calibrate(
 
 
 def _note_training(table: PredictionTable, source: Path) -> None:
-    """Point out predictions that are surer than those on unseen music, or may be."""
+    """Warn about predictions for training clips, whose probabilities are too high."""
     if table.training_warning:
         print_note(
-            f"warning: {source}: {table.training_warning}, and a temperature from such clips is "
-            f"too sure",
+            f"warning: {source}: {table.training_warning}, and a temperature fitted on them makes "
+            f"the probabilities too high",
             style="yellow",
         )
     elif table.in_training is None and table.rounds is None:
         print_note(
-            f"note: {source} does not say whether the model was trained on its clips; a "
-            f"temperature from such clips is too sure"
+            f"note: {source} does not record whether the model was trained on its clips; a "
+            f"temperature fitted on training clips makes the probabilities too high"
         )
 
 
@@ -126,7 +127,7 @@ def _print_figures(found: Calibration) -> None:
     )
     for name, value in (("calibration error", "ece"), ("log loss", "log_loss")):
         old, new = (
-            with_interval(getattr(each, value), "{:.3f}") for each in (found.before, found.after)
+            figure_text(getattr(each, value), "number") for each in (found.before, found.after)
         )
         out.print(f"{name:<18} {old} before, {new} after", soft_wrap=True)
     if found.after.few_clips_note:
@@ -137,8 +138,8 @@ def _print_abstention(answers: Abstention) -> None:
     right = 0 if not answers.answered else round(answers.accuracy * answers.answered)
     low, high = wilson_interval(right, answers.answered)
     out.print(
-        f"sure from          {answers.threshold:.3f}: {answers.coverage:.1%} are answered, "
-        f"{answers.accuracy:.1%} of the {answers.answered} answers right (95 % interval {low:.1%} "
-        f"to {high:.1%} for independent clips)",
+        f"threshold          {answers.threshold:.3f}: {percent(answers.coverage, 1)} of the clips "
+        f"get an answer, {percent(answers.accuracy, 1)} of these {answers.answered} are right "
+        f"(95 % interval {percent_range(low, high)} for independent clips)",
         soft_wrap=True,
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.cli.figures import interval_text
+from genrelens.cli.figures import figure_text
 from genrelens.cli.options import AsJson, Seed
 from genrelens.data.folders import LabelledClip, clip_names, read_folder
 from genrelens.evaluation.bootstrap import Estimate, interval_note
@@ -58,7 +58,7 @@ def compare(
 
     """
     if len(files) < 2:
-        raise typer.BadParameter("a comparison needs two files or more")
+        raise typer.BadParameter("a comparison needs at least two files")
     tables = _load(files, data)
     shared = common_clips(tables)
     left_out = [table.n - shared[0].n for table in tables]
@@ -74,11 +74,11 @@ def compare(
     for name, each in zip(names[1:], found, strict=True):
         _print_comparison(names[0], name, each)
     if len(found) > 1:
-        print_note(f"note: of {len(found)} comparisons, p is not corrected for their number")
+        print_note(f"note: p is not corrected for the number of comparisons ({len(found)})")
 
 
 def _load(files: list[Path], data: Path | None) -> list[PredictionTable]:
-    """Read the tables; what one knows of the genres holds for those without."""
+    """Read the tables; the genres of a clip in one table are used for tables without genres."""
     truth = {} if data is None else _truth(read_folder(data))
     tables = []
     for path in files:
@@ -116,7 +116,7 @@ def _to_dict(
         for name, each in zip(names[1:], found, strict=True)
     ]
     for each in comparisons:
-        del each["left_out"], each["bootstrap"]  # these are the same for all
+        del each["left_out"], each["bootstrap"]  # the same for all comparisons
     return {
         "n": scores[0].n,
         "n_groups": scores[0].n_groups,
@@ -132,12 +132,12 @@ def _print_table(
     from rich.table import Table
 
     groups = "" if scores[0].n_groups is None else f" of {scores[0].n_groups} groups"
-    out.print(f"clips that all have judged: {scores[0].n}{groups}", soft_wrap=True)
-    for name, n, judged in zip(names, left_out, tables, strict=True):
+    out.print(f"clips that all models classified: {scores[0].n}{groups}", soft_wrap=True)
+    for name, n, compared in zip(names, left_out, tables, strict=True):
         if n:
-            out.print(f"left out: {n} of {name}", soft_wrap=True)
-        if judged.training_warning:
-            warning = f"warning: {name}: {judged.training_warning}"
+            out.print(f"not compared: {n} of {name}", soft_wrap=True)
+        if compared.training_warning:
+            warning = f"warning: {name}: {compared.training_warning}"
             out.print(warning, style="yellow", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("", overflow="fold")
@@ -149,8 +149,8 @@ def _print_table(
     unit = scores[0].bootstrap["unit"]
     shown = [getattr(each, key) for each in scores for key in _WITH_INTERVAL]
     sentences = (
-        f"In percent, except the log loss; 95 % intervals from drawing {unit}s anew. F1 is the "
-        f"mean of the genres; ECE is the expected calibration error.",
+        f"In percent, except the log loss; 95 % intervals by bootstrap over {unit}s. F1 is the "
+        f"mean over the genres; ECE is the expected calibration error.",
         interval_note(shown, unit),
         scores[0].few_clips_note,
     )
@@ -163,18 +163,15 @@ def _cell(figure: str, estimate: Estimate) -> str:
         return f"{estimate.value:.3f}"
     value, low, high = (f"{100 * each:.1f}" for each in estimate)
     method = " Wilson" if estimate.method == "wilson" else ""
-    return f"{value} ({low}-{high}{method})" if figure in _WITH_INTERVAL else value
+    return f"{value} ({low} to {high}{method})" if figure in _WITH_INTERVAL else value
 
 
 def _print_comparison(first: str, second: str, found: Comparison) -> None:
-    value, low, high = (100 * each for each in found.difference)
-    points = Estimate(value, low, high, found.difference.method)
-    interval = interval_text(points, "{:+.1f}")
     test = "" if found.p_value is None else f"; McNemar p = {_p(found.p_value)}"
     out.print(f"\n{second} against {first}: {found.summary(first, second)}", soft_wrap=True)
     out.print(
-        f"  accuracy {points.value:+.1f} points (95 % interval {interval}); "
-        f"right alone: {found.right_alone[1]} against {found.right_alone[0]} clips{test}",
+        f"  accuracy in percentage points: {figure_text(found.difference, 'points')}; clips that "
+        f"only one gets right: {found.right_alone[1]} against {found.right_alone[0]}{test}",
         soft_wrap=True,
     )
     if sentence := interval_note([found.difference], found.bootstrap["unit"]):

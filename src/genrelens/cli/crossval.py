@@ -28,7 +28,7 @@ from genrelens.cli.data_split import (
     label_map,
     read_clips,
 )
-from genrelens.cli.figures import with_interval
+from genrelens.cli.figures import Form, figure_text
 from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, Seed, n_jobs
 from genrelens.cli.train import (
     Cache,
@@ -44,6 +44,7 @@ from genrelens.errors import AudioError
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.report.write import check_report_folder
 from genrelens.evaluation.scores import FIGURES, Scores
+from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
@@ -185,8 +186,9 @@ def _rounds(text: str | None) -> list[int] | None:
 
 
 def _print_round(number: int, tables: Mapping[str, PredictionTable]) -> None:
-    shares = ", ".join(f"{network} {table.right.mean():.1%}" for network, table in tables.items())
-    print_note(f"round {number}: {shares} of {next(iter(tables.values())).n} test clips right")
+    n = next(iter(tables.values())).n
+    shares = ", ".join(f"{name} {percent(table.right.mean(), 1)}" for name, table in tables.items())
+    print_note(f"round {number}: accuracy on {n} test clips: {shares}")
 
 
 def _collector(failed: list[AudioError]) -> Callable[[AudioError], None]:
@@ -204,18 +206,18 @@ def _print_results(
         print_json({"split": split.digest, "protocol": split.protocol, "networks": results})
         return
     out.print(_table(results))
-    out.print(f"intervals are 95 %; reports are in {folder}", soft_wrap=True)
+    out.print(f"Intervals are 95 % intervals. The reports are in {folder}", soft_wrap=True)
 
 
 def _table(results: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table("", *results, box=None, pad_edge=False)
-    forms = {"log_loss": "{:.3f}", "ece": "{:.3f}"}
+    forms: dict[str, Form] = {"log_loss": "number", "ece": "number"}
     found = [Scores.from_dict(result["scores"]) for result in results.values()]
     for name in FIGURES:
-        form = forms.get(name, "{:.1%}")
-        cells = (with_interval(getattr(each, name), form) for each in found)
+        form = forms.get(name, "percent")
+        cells = (figure_text(getattr(each, name), form) for each in found)
         table.add_row(name.replace("_", " "), *cells)
     spreads = [result["over_rounds"]["accuracy"] for result in results.values()]
     table.add_row("accuracy over rounds", *map(_mean_and_std, spreads))
@@ -223,5 +225,5 @@ def _table(results: Mapping[str, Any]) -> Table:
 
 
 def _mean_and_std(spread: Mapping[str, Any]) -> str:
-    std = "" if spread["std"] is None else f" ± {spread['std']:.1%}"
-    return f"{spread['mean']:.1%}{std}"
+    std = "" if spread["std"] is None else f" ± {percent(spread['std'], 1)}"
+    return f"{percent(spread['mean'], 1)}{std}"

@@ -55,6 +55,6 @@ def gtzan(
         report = fetch_gtzan(folder, archive_path=archive, progress=show)
     for reason in report.unreadable.values():
         print_note(f"skipped: {reason}", style="yellow")
-    verb = "was there already" if report.already_there else "is ready"
-    place = display_name(str(report.folder))
-    out.print(f"{place} {verb}: {len(report.clips)} readable clips", soft_wrap=True)
+    state = "was complete already" if report.already_there else "is complete"
+    path = display_name(str(report.folder))
+    out.print(f"{path} {state}: {len(report.clips)} readable clips", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Options that say how clips are split, and ``genrelens data split``."""
+"""``genrelens data split``, and the options for a split that other commands share."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ Relabel = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Which split was asked for."""
+    """The requested split."""
 
     protocol: str
     folds: int = 5
@@ -84,15 +84,15 @@ class Request:
                 f"--protocol {self.protocol} must be one of {', '.join(PROTOCOLS)}"
             )
         if self.draws is not None and self.protocol != "random":
-            raise typer.BadParameter("--draws goes with --protocol random")
+            raise typer.BadParameter("--draws needs --protocol random")
 
     def make(self, clips: Sequence[LabelledClip]) -> Split:
-        """Split clips."""
+        """Return the split of some clips."""
         if self.protocol == "filtered":
             return filtered_split(clips)
         if self.protocol == "grouped":
             if any(clip.group is None for clip in clips):
-                raise DataError("the protocol grouped needs --groups FILE, with the artist of each")
+                raise DataError("--protocol grouped needs --groups")
             return grouped_folds(clips, self.folds, seed=self.seed)
         if self.draws is None:
             return random_folds(clips, self.folds, seed=self.seed)
@@ -100,7 +100,7 @@ class Request:
 
 
 def label_map(relabel: Sequence[str] | None) -> dict[str, str]:
-    """Read ``OLD=NEW`` pairs."""
+    """Return the renamed genres of ``--relabel``: old -> new."""
     pairs = [entry.split("=") for entry in relabel or ()]
     for entry, pair in zip(relabel or (), pairs, strict=True):
         if len(pair) != 2 or not all(pair):
@@ -111,7 +111,7 @@ def label_map(relabel: Sequence[str] | None) -> dict[str, str]:
 def read_clips(
     folder: Path, renamed: dict[str, str], groups: Path | None = None, column: str = "group"
 ) -> list[LabelledClip]:
-    """Read a folder of genre/file, its renamings and its groups."""
+    """Read the clips of a folder with one subfolder for each genre, and their groups."""
     clips = read_folder(folder, label_map=renamed)
     for old, new in renamed.items():
         if not (folder / old).is_dir():

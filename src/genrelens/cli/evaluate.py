@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +14,7 @@ import typer
 
 from genrelens.classifier import Classifier
 from genrelens.cli.console import (
+    out,
     print_error,
     print_json,
     print_note,
@@ -19,24 +22,30 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, label_map
+from genrelens.cli.figures import figure_text, interval_text
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
 from genrelens.cli.selection import Selection
-from genrelens.cli.verdict import evaluation_provenance, print_verdict
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError
+from genrelens.evaluation.bootstrap import interval_note
+from genrelens.evaluation.metrics import recalls
 from genrelens.evaluation.provenance import (
     data_provenance,
+    environment,
     model_provenance,
     predictions_provenance,
 )
 from genrelens.evaluation.run import Evaluation, evaluate_predictions
 from genrelens.evaluation.run import evaluate as run_evaluation
+from genrelens.evaluation.scores import FIGURES, Scores
+from genrelens.percentages import percent, percent_range
 from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
 
 _PARTS = ("train", "valid", "test")
+_SHARES = {"macro F1": "macro_f1", "top 2": "top2", "calibration": "ece"}
 
 
 _Folder = Annotated[
@@ -122,9 +131,8 @@ def evaluate(
         else:
             result, origin = _evaluate_file(data, predictions, seed)
             found = None
-        scores = result.scores
         seconds = round(time.monotonic() - started, 1)
-        origin = {**origin, **evaluation_provenance(data.renamed, seed, seconds)}
+        origin = {**origin, **_run_provenance(data.renamed, seed, seconds)}
         if report is not None:
             _write_report(report, result, found, origin, safe_csv=safe_csv)
         if plot is not None:
@@ -134,7 +142,7 @@ def evaluate(
     if as_json:
         print_json(_document(result, found, origin))
     else:
-        print_verdict(result, scores, found, origin)
+        _print_evaluation(result, found, origin)
     if result.failed:
         raise typer.Exit(1)
 
@@ -149,18 +157,18 @@ def _check_request(
     robustness: bool,
 ) -> None:
     if folder is None and predictions is None:
-        raise typer.BadParameter("DIR is missing: a folder of genre/file")
+        raise typer.BadParameter("FOLDER or --predictions is missing")
     if folder is None and split is not None:
-        raise typer.BadParameter("--split needs DIR, the folder whose clips it splits")
+        raise typer.BadParameter("--split needs FOLDER")
     if part is not None and (split is None or part not in _PARTS):
-        raise typer.BadParameter(f"--part needs --split and is one of {', '.join(_PARTS)}")
+        raise typer.BadParameter(f"--part needs --split and must be one of {', '.join(_PARTS)}")
     if predictions is not None and (model is not None or robustness):
         option = "--model" if model is not None else "--robustness"
-        raise typer.BadParameter(f"{option} and --predictions exclude each other")
+        raise typer.BadParameter(f"--predictions cannot be combined with {option}")
 
 
 def _check_outputs(report: Path | None, plot: Path | None) -> None:
-    """Report before the work what would stop the writing of its results."""
+    """Refuse outputs that cannot be written, before the work."""
     if plot is not None:
         from genrelens.plots import check_picture
 
@@ -171,7 +179,7 @@ def _check_outputs(report: Path | None, plot: Path | None) -> None:
         check_report_folder(report)
 
 
-# ------------------------------------------------------------------------------- the work
+# ----------------------------------------------------------------------------- evaluation
 
 
 def _evaluate_model(
@@ -229,7 +237,18 @@ def _evaluate_file(data: Selection, path: Path, seed: int) -> tuple[Evaluation, 
     return result, origin
 
 
-# ------------------------------------------------------------------------------ the result
+def _run_provenance(renamed: Mapping[str, str], seed: int, seconds: float) -> dict[str, Any]:
+    """Return how the figures were computed."""
+    return {
+        "relabel": dict(renamed) or None,
+        "seed": seed,
+        "seconds": seconds,
+        "command": shlex.join(["genrelens", *sys.argv[1:]]),
+        **environment(),
+    }
+
+
+# --------------------------------------------------------------------------------- output
 
 
 def _write_report(
@@ -258,7 +277,7 @@ def _write_report(
 def _document(
     result: Evaluation, robustness: Robustness | None, origin: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what ``--json`` prints."""
+    """Return the document of ``--json``."""
     document = {
         **result.to_dict(),
         "data": origin.get("data"),
@@ -268,3 +287,82 @@ def _document(
     if robustness is not None:
         document["robustness"] = robustness.to_dict()
     return document
+
+
+def _print_evaluation(
+    result: Evaluation, robustness: Robustness | None, provenance: Mapping[str, Any]
+) -> None:
+    """Print the figures and the confusion matrix."""
+    failed = f" ({len(result.failed)} more could not be read)" if result.failed else ""
+    scores = result.scores
+    groups = "" if scores.n_groups is None else f" from {scores.n_groups} groups"
+    out.print(f"model         {result.model}", soft_wrap=True)
+    out.print(f"clips         {result.n}{groups}{failed}", soft_wrap=True)
+    _print_training(result, provenance)
+    _print_scores(scores, result.accuracy_interval)
+    _print_confusion(result)
+    if robustness is not None:
+        _print_robustness(robustness)
+
+
+def _print_training(result: Evaluation, provenance: Mapping[str, Any]) -> None:
+    """Print whether clips were in the training of the model, if that is known."""
+    if warning := result.table.training_warning:
+        out.print(f"warning       {warning}", style="yellow", soft_wrap=True)
+    elif "training_recordings" in provenance:
+        n = provenance["training_recordings"]
+        unknown = "the model file does not list its training recordings"
+        none = f"none of the {n} training recordings is among these clips"
+        out.print(f"training      {unknown if n is None else none}", soft_wrap=True)
+
+
+def _print_scores(scores: Scores, wilson: tuple[float, float]) -> None:
+    interval = f"95 % interval {interval_text(scores.accuracy)}"
+    out.print(f"accuracy      {percent(scores.accuracy.value, 1)} ({interval})", soft_wrap=True)
+    out.print(f"macro recall  {figure_text(scores.macro_recall)}")
+    for name, field in _SHARES.items():
+        meaning = " expected error of the probabilities" if field == "ece" else ""
+        out.print(f"{name:<12}  {figure_text(getattr(scores, field))}{meaning}", soft_wrap=True)
+    out.print(f"log loss      {figure_text(scores.log_loss, 'number')}")
+    unit = scores.bootstrap["unit"]
+    independent = f"{percent_range(*wilson)} (Wilson)"
+    shown = [getattr(scores, name) for name in FIGURES]
+    bootstrap = f"bootstrap, {unit}s drawn {scores.bootstrap['resamples']} times"
+    out.print(
+        f"Intervals: {bootstrap}; that of the accuracy for independent clips: {independent}",
+        soft_wrap=True,
+    )
+    for sentence in filter(None, (interval_note(shown, unit), scores.few_clips_note)):
+        out.print(sentence, soft_wrap=True)
+
+
+def _print_confusion(result: Evaluation) -> None:
+    from rich.table import Table
+
+    out.print("\nConfusion matrix: rows are true genres, columns predicted genres", soft_wrap=True)
+    table = Table("", box=None, pad_edge=False)
+    for label in (*result.labels, "recall"):
+        table.add_column(label, justify="right", overflow="fold")
+    rows = zip(result.labels, result.confusion.tolist(), recalls(result.confusion), strict=True)
+    for label, row, recall in rows:
+        counts = [str(count) if count else "." for count in row]
+        table.add_row(label, *counts, percent(recall))
+    out.print(table)
+
+
+def _print_robustness(robustness: Robustness) -> None:
+    from rich.table import Table
+
+    out.print("\nRobustness: changes of the audio that do not change the genre", soft_wrap=True)
+    table = Table("", "accuracy", "difference (95 %)", "other answers", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    first, *others = robustness.rows
+    table.add_row(first.condition, percent(first.accuracy.value, 1), "", "")
+    for row in others:
+        accuracy, changed = percent(row.accuracy.value, 1), percent(row.changed, 1)
+        table.add_row(row.condition, accuracy, figure_text(row.difference, "change"), changed)
+    out.print(table)
+    differences = [row.difference for row in others]
+    if sentence := interval_note(differences, robustness.bootstrap["unit"]):
+        out.print(sentence, soft_wrap=True)

@@ -16,10 +16,10 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.data_split import Folds, GroupColumn, Groups, Relabel, label_map, read_clips
+from genrelens.cli.figures import figure_text
 from genrelens.cli.options import AsJson, DataFolder, Jobs, Seed, n_jobs
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError
-from genrelens.evaluation.bootstrap import Estimate
 from genrelens.evaluation.leak import (
     PROTOCOLS,
     Leak,
@@ -77,7 +77,7 @@ def leak(
     else:
         _print_table(result)
     if result.n_groups is None:
-        print_note("note: with --groups FILE, a split by artist stands beside these")
+        print_note("note: --groups FILE adds a split by artist")
     if plot is not None:
         plot_leak(result, plot)
     if table.failed:
@@ -85,7 +85,7 @@ def leak(
 
 
 def _tabulate(clips: list[LabelledClip], jobs: int) -> SegmentTable:
-    with progress("Listening", len(clips)) as bar:
+    with progress("Reading", len(clips)) as bar:
 
         def report(clip: LabelledClip, error: AudioError | None) -> None:
             bar()
@@ -97,7 +97,7 @@ def _tabulate(clips: list[LabelledClip], jobs: int) -> SegmentTable:
 
 def _measure(table: SegmentTable, folds: int, seed: int) -> Leak:
     grouped = all(clip.group is not None for clip in table.clips)
-    with progress("Learning", folds * (3 if grouped else 2)) as bar:
+    with progress("Training", folds * (3 if grouped else 2)) as bar:
         return measure_leak(table, n_folds=folds, seed=seed, on_fold=bar)
 
 
@@ -107,17 +107,12 @@ def _print_table(result: Leak) -> None:
     of_groups = f" of {result.n_groups} groups" if result.n_groups is not None else ""
     out.print(
         f"{result.n_clips} clips{of_groups}, {len(result.labels)} genres, {result.n_segments} "
-        f"segments; each fold learns from {result.n_train}\n",
+        f"segments; {result.n_train} training segments in each fold\n",
         soft_wrap=True,
     )
     columns = ("split", "accuracy of segments", "macro recall", "of clips", "macro recall")
     table = Table(*columns, box=None, pad_edge=False)
     for score in result.scores:
         shares = [*score.segments, *(score.clips or ())]
-        table.add_row(PROTOCOLS[score.protocol], *map(_percent, shares))
+        table.add_row(PROTOCOLS[score.protocol], *map(figure_text, shares))
     out.print(table)
-
-
-def _percent(share: Estimate) -> str:
-    method = " Wilson" if share.method == "wilson" else ""
-    return f"{share.value:.1%} ({100 * share.low:.1f}-{100 * share.high:.1f}{method})"

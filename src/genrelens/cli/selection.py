@@ -1,4 +1,4 @@
-"""Which clips ``genrelens evaluate`` judges on."""
+"""The clips that ``genrelens evaluate`` uses."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Selection"]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which clips to judge on.
+    """The clips to evaluate on.
 
     Attributes:
-        folder: of genre/file, or None.
-        split: a CSV file that puts the clips into parts, or None for all clips.
-        part: of the split.
-        groups: a CSV file that names the groups, or None.
-        group_column: its column.
+        folder: a folder with one subfolder for each genre, or None.
+        split: a CSV file that assigns clips to parts; None for all clips.
+        part: the part of the split to use.
+        groups: a CSV file with the group of each clip, or None.
+        group_column: the column of ``groups`` that holds the group.
         renamed: old label -> new label.
 
     """
@@ -35,7 +35,7 @@ class Selection:
     renamed: dict[str, str]
 
     def clips(self) -> list[LabelledClip]:
-        """Find the clips, in their own words; none without a folder."""
+        """Return the clips with their labels before renaming; none without a folder."""
         if self.folder is None:
             return []
         clips = read_folder(self.folder)
@@ -49,26 +49,26 @@ class Selection:
         return [replace(clip, part=None) for clip in self.grouped(clips)]
 
     def grouped(self, clips: list[LabelledClip]) -> list[LabelledClip]:
-        """Give clips the groups of ``--groups``."""
+        """Return the clips with the groups of ``--groups``."""
         if self.groups is None:
             return clips
         return read_groups(self.groups, clips, column=self.group_column)
 
     def check_renamed(self, *known: Collection[str]) -> None:
-        """Refuse to rename what is neither in the data nor in the model."""
+        """Refuse to rename a genre that neither the data nor the model has."""
         for old, new in self.renamed.items():
             if not any(old in labels for labels in known):
                 raise DataError(f"--relabel {old}={new}: there is no genre {old!r}")
 
     @property
     def protocol(self) -> str:
-        """In words."""
+        """The split in words."""
         return "all clips" if self.split is None else f"part {self.part} of {self.split.name}"
 
 
 def _refuse_empty_genres(folder: Path, clips: Iterable[LabelledClip]) -> None:
-    """Refuse a genre without clips: more likely they were lost than wanted so."""
+    """Refuse a genre folder without clips, which is probably a mistake."""
     filled = {clip.path.relative_to(folder).parts[0] for clip in clips}
     for genre in sorted(folder.iterdir()):
         if genre.is_dir() and not genre.name.startswith(".") and genre.name not in filled:
-            raise DataError("holds no audio; fill the folder or remove it", path=genre)
+            raise DataError("contains no audio; fill the folder or remove it", path=genre)

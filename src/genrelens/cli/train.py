@@ -18,6 +18,7 @@ from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import random_split
 from genrelens.data.splits import split_by_file
 from genrelens.errors import AudioError, DataError
+from genrelens.percentages import percent, percent_range
 
 if TYPE_CHECKING:
     from genrelens.train import Recipe
@@ -162,17 +163,17 @@ def train(
 def _checked(data: Path | None, device: str, split: Path | None, *, everything: bool) -> Path:
     """Refuse options that contradict each other; return the folder of the data."""
     if data is None:
-        raise typer.BadParameter("--data is missing: a folder of genre/file")
+        raise typer.BadParameter("--data is missing")
     check_device(device)
     if everything and split is not None:
-        raise typer.BadParameter("choose one of --all and --split")
+        raise typer.BadParameter("--all cannot be combined with --split")
     return data
 
 
 def check_device(device: str) -> None:
     """Refuse an unknown device."""
     if device not in ("auto", "cpu", "cuda"):
-        raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
+        raise typer.BadParameter(f"--device {device} must be one of auto, cpu, cuda")
 
 
 def changed_recipe(name_or_path: str, **training: Any) -> Recipe:
@@ -236,8 +237,8 @@ def _print_result(path: Path, *, measured: bool) -> None:
     for name, values in metrics.get("valid", {}).items() if measured else ():
         low, high = values["accuracy_interval"]
         out.print(
-            f"{name}: accuracy {values['accuracy']:.1%} ({low:.1%} to {high:.1%}), macro recall "
-            f"{values['macro_recall']:.1%} on {values['n']} validation clips",
+            f"{name}: accuracy {percent(values['accuracy'], 1)} ({percent_range(low, high)}), "
+            f"macro recall {percent(values['macro_recall'], 1)} on {values['n']} validation clips",
             soft_wrap=True,
         )
     out.print(f"try it   genrelens classify --model {path} FILE", soft_wrap=True)
