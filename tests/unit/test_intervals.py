@@ -204,9 +204,9 @@ def evaluate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[...
 
 def test_text_of_a_perfect_score(evaluate: Callable[..., str]) -> None:
     text = evaluate(judged(np.ones(24)))
-    assert "accuracy      100.0% (95 % interval 86.2% to 100.0%, Wilson)" in text
-    assert "macro recall  100.0% (81.3% to 100.0%, Wilson)" in text
-    assert "100.0% to 100.0%" not in text
+    assert "accuracy      100.0 % (95 % interval 86.2 to 100.0 %, Wilson)" in text
+    assert "macro recall  100.0 % (81.3 to 100.0 %, Wilson)" in text
+    assert "100.0 to 100.0 %" not in text
     assert "(no interval) expected error of the probabilities" in text
     assert "Intervals marked Wilson are computed from the number of clips" in text
 
@@ -214,8 +214,8 @@ def test_text_of_a_perfect_score(evaluate: Callable[..., str]) -> None:
 def test_text_of_two_equal_models(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     judged(np.ones(24)).save(tmp_path / "p.csv")
     done = run(capsys, "compare", tmp_path / "p.csv", tmp_path / "p.csv")
-    assert "accuracy +0.0 points (95 % interval -13.8 to +13.8, Wilson)" in done.out
-    assert " 100.0 (86.2-100.0 Wilson) " in done.out
+    assert "accuracy +0.0 percentage points (95 % interval -13.8 to +13.8, Wilson)" in done.out
+    assert " 100.0 (86.2 to 100.0 Wilson) " in done.out
 
 
 def test_page_of_a_perfect_score(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

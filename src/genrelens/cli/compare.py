@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.cli.figures import figure_text
+from genrelens.cli.figures import interval_text
 from genrelens.cli.options import AsJson, Seed
 from genrelens.data.folders import LabelledClip, clip_names, read_folder
 from genrelens.evaluation.bootstrap import Estimate, interval_note
@@ -170,8 +170,9 @@ def _print_comparison(first: str, second: str, found: Comparison) -> None:
     test = "" if found.p_value is None else f"; McNemar p = {_p(found.p_value)}"
     out.print(f"\n{second} against {first}: {found.summary(first, second)}", soft_wrap=True)
     out.print(
-        f"  accuracy in percentage points: {figure_text(found.difference, 'points')}; clips that "
-        f"only one gets right: {found.right_alone[1]} against {found.right_alone[0]}{test}",
+        f"  accuracy {100 * found.difference.value:+.1f} percentage points (95 % interval "
+        f"{interval_text(found.difference, 'points')}); right where the other is wrong: "
+        f"{found.right_alone[1]} against {found.right_alone[0]} clips{test}",
         soft_wrap=True,
     )
     if sentence := interval_note([found.difference], found.bootstrap["unit"]):
