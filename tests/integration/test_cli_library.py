@@ -1,4 +1,4 @@
-"""``genrelens scan`` and ``genrelens list``: what they print, and how they end."""
+"""``genrelens scan`` and ``genrelens list``: output and exit codes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Command = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory; the catalogue is in it, and scans start no processes."""
+    """The working directory with the catalogue; scans start no processes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENRELENS_DB", "catalog.sqlite")
     monkeypatch.setattr(scanning, "ClassifierPool", HerePool)
@@ -39,7 +39,7 @@ def music(place: Path) -> Path:
 
 @pytest.fixture
 def scan(capsys: pytest.CaptureFixture[str], music: Path, model: Path) -> Command:
-    """``genrelens scan music --model MODEL ...``."""
+    """Run ``genrelens scan music --model MODEL ...``."""
     return lambda *args: run(capsys, "scan", "music", "--model", model, "-j", "1", *args)
 
 
@@ -69,7 +69,7 @@ def test_scan(scan: Command, music: Path) -> None:
     assert Path("catalog.sqlite").exists()
 
 
-def test_scan_counts_what_it_leaves_out(scan: Command, music: Path) -> None:
+def test_scan_counts_other_files(scan: Command, music: Path) -> None:
     write_files(music, {"cover.jpg": b"", "b/cover.JPG": b"", "notes.txt": b""})
     expected = "left out, no audio by their endings: 2 .jpg, 1 .txt\n"
     result = scan("--json")
@@ -118,7 +118,7 @@ def test_bad_files_are_listed_at_the_end(scan: Command, music: Path) -> None:
     assert scan().code == 0
 
 
-def test_what_is_not_there(scan: Command) -> None:
+def test_missing_inputs(scan: Command) -> None:
     result = scan("gone", "gone/*.mp3")
     assert result.code == 1
     assert result.err.splitlines() == [
@@ -145,7 +145,7 @@ def test_inputs_of_all_kinds(capsys: pytest.CaptureFixture[str], music: Path, mo
     assert summary(run(capsys, *arguments, "--exclude", "x", "--exclude", "*.wav"))["files"] == 0
 
 
-def test_nothing_to_hear(scan: Command, music: Path) -> None:
+def test_an_empty_folder(scan: Command, music: Path) -> None:
     shutil.rmtree(music)
     music.mkdir()
     result = scan()
@@ -179,7 +179,7 @@ def test_prune(scan: Command, music: Path, list_files: Command) -> None:
     (music / "noise.wav").unlink()
     (music.parent / "other" / "x.wav").unlink()
     assert scan().out == "2 files: 2 unchanged\n"
-    assert list_files("--missing").out.count("\n") == 2  # nothing is forgotten silently
+    assert list_files("--missing").out.count("\n") == 2  # nothing is removed without --prune
     result = scan("--prune")
     assert (result.code, result.err) == (0, f"forgotten: {music}/noise.wav\n")
     assert list_files("--missing").out.count("\n") == 1
@@ -190,7 +190,7 @@ def test_prune(scan: Command, music: Path, list_files: Command) -> None:
     assert list_files("--missing").out.count("\n") == 1
 
 
-def test_a_drive_that_comes_back(scan: Command, music: Path) -> None:
+def test_a_drive_that_is_connected_again(scan: Command, music: Path) -> None:
     scan()
     away = music.rename("away")
     music.mkdir()
@@ -213,7 +213,7 @@ def test_a_drive_that_comes_back(scan: Command, music: Path) -> None:
         (["--timeout", "0"], 2, "--timeout"),
     ],
 )
-def test_what_ends_a_scan(scan: Command, arguments: list[str], code: int, words: str) -> None:
+def test_errors_that_end_a_scan(scan: Command, arguments: list[str], code: int, words: str) -> None:
     result = scan(*arguments)
     assert result.code == code
     assert words in result.err
@@ -225,7 +225,7 @@ def test_what_ends_a_scan(scan: Command, arguments: list[str], code: int, words:
 
 @pytest.fixture
 def library(place: Path) -> Path:
-    """A catalogue of files that are not there, but for one."""
+    """A catalogue of files, of which only one exists."""
     heard = {
         "a/jazz.mp3": stored("jazz", 0.9),
         "a/pop.mp3": stored("pop", 0.55, styles=()),
@@ -303,7 +303,7 @@ def test_formats_on_stdout(library: Path, list_files: Command) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "m3u8"])
-def test_the_ending_says_the_format(library: Path, list_files: Command, ending: str) -> None:
+def test_the_ending_chooses_the_format(library: Path, list_files: Command, ending: str) -> None:
     result = list_files("--out", f"x.{ending}", "--verdict", "genre")
     assert (result.code, result.out, result.err) == (0, "", "")
     start = {"csv": b"path,", "jsonl": b'{"path": ', "parquet": b"PAR1", "m3u8": b"#EXTM3U\n"}
@@ -311,7 +311,7 @@ def test_the_ending_says_the_format(library: Path, list_files: Command, ending: 
     assert not list(Path().glob(".x*"))
 
 
-def test_bytes_that_are_no_text_reach_a_file(library: Path, list_files: Command) -> None:
+def test_names_that_are_not_utf8_are_written_to_a_file(library: Path, list_files: Command) -> None:
     list_files("--errors", "-o", "x", "-f", "csv")
     assert os.fsencode(library) + b"/b/\x1b[2Jcaf\xe9.mp3" in Path("x").read_bytes()
 
@@ -351,7 +351,7 @@ def test_wrong_usage(
     assert result.out == ""
 
 
-def test_there_is_no_catalogue(list_files: Command) -> None:
+def test_a_missing_catalogue(list_files: Command) -> None:
     result = list_files()
     assert (result.code, result.out) == (2, "")
     assert result.err == (

@@ -31,7 +31,7 @@ def genrelens(
 
 @pytest.fixture
 def music(genrelens: Genrelens, tmp_path: Path) -> Path:
-    """Three songs that sound like jazz: without a genre, with the wrong one, with the right one."""
+    """Three songs predicted as jazz: without a genre, with a wrong one, with the right one."""
     folder = tmp_path / "music"
     with Catalog.open() as catalog:
         shelve(catalog, song(folder, "a.mp3", "mp3"), "jazz", 0.9)
@@ -70,7 +70,7 @@ def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music
     )
 
 
-def test_there_and_back(genrelens: Genrelens, music: Path) -> None:
+def test_tags_are_written_and_restored(genrelens: Genrelens, music: Path) -> None:
     before = contents(music)
     assert genrelens("tag", "music", "--existing", "append", "--apply", "--id3", "2.3").code == 0
     assert read_tags(music / "b.flac").genres == ("Rock", "Jazz")
@@ -120,7 +120,7 @@ def test_a_plan_with_a_damaged_first_line_is_not_taken_for_a_recording(
     assert result.err.startswith(f"error: {name}: is not a ")
 
 
-def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:
+def test_the_users_mapping(genrelens: Genrelens, music: Path) -> None:
     Path("words.toml").write_text('[genre_words]\njazz = "JaZZ"\njaz = "x"\n')
     result = genrelens("tag", "music", "--words", "words.toml")
     assert "-> JaZZ" in result.out
@@ -133,7 +133,7 @@ def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:
     )
 
 
-def test_files_that_nobody_listened_to_are_counted(genrelens: Genrelens, music: Path) -> None:
+def test_files_without_a_prediction_are_counted(genrelens: Genrelens, music: Path) -> None:
     song(music, "new.mp3")
     os.utime(music / "a.mp3", ns=(1, 1))
     for name in ("tag", "audit"):
@@ -145,7 +145,7 @@ def test_files_that_nobody_listened_to_are_counted(genrelens: Genrelens, music: 
         )
 
 
-def test_what_is_not_there(genrelens: Genrelens, music: Path) -> None:
+def test_missing_inputs(genrelens: Genrelens, music: Path) -> None:
     for name in ("tag", "audit"):
         result = genrelens(name, "nowhere")
         assert result.code == 1
@@ -156,7 +156,9 @@ def test_what_is_not_there(genrelens: Genrelens, music: Path) -> None:
     assert "there is no catalogue yet; genrelens scan makes one" in result.err
 
 
-def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, music: Path) -> None:
+def test_failed_files_are_reported_and_the_others_written(
+    genrelens: Genrelens, music: Path
+) -> None:
     (music / "a.mp3").chmod(0o444)
     (music / "other").hardlink_to(music / "b.flac")
     result = genrelens("tag", "music", "--existing", "replace", "--apply")
@@ -166,7 +168,7 @@ def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, m
         f"note: {music / 'b.flac'}: had 1 other name (a hard link), which keeps the old content",
     ]
     assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
-    nothing = genrelens("tag", "music", "--apply")  # but the one that is read-only
+    nothing = genrelens("tag", "music", "--apply")  # only the read-only file is left
     assert (nothing.code, nothing.out.splitlines()[-1]) == (1, "0 written")
     (music / "b.flac").unlink()
     result = genrelens("undo")
@@ -203,7 +205,7 @@ def test_writing_asks_at_a_terminal(music: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
-def test_the_question_is_not_answered(music: Path, key: str) -> None:
+def test_an_interrupted_question_writes_nothing(music: Path, key: str) -> None:
     terminal = at_terminal(command("tag", "music", "--apply"))
     terminal.read(until=b"[y/N]")
     if key == "Ctrl-C":
@@ -215,7 +217,7 @@ def test_the_question_is_not_answered(music: Path, key: str) -> None:
     assert read_tags(music / "a.mp3").genres == ()
 
 
-def test_taking_back_is_stopped_and_goes_on(
+def test_an_interrupted_undo_can_be_continued(
     genrelens: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(music)

@@ -96,7 +96,7 @@ def stored(
 
 
 def write_files(folder: Path, contents: dict[str, bytes]) -> Path:
-    """Write files of these names below a folder."""
+    """Write files with these names below a folder; return the folder."""
     for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
