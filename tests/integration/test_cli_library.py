@@ -65,7 +65,7 @@ def test_scan(scan: Command, music: Path) -> None:
     assert second.endswith("x real time")
     shutil.copy(music / "noise.wav", music / "copy.wav")
     result = scan()
-    assert result.out == "4 files: 1 known by their sound, 3 unchanged\n"
+    assert result.out == "4 files: 1 known by their audio, 3 unchanged\n"
     assert Path("catalog.sqlite").exists()
 
 
@@ -149,7 +149,7 @@ def test_an_empty_folder(scan: Command, music: Path) -> None:
     shutil.rmtree(music)
     music.mkdir()
     result = scan()
-    assert (result.code, result.out, result.err) == (0, "0 files: nothing to hear\n", "")
+    assert (result.code, result.out, result.err) == (0, "0 files: nothing to analyse\n", "")
 
 
 def test_options_reach_the_scan(scan: Command, music: Path, monkeypatch: Any) -> None:
@@ -181,7 +181,7 @@ def test_prune(scan: Command, music: Path, list_files: Command) -> None:
     assert scan().out == "2 files: 2 unchanged\n"
     assert list_files("--missing").out.count("\n") == 2  # nothing is removed without --prune
     result = scan("--prune")
-    assert (result.code, result.err) == (0, f"forgotten: {music}/noise.wav\n")
+    assert (result.code, result.err) == (0, f"removed from the catalogue: {music}/noise.wav\n")
     assert list_files("--missing").out.count("\n") == 1
     result = scan("other", "--prune", "--json")
     (failure,) = summary(result)["failures"]
@@ -200,7 +200,7 @@ def test_a_drive_that_is_connected_again(scan: Command, music: Path) -> None:
     music.rmdir()
     away.rename(music)
     (music / "noise.wav").write_bytes(wav("noise"))
-    assert scan().out == "3 files: 3 known by their sound\n"
+    assert scan().out == "3 files: 3 known by their audio\n"
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
         f" 90 %  -    -> Jazz  {music / 'a.mp3'}",
         f" 80 %  Rock -> Jazz  {music / 'b.flac'}",
         "",
-        "1 stay as they are (has these genres: 1)",
-        "2 to be written; nothing was: --apply writes",
+        "1 unchanged (has these genres: 1)",
+        "2 to write; nothing was written: add --apply",
     ]
     assert contents(music) == before
 
@@ -57,7 +57,7 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
 def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--apply")
     assert result.code == 0
-    assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
+    assert result.out.endswith("1 written; to undo this: genrelens undo 1\n")
     assert [read_tags(path).genres for path in sorted(music.iterdir())] == [
         ("Jazz",),
         ("Rock",),
@@ -66,7 +66,7 @@ def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music
     again = genrelens("tag", "music", "--apply")
     assert (again.code, again.out.splitlines()) == (
         0,
-        ["3 stay as they are (has a genre: 3)", "nothing to be written"],
+        ["3 unchanged (has a genre: 3)", "nothing to write"],
     )
 
 
@@ -76,7 +76,7 @@ def test_tags_are_written_and_restored(genrelens: Genrelens, music: Path) -> Non
     assert read_tags(music / "b.flac").genres == ("Rock", "Jazz")
     assert read_tags(music / "a.mp3").format == "ID3v2.3"
     listed = genrelens("undo", "--list")
-    assert "2 written, 0 taken back" in listed.out
+    assert "2 written, 0 restored" in listed.out
     result = genrelens("undo")
     assert (result.code, result.out) == (0, "run 1: 2 of 2 files restored\n")
     assert contents(music) == before
@@ -90,7 +90,9 @@ def test_tags_are_written_and_restored(genrelens: Genrelens, music: Path) -> Non
 
 def test_an_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--existing", "replace", "--plan", "plan.jsonl")
-    assert result.out.endswith("the plan is in plan.jsonl: genrelens tag --apply plan.jsonl\n")
+    assert result.out.endswith(
+        "the plan is in plan.jsonl; to apply it: genrelens tag --apply plan.jsonl\n"
+    )
     header, _, second = Path("plan.jsonl").read_text().splitlines()
     edited = json.loads(second) | {"after": ["Bebop", "Swing"]}
     Path("plan.jsonl").write_text(f"{header}\n{json.dumps(edited)}\n")
@@ -167,7 +169,7 @@ def test_failed_files_are_reported_and_the_others_written(
         f"error: {music / 'a.mp3'}: is read-only",
         f"note: {music / 'b.flac'}: had 1 other name (a hard link), which keeps the old content",
     ]
-    assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
+    assert result.out.endswith("1 written; to undo this: genrelens undo 1\n")
     nothing = genrelens("tag", "music", "--apply")  # only the read-only file is left
     assert (nothing.code, nothing.out.splitlines()[-1]) == (1, "0 written")
     (music / "b.flac").unlink()
@@ -231,7 +233,7 @@ def test_an_interrupted_undo_can_be_continued(
         result = genrelens("undo")
     assert (result.code, result.err.splitlines()[0]) == (
         130,
-        "stopped; run it again to take back the rest",
+        "stopped; run it again to restore the remaining files",
     )
     assert genrelens("undo").out == "run 1: 1 of 1 files restored\n"
     assert contents(music) == before
@@ -244,7 +246,7 @@ def test_audit(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("audit", "music")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
-        "tag          heard        file",
+        "tag          predicted    file",
         f"Rock 10 %    jazz 80 %    {music / 'b.flac'}",
         "",
         "3 files: 1 disagree, 1 agree, 1 have no genre",

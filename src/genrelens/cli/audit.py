@@ -92,18 +92,19 @@ def _report(found: Audit, *, as_table: bool) -> None:
         out.print(display_name(found.summary), soft_wrap=True)
 
 
-def _print_table(findings: Sequence[TagMismatch]) -> None:
-    if not findings:
+def _print_table(mismatches: Sequence[TagMismatch]) -> None:
+    if not mismatches:
         return
     rows = [
         (_cell("; ".join(each.genres), each.tagged), _cell(each.predicted, each.probability))
-        for each in findings
+        for each in mismatches
     ]
-    tag, heard = (min(_WIDEST, max(len(row[i]) for row in rows)) for i in (0, 1))
-    out.print(f"{'tag':<{tag}}    {'heard':<{heard}}    file", style="bold", soft_wrap=True)
-    for (said, sounds), each in zip(rows, findings, strict=True):
+    heads = ("tag", "predicted")
+    left, right = (min(_WIDEST, max(len(row[i]) for row in [heads, *rows])) for i in (0, 1))
+    out.print(f"{heads[0]:<{left}}    {heads[1]:<{right}}    file", style="bold", soft_wrap=True)
+    for (tagged, predicted), each in zip(rows, mismatches, strict=True):
         path = display_name(str(each.path))
-        out.print(f"{said:<{tag}}    {sounds:<{heard}}    {path}", soft_wrap=True)
+        out.print(f"{tagged:<{left}}    {predicted:<{right}}    {path}", soft_wrap=True)
     out.print()
 
 
@@ -111,11 +112,11 @@ def _cell(words: str, probability: float) -> str:
     return f"{display_name(words)} {100 * probability:.0f} %"
 
 
-def _print_csv(findings: Sequence[TagMismatch], *, safe: bool) -> None:
+def _print_csv(mismatches: Sequence[TagMismatch], *, safe: bool) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "tag", "tag_probability", "heard", "probability", "score", "styles"])
     shown = display_name if out.is_terminal else str
-    for each in findings:
+    for each in mismatches:
         row = [
             shown(str(each.path)),
             shown("; ".join(each.genres)),

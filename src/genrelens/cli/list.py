@@ -21,8 +21,8 @@ from genrelens.library.export import FORMATS, entry_document
 
 __all__ = ["list_files"]
 
-_ANSWERS = ("genre", "not sure")  # that name a genre
-_STYLES = 3  # that a line of the table has room for
+_WITH_GENRE = ("genre", "not sure")  # verdicts that name a genre
+_STYLES = 3  # shown in a line of the table
 
 
 class _Format(StrEnum):
@@ -131,7 +131,7 @@ def list_files(
 
 
 def _format(kind: _Format | None, target: Path | None) -> str:
-    """Choose the format: the one that was asked for, or the one that the ending says."""
+    """Return the format that was chosen, or that of the ending of the file."""
     ending = "" if target is None else target.suffix.lower().removeprefix(".")
     chosen = str(kind) if kind is not None else ending if ending in FORMATS else "table"
     if target is not None and chosen not in FORMATS:
@@ -162,7 +162,7 @@ def _print(
 
 
 class _Shown(io.RawIOBase):
-    """Shows what is written to it, so that no name plays tricks on the terminal."""
+    """Prints the bytes written to it, without control characters for the terminal."""
 
     def writable(self) -> bool:
         return True
@@ -174,21 +174,21 @@ class _Shown(io.RawIOBase):
 
 
 def _print_table(entries: Iterable[Entry]) -> None:
-    """Print a line for each file, as they come."""
+    """Print a line for each file as it is read."""
     n = 0
-    for n, entry in enumerate(entries, 1):  # noqa: B007 (n is needed behind the loop)
+    for n, entry in enumerate(entries, 1):  # noqa: B007 (used after the loop)
         out.print(_line(entry), soft_wrap=True)
     if not n:
         print_note("no file meets these conditions")
 
 
 def _line(entry: Entry) -> Text:
-    heard = entry.prediction
+    prediction = entry.prediction
     path = display_name(str(entry.path))
-    if entry.error is not None or heard is None:
+    if entry.error is not None or prediction is None:
         return Text(f"{'error':<22}{path}: {display_name(str(entry.error))}", style="red")
-    answer = heard.genre if heard.verdict == "genre" else heard.verdict
-    percent = f"{100 * heard.probability:3.0f} %" if heard.verdict in _ANSWERS else ""
+    answer = prediction.genre if prediction.verdict == "genre" else prediction.verdict
+    percent = f"{100 * prediction.probability:3.0f} %" if prediction.verdict in _WITH_GENRE else ""
     line = Text(f"{display_name(answer):<14} {percent:<5} ")
     line.append(f" {path}", style="bold")
     return line.append("".join(_styles(entry)), style="dim")

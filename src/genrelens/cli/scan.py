@@ -119,21 +119,21 @@ def scan(
 
 @dataclass
 class _Tally:
-    """What became of the files so far."""
+    """Counts and problems of a scan."""
 
     started: float = field(default_factory=time.monotonic)
     counts: Counter[str] = field(default_factory=Counter)
     failed: list[_Failed] = field(default_factory=list)
-    forgotten: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)  # by ending
-    duration: float = 0.0  # of the recordings that were heard, in seconds
+    duration: float = 0.0  # seconds of audio that were classified
 
     def problem(self, path: str, reason: str) -> None:
-        """Count what cannot be read."""
+        """Record a file that cannot be read or analysed."""
         self.failed.append((path, reason))
 
     def add(self, outcome: Scanned) -> None:
-        """Count a file."""
+        """Count the result of a file."""
         self.counts[outcome.status] += 1
         if outcome.status == "failed" and outcome.failure is not None:
             self.problem(outcome.path, outcome.failure.reason)
@@ -142,17 +142,17 @@ class _Tally:
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the beginning."""
         return time.monotonic() - self.started
 
     @property
     def speed(self) -> str:
-        """As a multiple of real time; nothing if nothing was heard."""
+        """Speed as a multiple of real time; empty if no audio was classified."""
         return f"{self.duration / self.seconds:.0f}x real time" if self.duration else ""
 
 
 def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
-    """Count the outcomes, with a bar at a terminal."""
+    """Count the results, with a progress bar on a terminal."""
     try:
         with progress("Scanning", n_files) as bar:
             for n, outcome in enumerate(outcomes, 1):
@@ -163,14 +163,14 @@ def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
                             print_note(f"warning: {note}", style="yellow")
                 bar(note=f"{n}/{n_files} files  {tally.speed}")
     except KeyboardInterrupt:
-        print_note("stopped; run it again to go on from here")
+        print_note("stopped; run it again to continue")
         raise
 
 
 def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tally: _Tally) -> None:
     for folder in filter(os.path.isdir, inputs):
         try:
-            tally.forgotten += map(str, prune_folder(catalog, folder, files))
+            tally.removed += map(str, prune_folder(catalog, folder, files))
         except LibraryError as error:
             if error.path != folder:
                 raise
@@ -182,21 +182,21 @@ def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
         print_json(_document(tally, catalog))
         return
     counts = tally.counts
-    words = {
+    phrases = {
         "analysed": "analysed",
-        "known": "known by their sound",
+        "known": "known by their audio",
         "unchanged": "unchanged",
         "failed": "failed",
         "failed before": "failed before (--retry tries them again)",
     }
-    parts = [f"{counts[name]} {meaning}" for name, meaning in words.items() if counts[name]]
-    out.print(f"{counts.total()} files: {', '.join(parts) or 'nothing to hear'}", soft_wrap=True)
+    parts = [f"{counts[name]} {phrase}" for name, phrase in phrases.items() if counts[name]]
+    out.print(f"{counts.total()} files: {', '.join(parts) or 'nothing to analyse'}", soft_wrap=True)
     if tally.duration:
         minutes = tally.duration / 60
         line = f"{minutes:.1f} min of music in {tally.seconds:.1f} s: {tally.speed}"
         out.print(line, soft_wrap=True)
-    for path in tally.forgotten:
-        print_note(f"forgotten: {path}")
+    for path in tally.removed:
+        print_note(f"removed from the catalogue: {path}")
 
 
 def _document(tally: _Tally, catalog: Path) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def _document(tally: _Tally, catalog: Path) -> dict[str, Any]:
             for name in ("analysed", "known", "unchanged", "failed", "failed before")
         },
         "failures": [path_fields(path) | {"reason": reason} for path, reason in tally.failed],
-        "forgotten": [path_fields(path) for path in tally.forgotten],
+        "forgotten": [path_fields(path) for path in tally.removed],
         "audio_seconds": tally.duration,
         "seconds": tally.seconds,
     }

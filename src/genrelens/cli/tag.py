@@ -109,15 +109,15 @@ def _plan(inputs: list[str], policy: Policy, words: Path | None, db: Path | None
 
 
 def _is_wanted(plan: Plan, *, asked: bool) -> bool:
-    """Ask at a terminal whether to go on."""
+    """Ask on a terminal whether to write."""
     if not plan.changes or not asked or not sys.stdin.isatty():
         return True
     n = len(plan.changes)
     try:
         if typer.confirm(f"Write to {n} file{'s' * (n > 1)}?", err=True):
             return True
-    except typer.Abort as stopped:  # by Ctrl-C, or Ctrl-D
-        err.print()  # the question stands on this line
+    except typer.Abort as stopped:  # Ctrl-C or Ctrl-D
+        err.print()  # end the line of the question
         print_note("nothing was written")
         raise KeyboardInterrupt from stopped
     print_note("nothing was written")
@@ -139,13 +139,13 @@ def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
         try:
             return apply_changes(plan, catalog=catalog, journal=journal, on_file=report)
         except KeyboardInterrupt:
-            print_note('stopped; "genrelens undo" takes back what was written')
+            print_note('stopped; "genrelens undo" restores the files that were written')
             raise
 
 
 @contextmanager
 def known_catalog(db: Path | None) -> Iterator[Catalog | None]:
-    """Open the catalogue to write to, if there is one."""
+    """Open the catalogue for writing if it exists; else yield None."""
     if not (db or Catalog.default_path()).exists():
         yield None
         return
@@ -154,7 +154,7 @@ def known_catalog(db: Path | None) -> Iterator[Catalog | None]:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Say what there is to know of a file on stderr: nothing, mostly."""
+    """Print the error or the note of a file on stderr, if there is one."""
     if not outcome.done:
         print_error(f"{outcome.path}: {outcome.reason}")
     elif outcome.reason:
@@ -162,7 +162,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def print_unscanned(n: int, n_files: int) -> None:
-    """Say on stderr how many files the catalogue has no result for, if there are any."""
+    """Print on stderr how many files have no current prediction, if there are any."""
     if n:
         words = f"{n} of {n_files} files were not classified yet, or have changed since"
         print_note(f"warning: {words}: run genrelens scan", style="yellow")
@@ -172,7 +172,7 @@ def print_unscanned(n: int, n_files: int) -> None:
 
 
 def _print_plan(plan: Plan, *, applied: bool) -> None:
-    """Print a line for each file: confidence, genres before and after, path."""
+    """Print a line for each change: confidence, genres before and after, path."""
     if not plan.changes:
         return
     rows = [
@@ -201,18 +201,20 @@ def _report(plan: Plan, result: Result | None, plan_file: Path | None, *, as_jso
         return
     if plan.skipped:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in plan.reasons.most_common())
-        out.print(f"{len(plan.skipped)} stay as they are ({reasons})", soft_wrap=True)
+        out.print(f"{len(plan.skipped)} unchanged ({reasons})", soft_wrap=True)
     if result is None or result.run is None:
-        _say_what_next(plan, plan_file)
+        _print_next_step(plan, plan_file)
     else:
         written = len(result.outcomes) - len(result.failed)
-        way_back = f"; to take it back: genrelens undo {result.run}" if written else ""
-        out.print(f"{written} written{way_back}")
+        hint = f"; to undo this: genrelens undo {result.run}" if written else ""
+        out.print(f"{written} written{hint}")
 
 
-def _say_what_next(plan: Plan, plan_file: Path | None) -> None:
+def _print_next_step(plan: Plan, plan_file: Path | None) -> None:
     n = len(plan.changes)
-    out.print(f"{n} to be written; nothing was: --apply writes" if n else "nothing to be written")
+    out.print(f"{n} to write; nothing was written: add --apply" if n else "nothing to write")
     if plan_file is not None:
         name = display_name(str(plan_file))
-        out.print(f"the plan is in {name}: genrelens tag --apply {name}", soft_wrap=True)
+        out.print(
+            f"the plan is in {name}; to apply it: genrelens tag --apply {name}", soft_wrap=True
+        )

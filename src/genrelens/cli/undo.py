@@ -45,7 +45,7 @@ def undo(
         try:
             result = undo_run(run, catalog=catalog, journal=journal, on_file=print_outcome)
         except KeyboardInterrupt:
-            print_note("stopped; run it again to take back the rest")
+            print_note("stopped; run it again to restore the remaining files")
             raise
     if as_json:
         print_json(result.to_dict())
@@ -61,11 +61,11 @@ def _print_runs(runs: list[TagRun], *, as_json: bool) -> None:
         print_json([asdict(run) for run in runs])
         return
     if not runs:
-        print_note("nothing was written yet")
+        print_note("no run has written anything yet")
     for run in runs:
         stopped = "" if run.finished else ", stopped"
         out.print(
-            f"{run.id:>4}  {run.started}  {run.written} written, {run.undone} taken back{stopped}"
+            f"{run.id:>4}  {run.started}  {run.written} written, {run.undone} restored{stopped}"
             f"  {display_name(run.model)}",
             soft_wrap=True,
         )
