@@ -25,7 +25,7 @@ Command = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory; the catalogue is in it, and scans start no processes."""
+    """The working directory with the catalogue; scans start no processes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENRELENS_DB", "catalog.sqlite")
     monkeypatch.setattr(scanning, "ClassifierPool", HerePool)
@@ -39,7 +39,7 @@ def music(place: Path) -> Path:
 
 @pytest.fixture
 def scan(capsys: pytest.CaptureFixture[str], music: Path, model: Path) -> Command:
-    """``genrelens scan music --model MODEL ...``."""
+    """Run ``genrelens scan music --model MODEL ...``."""
     return lambda *args: run(capsys, "scan", "music", "--model", model, "-j", "1", *args)
 
 
@@ -65,11 +65,11 @@ def test_scan(scan: Command, music: Path) -> None:
     assert second.endswith("x real time")
     shutil.copy(music / "noise.wav", music / "copy.wav")
     result = scan()
-    assert result.out == "4 files: 1 with known audio, 3 unchanged\n"
+    assert result.out == "4 files: 1 known by their audio, 3 unchanged\n"
     assert Path("catalog.sqlite").exists()
 
 
-def test_scan_counts_skipped_files(scan: Command, music: Path) -> None:
+def test_scan_counts_other_files(scan: Command, music: Path) -> None:
     write_files(music, {"cover.jpg": b"", "b/cover.JPG": b"", "notes.txt": b""})
     expected = "skipped, not audio by their endings: 2 .jpg, 1 .txt\n"
     result = scan("--json")
@@ -129,7 +129,7 @@ def test_missing_inputs(scan: Command) -> None:
     assert result.out.startswith("3 files: 3 analysed\n")
 
 
-def test_warning_about_a_damaged_file(scan: Command, music: Path) -> None:
+def test_a_damaged_file_is_noted(scan: Command, music: Path) -> None:
     from support.synth import write
 
     flac = write(tiny.sound("noise", 4), tiny.RATE, "FLAC")
@@ -146,11 +146,11 @@ def test_inputs_of_all_kinds(capsys: pytest.CaptureFixture[str], music: Path, mo
     assert summary(run(capsys, *arguments, "--exclude", "x", "--exclude", "*.wav"))["files"] == 0
 
 
-def test_empty_folder(scan: Command, music: Path) -> None:
+def test_an_empty_folder(scan: Command, music: Path) -> None:
     shutil.rmtree(music)
     music.mkdir()
     result = scan()
-    assert (result.code, result.out, result.err) == (0, "0 files: nothing to classify\n", "")
+    assert (result.code, result.out, result.err) == (0, "0 files: nothing to analyse\n", "")
 
 
 def test_options_reach_the_scan(scan: Command, music: Path, monkeypatch: Any) -> None:
@@ -180,7 +180,7 @@ def test_prune(scan: Command, music: Path, list_files: Command) -> None:
     (music / "noise.wav").unlink()
     (music.parent / "other" / "x.wav").unlink()
     assert scan().out == "2 files: 2 unchanged\n"
-    assert list_files("--missing").out.count("\n") == 2  # nothing is removed silently
+    assert list_files("--missing").out.count("\n") == 2  # nothing is removed without --prune
     result = scan("--prune")
     assert (result.code, result.err) == (0, f"removed from the catalogue: {music}/noise.wav\n")
     assert list_files("--missing").out.count("\n") == 1
@@ -191,7 +191,7 @@ def test_prune(scan: Command, music: Path, list_files: Command) -> None:
     assert list_files("--missing").out.count("\n") == 1
 
 
-def test_drive_that_is_connected_again(scan: Command, music: Path) -> None:
+def test_a_drive_that_is_connected_again(scan: Command, music: Path) -> None:
     scan()
     away = music.rename("away")
     music.mkdir()
@@ -201,7 +201,7 @@ def test_drive_that_is_connected_again(scan: Command, music: Path) -> None:
     music.rmdir()
     away.rename(music)
     (music / "noise.wav").write_bytes(wav("noise"))
-    assert scan().out == "3 files: 3 with known audio\n"
+    assert scan().out == "3 files: 3 known by their audio\n"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_errors_that_end_a_scan(scan: Command, arguments: list[str], code: int, 
 
 @pytest.fixture
 def library(place: Path) -> Path:
-    """A catalogue of files of which only one exists."""
+    """A catalogue of files, of which only one exists."""
     heard = {
         "a/jazz.mp3": stored("jazz", 0.9),
         "a/pop.mp3": stored("pop", 0.55, styles=()),
@@ -280,7 +280,7 @@ def test_conditions(
     result = list_files(*conditions, "--format", "jsonl")
     paths = [json.loads(line)["path"] for line in result.out.splitlines()]
     assert paths == [f"{library}/{name}.mp3" for name in expected]
-    note = "" if expected else "no file meets the conditions\n"
+    note = "" if expected else "no file meets these conditions\n"
     assert list_files(*conditions).err == note
 
 
@@ -304,7 +304,7 @@ def test_formats_on_stdout(library: Path, list_files: Command) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "m3u8"])
-def test_format_by_ending(library: Path, list_files: Command, ending: str) -> None:
+def test_the_ending_chooses_the_format(library: Path, list_files: Command, ending: str) -> None:
     result = list_files("--out", f"x.{ending}", "--verdict", "genre")
     assert (result.code, result.out, result.err) == (0, "", "")
     start = {"csv": b"path,", "jsonl": b'{"path": ', "parquet": b"PAR1", "m3u8": b"#EXTM3U\n"}
@@ -312,7 +312,7 @@ def test_format_by_ending(library: Path, list_files: Command, ending: str) -> No
     assert not list(Path().glob(".x*"))
 
 
-def test_undecodable_names_are_written_unchanged(library: Path, list_files: Command) -> None:
+def test_names_that_are_not_utf8_are_written_to_a_file(library: Path, list_files: Command) -> None:
     list_files("--errors", "-o", "x", "-f", "csv")
     assert os.fsencode(library) + b"/b/\x1b[2Jcaf\xe9.mp3" in Path("x").read_bytes()
 
@@ -326,7 +326,7 @@ def test_playlists(library: Path, list_files: Command) -> None:
     assert "../a/jazz.mp3" in Path("lists/jazz.m3u8").read_text().splitlines()
     assert read_playlist("lists/jazz.m3u8") == [f"{library}/lists/../a/jazz.mp3"]
     result = list_files("--playlists", "lists", "--genre", "polka")
-    assert (result.code, result.out, result.err) == (0, "", "no file meets the conditions\n")
+    assert (result.code, result.out, result.err) == (0, "", "no file meets these conditions\n")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_wrong_usage(
     assert result.out == ""
 
 
-def test_missing_catalogue(list_files: Command) -> None:
+def test_a_missing_catalogue(list_files: Command) -> None:
     result = list_files()
     assert (result.code, result.out) == (2, "")
     assert result.err == (

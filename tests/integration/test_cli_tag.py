@@ -31,7 +31,7 @@ def genrelens(
 
 @pytest.fixture
 def music(genrelens: Genrelens, tmp_path: Path) -> Path:
-    """Three songs that sound like jazz: without a genre, with the wrong one, with the right one."""
+    """Three songs predicted as jazz: without a genre, with a wrong one, with the right one."""
     folder = tmp_path / "music"
     with Catalog.open() as catalog:
         shelve(catalog, song(folder, "a.mp3", "mp3"), "jazz", 0.9)
@@ -40,7 +40,7 @@ def music(genrelens: Genrelens, tmp_path: Path) -> Path:
     return folder
 
 
-def test_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) -> None:
+def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) -> None:
     before = contents(music)
     result = genrelens("tag", "music", "--existing", "replace")
     assert (result.code, result.err) == (0, "")
@@ -48,16 +48,16 @@ def test_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) ->
         f" 90 %  -    -> Jazz  {music / 'a.mp3'}",
         f" 80 %  Rock -> Jazz  {music / 'b.flac'}",
         "",
-        "1 not changed (has these genres: 1)",
-        "2 to write; use --apply to write them",
+        "1 unchanged (has these genres: 1)",
+        "2 to write; nothing was written: add --apply",
     ]
     assert contents(music) == before
 
 
-def test_existing_genres_are_kept_by_default(genrelens: Genrelens, music: Path) -> None:
+def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--apply")
     assert result.code == 0
-    assert result.out.endswith("1 written; to restore the files: genrelens undo 1\n")
+    assert result.out.endswith("1 written; to undo this: genrelens undo 1\n")
     assert [read_tags(path).genres for path in sorted(music.iterdir())] == [
         ("Jazz",),
         ("Rock",),
@@ -66,11 +66,11 @@ def test_existing_genres_are_kept_by_default(genrelens: Genrelens, music: Path) 
     again = genrelens("tag", "music", "--apply")
     assert (again.code, again.out.splitlines()) == (
         0,
-        ["3 not changed (has a genre: 3)", "nothing to write"],
+        ["3 unchanged (has a genre: 3)", "nothing to write"],
     )
 
 
-def test_apply_and_undo(genrelens: Genrelens, music: Path) -> None:
+def test_tags_are_written_and_restored(genrelens: Genrelens, music: Path) -> None:
     before = contents(music)
     assert genrelens("tag", "music", "--existing", "append", "--apply", "--id3", "2.3").code == 0
     assert read_tags(music / "b.flac").genres == ("Rock", "Jazz")
@@ -88,9 +88,11 @@ def test_apply_and_undo(genrelens: Genrelens, music: Path) -> None:
     assert genrelens("undo", "1", "--list").code == 2
 
 
-def test_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
+def test_an_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--existing", "replace", "--plan", "plan.jsonl")
-    assert result.out.endswith("the plan is in plan.jsonl: genrelens tag --apply plan.jsonl\n")
+    assert result.out.endswith(
+        "the plan is in plan.jsonl; to apply it: genrelens tag --apply plan.jsonl\n"
+    )
     header, _, second = Path("plan.jsonl").read_text().splitlines()
     edited = json.loads(second) | {"after": ["Bebop", "Swing"]}
     Path("plan.jsonl").write_text(f"{header}\n{json.dumps(edited)}\n")
@@ -120,7 +122,7 @@ def test_a_plan_with_a_damaged_first_line_is_not_taken_for_a_recording(
     assert result.err.startswith(f"error: {name}: is not a ")
 
 
-def test_mapping(genrelens: Genrelens, music: Path) -> None:
+def test_the_users_mapping(genrelens: Genrelens, music: Path) -> None:
     Path("words.toml").write_text('[genre_words]\njazz = "JaZZ"\njaz = "x"\n')
     result = genrelens("tag", "music", "--words", "words.toml")
     assert "-> JaZZ" in result.out
@@ -133,15 +135,15 @@ def test_mapping(genrelens: Genrelens, music: Path) -> None:
     )
 
 
-def test_files_that_are_not_in_the_catalogue_are_counted(genrelens: Genrelens, music: Path) -> None:
+def test_files_without_a_prediction_are_counted(genrelens: Genrelens, music: Path) -> None:
     song(music, "new.mp3")
     os.utime(music / "a.mp3", ns=(1, 1))
     for name in ("tag", "audit"):
         result = genrelens(name, "music")
         assert result.code == 0
         assert result.err == (
-            "warning: 2 of 4 files are not in the catalogue or have changed since the scan; "
-            "run genrelens scan\n"
+            "warning: 2 of 4 files were not classified yet, or have changed since: run genrelens "
+            "scan\n"
         )
 
 
@@ -167,8 +169,8 @@ def test_failed_files_are_reported_and_the_others_written(
         f"error: {music / 'a.mp3'}: is read-only",
         f"note: {music / 'b.flac'}: had 1 other name (a hard link), which keeps the old content",
     ]
-    assert result.out.endswith("1 written; to restore the files: genrelens undo 1\n")
-    nothing = genrelens("tag", "music", "--apply")  # but the one that is read-only
+    assert result.out.endswith("1 written; to undo this: genrelens undo 1\n")
+    nothing = genrelens("tag", "music", "--apply")  # only the read-only file is left
     assert (nothing.code, nothing.out.splitlines()[-1]) == (1, "0 written")
     (music / "b.flac").unlink()
     result = genrelens("undo")
@@ -205,7 +207,7 @@ def test_writing_asks_at_a_terminal(music: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
-def test_interrupted_question(music: Path, key: str) -> None:
+def test_an_interrupted_question_writes_nothing(music: Path, key: str) -> None:
     terminal = at_terminal(command("tag", "music", "--apply"))
     terminal.read(until=b"[y/N]")
     if key == "Ctrl-C":
@@ -217,7 +219,7 @@ def test_interrupted_question(music: Path, key: str) -> None:
     assert read_tags(music / "a.mp3").genres == ()
 
 
-def test_undo_is_stopped_and_continued(
+def test_an_interrupted_undo_can_be_continued(
     genrelens: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(music)
@@ -231,7 +233,7 @@ def test_undo_is_stopped_and_continued(
         result = genrelens("undo")
     assert (result.code, result.err.splitlines()[0]) == (
         130,
-        "stopped; run the command again to restore the rest",
+        "stopped; run it again to restore the remaining files",
     )
     assert genrelens("undo").out == "run 1: 1 of 1 files restored\n"
     assert contents(music) == before
@@ -252,7 +254,7 @@ def test_audit(genrelens: Genrelens, music: Path) -> None:
     assert genrelens("audit", "music", "--min", "0.9").out.startswith("3 files")
 
 
-def test_audit_as_json_and_csv(genrelens: Genrelens, music: Path) -> None:
+def test_audit_for_programs(genrelens: Genrelens, music: Path) -> None:
     [row] = csv.DictReader(genrelens("audit", "music", "--csv").out.splitlines())
     assert (row["path"], row["tag"], row["heard"]) == (str(music / "b.flac"), "Rock", "jazz")
     assert float(row["score"]) == pytest.approx(0.7)

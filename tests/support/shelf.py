@@ -13,9 +13,13 @@ from genrelens.tags import Tags, read_tags, write_genres
 from support import tagged
 from support.library_folder import stored
 
+STORED = stored()
+
 
 def entry(
-    genres: tuple[str, ...] | None = (), heard: StoredPrediction | None = None, **changes: Any
+    genres: tuple[str, ...] | None = (),
+    prediction: StoredPrediction | None = STORED,
+    **changes: Any,
 ) -> Entry:
     """Return an entry for a file that need not exist; None as genres is a format without tags."""
     values: dict[str, Any] = {
@@ -24,7 +28,7 @@ def entry(
         "mtime_ns": 7,
         "digest": "a" * 40,
         "tags": None if genres is None else Tags("ID3v2.4", genres),
-        "prediction": heard or stored(),
+        "prediction": prediction,
         "failure": None,
     }
     return Entry(**values | changes)

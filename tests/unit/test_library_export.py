@@ -163,15 +163,15 @@ def test_a_playlist(catalog: Catalog, folder: Path, relative: bool) -> None:
     assert names == {str(folder / name) for name in ("a.mp3", ODD, LINE_BREAK, HASH, "z.mp3")}
 
 
-def test_a_name_that_would_be_a_comment(catalog: Catalog, folder: Path) -> None:
+def test_a_name_that_looks_like_a_comment(catalog: Catalog, folder: Path) -> None:
     content = exported(catalog, "m3u8", relative_to=folder).decode()
     assert f"./{HASH}" in content.splitlines()
     (folder / "x.m3u8").write_text(content, encoding="utf-8")
     assert str(folder / HASH) in map(os.path.normpath, read_playlist(folder / "x.m3u8"))
 
 
-def test_an_address_is_understood_by_others(folder: Path) -> None:
-    """FFmpeg's playlists are of another kind, but its addresses are those of M3U."""
+def test_other_programs_read_file_urls(folder: Path) -> None:
+    """FFmpeg reads no M3U playlists, and it resolves file URLs in the same way."""
     with Catalog.open(folder / "x.sqlite") as catalog:
         (folder / LINE_BREAK).write_bytes(wav("noise"))
         catalog.record(folder / LINE_BREAK, size=1, mtime_ns=1, digest=None, tags=None)
@@ -196,7 +196,7 @@ def test_one_playlist_for_each_genre(catalog: Catalog, folder: Path) -> None:
     assert (place / "old.m3u8").exists()
 
 
-def test_playlists_of_what_the_model_is_sure_of(catalog: Catalog, folder: Path) -> None:
+def test_playlists_have_only_sure_genres_by_default(catalog: Catalog, folder: Path) -> None:
     unsure = stored("pop", 0.35)
     catalog.record(folder / "u.mp3", size=1, mtime_ns=1, digest="u", tags=None, prediction=unsure)
     assert len(export_playlists(catalog, folder / "lists")) == 2
@@ -230,14 +230,14 @@ def test_genres_that_share_a_file_name(catalog: Catalog, folder: Path) -> None:
         export_playlists(catalog, folder / "lists")
 
 
-def test_a_folder_that_cannot_be_made(catalog: Catalog, folder: Path) -> None:
+def test_a_folder_that_cannot_be_created(catalog: Catalog, folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(LibraryError, match="file"):
         export_playlists(catalog, folder / "file")
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS))
-def test_nothing_is_a_valid_file_too(catalog: Catalog, kind: str) -> None:
+def test_no_entries_make_a_valid_file(catalog: Catalog, kind: str) -> None:
     content = exported(catalog, kind, genre="polka")
     if kind == "parquet":
         parquet = pytest.importorskip("pyarrow.parquet")

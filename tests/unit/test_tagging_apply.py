@@ -70,7 +70,7 @@ def planned(catalog: Catalog, music: Path) -> Planned:
     return partial(plan_jazz, catalog, music)
 
 
-# ------------------------------------------------------------------------- there and back
+# ------------------------------------------------------------------------- formats
 
 
 @pytest.mark.parametrize("kind", tagged.FORMATS)

@@ -1,4 +1,4 @@
-"""Plans: what is in them, and what an edited file may say."""
+"""Plans: their content, and the edits that are allowed in a file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def music(tmp_path: Path) -> Path:
     return tmp_path / "music"
 
 
-def test_what_is_in_a_plan(catalog: Catalog, music: Path) -> None:
+def test_the_content_of_a_plan(catalog: Catalog, music: Path) -> None:
     shelve(catalog, song(music, "a.mp3"), "jazz", 0.9)
     shelve(catalog, song(music, "b.mp3", "mp3", "Rock"), "jazz", 0.8)
     shelve(catalog, song(music / "sub", "c.flac", "flac"), "rock", 0.45)
@@ -73,7 +73,7 @@ def test_one_file_by_two_names(catalog: Catalog, music: Path, kind: str) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
-def test_a_plan_survives_a_file(catalog: Catalog, music: Path, tmp_path: Path) -> None:
+def test_a_plan_is_read_as_it_was_written(catalog: Catalog, music: Path, tmp_path: Path) -> None:
     for name in (ODD, "Größe.mp3"):
         shelve(catalog, song(music, name, "mp3", "Pöp", "Rock"))
     mapping = GenreMapping({"jazz": ("Jazz", "Größe")}, ("Jazz", "Größe"))
@@ -127,7 +127,7 @@ def plan_of(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> None:
+def test_lines_may_be_deleted_and_genres_edited(plan_of: Callable[..., Path]) -> None:
     path = plan_of(HEADER, "", {**LINE, "after": []}, {**LINE, "path": "/b", "after": ["X", "Y"]})
     assert is_plan(path)
     assert [change.after for change in read_plan(path).changes] == [(), ("X", "Y")]
@@ -167,9 +167,7 @@ def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> 
         ({"reason": []}, "reason must be a string"),
     ],
 )
-def test_edits_that_are_wrong(
-    change: dict[str, Any], message: str, plan_of: Callable[..., Path]
-) -> None:
+def test_invalid_edits(change: dict[str, Any], message: str, plan_of: Callable[..., Path]) -> None:
     with pytest.raises(LibraryError, match=rf"plan\.jsonl: line 2: {message}"):
         read_plan(plan_of(HEADER, {**LINE, **change}))
 
@@ -195,20 +193,22 @@ def test_edits_that_are_wrong(
         ([HEADER, LINE, LINE], "line 3: /m/a.mp3 is in the plan twice"),
     ],
 )
-def test_what_is_no_plan(lines: list[Any], message: str, plan_of: Callable[..., Path]) -> None:
+def test_invalid_plans(lines: list[Any], message: str, plan_of: Callable[..., Path]) -> None:
     with pytest.raises(LibraryError, match=message):
         read_plan(plan_of(*lines))
 
 
-def test_what_editors_make_of_a_plan(plan_of: Callable[..., Path]) -> None:
-    """A mark at the beginning, and Windows' line ends; what breaks lines elsewhere is in names."""
+def test_a_plan_with_a_byte_order_mark_and_windows_line_ends(plan_of: Callable[..., Path]) -> None:
+    """Other characters that break lines in Unicode may be part of a name."""
     path = plan_of(HEADER, json.dumps({**LINE, "path": "/a\u2028b\x85"}, ensure_ascii=False))
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     assert is_plan(path)
     assert [change.path for change in read_plan(path).changes] == [Path("/a\u2028b\x85")]
 
 
-def test_a_plan_without_its_header_is_no_song(plan_of: Callable[..., Path]) -> None:
+def test_a_plan_without_its_header_is_not_taken_for_a_recording(
+    plan_of: Callable[..., Path],
+) -> None:
     path = plan_of(LINE)
     assert is_plan(path)
     with pytest.raises(LibraryError, match="line 1: 'genrelens_plan' is missing"):

@@ -170,7 +170,7 @@ def _print_playlists(written: dict[Path, int]) -> None:
     for path, n_files in written.items():
         out.print(f"{display_name(str(path))}  {n_files} files", soft_wrap=True)
     if not written:
-        print_note("no file meets the conditions")
+        print_note("no file meets these conditions")
 
 
 def _print(
@@ -204,7 +204,7 @@ def _print_table(entries: Iterable[Entry]) -> None:
     for n, entry in enumerate(entries, 1):  # noqa: B007 (n is used after the loop)
         out.print(_line(entry), soft_wrap=True)
     if not n:
-        print_note("no file meets the conditions")
+        print_note("no file meets these conditions")
 
 
 def _line(entry: Entry) -> Text:

@@ -165,7 +165,7 @@ def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
                             print_note(f"warning: {note}", style="yellow")
                 bar(note=f"{n}/{n_files} files  {tally.speed}")
     except KeyboardInterrupt:
-        print_note("stopped; run the command again to continue")
+        print_note("stopped; run it again to continue")
         raise
 
 
@@ -186,13 +186,13 @@ def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
     counts = tally.counts
     texts = {
         "analysed": "analysed",
-        "known": "with known audio",
+        "known": "known by their audio",
         "unchanged": "unchanged",
         "failed": "failed",
         "failed before": "failed before (--retry tries them again)",
     }
     parts = [f"{counts[name]} {text}" for name, text in texts.items() if counts[name]]
-    summary = ", ".join(parts) or "nothing to classify"
+    summary = ", ".join(parts) or "nothing to analyse"
     out.print(f"{counts.total()} files: {summary}", soft_wrap=True)
     if tally.duration:
         minutes = tally.duration / 60

@@ -210,7 +210,7 @@ def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
         try:
             return apply_changes(plan, catalog=catalog, journal=journal, on_file=report)
         except KeyboardInterrupt:
-            print_note('stopped; "genrelens undo" restores the files written so far')
+            print_note('stopped; "genrelens undo" restores the files that were written')
             raise
 
 
@@ -235,8 +235,8 @@ def print_outcome(outcome: Outcome) -> None:
 def print_unscanned(n: int, n_files: int) -> None:
     """Warn if the catalogue has no result for some files."""
     if n:
-        text = f"{n} of {n_files} files are not in the catalogue or have changed since the scan"
-        print_note(f"warning: {text}; run genrelens scan", style="yellow")
+        text = f"{n} of {n_files} files were not classified yet, or have changed since"
+        print_note(f"warning: {text}: run genrelens scan", style="yellow")
 
 
 # ----------------------------------------------------------------------------------- output
@@ -272,18 +272,20 @@ def _report(plan: Plan, result: Result | None, plan_file: Path | None, *, as_jso
         return
     if plan.skipped:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in plan.reasons.most_common())
-        out.print(f"{len(plan.skipped)} not changed ({reasons})", soft_wrap=True)
+        out.print(f"{len(plan.skipped)} unchanged ({reasons})", soft_wrap=True)
     if result is None or result.run is None:
         _print_next_step(plan, plan_file)
     else:
         written = len(result.outcomes) - len(result.failed)
-        hint = f"; to restore the files: genrelens undo {result.run}" if written else ""
+        hint = f"; to undo this: genrelens undo {result.run}" if written else ""
         out.print(f"{written} written{hint}")
 
 
 def _print_next_step(plan: Plan, plan_file: Path | None) -> None:
     n = len(plan.changes)
-    out.print(f"{n} to write; use --apply to write them" if n else "nothing to write")
+    out.print(f"{n} to write; nothing was written: add --apply" if n else "nothing to write")
     if plan_file is not None:
         name = display_name(str(plan_file))
-        out.print(f"the plan is in {name}: genrelens tag --apply {name}", soft_wrap=True)
+        out.print(
+            f"the plan is in {name}; to apply it: genrelens tag --apply {name}", soft_wrap=True
+        )

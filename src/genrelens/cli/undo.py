@@ -55,7 +55,7 @@ def undo(
         try:
             result = undo_run(run, catalog=catalog, journal=journal, on_file=print_outcome)
         except KeyboardInterrupt:
-            print_note("stopped; run the command again to restore the rest")
+            print_note("stopped; run it again to restore the remaining files")
             raise
     if as_json:
         print_json(result.to_dict())
@@ -71,7 +71,7 @@ def _print_runs(runs: list[TagRun], *, as_json: bool) -> None:
         print_json([asdict(run) for run in runs])
         return
     if not runs:
-        print_note("nothing has been written yet")
+        print_note("no run has written anything yet")
     for run in runs:
         stopped = "" if run.finished else ", stopped"
         out.print(
