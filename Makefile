@@ -7,24 +7,24 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # The folder of GTZAN that `make models` trains on: audio/<genre>/<clip> and clips.csv.
 DATA ?= ../shared/gtzan
 
-# A module's tests go to one worker, which makes what they share once; the longest modules first.
+# All tests of a module run in one worker, which creates their shared fixtures once.
 IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo serve test test-quick lint docs wheel bench load models lens clean
 
 help:
-	@echo "make demo   classify the bundled clips with the packaged model"
-	@echo "make serve  the web page and the API, on http://127.0.0.1:8000"
-	@echo "make test   install what the tests need and run them"
-	@echo "make test-quick  only the tests that take moments"
-	@echo "make lint   style, types and layering"
-	@echo "make docs   build the documentation site into site/, warnings are errors"
-	@echo "make wheel  build the wheel into dist/"
-	@echo "make bench  measure speed and memory (see benchmarks/README.md)"
-	@echo "make load   measure the server under load"
-	@echo "make models train the packaged models anew (hours; see docs/development.md)"
-	@echo "make lens   train the default model anew (fetches what it stands on; needs Debian)"
-	@echo "make clean  remove the virtual environment and build products"
+	@echo "make demo        classify a bundled clip with the packaged model"
+	@echo "make serve       serve the web page and the API on http://127.0.0.1:8000"
+	@echo "make test        install what the tests need and run all tests"
+	@echo "make test-quick  run the unit tests only"
+	@echo "make lint        check style, types and layers"
+	@echo "make docs        build the documentation site into site/"
+	@echo "make wheel       build the wheel into dist/"
+	@echo "make bench       measure speed and memory (see benchmarks/README.md)"
+	@echo "make load        measure the server under load"
+	@echo "make models      train the packaged models again (hours; see docs/development.md)"
+	@echo "make lens        train the default model again (downloads its inputs; needs Debian)"
+	@echo "make clean       remove the virtual environment and build products"
 
 demo: $(VENV)/.run
 	$(BIN)/genrelens classify examples/disco-groove.ogg
@@ -37,7 +37,7 @@ serve: $(VENV)/.web
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
-# What needs neither torch nor another process: seconds, while one works on something.
+# The tests that need neither torch nor another process.
 test-quick: $(VENV)/.dev
 	$(BIN)/python -m pytest $(IN_PARALLEL) -m quick
 
@@ -60,9 +60,9 @@ bench: $(VENV)/.dev
 load: $(VENV)/.dev
 	$(BIN)/python benchmarks/load.py
 
-# mel-cnn-lstm is trained twice: on the train part, to be measured on the valid part; and on all
-# clips, for about as many steps, to be shipped with the figures of the first run. The baseline
-# mfcc-lstm ships as it was measured.
+# mel-cnn-lstm is trained twice: on the training part, to measure it on the validation part; and on
+# all clips, for about as many steps, to package it with the figures of the first run. The baseline
+# mfcc-lstm is packaged as it was measured.
 TRAIN = $(BIN)/genrelens train $(1) --data $(DATA)/audio --relabel blues=jazz --resume
 
 models: $(VENV)/.dev
@@ -94,7 +94,7 @@ clean:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# What it takes to run, and what it takes to develop: each is installed once.
+# Packages for running, serving, documentation and development; each set is installed once.
 $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e .
 	@touch $@

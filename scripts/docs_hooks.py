@@ -8,7 +8,6 @@ Links out of ``docs/`` lead to the repository.
 
 from __future__ import annotations
 
-import inspect
 import re
 import tomllib
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any
 import typer.main
 
 from genrelens.cli import app
+from genrelens.cli.command import placeholder
 from genrelens.web.app import create_app
 from genrelens.web.settings import Settings
 
@@ -44,10 +44,12 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
 def _commands() -> Iterator[str]:
     for name, command in _flat(typer.main.get_command(app), "genrelens"):
         yield f"## {name}\n"
-        yield inspect.cleandoc(command.help or "").replace("\b\n", "") + "\n"
-        arguments = [_placeholder(p) for p in command.params if p.param_type_name == "argument"]
+        yield f"{command.help}\n"
+        arguments = [placeholder(p) for p in command.params if p.param_type_name == "argument"]
         yield f"```text\n{' '.join([name, '[OPTIONS]', *arguments])}\n```\n"
         yield from _parameters(command)
+        examples = "\n\n".join(f"# {text}\n{line}" for line, text in command.examples)
+        yield f"Examples:\n\n```sh\n{examples}\n```\n"
 
 
 def _flat(command: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -60,12 +62,6 @@ def _flat(command: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from _flat(child, f"{name} {child.name}")
 
 
-def _placeholder(param: Any) -> str:
-    """Return what stands for the value of a parameter."""
-    text = (param.metavar or param.name.upper()) + ("..." if param.nargs == -1 else "")
-    return text if param.required or param.param_type_name == "option" else f"[{text}]"
-
-
 def _parameters(command: Any) -> Iterator[str]:
     yield "| parameter | meaning | default |"
     yield "|---|---|---|"
@@ -74,13 +70,21 @@ def _parameters(command: Any) -> Iterator[str]:
             is_option = param.param_type_name == "option"
             names = [f"`{name}`" for name in (*param.opts, *param.secondary_opts) if is_option]
             takes_value = not (is_option and param.is_flag)
-            value = [f"`{_placeholder(param)}`"] if takes_value else []
-            text = (param.help or "").replace("|", "\\|").replace("\n", " ")
-            yield f"| {' '.join([', '.join(names), *value])} | {text} | {_default(param)} |"
+            value = [f"`{_value(param)}`"] if takes_value else []
+            text = re.sub(r"([|*])", r"\\\1", param.help or "")
+            cell = " ".join(filter(None, [", ".join(names), *value]))
+            yield f"| {cell} | {text} | {_default(param)} |"
     yield ""
 
 
+def _value(param: Any) -> str:
+    choices = param.type_descriptor.choices
+    return ", ".join(map(str, choices)) if choices and not param.metavar else placeholder(param)
+
+
 def _default(param: Any) -> str:
+    if isinstance(param.show_default, str):
+        return str(param.show_default)
     plain = isinstance(param.default, str | int | float) and not isinstance(param.default, bool)
     return f"`{param.default}`" if plain and param.show_default is not False else ""
 

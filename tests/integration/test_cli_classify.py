@@ -1,4 +1,4 @@
-"""``genrelens classify``: what it prints, to people and to programs."""
+"""``genrelens classify``: output for people and for programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from genrelens import Classifier
-from genrelens.percentages import percent_significant
+from genrelens.percentages import percent, percent_significant
 from support import synth, tiny
 from support.commands import Result, run
 from support.small_models import write_listener
@@ -23,11 +23,11 @@ Genrelens = Callable[..., Result]
 
 CHORDS, CLICKS, NOISE = "music/b/deep/chords.wav", "music/b/clicks.wav", "music/a/noise.wav"
 
-# --------------------------------------------------------------------------------- people
+# --------------------------------------------------------------------------------- text
 
 
 def test_bars(classify: Genrelens, music: Path, model: Path) -> None:
-    """As in the original: the verdict, then all genres in descending order."""
+    """As in the original of 2018: the verdict, then all genres in descending order."""
     result = classify(CHORDS)
     first, verdict, *rows = result.out.splitlines()
     assert (result.code, result.err) == (0, "")
@@ -41,10 +41,10 @@ def test_bars(classify: Genrelens, music: Path, model: Path) -> None:
     assert [row.count("#") for row in rows] == [round(40 * p) for _, p in ranking]
 
 
-def test_short_recordings_are_marked(classify: Genrelens, tmp_path: Path) -> None:
+def test_short_recording(classify: Genrelens, tmp_path: Path) -> None:
     path = tmp_path / "short.wav"
     path.write_bytes(synth.write(tiny.sound("noise", 0.1), tiny.RATE))
-    assert "(0.1 s, shorter than the network listens: trust it less)" in classify(path).out
+    assert "(0.1 s, too short to be sure)" in classify(path).out
 
 
 @pytest.mark.parametrize(("top", "shown"), [(1, 1), (2, 2), (99, 3)])
@@ -53,7 +53,7 @@ def test_top(classify: Genrelens, music: Path, top: int, shown: int) -> None:
     assert len(result.out.splitlines()) == 2 + shown
 
 
-def test_several_files_are_set_apart(classify: Genrelens, music: Path) -> None:
+def test_several_files(classify: Genrelens, music: Path) -> None:
     result = classify("missing.wav", NOISE, "text.mp3", CHORDS, "--top", "1")
     blocks = [block.splitlines()[:2] for block in result.out.split("\n\n")]
     assert blocks == [
@@ -68,36 +68,36 @@ def test_several_files_are_set_apart(classify: Genrelens, music: Path) -> None:
 
 
 def test_verdicts(capsys: pytest.CaptureFixture[str], listener_model: Path, tmp_path: Path) -> None:
-    """Loud, too soft for music, and nothing at all; then by a model that is never sure."""
+    """A loud, a soft and a silent recording; then a model that is never sure."""
     noise = tiny.sound("noise", 3)
     for name, gain in (("loud", 1.0), ("soft", 0.005), ("silent", 0.0)):
         content = synth.write(gain * noise, tiny.RATE, subtype="FLOAT")
         (tmp_path / f"{name}.wav").write_bytes(content)
 
-    def said(model: Path, name: str) -> list[str]:
+    def printed(model: Path, name: str) -> list[str]:
         return run(capsys, "classify", "-m", model, tmp_path / f"{name}.wav").out.splitlines()[1:]
 
-    loud = said(listener_model, "loud")
+    loud = printed(listener_model, "loud")
     assert (loud[0], len(loud)) == ("The predicted genre is: noise", 5)
     share = Classifier.load(listener_model).classify(tmp_path / "loud.wav").styles[0].probability
-    assert loud[-1] == f"Styles: loud {100 * share:.0f} %"
-    soft = said(listener_model, "soft")
+    assert loud[-1] == f"Styles: loud {percent(share)}"
+    soft = printed(listener_model, "soft")
     assert (soft[0], len(soft)) == ("Not music.", 4)
-    assert said(listener_model, "silent") == ["Silence."]
-    doubtful = said(write_listener(tmp_path, sure_threshold=0.99), "loud")
+    assert printed(listener_model, "silent") == ["Silence."]
+    unsure = printed(write_listener(tmp_path, sure_threshold=0.99), "loud")
     (first, p), (second, q) = Classifier.load(listener_model).classify(tmp_path / "loud.wav").top(2)
-    assert doubtful[0] == f"Not sure: {first} {100 * p:.0f} %, {second} {100 * q:.0f} %"
-    assert doubtful[1:] == loud[1:]
+    assert unsure[0] == f"Not sure: {first} {percent(p)}, {second} {percent(q)}"
+    assert unsure[1:] == loud[1:]
 
 
-def test_in_haste(classify: Genrelens, tmp_path: Path) -> None:
+def test_fast(classify: Genrelens, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     path.write_bytes(synth.write(tiny.sound("noise", 100), tiny.RATE))
-    assert classify(path, "--fast").out.startswith(f"{path} (100.0 s, 90 s of it heard)\n")
+    assert classify(path, "--fast").out.startswith(f"{path} (100.0 s, 90 s classified)\n")
     assert classify(path).out.startswith(f"{path} (100.0 s)\n")
 
 
-# ------------------------------------------------------------------------------- programs
+# ---------------------------------------------------------------------------- JSON, CSV
 
 
 def test_json(classify: Genrelens, music: Path) -> None:
@@ -129,7 +129,7 @@ def test_json(classify: Genrelens, music: Path) -> None:
 
 
 def test_json_with_timeline(classify: Genrelens, music: Path) -> None:
-    """A row of numbers stands on one line, and is what it was."""
+    """A list of numbers is on one line."""
     result = classify(CLICKS, "--json", "--timeline")
     document = json.loads(result.out)[0]
     timeline = document["timeline"]
@@ -141,7 +141,7 @@ def test_json_with_timeline(classify: Genrelens, music: Path) -> None:
         assert f'"probabilities": [ {numbers} ]\n' in result.out
 
 
-def test_json_of_a_model_that_says_much(
+def test_json_with_styles_and_embedding(
     capsys: pytest.CaptureFixture[str], music: Path, listener_model: Path
 ) -> None:
     result = run(capsys, "classify", "-m", listener_model, NOISE, "--json", "--embedding")
@@ -151,7 +151,7 @@ def test_json_of_a_model_that_says_much(
     assert len(document["embedding"]) == tiny.MEL.n_bins
 
 
-def test_csv_of_a_model_that_says_much(
+def test_csv_with_styles(
     capsys: pytest.CaptureFixture[str], music: Path, listener_model: Path
 ) -> None:
     result = run(capsys, "classify", "-m", listener_model, NOISE, "zero.wav", "--csv")
@@ -177,7 +177,7 @@ def test_csv(classify: Genrelens, music: Path) -> None:
     assert result.code == 1
 
 
-def test_the_model_is_loaded_once(
+def test_model_is_loaded_once(
     classify: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded, load = [], Classifier.load
@@ -188,14 +188,18 @@ def test_the_model_is_loaded_once(
     assert len(loaded) == 1
 
 
-def test_a_damaged_file_is_a_warning(classify: Genrelens, tmp_path: Path) -> None:
+def test_notes_about_a_damaged_file(classify: Genrelens, tmp_path: Path) -> None:
     path = tmp_path / "torn.flac"
     content = synth.write(synth.noise(3, tiny.RATE), tiny.RATE, "FLAC")
     path.write_bytes(content[: len(content) // 2])
-    result = classify(path, "--json")
-    assert (result.code, len(json.loads(result.out))) == (0, 1)
-    assert result.err.startswith(f"warning: {path}: is damaged; 1.")
-    assert len(result.err.splitlines()) == 1
+    whole = tmp_path / "whole.flac"
+    whole.write_bytes(content)
+    result = classify(path, whole, "--json", "-j", "2")
+    (warning,) = result.err.splitlines()
+    assert warning.startswith(f"warning: {path}: is damaged; 1.")
+    damaged, complete = json.loads(result.out)
+    assert (result.code, damaged["notes"]) == (0, [warning.removeprefix("warning: ")])
+    assert "notes" not in complete
 
 
 # ---------------------------------------------------------------------------------- usage
@@ -208,8 +212,8 @@ def test_a_damaged_file_is_a_warning(classify: Genrelens, tmp_path: Path) -> Non
         (["x", "--top", "0"], "--top"),
         (["x", "--top", "-1"], "--top"),
         (["x", "--jobs", "-1"], "--jobs"),
-        (["x", "--json", "--csv"], "choose one of --json and --csv"),
-        (["x", "--csv", "--top", "1"], "--top does not go with"),
+        (["x", "--json", "--csv"], "--json cannot be combined with --csv"),
+        (["x", "--csv", "--top", "1"], "--top cannot be combined with --csv"),
         (["x", "--timeline"], "--timeline needs --json"),
         (["x", "--embedding", "--csv"], "--embedding needs --json"),
         (["x", "y", "--plot", "bars.png"], "--plot draws one recording, not 2"),
@@ -229,7 +233,9 @@ def test_wrong_usage(
 
 
 @pytest.mark.parametrize("name", ["absent", "text.mp3", "music"])
-def test_models_that_are_none(capsys: pytest.CaptureFixture[str], music: Path, name: str) -> None:
+def test_files_that_are_no_models(
+    capsys: pytest.CaptureFixture[str], music: Path, name: str
+) -> None:
     result = run(capsys, "classify", CHORDS, "--model", name, "--json")
     assert (result.code, result.out) == (3, "")
     assert result.err.startswith(f"error: {name}: ")
@@ -253,7 +259,7 @@ def test_plot(classify: Genrelens, music: Path, output: list[str]) -> None:
         ("no matplotlib.png", 3, "matplotlib is not installed; it comes with: pip install"),
     ],
 )
-def test_plots_that_cannot_be_are_refused_before_the_work(
+def test_impossible_plots_are_refused_first(
     classify: Genrelens,
     music: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""``genrelens features`` and ``models``, and the command by itself."""
+"""``genrelens features``, ``genrelens models`` and ``genrelens`` alone."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Genrelens = Callable[..., Result]
 
 @pytest.fixture
 def genrelens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Genrelens:
-    monkeypatch.setenv("COLUMNS", "200")  # messages of typer are not folded
+    monkeypatch.setenv("COLUMNS", "200")  # Typer folds no message
     return lambda *args: run(capsys, *args)
 
 
 # ------------------------------------------------------------------------------- features
 
 
-def test_features_are_those_of_the_library(genrelens: Genrelens, music: Path) -> None:
-    """Streamed for the command, whole for the library: the same numbers."""
+def test_features_equal_those_of_the_python_function(genrelens: Genrelens, music: Path) -> None:
+    """The command streams the file, the function loads it: the numbers are the same."""
     Path("tone.wav").write_bytes(synth.write(synth.sweep(2, 22_050), 22_050))
     result = genrelens("features", "tone.wav", "--save", "tone.npz")
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("tone.wav: 2.00 s, 22050 Hz, 1 channel, read by libsndfile\n")
+    assert result.out.startswith("tone.wav: 2.00 s, 22050 Hz, 1 channel, decoded by libsndfile\n")
     with np.load("tone.npz") as saved:
         for name, config in [("original_mel", ORIGINAL_MEL), ("original_MFCC", ORIGINAL_MFCC)]:
             y = load_audio("tone.wav", sample_rate=config.sample_rate)
@@ -43,9 +43,7 @@ def test_features_are_those_of_the_library(genrelens: Genrelens, music: Path) ->
             assert f"{expected.min():.2f} to {expected.max():.2f}" in result.out
 
 
-def test_features_of_a_passage_and_of_a_model(
-    genrelens: Genrelens, music: Path, model: Path
-) -> None:
+def test_features_of_a_part_and_of_a_model(genrelens: Genrelens, music: Path, model: Path) -> None:
     path = Path("long.wav")
     path.write_bytes(synth.write(tiny.sound("noise", 5), tiny.RATE))
     result = genrelens("features", path, "-m", model, "--offset", "1", "--duration", "2")
@@ -55,16 +53,16 @@ def test_features_of_a_passage_and_of_a_model(
     assert rows["tiny"][9] == "7"  # segments of 0.32 s in 2 s, the last of which overlaps
 
 
-def test_features_picture(genrelens: Genrelens, music: Path) -> None:
+def test_features_plot(genrelens: Genrelens, music: Path) -> None:
     path = empty_wav(Path("silence.wav"), 130)
     result = genrelens("features", path, "--plot", "look.png", "--offset", "5")
     assert Path("look.png").read_bytes().startswith(b"\x89PNG")
-    assert result.err == "the picture shows 120 s; choose which with --offset and --duration\n"
+    assert result.err == "the plot shows 120 s; choose them with --offset, --duration\n"
 
 
 def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> None:
     path = empty_wav(tmp_path / "long.wav", 10 * 60)
-    genrelens("features", path, "--duration", "1")  # what is made once
+    genrelens("features", path, "--duration", "1")  # create what is created once
     tracemalloc.start()
     assert genrelens("features", path).code == 0
     peak = tracemalloc.get_traced_memory()[1]
@@ -85,7 +83,7 @@ def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> Non
         (["music/a/noise.wav", "--model", "absent"], 3, "absent: there is no such file"),
     ],
 )
-def test_features_of_what_cannot_be(
+def test_features_errors(
     genrelens: Genrelens, music: Path, arguments: list[str], code: int, words: str
 ) -> None:
     result = genrelens("features", *arguments)
@@ -96,7 +94,7 @@ def test_features_of_what_cannot_be(
 # --------------------------------------------------------------------------------- models
 
 
-def test_card_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
+def test_details_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     figures = {"accuracy": 0.5, "accuracy_interval": [0.25, 0.75], "macro_recall": 0.4, "n": 8}
     path = write_model(
         tmp_path,
@@ -113,32 +111,32 @@ def test_card_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     rows = dict(line.rstrip().split("  ", 1) for line in card.out.splitlines())
     assert (card.code, card.err) == (0, "")
     assert rows["model"].strip() == "mine"
-    assert rows["what"].strip() == r"A \x1b[31mred one."
+    assert rows["description"].strip() == r"A \x1b[31mred one."
     assert rows["genres"].strip() == "chords, clicks, noise"
     assert rows["renamed"].strip() == "hiss -> noise"
     assert rows["styles"].strip() == "none"
-    assert rows["doubts"].strip() == "none: it always gives a genre"
+    assert rows["no genre if"].strip() == "never: it always gives a genre"
     assert rows["trained on"].strip() == "7 clips (train)"
-    assert rows["measured"].strip() == "50.0% (25.0% to 75.0%), macro recall 40.0%, 8 clips"
+    assert rows["measured"].strip() == "50.0 % (25.0 to 75.0 %), macro recall 40.0 %, 8 clips"
     document = json.loads(genrelens("models", path, "--json").out)
     assert (document["name"], document["size"]) == ("mine", path.stat().st_size)
     assert document["features"] == tiny.MEL.to_dict()
 
 
-def test_card_of_a_model_that_says_much(genrelens: Genrelens, listener_model: Path) -> None:
+def test_details_of_a_model_with_styles(genrelens: Genrelens, listener_model: Path) -> None:
     card = genrelens("models", listener_model)
     rows = [" ".join(line.split()) for line in card.out.splitlines()]
     assert "styles loud, soft" in rows
-    assert "doubts not music below 50%, not sure below 20%" in rows
+    assert "no genre if not music below 50 %, not sure below 20 %" in rows
     document = json.loads(genrelens("models", listener_model, "--json").out)
     assert document["styles"][1] == {"name": "soft", "threshold": 0.25}
 
 
-def test_card_of_a_model_that_says_little(genrelens: Genrelens, tmp_path: Path) -> None:
+def test_details_of_a_model_without_provenance(genrelens: Genrelens, tmp_path: Path) -> None:
     path = write_model(tmp_path, metrics={"valid": 3}, provenance={"data": ["?"]})
     card = genrelens("models", path).out
-    assert "trained on  unknown" in card
-    assert "measured    not measured" in card
+    assert "trained on   unknown" in card
+    assert "measured     not measured" in card
 
 
 def test_packaged_models(genrelens: Genrelens) -> None:
@@ -148,10 +146,10 @@ def test_packaged_models(genrelens: Genrelens) -> None:
     rows = [line.split() for line in listed.splitlines()[1:4]]
     counts = [["10", "31"], ["9", "none"], ["9", "none"]]
     assert [row[:3] for row in rows] == [[n, *c] for n, c in zip(names, counts, strict=True)]
-    assert "renamed     blues -> jazz" in genrelens("models", names[1]).out
+    assert "renamed      blues -> jazz" in genrelens("models", names[1]).out
 
 
-def test_models_that_are_absent(genrelens: Genrelens) -> None:
+def test_missing_model(genrelens: Genrelens) -> None:
     result = genrelens("models", "absent")
     assert (result.code, result.out) == (3, "")
     assert "absent: there is no such file, nor a packaged model" in result.err

@@ -60,25 +60,25 @@ def test_no_difference(compare: Compare, tmp_path: Path) -> None:
     assert done.code == 0
     assert done.err == ""
     lines = done.out.splitlines()
-    assert lines[0] == "clips that all have judged: 60"
+    assert lines[0] == "clips that all models classified: 60"
     assert "accuracy" in lines[1]
     scores = score(OURS)
     low, high = (f"{100 * bound:.1f}" for bound in scores.accuracy[1:])
-    assert f" 83.3 ({low}-{high}) " in lines[2]
+    assert f" 83.3 ({low} to {high}) " in lines[2]
     assert lines[2].split()[-3:] == ["100.0", f"{scores.log_loss.value:.3f}", "3.3"]
     assert " 80.0 (" in lines[3]
     assert f"b.csv against {tmp_path}" in done.out
-    assert done.out.rstrip().endswith("right alone: 0 against 2 clips; McNemar p = 0.500")
-    assert "a.csv: no difference can be told" in done.out
+    assert done.out.rstrip().endswith("wrong: 0 against 2 clips; McNemar p = 0.500")
+    assert "a.csv: no significant difference" in done.out
 
 
 def test_a_difference(compare: Compare) -> None:
     done = compare(OURS, WORSE, THEIRS)
-    assert "accuracy -33.3 points (95 % interval -" in done.out
-    assert "right alone: 0 against 20 clips; McNemar p = 1.9e-06" in done.out
+    assert "accuracy -33.3 percentage points (95 % interval -" in done.out
+    assert "the other is wrong: 0 against 20 clips; McNemar p = 1.9e-06" in done.out
     assert "a.csv is better" in done.out
-    assert "no difference can be told" in done.out
-    assert done.err == "note: of 2 comparisons, p is not corrected for their number\n"
+    assert "no significant difference" in done.out
+    assert done.err == "note: p is not corrected for the number of comparisons (2)\n"
 
 
 def test_json(compare: Compare) -> None:
@@ -97,9 +97,9 @@ def test_json(compare: Compare) -> None:
     assert pair["verdict"] == f"{pair['first']} is better"
 
 
-def test_clips_that_not_all_have_judged_are_named(compare: Compare) -> None:
+def test_clips_that_not_all_models_classified(compare: Compare) -> None:
     done = compare(OURS, THEIRS.select(range(10, 60)))
-    assert "clips that all have judged: 50\nleft out: 10 of " in done.out
+    assert "clips that all models classified: 50\nnot compared: 10 of " in done.out
 
 
 def test_a_report_against_a_file_that_lacks_the_genres(compare: Compare, tmp_path: Path) -> None:
@@ -109,26 +109,29 @@ def test_a_report_against_a_file_that_lacks_the_genres(compare: Compare, tmp_pat
     rows = [line.split(",") for line in foreign.read_text().splitlines()]
     foreign.write_text("".join(f"{row[0]},{row[2]},{row[3]}\n" for row in rows))
     done = compare(report, foreign)
-    assert "right alone: 0 against 2 clips" in done.out
+    assert "the other is wrong: 0 against 2 clips" in done.out
     refused = compare(foreign, report)
     assert refused.code == 2
-    assert "foreign.csv, line 2: the genre of clip 0 is not known" in refused.err
+    assert "foreign.csv: line 2: the genre of clip 0 is not known" in refused.err
     for clip, genre in zip(OURS.clips, OURS.true, strict=True):
         place = tmp_path / "data" / GENRES[genre] / f"{clip}.wav"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch()
     with_data = compare(foreign, report, "--data", tmp_path / "data")
-    assert "right alone: 2 against 0 clips" in with_data.out
+    assert "the other is wrong: 2 against 0 clips" in with_data.out
 
 
 @pytest.mark.parametrize(
     ("others", "words"),
     [
-        ([], "a comparison needs two files or more"),
+        ([], "a comparison needs at least two files"),
         (["nowhere.csv"], "nowhere.csv: No such file"),
         ([replace(THEIRS, true=1 - THEIRS.true)], "clip 0 is jazz for one model and rock for an"),
-        ([replace(THEIRS, clips=tuple(map(str, range(N))))], "no clip was judged by all models"),
-        ([THEIRS.select([0])], "only 1 clip was judged (clips: 1)"),
+        (
+            [replace(THEIRS, clips=tuple(map(str, range(N))))],
+            "no clip was classified by all models",
+        ),
+        ([THEIRS.select([0])], "there is only 1 clip (clips: 1)"),
     ],
 )
 def test_what_cannot_be_compared(compare: Compare, others: list[Any], words: str) -> None:

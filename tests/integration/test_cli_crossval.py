@@ -143,9 +143,9 @@ def test_split_file_and_some_rounds(
     ("options", "code", "reason"),
     [
         (["--protocol", "alphabetical"], 2, "must be one of random, grouped, filtered"),
-        (["--protocol", "grouped"], 2, "grouped needs --groups FILE"),
+        (["--protocol", "grouped"], 2, "--protocol grouped needs --groups"),
         (["--protocol", "filtered"], 2, "the filtered split is of GTZAN"),
-        (["--protocol", "filtered", "--draws", "3"], 2, "--draws goes with --protocol random"),
+        (["--protocol", "filtered", "--draws", "3"], 2, "--draws needs --protocol random"),
         (["--folds", "5"], 2, "has only 4 clips"),
         (["--rounds", "one"], 2, "must read like 1,2,5"),
         (["--folds", "2", "--rounds", "3"], 2, "no round 3; the split has 2"),
@@ -222,7 +222,7 @@ def test_own_predictions_calibrate_on_top(done: Path, tmp_path: Path, capsys: Ca
     own.save(tmp_path / "own.csv")
     result = run(capsys, "calibrate", model, tmp_path / "own.csv", "--force")
     assert (result.code, result.err.startswith("note: ")) == (0, True)
-    assert "own.csv does not say whether the model was trained on its clips" in result.err
+    assert "own.csv does not record whether the model was trained on its clips" in result.err
     logs = np.log(table.probabilities)
     assert ModelFile.load(model).metadata.temperature == pytest.approx(
         fit_temperature(logs, table.true), rel=1e-4
@@ -234,7 +234,7 @@ def test_calibrate_refuses(done: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "p.csv").write_text("clip,genre,a,b\nx,a,0.5,0.5\ny,b,0.25,0.75\n")
     result = run(capsys, "calibrate", model, tmp_path / "p.csv")
     assert result.code == 2
-    assert "its labels are a, b; those of" in result.err
+    assert "p.csv: the labels are a, b; those of" in result.err
     result = run(capsys, "calibrate", tmp_path / "absent.onnx", done / "mel-cnn.csv")
     assert result.code == 3
     result = run(capsys, "calibrate", model, tmp_path / "absent.csv")
@@ -289,7 +289,7 @@ def test_calibrate_stores_what_is_better(model: Path, tmp_path: Path, capsys: Ca
     result = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--sure", "0.8")
     assert result.code == 0, result.err
     assert ModelFile.load(mine).metadata.temperature == pytest.approx(3, rel=1e-3)
-    assert "answers right (95 % interval " in result.out
+    assert "are right (95 % interval " in result.out
     once = mine.read_bytes()
     again = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--force")
     assert again.code == 2  # it would be divided by 3 twice
@@ -305,12 +305,12 @@ def test_calibrate_warns_of_clips_of_the_training(
     drawn_table(tiny.GENRES, 3.0, in_training=np.arange(300) < 100).save(tmp_path / "p.csv")
     result = run(capsys, "calibrate", mine, tmp_path / "p.csv")
     assert "100 of 300 clips were in the model's training" in result.err
-    assert "a temperature from such clips is too sure" in result.err
+    assert "a temperature fitted on them makes the probabilities too high" in result.err
     assert ModelFile.load(mine).metadata.provenance["calibration"]["in_training"] == 100
 
 
 EVERY_RIGHT = (
-    "every answer is right, so no temperature can be fitted; it would make the model certain"
+    "every answer is right, so no temperature can be fitted; all probabilities would become 100 %"
 )
 
 
@@ -340,7 +340,7 @@ def test_calibrate_refuses_predictions_that_tell_no_temperature(
     forced = run(capsys, "calibrate", model, tmp_path / "p.csv", "--out", new, "--force")
     if name == "one clip":
         assert forced.code == 2
-        assert "nothing is left to fit a temperature on: there is one clip" in forced.err
+        assert "no clip is left to fit a temperature on: there is one clip" in forced.err
     else:
         assert (forced.code, new.exists()) == (0, True)
 

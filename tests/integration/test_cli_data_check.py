@@ -61,7 +61,7 @@ def test_duplicates_of_two_labels(check: Check, data: Path) -> None:
         ("1", "near", "jazz", "jazz/b.ogg"),
     ]
     assert result.err == (
-        "warning: duplicates carry different labels: a.wav (blues), b.ogg (jazz)\n"
+        "warning: duplicates have different labels: a.wav (blues), b.ogg (jazz)\n"
     )
     assert result.code == 0
 
@@ -104,7 +104,7 @@ def test_split(check: Check, data: Path, parts: tuple[str, str], code: int) -> N
     result = check(data, "--split", split, "--json")
     torn = json.loads(result.out)["torn"]
     assert [[clip["part"] for clip in group["clips"]] for group in torn] == [list(parts)] * code
-    words = f"warning: duplicates lie on both sides of the split: a.wav ({parts[0]})"
+    words = f"warning: duplicates are on both sides of the split: a.wav ({parts[0]})"
     assert (words in result.err) == bool(code)
     assert result.code == code
 
@@ -114,7 +114,7 @@ def test_duplicates_of_different_artists(check: Check, data: Path) -> None:
     split = split_file("a,train,x", "b,train,y", "c,train,y", "d,test,z")
     result = check(data, "--split", split, "--json")
     assert len(json.loads(result.out)["ungrouped"]) == 1
-    assert "warning: duplicates are of different groups: a.wav (x), b.ogg (y)\n" in result.err
+    assert "warning: duplicates are in different groups: a.wav (x), b.ogg (y)\n" in result.err
     assert result.code == 0
 
 

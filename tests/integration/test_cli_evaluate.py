@@ -52,17 +52,18 @@ def test_evaluate_table(genrelens: Genrelens, data: Path, model: Path) -> None:
     result = genrelens("evaluate", data, "-m", model, "--plot", "confusion.png")
     lines = [line.split() for line in result.out.splitlines()]
     assert ["clips", "6", "(1", "more", "could", "not", "be", "read)"] in lines
-    wilson = ["(95", "%", "interval", "43.6%", "to", "97.0%,", "Wilson)"]  # five of six clips
-    assert ["accuracy", "83.3%", *wilson] in lines
-    assert "Intervals marked Wilson are computed from the number of clips: it is below 10" in (
-        result.out
+    wilson = "(95 % interval 43.6 to 97.0 %, Wilson)"  # five of six clips
+    assert f"accuracy 83.3 % {wilson}".split() in lines
+    assert (
+        "Intervals marked Wilson are computed from the number of clips: there are fewer than 10"
+        in (result.out)
     )
     assert "The calibration error of 6 clips is mostly chance" in result.out
     assert lines[-4:] == [
         ["chords", "clicks", "noise", "recall"],
-        ["chords", "2", ".", ".", "100%"],
-        ["clicks", ".", "2", "1", "67%"],
-        ["noise", ".", ".", "1", "100%"],
+        ["chords", "2", ".", ".", "100", "%"],
+        ["clicks", ".", "2", "1", "67", "%"],
+        ["noise", ".", ".", "1", "100", "%"],
     ]
     assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
 
@@ -85,18 +86,18 @@ def test_evaluate_part_of_a_split(genrelens: Genrelens, data: Path, model: Path)
     ("arguments", "code", "words"),
     [
         (["gone"], 2, "gone: "),
-        ([], 2, "DIR is missing"),
+        ([], 2, "FOLDER or --predictions is missing"),
         (["data/noise"], 2, "holds no audio in subfolders"),
         (["data/noise/text.mp3"], 2, "text.mp3: "),
-        (["."], 2, "has no genre 'data'; it knows chords, clicks, noise"),
+        (["."], 2, "has no genre 'data'; it has chords, clicks, noise"),
         (["data", "--part", "test"], 2, "--part needs --split"),
         (["data", "--split", "s.csv", "--part", "dev"], 2, "one of train, valid, test"),
-        (["data", "--plot", "x.bmpx"], 2, "the ending of a picture"),
+        (["data", "--plot", "x.bmpx"], 2, "the extension of an image"),
         (["data", "--report", "data/noise/text.mp3"], 2, "is a file; a report is a folder"),
         (["data", "--relabel", "polka=noise"], 2, "there is no genre 'polka'"),
         (["data", "--relabel", "noise"], 2, "must read OLD=NEW"),
         (["data", "--groups", "s.csv"], 2, "s.csv: No such file"),
-        (["data", "--predictions", "p.csv"], 2, "--model and --predictions exclude each other"),
+        (["data", "--predictions", "p.csv"], 2, "--predictions cannot be combined with --model"),
         (["data", "--model", "absent"], 3, "absent: there is no such file"),
     ],
 )
@@ -159,7 +160,7 @@ def test_robustness(
     renamed = ("--relabel", "noise=rest", "--relabel", "clicks=rest")
     shown = genrelens("evaluate", data, "-m", model, "--robustness", *renamed)
     lines = [line.split() for line in shown.out.splitlines()]
-    assert ["clean", "100.0%"] in lines
+    assert ["clean", "100.0", "%"] in lines
 
 
 # ---------------------------------------------------------------------------- predictions
@@ -229,27 +230,18 @@ def test_a_genre_without_clips(genrelens: Genrelens, data: Path, model: Path) ->
     (data / "polka").mkdir()
     done = genrelens("evaluate", data, "-m", model)
     assert (done.code, done.out) == (2, "")
-    assert "polka: holds no audio; fill the folder or remove it" in done.err
+    assert "polka: contains no audio; fill the folder or remove it" in done.err
 
 
 def test_without_scikit_learn(
     genrelens: Genrelens, data: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The plain figures with Wilson's interval, and what the extra would add."""
+    """All figures need numpy only."""
     (data / "noise" / "text.mp3").unlink()
-    for name in [name for name in sys.modules if name.split(".")[0] == "sklearn"]:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("sklearn", "scipy")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "scipy", None)
     done = genrelens("evaluate", data, "-m", model)
-    lines = [line.split() for line in done.out.splitlines()]
-    assert ["accuracy", "83.3%", "(95", "%", "interval", "43.6%", "to", "97.0%)"] in lines
-    assert ["macro", "recall", "88.9%"] in lines
-    assert ["clicks", ".", "2", "1", "67%"] in lines
     assert done.code == 0
-    assert "note: calibration" in done.err
-    assert "pip install 'genrelens[evaluate]'" in done.err
-    assert json.loads(genrelens("evaluate", data, "-m", model, "--json").out)["scores"] is None
-    for option in (["--report", "out"], ["--robustness"]):
-        refused = genrelens("evaluate", data, "-m", model, *option)
-        assert (refused.code, refused.out) == (3, "")
-        assert "pip install 'genrelens[evaluate]'" in refused.err
+    assert "log loss" in done.out

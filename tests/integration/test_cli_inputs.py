@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from genrelens import DataError
 from genrelens.cli import inputs
 from genrelens.cli.console import display_name
 from support import synth, tiny
@@ -78,34 +77,60 @@ def test_what_is_left_out_of_folders_is_counted_by_ending(
     result = classify(argument, "--json")
     assert len(json.loads(result.out)) == len(IN_ORDER)
     assert result.err.splitlines()[-1] == (
-        "left out, no audio by their endings: 3 .jpg, 1 without an ending, 1 .cue, 1 .txt"
+        "skipped, not audio by their endings: 3 .jpg, 1 without an ending, 1 .cue, 1 .txt"
     )
 
 
 def test_only_the_commonest_endings_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    inputs.note_left_out(Counter({f".x{n}": n for n in range(1, 9)}))
+    inputs.note_skipped(Counter({f".x{n}": n for n in range(1, 9)}))
     expected = "8 .x8, 7 .x7, 6 .x6, 5 .x5, 4 .x4, 6 with other endings"
-    assert capsys.readouterr().err == f"left out, no audio by their endings: {expected}\n"
-    inputs.note_left_out(Counter())
+    assert capsys.readouterr().err == f"skipped, not audio by their endings: {expected}\n"
+    inputs.note_skipped(Counter())
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("argument", ["music/b", "music/*"])
-def test_folders_that_cannot_be_listed(
+def test_a_folder_that_cannot_be_listed_is_reported_and_the_others_classified(
     classify: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch, argument: str
 ) -> None:
-    """Which root never meets: the one is reported, the rest go on."""
-    find = inputs.find_audio
+    """Simulated, because root can list every folder."""
+    scandir = os.scandir
 
-    def find_audio(folder: Path, left_out: Counter[str]) -> list[Path]:
-        if folder.name == "b":
-            raise DataError("Permission denied", path=folder)
-        return find(folder, left_out)
+    def refuse(folder: str) -> object:
+        if Path(folder).name == "b":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
 
-    monkeypatch.setattr(inputs, "find_audio", find_audio)
+    monkeypatch.setattr(os, "scandir", refuse)
     result = classify(argument, NOISE, "--json")
-    assert result.err.startswith("error: music/b: Permission denied\n")
+    assert "error: music/b: Permission denied\n" in result.err
     assert json.loads(result.out)[-1]["genre"] == "noise"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and pipes")
+def test_links_to_nothing_and_pipes_in_a_folder_are_reported(
+    classify: Genrelens, music: Path
+) -> None:
+    (music / "a" / "dangling.mp3").symlink_to("gone.mp3")
+    os.mkfifo(music / "a" / "pipe.mp3")
+    result = classify("music/a", "--json")
+    assert result.code == 1
+    assert result.err.splitlines()[:2] == [
+        "error: music/a/dangling.mp3: No such file or directory",
+        "error: music/a/pipe.mp3: is not a file",
+    ]
+    assert [each["path"] for each in json.loads(result.out)] == [
+        "music/a/dangling.mp3",
+        NOISE,
+        "music/a/pipe.mp3",
+    ]
+
+
+def test_a_playlist_names_its_files(music: Path) -> None:
+    (music / "list.m3u8").write_text("b/clicks.wav\nhttp://radio.example/x\ngone.wav\n")
+    first, second = inputs.expand(["music/list.m3u8"], Counter())
+    assert first == str(music / "b" / "clicks.wav")
+    assert str(second) == f"{music / 'gone.wav'}: No such file or directory"
 
 
 def test_standard_input(classify: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch) -> None:

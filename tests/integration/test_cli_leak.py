@@ -73,20 +73,20 @@ def test_table_and_picture(leak: Leak, tmp_path: Path) -> None:
         "--groups", "groups.csv", "--group-column", "artist", "--plot", tmp_path / "leak.png"
     )
     lines = result.out.splitlines()
-    assert lines[0].startswith("18 clips of 9 groups, 3 genres, 72 segments; each fold learns from")
+    assert lines[0].startswith("18 clips of 9 groups, 3 genres, 72 segments; ")
     assert [line.split("  ")[0] for line in lines[3:]] == [
         "by segment (a leak)",
         "by clip",
         "by artist",
     ]
-    assert [line.count("%") for line in lines[3:]] == [2, 4, 4]
+    assert [line.count(" to ") for line in lines[3:]] == [2, 4, 4]
     assert (tmp_path / "leak.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_without_groups(leak: Leak) -> None:
     result = leak()
     assert len(result.out.splitlines()) == 5
-    assert result.err == "note: with --groups FILE, a split by artist stands beside these\n"
+    assert result.err == "note: --groups FILE adds a split by artist\n"
 
 
 def test_relabel(leak: Leak) -> None:

@@ -1,4 +1,4 @@
-"""``genrelens scan`` and ``genrelens list``: what they print, and how they end."""
+"""``genrelens scan`` and ``genrelens list``: output and exit codes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Command = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory; the catalogue is in it, and scans start no processes."""
+    """The working directory with the catalogue; scans start no processes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENRELENS_DB", "catalog.sqlite")
     monkeypatch.setattr(scanning, "ClassifierPool", HerePool)
@@ -39,7 +39,7 @@ def music(place: Path) -> Path:
 
 @pytest.fixture
 def scan(capsys: pytest.CaptureFixture[str], music: Path, model: Path) -> Command:
-    """``genrelens scan music --model MODEL ...``."""
+    """Run ``genrelens scan music --model MODEL ...``."""
     return lambda *args: run(capsys, "scan", "music", "--model", model, "-j", "1", *args)
 
 
@@ -65,13 +65,13 @@ def test_scan(scan: Command, music: Path) -> None:
     assert second.endswith("x real time")
     shutil.copy(music / "noise.wav", music / "copy.wav")
     result = scan()
-    assert result.out == "4 files: 1 known by their sound, 3 unchanged\n"
+    assert result.out == "4 files: 1 known by their audio, 3 unchanged\n"
     assert Path("catalog.sqlite").exists()
 
 
-def test_scan_counts_what_it_leaves_out(scan: Command, music: Path) -> None:
+def test_scan_counts_other_files(scan: Command, music: Path) -> None:
     write_files(music, {"cover.jpg": b"", "b/cover.JPG": b"", "notes.txt": b""})
-    expected = "left out, no audio by their endings: 2 .jpg, 1 .txt\n"
+    expected = "skipped, not audio by their endings: 2 .jpg, 1 .txt\n"
     result = scan("--json")
     assert result.err == expected
     assert summary(result)["files"] == 3
@@ -94,6 +94,7 @@ def test_scan_as_json(scan: Command, music: Path, place: Path) -> None:
         "failed": 2,
         "failed_before": 0,
         "forgotten": [],
+        "notes": [],
         "audio_seconds": 3.0,
     }
     assert [failure["path"] for failure in failures] == [
@@ -118,12 +119,12 @@ def test_bad_files_are_listed_at_the_end(scan: Command, music: Path) -> None:
     assert scan().code == 0
 
 
-def test_what_is_not_there(scan: Command) -> None:
+def test_missing_inputs(scan: Command) -> None:
     result = scan("gone", "gone/*.mp3")
     assert result.code == 1
     assert result.err.splitlines() == [
         "error: gone: No such file or directory",
-        "error: gone/*.mp3: matches no folder and no audio file",
+        "error: gone/*.mp3: matches no file",
     ]
     assert result.out.startswith("3 files: 3 analysed\n")
 
@@ -145,11 +146,11 @@ def test_inputs_of_all_kinds(capsys: pytest.CaptureFixture[str], music: Path, mo
     assert summary(run(capsys, *arguments, "--exclude", "x", "--exclude", "*.wav"))["files"] == 0
 
 
-def test_nothing_to_hear(scan: Command, music: Path) -> None:
+def test_an_empty_folder(scan: Command, music: Path) -> None:
     shutil.rmtree(music)
     music.mkdir()
     result = scan()
-    assert (result.code, result.out, result.err) == (0, "0 files: nothing to hear\n", "")
+    assert (result.code, result.out, result.err) == (0, "0 files: nothing to analyse\n", "")
 
 
 def test_options_reach_the_scan(scan: Command, music: Path, monkeypatch: Any) -> None:
@@ -179,18 +180,18 @@ def test_prune(scan: Command, music: Path, list_files: Command) -> None:
     (music / "noise.wav").unlink()
     (music.parent / "other" / "x.wav").unlink()
     assert scan().out == "2 files: 2 unchanged\n"
-    assert list_files("--missing").out.count("\n") == 2  # nothing is forgotten silently
+    assert list_files("--missing").out.count("\n") == 2  # nothing is removed without --prune
     result = scan("--prune")
-    assert (result.code, result.err) == (0, f"forgotten: {music}/noise.wav\n")
+    assert (result.code, result.err) == (0, f"removed from the catalogue: {music}/noise.wav\n")
     assert list_files("--missing").out.count("\n") == 1
     result = scan("other", "--prune", "--json")
     (failure,) = summary(result)["failures"]
     assert result.code == 1
-    assert failure["reason"] == "is not pruned, since it holds no audio files any more"
+    assert failure["reason"] == "is not pruned, because no audio file was found in it"
     assert list_files("--missing").out.count("\n") == 1
 
 
-def test_a_drive_that_comes_back(scan: Command, music: Path) -> None:
+def test_a_drive_that_is_connected_again(scan: Command, music: Path) -> None:
     scan()
     away = music.rename("away")
     music.mkdir()
@@ -200,7 +201,7 @@ def test_a_drive_that_comes_back(scan: Command, music: Path) -> None:
     music.rmdir()
     away.rename(music)
     (music / "noise.wav").write_bytes(wav("noise"))
-    assert scan().out == "3 files: 3 known by their sound\n"
+    assert scan().out == "3 files: 3 known by their audio\n"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_a_drive_that_comes_back(scan: Command, music: Path) -> None:
         (["--timeout", "0"], 2, "--timeout"),
     ],
 )
-def test_what_ends_a_scan(scan: Command, arguments: list[str], code: int, words: str) -> None:
+def test_errors_that_end_a_scan(scan: Command, arguments: list[str], code: int, words: str) -> None:
     result = scan(*arguments)
     assert result.code == code
     assert words in result.err
@@ -225,7 +226,7 @@ def test_what_ends_a_scan(scan: Command, arguments: list[str], code: int, words:
 
 @pytest.fixture
 def library(place: Path) -> Path:
-    """A catalogue of files that are not there, but for one."""
+    """A catalogue of files, of which only one exists."""
     heard = {
         "a/jazz.mp3": stored("jazz", 0.9),
         "a/pop.mp3": stored("pop", 0.55, styles=()),
@@ -303,7 +304,7 @@ def test_formats_on_stdout(library: Path, list_files: Command) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "m3u8"])
-def test_the_ending_says_the_format(library: Path, list_files: Command, ending: str) -> None:
+def test_the_ending_chooses_the_format(library: Path, list_files: Command, ending: str) -> None:
     result = list_files("--out", f"x.{ending}", "--verdict", "genre")
     assert (result.code, result.out, result.err) == (0, "", "")
     start = {"csv": b"path,", "jsonl": b'{"path": ', "parquet": b"PAR1", "m3u8": b"#EXTM3U\n"}
@@ -311,7 +312,7 @@ def test_the_ending_says_the_format(library: Path, list_files: Command, ending: 
     assert not list(Path().glob(".x*"))
 
 
-def test_bytes_that_are_no_text_reach_a_file(library: Path, list_files: Command) -> None:
+def test_names_that_are_not_utf8_are_written_to_a_file(library: Path, list_files: Command) -> None:
     list_files("--errors", "-o", "x", "-f", "csv")
     assert os.fsencode(library) + b"/b/\x1b[2Jcaf\xe9.mp3" in Path("x").read_bytes()
 
@@ -333,8 +334,8 @@ def test_playlists(library: Path, list_files: Command) -> None:
     [
         (["--out", "x.txt"], "choose one with --format"),
         (["--out", "x", "--format", "table"], "--out writes csv, jsonl, parquet, m3u8"),
-        (["--format", "parquet"], "parquet needs --out FILE"),
-        (["--playlists", "d", "--out", "x.csv"], "--playlists goes with neither"),
+        (["--format", "parquet"], "--format parquet needs --out"),
+        (["--playlists", "d", "--out", "x.csv"], "--playlists cannot be combined with"),
         (["--min", "60"], "--min"),
         (["--verdict", "perhaps"], "--verdict"),
         (["--out", "gone/x.csv"], "gone/x.csv: cannot be written (No such file or directory)"),
@@ -351,7 +352,7 @@ def test_wrong_usage(
     assert result.out == ""
 
 
-def test_there_is_no_catalogue(list_files: Command) -> None:
+def test_a_missing_catalogue(list_files: Command) -> None:
     result = list_files()
     assert (result.code, result.out) == (2, "")
     assert result.err == (

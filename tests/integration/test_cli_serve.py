@@ -1,4 +1,4 @@
-"""``genrelens serve``: what it is told, and what it says when it cannot start."""
+"""``genrelens serve``: options, and errors at the start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.commands import run
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
-    """What the server would be started with."""
+    """Collect the settings of servers instead of starting them."""
     seen: list[Settings] = []
 
     def serve(settings: Settings, sock: Any, on_ready: Any) -> None:
@@ -95,7 +95,7 @@ def test_sizes(
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5M", "M", "10T", "many"])
-def test_what_is_no_size(
+def test_invalid_sizes(
     capsys: pytest.CaptureFixture[str], started: list[Settings], text: str
 ) -> None:
     result = run(capsys, "serve", "--port", "0", "--max-upload", text)
@@ -110,20 +110,20 @@ def test_what_is_no_size(
         ("--log-level", "loud"),
     ],
 )
-def test_impossible_numbers(
+def test_invalid_numbers(
     capsys: pytest.CaptureFixture[str], started: list[Settings], arguments: tuple[str, str]
 ) -> None:
     assert (run(capsys, "serve", *arguments).code, started) == (2, [])
 
 
-def test_what_is_no_prefix(capsys: pytest.CaptureFixture[str], started: list[Settings]) -> None:
+def test_invalid_root_path(capsys: pytest.CaptureFixture[str], started: list[Settings]) -> None:
     result = run(capsys, "serve", "--root-path", "genre", "--workers", "1")
     assert (result.code, started) == (2, [])
     assert "root_path=genre must read like /genre" in result.err
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1", "a" * 300])
-def test_an_address_of_somebody_else(
+def test_address_of_another_machine(
     capsys: pytest.CaptureFixture[str], started: list[Settings], host: str
 ) -> None:
     result = run(capsys, "serve", "--host", host, "--port", "0")

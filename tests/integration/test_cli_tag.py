@@ -31,7 +31,7 @@ def genrelens(
 
 @pytest.fixture
 def music(genrelens: Genrelens, tmp_path: Path) -> Path:
-    """Three songs that sound like jazz: without a genre, with the wrong one, with the right one."""
+    """Three songs predicted as jazz: without a genre, with a wrong one, with the right one."""
     folder = tmp_path / "music"
     with Catalog.open() as catalog:
         shelve(catalog, song(folder, "a.mp3", "mp3"), "jazz", 0.9)
@@ -48,8 +48,8 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
         f" 90 %  -    -> Jazz  {music / 'a.mp3'}",
         f" 80 %  Rock -> Jazz  {music / 'b.flac'}",
         "",
-        "1 stay as they are (has these genres: 1)",
-        "2 to be written; nothing was: --apply writes",
+        "1 unchanged (has these genres: 1)",
+        "2 to write; nothing was written: add --apply",
     ]
     assert contents(music) == before
 
@@ -57,7 +57,7 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
 def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--apply")
     assert result.code == 0
-    assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
+    assert result.out.endswith("1 written; to undo this: genrelens undo 1\n")
     assert [read_tags(path).genres for path in sorted(music.iterdir())] == [
         ("Jazz",),
         ("Rock",),
@@ -66,17 +66,17 @@ def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music
     again = genrelens("tag", "music", "--apply")
     assert (again.code, again.out.splitlines()) == (
         0,
-        ["3 stay as they are (has a genre: 3)", "nothing to be written"],
+        ["3 unchanged (has a genre: 3)", "nothing to write"],
     )
 
 
-def test_there_and_back(genrelens: Genrelens, music: Path) -> None:
+def test_tags_are_written_and_restored(genrelens: Genrelens, music: Path) -> None:
     before = contents(music)
     assert genrelens("tag", "music", "--existing", "append", "--apply", "--id3", "2.3").code == 0
     assert read_tags(music / "b.flac").genres == ("Rock", "Jazz")
     assert read_tags(music / "a.mp3").format == "ID3v2.3"
     listed = genrelens("undo", "--list")
-    assert "2 written, 0 taken back" in listed.out
+    assert "2 written, 0 restored" in listed.out
     result = genrelens("undo")
     assert (result.code, result.out) == (0, "run 1: 2 of 2 files restored\n")
     assert contents(music) == before
@@ -90,7 +90,9 @@ def test_there_and_back(genrelens: Genrelens, music: Path) -> None:
 
 def test_an_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("tag", "music", "--existing", "replace", "--plan", "plan.jsonl")
-    assert result.out.endswith("the plan is in plan.jsonl: genrelens tag --apply plan.jsonl\n")
+    assert result.out.endswith(
+        "the plan is in plan.jsonl; to apply it: genrelens tag --apply plan.jsonl\n"
+    )
     header, _, second = Path("plan.jsonl").read_text().splitlines()
     edited = json.loads(second) | {"after": ["Bebop", "Swing"]}
     Path("plan.jsonl").write_text(f"{header}\n{json.dumps(edited)}\n")
@@ -111,20 +113,20 @@ def test_an_edited_plan_is_applied(genrelens: Genrelens, music: Path) -> None:
 
 @pytest.mark.parametrize("content", ["hello\n", "", "[1, 2]\n", "\0", "{"])
 @pytest.mark.parametrize("name", ["q.jsonl", "q.JSON"])
-def test_a_plan_damaged_in_its_first_line_is_no_recording(
+def test_a_plan_with_a_damaged_first_line_is_not_taken_for_a_recording(
     genrelens: Genrelens, music: Path, name: str, content: str
 ) -> None:
     Path(name).write_text(content)
     result = genrelens("tag", name, "--apply", "--yes")
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith(f"error: {name}: is no ")
+    assert result.err.startswith(f"error: {name}: is not a ")
 
 
-def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:
+def test_the_users_mapping(genrelens: Genrelens, music: Path) -> None:
     Path("words.toml").write_text('[genre_words]\njazz = "JaZZ"\njaz = "x"\n')
     result = genrelens("tag", "music", "--words", "words.toml")
     assert "-> JaZZ" in result.out
-    assert result.err == "warning: words.toml: no model knows 'jaz'\n"
+    assert result.err == "warning: words.toml: no model has the genre 'jaz'\n"
     Path("words.toml").write_text("x = 1")
     wrong = genrelens("tag", "music", "--words", "words.toml")
     assert (wrong.code, wrong.err) == (
@@ -133,7 +135,7 @@ def test_words_of_ones_own(genrelens: Genrelens, music: Path) -> None:
     )
 
 
-def test_files_that_nobody_listened_to_are_counted(genrelens: Genrelens, music: Path) -> None:
+def test_files_without_a_prediction_are_counted(genrelens: Genrelens, music: Path) -> None:
     song(music, "new.mp3")
     os.utime(music / "a.mp3", ns=(1, 1))
     for name in ("tag", "audit"):
@@ -145,7 +147,7 @@ def test_files_that_nobody_listened_to_are_counted(genrelens: Genrelens, music: 
         )
 
 
-def test_what_is_not_there(genrelens: Genrelens, music: Path) -> None:
+def test_missing_inputs(genrelens: Genrelens, music: Path) -> None:
     for name in ("tag", "audit"):
         result = genrelens(name, "nowhere")
         assert result.code == 1
@@ -156,7 +158,9 @@ def test_what_is_not_there(genrelens: Genrelens, music: Path) -> None:
     assert "there is no catalogue yet; genrelens scan makes one" in result.err
 
 
-def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, music: Path) -> None:
+def test_failed_files_are_reported_and_the_others_written(
+    genrelens: Genrelens, music: Path
+) -> None:
     (music / "a.mp3").chmod(0o444)
     (music / "other").hardlink_to(music / "b.flac")
     result = genrelens("tag", "music", "--existing", "replace", "--apply")
@@ -165,8 +169,8 @@ def test_files_that_fail_are_told_and_the_others_written(genrelens: Genrelens, m
         f"error: {music / 'a.mp3'}: is read-only",
         f"note: {music / 'b.flac'}: had 1 other name (a hard link), which keeps the old content",
     ]
-    assert result.out.endswith("1 written; to take it back: genrelens undo 1\n")
-    nothing = genrelens("tag", "music", "--apply")  # but the one that is read-only
+    assert result.out.endswith("1 written; to undo this: genrelens undo 1\n")
+    nothing = genrelens("tag", "music", "--apply")  # only the read-only file is left
     assert (nothing.code, nothing.out.splitlines()[-1]) == (1, "0 written")
     (music / "b.flac").unlink()
     result = genrelens("undo")
@@ -203,7 +207,7 @@ def test_writing_asks_at_a_terminal(music: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
-def test_the_question_is_not_answered(music: Path, key: str) -> None:
+def test_an_interrupted_question_writes_nothing(music: Path, key: str) -> None:
     terminal = at_terminal(command("tag", "music", "--apply"))
     terminal.read(until=b"[y/N]")
     if key == "Ctrl-C":
@@ -215,7 +219,7 @@ def test_the_question_is_not_answered(music: Path, key: str) -> None:
     assert read_tags(music / "a.mp3").genres == ()
 
 
-def test_taking_back_is_stopped_and_goes_on(
+def test_an_interrupted_undo_can_be_continued(
     genrelens: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(music)
@@ -229,7 +233,7 @@ def test_taking_back_is_stopped_and_goes_on(
         result = genrelens("undo")
     assert (result.code, result.err.splitlines()[0]) == (
         130,
-        "stopped; run it again to take back the rest",
+        "stopped; run it again to restore the remaining files",
     )
     assert genrelens("undo").out == "run 1: 1 of 1 files restored\n"
     assert contents(music) == before
@@ -242,7 +246,7 @@ def test_audit(genrelens: Genrelens, music: Path) -> None:
     result = genrelens("audit", "music")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
-        "tag          heard        file",
+        "tag          predicted    file",
         f"Rock 10 %    jazz 80 %    {music / 'b.flac'}",
         "",
         "3 files: 1 disagree, 1 agree, 1 have no genre",

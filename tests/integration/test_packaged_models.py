@@ -11,7 +11,7 @@ import pytest
 from genrelens import Classifier, load_audio
 from genrelens.data.folders import read_folder
 from genrelens.data.splits import split_by_file
-from genrelens.evaluation.evaluate import evaluate
+from genrelens.evaluation.run import evaluate
 from genrelens.model_file import DEFAULT_MODEL, ModelFile, packaged_models
 
 ROOT = Path(__file__).resolve().parents[2]

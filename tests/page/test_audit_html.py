@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from genrelens.library.audit import Audit, TagMismatch
-from genrelens.library.audit_page import audit_page
+from genrelens.library.audit import Audit, TagMismatch, audit_page
 from support import synth
 
 _WATCH = """
@@ -26,16 +25,16 @@ def test_the_players_play(browser: Any, tmp_path: Path, folder: str) -> None:
     music.mkdir(parents=True)
     path = music / "50 % <b>.wav"
     path.write_bytes(synth.write(synth.sine(440, 1.5, 22_050), 22_050))
-    finding = TagMismatch(
+    mismatch = TagMismatch(
         path=path,
         genres=("<i>Rock",),
-        heard="jazz",
+        predicted="jazz",
         probability=0.9,
         tagged=0.1,
         probabilities={"jazz": 0.9},
         styles={},
     )
-    found = Audit((finding,), {"disagrees": 1}, {}, (), ())
+    found = Audit((mismatch,), {"disagrees": 1}, {}, (), ())
     (place / "audit.html").write_text(audit_page(found, place / "audit.html"), encoding="utf-8")
     page = browser.new_page()
     page.add_init_script(_WATCH)

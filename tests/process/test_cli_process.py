@@ -34,7 +34,7 @@ def shell(script: str, model: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_results_and_errors_go_apart(music: Path, model: Path) -> None:
+def test_results_and_errors_go_to_different_streams(music: Path, model: Path) -> None:
     result = spawn("classify", "-m", model, CLICKS, "text.mp3", "--json", "-j", "2")
     assert result.code == 1
     assert [document["path"] for document in json.loads(result.out)] == [CLICKS, "text.mp3"]
@@ -64,14 +64,14 @@ def test_a_recording_from_a_pipe(music: Path, model: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["", "--csv", "--json"])
-def test_a_reader_that_goes_away(music: Path, model: Path, option: str) -> None:
-    """As ``head`` does. The first program of the pipe says why it ended, without a traceback."""
+def test_reader_closes_the_pipe(music: Path, model: Path, option: str) -> None:
+    """As ``head`` does. The command ends with exit code 141 and without a traceback."""
     script = f"$GENRELENS classify -m $MODEL {CLICKS} {CLICKS} {option} | (exec <&-; sleep 0.1)"
     done = shell(f"{script}; exit ${{PIPESTATUS[0]}}", model)
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_an_output_that_is_full(music: Path, model: Path) -> None:
+def test_full_disk(music: Path, model: Path) -> None:
     done = shell(f"$GENRELENS classify -m $MODEL {CLICKS} --csv > /dev/full", model)
     assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
 
@@ -83,8 +83,8 @@ def test_closed_streams(music: Path, model: Path, option: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
-def test_names_that_the_output_cannot_hold(music: Path, model: Path, encoding: str) -> None:
-    """Bytes that are no text, and text that is not ASCII: never an exception."""
+def test_names_that_the_output_cannot_encode(music: Path, model: Path, encoding: str) -> None:
+    """Undecodable bytes and text that is not ASCII raise no exception."""
     for name in ("caf\udce9.wav", "日本.wav"):
         (music / "empty" / name).write_bytes(synth.write(tiny.sound("noise", 1), tiny.RATE))
     env = {"LC_ALL": "C", "PYTHONIOENCODING": encoding}
@@ -96,8 +96,8 @@ def test_names_that_the_output_cannot_hold(music: Path, model: Path, encoding: s
     assert spawn("classify", "-m", model, "music/empty", env=env).code == 0
 
 
-def test_c_libraries_are_kept_quiet(music: Path, model: Path) -> None:
-    """libmpg123 complains on the error stream of the process, past Python."""
+def test_c_libraries_print_nothing(music: Path, model: Path) -> None:
+    """libmpg123 writes to standard error itself, not through Python."""
     content = bytearray(synth.write(synth.noise(6, 22_050), 22_050, "MP3"))
     middle = len(content) // 2
     content[middle : middle + 3000] = os.urandom(3000)
@@ -138,7 +138,7 @@ def test_narrow_terminals(music: Path, model: Path, width: int) -> None:
 
 
 def test_progress_beside_results_at_a_terminal(music: Path, model: Path) -> None:
-    """The bar is taken away before each result, and leaves nothing behind."""
+    """The bar is hidden before each result and leaves no trace."""
     written = at_terminal(command("classify", "-m", model, "music", "text.mp3")).read()
     assert "Classifying" in written
     lines = as_seen(written)
@@ -167,7 +167,7 @@ def test_results_in_a_file_while_progress_is_at_a_terminal(
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c(music: Path, model: Path, jobs: str) -> None:
-    """Each recording lasts two days, minutes of work: nobody waits for the end of one."""
+    """The command stops within a recording: each lasts two days and takes minutes to classify."""
     for name in ("a", "b", "c"):
         empty_wav(music / "empty" / f"{name}.wav", 48 * 3600)
     running = at_terminal(command("classify", "-m", model, "music/empty", "--json", "-j", jobs))
@@ -182,7 +182,7 @@ def test_ctrl_c(music: Path, model: Path, jobs: str) -> None:
 
 @pytest.mark.parametrize("module", ["rich", "typer", "genrelens.errors", "numpy"])
 def test_ctrl_c_while_modules_are_imported(module: str) -> None:
-    """Python tells on stderr of each module as it is imported: the signal comes just then."""
+    """The signal is sent when Python reports the import of a module on standard error."""
     program, *arguments = command("classify", "x")
     running = start(
         [program, "-X", "importtime", *arguments],
@@ -202,7 +202,7 @@ def test_ctrl_c_while_modules_are_imported(module: str) -> None:
     assert "Traceback" not in rest
 
 
-def test_ctrl_c_while_a_pipe_gives_nothing(music: Path, model: Path) -> None:
+def test_ctrl_c_while_waiting_for_a_pipe(music: Path, model: Path) -> None:
     os.mkfifo("pipe")
     running = at_terminal(command("classify", "-m", model, "pipe", CLICKS, "-j", "2"))
     running.read(until=b"Classifying")
@@ -214,12 +214,12 @@ def test_ctrl_c_while_a_pipe_gives_nothing(music: Path, model: Path) -> None:
 # ----------------------------------------------------------------------------------- JSON
 
 
-def test_json_holds_no_nan() -> None:
+def test_json_refuses_nan() -> None:
     with pytest.raises(ValueError, match="Out of range float"):
         print_json([float("nan")])
 
 
-def test_json_rows_are_folded_without_harm(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lists_of_numbers_are_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     value = {"rows": [[1, 2.5, None], [-1e-9, True, 3]], "text": ["[\n 1\n]", "a"], "empty": []}
     print_json(value)
     text = capsys.readouterr().out
@@ -227,8 +227,8 @@ def test_json_rows_are_folded_without_harm(capsys: pytest.CaptureFixture[str]) -
     assert "  [ 1, 2.5, null ],\n" in text
 
 
-def test_nothing_is_left_for_telemetry(tmp_path: Path) -> None:
-    """onnxruntime notes what it would send in the folder for temporary files."""
+def test_no_telemetry_files(tmp_path: Path) -> None:
+    """onnxruntime would write its telemetry to the folder for temporary files."""
     clip = Path(__file__).parents[2] / "examples" / "disco-groove.ogg"
     for folder in ("cwd", "tmp", "home"):
         (tmp_path / folder).mkdir()

@@ -1,4 +1,4 @@
-"""Scans as processes: workers that crash and hang, ends at any moment, terminals."""
+"""Scans as processes: workers that crash or hang, kills, terminals."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from genrelens import worker_pool as isolation
+from genrelens import worker_pool
 from genrelens.discovery.find import find_files
-from genrelens.library.catalog import Catalog, Query
+from genrelens.library import Catalog
 from genrelens.library.scan import scan_files
 from support import misbehaviour
 from support.commands import as_seen, at_terminal, command, spawn
@@ -27,18 +27,18 @@ N_KILLS = 80  # killed_scans.py takes any number
 def test_workers_that_crash_and_hang(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They cost the file that they were at, once, and its copies nothing."""
+    """Only the file in progress fails, once; its copies fail with it."""
     names = ["a.wav", "crash.wav", "b.wav", "hang.wav", "c.wav"]
     files = {name: wav("noise", seed=seed) for seed, name in enumerate(names)}
     music = write_files(tmp_path / "music", files | {"hang2.wav": files["hang.wav"]})
     timeout = 3 + 20 * seconds_for_a_file(tmp_path / "one", model)
-    monkeypatch.setattr(isolation, "_classify_file", misbehaviour.as_the_name_says)
+    monkeypatch.setattr(worker_pool, "_classify_file", misbehaviour.as_the_name_says)
     for expected in ("failed", "failed before"):
         with Catalog.open(tmp_path / "x.sqlite") as catalog:
             found = find_files([music], on_problem=pytest.fail)
             outcomes = scan_files(catalog, found, model=str(model), jobs=2, timeout=timeout)
             statuses = {Path(each.path).stem: each.status for each in outcomes}
-            reasons = {e.path.stem: e.error for e in catalog.query(Query(errors=True))}
+            reasons = {e.path.stem: e.error for e in catalog.query(errors=True)}
         good = "analysed" if expected == "failed" else "unchanged"
         assert statuses == {
             **dict.fromkeys("abc", good),
@@ -51,7 +51,7 @@ def test_workers_that_crash_and_hang(
 
 
 def seconds_for_a_file(folder: Path, model: Path) -> float:
-    """Measure what a worker takes for a file here and now, its start included."""
+    """Return the seconds that a worker takes for a file on this machine, including its start."""
     found = find_files([write_files(folder, {"a.wav": wav("noise")})], on_problem=pytest.fail)
     with Catalog.open(folder / "x.sqlite") as catalog:
         started = time.monotonic()
@@ -62,7 +62,7 @@ def seconds_for_a_file(folder: Path, model: Path) -> float:
 
 
 @pytest.mark.slow
-def test_a_scan_killed_anywhere_loses_nothing_it_told(model: Path, tmp_path: Path) -> None:
+def test_a_killed_scan_loses_no_yielded_result(model: Path, tmp_path: Path) -> None:
     files = {f"{number}.wav": wav("noise", 0.3, seed=number) for number in range(8)}
     music = write_files(tmp_path / "music", {**files, "copy.wav": files["3.wav"], "x.mp3": b"x"})
     script = Path(__file__).parents[1] / "support" / "killed_scans.py"
@@ -78,13 +78,13 @@ def test_a_scan_killed_anywhere_loses_nothing_it_told(model: Path, tmp_path: Pat
     found = json.loads(done.stdout)
     assert (found["kills"], found["files"]) == (N_KILLS, 10)
     assert found["complete"] > 2
-    assert found["went_on"] > N_KILLS // 10
-    assert len(set(found["points"])) > 5  # they died at many different places
+    assert found["continued"] > N_KILLS // 10
+    assert len(set(found["points"])) > 5  # they were killed at many different points
 
 
 @pytest.mark.slow
 def test_a_kill_leaves_no_process_behind(model: Path, tmp_path: Path) -> None:
-    """And the next scan goes on."""
+    """And the next scan continues."""
     files = {f"{number}.wav": wav("noise", 40, seed=number) for number in range(40)}
     music = write_files(tmp_path / "music", files)
     arguments = ["scan", music, "--db", tmp_path / "x.sqlite", "--model", model]
@@ -100,7 +100,7 @@ def test_a_kill_leaves_no_process_behind(model: Path, tmp_path: Path) -> None:
     scanning.wait()
     wait_until(lambda: not group_lives(scanning.pid))
     with Catalog.open(tmp_path / "x.sqlite", readonly=True) as catalog:
-        n_known = len(list(catalog.files()))
+        n_known = len(list(catalog.query()))
     assert 0 < n_known < 40
     result = spawn(*arguments, "--json", "-j", "2")
     summary = json.loads(result.out)
@@ -133,15 +133,15 @@ def test_ctrl_c_at_a_terminal(model: Path, tmp_path: Path) -> None:
     assert re.search(r"Scanning \S+ +\d+% \d+/60 files  \d+x real time [-\d]:[-\d]{2}:", plain)
     assert "Traceback" not in before + after
     lines = as_seen(before + after)
-    assert "stopped; run it again to go on from here" in lines
+    assert "stopped; run it again to continue" in lines
     assert not any("Scanning" in line for line in lines)
     with Catalog.open(tmp_path / "x.sqlite", readonly=True) as catalog:
-        assert 0 < len(list(catalog.files())) < 60
+        assert 0 < len(list(catalog.query())) < 60
 
 
 @pytest.mark.slow
 def test_two_scans_at_once(model: Path, tmp_path: Path) -> None:
-    """One waits while the other writes; both come to the same."""
+    """One waits while the other writes; both have the same results."""
     files = {f"{number}.wav": wav("noise", 1, seed=number) for number in range(10)}
     music = write_files(tmp_path / "music", files | {"text.mp3": b"no music"})
     arguments = ["scan", music, "--db", tmp_path / "x.sqlite", "--model", model, "--json"]
@@ -152,4 +152,4 @@ def test_two_scans_at_once(model: Path, tmp_path: Path) -> None:
         assert (summary["files"], len(summary["failures"])) == (11, 1 - summary["failed_before"])
     assert (result.code, other.returncode) == (1, 1)
     with Catalog.open(tmp_path / "x.sqlite", readonly=True) as catalog:
-        assert len(list(catalog.query(Query(genre="noise")))) == 10
+        assert len(list(catalog.query(genre="noise"))) == 10

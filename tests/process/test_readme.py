@@ -1,4 +1,4 @@
-"""Every command of the README is run, and so is its Python."""
+"""Run every command and the Python code of the README."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 # Run by .ci/run (the first three lines), or not at all in a test: a download of 1.2 GB.
 ELSEWHERE = ("make demo", "make test", "pip install", "pipx install", "uvx ")
 DOWNLOADS = ("genrelens data gtzan",)
-MAY_REFUSE = "genrelens calibrate"  # six clips may show that the model is calibrated already
+MAY_REFUSE = "genrelens calibrate"  # the model may be calibrated already, as far as six clips show
 
 
 def blocks(language: str) -> list[str]:
@@ -40,7 +40,7 @@ def runnable(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a reader has it: the examples in place, music of their own in the home."""
+    """A folder like a reader's, with the examples, and with music in the home folder."""
     place = tmp_path_factory.mktemp("readme")
     shutil.copytree(ROOT / "examples", place / "examples")
     shutil.copytree(ROOT / "examples", place / "Music")
@@ -60,7 +60,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_every_command_is_accounted_for() -> None:
+def test_every_command_is_run_here_or_in_ci() -> None:
     assert len(commands()) > 15
     known = (*ELSEWHERE, *DOWNLOADS, "genrelens ", "cat ", "curl ")
     assert [c for c in commands() if not c.startswith(known)] == []
@@ -71,7 +71,7 @@ def test_every_command_is_accounted_for() -> None:
 
 @pytest.mark.timeout(10 * PATIENCE)
 def test_commands_run(workplace: Path) -> None:
-    """In the README's order, because some go on with what others made."""
+    """In the order of the README, because some commands use the files of others."""
     environment = {
         **os.environ,
         "HOME": str(workplace),
@@ -107,7 +107,7 @@ def test_commands_run(workplace: Path) -> None:
 
 
 def _serve(environment: dict[str, str], workplace: Path) -> str:
-    """Start the server, and wait until it listens; return its host and port."""
+    """Start the server, wait until it listens, and return its host and port."""
     server = start(
         ["genrelens", "serve", "--port", "0"],
         cwd=workplace,
@@ -122,7 +122,7 @@ def _serve(environment: dict[str, str], workplace: Path) -> str:
     return greeting.split("//")[1].split()[0].rstrip("/")
 
 
-def test_the_demonstration_is_what_it_prints(workplace: Path) -> None:
+def test_demonstration_shows_the_real_output(workplace: Path) -> None:
     (shown,) = re.findall(r"^```\n\$ (.*?)\n(.*?)^```$", README, flags=re.S | re.M)
     command = [sys.executable, "-m", *shlex.split(shown[0])]
     done = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Tags are written and taken back by a process that is killed at random moments."""
+"""Tags are written and undone by a process that is killed at random moments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ N_KILLS = 200
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_every_file_is_old_or_new_and_can_be_restored(tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / "support" / "killed_writes.py"
-    memory = Path("/dev/shm")  # a busy disk would make it slow; what is killed is a process
+    memory = Path("/dev/shm")  # a busy disk would be slow, and only a process is killed
     with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
         done = subprocess.run(
             [sys.executable, script, folder, str(N_KILLS)],
@@ -33,5 +33,5 @@ def test_every_file_is_old_or_new_and_can_be_restored(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["kills"] == N_KILLS
-    assert seen["some new"] > N_KILLS / 10  # so it was killed in the middle, and
-    assert seen["temporary files"] > N_KILLS / 50  # while a file was being written
+    assert seen["some new"] > N_KILLS / 10  # so it was killed in the middle of a run
+    assert seen["temporary files"] > N_KILLS / 50  # and of a file

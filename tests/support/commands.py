@@ -43,6 +43,18 @@ def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> Result:
     return Result(int(left.value.code or 0), captured.out, captured.err)
 
 
+def parse(arguments: list[str]) -> None:
+    """Parse a command line as the program would; nothing is run."""
+    import typer.main
+
+    from genrelens.cli import app
+
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    command.make_context(command.name, arguments)
+
+
 def command(*args: str | Path) -> list[str]:
     return [sys.executable, "-m", "genrelens", *map(str, args)]
 

@@ -1,8 +1,8 @@
-"""Damage a catalogue or a journal, call something that reads it, and look at what is left.
+"""Damage a catalogue or a journal, call a function that reads it, and check the recordings.
 
 Used by a test and by ``scripts/damaged_stores.py``. Each case is a damage and a call, both chosen
-by a number, on a copy of a small library: three recordings, one of which was written and taken
-back, one written, and one interrupted.
+by a number, on a copy of a small library of three recordings: one whose write was undone, one that
+was written, and one whose write was interrupted.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from genrelens.errors import LibraryError
 from genrelens.library import (
     Catalog,
     Policy,
-    Query,
     apply_changes,
     audit_library,
-    export,
+    export_entries,
     export_playlists,
     find_files,
     list_runs,
@@ -44,103 +43,20 @@ from genrelens.library.tagging.journal import Journal
 from genrelens.tags import read_tags
 from support.library_folder import HerePool, stored
 from support.shelf import contents, shelve, song
+from support.store_damage import damage
 
 KINDS = ("mp3", "flac", "vorbis")
-
-TABLES = {
-    "catalog": {
-        "files": ("path", "size", "mtime_ns", "digest", "tags", "failure"),
-        "predictions": (
-            "digest",
-            "model",
-            "model_digest",
-            "fast",
-            "version",
-            "created_at",
-            "verdict",
-            "genre",
-            "probability",
-            "probabilities",
-            "styles",
-            "music",
-            "level",
-            "embedding",
-            "duration",
-            "heard",
-        ),
-    },
-    "journal": {
-        "runs": ("id", "started", "finished", "genrelens", "model"),
-        "writes": (
-            "run",
-            "n",
-            "name",
-            "path",
-            "temporary",
-            "state",
-            "digest",
-            "before",
-            "after",
-            "old_hash",
-            "new_hash",
-            "patch",
-        ),
-    },
-}
-"""The tables and columns of each file, written down here once more: as version 1 has them."""
-
-TYPES = ("NULL", "7", "0.5", "'words'", "x'ff00ff'")
-"""A value of each of SQLite's types."""
-
-MORE_VALUES = (
-    "-1",
-    "9223372036854775807",
-    "9e999",
-    "-9e999",
-    "''",
-    "x''",
-    "x'2f'",
-    "x'2f6100'",
-    "x'2e2e'",
-    "zeroblob(32)",
-    "zeroblob(31)",
-    "zeroblob(100000)",
-    "CAST(x'ff4f' AS TEXT)",
-    "char(55296)",
-    "'null'",
-    "'[]'",
-    "'{}'",
-    "'1'",
-    "'[null]'",
-    "'[1]'",
-    "'[\"a\"]'",
-    "'{\"a\": 1}'",
-    "'{\"jazz\": NaN}'",
-    "'{\"jazz\": 1e999}'",
-    "'[{}]'",
-    "'[\"\\ud800\"]'",
-    "'{\"reason\": 1}'",
-    '\'{"format": "x", "genres": "y"}\'',
-    '\'{"format": null, "genres": [1]}\'',
-    '\'[{"name": 1, "probability": 1, "threshold": 1}]\'',
-    "'{\"jazz\": {}}'",
-    "'[[['",
-    "replace(zeroblob(30000), x'00', '[')",
-    "printf('%.*c', 5000, '7')",
-)
-"""Values that look right to SQLite or to JSON."""
-
 
 # ------------------------------------------------------------------------------ the library
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """A small library, and a copy of it as it was.
+    """A small library, and a copy of its original state.
 
     Attributes:
-        work: where a call finds it.
-        model: a model file for scans.
+        work: folder of the library.
+        model: path of a model file for scans.
 
     """
 
@@ -168,7 +84,7 @@ class Shelf:
 
 
 def make_shelf(folder: Path, model: Path) -> Shelf:
-    """Make a library whose journal holds a file in every state; call it in :func:`surroundings`."""
+    """Make a library whose journal has a file in every state, within :func:`surroundings`."""
     shelf = Shelf(folder / "work", model)
     shelf.work.mkdir(parents=True)
     with Catalog.open() as catalog:
@@ -197,7 +113,7 @@ def make_shelf(folder: Path, model: Path) -> Shelf:
 
 @contextlib.contextmanager
 def surroundings(folder: Path) -> Iterator[None]:
-    """Make the library's files the default ones, and let scans start no processes."""
+    """Make the library's files the default ones, and scan without worker processes."""
     names = {"GENRELENS_DB": "catalog", "GENRELENS_JOURNAL": "journal"}
     files = {name: str(folder / "work" / f"{which}.sqlite") for name, which in names.items()}
     with mock.patch.dict(os.environ, files), mock.patch.object(scan, "ClassifierPool", HerePool):
@@ -205,7 +121,7 @@ def surroundings(folder: Path) -> Iterator[None]:
 
 
 def _interrupt(shelf: Shelf) -> None:
-    """Leave the journal as a program that was killed does."""
+    """Leave the journal in the state of a killed program."""
     with contextlib.closing(sqlite3.connect(shelf.store("journal"))) as connection:
         for n, state in enumerate(("ready", "undoing")):
             connection.execute("UPDATE writes SET state = ? WHERE run = 2 AND n = ?", (state, n))
@@ -213,7 +129,7 @@ def _interrupt(shelf: Shelf) -> None:
 
 
 def variants(shelf: Shelf) -> dict[str, set[bytes]]:
-    """What each recording may hold: the old content and the new one."""
+    """Return the two contents that each recording may have: the old one and the new one."""
     shelf.restore()
     new = contents(shelf.music)
     while True:
@@ -224,97 +140,6 @@ def variants(shelf: Shelf) -> dict[str, set[bytes]]:
     old = contents(shelf.music)
     shelf.restore()
     return {name: {old[name], new[name]} for name in old}
-
-
-def columns_in(path: Path, table: str) -> list[str]:
-    """Return the columns that a table of a file has."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-
-
-# ----------------------------------------------------------------------------- the damages
-
-
-def damage(path: Path, which: str, number: int) -> str:
-    """Damage a file; return how. The first numbers go through all columns and types."""
-    chance = random.Random(number)
-    cells = [(t, c, value) for t, cs in TABLES[which].items() for c in cs for value in TYPES]
-    if number < len(cells):
-        return _edit(path, *cells[number], 0)
-    kind = chance.choice((_flip, _flip, _cut, _overwrite, _edit_any, _edit_any, _edit_any, _schema))
-    return kind(path, which, chance)
-
-
-def _flip(path: Path, which: str, chance: random.Random) -> str:
-    content = bytearray(path.read_bytes())
-    places = [chance.randrange(len(content)) for _ in range(chance.choice((1, 3, 30, 1000)))]
-    for place in places:
-        content[place] ^= 1 << chance.randrange(8)
-    path.write_bytes(content)
-    return f"bits flipped: {len(places)}, the first at {places[0]}"
-
-
-def _cut(path: Path, which: str, chance: random.Random) -> str:
-    size = chance.randrange(path.stat().st_size)
-    os.truncate(path, size)
-    return f"cut at {size}"
-
-
-def _overwrite(path: Path, which: str, chance: random.Random) -> str:
-    content = bytearray(path.read_bytes())
-    page = 4096 * chance.randrange(max(1, len(content) // 4096))
-    filler = chance.choice((bytes(4096), b"\xff" * 4096, chance.randbytes(4096), content[:4096]))
-    content[page : page + 4096] = filler
-    path.write_bytes(content)
-    return f"page at {page} overwritten"
-
-
-def _edit_any(path: Path, which: str, chance: random.Random) -> str:
-    table = chance.choice(list(TABLES[which]))
-    column = chance.choice(TABLES[which][table])
-    return _edit(path, table, column, chance.choice((*TYPES, *MORE_VALUES)), chance.randrange(6))
-
-
-def _edit(path: Path, table: str, column: str, value: str, row: int) -> str:
-    """Set a cell, or with row 0 the whole column, to a value that the schema forbids."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA writable_schema = ON")
-        connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')")
-        connection.execute("PRAGMA writable_schema = RESET")
-        keys = {"files": "path", "predictions": "digest", "runs": "id", "writes": "n"}
-        place = f"ORDER BY {keys[table]} LIMIT 1 OFFSET {row - 1}"
-        where = f"WHERE {keys[table]} = (SELECT {keys[table]} FROM {table} {place})" if row else ""
-        try:
-            connection.execute(f"UPDATE OR REPLACE {table} SET {column} = {value} {where}")
-        except sqlite3.IntegrityError:
-            return f"{table}.{column} cannot be {value}"
-    return f"{table}.{column} = {value} {where}"
-
-
-def _schema(path: Path, which: str, chance: random.Random) -> str:
-    table = chance.choice(list(TABLES[which]))
-    column = chance.choice(TABLES[which][table])
-    statement = chance.choice(
-        (
-            f"DROP TABLE {table}",
-            f"ALTER TABLE {table} RENAME TO other",
-            f"DELETE FROM {table}",
-            f"ALTER TABLE {table} RENAME COLUMN {column} TO other",
-            "CREATE VIEW more AS SELECT 1",
-            f"ALTER TABLE {table} DROP COLUMN {column}",
-            f"CREATE TABLE more AS SELECT * FROM {table}",
-            f"PRAGMA user_version = {chance.choice((-1, 0, 2, 2**31 - 1))}",
-            f"PRAGMA application_id = {chance.choice((0, 1, -1))}",
-            f"CREATE TRIGGER t BEFORE UPDATE ON {table} BEGIN SELECT RAISE(FAIL, 'no'); END",
-            f"CREATE TRIGGER t BEFORE DELETE ON {table} BEGIN SELECT nothing(); END",
-        )
-    )
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        try:
-            connection.execute(statement)
-        except sqlite3.Error as error:
-            return f"{statement}: {error}"
-    return statement
 
 
 # -------------------------------------------------------------------------------- the calls
@@ -343,16 +168,16 @@ def _catalog_calls(shelf: Shelf) -> dict[str, Callable[[], Any]]:
         return call
 
     def exported(kind: str) -> Callable[[Catalog], Any]:
-        return lambda catalog: export(catalog.files(), io.BytesIO(), kind)
+        return lambda catalog: export_entries(catalog.query(), io.BytesIO(), kind)
 
     functions = {
         "entry": reading(lambda catalog: catalog.entry(song_path)),
         "file": reading(lambda catalog: catalog.file(song_path)),
-        "files": reading(lambda catalog: [entry.to_dict() for entry in catalog.files()]),
-        "query": reading(lambda catalog: list(catalog.query(Query(genre="jazz", minimum=0.1)))),
-        "query styles": reading(lambda catalog: list(catalog.query(Query(style="house")))),
-        "query errors": reading(lambda catalog: list(catalog.query(Query(errors=True)))),
-        "query a model": reading(lambda catalog: list(catalog.query(Query(model="small")))),
+        "query": reading(lambda catalog: [entry.to_dict() for entry in catalog.query()]),
+        "query genres": reading(lambda catalog: list(catalog.query(genre="jazz", minimum=0.1))),
+        "query styles": reading(lambda catalog: list(catalog.query(style="house"))),
+        "query errors": reading(lambda catalog: list(catalog.query(errors=True))),
+        "query a model": reading(lambda catalog: list(catalog.query(model="small"))),
         "has_prediction": reading(lambda c: c.has_prediction("f" * 40, "d1", fast=True)),
         "record": writing(
             lambda catalog: catalog.record(
@@ -364,10 +189,10 @@ def _catalog_calls(shelf: Shelf) -> dict[str, Callable[[], Any]]:
                 prediction=stored(),
             )
         ),
-        "forget": writing(lambda catalog: catalog.forget([song_path, "/gone.mp3"])),
+        "remove": writing(lambda catalog: catalog.remove([song_path, "/gone.mp3"])),
         "audit_library": reading(lambda catalog: audit_library(catalog, [shelf.music])),
         "plan_changes": reading(lambda catalog: plan_changes(catalog, [shelf.music])),
-        "export_playlists": reading(lambda c: export_playlists(c, Query(), shelf.work / "lists")),
+        "export_playlists": reading(lambda c: export_playlists(c, shelf.work / "lists")),
         "scan_files": writing(
             lambda catalog: list(
                 scan_files(
@@ -421,7 +246,7 @@ def _journal_calls(shelf: Shelf) -> dict[str, Callable[[], Any]]:
         "open": recorded(lambda journal: journal.recovered),
         "runs and writes": recorded(
             lambda journal: [
-                (journal.patch(write), journal.written_later(write))
+                (journal.delta(write), journal.written_later(write))
                 for run in journal.runs()
                 for write in journal.writes(run.id)
             ]
@@ -466,7 +291,7 @@ def _nothing_shown() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Case:
-    """What a call did on a damaged file: ``outcome`` is "fine", "LibraryError", or a fault."""
+    """The result of a call on a damaged file: "fine", "LibraryError", or a fault."""
 
     which: str
     damage: str
@@ -480,7 +305,7 @@ class Case:
 
 
 def run_case(shelf: Shelf, allowed: dict[str, set[bytes]], number: int) -> Case:
-    """Damage a file, call something, and check that no recording was lost or changed."""
+    """Damage a file, call a function, and check that no recording was lost or changed."""
     which = ("catalog", "journal")[number % 2]
     shelf.restore()
     how = damage(shelf.store(which), which, number // 2)
@@ -497,11 +322,11 @@ def run_case(shelf: Shelf, allowed: dict[str, set[bytes]], number: int) -> Case:
 
 
 def outcome_of(call: Callable[[], Any]) -> tuple[str, str]:
-    """Return what a call did, and the message of a ``LibraryError``."""
+    """Return the outcome of a call, and the message of a ``LibraryError``."""
     try:
         call()
     except LibraryError as error:
         return "LibraryError", str(error)
-    except Exception as error:  # what the test is looking for
+    except Exception as error:  # a fault
         return f"{type(error).__name__}: {error}", ""
     return "fine", ""

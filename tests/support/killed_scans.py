@@ -1,8 +1,8 @@
-"""Kill scans at random points; a program, since whoever forks must not have threads.
+"""Kill scans at random points, and check that no result is lost.
 
-Arguments: a model, a folder of music, a folder to work in, and how many times to kill. Prints
-as JSON what the test is to know. Each scan is a fork of this process, which has everything loaded
-already, and does in itself what its workers would do.
+A program of its own, because a process that forks must not have threads. Arguments: a model, a
+folder of music, a working folder, and the number of kills. Prints JSON for the test. Each scan is
+a fork of this process, which has loaded everything, and runs the jobs of its workers itself.
 """
 
 from __future__ import annotations
@@ -31,64 +31,64 @@ Facts = dict[str, Any]
 def main(model: str, music: Path, work: Path, n_kills: int) -> None:
     scanning.ClassifierPool = HerePool  # type: ignore[misc]
     began = time.monotonic()
-    expected = facts(scan_whole(model, music, work / "expected.sqlite"))
+    expected = facts(complete_scan(model, music, work / "expected.sqlite"))
     for_one = (time.monotonic() - began) / len(expected)
     chance = random.Random(1)
-    found = {"kills": 0, "files": len(expected), "complete": 0, "went_on": 0, "points": []}
+    found = {"kills": 0, "files": len(expected), "complete": 0, "continued": 0, "points": []}
     catalog = work / "0.sqlite"
     while found["kills"] < n_kills:
         before = facts(catalog) if catalog.exists() else {}
         first = 0 if chance.random() < 0.2 else max(1, len(before) - 2)
         count, more = chance.randint(first, len(expected)), chance.uniform(0, for_one)
-        told, killed = kill(model, music, catalog, count, more)
+        yielded, killed = kill(model, music, catalog, count, more)
         after = facts(catalog) if catalog.exists() else {}
-        assert told <= set(after), f"lost: {told - set(after)}"
-        assert set(before) <= set(after), "forgot what it knew"
-        assert after.items() <= expected.items(), "half a record"
+        assert yielded <= set(after), f"lost: {yielded - set(after)}"
+        assert set(before) <= set(after), "an entry is missing"
+        assert after.items() <= expected.items(), "an entry is incomplete"
         found["kills"] += killed
-        found["went_on"] += bool(before) and len(after) > len(before)
+        found["continued"] += bool(before) and len(after) > len(before)
         found["points"].append(len(after))
         if len(after) == len(expected):
-            assert facts(scan_whole(model, music, catalog)) == expected
+            assert facts(complete_scan(model, music, catalog)) == expected
             found["complete"] += 1
             catalog = work / f"{found['kills']}.sqlite"
     print(json.dumps(found))
 
 
-def scan_whole(model: str, music: Path, place: Path) -> Path:
-    with Catalog.open(place) as catalog:
+def complete_scan(model: str, music: Path, path: Path) -> Path:
+    with Catalog.open(path) as catalog:
         for _ in scan_files(catalog, find_files([music], on_problem=print), model=model):
             pass
-    return place
+    return path
 
 
-def kill(model: str, music: Path, place: Path, count: int, seconds: float) -> tuple[set[str], bool]:
-    """Kill a scan some time after it told a number of files, however fast the machine is.
+def kill(model: str, music: Path, path: Path, count: int, seconds: float) -> tuple[set[str], bool]:
+    """Kill a scan some time after it yielded a number of files.
 
-    Return the files that it had told, and whether it lived.
+    Return the files that it yielded, and whether it was still running.
     """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read)
-        with Catalog.open(place) as catalog:
+        with Catalog.open(path) as catalog:
             for each in scan_files(catalog, find_files([music], on_problem=print), model=model):
                 os.write(write, f"{each.path}\n".encode())
         os._exit(0)
     os.close(write)
-    told = b""
-    while told.count(b"\n") < count and (more := os.read(read, 65_536)):
-        told += more
-    told += read_for(seconds, read)
+    yielded = b""
+    while yielded.count(b"\n") < count and (more := os.read(read, 65_536)):
+        yielded += more
+    yielded += read_for(seconds, read)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with os.fdopen(read, "rb") as rest:
-        lines = (told + rest.read()).decode().splitlines()
+        lines = (yielded + rest.read()).decode().splitlines()
     return set(lines), os.WIFSIGNALED(status)
 
 
 def read_for(seconds: float, source: int) -> bytes:
-    """Read for some time, or until the end."""
+    """Read for some seconds, or to the end."""
     deadline, content = time.monotonic() + seconds, b""
     while (left := deadline - time.monotonic()) > 0 and select.select([source], [], [], left)[0]:
         more = os.read(source, 65_536)
@@ -98,14 +98,14 @@ def read_for(seconds: float, source: int) -> bytes:
     return content
 
 
-def facts(place: Path) -> dict[str, str]:
-    """Read a catalogue; return all that it knows of each file but the time."""
-    with sqlite3.connect(place) as database:
+def facts(path: Path) -> dict[str, str]:
+    """Return the entry of each file in a catalogue, without the time of the prediction."""
+    with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         if not database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             return {}  # killed before it had tables
-    with Catalog.open(place, readonly=True) as catalog:
-        return {str(entry.path): described(entry.to_dict()) for entry in catalog.files()}
+    with Catalog.open(path, readonly=True) as catalog:
+        return {str(entry.path): described(entry.to_dict()) for entry in catalog.query()}
 
 
 def described(entry: Facts) -> str:

@@ -1,6 +1,6 @@
-"""Kill the writing of tags, and the taking back, at random moments; look at what is left.
+"""Kill runs and their undoing at random moments, and check the files.
 
-Not a test: it forks, which a process with threads, as that of the tests, must not.
+A program of its own, because a process that forks must not have threads.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ KINDS = ("mp3", "flac", "vorbis", "m4a", "wavpack")
 
 
 def main(folder: Path, n_kills: int, phase: str = "both", seed: int = 0) -> None:
-    """Kill so many times, in ``"apply"``, in ``"undo"`` or in one after the other; print counts."""
+    """Kill a number of times in ``"apply"``, ``"undo"`` or ``"both"``; print counts as JSON."""
     print(json.dumps(kills(folder, n_kills, phase, seed)))
 
 
 def kills(folder: Path, n_kills: int, phase: str, seed: int) -> dict[str, float]:
-    """Return what was seen; an ``AssertionError`` is a file that is neither old nor new."""
+    """Return counts; raise an ``AssertionError`` if a file is neither old nor new."""
     os.environ["GENRELENS_JOURNAL"] = str(folder / "journal.sqlite")
     music, catalog, plan = prepare(folder)
     old = contents(music)
     seconds, new = rehearse(music, catalog, plan, phase)
     assert contents(music) == old != new
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     rng = random.Random(seed)
     for _ in range(n_kills):
         if phase == "undo":
             write(catalog, plan)
         killed = kill_after(rng.uniform(0, 1.05 * seconds), catalog, plan, phase)
-        seconds *= 1.03 if killed else 0.9  # so that most are killed, however busy the machine is
+        seconds *= 1.03 if killed else 0.9  # so most are killed, however busy the machine is
         left = contents(music)
-        seen["temporary files"] += len(left) > len(old)
-        seen["some new"] += 0 < sum(left[name] == new[name] for name in old) < len(old)
-        torn = [name for name in old if left[name] not in (old[name], new[name])]
-        assert not torn, torn
+        counts["temporary files"] += len(left) > len(old)
+        counts["some new"] += 0 < sum(left[name] == new[name] for name in old) < len(old)
+        broken = [name for name in old if left[name] not in (old[name], new[name])]
+        assert not broken, broken
         clear_up(catalog, music, old)
-    return {"kills": n_kills, "seconds": seconds, **seen}
+    return {"kills": n_kills, "seconds": seconds, **counts}
 
 
 def prepare(folder: Path) -> tuple[Path, Path, Plan]:
@@ -61,36 +61,36 @@ def write(path: Path, plan: Plan) -> None:
         apply_changes(plan, catalog=catalog)
 
 
-def take_back(path: Path, plan: Plan) -> None:
+def undo_last(path: Path, plan: Plan) -> None:
     with Catalog.open(path) as catalog:
         undo(catalog=catalog)
 
 
-def write_and_take_back(path: Path, plan: Plan) -> None:
+def write_and_undo(path: Path, plan: Plan) -> None:
     write(path, plan)
-    take_back(path, plan)
+    undo_last(path, plan)
 
 
-PHASES = {"apply": write, "undo": take_back, "both": write_and_take_back}
+PHASES = {"apply": write, "undo": undo_last, "both": write_and_undo}
 
 
 def rehearse(music: Path, path: Path, plan: Plan, phase: str) -> tuple[float, dict[str, bytes]]:
-    """Return how long a phase takes, and what the new files are."""
+    """Return the seconds that a phase takes, and the content of the new files."""
     write(path, plan)
     new = contents(music)
-    take_back(path, plan)
+    undo_last(path, plan)
     if phase == "undo":
         write(path, plan)
     started = time.monotonic()
     PHASES[phase](path, plan)
     seconds = time.monotonic() - started
     if phase == "apply":
-        take_back(path, plan)
+        undo_last(path, plan)
     return seconds, new
 
 
 def kill_after(seconds: float, path: Path, plan: Plan, phase: str) -> bool:
-    """Kill a process that does a phase; return whether it was still at it."""
+    """Kill a process in a phase; return whether it was still running."""
     child = os.fork()
     if not child:
         PHASES[phase](path, plan)
@@ -101,7 +101,7 @@ def kill_after(seconds: float, path: Path, plan: Plan, phase: str) -> bool:
 
 
 def clear_up(path: Path, music: Path, old: dict[str, bytes]) -> None:
-    """Open the journal, which removes what is left over; take back what was written."""
+    """Open the journal, which cleans up, and undo all runs."""
     with Catalog.open(path) as catalog:
         runs = list_runs(catalog=catalog)
         assert set(contents(music)) == set(old)
@@ -110,7 +110,7 @@ def clear_up(path: Path, music: Path, old: dict[str, bytes]) -> None:
                 assert not undo(run.id, catalog=catalog).failed
         assert contents(music) == old
         plan = plan_changes(catalog, [music], Policy(existing="replace"))
-        assert len(plan.changes) == len(old)  # the catalogue knows them all
+        assert len(plan.changes) == len(old)  # all are in the catalogue
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A library to scan: tiny recordings, and a pool of workers that are none."""
+"""A library to scan: tiny recordings, predictions, and pools without worker processes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from genrelens import worker_pool as isolation
+from genrelens import worker_pool
 from genrelens.library.records import StoredPrediction
 from genrelens.prediction import Prediction, Style
 from support import predictions, synth, tiny
 
 
 def wav(genre: str, seconds: float = 1, seed: int = 0) -> bytes:
-    """A recording of one of ``tiny.GENRES``."""
+    """Return a WAV recording of one of ``tiny.GENRES``."""
     return synth.write(tiny.sound(genre, seconds, seed), tiny.RATE)
 
 
-class HerePool(isolation.ClassifierPool):
-    """Does in this process, and before it returns, what workers would do."""
+class HerePool(worker_pool.ClassifierPool):
+    """Runs the jobs of the workers in this process, before ``run`` returns."""
 
-    def __init__(self, model: str | None, *, workers: int, limits: isolation.Limits) -> None:
+    def __init__(self, model: str | None, *, workers: int, limits: worker_pool.Limits) -> None:
         self._limits = limits
         self.jobs: list[Callable[[], Any]] = []
-        isolation._start(model, 0)
+        worker_pool._start(model, 0)
 
     def run(self, job: Callable[[], Any], *, timeout: float | None = None) -> Future[Any]:
         self.jobs.append(job)
@@ -38,11 +38,27 @@ class HerePool(isolation.ClassifierPool):
         return future
 
     def close(self) -> None:
-        isolation._classifiers.clear()
+        worker_pool._classifiers.clear()
+
+
+class NoPool(HerePool):
+    """Fails ``refusals`` times with ``reason``, or never answers if that is None."""
+
+    refusals = 0
+    reason: Exception | None = None
+
+    def run(self, job: Callable[[], Any], *, timeout: float | None = None) -> Future[Any]:
+        if type(self).refusals:
+            type(self).refusals -= 1
+            future: Future[Any] = Future()
+            if self.reason is not None:
+                future.set_exception(self.reason)
+            return future
+        return super().run(job, timeout=timeout)
 
 
 def prediction(genre: str = "rock", probability: float = 0.8, **changes: Any) -> Prediction:
-    """A prediction of three genres, the given one first; the others share the rest."""
+    """Return a prediction of three genres; the other two share the rest of the probability."""
     rest = (1 - probability) / 2
     others = [name for name in ("jazz", "rock", "pop") if name != genre][:2]
     values: dict[str, Any] = {
@@ -69,12 +85,13 @@ def stored(
     fast: bool = False,
     **changes: Any,
 ) -> StoredPrediction:
-    heard = prediction(genre, probability, **changes)
-    return StoredPrediction.of(heard, model_digest=model_digest, fast=fast)
+    """Return the stored form of :func:`prediction`."""
+    made = prediction(genre, probability, **changes)
+    return StoredPrediction.of(made, model_digest=model_digest, fast=fast)
 
 
 def write_files(folder: Path, contents: dict[str, bytes]) -> Path:
-    """Write files of these names below a folder."""
+    """Write files with these names below a folder; return the folder."""
     for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -41,8 +41,8 @@ class Start:
         self, folder: Path, recipe: str, clips: Sequence[LabelledClip] | None = None, **run: Any
     ) -> Path:
         from genrelens.train.job import Run
-        from genrelens.train.original.fit import train
         from genrelens.train.recipe import Recipe
+        from genrelens.train.train_model import train
         from genrelens.train.trainer import Hardware
 
         (self.place / "tiny.toml").write_text(recipe)

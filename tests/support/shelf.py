@@ -1,4 +1,4 @@
-"""Files on a shelf: real recordings, and a catalogue that says what was heard in them."""
+"""Real recordings in a folder, and a catalogue with predictions for them."""
 
 from __future__ import annotations
 
@@ -6,32 +6,36 @@ from pathlib import Path
 from typing import Any
 
 from genrelens.errors import TagError
-from genrelens.library import Catalog
+from genrelens.library import Catalog, Outcome, Plan, Policy, plan_changes
 from genrelens.library.digest import audio_digest
 from genrelens.library.records import Entry, StoredPrediction
 from genrelens.tags import Tags, read_tags, write_genres
 from support import tagged
 from support.library_folder import stored
 
+STORED = stored()
+
 
 def entry(
-    genres: tuple[str, ...] | None = (), heard: StoredPrediction | None = None, **changes: Any
+    genres: tuple[str, ...] | None = (),
+    prediction: StoredPrediction | None = STORED,
+    **changes: Any,
 ) -> Entry:
-    """A file that needs not be there; no genres at all are a format without tags."""
+    """Return an entry for a file that need not exist; None as genres is a format without tags."""
     values: dict[str, Any] = {
         "path": Path("/m/song.mp3"),
         "size": 5,
         "mtime_ns": 7,
         "digest": "a" * 40,
         "tags": None if genres is None else Tags("ID3v2.4", genres),
-        "prediction": heard or stored(),
+        "prediction": prediction,
         "failure": None,
     }
     return Entry(**values | changes)
 
 
 def song(folder: Path, name: str = "song.mp3", kind: str = "mp3", *genres: str) -> Path:
-    """Write a recording, with genres in its tags."""
+    """Write a recording with genres in its tags; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_bytes(tagged.recording(kind))
@@ -43,7 +47,7 @@ def song(folder: Path, name: str = "song.mp3", kind: str = "mp3", *genres: str) 
 def shelve(
     catalog: Catalog, path: Path, genre: str = "jazz", probability: float = 0.9, **changes: Any
 ) -> None:
-    """Note a file as a scan would."""
+    """Record a file with a prediction, as a scan does."""
     try:
         tags = read_tags(path)
     except TagError:
@@ -59,9 +63,21 @@ def shelve(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """What the files below a folder hold."""
+    """Return the relative path and the content of the files below a folder."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def plan_jazz(catalog: Catalog, music: Path, **policy: Any) -> Plan:
+    """Record all files below a folder as jazz, and plan their genres (``existing="replace"``)."""
+    for path in sorted(music.rglob("*.*")):
+        shelve(catalog, path)
+    return plan_changes(catalog, [music], Policy(**{"existing": "replace", **policy}))
+
+
+def only(outcomes: tuple[Outcome, ...]) -> Outcome:
+    [outcome] = outcomes
+    return outcome

@@ -1,4 +1,4 @@
-"""A ``musicnn`` of the true shapes that has heard nothing: its weights are random."""
+"""An untrained ``musicnn`` with the shapes of the real one: its weights are random."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KERNELS = {
     "dense_1": (200, 50),
 }
 LIVE = (68, 68, 17, 17, 17)  # filters of each kernel of the front end that have weights
-HEARD_SIZE = 2 * (sum(LIVE) + 3 * 64) + 200
+N_FEATURES = 2 * (sum(LIVE) + 3 * 64) + 200
 NORMS = (1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, 200)
 
 
@@ -35,7 +35,7 @@ NORMS = (1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, 200)
 def weights(seed: int = 0) -> dict[str, NDArray[np.float32]]:
     """Weights by TensorFlow's names; every other slope of a norm is negative.
 
-    Of three filters of the front end weight decay has left one.
+    One of three filters of the front end has weights; weight decay emptied the others.
     """
     rng = np.random.default_rng(seed)
     drawn: dict[str, NDArray[np.float64]] = {}

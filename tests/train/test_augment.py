@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genrelens.features import FeatureConfig, log_mel_spectrogram, mel_band_centres
-from genrelens.train.augment import AugmentConfig
+from genrelens.train.recipe import AugmentConfig
 from support import tiny
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def copy(done: tuple[Path, Any], tmp_path: Path) -> Path:
     return shutil.copytree(done[0], tmp_path / "copy")
 
 
-def test_every_clip_is_judged_once_by_the_model_that_never_met_it(
+def test_every_clip_is_classified_once_by_the_model_not_trained_on_it(
     done: tuple[Path, dict[str, PredictionTable]], split: Split
 ) -> None:
     folder, tables = done
@@ -68,25 +68,26 @@ def test_every_clip_is_judged_once_by_the_model_that_never_met_it(
     table = tables["mel-cnn-lstm"]
     assert sorted(table.clips) == sorted(clip.path.stem for clip in split.clips)
     assert table.rounds is not None
-    judge = dict(zip(table.clips, table.rounds.tolist(), strict=True))
+    rounds = dict(zip(table.clips, table.rounds.tolist(), strict=True))
     truth = dict(zip(table.clips, (table.labels[i] for i in table.true), strict=True))
     for number, parts in enumerate(split, start=1):
         classifier = Classifier.load(folder / f"round-{number}" / "model.onnx")
         provenance = classifier.metadata.provenance["data"]["clips"]
         assert sum(provenance["train"].values()) == 6
         for clip in parts:
-            assert (judge[clip.path.stem] == number) == (clip.part == "test")
+            assert (rounds[clip.path.stem] == number) == (clip.part == "test")
             assert truth[clip.path.stem] == clip.label
             if clip.part == "test":
                 row = table.clips.index(clip.path.stem)
-                said = classifier.classify(clip.path)
-                np.testing.assert_allclose(table.probabilities[row], said.probabilities, atol=1e-9)
+                prediction = classifier.classify(clip.path)
                 np.testing.assert_allclose(
-                    tables["mel-cnn"].probabilities[row], said.segments.mean(axis=0), atol=1e-9
+                    table.probabilities[row], prediction.probabilities, atol=1e-9
                 )
+                mean = np.average(prediction.segments, axis=0, weights=prediction.segment_weights)
+                np.testing.assert_allclose(tables["mel-cnn"].probabilities[row], mean, atol=1e-9)
 
 
-def test_it_learns_what_can_be_told_apart(
+def test_models_learn_genres_that_differ_clearly(
     done: tuple[Path, dict[str, PredictionTable]],
 ) -> None:
     table = done[1]["mel-cnn"]
@@ -111,10 +112,10 @@ def test_finished_rounds_are_not_trained_again(
     np.testing.assert_array_equal(tables["mel-cnn"].probabilities, done[1]["mel-cnn"].probabilities)
 
 
-def test_round_that_was_cut_off_goes_on(
+def test_interrupted_round_is_continued(
     copy: Path, settings: dict[str, Any], split: Split, done: Any
 ) -> None:
-    """Killed after the first stage: it is kept, the second is trained, the clips are judged."""
+    """Killed after the first stage: only the second stage is trained, then the clips classified."""
     from genrelens.train.crossval import cross_validate
     from genrelens.train.job import Run
 
@@ -133,22 +134,22 @@ def test_round_that_was_cut_off_goes_on(
 
 
 def test_some_rounds_only(copy: Path, settings: dict[str, Any], split: Split) -> None:
-    from genrelens.train.crossval import Progress, cross_validate
+    from genrelens.train.crossval import cross_validate
     from genrelens.train.job import Run
 
-    told: list[int] = []
+    finished: list[int] = []
     tables = cross_validate(
         Run(folder=copy, **settings),
         split,
         rounds=[2],
-        progress=Progress(on_round=lambda number, tables: told.append(number)),
+        on_round=lambda number, tables: finished.append(number),
     )
-    assert told == [2]
+    assert finished == [2]
     assert tables["mel-cnn"].rounds is not None
     assert set(tables["mel-cnn"].rounds.tolist()) == {2}
 
 
-def test_another_cross_validation_is_not_mixed_in(
+def test_folder_of_another_cross_validation_is_refused(
     copy: Path, settings: dict[str, Any], split: Split, clips: list[LabelledClip]
 ) -> None:
     from genrelens.train.crossval import cross_validate
@@ -166,7 +167,7 @@ def test_another_cross_validation_is_not_mixed_in(
         cross_validate(replace(run, folder=copy / "split.csv"), split)
 
 
-def test_rounds_that_cannot_be_judged_are_refused_before_any_training(
+def test_rounds_that_cannot_be_evaluated_are_refused_before_any_training(
     settings: dict[str, Any], split: Split, tmp_path: Path
 ) -> None:
     from genrelens.train.crossval import cross_validate
@@ -184,44 +185,73 @@ def test_rounds_that_cannot_be_judged_are_refused_before_any_training(
     assert not run.folder.exists()
 
 
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    """Use one small model for each round, instead of training it."""
+    from genrelens.train import crossval
+
+    def train(run: Any, clips: object) -> Path:
+        run.folder.mkdir()
+        return Path(shutil.copy(model, run.folder / "model.onnx"))
+
+    monkeypatch.setattr(crossval, "train", train)
+
+
+@pytest.mark.usefixtures("no_training")
 def test_unreadable_test_clips_are_reported_and_left_out(
-    settings: dict[str, Any], clips: list[LabelledClip], tmp_path: Path
-) -> None:
-    from genrelens.train.crossval import Progress, cross_validate
-    from genrelens.train.job import Run
-
-    broken = LabelledClip(tmp_path / "broken.wav", "noise")
-    broken.path.write_text("no sound")
-    split = random_folds([*clips, broken], 2, seed=1)
-    number = next(
-        k
-        for k, parts in enumerate(split, 1)
-        for c in parts
-        if c.path == broken.path and c.part == "test"
-    )
-    failures: list[Any] = []
-    tables = cross_validate(
-        Run(folder=tmp_path / "run", **settings),
-        split,
-        rounds=[number],
-        progress=Progress(on_failure=failures.append),
-    )
-    assert [failure.source for failure in failures] == [str(broken.path)]
-    assert "broken" not in tables["mel-cnn"].clips
-
-
-def test_clip_that_is_drawn_twice_is_one_piece_of_evidence(
     settings: dict[str, Any], clips: list[LabelledClip], tmp_path: Path
 ) -> None:
     from genrelens.train.crossval import cross_validate
     from genrelens.train.job import Run
 
-    recipe = settings["recipe"].with_training(epochs=1)
-    run = Run(folder=tmp_path / "run", **{**settings, "recipe": recipe})
+    broken = LabelledClip(tmp_path / "broken.wav", "noise")
+    broken.path.write_text("no audio")
+    split = random_folds([*clips, broken], 2, seed=1)
+    failures: list[Any] = []
+    run = Run(folder=tmp_path / "run", **settings)
+    tables = cross_validate(run, split, on_failure=failures.append)
+    assert [failure.path for failure in failures] == [str(broken.path)]
+    assert sorted(tables["mel-cnn"].clips) == sorted(clip.path.stem for clip in clips)
+
+
+@pytest.mark.usefixtures("no_training")
+def test_repeated_draws_of_a_clip_form_one_group(
+    settings: dict[str, Any], clips: list[LabelledClip], tmp_path: Path
+) -> None:
+    from genrelens.train.crossval import cross_validate
+    from genrelens.train.job import Run
+
+    run = Run(folder=tmp_path / "run", **settings)
     table = cross_validate(run, random_draws(clips, 3, test_fraction=0.5, seed=0))["mel-cnn"]
     assert table.n == 18
     assert len(set(table.clips)) < 18
     assert table.groups == table.clips
+
+
+def test_report_is_on_calibrated_predictions(
+    done: tuple[Path, dict[str, PredictionTable]],
+    settings: dict[str, Any],
+    split: Split,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from genrelens.train import crossval
+    from genrelens.train.job import Run
+
+    written: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(crossval, "write_report", lambda *args, **_: written.append(args))
+    table = done[1]["mel-cnn"]
+    run = Run(folder=tmp_path, **settings)
+    results = crossval.write_crossval_report(run, split, "mel-cnn", table)
+    raw = PredictionTable.load(tmp_path / "mel-cnn.csv")
+    np.testing.assert_array_equal(raw.probabilities, table.probabilities)
+    folder, title, calibrated, scores, provenance = written[0]
+    assert (folder, title) == (tmp_path / "report-mel-cnn", "mel-cnn, random cross-validation")
+    assert not np.allclose(calibrated.probabilities, table.probabilities)
+    assert set(provenance["temperature of each round"]) == {1, 2}
+    assert results["scores"] == scores.to_dict()
+    assert results["over_rounds"] == crossval.spread(calibrated)
+    assert set(results["before_calibration"]) == {"ece", "log_loss"}
 
 
 def test_spread_of_a_hand_made_table() -> None:

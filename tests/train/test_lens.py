@@ -1,4 +1,4 @@
-"""lens: renditions, what the frozen network hears, the heads on it, and a whole training."""
+"""lens: augmented copies, features of the frozen network, the heads, and a whole training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from genrelens.errors import DataError
 from genrelens.features import extract_segments
 from genrelens.library import audio_digest
 from genrelens.metadata import ModelMetadata, StyleTag
-from genrelens.train.settings import HeadConfig
+from genrelens.train.recipe import HeadConfig
 from genrelens.training_audio import TrainingAudio
 from support import tiny, tiny_musicnn
 
@@ -26,115 +26,130 @@ if TYPE_CHECKING:
 
 HEAD = HeadConfig(renditions=1, rendition_seconds=1.0, hidden=8, epochs=2, batch_size=8)
 
-# ------------------------------------------------------------------------- renditions
+# ------------------------------------------------------------------- augmented copies
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_rendition_is_a_waveform_of_the_same_music(seed: int) -> None:
-    from genrelens.train.acoustic_augment import rendition
+def test_augmentation_gives_a_waveform_of_similar_length(seed: int) -> None:
+    from genrelens.train.acoustic_augment import augment_waveform
 
     y = tiny.sound("chords", 1.5).astype(np.float64)
     other = [tiny.sound("noise", 0.5).astype(np.float64)]
-    made = rendition(y, tiny.RATE, np.random.default_rng(seed), other)
-    assert len(made) == pytest.approx(len(y), rel=0.065)
-    assert np.isfinite(made).all()
-    assert 0 < np.abs(made).max() <= 1.01
-    again = rendition(y, tiny.RATE, np.random.default_rng(seed), other)
-    np.testing.assert_array_equal(made, again)
+    augmented = augment_waveform(y, tiny.RATE, np.random.default_rng(seed), other)
+    assert len(augmented) == pytest.approx(len(y), rel=0.065)
+    assert np.isfinite(augmented).all()
+    assert 0 < np.abs(augmented).max() <= 1.01
+    again = augment_waveform(y, tiny.RATE, np.random.default_rng(seed), other)
+    np.testing.assert_array_equal(augmented, again)
 
 
-def test_silence_gives_next_to_silence() -> None:
-    from genrelens.train.acoustic_augment import rendition
+def test_augmented_silence_stays_below_the_noise_of_a_sound_card() -> None:
+    from genrelens.train.acoustic_augment import augment_waveform
 
     for seed in range(6):
-        made = rendition(np.zeros(4000), tiny.RATE, np.random.default_rng(seed))
-        assert np.abs(made).max() < 1e-3
+        augmented = augment_waveform(np.zeros(4000), tiny.RATE, np.random.default_rng(seed))
+        assert np.abs(augmented).max() < 1e-3
 
 
-def test_no_room_of_the_tests_is_trained_in() -> None:
+def test_training_uses_no_room_of_the_robustness_tests() -> None:
     from genrelens.train.acoustic_augment import random_rooms
 
     assert {room.size for room in ROOMS}.isdisjoint({room.size for room in random_rooms()})
 
 
-# ---------------------------------------------------------------------------- hearing
+# --------------------------------------------------------------------------- features
 
 
 def embedder(folder: Path, **changes: object) -> Embedder:
     from genrelens.train.lens.embeddings import Embedder
 
-    settings = {"renditions": 2, "seconds": 1.0, "recordings": (), "directory": folder, **changes}
+    settings = {"copies": 2, "seconds": 1.0, "backgrounds": (), "directory": folder, **changes}
     return Embedder(tiny_musicnn.network(), tiny.LENS, **settings)  # type: ignore[arg-type]
 
 
-def test_hearing_is_remembered_and_a_torn_memory_made_anew(tmp_path: Path) -> None:
+def test_features_are_cached_and_a_torn_entry_is_replaced(tmp_path: Path) -> None:
     import torch
 
-    from genrelens.train.lens.embeddings import heard_features
+    from genrelens.train.lens.embeddings import frozen_features
 
     clip = tmp_path / "clip.wav"
     soundfile.write(clip, tiny.sound("chords", 1.5), tiny.RATE)
     (tmp_path / "no.wav").write_bytes(b"")
     failed: list[Path] = []
     paths = [clip, tmp_path / "no.wav"]
-    first = embedder(tmp_path / "c").hear(paths, lambda p, e: failed.append(p) if e else None)
+    first = embedder(tmp_path / "c").embed(paths, lambda p, e: failed.append(p) if e else None)
     assert (list(first), failed) == ([clip], [tmp_path / "no.wav"])
-    assert sorted(set(first[clip].renditions.tolist())) == [0, 1, 2]
+    assert sorted(set(first[clip].copies.tolist())) == [0, 1, 2]
     whole = extract_segments(tiny.sound("chords", 1.5), tiny.LENS)
     assert len(whole) == 3
-    segments = torch.from_numpy(whole[:2])  # the third overlaps, and its sound is not learnt twice
-    plain = first[clip].features[first[clip].renditions == 0]
-    expected = heard_features(tiny_musicnn.network(), segments).numpy()
-    assert plain.shape == (len(segments), tiny_musicnn.HEARD_SIZE)
+    segments = torch.from_numpy(whole[:2])  # the third overlaps: no frame counts twice
+    plain = first[clip].features[first[clip].copies == 0]
+    expected = frozen_features(tiny_musicnn.network(), segments).numpy()
+    assert plain.shape == (len(segments), tiny_musicnn.N_FEATURES)
     np.testing.assert_allclose(plain, expected, rtol=2e-3, atol=2e-2)  # 16 bits, and a file's
 
     (entry,) = (tmp_path / "c").rglob("*.npz")
     content = entry.read_bytes()
     entry.write_bytes(content[: len(content) // 2])
-    again = embedder(tmp_path / "c").hear([clip])[clip]
+    again = embedder(tmp_path / "c").embed([clip])[clip]
     np.testing.assert_array_equal(again.features, first[clip].features)
     stamp = entry.stat().st_mtime_ns
-    embedder(tmp_path / "c").hear([clip])
+    embedder(tmp_path / "c").embed([clip])
     assert entry.stat().st_mtime_ns == stamp
-    embedder(tmp_path / "c", renditions=1).hear([clip])
+    embedder(tmp_path / "c", copies=1).embed([clip])
     assert len(list((tmp_path / "c").iterdir())) == 2
+
+
+def test_cache_of_a_former_version_is_used(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.wav"
+    soundfile.write(clip, tiny.sound("chords", 1.0), tiny.RATE)
+    cache = tmp_path / "cache"
+    embedder(cache, copies=0).embed([clip])
+    (folder,) = cache.iterdir()
+    former = folder.rename(cache / folder.name.replace("embeddings-", "heard-"))
+    (entry,) = former.iterdir()
+    stamp = entry.stat().st_mtime_ns
+    embedder(cache, copies=0).embed([clip])
+    assert list(cache.iterdir()) == [folder]
+    assert (folder / entry.name).stat().st_mtime_ns == stamp
 
 
 # ------------------------------------------------------------------------------- heads
 
 
-def heard(rows: object, renditions: list[int] | None = None) -> ClipFeatures:
+def clip_features(rows: object) -> ClipFeatures:
     from genrelens.train.lens.embeddings import ClipFeatures
 
-    features = np.zeros((len(rows), tiny_musicnn.HEARD_SIZE), np.float16)  # type: ignore[arg-type]
+    features = np.zeros((len(rows), tiny_musicnn.N_FEATURES), np.float16)  # type: ignore[arg-type]
     features[:, 0] = rows  # type: ignore[call-overload]
-    return ClipFeatures(features, np.array(renditions or [0] * len(features)))
+    return ClipFeatures(features, np.zeros(len(features), np.int64))
 
 
 def test_segments_are_drawn_by_clip_and_class() -> None:
-    from genrelens.train.lens.heads import head_batches
+    from genrelens.train.lens.heads import HeadBatches
 
-    batches = head_batches([heard([1.0, 2.0]), heard([3.0]), heard([4.0])], [0, 0, 1], 2)
+    clips = [clip_features([1.0, 2.0]), clip_features([3.0]), clip_features([4.0])]
+    batches = HeadBatches(clips, [0, 0, 1], 2)
     weights = batches.weights.numpy()
     np.testing.assert_allclose(weights, [0.5 / 2**0.7, 0.5 / 2**0.7, 1 / 2**0.7, 1.0])
     assert batches.classes.tolist() == [0, 0, 0, 1]
     assert [len(classes) for _, classes in batches] == [2, 2]
 
 
-def test_music_is_told_from_the_rest() -> None:
+def test_music_head_separates_music_from_the_rest() -> None:
     import torch
 
     from genrelens.train.lens.heads import fit_music_head
 
     rng = np.random.default_rng(0)
-    music, other = ([heard(rng.normal(mean, 1, 20)) for _ in range(4)] for mean in (4, -4))
+    music, other = ([clip_features(rng.normal(mean, 1, 20)) for _ in range(4)] for mean in (4, -4))
     layer = fit_music_head(music, other)
     logits = layer(torch.tensor(np.stack([h.features[0] for h in (*music, *other)])).float())
     assert (logits[:4] > 0).all()
     assert (logits[4:] < 0).all()
 
 
-def test_as_many_get_a_style_as_should() -> None:
+def test_a_style_is_assigned_to_the_expected_number_of_clips() -> None:
     """By hand: probabilities 0.9, 0.8, 0.2, 0.1 add up to 2, so two clips get the style."""
     import torch
     from torch import nn
@@ -150,9 +165,9 @@ def test_as_many_get_a_style_as_should() -> None:
         network.tags.bias.zero_()
     clips = []
     for p in (0.9, 0.1, 0.8, 0.2):
-        features = np.zeros((2, tiny_musicnn.HEARD_SIZE), np.float16)
+        features = np.zeros((2, tiny_musicnn.N_FEATURES), np.float16)
         features[:, -200] = [np.log(p / (1 - p)), 9.0]
-        clips.append(ClipFeatures(features, np.array([0, 1])))  # a rendition does not count
+        clips.append(ClipFeatures(features, np.array([0, 1])))  # a copy does not count
     thresholds = style_thresholds(network, clips)
     assert set(thresholds) == set(MUSICNN_STYLES)
     assert all(value == pytest.approx(0.5, abs=1e-3) for value in thresholds.values())
@@ -161,22 +176,21 @@ def test_as_many_get_a_style_as_should() -> None:
 # ------------------------------------------------------------------------------- whole
 
 
-def test_the_model_file_gives_all_that_the_network_says(tmp_path: Path) -> None:
+def test_the_model_file_has_all_outputs_of_the_network(tmp_path: Path) -> None:
     import torch
     from torch import nn
 
     from genrelens.train.export import export_model
-    from genrelens.train.lens.heads import MUSICNN_STYLES, GenreHead, Lens, LensClip
+    from genrelens.train.lens.heads import MUSICNN_STYLES, GenreHead, Lens
 
     torch.manual_seed(0)
     head = GenreHead(
-        torch.zeros(tiny_musicnn.HEARD_SIZE),
-        torch.ones(tiny_musicnn.HEARD_SIZE),
+        torch.zeros(tiny_musicnn.N_FEATURES),
+        torch.ones(tiny_musicnn.N_FEATURES),
         n_classes=3,
         config=HEAD,
     )
-    lens = Lens(tiny_musicnn.network(), head)
-    music = nn.Linear(tiny_musicnn.HEARD_SIZE, 1)
+    music = nn.Linear(tiny_musicnn.N_FEATURES, 1)
     nn.init.normal_(music.weight, std=1e-3)
     metadata = ModelMetadata(
         name="tiny",
@@ -187,7 +201,9 @@ def test_the_model_file_gives_all_that_the_network_says(tmp_path: Path) -> None:
         music_threshold=0.5,
     )
     path = tmp_path / "lens.onnx"
-    export_model(LensClip(lens, music).eval(), metadata, path)  # it compares with torch
+    export_model(
+        Lens(tiny_musicnn.network(), head, music).eval(), metadata, path
+    )  # it compares with torch
     prediction = Classifier.load(path).classify_waveform(tiny.sound("chords", 2.0), tiny.RATE)
     assert len(prediction.styles) == len(MUSICNN_STYLES)
     assert prediction.embedding is not None
@@ -197,10 +213,9 @@ def test_the_model_file_gives_all_that_the_network_says(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genrelens.train import job as run_module
     from genrelens.train.job import Run
-    from genrelens.train.original.fit import train
     from genrelens.train.recipe import Recipe
+    from genrelens.train.train_model import train
     from genrelens.train.trainer import Hardware
 
     data = tiny.write_clips(tmp_path / "data", per_genre=3)
@@ -208,7 +223,7 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (beside / "music").mkdir(parents=True)
     soundfile.write(beside / "talk.wav", tiny.sound("noise", 2.0, seed=9), tiny.RATE)
     soundfile.write(beside / "music" / "song.wav", tiny.sound("chords", 2.0, seed=9), tiny.RATE)
-    monkeypatch.setattr(run_module, "read_musicnn", lambda *_: tiny_musicnn.weights())
+    monkeypatch.setattr("genrelens.train.lens.fit.read_musicnn", lambda *_: tiny_musicnn.weights())
     recipe = Recipe(name="tiny", network="musicnn", features=tiny.LENS, head=HEAD)
     clips = [replace(clip, part="train") for clip in read_folder(data)]
     run = Run(
@@ -231,15 +246,15 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Classifier.load(train(plain, clips)).metadata.music_threshold is None
 
 
-def test_what_lens_needs(tmp_path: Path) -> None:
+def test_training_needs_the_wheel_of_musicnn(tmp_path: Path) -> None:
     from genrelens.train.job import Run
-    from genrelens.train.original.fit import train
     from genrelens.train.recipe import Recipe
+    from genrelens.train.train_model import train
 
     data = tiny.write_clips(tmp_path / "data", per_genre=1)
     recipe = Recipe(name="tiny", network="musicnn", features=tiny.LENS, head=HEAD)
     clips = [replace(clip, part="train") for clip in read_folder(data)]
     run = Run(recipe=recipe, folder=tmp_path / "run", cache_dir=tmp_path / "cache")
-    with pytest.raises(DataError, match="starts from the weights of musicnn"):
+    with pytest.raises(DataError, match="needs its pre-trained weights"):
         train(run, clips)
     assert not (tmp_path / "run").exists()

@@ -67,8 +67,7 @@ def test_original_front_ends_are_those_of_the_table() -> None:
 
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_original_recipes_train_on_every_segment_as_it_is(name: str) -> None:
-    from genrelens.train.augment import AugmentConfig
-    from genrelens.train.recipe import Recipe
+    from genrelens.train.recipe import AugmentConfig, Recipe
 
     recipe = Recipe.load(name)
     assert recipe.training.epochs == 30

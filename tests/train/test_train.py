@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.utils.data import DataLoader
 
-    from genrelens.train.modules import SegmentModule
+    from genrelens.train.original.fit import SegmentModule
 
 CHECKPOINTS = ("best.ckpt", "last.ckpt")
 
@@ -93,7 +93,7 @@ def test_model_says_where_it_comes_from(trained: Path) -> None:
 @pytest.mark.parametrize(
     "recipe",
     [
-        tiny.recipe_text("mel-cnn", epochs=8, crops_per_clip=0, batch_size=4),
+        tiny.recipe_text("mel-cnn", epochs=6, crops_per_clip=0, batch_size=8),
         tiny.recipe_text("mfcc-lstm", epochs=6, crops_per_clip=8, learning_rate=5e-3),
     ],
     ids=["mel-cnn", "mfcc-lstm"],
@@ -125,7 +125,7 @@ def test_best_epoch_is_kept_and_training_stops(
     """The validation loss is 2, 1, 2, 3, ..."""
     import torch
 
-    from genrelens.train.modules import SegmentModule
+    from genrelens.train.original.fit import SegmentModule
     from genrelens.train.trainer import read_history
 
     def validation_step(module: SegmentModule, *_: Any) -> None:

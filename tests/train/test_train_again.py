@@ -59,7 +59,7 @@ def test_finished_stages_are_not_trained_again(
     start: Start, trained: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second stage gives the very same network, whether the first was trained just now."""
-    from genrelens.train.modules import SegmentModule
+    from genrelens.train.original.fit import SegmentModule
 
     def training_step(*_: Any) -> None:
         raise AssertionError("the first stage is trained again")
@@ -128,8 +128,8 @@ def test_folder_that_cannot_be_made(start: Start, tmp_path: Path) -> None:
     ("n_gpus", "hardware", "words"),
     [
         (0, Hardware(device="cuda"), "finds no GPU here; choose 'auto' or 'cpu'"),
-        (1, Hardware(device="cuda", devices=2), "2 devices were asked for; torch finds 1 GPU"),
-        (1, Hardware(devices=3), "3 devices were asked for"),
+        (1, Hardware(device="cuda", devices=2), "2 devices were requested; torch finds 1 GPU"),
+        (1, Hardware(devices=3), "3 devices were requested"),
     ],
 )
 def test_hardware_that_is_not_there(

@@ -257,7 +257,7 @@ def test_class_without_a_clip_is_named() -> None:
 def test_sequences_of_one_batch_are_equally_long(shuffle: bool) -> None:
     import torch
 
-    from genrelens.train.modules import equal_length_loader
+    from genrelens.train.original.fit import equal_length_loader
 
     torch.manual_seed(0)
     lengths = [3, 5, 3, 3, 5, 1, 3, 3]

@@ -26,7 +26,7 @@ RECIPE = tiny.recipe_text("mel-cnn", epochs=4, schedule="cosine", ema_decay=0.5,
 DRIVER = """
 import os, sys
 from genrelens.cli import main
-from genrelens.train.modules import SegmentModule
+from genrelens.train.original.fit import SegmentModule
 
 number, learn = int(sys.argv.pop(1)), SegmentModule.training_step
 
@@ -55,8 +55,8 @@ class Cut:
     def resume(self) -> Path:
         """Go on in this process, as ``--resume`` does."""
         from genrelens.train.job import Run
-        from genrelens.train.original.fit import train
         from genrelens.train.recipe import Recipe
+        from genrelens.train.train_model import train
         from genrelens.train.trainer import Hardware
 
         clips = random_split(read_folder(self.root / "clips"), seed=1)
@@ -175,7 +175,7 @@ def test_ctrl_c_works_after_ctrl_c(
     def training_step(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("genrelens.train.modules.SegmentModule.training_step", training_step)
+    monkeypatch.setattr("genrelens.train.original.fit.SegmentModule.training_step", training_step)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         run.resume()

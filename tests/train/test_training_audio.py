@@ -17,9 +17,9 @@ import pytest
 
 from genrelens.data.folders import LabelledClip, read_folder
 from genrelens.errors import DataError
-from genrelens.evaluation.evaluate import evaluate
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.provenance import data_fingerprint
+from genrelens.evaluation.run import evaluate
 from genrelens.library import audio_digest
 from genrelens.model_file import ModelFile, packaged_models
 from genrelens.training_audio import TrainingAudio

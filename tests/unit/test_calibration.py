@@ -20,12 +20,14 @@ from genrelens.evaluation.calibration import (
     Abstention,
     abstention,
     apply_temperature,
+    calibrate_model,
     cross_fitted,
     fit_temperature,
     held_out_abstention,
-    recalibrate,
 )
 from genrelens.evaluation.prediction_table import PredictionTable
+from genrelens.features import ORIGINAL_MEL
+from genrelens.metadata import ModelMetadata
 
 
 def drawn(
@@ -46,6 +48,16 @@ def made(probabilities: Any, true: Any, **columns: Any) -> PredictionTable:
         true=np.asarray(true),
         probabilities=np.asarray(probabilities, dtype=np.float64),
         **columns,
+    )
+
+
+def metadata(table: PredictionTable, temperature: float) -> ModelMetadata:
+    return ModelMetadata(
+        name="tiny",
+        labels=table.labels,
+        features=ORIGINAL_MEL,
+        window_segments=1,
+        temperature=temperature,
     )
 
 
@@ -240,9 +252,9 @@ def test_folds_follow_the_seed_and_not_the_order() -> None:
     "columns", [{"rounds": np.array([3, 3])}, {"groups": ("a", "a")}], ids=["rounds", "groups"]
 )
 def test_nothing_to_fit_on(columns: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match="the 2 clips are all of one round"):
+    with pytest.raises(DataError, match="the 2 clips are all in one round"):
         cross_fitted(made([[0.9, 0.1]] * 2, [0, 1], **columns))
-    with pytest.raises(DataError, match="nothing is left to fit"):
+    with pytest.raises(DataError, match="no clip is left to fit"):
         cross_fitted(made([[0.9, 0.1]], [0]))
 
 
@@ -256,10 +268,13 @@ def test_a_temperature_has_to_be_better_on_what_it_was_not_fitted_on(
     """None is better than the best of all clips, which factor 1 leaves as it is."""
     logits, true = drawn(1, n=400)
     logits *= factor / fit_temperature(logits, true)
-    found = recalibrate(made(softmax(logits, axis=1), true), 1.0)
+    table = made(softmax(logits, axis=1), true)
+    found = calibrate_model(metadata(table, 1.0), table)
     assert found.better is better
-    before, after = (log_loss(true, each.probabilities) for each in (found.present, found.fitted))
-    assert found.log_losses == pytest.approx((before, after))
+    fitted, _ = cross_fitted(table)
+    losses = [log_loss(true, each.probabilities) for each in (table, fitted)]
+    assert found.log_losses == pytest.approx(losses)
+    assert [each.log_loss.value for each in (found.before, found.after)] == pytest.approx(losses)
     assert found.temperature == pytest.approx(factor, rel=1e-3)
 
 
@@ -268,12 +283,37 @@ def test_the_own_predictions_hold_the_present_temperature() -> None:
     logits, true = drawn(1, n=400)
     logits *= 3 / fit_temperature(logits, true)
     own = made(softmax(logits, axis=1), true)
-    assert recalibrate(own, 2.0).temperature == pytest.approx(6, rel=1e-3)
+    assert calibrate_model(metadata(own, 2.0), own).temperature == pytest.approx(6, rel=1e-3)
     folds = replace(own, rounds=np.arange(400) % 4 + 1)
-    found = recalibrate(folds, 3.0)
+    found = calibrate_model(metadata(own, 3.0), folds)
     assert found.temperature == pytest.approx(3, rel=1e-3)
-    np.testing.assert_allclose(found.present.probabilities, softmax(logits / 3, axis=1), atol=1e-3)
-    assert not found.better  # 3 it is already
+    present = log_loss(true, softmax(logits / 3, axis=1))
+    assert found.before.log_loss.value == pytest.approx(present, rel=1e-3)
+    assert not found.better  # the temperature is 3 already
+
+
+def test_the_metadata_hold_figures_and_threshold() -> None:
+    logits, true = drawn(3, n=400)
+    table = made(softmax(logits, axis=1), true, in_training=np.arange(400) < 10)
+    found = calibrate_model(metadata(table, 1.0), table, sure=0.8, predictions_sha256="ab")
+    stored = found.metadata.provenance["calibration"]
+    assert (stored["clips"], stored["in_training"], stored["rounds"]) == (400, 10, None)
+    assert stored["ece"]["after"] == list(found.after.ece)
+    assert found.answers == held_out_abstention(cross_fitted(table)[0], 0.8)
+    assert found.metadata.sure_threshold == found.answers.threshold
+    assert found.metadata.metrics["not sure"]["coverage"] == found.answers.coverage
+    with pytest.raises(DataError, match="was calibrated with these predictions"):
+        calibrate_model(found.metadata, table, predictions_sha256="ab")
+
+
+def test_predictions_that_cannot_calibrate() -> None:
+    table = made([[0.9, 0.1], [0.2, 0.8]] * 6, [0, 0] * 6)
+    with pytest.raises(DataError, match="there are 12 clips; a temperature needs 20 or more"):
+        calibrate_model(metadata(table, 1.0), table)
+    assert calibrate_model(metadata(table, 1.0), table, force=True).temperature > 1
+    other = replace(metadata(table, 1.0), labels=("a", "b"))
+    with pytest.raises(DataError, match="the labels are genre 0, genre 1; those of tiny are a, b"):
+        calibrate_model(other, table)
 
 
 # ------------------------------------------------------------------------- abstention
@@ -302,7 +342,7 @@ def test_answers_that_are_equally_sure_are_given_together() -> None:
 
 
 def test_a_threshold_that_does_not_exist() -> None:
-    with pytest.raises(DataError, match="no threshold makes 90% of the 2 clips' answers right"):
+    with pytest.raises(DataError, match="no threshold makes 90 % of the 2 clips' answers right"):
         abstention(confident([0.9, 0.8], [False, True]), 0.9)
 
 

@@ -16,7 +16,7 @@ from genrelens.csv_cells import original_cell, readable_row, safe_row
 from genrelens.data.folders import LabelledClip
 from genrelens.data.splits import Split
 from genrelens.evaluation.prediction_table import PredictionTable
-from genrelens.library import Catalog, export
+from genrelens.library import Catalog, export_entries
 from genrelens.tags import Tags
 from support.commands import run
 from support.library_folder import stored
@@ -73,9 +73,9 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalog:
 def test_export(catalog: Catalog, tmp_path: Path) -> None:
     file = io.BytesIO()
     with Catalog.open() as opened:
-        export(opened.files(), file, "csv", relative_to=tmp_path / "m", safe_csv=True)
+        export_entries(opened.query(), file, "csv", relative_to=tmp_path / "m", safe_csv=True)
         plain = io.BytesIO()
-        export(opened.files(), plain, "csv", relative_to=tmp_path / "m")
+        export_entries(opened.query(), plain, "csv", relative_to=tmp_path / "m")
     header, row = cells(file.getvalue().decode())
     found = dict(zip(header, row, strict=True))
     assert (found["artist"], found["album"]) == (f"'{FORMULA}", "'@SUM(1)")
@@ -94,7 +94,7 @@ def test_list_and_audit(
     assert run(capsys, "audit", "--csv", "--safe-csv", tmp_path / "m").code == 0
     for wrong in ("list", "audit .", "classify x.mp3"):
         refused = run(capsys, *wrong.split(), "--safe-csv")
-        assert (refused.code, "--safe-csv goes with" in refused.err) == (2, True)
+        assert (refused.code, "--safe-csv needs" in refused.err) == (2, True)
 
 
 def test_classify(classify: Any, music: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""From arguments to files: folders, links, patterns, playlists."""
+"""Discovery: the files that folders, links, patterns and playlists name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_folder() -> None:
     assert find("m") == (["m/a/x.ogg", "m/b/10.flac", "m/b/2.MP3", "m/z.wav"], {})
 
 
-def test_what_is_left_out_is_counted_by_ending() -> None:
+def test_other_files_are_counted_by_ending() -> None:
     names = ["m/x.ac3", "m/x.dts", "m/x.spx", "m/x.ts"]
     others = ["m/a.jpg", "m/b/c.JPG", "m/b/d", "m/.hidden", "m/no/e.txt", "other.txt"]
     touch(*map(Path, [*names, *others]))
@@ -55,7 +55,7 @@ def test_what_is_left_out_is_counted_by_ending() -> None:
     assert left_out == {".jpg": 2, "": 1}
 
 
-def test_what_is_known_of_a_file(folder: Path) -> None:
+def test_the_status_of_a_file(folder: Path) -> None:
     touch(folder / "x.mp3")
     os.utime(folder / "x.mp3", ns=(1, 1_600_000_000_123_456_789))
     (found,) = find_files(["../" + folder.name + "/x.mp3"], on_problem=lambda *_: None)
@@ -65,12 +65,12 @@ def test_what_is_known_of_a_file(folder: Path) -> None:
     assert not found.is_unchanged
 
 
-def test_each_file_once() -> None:
+def test_each_file_is_found_once() -> None:
     touch(Path("m/a/x.mp3"), Path("m/y.mp3"))
     assert find("m/a", "m", "./m/a/../y.mp3", "m/*.mp3") == (["m/a/x.mp3", "m/y.mp3"], {})
 
 
-def test_a_file_counts_whatever_it_is_called() -> None:
+def test_a_file_is_found_whatever_its_name_is() -> None:
     touch(Path("recording"), Path(".hidden.mp3"), Path("[live] x?.mp3"))
     names = ["recording", ".hidden.mp3", "[live] x?.mp3"]
     assert find(*names) == (names, {})
@@ -81,7 +81,7 @@ def test_patterns() -> None:
     assert find("m/*/x.*")[0] == ["m/a/x.mp3", "m/b/x.mp3"]
     assert find("m/**/*.flac")[0] == ["m/b/c/y.flac"]
     assert find("m/[b]")[0] == ["m/b/c/y.flac", "m/b/x.mp3"]
-    assert find("m/*.txt") == ([], {"m/*.txt": "matches no folder and no audio file"})
+    assert find("m/*.txt") == ([], {"m/*.txt": "matches no file"})
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_exclude(pattern: str, left: list[str]) -> None:
     assert find("m", exclude=(pattern,)) == (left, {})
 
 
-def test_what_is_not_there() -> None:
+def test_missing_files() -> None:
     assert find("gone", "gone.mp3", "", "x" * 300 + ".mp3", "nul\0.mp3") == (
         [],
         {
@@ -116,7 +116,7 @@ def test_what_is_not_there() -> None:
 # ----------------------------------------------------------------------------------- links
 
 
-def test_links_in_a_circle() -> None:
+def test_circular_links() -> None:
     touch(Path("m/a/x.mp3"))
     Path("m/a/up").symlink_to("..")
     Path("m/a/self").symlink_to("self")
@@ -124,8 +124,8 @@ def test_links_in_a_circle() -> None:
     assert find("m") == (["m/a/x.mp3"], {})
 
 
-def test_links_in_circles_and_patterns() -> None:
-    """Two links upwards make more paths than anybody can go through."""
+def test_circular_links_and_patterns() -> None:
+    """Two links upwards make practically infinitely many paths."""
     touch(Path("m/a/x.mp3"), Path("m/a/y.ogg"), Path("m/z.mp3"), Path("far/b/x.mp3"))
     Path("m/a/up").symlink_to("..")
     Path("m/top").symlink_to(".")
@@ -137,7 +137,7 @@ def test_links_in_circles_and_patterns() -> None:
     assert sorted(find("m/**")[0]) == sorted([*expected, "m/a/y.ogg"])
     os.chdir("m")
     assert find("**/x.mp3")[0] == ["a/x.mp3", "far/b/x.mp3"]
-    assert find("gone/**/*.mp3")[1] == {"gone/**/*.mp3": "matches no folder and no audio file"}
+    assert find("gone/**/*.mp3")[1] == {"gone/**/*.mp3": "matches no file"}
 
 
 def test_links_to_other_folders_come_last() -> None:
@@ -161,7 +161,7 @@ def test_links_to_files() -> None:
 
 
 def test_very_deep_folders() -> None:
-    """Deeper than Python calls itself."""
+    """Deeper than the limit of Python's recursion."""
     deep = Path(*["d"] * 200)
     touch(deep / "x.mp3")
     limit = sys.getrecursionlimit()
@@ -172,12 +172,12 @@ def test_very_deep_folders() -> None:
         sys.setrecursionlimit(limit)
 
 
-# --------------------------------------------------------------------------- not to be read
+# --------------------------------------------------------------------------- errors
 
 
 @pytest.fixture
 def nobody() -> object:
-    """A user who may not read everything, as root may."""
+    """A user without the rights of root."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(65_534)
@@ -191,7 +191,7 @@ def test_a_folder_without_permission(folder: Path, request: pytest.FixtureReques
     for parent in (folder, *folder.parents[:3]):
         parent.chmod(0o755)
     Path("m/a").chmod(0)
-    Path("m/b").chmod(0o444)  # to be listed, but not to be entered
+    Path("m/b").chmod(0o444)  # may be listed and not entered
     request.getfixturevalue("nobody")
     denied = "Permission denied"
     assert find("m") == (["m/c/x.mp3"], {"m/a": denied, "m/b/x.mp3": denied})
@@ -200,7 +200,7 @@ def test_a_folder_without_permission(folder: Path, request: pytest.FixtureReques
     assert is_gone("m/c/x.mp3/y.mp3")
 
 
-def test_what_is_no_file() -> None:
+def test_folders_and_pipes_with_audio_endings() -> None:
     os.mkdir("x.mp3")  # noqa: PTH102
     os.mkfifo("y.mp3")
     assert find("x.mp3", "y.mp3", ".") == ([], {"y.mp3": "is not a file"})
@@ -230,7 +230,7 @@ def test_playlists_in_unicode(encoding: str) -> None:
     [
         ("cp1252", "Ærø … Überfall.mp3"),
         ("cp1251", "Кино/Группа крови.mp3"),
-        ("cp932", "日本/表示.mp3"),  # the second byte of the 表 is that of a backslash
+        ("cp932", "日本/表示.mp3"),  # the second byte of 表 is a backslash
         ("gb18030", "音乐/月亮代表我的心.mp3"),
         ("cp949", "음악/아리랑.mp3"),
         ("cp437", "Motörhead.mp3"),
@@ -242,7 +242,7 @@ def test_playlists_of_other_systems(encoding: str, name: str) -> None:
     assert find(written("m/x.M3U", line)) == ([f"m/{name}"], {})
 
 
-def test_names_that_are_no_text() -> None:
+def test_playlists_with_names_that_are_not_utf8() -> None:
     name = os.fsdecode(b"m/\xff\xe9.mp3")
     touch(Path(name))
     playlist = written(
@@ -252,13 +252,13 @@ def test_names_that_are_no_text() -> None:
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
-def test_accents_of_macos(forms: tuple[str, str]) -> None:
+def test_playlists_with_composed_and_decomposed_accents(forms: tuple[str, str]) -> None:
     on_disk, in_list = (unicodedata.normalize(form, "Motörhead/é.mp3") for form in forms)
     touch(Path(on_disk))
     assert find(written("x.m3u", in_list.encode())) == ([on_disk], {})
 
 
-def test_what_a_playlist_names_besides(folder: Path) -> None:
+def test_urls_folders_and_missing_files_in_playlists(folder: Path) -> None:
     touch(Path("x.mp3"), Path("y.m3u"))
     lines = [
         "http://radio.example/stream.mp3",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
+
+from support.commands import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -22,16 +22,6 @@ def commands(page: Path) -> list[str]:
     lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
     found = [part.strip() for line in lines for part in re.split(r" [|>] ", line.split(" #")[0])]
     return [part for part in found if part.startswith("genrelens ") and "..." not in part]
-
-
-def parse(arguments: list[str]) -> None:
-    """Parse a command line as the program would; nothing is run."""
-    from genrelens.cli import app
-
-    command: Any = typer.main.get_command(app)
-    while hasattr(command, "commands"):
-        command = command.commands[arguments.pop(0)]
-    command.make_context(command.name, arguments)
 
 
 def test_pages_have_commands() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from genrelens import AudioError, Classifier, DataError, DataWarning
 from genrelens.data.folders import LabelledClip, read_folder
-from genrelens.evaluation.evaluate import evaluate, judge_predictions, merge_labels
+from genrelens.evaluation.run import evaluate, evaluate_predictions
 from genrelens.prediction import Prediction
 from support import tiny
 from support.evaluation_results import table
@@ -62,7 +62,7 @@ def test_unknown_label(classifier: Classifier, clips: list[LabelledClip]) -> Non
     seen: list[LabelledClip] = []
     odd = clips + clips_of(clips, "noise", "polka")[:1]
     odd += clips_of(clips, "noise", "ska")[1:2]
-    message = r"no genre 'polka', 'ska'; it knows chords, clicks, hiss, noise\. .*--relabel"
+    message = r"no genre 'polka', 'ska'; it has chords, clicks, hiss, noise\. .*--relabel"
     with pytest.raises(DataError, match=message):
         evaluate(classifier, odd, on_clip=lambda clip, result: seen.append(clip))
     assert seen == []  # said before the work, not after
@@ -168,7 +168,7 @@ FOUR = ("chords.0", "clicks.0", "noise.0", "noise.1")
 
 
 def test_predictions_of_another_model(predictions: Path, clips: list[LabelledClip]) -> None:
-    result = judge_predictions(predictions, of(clips, *FOUR))
+    result = evaluate_predictions(predictions, of(clips, *FOUR))
     assert result.confusion.tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 2]]
     assert (result.accuracy, result.model, result.failed) == (0.75, "peer", ())
 
@@ -176,32 +176,34 @@ def test_predictions_of_another_model(predictions: Path, clips: list[LabelledCli
 def test_only_the_clips_count(predictions: Path, clips: list[LabelledClip]) -> None:
     """Rows of clips that are not known here are in no figure; groups come from the clips."""
     some = [replace(clip, group="x") for clip in of(clips, "noise.0", "noise.1")]
-    result = judge_predictions(predictions, some).table
+    result = evaluate_predictions(predictions, some).table
     assert (result.clips, result.groups) == (("noise.0", "noise.1"), ("x", "x"))
     with pytest.raises(DataError, match=r"line 2: the genre of chords\.0 is not known"):
-        judge_predictions(predictions)
+        evaluate_predictions(predictions)
 
 
 def test_predictions_of_a_report(predictions: Path, clips: list[LabelledClip]) -> None:
     """It knows the genres; of the clips that are given, only their choice counts."""
-    first = judge_predictions(predictions, of(clips, *FOUR)).table
+    first = evaluate_predictions(predictions, of(clips, *FOUR)).table
     report = predictions.with_name("metrics.json")
     report.write_text(json.dumps({"predictions": first.to_dict()}))
     first.save(predictions.with_name("predictions.csv"))
     for source in (report, report.parent, report.parent / "predictions.csv"):
-        assert judge_predictions(source).table.true.tolist() == [0, 1, 2, 2]
-        some = judge_predictions(source, of(clips, "clicks.0")).table
+        assert evaluate_predictions(source).table.true.tolist() == [0, 1, 2, 2]
+        some = evaluate_predictions(source, of(clips, "clicks.0")).table
         assert (some.clips, some.true.tolist()) == (("clicks.0",), [1])
 
 
 def test_clips_without_a_row(predictions: Path, clips: list[LabelledClip]) -> None:
-    with pytest.warns(DataWarning, match=r"1 of 5 clips have no row, for instance noise\.2; they"):
-        result = judge_predictions(predictions, of(clips, *FOUR, "noise.2"))
+    with pytest.warns(DataWarning, match=r"1 of 5 clips have no row, for instance noise\.2; no"):
+        result = evaluate_predictions(predictions, of(clips, *FOUR, "noise.2"))
     assert result.n == 4
     strangers = [LabelledClip(Path(f"{name}.wav"), "noise") for name in ("p", "q")]
     predictions.write_text("clip,genre,a,noise\nx,a,0.5,0.5")
-    with pytest.raises(DataError, match=r"no row of any of the 2 clips; it names x, they .* p"):
-        judge_predictions(predictions, strangers)
+    with pytest.raises(
+        DataError, match=r"no row of any of the 2 clips; its first .* is x, theirs is p"
+    ):
+        evaluate_predictions(predictions, strangers)
 
 
 def test_labels_that_the_file_does_not_have(predictions: Path, clips: list[LabelledClip]) -> None:
@@ -211,14 +213,14 @@ def test_labels_that_the_file_does_not_have(predictions: Path, clips: list[Label
         for clip in of(clips, *FOUR)
     ]
     with pytest.raises(DataError, match="'click' has no column; the labels are chords, clicks"):
-        judge_predictions(predictions, odd)
-    result = judge_predictions(predictions, odd, label_map={"click": "clicks", "hiss": "noise"})
+        evaluate_predictions(predictions, odd)
+    result = evaluate_predictions(predictions, odd, label_map={"click": "clicks", "hiss": "noise"})
     assert result.accuracy == 0.75
 
 
 def test_merged_labels(predictions: Path, clips: list[LabelledClip]) -> None:
     """With clicks a kind of noise, all four are right."""
-    result = judge_predictions(predictions, of(clips, *FOUR), label_map={"clicks": "noise"})
+    result = evaluate_predictions(predictions, of(clips, *FOUR), label_map={"clicks": "noise"})
     assert result.labels == ("chords", "noise")
     np.testing.assert_allclose(result.table.probabilities[:, 1], [0.5, 0.9, 0.9, 1])
     assert result.table.true.tolist() == [0, 1, 1, 1]
@@ -227,11 +229,11 @@ def test_merged_labels(predictions: Path, clips: list[LabelledClip]) -> None:
 
 def test_merging_keeps_what_it_does_not_name() -> None:
     before = table()
-    merged = merge_labels(before, {"pop": "jazz", "polka": "metal"})
+    merged = before.relabel({"pop": "jazz", "polka": "metal"})
     assert merged.labels == ("jazz", "metal")
     np.testing.assert_allclose(merged.probabilities[:, 0], before.probabilities[:, [0, 2]].sum(1))
     assert merged.true.tolist() == [0, 0, 1, 1, 1, 0]
-    same = merge_labels(before, {})
+    same = before.relabel({})
     np.testing.assert_array_equal(same.probabilities, before.probabilities)
     with pytest.raises(DataError, match="only the label 'x' would be left of jazz, metal, pop"):
-        merge_labels(before, dict.fromkeys(before.labels, "x"))
+        before.relabel(dict.fromkeys(before.labels, "x"))

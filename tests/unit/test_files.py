@@ -19,7 +19,7 @@ from genrelens.data.splits import Split
 from genrelens.errors import DataError
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.files import reason, replaced, replaced_path, sha256, write_text_atomically
-from genrelens.library import Catalog, Plan, Policy, Query, export_playlists, write_plan
+from genrelens.library import Catalog, Plan, Policy, export_playlists, write_plan
 from support.library_folder import stored
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
@@ -56,7 +56,7 @@ def _split(path: Path) -> None:
 def _playlist(path: Path) -> None:
     with Catalog.open(path.with_name("catalog")) as catalog:
         catalog.record("/x", size=1, mtime_ns=1, digest="a", tags=None, prediction=stored())
-        [written] = export_playlists(catalog, Query(), path.parent / "lists")
+        [written] = export_playlists(catalog, path.parent / "lists")
     written.replace(path)
 
 

@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError, DataError
-from genrelens.evaluation.leak import Leak, SegmentTable, _shares, measure_leak, plan, tabulate
-from genrelens.evaluation.leak_plot import plot_leak
+from genrelens.evaluation.leak import (
+    Leak,
+    SegmentTable,
+    _shares,
+    leak_splits,
+    measure_leak,
+    plot_leak,
+    tabulate,
+)
 from genrelens.evaluation.metrics import wilson_interval
 from support import synth
 
@@ -182,10 +189,10 @@ def test_the_seed_is_all_that_is_drawn() -> None:
 
 def test_plan_refuses() -> None:
     with pytest.raises(DataError, match=r"genre 'genre0' has only 4 clips"):
-        plan(clips_of(2, 4), 5)
+        leak_splits(clips_of(2, 4), 5)
     with pytest.raises(DataError, match=r"genre 'genre[01]' has only 2 groups"):
-        plan(clips_of(2, 8, 4), 4)
-    assert list(plan(clips_of(2, 4), 4)) == ["clip"]
+        leak_splits(clips_of(2, 8, 4), 4)
+    assert list(leak_splits(clips_of(2, 4), 4)) == ["clip"]
 
 
 # -------------------------------------------------------------------------------- segments

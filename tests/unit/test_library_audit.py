@@ -1,4 +1,4 @@
-"""Which tags disagree with the sound, and the page that shows it."""
+"""Audits: comparison of tags with predictions, and the page of mismatches."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrelens.library import Catalog, TagMismatch, audit_library
-from genrelens.library.audit import Audit, judge
-from genrelens.library.audit_page import audit_page, summary
+from genrelens.library.audit import Audit, audit_page, compare_tag
 from genrelens.prediction import Style
 from support.library_folder import stored
 from support.shelf import entry, shelve, song
@@ -53,36 +52,38 @@ HOUSE = (Style("house", 0.7, 0.5), Style("soul", 0.2, 0.5))
         (("Audiobook",), {"music": None, "music_threshold": None}, "cannot be compared"),
     ],
 )
-def test_judgements(genres: tuple[str, ...], facts: dict[str, Any], expected: str) -> None:
+def test_results_of_the_comparison(
+    genres: tuple[str, ...], facts: dict[str, Any], expected: str
+) -> None:
     values = {"genre": "jazz", "probability": 0.9, "styles": (), **facts}
-    heard = stored(values.pop("genre"), values.pop("probability"), **values)
-    judgement, finding = judge(entry(genres, heard))
-    assert judgement == expected
-    assert (finding is not None) == (expected == "disagrees")
+    prediction = stored(values.pop("genre"), values.pop("probability"), **values)
+    result, mismatch = compare_tag(entry(genres, prediction))
+    assert result == expected
+    assert (mismatch is not None) == (expected == "disagrees")
 
 
 def test_files_without_a_result_or_tags() -> None:
-    assert judge(entry(("Rock",), prediction=None)) == ("no result", None)
-    assert judge(entry(None)) == ("has no genre", None)
+    assert compare_tag(entry(("Rock",), prediction=None)) == ("no result", None)
+    assert compare_tag(entry(None)) == ("has no genre", None)
 
 
-def test_the_evidence() -> None:
-    _, finding = judge(entry(("Rock", "Pop"), stored("jazz", 0.9, styles=HOUSE)))
-    assert finding is not None
-    assert (finding.heard, finding.probability) == ("jazz", pytest.approx(0.9))
-    assert finding.tagged == pytest.approx(0.1)  # both have 5 %
-    assert finding.score == pytest.approx(0.8)
-    assert finding.styles == {"house": 0.7}
-    _, finding = judge(entry(("Soul",), stored("jazz", 0.9, styles=HOUSE)))
-    assert finding is not None
-    assert finding.tagged == 0.2
-    _, finding = judge(entry(("Rock",), stored("rock", 0.9, music=0.1)))
-    assert finding is not None
-    assert (finding.heard, finding.probability) == ("not music", pytest.approx(0.9))
-    assert finding.tagged == pytest.approx(0.09)  # music, and rock
-    _, finding = judge(entry(("Podcast",), stored("rock", 0.9, music=0.8)))
-    assert finding is not None
-    assert (finding.tagged, finding.heard) == (pytest.approx(0.2), "rock")
+def test_a_mismatch_has_the_probabilities_of_prediction_and_tag() -> None:
+    _, mismatch = compare_tag(entry(("Rock", "Pop"), stored("jazz", 0.9, styles=HOUSE)))
+    assert mismatch is not None
+    assert (mismatch.predicted, mismatch.probability) == ("jazz", pytest.approx(0.9))
+    assert mismatch.tagged == pytest.approx(0.1)  # both have 5 %
+    assert mismatch.score == pytest.approx(0.8)
+    assert mismatch.styles == {"house": 0.7}
+    _, mismatch = compare_tag(entry(("Soul",), stored("jazz", 0.9, styles=HOUSE)))
+    assert mismatch is not None
+    assert mismatch.tagged == 0.2
+    _, mismatch = compare_tag(entry(("Rock",), stored("rock", 0.9, music=0.1)))
+    assert mismatch is not None
+    assert (mismatch.predicted, mismatch.probability) == ("not music", pytest.approx(0.9))
+    assert mismatch.tagged == pytest.approx(0.09)  # music, and rock
+    _, mismatch = compare_tag(entry(("Podcast",), stored("rock", 0.9, music=0.8)))
+    assert mismatch is not None
+    assert (mismatch.tagged, mismatch.predicted) == (pytest.approx(0.2), "rock")
 
 
 @given(
@@ -91,19 +92,19 @@ def test_the_evidence() -> None:
     st.floats(0.4, 1),
     st.none() | st.floats(0, 1),
 )
-def test_what_holds_for_every_finding(
+def test_properties_of_every_mismatch(
     genres: list[str], genre: str, probability: float, music: float | None
 ) -> None:
     threshold = None if music is None else 0.5
-    heard = stored(genre, probability, music=music, music_threshold=threshold)
-    _, finding = judge(entry(tuple(genres), heard))
-    if finding is not None:
-        assert 0 <= finding.tagged <= 1
-        assert 0 <= finding.probability <= 1
-        assert finding.heard in (genre, "not music")
+    prediction = stored(genre, probability, music=music, music_threshold=threshold)
+    _, mismatch = compare_tag(entry(tuple(genres), prediction))
+    if mismatch is not None:
+        assert 0 <= mismatch.tagged <= 1
+        assert 0 <= mismatch.probability <= 1
+        assert mismatch.predicted in (genre, "not music")
 
 
-# ----------------------------------------------------------------------------- of a library
+# ----------------------------------------------------------------------------- libraries
 
 
 @pytest.fixture
@@ -120,23 +121,23 @@ def test_the_strongest_disagreement_comes_first(catalog: Catalog, tmp_path: Path
         shelve(catalog, song(music, f"{kind}.mp3", kind, tag), "jazz", sure)
     song(music, "new.mp3", "wav")
     found = audit_library(catalog, [music, music / "gone"])
-    assert [each.path.stem for each in found.findings] == ["flac", "m4a", "mp3"]
+    assert [each.path.stem for each in found.mismatches] == ["flac", "m4a", "mp3"]
     assert found.counts == {"disagrees": 3, "cannot be compared": 1}
     assert found.unknown == {"Soundtrack": 1}
-    assert found.unheard == (music / "new.mp3",)
+    assert found.unscanned == (music / "new.mp3",)
     assert [Path(path).name for path, _ in found.problems] == ["gone"]
-    assert summary(found) == "4 files: 3 disagree, 1 cannot be compared (Soundtrack 1)"
-    assert summary(audit_library(catalog, [])) == "0 files: nothing to compare"
+    assert found.summary == "4 files: 3 disagree, 1 cannot be compared (Soundtrack 1)"
+    assert audit_library(catalog, []).summary == "0 files: nothing to compare"
 
 
 # ---------------------------------------------------------------------------------- the page
 
 
-def finding(path: Path, genre: str = "Rock", **changes: Any) -> TagMismatch:
+def mismatch(path: Path, genre: str = "Rock", **changes: Any) -> TagMismatch:
     values: dict[str, Any] = {
         "path": path,
         "genres": (genre,),
-        "heard": "jazz",
+        "predicted": "jazz",
         "probability": 0.9,
         "tagged": 0.05,
         "probabilities": {"jazz": 0.9, "rock": 0.05},
@@ -145,34 +146,36 @@ def finding(path: Path, genre: str = "Rock", **changes: Any) -> TagMismatch:
     return TagMismatch(**values | changes)
 
 
-def page(place: Path, *findings: TagMismatch, **options: Any) -> str:
-    found = Audit(findings, {"disagrees": len(findings)}, {}, (), ())
+def page(place: Path, *mismatches: TagMismatch, **options: Any) -> str:
+    found = Audit(mismatches, {"disagrees": len(mismatches)}, {}, (), ())
     return audit_page(found, place, **options)
 
 
-def test_nothing_becomes_markup(tmp_path: Path) -> None:
+def test_names_are_escaped(tmp_path: Path) -> None:
     odd = "<script>alert(1)</script>\"'&\u202e\x1b"
-    text = page(tmp_path / "p.html", finding(Path("/m") / odd, odd, heard=odd, styles={odd: 0.5}))
+    text = page(
+        tmp_path / "p.html", mismatch(Path("/m") / odd, odd, predicted=odd, styles={odd: 0.5})
+    )
     assert "<script" not in text
-    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;\\u202e\\x1b") == 4
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;\\u202e\\x1b") == 4
     assert re.findall(r'(?:src|href)="([^"]*)"', text) == [Path("/m", odd).as_uri()] * 2
 
 
 @pytest.mark.parametrize(
     "name", ["a b.mp3", "a:b.mp3", "a#b?c%20.mp3", "\udce9\udcff.mp3", "é.mp3"]
 )
-def test_files_beside_the_page_are_linked_from_there(name: str, tmp_path: Path) -> None:
+def test_files_beside_the_page_have_relative_links(name: str, tmp_path: Path) -> None:
     path = tmp_path / "music" / name
-    [link, again] = re.findall(r'(?:src|href)="([^"]*)"', page(tmp_path / "p.html", finding(path)))
+    [link, again] = re.findall(r'(?:src|href)="([^"]*)"', page(tmp_path / "p.html", mismatch(path)))
     assert link == again
     assert re.fullmatch(r"music/[A-Za-z0-9%._-]+", link)
     assert unquote_to_bytes(link) == b"music/" + os.fsencode(name)
-    elsewhere = page(tmp_path / "x" / "p.html", finding(path))
+    elsewhere = page(tmp_path / "x" / "p.html", mismatch(path))
     assert f'src="{path.as_uri()}"' in elsewhere
 
 
-def test_the_page_shows_the_first_ones(tmp_path: Path) -> None:
-    text = page(tmp_path / "p.html", *[finding(Path(f"/m/{n}.mp3")) for n in range(9)], top=4)
+def test_the_page_shows_at_most_top_mismatches(tmp_path: Path) -> None:
+    text = page(tmp_path / "p.html", *[mismatch(Path(f"/m/{n}.mp3")) for n in range(9)], top=4)
     assert text.count("<audio") == 4
     assert "9 files: 9 disagree. The first 4 are shown." in text
     assert "<b>Rock</b> 5\u00a0%" in text

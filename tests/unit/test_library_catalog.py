@@ -1,4 +1,4 @@
-"""The catalogue: what it keeps, what it finds, and what it says when it cannot."""
+"""The catalogue: stored entries, queries, and errors with the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from genrelens import __version__
 from genrelens.errors import LibraryError
-from genrelens.library.catalog import Catalog, Query
+from genrelens.library import Catalog
 from genrelens.library.records import Entry, Failure, StoredPrediction, path_fields
 from genrelens.prediction import Style
 from genrelens.tags import Tags
@@ -35,7 +35,7 @@ def put(catalog: Catalog, path: str, digest: str | None = "a", **facts: Any) -> 
 
 
 def paths(catalog: Catalog, **conditions: Any) -> list[str]:
-    return [str(entry.path) for entry in catalog.query(Query(**conditions))]
+    return [str(entry.path) for entry in catalog.query(**conditions)]
 
 
 def entry(catalog: Catalog, path: str) -> Entry:
@@ -44,16 +44,16 @@ def entry(catalog: Catalog, path: str) -> Entry:
     return found
 
 
-def heard(catalog: Catalog, path: str) -> StoredPrediction:
+def prediction(catalog: Catalog, path: str) -> StoredPrediction:
     prediction = entry(catalog, path).prediction
     assert prediction is not None
     return prediction
 
 
-# ----------------------------------------------------------------------------- what it keeps
+# ----------------------------------------------------------------------------- entries
 
 
-def test_everything_comes_back(catalog: Catalog) -> None:
+def test_an_entry_is_read_as_it_was_stored(catalog: Catalog) -> None:
     prediction = stored("jazz", 0.9, fast=True, heard=90.0)
     put(catalog, "/m/x.mp3", size=2**40, mtime_ns=2**62, tags=TAGS, prediction=prediction)
     found = entry(catalog, "/m/x.mp3")
@@ -65,7 +65,7 @@ def test_everything_comes_back(catalog: Catalog) -> None:
     np.testing.assert_array_equal(found.prediction.embedding, np.array([0.6, -0.8], np.float16))
 
 
-def test_a_prediction_is_stored_as_it_is() -> None:
+def test_the_stored_form_of_a_prediction() -> None:
     prediction = stored("jazz", 0.9, model_digest="ab", fast=True, heard=90.0)
     assert prediction.to_dict() | {"created_at": ""} == {
         "model": "small",
@@ -88,18 +88,18 @@ def test_a_prediction_is_stored_as_it_is() -> None:
     }
 
 
-def test_a_short_recording_is_heard_whole_in_haste_too() -> None:
+def test_a_short_recording_is_never_stored_as_fast() -> None:
     assert not stored(fast=True).fast
 
 
-def test_a_model_that_tells_the_genre_alone(catalog: Catalog) -> None:
+def test_a_model_with_genres_only(catalog: Catalog) -> None:
     plain = stored(styles=(), embedding=None, music=None, music_threshold=None, sure_threshold=None)
     put(catalog, "/x", prediction=plain)
-    assert heard(catalog, "/x").to_dict() == plain.to_dict()
-    assert heard(catalog, "/x").embedding is None
+    assert prediction(catalog, "/x").to_dict() == plain.to_dict()
+    assert prediction(catalog, "/x").embedding is None
 
 
-def test_a_failure(catalog: Catalog) -> None:
+def test_a_failure_is_stored(catalog: Catalog) -> None:
     failure = Failure("crashed", "d1", __version__)
     put(catalog, "/x", None, failure=failure)
     assert entry(catalog, "/x").failure == failure
@@ -120,7 +120,7 @@ def test_a_file_without_its_prediction(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("name", [b"/\xff\xe9.mp3", "/♫ 🎵\n.mp3".encode(), b"/' OR 1;--"])
-def test_names_of_any_kind(catalog: Catalog, name: bytes) -> None:
+def test_file_names_of_any_kind(catalog: Catalog, name: bytes) -> None:
     path = os.fsdecode(name)
     put(catalog, path, prediction=stored())
     assert os.fsencode(entry(catalog, path).path) == name
@@ -136,7 +136,7 @@ def test_a_relative_path_is_made_absolute(
     assert catalog.entry("./x.mp3") is not None
 
 
-def test_a_file_is_recorded_anew(catalog: Catalog) -> None:
+def test_a_new_entry_replaces_the_former_one(catalog: Catalog) -> None:
     put(catalog, "/x", failure=Failure("crashed"))
     put(catalog, "/x", "b", size=6, prediction=stored())
     assert (entry(catalog, "/x").digest, entry(catalog, "/x").size) == ("b", 6)
@@ -144,30 +144,30 @@ def test_a_file_is_recorded_anew(catalog: Catalog) -> None:
     assert len(paths(catalog)) == 1
 
 
-def test_the_sound_decides_not_the_place(catalog: Catalog) -> None:
+def test_predictions_belong_to_the_digest_not_to_the_path(catalog: Catalog) -> None:
     put(catalog, "/x", "a", prediction=stored("jazz"))
     put(catalog, "/copy", "a")
     put(catalog, "/other", "b", prediction=stored("rock"))
-    assert [heard(catalog, path).genre for path in ("/x", "/copy", "/other")] == [
+    assert [prediction(catalog, path).genre for path in ("/x", "/copy", "/other")] == [
         "jazz",
         "jazz",
         "rock",
     ]
 
 
-def test_what_was_heard_stays_when_files_go(catalog: Catalog) -> None:
+def test_predictions_stay_when_files_are_removed(catalog: Catalog) -> None:
     put(catalog, "/x", prediction=stored("jazz"))
     put(catalog, "/y", "b")
-    catalog.forget(["/x", "/never/there"])
+    catalog.remove(["/x", "/never/there"])
     assert paths(catalog) == ["/y"]
     put(catalog, "/back")
-    assert heard(catalog, "/back").genre == "jazz"
+    assert prediction(catalog, "/back").genre == "jazz"
 
 
 # --------------------------------------------------------------------------------- models
 
 
-def test_who_has_heard_what(catalog: Catalog) -> None:
+def test_has_prediction(catalog: Catalog) -> None:
     put(catalog, "/x", "a", prediction=stored(model_digest="d1"))
     put(catalog, "/y", "b", prediction=stored(model_digest="d1", fast=True, heard=90.0))
     asked = [
@@ -182,17 +182,17 @@ def test_who_has_heard_what(catalog: Catalog) -> None:
     assert answers == [True, True, True, False, False, False]
 
 
-def test_another_edition_of_a_model_replaces_it(catalog: Catalog) -> None:
+def test_another_version_of_a_model_replaces_its_predictions(catalog: Catalog) -> None:
     for model_digest, genre in (("d1", "jazz"), ("d2", "rock")):
         put(catalog, "/x", prediction=stored(genre, model_digest=model_digest))
-    assert heard(catalog, "/x").genre == "rock"
+    assert prediction(catalog, "/x").genre == "rock"
     assert not catalog.has_prediction("a", "d1", fast=False)
 
 
 def test_the_latest_of_several_models_counts(catalog: Catalog) -> None:
     put(catalog, "/x", prediction=stored("jazz", name="one"))
     put(catalog, "/x", prediction=stored("rock", name="two", model_digest="d2"))
-    assert heard(catalog, "/x").model == "two"
+    assert prediction(catalog, "/x").model == "two"
     assert catalog.has_prediction("a", "d1", fast=False)
     assert paths(catalog, genre="jazz") == []
     assert paths(catalog, genre="jazz", model="one") == ["/x"]
@@ -261,21 +261,21 @@ def test_all_files_by_path(library: Catalog) -> None:
         "/m2/nothing",
         "/m2/speech",
     ]
-    assert [str(each.path) for each in library.files()] == expected
-    assert [str(each.path) for each in library.files(under="/m2")] == expected[4:]
+    assert [str(each.path) for each in library.query()] == expected
+    assert [str(each.path) for each in library.query(under="/m2")] == expected[4:]
     assert paths(library, under="/") == expected
 
 
 def test_writing_while_reading(library: Catalog) -> None:
-    for each in library.files():
+    for each in library.query():
         put(library, f"{each.path}/again", each.digest)
     assert len(paths(library)) == 14
 
 
-# ----------------------------------------------------------------------------- one database
+# ----------------------------------------------------------------------------- the file
 
 
-def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENRELENS_DB", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert Catalog.default_path() == tmp_path / "data" / "genrelens" / "catalog.sqlite"
@@ -286,23 +286,23 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (catalog.path, paths(catalog)) == (tmp_path / "mine.sqlite", [])
 
 
-def test_one_reads_while_another_writes(catalog: Catalog) -> None:
+def test_reading_while_another_program_writes(catalog: Catalog) -> None:
     put(catalog, "/x")
     with Catalog.open(catalog.path, readonly=True) as reader:
         put(catalog, "/y")
         assert paths(reader) == ["/x", "/y"]
-        with pytest.raises(LibraryError, match="read-only; --db chooses another place"):
+        with pytest.raises(LibraryError, match="read-only; --db chooses another file"):
             put(reader, "/z")
 
 
-def test_there_is_none_to_read(tmp_path: Path) -> None:
+def test_a_missing_catalogue_is_not_created_to_read(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="there is no catalogue yet; genrelens scan makes one"):
         Catalog.open(tmp_path / "gone.sqlite", readonly=True)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["a?b#c%20.sqlite", "caf\udce9.sqlite", ":memory:"])
-def test_a_database_of_any_name(tmp_path: Path, name: str, monkeypatch: Any) -> None:
+def test_a_catalogue_with_any_file_name(tmp_path: Path, name: str, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     with Catalog.open(name) as catalog:
         put(catalog, "/x")
@@ -318,7 +318,7 @@ def refused(path: Path, reason: str, *, readonly: bool = False) -> None:
 
 
 @pytest.mark.parametrize("readonly", [True, False])
-def test_what_is_no_catalogue(tmp_path: Path, readonly: bool) -> None:
+def test_files_of_other_kinds_are_refused(tmp_path: Path, readonly: bool) -> None:
     text, foreign = tmp_path / "text", tmp_path / "foreign"
     text.write_bytes(b"no database at all, but long enough to be one " * 99)
     with sqlite3.connect(foreign) as connection:
@@ -337,7 +337,7 @@ def test_what_is_no_catalogue(tmp_path: Path, readonly: bool) -> None:
 
 
 @pytest.mark.parametrize("readonly", [True, False])
-def test_a_newer_catalogue(catalog: Catalog, readonly: bool) -> None:
+def test_a_newer_catalogue_is_refused(catalog: Catalog, readonly: bool) -> None:
     catalog.close()
     with sqlite3.connect(catalog.path) as connection:
         connection.execute("PRAGMA user_version = 2")
@@ -358,7 +358,7 @@ def test_a_damaged_catalogue(library: Catalog) -> None:
         Catalog.open(library.path) as catalog,
         pytest.raises(LibraryError, match=r"is damaged \(.+\); delete it and scan again"),
     ):
-        list(catalog.files())
+        list(catalog.query())
 
 
 def test_another_program_is_writing(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,7 +373,9 @@ def test_another_program_is_writing(catalog: Catalog, monkeypatch: pytest.Monkey
     assert paths(catalog) == ["/x"]
 
 
-def test_a_program_that_locks_all_of_it(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_has_locked_the_file(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     catalog.close()
     monkeypatch.setattr(Catalog, "patience", 0.05)
     other = sqlite3.connect(catalog.path, isolation_level=None)
@@ -386,11 +388,11 @@ def test_a_program_that_locks_all_of_it(catalog: Catalog, monkeypatch: pytest.Mo
 
 
 def test_a_full_disk(catalog: Catalog) -> None:
-    """What is in the catalogue stays, and it goes on once there is room."""
+    """Stored entries stay, and writing works again when there is space."""
     put(catalog, "/x", prediction=stored())
     catalog._connection.execute("PRAGMA max_page_count = 8")
     big = Tags("FLAC", tuple(f"genre {number}" for number in range(9999)))
-    with pytest.raises(LibraryError, match="the disk is full; what is in it stays"):
+    with pytest.raises(LibraryError, match="the disk is full; its content is not lost"):
         put(catalog, "/y", tags=big)
     assert paths(catalog) == ["/x"]
     catalog._connection.execute("PRAGMA max_page_count = 1000000")
@@ -400,7 +402,7 @@ def test_a_full_disk(catalog: Catalog) -> None:
 
 @pytest.fixture
 def write_protected(catalog: Catalog) -> Iterator[Path]:
-    """A catalogue in a folder where the user may not write."""
+    """A catalogue in a folder without write permission."""
     put(catalog, "/x", prediction=stored())
     catalog.close()
     folder = catalog.path.parent
@@ -417,14 +419,14 @@ def write_protected(catalog: Catalog) -> Iterator[Path]:
     folder.chmod(0o755)
 
 
-def test_a_folder_that_is_read_only(write_protected: Path) -> None:
+def test_a_read_only_folder(write_protected: Path) -> None:
     with Catalog.open(write_protected, readonly=True) as catalog:
         assert paths(catalog, genre="rock") == ["/x"]
-    refused(write_protected, "read-only; --db chooses another place")
-    refused(write_protected.with_name("new"), "its folder is missing, or not to be written")
+    refused(write_protected, "read-only; --db chooses another file")
+    refused(write_protected.with_name("new"), "its folder is missing or cannot be written")
 
 
-def test_a_transaction_is_all_or_nothing(catalog: Catalog) -> None:
+def test_a_transaction_is_atomic(catalog: Catalog) -> None:
     broken = replace(stored(), level=None)  # type: ignore[arg-type]
     with pytest.raises(LibraryError, match="NOT NULL"):
         put(catalog, "/x", prediction=broken)
@@ -439,5 +441,5 @@ def test_a_transaction_is_all_or_nothing(catalog: Catalog) -> None:
         ("/caf\udce9", {"path": "/caf\ufffd", "path_bytes": "L2NhZuk="}),
     ],
 )
-def test_paths_for_other_programs(name: str, fields: dict[str, str]) -> None:
+def test_path_fields(name: str, fields: dict[str, str]) -> None:
     assert path_fields(name) == fields

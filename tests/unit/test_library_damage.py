@@ -1,4 +1,4 @@
-"""A damaged catalogue or journal is a ``LibraryError`` that says what to do, and nothing else."""
+"""A damaged catalogue or journal causes a ``LibraryError`` with a remedy, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from support import damaged_stores
+from support import damaged_stores, store_damage
 from support.damaged_stores import Shelf, make_shelf, run_case, surroundings, variants
 
 N_CASES, N_PARTS = 320, 8
@@ -19,7 +19,7 @@ REMEDIES = "delete it|can be deleted|restore (it|the journal) from a backup|upda
 
 @pytest.fixture(scope="module")
 def shelf(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    """In memory where there is one, since every case waits for the disk."""
+    """A library in memory if possible, because every case waits for the disk."""
     memory = Path("/dev/shm")
     parent = memory if memory.is_dir() else tmp_path_factory.mktemp("shelf")
     with TemporaryDirectory(dir=parent) as folder, surroundings(Path(folder)):
@@ -29,12 +29,12 @@ def shelf(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[She
 @pytest.fixture(scope="module")
 def allowed(shelf: Shelf) -> dict[str, set[bytes]]:
     found = variants(shelf)
-    assert {len(each) for each in found.values()} == {2}  # the tests can see a change
+    assert {len(each) for each in found.values()} == {2}  # so a change can be detected
     return found
 
 
 @pytest.mark.parametrize("part", range(N_PARTS))
-def test_only_errors_that_say_what_to_do(
+def test_damage_causes_only_errors_with_a_remedy(
     part: int, shelf: Shelf, allowed: dict[str, set[bytes]]
 ) -> None:
     cases = [run_case(shelf, allowed, number) for number in range(part, N_CASES, N_PARTS)]
@@ -53,8 +53,8 @@ def test_every_call_works_without_damage(shelf: Shelf) -> None:
 
 
 def test_all_columns_are_damaged(shelf: Shelf) -> None:
-    """The columns that the damages know are those that the files have."""
+    """The list of columns to damage is complete."""
     shelf.restore()
-    for which, tables in damaged_stores.TABLES.items():
+    for which, tables in store_damage.TABLES.items():
         for table, columns in tables.items():
-            assert set(damaged_stores.columns_in(shelf.store(which), table)) == set(columns)
+            assert set(store_damage.columns_in(shelf.store(which), table)) == set(columns)

@@ -1,4 +1,4 @@
-"""The digest of the sound: what it does not depend on, and what it does."""
+"""The digest of the audio: it depends on the encoded audio and not on tags or container."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genrelens.errors import AudioError
 from genrelens.library.digest import audio_digest
 from support import synth, tagged
 
-SIZES = (0, 70_001, 1_000_000, 11)  # of a picture: tags that grow, move the sound, and shrink
+SIZES = (0, 70_001, 1_000_000, 11)  # of a picture: the tags grow, move the audio, and shrink
 
 
 def made(folder: Path, content: bytes, name: str = "song") -> Path:
@@ -32,7 +32,7 @@ def made(folder: Path, content: bytes, name: str = "song") -> Path:
 
 
 def tag(path: Path, n_bytes: int) -> None:
-    """Give a file two genres and a picture of some size; whatever was there before goes."""
+    """Replace the tags of a file by two genres and a picture of some size."""
     file: Any = mutagen.File(path)
     if file.tags is None:
         file.add_tags()
@@ -58,7 +58,7 @@ def tag(path: Path, n_bytes: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in tagged.FORMATS if kind != "aac"])
-def test_tags_of_any_size_change_nothing(kind: str, tmp_path: Path) -> None:
+def test_the_digest_does_not_depend_on_tags(kind: str, tmp_path: Path) -> None:
     path = made(tmp_path, tagged.recording(kind), f"song.{kind}")  # mutagen needs it for TTA
     digest, sizes = audio_digest(path), {path.stat().st_size}
     assert len(bytes.fromhex(digest)) == 20
@@ -68,11 +68,11 @@ def test_tags_of_any_size_change_nothing(kind: str, tmp_path: Path) -> None:
         assert audio_digest(path) == digest
     mutagen.File(path).delete()
     assert audio_digest(path) == digest
-    assert len(sizes) > 2  # they were written indeed
+    assert len(sizes) > 2  # so the tags were written
 
 
 @pytest.mark.parametrize("kind", tagged.FORMATS)
-def test_one_byte_of_the_sound_changes_it(kind: str, tmp_path: Path) -> None:
+def test_the_digest_depends_on_every_byte_of_the_audio(kind: str, tmp_path: Path) -> None:
     content = bytearray(tagged.recording(kind))
     digest = audio_digest(made(tmp_path, content))
     content[len(content) * 3 // 5] ^= 1
@@ -81,7 +81,7 @@ def test_one_byte_of_the_sound_changes_it(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [0, 100])
 def test_tags_before_and_after_an_mp3(tmp_path: Path, cut: int) -> None:
-    """Also of one whose last frame is cut off, which a tag must not seem to complete."""
+    """Also if the last frame is cut off: the bytes of a tag must not complete it."""
     sound = tagged.recording("mp3-bare")
     sound = sound[: len(sound) - cut]
     digest = audio_digest(made(tmp_path, sound))
@@ -94,7 +94,7 @@ def test_tags_before_and_after_an_mp3(tmp_path: Path, cut: int) -> None:
 
 
 def test_an_ape_tag_of_any_length(tmp_path: Path) -> None:
-    """Of one of these lengths the TAG of APETAGEX lies where that of an ID3v1 tag would."""
+    """With one of these lengths, the TAG in APETAGEX is where an ID3v1 tag would begin."""
     sound = tagged.recording("mp3-bare")
     digest = audio_digest(made(tmp_path, sound))
     for n in range(30, 60):
@@ -116,7 +116,7 @@ def test_the_container_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_the_rate_and_the_channels_matter(tmp_path: Path) -> None:
-    """The same bytes, heard at another rate, are another sound."""
+    """The same bytes at another sample rate are other audio."""
     y = np.arange(-2000, 2000, dtype=np.int16)
     sounds = [(y, 8000), (y, 16_000), (y.reshape(-1, 2), 8000)]
     digests = {audio_digest(made(tmp_path, synth.write(*sound))) for sound in sounds}
@@ -132,7 +132,7 @@ def test_a_chunk_behind_the_samples_of_a_wav(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("kind", ["mp3", "flac", "vorbis", "m4a", "wav"])
-def test_what_is_cut_off_has_a_digest_of_its_own(kind: str, share: float, tmp_path: Path) -> None:
+def test_a_truncated_file_has_another_digest(kind: str, share: float, tmp_path: Path) -> None:
     content = tagged.recording(kind)
     part = made(tmp_path, content[: round(share * len(content))])
     digest = audio_digest(part)
@@ -140,7 +140,7 @@ def test_what_is_cut_off_has_a_digest_of_its_own(kind: str, share: float, tmp_pa
     assert digest != audio_digest(made(tmp_path, content, "whole"))
 
 
-def test_what_is_no_audio_is_hashed_whole(tmp_path: Path) -> None:
+def test_a_file_without_audio_is_hashed_whole(tmp_path: Path) -> None:
     one, same, other, empty = b"text" * 999, b"text" * 999, b"Text" + b"text" * 998, b""
     digests = [audio_digest(made(tmp_path, each)) for each in (one, same, other, empty)]
     assert digests[0] == digests[1]
@@ -157,7 +157,7 @@ def test_a_tag_that_claims_more_than_there_is(claim: bytes, tmp_path: Path) -> N
     assert digest != audio_digest(made(tmp_path, claim + b"TEXT" + trailer))
 
 
-# --------------------------------------------------------------------------- not to be read
+# --------------------------------------------------------------------------- errors
 
 
 def assert_refused(path: Path, reason: str) -> None:
@@ -166,7 +166,7 @@ def assert_refused(path: Path, reason: str) -> None:
     assert caught.value.source == str(path)
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_paths_that_are_not_files(tmp_path: Path) -> None:
     assert_refused(tmp_path, "is not a file")
     assert_refused(tmp_path / "gone.mp3", "No such file")
     assert_refused(Path("nul\0byte.wav"), "null byte")
@@ -174,7 +174,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert_refused(tmp_path / "pipe.mp3", "is not a file")
 
 
-def test_a_file_is_closed_again(tmp_path: Path) -> None:
+def test_files_are_closed(tmp_path: Path) -> None:
     path = made(tmp_path, tagged.recording("mp3"))
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
@@ -182,12 +182,12 @@ def test_a_file_is_closed_again(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_part_of_a_file_is_a_file(tmp_path: Path) -> None:
-    """What FFmpeg reads through."""
-    from genrelens.library.digest import _Part
+def test_a_part_of_a_file_reads_like_a_file(tmp_path: Path) -> None:
+    """FFmpeg reads a file through it."""
+    from genrelens.library.digest import _FilePart
 
     with made(tmp_path, b"0123456789").open("rb", buffering=0) as file:
-        part = _Part(file, 2, 8)
+        part = _FilePart(file, 2, 8)
         assert (part.seek(0), part.read(), part.read()) == (0, b"234567", b"")
         assert (part.seek(-2, io.SEEK_END), part.read(1), part.tell()) == (4, b"6", 5)
         assert (part.seek(-1, io.SEEK_CUR), part.read(9)) == (4, b"67")

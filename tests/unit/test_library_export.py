@@ -1,4 +1,4 @@
-"""The catalogue in other formats, read by other programs where there are any."""
+"""Export of the catalogue: each format is read back, by another program where there is one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ import pytest
 
 from genrelens.discovery.playlists import read_playlist
 from genrelens.errors import LibraryError, MissingExtraError
-from genrelens.library.catalog import Catalog, Query
-from genrelens.library.export import FORMATS, export, export_playlists
-from genrelens.library.playlists import playlist_name
+from genrelens.library import Catalog
+from genrelens.library.export import FORMATS, export_entries, export_playlists, playlist_name
 from genrelens.library.records import Failure
 from genrelens.prediction import Style
 from genrelens.tags import Tags
@@ -27,6 +26,7 @@ from support.library_folder import stored, wav
 
 ODD = os.fsdecode(b"caf\xe9.mp3")
 LINE_BREAK = "new\nline.mp3"
+OPTIONS = ("relative_to", "safe_csv")
 HASH = '#1 hits, "best of" - 日本.mp3'
 
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def catalog(folder: Path) -> Iterator[Catalog]:
-    """Four files that were heard, and one that was not."""
+    """Four files with a prediction and one with a failure."""
     tags = Tags("FLAC", ("Rock", "Blues"), "Ann\nBee", "An album", "A title")
     house = (Style("house", 0.75, 0.5), Style("techno", 0.5, 0.5), Style("trance", 0.25, 0.5))
     with Catalog.open(folder / "catalog.sqlite") as catalog:
@@ -60,15 +60,16 @@ def catalog(folder: Path) -> Iterator[Catalog]:
         yield catalog
 
 
-def exported(catalog: Catalog, kind: str, query: Query | None = None, **options: Any) -> bytes:
+def exported(catalog: Catalog, kind: str, **conditions: Any) -> bytes:
     file = io.BytesIO()
-    export(catalog.query(query or Query()), file, kind, **options)
+    options = {name: conditions.pop(name) for name in OPTIONS if name in conditions}
+    export_entries(catalog.query(**conditions), file, kind, **options)
     return file.getvalue()
 
 
 def test_csv(catalog: Catalog, folder: Path) -> None:
     content = exported(catalog, "csv")
-    assert os.fsencode(folder / ODD) in content  # the very bytes
+    assert os.fsencode(folder / ODD) in content  # the original bytes
     text = content.decode("utf-8", errors="surrogateescape")
     rows = {Path(row["path"]).name: row for row in csv.DictReader(io.StringIO(text, newline=""))}
     assert set(rows) == {HASH, "a.mp3", ODD, LINE_BREAK, "z.mp3"}
@@ -162,15 +163,15 @@ def test_a_playlist(catalog: Catalog, folder: Path, relative: bool) -> None:
     assert names == {str(folder / name) for name in ("a.mp3", ODD, LINE_BREAK, HASH, "z.mp3")}
 
 
-def test_a_name_that_would_be_a_comment(catalog: Catalog, folder: Path) -> None:
+def test_a_name_that_looks_like_a_comment(catalog: Catalog, folder: Path) -> None:
     content = exported(catalog, "m3u8", relative_to=folder).decode()
     assert f"./{HASH}" in content.splitlines()
     (folder / "x.m3u8").write_text(content, encoding="utf-8")
     assert str(folder / HASH) in map(os.path.normpath, read_playlist(folder / "x.m3u8"))
 
 
-def test_an_address_is_understood_by_others(folder: Path) -> None:
-    """FFmpeg's playlists are of another kind, but its addresses are those of M3U."""
+def test_other_programs_read_file_urls(folder: Path) -> None:
+    """FFmpeg reads no M3U playlists, and it resolves file URLs in the same way."""
     with Catalog.open(folder / "x.sqlite") as catalog:
         (folder / LINE_BREAK).write_bytes(wav("noise"))
         catalog.record(folder / LINE_BREAK, size=1, mtime_ns=1, digest=None, tags=None)
@@ -183,24 +184,25 @@ def test_an_address_is_understood_by_others(folder: Path) -> None:
 
 def test_one_playlist_for_each_genre(catalog: Catalog, folder: Path) -> None:
     place = folder / "new" / "lists"
-    written = export_playlists(catalog, Query(), place, relative_to=place)
+    written = export_playlists(catalog, place, relative_to=place)
     assert written == {place / "jazz.m3u8": 1, place / "rock.m3u8": 3}
     assert sorted(place.iterdir()) == sorted(written)
     assert "../../a.mp3" in (place / "jazz.m3u8").read_text(encoding="utf-8").splitlines()
     names = {os.path.normpath(name) for name in read_playlist(place / "rock.m3u8")}
     assert names == {str(folder / name) for name in (ODD, LINE_BREAK, HASH)}
     (place / "old.m3u8").touch()
-    assert export_playlists(catalog, Query(genre="Jazz"), place) == {place / "jazz.m3u8": 1}
+    assert export_playlists(catalog, place, genre="Jazz") == {place / "jazz.m3u8": 1}
     assert str(folder / "a.mp3") in (place / "jazz.m3u8").read_text().splitlines()
     assert (place / "old.m3u8").exists()
 
 
-def test_playlists_of_what_the_model_is_sure_of(catalog: Catalog, folder: Path) -> None:
+def test_playlists_have_only_sure_genres_by_default(catalog: Catalog, folder: Path) -> None:
     unsure = stored("pop", 0.35)
     catalog.record(folder / "u.mp3", size=1, mtime_ns=1, digest="u", tags=None, prediction=unsure)
-    assert len(export_playlists(catalog, Query(), folder / "lists")) == 2
-    asked = Query(verdict="not sure")
-    assert export_playlists(catalog, asked, folder / "lists") == {folder / "lists" / "pop.m3u8": 1}
+    assert len(export_playlists(catalog, folder / "lists")) == 2
+    lists = folder / "lists"
+    written = export_playlists(catalog, lists, verdict="not sure")
+    assert written == {lists / "pop.m3u8": 1}
 
 
 @pytest.mark.parametrize(
@@ -225,18 +227,18 @@ def test_genres_that_share_a_file_name(catalog: Catalog, folder: Path) -> None:
             folder / genre, size=1, mtime_ns=1, digest=genre, tags=None, prediction=prediction
         )
     with pytest.raises(LibraryError, match="two of the genres would have the same file name"):
-        export_playlists(catalog, Query(), folder / "lists")
+        export_playlists(catalog, folder / "lists")
 
 
-def test_a_folder_that_cannot_be_made(catalog: Catalog, folder: Path) -> None:
+def test_a_folder_that_cannot_be_created(catalog: Catalog, folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(LibraryError, match="file"):
-        export_playlists(catalog, Query(), folder / "file")
+        export_playlists(catalog, folder / "file")
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS))
-def test_nothing_is_a_valid_file_too(catalog: Catalog, kind: str) -> None:
-    content = exported(catalog, kind, Query(genre="polka"))
+def test_no_entries_make_a_valid_file(catalog: Catalog, kind: str) -> None:
+    content = exported(catalog, kind, genre="polka")
     if kind == "parquet":
         parquet = pytest.importorskip("pyarrow.parquet")
         assert parquet.read_table(io.BytesIO(content)).num_rows == 0

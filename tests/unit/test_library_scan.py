@@ -1,29 +1,31 @@
-"""A scan: what is heard, what is not heard again, and what fails."""
+"""Scans: which files are classified, which are not classified again, and which fail."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from genrelens import worker_pool as isolation
+from genrelens import worker_pool
 from genrelens.discovery.find import Found, find_files
 from genrelens.errors import AudioError, LibraryError, ModelError, TagError
-from genrelens.library import identity, records
+from genrelens.library import Catalog, Entry, StoredPrediction, records
 from genrelens.library import scan as scanning
-from genrelens.library.catalog import Catalog, Query
 from genrelens.library.digest import audio_digest
 from genrelens.library.scan import Scanned, scan_files
 from genrelens.model_file import model_digest
 from genrelens.tags import Tags, write_genres
 from support import synth, tiny
-from support.library_folder import HerePool, wav, write_files
+from support.library_folder import HerePool, NoPool, wav, write_files
+
+Run = Callable[..., dict[str, str]]
+Pools = list[HerePool]
+Patch = pytest.MonkeyPatch
 
 
 @pytest.fixture
@@ -39,9 +41,9 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 
 @pytest.fixture
-def pools(monkeypatch: pytest.MonkeyPatch) -> list[HerePool]:
-    """The pools that scans make, which do their work in this process."""
-    made: list[HerePool] = []
+def pools(monkeypatch: Patch) -> Pools:
+    """The pools that scans create; they work in this process."""
+    made: Pools = []
 
     def make(*args: Any, **options: Any) -> HerePool:
         made.append(HerePool(*args, **options))
@@ -52,10 +54,8 @@ def pools(monkeypatch: pytest.MonkeyPatch) -> list[HerePool]:
 
 
 @pytest.fixture
-def run(
-    catalog: Catalog, music: Path, model: Path, pools: list[HerePool]
-) -> Callable[..., dict[str, str]]:
-    """Scan a folder; return what became of each file."""
+def run(catalog: Catalog, music: Path, model: Path, pools: Pools) -> Run:
+    """Return a function that scans the folder and returns the status of each file."""
 
     def run(**options: Any) -> dict[str, str]:
         outcomes = outcomes_of(catalog, music, **{"model": str(model), **options})
@@ -72,8 +72,8 @@ def outcomes_of(catalog: Catalog, folder: Path, **options: Any) -> list[Scanned]
     return outcomes
 
 
-def steps(pools: list[HerePool]) -> list[str]:
-    """What workers were asked to do."""
+def steps(pools: Pools) -> list[str]:
+    """Return the names of the functions that workers called."""
     return [job.func.__name__ for pool in pools for job in pool.jobs]  # type: ignore[attr-defined]
 
 
@@ -81,44 +81,54 @@ def all_of(status: str, *names: str) -> dict[str, str]:
     return dict.fromkeys(names or [f"{genre}.wav" for genre in tiny.GENRES], status)
 
 
-# ------------------------------------------------------------------------------ first time
+def entry(catalog: Catalog, path: Path | str) -> Entry:
+    found = catalog.entry(path)
+    assert found is not None
+    return found
+
+
+def prediction(catalog: Catalog, path: Path | str) -> StoredPrediction:
+    found = entry(catalog, path).prediction
+    assert found is not None
+    return found
+
+
+# ------------------------------------------------------------------------------ first scan
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_what_is_heard(
-    catalog: Catalog, music: Path, model: Path, run: Callable[..., dict[str, str]], jobs: int
+def test_new_files_are_classified_and_stored(
+    catalog: Catalog, music: Path, model: Path, run: Run, jobs: int
 ) -> None:
     write_genres(music / "clicks.wav", ["Clicks", "Pops"])
     assert run(jobs=jobs) == all_of("analysed")
     for genre in tiny.GENRES:
-        entry = catalog.entry(music / f"{genre}.wav")
-        assert entry is not None
-        assert entry.prediction is not None
-        assert (entry.prediction.genre, entry.prediction.model) == (genre, "tiny")
-        assert entry.prediction.model_digest == model_digest(model)
-        assert entry.prediction.duration == entry.prediction.heard == 1.0
-        status = entry.path.stat()
-        assert (entry.size, entry.mtime_ns) == (status.st_size, status.st_mtime_ns)
-        assert entry.digest == audio_digest(entry.path)
-    clicks = catalog.entry(music / "clicks.wav")
-    assert clicks is not None
-    assert clicks.tags is not None
-    assert clicks.tags.genres == ("Clicks", "Pops")
+        stored, found = (
+            entry(catalog, music / f"{genre}.wav"),
+            prediction(catalog, music / f"{genre}.wav"),
+        )
+        assert (found.genre, found.model) == (genre, "tiny")
+        assert found.model_digest == model_digest(model)
+        assert found.duration == found.heard == 1.0
+        status = stored.path.stat()
+        assert (stored.size, stored.mtime_ns) == (status.st_size, status.st_mtime_ns)
+        assert stored.digest == audio_digest(stored.path)
+    tags = entry(catalog, music / "clicks.wav").tags
+    assert tags is not None
+    assert tags.genres == ("Clicks", "Pops")
 
 
-def test_outcomes_tell_what_was_heard(
-    catalog: Catalog, music: Path, model: Path, pools: list[HerePool]
+def test_a_result_is_stored_before_it_is_yielded(
+    catalog: Catalog, music: Path, model: Path, pools: Pools
 ) -> None:
-    for outcome in outcomes_of(catalog, music, model=str(model)):
-        entry = catalog.entry(outcome.path)  # it is safe already
-        assert entry is not None
-        assert entry.prediction is not None
-        assert outcome.prediction is not None
-        assert outcome.prediction.to_dict() == entry.prediction.to_dict()
+    files = find_files([music], on_problem=pytest.fail)
+    for scanned in scan_files(catalog, files, model=str(model)):
+        assert scanned.prediction is not None
+        assert scanned.prediction.to_dict() == prediction(catalog, scanned.path).to_dict()
 
 
-def test_a_damaged_recording_is_heard_and_noted(
-    catalog: Catalog, music: Path, model: Path, pools: list[HerePool]
+def test_a_damaged_recording_is_classified_with_a_note(
+    catalog: Catalog, music: Path, model: Path, pools: Pools
 ) -> None:
     flac = synth.write(tiny.sound("noise", 4), tiny.RATE, "FLAC")
     write_files(music, {"torn.flac": flac[: len(flac) * 3 // 4]})
@@ -127,26 +137,20 @@ def test_a_damaged_recording_is_heard_and_noted(
     assert notes[0].startswith(f"{music / 'torn.flac'}: is damaged; ")
 
 
-def test_a_file_whose_tags_cannot_be_read(
-    catalog: Catalog, music: Path, run: Callable[..., dict[str, str]]
-) -> None:
-    """A format that has none."""
+def test_a_file_without_tags_is_classified(catalog: Catalog, music: Path, run: Run) -> None:
+    """AU has no tags."""
     au = synth.write(tiny.sound("noise", 1, seed=1), tiny.RATE, "AU")
     write_files(music, {"x.au": au})
     assert run()["x.au"] == "analysed"
-    entry = catalog.entry(music / "x.au")
-    assert entry is not None
-    assert entry.tags is None
+    assert entry(catalog, music / "x.au").tags is None
 
 
-# ------------------------------------------------------------------------------ once more
+# ----------------------------------------------------------------------------- second scan
 
 
-def test_an_unchanged_file_is_not_even_opened(
-    run: Callable[..., dict[str, str]], music: Path, pools: list[HerePool]
-) -> None:
+def test_an_unchanged_file_is_not_opened(run: Run, music: Path, pools: Pools) -> None:
     run()
-    for path in music.iterdir():  # whoever looks finds something else
+    for path in music.iterdir():  # reading it would give another result
         status = path.stat()
         path.write_bytes(os.urandom(status.st_size))
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -155,7 +159,7 @@ def test_an_unchanged_file_is_not_even_opened(
 
 
 def test_moved_tagged_and_copied_files_are_known(
-    catalog: Catalog, music: Path, run: Callable[..., dict[str, str]], pools: list[HerePool]
+    catalog: Catalog, music: Path, run: Run, pools: Pools
 ) -> None:
     run()
     (music / "noise.wav").rename(music / "moved.wav")
@@ -166,7 +170,7 @@ def test_moved_tagged_and_copied_files_are_known(
         "chords.wav": "unchanged",
     }
     assert steps(pools[1:]) == ["identify"] * 3
-    found = {entry.path.name: entry for entry in catalog.files()}
+    found = {entry.path.name: entry for entry in catalog.query()}
     genres = {name: entry.prediction and entry.prediction.genre for name, entry in found.items()}
     assert genres == {
         "moved.wav": "noise",
@@ -180,9 +184,7 @@ def test_moved_tagged_and_copied_files_are_known(
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_copies_are_heard_once(
-    music: Path, run: Callable[..., dict[str, str]], pools: list[HerePool], jobs: int
-) -> None:
+def test_copies_are_classified_once(music: Path, run: Run, pools: Pools, jobs: int) -> None:
     for number in range(5):
         shutil.copy(music / "noise.wav", music / f"copy{number}.wav")
     write_genres(music / "copy3.wav", ["Noise"])
@@ -192,22 +194,20 @@ def test_copies_are_heard_once(
     assert steps(pools).count("_classify_file") == 3
 
 
-def test_a_changed_file_is_heard_again(
-    catalog: Catalog, music: Path, run: Callable[..., dict[str, str]]
-) -> None:
+def test_a_changed_file_is_classified_again(catalog: Catalog, music: Path, run: Run) -> None:
     run()
     (music / "noise.wav").write_bytes(wav("clicks", seed=5))
     assert run() == all_of("unchanged") | {"noise.wav": "analysed"}
-    assert [each.path.name for each in catalog.query(Query(genre="clicks"))] == [
+    assert [each.path.name for each in catalog.query(genre="clicks")] == [
         "clicks.wav",
         "noise.wav",
     ]
 
 
-def test_a_file_that_changes_meanwhile(
-    catalog: Catalog, music: Path, model: Path, pools: list[HerePool]
+def test_a_file_that_changes_during_the_scan(
+    catalog: Catalog, music: Path, model: Path, pools: Pools
 ) -> None:
-    """It is known as it was when it was found, so that the next scan looks at it again."""
+    """Its former status is stored, so that the next scan reads it again."""
     files = list(find_files([music / "noise.wav"], on_problem=pytest.fail))
     (music / "noise.wav").write_bytes(wav("clicks", 2))
     assert [each.status for each in scan_files(catalog, files, model=str(model))] == ["analysed"]
@@ -218,38 +218,33 @@ def test_a_file_that_changes_meanwhile(
     ]
 
 
-# ---------------------------------------------------------------------- models, and in haste
+# --------------------------------------------------------------- other models, fast scans
 
 
-def test_a_new_model_hears_all_but_reads_no_file_twice(
-    catalog: Catalog,
-    run: Callable[..., dict[str, str]],
-    recurrent_model: Path,
-    pools: list[HerePool],
+def test_another_model_classifies_all_files_and_reuses_their_digests(
+    catalog: Catalog, run: Run, recurrent_model: Path, pools: Pools
 ) -> None:
     run()
     assert run(model=str(recurrent_model)) == all_of("analysed")
     assert steps(pools[1:]) == ["_classify_file"] * 3
-    assert {each.prediction and each.prediction.model for each in catalog.files()} == {"recurrent"}
+    assert {each.prediction and each.prediction.model for each in catalog.query()} == {"recurrent"}
     assert run() == run(model=str(recurrent_model)) == all_of("unchanged")
 
 
-def test_what_was_heard_in_haste_is_heard_whole_on_demand(
-    catalog: Catalog, music: Path, run: Callable[..., dict[str, str]]
+def test_fast_predictions_are_replaced_by_a_complete_scan(
+    catalog: Catalog, music: Path, run: Run
 ) -> None:
     write_files(music, {"long.wav": wav("noise", 100)})
 
-    def entry() -> tuple[bool, float, float]:
-        found = catalog.entry(music / "long.wav")
-        assert found is not None
-        assert found.prediction is not None
-        return found.prediction.fast, found.prediction.duration, found.prediction.heard
+    def seconds() -> tuple[bool, float, float]:
+        found = prediction(catalog, music / "long.wav")
+        return found.fast, found.duration, found.heard
 
     assert run(fast=True)["long.wav"] == "analysed"
-    assert entry() == (True, 100.0, pytest.approx(90.0, abs=0.5))
+    assert seconds() == (True, 100.0, pytest.approx(90.0, abs=0.5))
     assert set(run(fast=True).values()) == {"unchanged"}
     assert run() == all_of("unchanged") | {"long.wav": "analysed"}
-    assert entry() == (False, 100.0, 100.0)
+    assert seconds() == (False, 100.0, 100.0)
     assert set(run(fast=True).values()) == {"unchanged"}
 
 
@@ -262,15 +257,11 @@ def broken(music: Path) -> Path:
 
 
 def reasons(catalog: Catalog) -> dict[str, str | None]:
-    return {each.path.name: each.error for each in catalog.query(Query(errors=True))}
+    return {each.path.name: each.error for each in catalog.query(errors=True)}
 
 
-def test_bad_files_are_told_and_remembered(
-    catalog: Catalog,
-    broken: Path,
-    model: Path,
-    run: Callable[..., dict[str, str]],
-    pools: list[HerePool],
+def test_bad_files_are_reported_and_stored(
+    catalog: Catalog, broken: Path, model: Path, run: Run, pools: Pools
 ) -> None:
     outcomes = {
         Path(each.path).name: each for each in outcomes_of(catalog, broken, model=str(model))
@@ -295,11 +286,7 @@ def test_bad_files_are_told_and_remembered(
 
 @pytest.mark.parametrize("change", ["content", "retry", "version", "model"])
 def test_when_a_bad_file_is_tried_again(
-    broken: Path,
-    run: Callable[..., dict[str, str]],
-    recurrent_model: Path,
-    change: str,
-    monkeypatch: pytest.MonkeyPatch,
+    broken: Path, run: Run, recurrent_model: Path, change: str, monkeypatch: Patch
 ) -> None:
     run()
     options: dict[str, Any] = {}
@@ -312,31 +299,27 @@ def test_when_a_bad_file_is_tried_again(
     assert run(**options)["text.mp3"] == "failed"
 
 
-def test_a_bad_file_that_is_repaired(
-    catalog: Catalog, broken: Path, run: Callable[..., dict[str, str]]
-) -> None:
+def test_a_repaired_file_is_known(catalog: Catalog, broken: Path, run: Run) -> None:
     run()
     (broken / "text.mp3").write_bytes(wav("noise"))
     assert run()["text.mp3"] == "known"
     assert set(reasons(catalog)) == {"empty.wav"}
 
 
-def test_copies_of_a_bad_file_fail_together(
-    broken: Path, run: Callable[..., dict[str, str]], pools: list[HerePool]
-) -> None:
+def test_copies_of_a_bad_file_fail_together(broken: Path, run: Run, pools: Pools) -> None:
     shutil.copy(broken / "text.mp3", broken / "copy.mp3")
     assert run(jobs=4)["copy.mp3"] == "failed"
     assert steps(pools).count("_classify_file") == 5
 
 
-def test_a_file_that_may_not_be_read_is_tried_every_time(
-    catalog: Catalog, music: Path, run: Callable[..., dict[str, str]], monkeypatch: Any
+def test_a_file_without_read_permission_is_tried_by_every_scan(
+    catalog: Catalog, music: Path, run: Run, monkeypatch: Any
 ) -> None:
     def refuse(path: str) -> str:
         raise AudioError(path, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(identity, "audio_digest", refuse)
+        patch.setattr(scanning, "audio_digest", refuse)
         assert run() == all_of("failed")
     assert reasons(catalog) == all_of("Permission denied")
     assert run() == all_of("analysed")
@@ -344,13 +327,8 @@ def test_a_file_that_may_not_be_read_is_tried_every_time(
 
 
 @pytest.mark.parametrize("moment", ["found", "identified"])
-def test_a_file_that_goes_away_is_no_bad_file(
-    catalog: Catalog,
-    music: Path,
-    model: Path,
-    pools: list[HerePool],
-    moment: str,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_file_that_disappears_is_tried_by_the_next_scan(
+    catalog: Catalog, music: Path, model: Path, pools: Pools, moment: str, monkeypatch: Patch
 ) -> None:
     (noise,) = files = list(find_files([music / "noise.wav"], on_problem=pytest.fail))
     away = music / "away"
@@ -362,7 +340,7 @@ def test_a_file_that_goes_away_is_no_bad_file(
             Path(path).rename(away)
             raise TagError(path, "gone")
 
-        monkeypatch.setattr(identity, "read_tags", gone)
+        monkeypatch.setattr(scanning, "read_tags", gone)
     (outcome,) = scan_files(catalog, files, model=str(model))
     assert (outcome.status, reasons(catalog)) == (
         "failed",
@@ -374,41 +352,25 @@ def test_a_file_that_goes_away_is_no_bad_file(
     assert [each.status for each in scan_files(catalog, files, model=str(model))] == ["analysed"]
 
 
-def test_a_fault_of_ours_costs_one_file(
-    catalog: Catalog, run: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+def test_an_unexpected_error_affects_one_file(
+    catalog: Catalog, run: Run, monkeypatch: Patch
 ) -> None:
     def fail(path: str, name: str, *args: Any, **options: Any) -> Any:
         if "noise" in path:
             raise RuntimeError("Traceback ...\n  File ...\nKeyError: 'x'\n")
         return judge(path, name, *args, **options)
 
-    judge = isolation._classify_file
-    monkeypatch.setattr(isolation, "_classify_file", fail)
+    judge = worker_pool._classify_file
+    monkeypatch.setattr(worker_pool, "_classify_file", fail)
     assert run() == all_of("analysed") | {"noise.wav": "failed"}
     assert reasons(catalog) == {"noise.wav": "is more than genrelens can handle (KeyError: 'x')"}
-
-
-class NoPool(HerePool):
-    """Does nothing a number of times."""
-
-    refusals = 0
-    reason: Exception | None = None
-
-    def run(self, job: Callable[[], Any], *, timeout: float | None = None) -> Future[Any]:
-        if type(self).refusals:
-            type(self).refusals -= 1
-            future: Future[Any] = Future()
-            if self.reason is not None:
-                future.set_exception(self.reason)
-            return future
-        return super().run(job, timeout=timeout)
 
 
 @pytest.mark.parametrize(
     "reason", [BrokenProcessPool("All workers expired"), TimeoutError("the computer slept")]
 )
-def test_workers_that_are_gone_are_replaced(
-    catalog: Catalog, music: Path, model: Path, reason: Exception, monkeypatch: pytest.MonkeyPatch
+def test_lost_workers_are_replaced(
+    catalog: Catalog, music: Path, model: Path, reason: Exception, monkeypatch: Patch
 ) -> None:
     monkeypatch.setattr(scanning, "ClassifierPool", NoPool)
     monkeypatch.setattr(NoPool, "refusals", 1)
@@ -417,28 +379,26 @@ def test_workers_that_are_gone_are_replaced(
     assert statuses == ["analysed"] * 3
 
 
-def test_workers_that_never_come(
-    catalog: Catalog, music: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scanning, "ClassifierPool", NoPool)
-    monkeypatch.setattr(NoPool, "refusals", 10)
-    monkeypatch.setattr(NoPool, "reason", BrokenProcessPool("All workers expired"))
-    with pytest.raises(LibraryError, match="the worker processes end before they begin"):
-        outcomes_of(catalog, music, model=str(model))
-    assert list(catalog.files()) == []
-
-
-def test_workers_that_never_answer(
-    catalog: Catalog, music: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        (BrokenProcessPool("All workers expired"), "the worker processes end before they begin"),
+        (None, "the worker processes do not answer"),
+    ],
+)
+def test_workers_that_never_start_or_answer(
+    catalog: Catalog, music: Path, model: Path, reason: Any, message: str, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(scanning, "ClassifierPool", NoPool)
     monkeypatch.setattr(scanning, "_PATIENCE", 0.0)
     monkeypatch.setattr(NoPool, "refusals", 10)
-    with pytest.raises(LibraryError, match="the worker processes do not answer"):
+    monkeypatch.setattr(NoPool, "reason", reason)
+    with pytest.raises(LibraryError, match=message):
         outcomes_of(catalog, music, model=str(model), timeout=0.05)
+    assert list(catalog.query()) == []
 
 
-def test_a_model_that_is_none(catalog: Catalog, music: Path, tmp_path: Path) -> None:
+def test_an_invalid_model(catalog: Catalog, music: Path, tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="is not a complete ONNX file"):
         outcomes_of(catalog, music, model=str(tmp_path / "x.onnx"))
@@ -452,8 +412,8 @@ def test_arguments_out_of_range(catalog: Catalog, options: dict[str, Any]) -> No
         scan_files(catalog, [], **options)
 
 
-def test_whoever_stops_early_keeps_what_was_told(
-    catalog: Catalog, music: Path, model: Path, pools: list[HerePool]
+def test_closing_the_iterator_keeps_the_yielded_results(
+    catalog: Catalog, music: Path, model: Path, pools: Pools
 ) -> None:
     files = list(find_files([music], on_problem=pytest.fail))
     outcomes = scan_files(catalog, files, model=str(model))
@@ -467,10 +427,10 @@ def test_whoever_stops_early_keeps_what_was_told(
     )
 
 
-def test_no_more_than_asked_is_under_way(
-    catalog: Catalog, music: Path, model: Path, pools: list[HerePool]
+def test_files_are_taken_as_they_are_needed(
+    catalog: Catalog, music: Path, model: Path, pools: Pools
 ) -> None:
-    """Files are taken as they are needed, so that memory does not grow with their number."""
+    """Memory does not grow with the number of files."""
     write_files(music, {f"{number}.wav": wav("noise", seed=number) for number in range(20)})
     taken: list[Found] = []
 

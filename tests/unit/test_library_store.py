@@ -1,4 +1,4 @@
-"""The library's SQLite files: those of former versions, private ones, dangerous ones."""
+"""The SQLite files of the library: former versions, permissions, damage."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 
 from genrelens.errors import LibraryError
-from genrelens.library import Catalog, Change, Query, list_runs, undo
-from genrelens.library.tagging.delta import file_hash, make_patch
+from genrelens.library import Catalog, Change, list_runs, undo
+from genrelens.library.tagging.delta import file_hash, make_delta
 from genrelens.library.tagging.journal import Journal
 from genrelens.prediction import Style
 from genrelens.tags import Tags
 
-# As genrelens 0.x made them before the tables were made from dataclasses.
+# The tables of genrelens 0.x, before they were made from dataclasses.
 FORMER_CATALOG = """
     CREATE TABLE files (
-        path BLOB PRIMARY KEY,  -- absolute, as the file system has it
+        path BLOB PRIMARY KEY,  -- absolute
         size INTEGER NOT NULL,
         mtime_ns INTEGER NOT NULL,
-        digest TEXT,  -- of the sound
+        digest TEXT,  -- of the audio
         tags TEXT,  -- JSON
         failure TEXT  -- JSON
     ) WITHOUT ROWID;
@@ -66,15 +66,15 @@ FORMER_JOURNAL = """
         run INTEGER NOT NULL REFERENCES runs,
         n INTEGER NOT NULL,
         name BLOB NOT NULL,  -- of the file, absolute, as the plan has it
-        path BLOB NOT NULL,  -- the same, links followed
+        path BLOB NOT NULL,  -- the same, links resolved
         temporary BLOB NOT NULL,  -- name of a file in the same folder
         state TEXT NOT NULL,
-        digest TEXT NOT NULL,  -- of the sound
+        digest TEXT NOT NULL,  -- of the audio
         before TEXT NOT NULL,  -- genres, JSON
         after TEXT NOT NULL,
         old_hash BLOB,  -- of the whole file
         new_hash BLOB,
-        patch BLOB,  -- from the new file to the old one
+        patch BLOB,  -- delta from the new file to the old one
         PRIMARY KEY (run, n)
     ) WITHOUT ROWID;
     CREATE INDEX writes_by_path ON writes (path);
@@ -84,7 +84,7 @@ FORMER_JOURNAL = """
 
 
 def former(path: Path, schema: str, rows: dict[str, tuple[Any, ...]]) -> Path:
-    """Make a file as a former version did, with one row in each table."""
+    """Create a file of a former version with one row in each table."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(schema)
         for table, row in rows.items():
@@ -94,7 +94,7 @@ def former(path: Path, schema: str, rows: dict[str, tuple[Any, ...]]) -> Path:
 
 
 def columns(path: Path) -> dict[str, set[tuple[Any, ...]]]:
-    """Return name, type, NOT NULL and key of the columns of each table, and the header."""
+    """Return the columns of each table (name, type, NOT NULL, key) and the header."""
     with closing(sqlite3.connect(path)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         found = {
@@ -120,7 +120,7 @@ def song(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def former_journal(tmp_path: Path, song: Path) -> Path:
-    """A file that was written and not taken back; its former content is ``old content``."""
+    """The journal of a file that was written; its former content is ``old content of a file``."""
     old = song.with_name("old")
     old.write_bytes(b"old content of a file")
     name = os.fsencode(song)
@@ -136,7 +136,7 @@ def former_journal(tmp_path: Path, song: Path) -> Path:
         '["Jazz"]',
         file_hash(old),
         file_hash(song),
-        make_patch(old, song),
+        make_delta(old, song),
     )
     run = (1, "2025-01-01T00:00:00+00:00", None, "0.9", "lens")
     return former(tmp_path / "journal", FORMER_JOURNAL, {"runs": run, "writes": write})
@@ -188,18 +188,18 @@ def test_a_catalogue_of_the_former_version(tmp_path: Path) -> None:
         },
     )
     with Catalog.open(path) as catalog:
-        [entry] = catalog.files()
+        [entry] = catalog.query()
         assert catalog.has_prediction("a" * 40, "d1", fast=True)
     assert os.fsencode(entry.path) == b"/m/caf\xe9.mp3"
     assert (entry.size, entry.mtime_ns, entry.digest, entry.error) == (5, 7, "a" * 40, "crashed")
     assert entry.tags == Tags("ID3v2.4", ("Rock", "Ro\udce9ck"), "An artist", "", "A title")
-    heard = entry.prediction
-    assert heard is not None
-    assert (heard.genre, heard.probabilities) == ("jazz", {"jazz": 0.75, "rock": 0.25})
-    assert (heard.fast, heard.music, heard.level) == (True, None, -10.5)
-    assert (heard.duration, heard.heard) == (200.0, 90.0)
-    assert heard.styles == (Style("house", 0.7, 0.5),)
-    np.testing.assert_array_equal(heard.embedding, embedding)
+    prediction = entry.prediction
+    assert prediction is not None
+    assert (prediction.genre, prediction.probabilities) == ("jazz", {"jazz": 0.75, "rock": 0.25})
+    assert (prediction.fast, prediction.music, prediction.level) == (True, None, -10.5)
+    assert (prediction.duration, prediction.heard) == (200.0, 90.0)
+    assert prediction.styles == (Style("house", 0.7, 0.5),)
+    np.testing.assert_array_equal(prediction.embedding, embedding)
 
 
 def test_a_journal_of_the_former_version(former_journal: Path, song: Path) -> None:
@@ -209,15 +209,15 @@ def test_a_journal_of_the_former_version(former_journal: Path, song: Path) -> No
     assert song.read_bytes() == b"old content of a file"
 
 
-def test_the_tables_are_those_of_the_former_version(tmp_path: Path) -> None:
-    """So that a former version reads what this one writes, too."""
+def test_the_tables_equal_those_of_the_former_version(tmp_path: Path) -> None:
+    """So a former version can read the files of this one."""
     for kind, schema in ((Catalog, FORMER_CATALOG), (Journal, FORMER_JOURNAL)):
         new = tmp_path / f"new {kind.__name__}"
         kind.open(new).close()
         assert columns(new) == columns(former(tmp_path / f"old {kind.__name__}", schema, {}))
 
 
-# --------------------------------------------------------------------------------- privacy
+# --------------------------------------------------------------------------------- permissions
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o022, 0o644)])
@@ -242,10 +242,10 @@ def edit(path: Path, statement: str, *values: Any) -> None:
 
 
 @pytest.mark.parametrize("state", ["planned", "ready", "undoing", "writtem"])
-def test_only_temporary_files_of_ours_are_removed(
+def test_only_temporary_files_of_genrelens_are_removed(
     former_journal: Path, song: Path, state: str
 ) -> None:
-    """A journal whose name of a temporary file is that of a song removed the song."""
+    """A damaged journal may name a recording as its temporary file."""
     edit(former_journal, "UPDATE writes SET state = ?", state)
     edit(former_journal, "UPDATE writes SET temporary = ?", os.fsencode(song.name))
     with pytest.raises(LibraryError, match=r"is damaged \(writes\.temporary: .*from a backup"):
@@ -254,7 +254,7 @@ def test_only_temporary_files_of_ours_are_removed(
 
 
 @pytest.mark.parametrize("patch", [b"nonsense", b"", zlib.compress(bytes(23))])
-def test_one_damaged_way_back_leaves_the_file_as_it_is(
+def test_a_damaged_delta_leaves_the_file_unchanged(
     former_journal: Path, song: Path, patch: bytes
 ) -> None:
     edit(former_journal, "UPDATE writes SET patch = ?", patch)
@@ -262,11 +262,11 @@ def test_one_damaged_way_back_leaves_the_file_as_it_is(
     assert not outcome.done
     assert "restore the journal from a backup" in outcome.reason
     assert song.read_bytes() == b"new content of a file"
-    assert list_runs(journal=former_journal)[0].written == 1  # it can be tried again
+    assert list_runs(journal=former_journal)[0].written == 1  # so it can be tried again
 
 
-def test_a_number_of_a_run_is_never_given_twice(former_journal: Path, song: Path) -> None:
-    """Where the table of runs lost its rows, those of the files are not overwritten."""
+def test_a_run_number_is_never_used_twice(former_journal: Path, song: Path) -> None:
+    """If the rows of the runs are lost, the rows of the files are not overwritten."""
     edit(former_journal, "DELETE FROM runs")
     edit(former_journal, "DELETE FROM sqlite_sequence")
     facts: dict[str, Any] = {"size": 1, "mtime_ns": 1, "digest": "a" * 40, "confidence": 1.0}
@@ -278,17 +278,17 @@ def test_a_number_of_a_run_is_never_given_twice(former_journal: Path, song: Path
         journal.begin([change], model="lens")
 
 
-def test_a_query_for_what_is_no_text(tmp_path: Path) -> None:
+def test_a_query_with_an_invalid_text(tmp_path: Path) -> None:
     with (
         Catalog.open(tmp_path / "x") as catalog,
         pytest.raises(LibraryError, match="which is not text"),
     ):
-        list(catalog.query(Query(genre="caf\udce9")))
+        list(catalog.query(genre="caf\udce9"))
 
 
-def test_misuse_is_no_damage(tmp_path: Path) -> None:
+def test_misuse_is_not_reported_as_damage(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path / "x")
     catalog.close()
     with pytest.raises(LibraryError, match="closed database") as caught:
-        list(catalog.files())
+        list(catalog.query())
     assert "damaged" not in str(caught.value)

@@ -43,7 +43,7 @@ def test_nothing_counted() -> None:
 @pytest.mark.parametrize(
     ("true", "predicted", "words"),
     [
-        ([0, 1], [0], "2 true classes but 1 predicted"),
+        ([0, 1], [0], "2 true classes and 1 predicted"),
         ([0, 2], [0, 0], r"true class outside 0\.\.1"),
         ([0, 0], [-1, 0], r"predicted class outside 0\.\.1"),
     ],

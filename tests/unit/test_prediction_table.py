@@ -133,10 +133,10 @@ def test_select() -> None:
     ("changes", "words"),
     [
         ({"probabilities": np.eye(3)}, r"shape \(3, 3\), not \(3, 2\)"),
-        ({"true": np.array([0])}, "3 clips but 1 true"),
-        ({"groups": ("Miles",)}, "3 clips but 1 groups"),
-        ({"labels": ("jazz", "jazz")}, "no label and no clip of a round twice"),
-        ({"clips": ("a", "b", "b")}, "no label and no clip of a round twice"),
+        ({"true": np.array([0])}, "3 clips and 1 true"),
+        ({"groups": ("Miles",)}, "3 clips and 1 groups"),
+        ({"labels": ("jazz", "jazz")}, "each once, and each clip once in a round"),
+        ({"clips": ("a", "b", "b")}, "each once, and each clip once in a round"),
         ({"true": np.array([0, 1, 2])}, r"outside 0\.\.1"),
         ({"probabilities": np.full((3, 2), np.nan)}, "finite"),
         ({"probabilities": np.full((3, 2), 0.6)}, "add up to 1"),
@@ -210,7 +210,7 @@ def test_saving_into_nowhere(tmp_path: Path) -> None:
 
 
 def test_a_label_may_not_be_taken_for_a_column(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="a label cannot be called group"):
+    with pytest.raises(DataError, match="a label cannot be named group"):
         table(labels=("jazz", "group")).save(tmp_path / "t.csv")
 
 
@@ -222,16 +222,16 @@ def test_a_label_may_not_be_taken_for_a_column(tmp_path: Path) -> None:
     [
         ("", r"predictions\.csv: is empty"),
         ("clip;jazz;rock\na;1;0\n", "line 1: has one column, 'clip;jazz;rock'; .* by commas"),
-        ("name,jazz,rock\na,1,0\n", "line 1: has no column 'clip' but 'name', 'jazz', 'rock'"),
+        ("name,jazz,rock\na,1,0\n", "line 1: has no column 'clip'; it has 'name', 'jazz', 'rock'"),
         (",clip,jazz,rock\n0,a,1,0\n", "line 1: column 1 has no name.*index=False"),
         ("clip,genre\na,jazz\n", "line 1: .*column of probabilities for each of two labels"),
         ("clip,genre,jazz\na,jazz,1\n", "line 1: .*two labels or more"),
-        ("clip,jazz,jazz\na,1,0\n", "line 1: the column 'jazz' stands there twice"),
+        ("clip,jazz,jazz\na,1,0\n", "has the column 'jazz' twice"),
         ("clip,jazz,rock\n", "holds no clip"),
-        ("clip,genre,jazz,rock\na,jazz,1,0\na,jazz,1,0\n", "line 3: a stands there twice.*line 2"),
-        ("clip,genre,round,a,b\nx,a,1,1,0\nx,a,1,1,0\n", "line 3: x stands there twice.*line 2"),
+        ("clip,genre,jazz,rock\na,jazz,1,0\na,jazz,1,0\n", "line 3: a is there twice.*line 2"),
+        ("clip,genre,round,a,b\nx,a,1,1,0\nx,a,1,1,0\n", "line 3: x is there twice.*line 2"),
         ("clip,genre,round,a,b\nx,a,1,1,0\nx,b,2,1,0\n", "line 3: x is 'b' here, 'a' above"),
-        ("clip,genre,jazz,rock\n,jazz,1,0\n", "line 2: clip='' is no name"),
+        ("clip,genre,jazz,rock\n,jazz,1,0\n", "line 2: clip='' is not a name"),
         ("clip,genre,jazz,rock\na,jazz,1\n", "line 2: has 3 values for 4 columns"),
         ("clip,genre,jazz,rock\na,jazz,1,0,0\n", "line 2: has 5 values for 4 columns"),
         ('clip,genre,jazz,rock\n"a,jazz,1,0\n', "line 2: unexpected end of data; not a CSV"),
@@ -292,10 +292,10 @@ def test_what_the_file_says_stands(write: Write) -> None:
     [
         ({"labels": None}, "holds no table"),
         ({"genres": ["jazz"]}, "holds no table"),
-        ({"labels": ["jazz", 1]}, "two named ones"),
-        ({"labels": ["jazz", "jazz"]}, "'jazz' stands there twice"),
-        ({"clips": ["a", "b", 3]}, "clip 3: clip=3 is no name"),
-        ({"clips": ["a", "b", "b"]}, "clip 3: b stands there twice; first: x.json, clip 2"),
+        ({"labels": ["jazz", 1]}, "two or more, with names"),
+        ({"labels": ["jazz", "jazz"]}, "label 'jazz' twice"),
+        ({"clips": ["a", "b", 3]}, "clip 3: clip=3 is not a name"),
+        ({"clips": ["a", "b", "b"]}, "clip 3: b is there twice; first: clip 2"),
         ({"genres": ["jazz", "rock", None]}, "clip 3: the genre of c is not known"),
         ({"genres": ["jazz", "rock", [1]]}, r"clip 3: genre='.1.' has no column"),
         ({"probabilities": [[1, 0], [0, 1], [None, 1]]}, "clip 3: jazz=None is missing"),
@@ -338,9 +338,9 @@ def test_folder_without_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("trained", "words"),
     [
-        ([True], "the only clip was in the model's training; figures on it say"),
-        ([True, False], "1 of 2 clips was in the model's training; figures on it say"),
-        ([True, True], "all 2 clips were in the model's training; figures on them say"),
+        ([True], "the only clip was in the model's training; figures on it do not"),
+        ([True, False], "1 of 2 clips was in the model's training; figures on it do not"),
+        ([True, True], "all 2 clips were in the model's training; figures on them do not"),
     ],
 )
 def test_the_warning_of_clips_in_training_counts_rightly(trained: list[bool], words: str) -> None:

@@ -1,4 +1,4 @@
-"""Patches: the way from a file back to the one it was."""
+"""Deltas: the old content of a file from the new one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrelens import LibraryError
-from genrelens.library.tagging.delta import file_hash, hash_of, make_patch, patched
+from genrelens.library.tagging.delta import apply_delta, file_hash, hash_of, make_delta
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +21,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "old", folder / "new"
 
 
-def way_back(pair: tuple[Path, Path], old: bytes, new: bytes) -> bytes:
-    """Make a patch and check it."""
+def checked_delta(pair: tuple[Path, Path], old: bytes, new: bytes) -> bytes:
+    """Make a delta and check it."""
     for path, content in zip(pair, (old, new), strict=True):
         path.write_bytes(content)
-    patch = make_patch(*pair)
-    assert b"".join(patched(patch, pair[1])) == old
-    assert hash_of(patched(patch, pair[1])) == file_hash(pair[0])
-    return patch
+    delta = make_delta(*pair)
+    assert b"".join(apply_delta(delta, pair[1])) == old
+    assert hash_of(apply_delta(delta, pair[1])) == file_hash(pair[0])
+    return delta
 
 
 @given(
@@ -37,55 +37,55 @@ def way_back(pair: tuple[Path, Path], old: bytes, new: bytes) -> bytes:
         st.tuples(st.integers(0, 9000), st.integers(0, 900), st.binary(max_size=80)), max_size=4
     ),
 )
-def test_any_edits_can_be_taken_back(
+def test_any_edit_can_be_reversed(
     pair: tuple[Path, Path], noise: bytes, edits: list[tuple[int, int, bytes]]
 ) -> None:
     old = random.Random(len(noise)).randbytes(3000) + noise
     new = bytearray(old)
     for place, n, content in edits:
         new[place : place + n] = content
-    way_back(pair, old, bytes(new))
-    way_back(pair, bytes(new), old)
+    checked_delta(pair, old, bytes(new))
+    checked_delta(pair, bytes(new), old)
 
 
-def test_files_that_have_nothing_in_common(pair: tuple[Path, Path]) -> None:
+def test_files_without_common_bytes(pair: tuple[Path, Path]) -> None:
     for old, new in ((b"", b""), (b"", b"abc"), (b"abc", b""), (b"x" * 5000, b"y" * 5000)):
-        way_back(pair, old, new)
+        checked_delta(pair, old, new)
 
 
-def test_pages_that_are_numbered_anew_take_few_bytes(pair: tuple[Path, Path]) -> None:
-    """As those of an Ogg file: eight bytes of each 4 kB differ, and all is moved."""
-    sound = random.Random(0).randbytes(2**20)
-    old, new = bytearray(sound), bytearray(sound)
+def test_renumbered_pages_need_few_bytes(pair: tuple[Path, Path]) -> None:
+    """As in an Ogg file: eight bytes of each 4 kB differ, and all are at other offsets."""
+    audio = random.Random(0).randbytes(2**20)
+    old, new = bytearray(audio), bytearray(audio)
     for place in range(0, 2**20, 4096):
         new[place + 18 : place + 26] = bytes(b ^ 0xFF for b in old[place + 18 : place + 26])
-    patch = way_back(pair, b"tags" + old, b"longer tags" * 40 + new)
-    assert len(patch) < 256 * 24  # of each page: the eight bytes, and where it goes on
+    delta = checked_delta(pair, b"tags" + old, b"longer tags" * 40 + new)
+    assert len(delta) < 256 * 24  # for each page: the eight bytes and an offset
 
 
-def test_a_patch_of_large_pieces(pair: tuple[Path, Path]) -> None:
+def test_a_delta_with_large_parts(pair: tuple[Path, Path]) -> None:
     old = random.Random(1).randbytes(300_000) + bytes(3_000_000)
-    way_back(pair, old, b"")
-    way_back(pair, old, old[:1000] + b"x" + old[1000:])
+    checked_delta(pair, old, b"")
+    checked_delta(pair, old, old[:1000] + b"x" + old[1000:])
 
 
-PIECE = struct.Struct("<QQQ")
+COPY = struct.Struct("<QQQ")
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"",  # not even compressed
+        b"",  # is replaced by bytes that are not compressed
         zlib.compress(b"x" * 999)[:-5],
         zlib.compress(bytes(23)),
-        zlib.compress(PIECE.pack(0, 0, 5) + b"four"),
-        zlib.compress(PIECE.pack(0, 11, 0)),  # the file has 10 bytes
-        zlib.compress(PIECE.pack(2**63, 0, 0)),
-        zlib.compress(PIECE.pack(0, 2**63, 0)),  # would take 4 million years
-        zlib.compress(PIECE.pack(0, 0, 2**63)),
+        zlib.compress(COPY.pack(0, 0, 5) + b"four"),
+        zlib.compress(COPY.pack(0, 11, 0)),  # the file has 10 bytes
+        zlib.compress(COPY.pack(2**63, 0, 0)),
+        zlib.compress(COPY.pack(0, 2**63, 0)),  # would take 4 million years
+        zlib.compress(COPY.pack(0, 0, 2**63)),
     ],
 )
-def test_a_damaged_patch(pair: tuple[Path, Path], content: bytes) -> None:
+def test_a_damaged_delta_is_an_error(pair: tuple[Path, Path], content: bytes) -> None:
     pair[1].write_bytes(b"ten bytes.")
     with pytest.raises(LibraryError, match=r"damaged .*; restore the journal from a backup"):
-        list(patched(content or b"nonsense", pair[1]))
+        list(apply_delta(content or b"nonsense", pair[1]))

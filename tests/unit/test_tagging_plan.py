@@ -1,4 +1,4 @@
-"""Plans: what is in them, and what an edited file may say."""
+"""Plans: their content, and the edits that are allowed in a file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import pytest
 from genrelens import LibraryError
 from genrelens.library import (
     Catalog,
+    GenreMapping,
     Plan,
     Policy,
-    Skip,
-    Words,
     plan_changes,
     read_plan,
     write_plan,
@@ -39,7 +38,7 @@ def music(tmp_path: Path) -> Path:
     return tmp_path / "music"
 
 
-def test_what_is_in_a_plan(catalog: Catalog, music: Path) -> None:
+def test_the_content_of_a_plan(catalog: Catalog, music: Path) -> None:
     shelve(catalog, song(music, "a.mp3"), "jazz", 0.9)
     shelve(catalog, song(music, "b.mp3", "mp3", "Rock"), "jazz", 0.8)
     shelve(catalog, song(music / "sub", "c.flac", "flac"), "rock", 0.45)
@@ -51,12 +50,12 @@ def test_what_is_in_a_plan(catalog: Catalog, music: Path) -> None:
     [change] = plan.changes
     assert (change.path, change.before, change.after) == (music / "a.mp3", (), ("Jazz",))
     assert change.size == change.path.stat().st_size
-    assert plan.skipped == (
-        Skip(music / "b.mp3", "has a genre"),
-        Skip(music / "sub" / "c.flac", "is below 50 % of confidence"),
-    )
+    assert plan.skipped == {
+        music / "b.mp3": "has a genre",
+        music / "sub" / "c.flac": "is below 50 % of confidence",
+    }
     assert plan.reasons == {"has a genre": 1, "is below 50 % of confidence": 1}
-    assert sorted(path.name for path in plan.unheard) == ["changed.mp3", "new.mp3"]
+    assert sorted(path.name for path in plan.unscanned) == ["changed.mp3", "new.mp3"]
     assert (plan.model, plan.labels) == ("small", {"jazz", "rock", "pop"})
     assert [Path(path).name for path, _ in plan.problems] == ["gone"]
 
@@ -70,15 +69,15 @@ def test_one_file_by_two_names(catalog: Catalog, music: Path, kind: str) -> None
         shelve(catalog, each)
     plan = plan_changes(catalog, [music])
     assert [change.path for change in plan.changes] == [path]
-    assert plan.skipped == (Skip(link, "is another name of a file that is here already"),)
+    assert plan.skipped == {link: "is another name of a file that is here already"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
-def test_a_plan_survives_a_file(catalog: Catalog, music: Path, tmp_path: Path) -> None:
+def test_a_plan_is_read_as_it_was_written(catalog: Catalog, music: Path, tmp_path: Path) -> None:
     for name in (ODD, "Größe.mp3"):
         shelve(catalog, song(music, name, "mp3", "Pöp", "Rock"))
-    words = Words({"jazz": ("Jazz", "Größe")}, ("Jazz", "Größe"))
-    policy = Policy(existing="replace", max_genres=3, id3_version=3, words=words)
+    mapping = GenreMapping({"jazz": ("Jazz", "Größe")}, ("Jazz", "Größe"))
+    policy = Policy(existing="replace", max_genres=3, id3_version=3, mapping=mapping)
     plan = plan_changes(catalog, [music], policy)
     assert len(plan.changes) == 2
     write_plan(plan, tmp_path / "plan.jsonl")
@@ -128,7 +127,7 @@ def plan_of(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> None:
+def test_lines_may_be_deleted_and_genres_edited(plan_of: Callable[..., Path]) -> None:
     path = plan_of(HEADER, "", {**LINE, "after": []}, {**LINE, "path": "/b", "after": ["X", "Y"]})
     assert is_plan(path)
     assert [change.after for change in read_plan(path).changes] == [(), ("X", "Y")]
@@ -158,7 +157,7 @@ def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> 
         ({"path": {"a": 1}}, "path must be a string, not {"),
         ({"path_bytes": "%"}, "path_bytes must be Base64"),
         ({"path_bytes": 1}, "path_bytes must be a string, not 1"),
-        ({"path": "/a\0b"}, "path .* cannot be one"),
+        ({"path": "/a\0b"}, "path .* is not valid"),
         ({"path": "/\ud800"}, "holds text that is not valid UTF-8$"),
         ({"confidence": "high"}, 'confidence must be a number, not "high"'),
         ({"confidence": None}, "confidence must be a number, not null"),
@@ -168,17 +167,15 @@ def test_lines_may_go_and_genres_may_be_others(plan_of: Callable[..., Path]) -> 
         ({"reason": []}, "reason must be a string"),
     ],
 )
-def test_edits_that_are_wrong(
-    change: dict[str, Any], message: str, plan_of: Callable[..., Path]
-) -> None:
-    with pytest.raises(LibraryError, match=rf"plan\.jsonl, line 2: {message}"):
+def test_invalid_edits(change: dict[str, Any], message: str, plan_of: Callable[..., Path]) -> None:
+    with pytest.raises(LibraryError, match=rf"plan\.jsonl: line 2: {message}"):
         read_plan(plan_of(HEADER, {**LINE, **change}))
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([], "is no plan; it is empty"),
+        ([], "is not a plan: it is empty"),
         (["{"], "line 1: is not JSON: Expecting"),
         (["3"], "line 1: must be an object, as {...}, not 3"),
         ([{"a": 1}], "line 1: 'genrelens_plan' is missing"),
@@ -188,28 +185,30 @@ def test_edits_that_are_wrong(
         ([{**HEADER, "policy": {**HEADER["policy"], "words": 3}}], "words must be an object"),
         ([{**HEADER, "policy": {**HEADER["policy"], "max_genres": "2"}}], "a whole number"),
         (['{"genrelens_plan": 1e999}'], "line 1: holds a number that JSON does not allow"),
-        (["[" * 100_000], "line 1: is not a plan's: it is nested too deeply"),
-        (["hello"], "plan.jsonl: is no valid plan; line 1: is not JSON"),
+        (["[" * 100_000], "line 1: is nested too deeply"),
+        (["hello"], "plan.jsonl: is not a valid plan: line 1: is not JSON"),
         ([{**HEADER, "policy": {**HEADER["policy"], "max_genres": 0}}], "line 1: max_genres=0"),
         ([{**HEADER, "policy": {**HEADER["policy"], "x": 0}}], 'line 1: .*"x" is unknown'),
         ([HEADER, {}], "line 2: 'size' is missing"),
-        ([HEADER, LINE, LINE], "/m/a.mp3 is in it twice"),
+        ([HEADER, LINE, LINE], "line 3: /m/a.mp3 is in the plan twice"),
     ],
 )
-def test_what_is_no_plan(lines: list[Any], message: str, plan_of: Callable[..., Path]) -> None:
+def test_invalid_plans(lines: list[Any], message: str, plan_of: Callable[..., Path]) -> None:
     with pytest.raises(LibraryError, match=message):
         read_plan(plan_of(*lines))
 
 
-def test_what_editors_make_of_a_plan(plan_of: Callable[..., Path]) -> None:
-    """A mark at the beginning, and Windows' line ends; what breaks lines elsewhere is in names."""
+def test_a_plan_with_a_byte_order_mark_and_windows_line_ends(plan_of: Callable[..., Path]) -> None:
+    """Other characters that break lines in Unicode may be part of a name."""
     path = plan_of(HEADER, json.dumps({**LINE, "path": "/a\u2028b\x85"}, ensure_ascii=False))
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     assert is_plan(path)
     assert [change.path for change in read_plan(path).changes] == [Path("/a\u2028b\x85")]
 
 
-def test_a_plan_without_its_header_is_no_song(plan_of: Callable[..., Path]) -> None:
+def test_a_plan_without_its_header_is_not_taken_for_a_recording(
+    plan_of: Callable[..., Path],
+) -> None:
     path = plan_of(LINE)
     assert is_plan(path)
     with pytest.raises(LibraryError, match="line 1: 'genrelens_plan' is missing"):

@@ -1,4 +1,4 @@
-"""What to write: words and policy, which touch no file."""
+"""Decisions: vocabulary, policy and the user's mapping."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrelens import LibraryError
-from genrelens.library import Change, Policy, Skip, Words, decide, read_words
+from genrelens.library import Change, GenreMapping, Policy, decide, read_mapping
 from genrelens.library.records import Failure
-from genrelens.library.tagging.policy import is_word
+from genrelens.library.tagging.policy import is_genre
 from genrelens.library.vocabulary import (
+    genre_key,
     is_speech,
     meanings,
-    named,
+    real_genres,
     related,
     spelling,
-    word_key,
 )
 from genrelens.prediction import Style
 from genrelens.tags import Tags
@@ -31,19 +31,19 @@ HOUSE, TECHNO, SWING = Style("house", 0.7, 0.5), Style("techno", 0.2, 0.3), Styl
 JAZZ = stored("jazz", 0.83, styles=(HOUSE, SWING, TECHNO))
 
 
-def after(policy: Policy, genres: tuple[str, ...] = (), heard: Any = JAZZ) -> tuple[str, ...]:
-    decision = decide(entry(genres, heard), policy)
+def after(policy: Policy, genres: tuple[str, ...] = (), prediction: Any = JAZZ) -> tuple[str, ...]:
+    decision = decide(entry(genres, prediction), policy)
     assert isinstance(decision, Change)
     return decision.after
 
 
 def reason(policy: Policy, **facts: Any) -> str:
-    decision = decide(entry(**{"heard": JAZZ, **facts}), policy)
-    assert isinstance(decision, Skip)
-    return decision.reason
+    decision = decide(entry(**{"prediction": JAZZ, **facts}), policy)
+    assert isinstance(decision, str)
+    return decision
 
 
-# --------------------------------------------------------------------------------- words
+# --------------------------------------------------------------------------------- vocabulary
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def reason(policy: Policy, **facts: Any) -> str:
         ("EDM", "EDM"),
     ],
 )
-def test_how_labels_are_spelt(label: str, spelt: str) -> None:
+def test_spelling(label: str, spelt: str) -> None:
     assert spelling(label) == spelt
 
 
@@ -82,7 +82,7 @@ def test_how_labels_are_spelt(label: str, spelt: str) -> None:
         ("★", {"★"}),
     ],
 )
-def test_what_words_mean(word: str, expected: set[str]) -> None:
+def test_meanings(word: str, expected: set[str]) -> None:
     assert meanings(word) == expected
 
 
@@ -99,31 +99,31 @@ def test_what_words_mean(word: str, expected: set[str]) -> None:
         ("house", "techno", False),
     ],
 )
-def test_kinds_of_kinds(first: str, second: str, expected: bool) -> None:
+def test_related_genres(first: str, second: str, expected: bool) -> None:
     assert related({first}, {second}) is related({second}, {first}) is expected
 
 
-def test_what_is_shorter_than_a_segment_is_never_written() -> None:
-    """However sure the model is, and whatever the policy lets through."""
+def test_a_recording_shorter_than_a_segment_is_never_written() -> None:
+    """However high its probability is, and whatever the policy allows."""
     short = stored("reggae", 0.99, padded=True, duration=1.0, heard=1.0)
     for existing in ("keep", "append", "replace"):
         policy = Policy(existing=existing, min_confidence=0.0)  # type: ignore[arg-type]
-        assert reason(policy, heard=short) == "not sure"
+        assert reason(policy, prediction=short) == "not sure"
 
 
-def test_words_that_are_no_music_or_no_genre() -> None:
+def test_speech_and_placeholders() -> None:
     assert is_speech(meanings("Audiobook"))
     assert not is_speech(meanings("Audiobook") | meanings("Rock"))
     assert not is_speech(meanings("Gamelan"))
     assert not is_speech(())
-    assert named(["Other", "Rock", "UNKNOWN", "", "(none)"]) == ["Rock"]
+    assert real_genres(["Other", "Rock", "UNKNOWN", "", "(none)"]) == ["Rock"]
 
 
 @given(st.text(max_size=20))
-def test_any_text_is_a_word_for_something(word: str) -> None:
+def test_any_text_is_a_genre_name(word: str) -> None:
     assert related(meanings(word), meanings(word))
-    assert word_key(word) == word_key(word.upper().lower()) or not word.isascii()
-    assert spelling(word).casefold() == word.casefold() or word_key(spelling(word))
+    assert genre_key(word) == genre_key(word.upper().lower()) or not word.isascii()
+    assert spelling(word).casefold() == word.casefold() or genre_key(spelling(word))
 
 
 # -------------------------------------------------------------------------------- policy
@@ -144,35 +144,35 @@ def test_the_genre_comes_first_then_the_styles_that_apply(
     assert after(Policy(max_genres=n)) == expected
 
 
-def test_a_style_of_the_same_name_is_no_second_genre() -> None:
-    heard = stored("hiphop", 0.9, styles=(Style("Hip-Hop", 0.9, 0.5), HOUSE))
-    assert after(Policy(max_genres=2), heard=heard) == ("Hip-Hop", "House")
+def test_a_style_with_the_name_of_the_genre_is_not_repeated() -> None:
+    prediction = stored("hiphop", 0.9, styles=(Style("Hip-Hop", 0.9, 0.5), HOUSE))
+    assert after(Policy(max_genres=2), prediction=prediction) == ("Hip-Hop", "House")
 
 
-def test_what_becomes_of_genres_that_are_there() -> None:
+def test_existing_genres() -> None:
     genres = ("Rock", "hip hop")
     assert reason(Policy(existing="keep"), genres=genres) == "has a genre"
     assert after(Policy(existing="append"), genres) == ("Rock", "hip hop", "Jazz")
     assert after(Policy(existing="replace"), genres) == ("Jazz",)
 
 
-def test_a_word_that_names_no_genre_is_none() -> None:
+def test_placeholders_do_not_count_as_genres() -> None:
     assert after(Policy(existing="keep"), ("Other",)) == ("Jazz",)
     assert after(Policy(existing="append"), ("Other", "Rock")) == ("Rock", "Jazz")
 
 
-def test_what_is_there_is_not_added_again_in_another_spelling() -> None:
-    heard = stored("hiphop", 0.9, styles=(HOUSE,))
+def test_a_genre_is_not_added_in_another_spelling() -> None:
+    prediction = stored("hiphop", 0.9, styles=(HOUSE,))
     policy = Policy(existing="append", max_genres=2)
-    assert after(policy, ("HIP HOP",), heard) == ("HIP HOP", "House")
-    assert reason(policy, genres=("Hip-Hop", "House"), heard=heard) == "has these genres"
+    assert after(policy, ("HIP HOP",), prediction) == ("HIP HOP", "House")
+    assert reason(policy, genres=("Hip-Hop", "House"), prediction=prediction) == "has these genres"
 
 
 def test_a_spelling_is_replaced() -> None:
     assert after(Policy(existing="replace"), ("jazz",)) == ("Jazz",)
 
 
-def test_several_genres_in_one_text_of_id3v2_3_are_several() -> None:
+def test_several_genres_in_one_text() -> None:
     policy = Policy(existing="replace", max_genres=2)
     assert reason(policy, genres=("Jazz/House",)) == "has these genres"
     assert after(policy, ("House/Jazz",)) == ("Jazz", "House")
@@ -182,11 +182,11 @@ def test_several_genres_in_one_text_of_id3v2_3_are_several() -> None:
     ("tag_format", "text"),
     [("ID3v2.3", "Rock/Jazz"), ("ID3v2.3 in WAV", "Rock/Jazz"), ("RIFF INFO in WAV", "Rock; Jazz")],
 )
-def test_a_genre_within_one_text_is_not_added_again(tag_format: str, text: str) -> None:
+def test_a_genre_within_a_joined_text_is_not_added(tag_format: str, text: str) -> None:
     policy = Policy(existing="append", max_genres=2)
     tags = Tags(tag_format, (text,))
     found = decide(replace(entry((), JAZZ), tags=tags), Policy(existing="append"))
-    assert isinstance(found, Skip)
+    assert isinstance(found, str)
     decision = decide(replace(entry((), JAZZ), tags=tags), policy)
     assert isinstance(decision, Change)
     assert decision.after == (text, "House")
@@ -198,26 +198,26 @@ def test_a_genre_within_one_text_is_not_added_again(tag_format: str, text: str) 
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ({"heard": stored(probability=0.49)}, "is below 50 % of confidence"),
-        ({"heard": stored(probability=0.35)}, "not sure"),
-        ({"heard": stored(music=0.4)}, "not music"),
-        ({"heard": stored(level=-80.0)}, "silence"),
+        ({"prediction": stored(probability=0.49)}, "is below 50 % of confidence"),
+        ({"prediction": stored(probability=0.35)}, "not sure"),
+        ({"prediction": stored(music=0.4)}, "not music"),
+        ({"prediction": stored(level=-80.0)}, "silence"),
         ({"genres": None}, "has no tags that can be written"),
         ({"prediction": None}, "has no result"),
         ({"digest": None}, "has no result"),
         ({"failure": Failure("is damaged")}, "could not be analysed"),
     ],
 )
-def test_when_a_file_is_left_alone(facts: dict[str, Any], expected: str) -> None:
+def test_reasons_not_to_change_a_file(facts: dict[str, Any], expected: str) -> None:
     assert reason(Policy(existing="replace"), **facts) == expected
 
 
-def test_the_minimum_is_enough() -> None:
+def test_the_lowest_confidence_is_included() -> None:
     assert after(Policy(min_confidence=0.83)) == ("Jazz",)
     assert reason(Policy(min_confidence=0.831)) == "is below 83.1 % of confidence"
 
 
-def test_a_change_says_what_it_rests_on() -> None:
+def test_a_change_has_the_prediction_as_its_reason() -> None:
     decision = decide(entry(("Pop",), JAZZ), Policy(existing="append"))
     assert decision == Change(
         path=Path("/m/song.mp3"),
@@ -240,31 +240,34 @@ def test_a_change_says_what_it_rests_on() -> None:
         ({"id3_version": 2}, "must be 3 or 4"),
     ],
 )
-def test_impossible_policies(settings: dict[str, Any], words: str) -> None:
+def test_invalid_policies(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(LibraryError, match=words):
         Policy(**settings)
 
 
-# ---------------------------------------------------------------------- the user's own words
+# ---------------------------------------------------------------------- the user's mapping
 
 
-def words(tmp_path: Path, text: str | bytes) -> Words:
+def mapping(tmp_path: Path, text: str | bytes) -> GenreMapping:
     path = tmp_path / "words.toml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_words(path)
+    return read_mapping(path)
 
 
-def test_words_of_ones_own(tmp_path: Path) -> None:
-    mine = words(tmp_path, '[genre_words]\nJazz = "jaZZ!"\nhouse = ["Haus", "Tanz"]\nswing = []')
-    assert after(Policy(max_genres=9, words=mine)) == ("jaZZ!", "Haus", "Tanz")
-    none = replace(mine, genre_words={"jazz": ()})
-    assert after(Policy(words=none)) == ("House",)
-    assert reason(Policy(words=Words(whitelist=("Rock",)))) == "none of the words may be written"
+def test_a_mapping_replaces_genres(tmp_path: Path) -> None:
+    own = mapping(tmp_path, '[genre_words]\nJazz = "jaZZ!"\nhouse = ["Haus", "Tanz"]\nswing = []')
+    assert after(Policy(max_genres=9, mapping=own)) == ("jaZZ!", "Haus", "Tanz")
+    none = replace(own, genre_words={"jazz": ()})
+    assert after(Policy(mapping=none)) == ("House",)
+    assert (
+        reason(Policy(mapping=GenreMapping(whitelist=("Rock",))))
+        == "none of the words may be written"
+    )
 
 
-def test_a_whitelist_has_its_own_spelling(tmp_path: Path) -> None:
-    mine = words(tmp_path, 'whitelist = ["JAZZ", "Tanz"]\n[genre_words]\nhouse = "tanz"')
-    assert after(Policy(max_genres=9, words=mine)) == ("JAZZ", "Tanz")
+def test_a_whitelist_defines_the_spelling(tmp_path: Path) -> None:
+    own = mapping(tmp_path, 'whitelist = ["JAZZ", "Tanz"]\n[genre_words]\nhouse = "tanz"')
+    assert after(Policy(max_genres=9, mapping=own)) == ("JAZZ", "Tanz")
 
 
 @pytest.mark.parametrize(
@@ -280,27 +283,27 @@ def test_a_whitelist_has_its_own_spelling(tmp_path: Path) -> None:
         ("whitelist = 1", "whitelist"),
     ],
 )
-def test_files_of_words_that_are_wrong(text: str | bytes, message: str, tmp_path: Path) -> None:
+def test_invalid_mapping_files(text: str | bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match=message):
-        words(tmp_path, text)
+        mapping(tmp_path, text)
 
 
-def test_a_file_of_words_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_mapping_file(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match=r"none\.toml: No such file"):
-        read_words(tmp_path / "none.toml")
+        read_mapping(tmp_path / "none.toml")
 
 
 # ------------------------------------------------------------------------------ properties
 
 
-some_words = st.text("abcRock/& é", min_size=1, max_size=6).filter(is_word)
+some_words = st.text("abcRock/& é", min_size=1, max_size=6).filter(is_genre)
 policies = st.builds(
     Policy,
     existing=st.sampled_from(["keep", "append", "replace"]),
     min_confidence=st.floats(0, 1),
     max_genres=st.integers(1, 4),
-    words=st.builds(
-        Words,
+    mapping=st.builds(
+        GenreMapping,
         st.dictionaries(
             st.sampled_from(["jazz", "rock", "house"]), st.lists(some_words, max_size=2).map(tuple)
         ),
@@ -325,39 +328,39 @@ entries = st.builds(
 
 
 @given(entries, policies)
-def test_what_holds_for_every_policy(file: Any, policy: Policy) -> None:
+def test_properties_of_every_decision(file: Any, policy: Policy) -> None:
     decision = decide(file, policy)
-    if isinstance(decision, Skip):
-        assert decision.reason
+    if isinstance(decision, str):
+        assert decision
         return
-    heard, had = file.prediction, file.tags.genres
+    prediction, had = file.prediction, file.tags.genres
     ours = [word for word in decision.after if word not in had]
-    assert heard.verdict == "genre"
-    assert decision.confidence == heard.probability >= policy.min_confidence
+    assert prediction.verdict == "genre"
+    assert decision.confidence == prediction.probability >= policy.min_confidence
     assert decision.after
     assert decision.after != had == decision.before
-    assert all(map(is_word, ours))
+    assert all(map(is_genre, ours))
     assert len(ours) <= policy.max_genres
-    keys = [word_key(word) for word in decision.after if word not in had]
+    keys = [genre_key(word) for word in decision.after if word not in had]
     assert len(set(keys)) == len(keys)
     if policy.existing == "keep":
-        assert named(had) == []
+        assert real_genres(had) == []
     if policy.existing == "append":
-        assert list(decision.after[: len(named(had))]) == named(had)
-    if policy.words.whitelist is not None:
-        assert set(ours) <= set(policy.words.whitelist)
+        assert list(decision.after[: len(real_genres(had))]) == real_genres(had)
+    if policy.mapping.whitelist is not None:
+        assert set(ours) <= set(policy.mapping.whitelist)
 
 
 @given(entries, policies)
-def test_what_was_written_is_not_written_again(file: Any, policy: Policy) -> None:
+def test_written_genres_are_not_written_again(file: Any, policy: Policy) -> None:
     decision = decide(file, policy)
     if isinstance(decision, Change):
         for written in (decision.after, ("/".join(decision.after),)):
             again = replace(file, tags=replace(file.tags, genres=written))
             if policy.existing != "append" or len(written) == len(decision.after):
-                assert isinstance(decide(again, policy), Skip)
+                assert isinstance(decide(again, policy), str)
 
 
 @given(policies)
-def test_a_policy_survives_a_plan(policy: Policy) -> None:
+def test_a_policy_is_read_as_it_was_written(policy: Policy) -> None:
     assert Policy.from_dict(policy.to_dict()) == policy

@@ -1,7 +1,8 @@
-"""The command line. The only package that prints.
+"""The command line. Only this package prints.
 
-Exit codes: 0 all fine; 1 some files failed; 2 wrong usage; 3 a model or a needed package is
-missing; 130 stopped by Ctrl-C; 141 the reader of the output went away (as in ``| head -1``).
+Exit codes: 0 success; 1 some files failed; 2 wrong usage or an invalid input file; 3 a model or an
+optional package is missing; 130 stopped by Ctrl-C; 141 the reader of the output closed the pipe (as
+in ``| head -1``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -31,7 +33,8 @@ from genrelens.cli import (
     train,
     undo,
 )
-from genrelens.cli import list as listing
+from genrelens.cli import list as list_command
+from genrelens.cli.command import Command, without_types
 from genrelens.cli.console import print_error
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
 from genrelens.files import reason
@@ -42,7 +45,10 @@ _STOPPED, _NO_READER = 130, 141
 
 
 class _Group(TyperGroup):
-    """Turns the errors of a command into a line on stderr and an exit code."""
+    """Turn the errors of a command into a line on standard error and an exit code."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return without_types(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -53,8 +59,8 @@ class _Group(TyperGroup):
         except BrokenPipeError as error:
             raise typer.Exit(_NO_READER) from error
         except OSError as error:  # the results or a temporary file cannot be written
-            place = f"{error.filename}: " if error.filename else ""
-            print_error(f"{place}{reason(error)}")
+            path = f"{error.filename}: " if error.filename else ""
+            print_error(f"{path}{reason(error)}")
             raise typer.Exit(1) from error
 
 
@@ -64,31 +70,47 @@ def _exit_code(error: GenrelensError) -> int:
     return 3 if isinstance(error, ModelError | MissingExtraError) else 2
 
 
-app = typer.Typer(
-    name="genrelens",
-    cls=_Group,
-    help="Tell what kind of music a recording is.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("classify")(classify.classify)
-app.command("models")(models.models)
-app.command("scan")(scan.scan)
-app.command("list")(listing.list_files)
-app.command("tag")(tag.tag)
-app.command("undo")(undo.undo)
-app.command("audit")(audit.audit)
-app.command("features")(features.features)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("leak")(leak.leak)
-app.command("train")(train.train)
-app.command("crossval")(crossval.crossval)
-app.command("calibrate")(calibrate.calibrate)
-app.command("serve")(serve.serve)
-app.add_typer(data.app, name="data")
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Listen": {
+        "classify": classify.classify,
+        "features": features.features,
+        "models": models.models,
+    },
+    "Library": {
+        "scan": scan.scan,
+        "list": list_command.list_files,
+        "audit": audit.audit,
+        "tag": tag.tag,
+        "undo": undo.undo,
+    },
+    "Train and judge": {
+        "train": train.train,
+        "crossval": crossval.crossval,
+        "evaluate": evaluate.evaluate,
+        "compare": compare.compare,
+        "calibrate": calibrate.calibrate,
+        "leak": leak.leak,
+    },
+    "Serve": {"serve": serve.serve},
+}
+
+
+def _make_app() -> typer.Typer:
+    app = typer.Typer(
+        name="genrelens",
+        cls=_Group,
+        help="Classify the genre of music recordings.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for group, commands in _COMMANDS.items():
+        for name, function in commands.items():
+            app.command(name, cls=Command, rich_help_panel=group)(function)
+        if group == "Train and judge":
+            app.add_typer(data.app, name="data", cls=_Group, rich_help_panel=group)
+    app.callback()(_root)
+    return app
 
 
 def _version(value: bool) -> None:
@@ -99,23 +121,23 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", metavar="", callback=_version, is_eager=True, help="Show the version."
-        ),
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     pass
+
+
+app = _make_app()
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     _prepare_streams()
     try:
-        app()
+        app(prog_name="genrelens")
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -123,7 +145,7 @@ def main() -> NoReturn:
 
 
 def _prepare_streams() -> None:
-    """Make sure that there are streams, and that they take what their encoding cannot hold."""
+    """Replace closed streams, and escape characters that a stream cannot encode."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the shell: >&-
@@ -141,5 +163,5 @@ def _leave(code: int) -> NoReturn:
     if code in (_STOPPED, _NO_READER):
         with contextlib.suppress(OSError):
             sys.stderr.flush()
-        os._exit(code)  # at once: a thread may hang in the reading of a pipe
+        os._exit(code)  # at once: a thread may wait for a pipe
     sys.exit(code)

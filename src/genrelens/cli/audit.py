@@ -7,31 +7,22 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from genrelens.cli.console import display_name, out, print_error, print_json
-from genrelens.cli.options import AsJson, Database, SafeCsv
-from genrelens.cli.tag import print_unheard
+from genrelens.cli.options import AsJson, Database, LibraryPaths, SafeCsv
+from genrelens.cli.tag import print_unscanned
 from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
-from genrelens.library import Audit, Catalog, TagMismatch, audit_library
-from genrelens.library.audit_page import audit_page, summary
-from genrelens.library.records import path_fields
+from genrelens.library import Audit, Catalog, TagMismatch, audit_library, audit_page
+from genrelens.percentages import percent
 
 __all__ = ["audit"]
 
-_WIDEST = 24  # characters of genres in the table
+_WIDEST = 24  # characters in a column of genres
 
-_Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="DIR...",
-        help="Folders, files, playlists (M3U), or quoted patterns.",
-        show_default=False,
-    ),
-]
 _Minimum = Annotated[
     float,
     typer.Option(
@@ -39,45 +30,55 @@ _Minimum = Annotated[
         metavar="P",
         min=0,
         max=1,
-        help="By how much what is heard must be more probable than the tag.",
+        help="Lowest difference between the probabilities of the predicted and the tagged genre.",
     ),
+]
+_Top = Annotated[
+    int | None,
+    typer.Option("--top", "-n", metavar="N", min=1, help="Show only the N largest disagreements."),
+]
+_AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV with one row for each file.")]
+_Page = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a web page with a player for each file."),
 ]
 
 
 def audit(
-    inputs: _Inputs,
+    inputs: LibraryPaths,
     minimum: _Minimum = 0.0,
-    top: Annotated[
-        int | None, typer.Option("--top", "-n", metavar="N", min=1, help="Show only the first N.")
-    ] = None,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
-    ] = False,
+    top: _Top = None,
+    as_csv: _AsCsv = False,
     safe_csv: SafeCsv = False,
     as_json: AsJson = False,
-    page: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page that plays the files."),
-    ] = None,
+    page: _Page = None,
     db: Database = None,
 ) -> None:
-    """Show the files whose genre tag disagrees with what a scan heard, the worst first.
+    """Show files whose genre tag disagrees with the prediction, the largest disagreement first.
 
-    Words that the model does not know, as Soundtrack, cannot be compared and are no disagreement.
+    The files must have been scanned. Genres that the model cannot predict, such as Soundtrack, are
+    counted separately. Exit code 1: the tags of some files could not be read.
+
+    Examples:
+        genrelens audit ~/Music --html audit.html
+            Write a page to listen to the files in question.
+        genrelens audit ~/Music --min 0.5 --top 20
+            Show the 20 largest disagreements of at least 50 percentage points.
+        genrelens audit ~/Music/Unsorted --csv > audit.csv
+            Write a table for a spreadsheet.
+
     """
     if as_csv and as_json:
-        raise typer.BadParameter("choose one of --csv and --json")
+        raise typer.BadParameter("--json cannot be combined with --csv")
     if safe_csv and not as_csv:
-        raise typer.BadParameter("--safe-csv goes with --csv")
+        raise typer.BadParameter("--safe-csv needs --csv")
     with Catalog.open(db, readonly=True) as catalog:
-        found = audit_library(catalog, inputs)
-    kept = tuple(finding for finding in found.findings if finding.score >= minimum)
-    found = replace(found, findings=kept)
+        found = audit_library(catalog, inputs, minimum=minimum)
     if page is not None:
         write_text_atomically(page, audit_page(found, page, top=top))
-    shown = kept[:top]
+    shown = found.mismatches[:top]
     if as_json:
-        print_json(_document(found, shown))
+        print_json(replace(found, mismatches=shown).to_dict())
     elif as_csv:
         _print_csv(shown, safe=safe_csv)
     else:
@@ -90,65 +91,41 @@ def audit(
 def _report(found: Audit, *, as_table: bool) -> None:
     for path, reason in found.problems:
         print_error(f"{path}: {reason}")
-    n = len(found.unheard)
-    print_unheard(n, n + sum(found.counts.values()))
+    n = len(found.unscanned)
+    print_unscanned(n, n + sum(found.counts.values()))
     if as_table:
-        out.print(display_name(summary(found)), soft_wrap=True)
+        out.print(display_name(found.summary), soft_wrap=True)
 
 
-def _print_table(findings: Sequence[TagMismatch]) -> None:
-    if not findings:
+def _print_table(mismatches: Sequence[TagMismatch]) -> None:
+    if not mismatches:
         return
-    rows = [
-        (_cell("; ".join(each.genres), each.tagged), _cell(each.heard, each.probability))
-        for each in findings
-    ]
-    tag, heard = (min(_WIDEST, max(len(row[i]) for row in rows)) for i in (0, 1))
-    out.print(f"{'tag':<{tag}}    {'heard':<{heard}}    file", style="bold", soft_wrap=True)
-    for (said, sounds), each in zip(rows, findings, strict=True):
-        path = display_name(str(each.path))
-        out.print(f"{said:<{tag}}    {sounds:<{heard}}    {path}", soft_wrap=True)
+    rows = [("tag", "predicted", "file"), *map(_row, mismatches)]
+    widths = [min(_WIDEST, max(len(row[i]) for row in rows)) for i in (0, 1)]
+    for number, (tagged, predicted, path) in enumerate(rows):
+        line = f"{tagged:<{widths[0]}}    {predicted:<{widths[1]}}    {path}"
+        out.print(line, style="" if number else "bold", soft_wrap=True)
     out.print()
 
 
-def _cell(words: str, probability: float) -> str:
-    return f"{display_name(words)} {100 * probability:.0f} %"
+def _row(each: TagMismatch) -> tuple[str, str, str]:
+    tagged = f"{'; '.join(each.genres)} {percent(each.tagged)}"
+    predicted = f"{each.predicted} {percent(each.probability)}"
+    return display_name(tagged), display_name(predicted), display_name(str(each.path))
 
 
-def _print_csv(findings: Sequence[TagMismatch], *, safe: bool) -> None:
+def _print_csv(mismatches: Sequence[TagMismatch], *, safe: bool) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "tag", "tag_probability", "heard", "probability", "score", "styles"])
     shown = display_name if out.is_terminal else str
-    for each in findings:
+    for each in mismatches:
         row = [
             shown(str(each.path)),
             shown("; ".join(each.genres)),
             each.tagged,
-            each.heard,
+            each.predicted,
             each.probability,
             each.score,
             "|".join(each.styles),
         ]
         writer.writerow(safe_row(row) if safe else row)
-
-
-def _document(found: Audit, findings: Sequence[TagMismatch]) -> dict[str, Any]:
-    return {
-        "findings": [
-            path_fields(each.path)
-            | {
-                "genres": list(each.genres),
-                "heard": each.heard,
-                "probability": each.probability,
-                "tagged": each.tagged,
-                "score": each.score,
-                "probabilities": dict(each.probabilities),
-                "styles": dict(each.styles),
-            }
-            for each in findings
-        ],
-        "counts": dict(found.counts),
-        "cannot_be_compared": dict(found.unknown),
-        "unheard": [path_fields(path) for path in found.unheard],
-        "problems": [path_fields(path) | {"reason": reason} for path, reason in found.problems],
-    }

@@ -2,178 +2,144 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from genrelens.cli.console import out, print_error, print_note
-from genrelens.cli.figures import with_interval
-from genrelens.cli.train import need_torch
-from genrelens.cli.verdict import predictions_provenance
+from genrelens.cli.figures import figure_text
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import (
     Abstention,
-    Recalibration,
-    held_out_abstention,
+    Calibration,
+    calibrate_model,
+    check_predictions,
     objection,
-    recalibrate,
 )
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
-from genrelens.evaluation.scores import Scores, score
-from genrelens.model_file import ModelFile, ModelMetadata, packaged_models
+from genrelens.evaluation.provenance import predictions_provenance
+from genrelens.model_file import ModelFile, packaged_models
+from genrelens.percentages import percent, percent_range
+
+_Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="Name of a packaged model, or an .onnx file."),
+]
+_Predictions = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="Predictions for clips that the model was not trained on: predictions.csv or "
+        "metrics.json of evaluate, or a CSV file of crossval.",
+    ),
+]
+_Target = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="File of the new model.", show_default="MODEL itself"
+    ),
+]
+_Sure = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P",
+        min=0,
+        max=1,
+        help='Also set the threshold of "not sure" so that this share of the answers is right.',
+        show_default="the threshold stays",
+    ),
+]
+_Force = Annotated[bool, typer.Option("--force", help="Store the temperature in any case.")]
 
 
 def calibrate(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="An .onnx file, or a packaged model's name.")
-    ],
-    predictions: Annotated[
-        Path,
-        typer.Argument(
-            help="What was said of clips that were not trained on: predictions.csv or metrics.json "
-            "of evaluate (this model's) or of crossval (its recipe's)."
-        ),
-    ],
-    target: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The new model; in place if not given."),
-    ] = None,
-    sure: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            min=0,
-            max=1,
-            help="Be 'not sure' below the probability from which on this share of the answers is "
-            "right, for instance 0.9; the model's threshold stays if not given.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            metavar="",
-            help="Store the temperature even so.",
-        ),
-    ] = False,
+    model: _Model,
+    predictions: _Predictions,
+    target: _Target = None,
+    sure: _Sure = None,
+    force: _Force = False,
 ) -> None:
-    """Make a model's probabilities say how often it is right, and store that in its file.
+    """Fit the temperature of a model, so that its probabilities say how often it is right.
 
-    One temperature is fitted on the predictions. What it is worth is shown on data that it was
-    not fitted on: each fold's, with a temperature from the others. If it is not better there than
-    the model's present one, nothing is stored and the exit code is 1. The same holds if the
-    predictions cannot tell one: all of them right, fewer than 20 clips, or most clips trained on.
+    The new temperature is tested on folds that it was not fitted on. Nothing is stored, and the
+    exit code is 1, if it is not better there than the present one, if all predictions are right, if
+    there are fewer than 20 clips, or if the model was trained on most of them.
+
+    Examples:
+        genrelens calibrate runs/mine/model.onnx runs/folds/mel-cnn-lstm.csv
+            Calibrate a model with the predictions of a cross-validation of its recipe.
+        genrelens calibrate runs/mine/model.onnx runs/folds/mel-cnn-lstm.csv --sure 0.9
+            Also answer "not sure" unless about 90 % of the answers are right.
+        genrelens calibrate lens report/predictions.csv --out calibrated.onnx
+            Write a calibrated copy of a packaged model.
+
     """
     if target is None and str(model) in packaged_models():
         raise DataError(f"{model} is a packaged model; name the new file with --out")
-    need_torch()
-    from genrelens.train.export import replace_metadata
+    from genrelens.train import replace_metadata
 
     metadata = ModelFile.load(model).metadata
     table = load_predictions(predictions)
-    if table.labels != metadata.labels:
-        raise DataError(
-            f"{predictions}: its labels are {', '.join(table.labels)}; those of {model} are "
-            f"{', '.join(metadata.labels)}"
-        )
-    origin = predictions_provenance(predictions)["predictions_sha256"]
-    if table.rounds is None:
-        _refuse_former_predictions(metadata, model, predictions, origin)
+    digest = predictions_provenance(predictions)["predictions_sha256"]
+    try:
+        check_predictions(metadata, table, digest)
+    except DataError as error:
+        raise DataError(error.reason, path=predictions) from error
     _note_training(table, predictions)
     if not force and (why := objection(table)):
-        print_error(f"{predictions}: {why}; nothing was stored. --force fits one all the same")
+        print_error(f"{predictions}: {why}; nothing was stored (--force stores it)")
         raise typer.Exit(1)
-    found = recalibrate(table, metadata.temperature)
-    before, after = score(found.present), score(found.fitted)
-    answers = None if sure is None else held_out_abstention(found.fitted, sure)
-    _print_figures(found, metadata.temperature, before, after)
+    found = calibrate_model(metadata, table, sure=sure, force=force, predictions_sha256=digest)
+    _print_figures(found)
     if not (found.better or force):
         print_error(
             f"{model}: the new temperature is not better than the present one on clips that it "
             f"was not fitted on (log loss {found.log_losses[1]:.4f}, at present "
-            f"{found.log_losses[0]:.4f}); nothing was stored. --force stores it"
+            f"{found.log_losses[0]:.4f}); nothing was stored (--force stores it)"
         )
         raise typer.Exit(1)
-    calibration = {**_provenance(table, before, after), "predictions_sha256": origin}
-    provenance = {**metadata.provenance, "calibration": calibration}
-    new = replace(metadata, temperature=found.temperature, provenance=provenance)
-    if answers is not None:
-        figures = {"asked": sure, "coverage": answers.coverage, "accuracy": answers.accuracy}
-        new = replace(
-            new, sure_threshold=answers.threshold, metrics={**new.metrics, "not sure": figures}
-        )
-        _print_abstention(answers)
-    replace_metadata(model, new, target or model)
+    if found.answers is not None:
+        _print_abstention(found.answers)
+    replace_metadata(model, found.metadata, target or model)
     out.print(f"{target or model}", soft_wrap=True)
 
 
-def _refuse_former_predictions(
-    metadata: ModelMetadata, model: Path, predictions: Path, digest: str
-) -> None:
-    """Refuse predictions that the model made before it was calibrated with them."""
-    calibration = metadata.provenance.get("calibration")
-    if isinstance(calibration, dict) and calibration.get("predictions_sha256") == digest:
-        raise DataError(
-            f"{predictions}: {model} was calibrated with these predictions; they are of the model "
-            f"as it was before. Evaluate it again"
-        )
-
-
 def _note_training(table: PredictionTable, source: Path) -> None:
-    """Point out predictions that are surer than those on unseen music, or may be."""
+    """Warn about predictions for training clips, whose probabilities are too high."""
     if table.training_warning:
         print_note(
-            f"warning: {source}: {table.training_warning}, and a temperature from such clips is "
-            f"too sure",
+            f"warning: {source}: {table.training_warning}, and a temperature fitted on them makes "
+            f"the probabilities too high",
             style="yellow",
         )
     elif table.in_training is None and table.rounds is None:
         print_note(
-            f"note: {source} does not say whether the model was trained on its clips; a "
-            f"temperature from such clips is too sure"
+            f"note: {source} does not record whether the model was trained on its clips; a "
+            f"temperature fitted on training clips makes the probabilities too high"
         )
 
 
-def _print_figures(found: Recalibration, present: float, before: Scores, after: Scores) -> None:
-    out.print(f"temperature        {found.temperature:.3f} (at present {present:.3f})")
+def _print_figures(found: Calibration) -> None:
+    out.print(
+        f"temperature        {found.temperature:.3f} (at present {found.present_temperature:.3f})"
+    )
     for name, value in (("calibration error", "ece"), ("log loss", "log_loss")):
-        old, fresh = (with_interval(getattr(each, value), "{:.3f}") for each in (before, after))
-        out.print(f"{name:<18} {old} before, {fresh} after", soft_wrap=True)
-    if after.few_clips_note:
-        out.print(after.few_clips_note, soft_wrap=True)
+        old, new = (
+            figure_text(getattr(each, value), "number") for each in (found.before, found.after)
+        )
+        out.print(f"{name:<18} {old} before, {new} after", soft_wrap=True)
+    if found.after.few_clips_note:
+        out.print(found.after.few_clips_note, soft_wrap=True)
 
 
 def _print_abstention(answers: Abstention) -> None:
     right = 0 if not answers.answered else round(answers.accuracy * answers.answered)
     low, high = wilson_interval(right, answers.answered)
     out.print(
-        f"sure from          {answers.threshold:.3f}: {answers.coverage:.1%} are answered, "
-        f"{answers.accuracy:.1%} of the {answers.answered} answers right (95 % interval {low:.1%} "
-        f"to {high:.1%} for independent clips)",
+        f"threshold          {answers.threshold:.3f}: {percent(answers.coverage, 1)} of the clips "
+        f"get an answer, {percent(answers.accuracy, 1)} of these {answers.answered} are right "
+        f"(95 % interval {percent_range(low, high)} for independent clips)",
         soft_wrap=True,
     )
-
-
-def _provenance(table: PredictionTable, before: Scores, after: Scores) -> dict[str, Any]:
-    old, fresh = before.to_dict(), after.to_dict()
-    figures = {
-        name: {"before": _bounds(old[name]), "after": _bounds(fresh[name])}
-        for name in ("ece", "log_loss")
-    }
-    return {
-        "clips": table.n,
-        "in_training": table.n_in_training,
-        "groups": before.n_groups,
-        "rounds": None if table.rounds is None else len(set(table.rounds.tolist())),
-        **figures,
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def _bounds(figure: dict[str, Any]) -> list[float | None]:
-    """Return value, lower and upper bound; a bound that there is none of is None."""
-    return [figure[key] for key in ("value", "low", "high")]

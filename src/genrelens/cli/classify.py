@@ -23,75 +23,85 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.inputs import Source, expand, note_left_out
+from genrelens.cli.inputs import Source, expand, note_skipped
 from genrelens.cli.options import Jobs, Model, SafeCsv, n_jobs
 from genrelens.csv_cells import safe_row
 from genrelens.errors import AudioError
-from genrelens.percentages import percent_significant
+from genrelens.percentages import percent, percent_significant
 from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
 
 _LONGEST_BAR = 40
 _MOST_STYLES = 5
 _MORE_COLUMNS = ("verdict", "styles", "music", "duration", "model")
+_STYLES_OF_VERDICTS = {"genre": "green", "not sure": "yellow", "not music": "dim", "silence": "dim"}
 
-Outcome = tuple[str, Prediction | AudioError]
+_Outcome = tuple[str, Prediction | AudioError]  # name of the recording, result
 
-Timeline = Annotated[
-    bool,
-    typer.Option(
-        "--timeline", metavar="", help="Add the genres of each segment, and sections (with --json)."
+_Recordings = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Recordings, folders, quoted patterns ('*.mp3'), or - for standard input.",
+        show_default=False,
     ),
 ]
-Embedding = Annotated[
-    bool,
-    typer.Option(
-        "--embedding", metavar="", help="Add the vector that likeness is told by (with --json)."
-    ),
+_Top = Annotated[
+    int | None,
+    typer.Option("--top", "-n", metavar="N", min=1, help="Show only the N most probable genres."),
 ]
-Fast = Annotated[
+_AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON array with one object for each file.")
+]
+_AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV with one row for each file.")]
+_Timeline = Annotated[
     bool,
-    typer.Option("--fast", metavar="", help="Hear three passages of 30 s, not all of a file."),
+    typer.Option("--timeline", help="Include the genres of each segment and the sections (JSON)."),
+]
+_Embedding = Annotated[bool, typer.Option("--embedding", help="Include the embedding (JSON).")]
+_Fast = Annotated[
+    bool, typer.Option("--fast", help="Classify three excerpts of 30 s of each long recording.")
+]
+_Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Draw the bars of one recording as a PNG, PDF or SVG file."),
 ]
 
 
 def classify(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE",
-            help="Recordings, folders, quoted patterns ('*.mp3'), or - for standard input.",
-            show_default=False,
-        ),
-    ],
+    files: _Recordings,
     model: Model = None,
-    top: Annotated[
-        int | None,
-        typer.Option("--top", "-n", metavar="N", min=1, help="Show only the N likeliest genres."),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", metavar="", help="Print one JSON array, one object for each file."),
-    ] = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", metavar="", help="Print CSV, one row for each file.")
-    ] = False,
+    top: _Top = None,
+    as_json: _AsJson = False,
+    as_csv: _AsCsv = False,
     safe_csv: SafeCsv = False,
-    timeline: Timeline = False,
-    embedding: Embedding = False,
-    fast: Fast = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="PICTURE", help="Draw the bars of one file, for instance bars.png."),
-    ] = None,
+    timeline: _Timeline = False,
+    embedding: _Embedding = False,
+    fast: _Fast = False,
+    plot: _Plot = None,
     jobs: Jobs = 0,
 ) -> None:
-    """Tell the genre of recordings."""
+    """Classify the genre of recordings.
+
+    A file that cannot be read is reported and the others are classified. Exit code 1: some files
+    could not be read.
+
+    Examples:
+        genrelens classify song.mp3
+            Show a bar for each genre.
+        genrelens classify ~/Music --csv > genres.csv
+            Classify all recordings below a folder and write a table.
+        genrelens classify mix.flac --json --timeline
+            Print the genre of each segment, for other programs.
+        cat song.mp3 | genrelens classify - --top 3
+            Read standard input and show the three most probable genres.
+
+    """
     _check_options(as_json=as_json, as_csv=as_csv, timeline=timeline, embedding=embedding, top=top)
     if safe_csv and not as_csv:
-        raise typer.BadParameter("--safe-csv goes with --csv")
-    left_out: Counter[str] = Counter()
-    sources = expand(files, left_out)
+        raise typer.BadParameter("--safe-csv needs --csv")
+    skipped: Counter[str] = Counter()
+    sources = expand(files, skipped)
     if plot is not None:
         _check_plot(plot, sources)
     jobs = min(n_jobs(jobs), len(sources))
@@ -99,17 +109,17 @@ def classify(
     failures: list[AudioError] = []
     with (
         quiet_libraries(),
-        warnings_as_notes(),
-        closing(_outcomes(classifier, sources, jobs, fast=fast)) as results,
+        warnings_as_notes() as notes,
+        closing(_classified(classifier, sources, jobs, fast=fast)) as results,
     ):
-        outcomes = _watched(results, failures, plot)
+        outcomes = _reported(results, failures, plot)
         if as_json:
-            _print_json(outcomes, top, timeline=timeline, embedding=embedding)
+            _print_json(outcomes, top, notes, timeline=timeline, embedding=embedding)
         elif as_csv:
             _print_csv(outcomes, classifier.labels, safe=safe_csv)
         else:
             _print_bars(outcomes, top)
-    note_left_out(left_out)
+    note_skipped(skipped)
     if failures:
         if len(sources) > 1:
             print_error(f"{len(failures)} of {len(sources)} recordings could not be classified")
@@ -120,13 +130,13 @@ def _check_options(
     *, as_json: bool, as_csv: bool, timeline: bool, embedding: bool, top: int | None
 ) -> None:
     if as_json and as_csv:
-        raise typer.BadParameter("choose one of --json and --csv")
+        raise typer.BadParameter("--json cannot be combined with --csv")
     if timeline and not as_json:
         raise typer.BadParameter("--timeline needs --json")
     if embedding and not as_json:
         raise typer.BadParameter("--embedding needs --json")
     if top is not None and as_csv:
-        raise typer.BadParameter("--csv has a column for each genre; --top does not go with it")
+        raise typer.BadParameter("--top cannot be combined with --csv, which has all genres")
 
 
 def _check_plot(plot: Path, sources: Sequence[Source]) -> None:
@@ -137,17 +147,17 @@ def _check_plot(plot: Path, sources: Sequence[Source]) -> None:
     check_picture(plot)
 
 
-def _outcomes(
+def _classified(
     classifier: Classifier, sources: Sequence[Source], jobs: int, *, fast: bool
-) -> Generator[Outcome, None, None]:
-    """Classify what can be read; a bar on stderr shows how far it is."""
+) -> Generator[_Outcome, None, None]:
+    """Classify all sources in order, with a progress bar on standard error."""
     readable = [source for source in sources if not isinstance(source, AudioError)]
     with (
         closing(classifier.classify_many(readable, jobs=jobs, fast=fast)) as results,
         progress("Classifying", len(sources), shown=len(sources) > 1) as bar,
     ):
         for source in sources:
-            outcome: Outcome
+            outcome: _Outcome
             if isinstance(source, AudioError):
                 outcome = source.source, source
             else:
@@ -157,10 +167,10 @@ def _outcomes(
             bar()
 
 
-def _watched(
-    outcomes: Iterable[Outcome], failures: list[AudioError], plot: Path | None
-) -> Iterator[Outcome]:
-    """Report and collect the failures, and draw the picture, whatever is printed of it."""
+def _reported(
+    outcomes: Iterable[_Outcome], failures: list[AudioError], plot: Path | None
+) -> Iterator[_Outcome]:
+    """Pass the outcomes on; report and collect the failures, and draw the plot."""
     for name, result in outcomes:
         if isinstance(result, AudioError):
             failures.append(result)
@@ -175,7 +185,7 @@ def _watched(
 # ------------------------------------------------------------------------------- output
 
 
-def _print_bars(outcomes: Iterable[Outcome], top: int | None) -> None:
+def _print_bars(outcomes: Iterable[_Outcome], top: int | None) -> None:
     printed = 0
     for name, result in outcomes:
         if isinstance(result, Prediction):
@@ -187,43 +197,50 @@ def _print_bars(outcomes: Iterable[Outcome], top: int | None) -> None:
 
 def _print_prediction(name: str, prediction: Prediction, top: int | None) -> None:
     out.print(Text(f"{display_name(name)} ({_length(prediction)})", style="dim"), soft_wrap=True)
-    words, colon, what = display_name(prediction.headline).partition(": ")
-    out.print(Text(words + colon).append(what, style="bold green"), soft_wrap=True)
+    style = _STYLES_OF_VERDICTS[prediction.verdict]
+    words, colon, answer = display_name(prediction.headline).partition(": ")
+    line = Text(words + colon, style="" if answer else style)
+    out.print(line.append(answer, style=f"bold {style}"), soft_wrap=True)
     if not prediction.silent:
-        _print_rows(prediction.top(top))
+        _print_rows(prediction.top(top), style)
     styles = [style for style in prediction.styles if style.applies][:_MOST_STYLES]
     if styles and prediction.verdict in ("genre", "not sure"):
-        shares = (f"{display_name(each.name)} {100 * each.probability:.0f} %" for each in styles)
-        out.print(Text(f"Styles: {', '.join(shares)}"), soft_wrap=True)
+        texts = (f"{display_name(each.name)} {percent(each.probability)}" for each in styles)
+        out.print(Text(f"Styles: {', '.join(texts)}"), soft_wrap=True)
 
 
 def _length(prediction: Prediction) -> str:
     text = f"{prediction.duration:.1f} s"
     if prediction.heard < prediction.duration:
-        text += f", {prediction.heard:.0f} s of it heard"
+        text += f", {prediction.heard:.0f} s classified"
     if prediction.padded:
-        text += ", shorter than the network listens: trust it less"
+        text += ", too short to be sure"
     return text
 
 
-def _print_rows(ranking: Sequence[tuple[str, float]]) -> None:
-    """Print a bar for each genre."""
+def _print_rows(ranking: Sequence[tuple[str, float]], style: str) -> None:
+    """Print a bar for each genre, the first in a style of its own."""
     rows = [(display_name(label), p, percent_significant(p)) for label, p in ranking]
     label_width = max(len(label) for label, _, _ in rows)
-    percent_width = max(len(percent) for _, _, percent in rows)
+    percent_width = max(len(text) for _, _, text in rows)
     longest = min(_LONGEST_BAR, out.width - label_width - percent_width - 6)
     mark = "█" if out.is_terminal and out.encoding.startswith("utf") else "#"
-    for rank, (label, probability, percent) in enumerate(rows):
-        row = Text(f"  {label:<{label_width}}  {percent:>{percent_width}}")
+    for rank, (label, probability, text) in enumerate(rows):
+        row = Text(f"  {label:<{label_width}}  {text:>{percent_width}}")
         bar = mark * round(longest * probability)
         out.print(
-            row.append(f"  {bar}" if bar else "", style="green" if rank == 0 else "cyan"),
+            row.append(f"  {bar}" if bar else "", style=style if rank == 0 else "cyan"),
             soft_wrap=True,
         )
 
 
 def _print_json(
-    outcomes: Iterable[Outcome], top: int | None, *, timeline: bool, embedding: bool
+    outcomes: Iterable[_Outcome],
+    top: int | None,
+    notes: Sequence[str],
+    *,
+    timeline: bool,
+    embedding: bool,
 ) -> None:
     documents = []
     for name, result in outcomes:
@@ -233,11 +250,13 @@ def _print_json(
         document = result.to_dict(timeline=timeline, embedding=embedding)
         if top is not None:
             document["top"] = [label for label, _ in result.top(top)]
+        if own := [note for note in notes if note.startswith(f"{name}: ")]:
+            document["notes"] = own
         documents.append(document)
     print_json(documents)
 
 
-def _print_csv(outcomes: Iterable[Outcome], labels: Sequence[str], *, safe: bool) -> None:
+def _print_csv(outcomes: Iterable[_Outcome], labels: Sequence[str], *, safe: bool) -> None:
     shown = display_name if out.is_terminal else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
     protect = safe_row if safe else list
@@ -252,7 +271,7 @@ def _print_csv(outcomes: Iterable[Outcome], labels: Sequence[str], *, safe: bool
 
 
 def _cells(prediction: Prediction) -> list[Any]:
-    """List the genre, the probabilities, and what ``_MORE_COLUMNS`` names."""
+    """Return the cells for the genre, the probabilities and ``_MORE_COLUMNS``."""
     styles = "|".join(style.name for style in prediction.styles if style.applies)
     return [
         prediction.genre,

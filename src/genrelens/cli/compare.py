@@ -10,44 +10,55 @@ import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.figures import interval_text
+from genrelens.cli.options import AsJson, Seed
 from genrelens.data.folders import LabelledClip, clip_names, read_folder
-from genrelens.evaluation.bootstrap import Estimate
-from genrelens.evaluation.compare import Comparison, common_clips
-from genrelens.evaluation.compare import compare as run_comparison
-from genrelens.evaluation.estimates import FIGURES
+from genrelens.evaluation.bootstrap import Estimate, interval_note
+from genrelens.evaluation.comparison import Comparison, common_clips
+from genrelens.evaluation.comparison import compare as run_comparison
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
-from genrelens.evaluation.scores import Scores, score
-from genrelens.evaluation.wilson import note
+from genrelens.evaluation.scores import FIGURES, Scores, score
 
 _COLUMNS = ("accuracy", "macro recall", "F1", "top 2", "log loss", "ECE")
 _WITH_INTERVAL = ("accuracy", "macro_recall")
 
 
+_Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        help="Two or more reports (a folder or its metrics.json) or predictions.csv files.",
+    ),
+]
+_Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="A folder with one subfolder for each genre, for CSV files without genres.",
+    ),
+]
+_Resamples = Annotated[
+    int, typer.Option(metavar="N", min=100, help="Number of bootstrap resamples.")
+]
+
+
 def compare(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="A B [C ...]",
-            help="Reports (their folder or metrics.json) or predictions.csv of any model.",
-        ),
-    ],
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="A folder of genre/file: the genres, where a CSV file lacks them."
-        ),
-    ] = None,
-    resamples: Annotated[
-        int, typer.Option(metavar="N", min=100, help="Bootstrap resamples for the intervals.")
-    ] = 2000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the bootstrap.")] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
+    files: _Files,
+    data: _Data = None,
+    resamples: _Resamples = 2000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
-    """Compare models on the clips that all have judged, each with the first."""
+    """Compare models on the clips that all of them classified, each with the first.
+
+    Examples:
+        genrelens compare report-old report-new
+            Compare two reports of "genrelens evaluate --report".
+        genrelens compare mine.csv theirs.csv --data my-genres
+            Compare predictions in CSV files, with the genres of a folder.
+
+    """
     if len(files) < 2:
-        raise typer.BadParameter("a comparison needs two files or more")
+        raise typer.BadParameter("a comparison needs at least two files")
     tables = _load(files, data)
     shared = common_clips(tables)
     left_out = [table.n - shared[0].n for table in tables]
@@ -63,11 +74,11 @@ def compare(
     for name, each in zip(names[1:], found, strict=True):
         _print_comparison(names[0], name, each)
     if len(found) > 1:
-        print_note(f"note: of {len(found)} comparisons, p is not corrected for their number")
+        print_note(f"note: p is not corrected for the number of comparisons ({len(found)})")
 
 
 def _load(files: list[Path], data: Path | None) -> list[PredictionTable]:
-    """Read the tables; what one knows of the genres holds for those without."""
+    """Read the tables; the genres of a clip in one table are used for tables without genres."""
     truth = {} if data is None else _truth(read_folder(data))
     tables = []
     for path in files:
@@ -100,12 +111,12 @@ def _to_dict(
             "first": names[0],
             "second": name,
             **each.to_dict(),
-            "verdict": each.verdict(names[0], name),
+            "verdict": each.summary(names[0], name),
         }
         for name, each in zip(names[1:], found, strict=True)
     ]
     for each in comparisons:
-        del each["left_out"], each["bootstrap"]  # these are the same for all
+        del each["left_out"], each["bootstrap"]  # the same for all comparisons
     return {
         "n": scores[0].n,
         "n_groups": scores[0].n_groups,
@@ -121,12 +132,12 @@ def _print_table(
     from rich.table import Table
 
     groups = "" if scores[0].n_groups is None else f" of {scores[0].n_groups} groups"
-    out.print(f"clips that all have judged: {scores[0].n}{groups}", soft_wrap=True)
-    for name, n, judged in zip(names, left_out, tables, strict=True):
+    out.print(f"clips that all models classified: {scores[0].n}{groups}", soft_wrap=True)
+    for name, n, compared in zip(names, left_out, tables, strict=True):
         if n:
-            out.print(f"left out: {n} of {name}", soft_wrap=True)
-        if judged.training_warning:
-            warning = f"warning: {name}: {judged.training_warning}"
+            out.print(f"not compared: {n} of {name}", soft_wrap=True)
+        if compared.training_warning:
+            warning = f"warning: {name}: {compared.training_warning}"
             out.print(warning, style="yellow", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("", overflow="fold")
@@ -138,9 +149,9 @@ def _print_table(
     unit = scores[0].bootstrap["unit"]
     shown = [getattr(each, key) for each in scores for key in _WITH_INTERVAL]
     sentences = (
-        f"In percent, except the log loss; 95 % intervals from drawing {unit}s anew. F1 is the "
-        f"mean of the genres; ECE is the expected calibration error.",
-        note(shown, unit),
+        f"In percent, except the log loss; 95 % intervals by bootstrap over {unit}s. F1 is the "
+        f"mean over the genres; ECE is the expected calibration error.",
+        interval_note(shown, unit),
         scores[0].few_clips_note,
     )
     for sentence in filter(None, sentences):
@@ -152,21 +163,19 @@ def _cell(figure: str, estimate: Estimate) -> str:
         return f"{estimate.value:.3f}"
     value, low, high = (f"{100 * each:.1f}" for each in estimate)
     method = " Wilson" if estimate.method == "wilson" else ""
-    return f"{value} ({low}-{high}{method})" if figure in _WITH_INTERVAL else value
+    return f"{value} ({low} to {high}{method})" if figure in _WITH_INTERVAL else value
 
 
 def _print_comparison(first: str, second: str, found: Comparison) -> None:
-    value, low, high = (100 * each for each in found.difference)
-    points = Estimate(value, low, high, found.difference.method)
-    interval = interval_text(points, "{:+.1f}")
     test = "" if found.p_value is None else f"; McNemar p = {_p(found.p_value)}"
-    out.print(f"\n{second} against {first}: {found.verdict(first, second)}", soft_wrap=True)
+    out.print(f"\n{second} against {first}: {found.summary(first, second)}", soft_wrap=True)
     out.print(
-        f"  accuracy {points.value:+.1f} points (95 % interval {interval}); "
-        f"right alone: {found.right_alone[1]} against {found.right_alone[0]} clips{test}",
+        f"  accuracy {100 * found.difference.value:+.1f} percentage points (95 % interval "
+        f"{interval_text(found.difference, 'points')}); right where the other is wrong: "
+        f"{found.right_alone[1]} against {found.right_alone[0]} clips{test}",
         soft_wrap=True,
     )
-    if sentence := note([found.difference], found.bootstrap["unit"]):
+    if sentence := interval_note([found.difference], found.bootstrap["unit"]):
         out.print(f"  {sentence}", soft_wrap=True)
 
 

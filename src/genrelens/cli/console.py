@@ -1,4 +1,4 @@
-"""What all commands share of the terminal: results on stdout, everything else on stderr."""
+"""Terminal output of all commands: results on standard output, all else on standard error."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ __all__ = [
 ]
 
 
-_ROW_OF_NUMBERS = re.compile(r'\[\n[^][{}"]+\n *\]')
+_LIST_OF_NUMBERS = re.compile(r'\[\n[^][{}"]+\n *\]')
 
 
 class _Console(Console):
-    """Leaves it to the command what happens when the reader of the output goes away."""
+    """A console that raises ``BrokenPipeError`` when the reader of the output closes the pipe."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
 def _console(*, stderr: bool) -> Console:
-    """Make a console that takes text as it is; where nobody looks, no line is folded."""
+    """Make a console that prints text unchanged and folds no lines outside a terminal."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream is not None and stream.isatty() else 1000
     return _Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
@@ -50,41 +50,41 @@ err = _console(stderr=True)
 
 
 def display_name(name: str) -> str:
-    """Make text safe to show on one line: no control characters, no bytes that are not text."""
+    """Make text safe to show on one line: escape control characters and undecodable bytes."""
     return "".join(c if c.isprintable() else _escaped(ord(c)) for c in name)
 
 
 def _escaped(code: int) -> str:
-    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a file name that is no text
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not valid text
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def print_error(message: str) -> None:
-    """Write an error to stderr, on one line."""
+    """Write an error to standard error, on one line."""
     print_note(f"error: {message}", style="red")
 
 
 def print_note(message: str, *, style: str = "") -> None:
-    """Write a remark to stderr, on one line."""
+    """Write a note to standard error, on one line."""
     err.print(display_name(message), style=style, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON document to stdout, a row of numbers on one line."""
+    """Write one JSON document to standard output, with each list of numbers on one line."""
     text = json.dumps(value, indent=1, allow_nan=False)
-    print(_ROW_OF_NUMBERS.sub(lambda row: " ".join(row[0].split()), text), flush=True)
+    print(_LIST_OF_NUMBERS.sub(lambda match: " ".join(match[0].split()), text), flush=True)
 
 
 class Bar:
-    """A progress bar, or nothing. Call it to advance."""
+    """A progress bar, or a stand-in that shows nothing. Call it to advance."""
 
     def __init__(self, bars: Progress | None = None, task: TaskID | None = None) -> None:
         self._bars = bars
         self._task = task
 
     def __call__(self, n: float = 1, note: str | None = None) -> None:
-        """Advance by ``n``, and write ``note`` beside the bar."""
+        """Advance by ``n`` and show ``note`` beside the bar."""
         if self._bars is not None and self._task is not None:
             if note is not None:
                 self._bars.update(self._task, note=note)
@@ -92,7 +92,7 @@ class Bar:
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Take the bar away while something else is printed on the same terminal."""
+        """Hide the bar while something else is printed on the same terminal."""
         if self._bars is None:
             yield
             return
@@ -103,7 +103,7 @@ class Bar:
 
 @contextmanager
 def progress(description: str, total: float, *, shown: bool = True) -> Iterator[Bar]:
-    """Show a progress bar on stderr if that is a terminal."""
+    """Show a progress bar on standard error if that is a terminal."""
     if not (shown and err.is_terminal):
         yield Bar()
         return
@@ -124,16 +124,21 @@ def progress(description: str, total: float, *, shown: bool = True) -> Iterator[
 
 
 @contextmanager
-def warnings_as_notes() -> Iterator[None]:
-    """Turn Python warnings, such as that of a damaged file, into lines on stderr, each once."""
-    shown: set[str] = set()
+def warnings_as_notes() -> Iterator[list[str]]:
+    """Write Python warnings, such as those about damaged files, to standard error, each once.
+
+    Yields:
+        The messages so far; more are appended as they come.
+
+    """
+    messages: list[str] = []
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        if str(message) not in shown:
-            shown.add(str(message))
+        if str(message) not in messages:
+            messages.append(str(message))
             print_note(f"warning: {message}", style="yellow")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show
-        yield
+        yield messages

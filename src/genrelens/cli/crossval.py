@@ -28,46 +28,62 @@ from genrelens.cli.data_split import (
     label_map,
     read_clips,
 )
-from genrelens.cli.figures import with_interval
-from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, n_jobs
+from genrelens.cli.figures import Form, figure_text
+from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, Seed, n_jobs
 from genrelens.cli.train import (
     Cache,
     Device,
     Epochs,
     Reading,
+    RecipeName,
     changed_recipe,
     check_device,
-    need_torch,
 )
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
-from genrelens.evaluation.calibration import cross_fitted
-from genrelens.evaluation.estimates import FIGURES
 from genrelens.evaluation.prediction_table import PredictionTable
-from genrelens.evaluation.provenance import data_fingerprint, environment
-from genrelens.evaluation.report.write import check_report_folder, write_report
-from genrelens.evaluation.scores import Scores, score
+from genrelens.evaluation.report.write import check_report_folder
+from genrelens.evaluation.scores import FIGURES, Scores
+from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from genrelens.train.job import Run
+    from genrelens.train import Run
 
 
+_Data = Annotated[
+    Path,
+    typer.Option(
+        "--data", "-d", metavar="FOLDER", help="A folder with one subfolder for each genre."
+    ),
+]
 _Folder = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Where it goes; runs/RECIPE-PROTOCOL if not given."),
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FOLDER",
+        help="Folder of the runs and reports.",
+        show_default="runs/RECIPE-PROTOCOL",
+    ),
 ]
 _SplitFile = Annotated[
-    Path | None, typer.Option(help="A split file (see data split), instead of a protocol.")
+    Path | None,
+    typer.Option(metavar="FILE", help="A split file (see data split), instead of --protocol."),
 ]
-_Rounds = Annotated[str | None, typer.Option(metavar="1,2", help="Only these rounds of the split.")]
+_Rounds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N", help="Train only these rounds of the split.", show_default="all rounds"
+    ),
+]
 
 
 def crossval(
-    recipe: Annotated[str, typer.Argument(help="A recipe of the package or a .toml file.")],
-    data: Annotated[Path, typer.Option("--data", "-d", help="A folder of genre/file.")],
+    recipe: RecipeName,
+    data: _Data,
     folder: _Folder = None,
     protocol: Protocol = "random",
     folds: Folds = 5,
@@ -81,20 +97,28 @@ def crossval(
     not_music: NotMusic = None,
     relabel: Relabel = None,
     epochs: Epochs = None,
-    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
     cache: Cache = None,
     jobs: Jobs = 0,
     safe_csv: SafeCsv = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a recipe on each fold and judge it by the clips it never met.
+    """Cross-validate a recipe: train on all folds except one, and test on that one.
 
-    The same command again goes on where it was cut off.
+    Run the same command again to continue a cross-validation that was interrupted. Exit code 1:
+    some clips could not be read.
+
+    Examples:
+        genrelens crossval mel-cnn-lstm --data my-genres
+            Train and test five times, on random folds.
+        genrelens crossval mel-cnn-lstm --data my-genres --protocol grouped --groups artists.csv
+            Keep all clips of an artist in one fold.
+        genrelens crossval mfcc-lstm --data my-genres --split folds.csv --rounds 1,2
+            Use the first two rounds of a split file.
+
     """
-    need_torch()
-    from genrelens.train.job import Run
-    from genrelens.train.trainer import Hardware
+    from genrelens.train import Hardware, Run
 
     check_device(device)
     numbers = _rounds(rounds)
@@ -133,8 +157,8 @@ def _target(folder: Path | None, name: str) -> Path:
 def _validated(
     run: Run, split: Split, rounds: Sequence[int] | None, jobs: int, *, safe_csv: bool
 ) -> tuple[dict[str, Any], list[AudioError]]:
-    """Train and judge; return the figures of each network, and what could not be read."""
-    from genrelens.train.crossval import Progress, cross_validate
+    """Train and evaluate; return the figures of each network, and the clips that failed."""
+    from genrelens.train import cross_validate, write_crossval_report
 
     failed: list[AudioError] = []
     tables = cross_validate(
@@ -142,10 +166,11 @@ def _validated(
         split,
         rounds=rounds,
         jobs=jobs,
-        progress=Progress(on_round=_print_round, on_failure=_collector(failed)),
+        on_round=_print_round,
+        on_failure=_collector(failed),
     )
     results = {
-        name: _report(run, split, name, table, failed, safe_csv=safe_csv)
+        name: write_crossval_report(run, split, name, table, failed=failed, safe_csv=safe_csv)
         for name, table in tables.items()
     }
     return results, failed
@@ -161,8 +186,9 @@ def _rounds(text: str | None) -> list[int] | None:
 
 
 def _print_round(number: int, tables: Mapping[str, PredictionTable]) -> None:
-    shares = ", ".join(f"{network} {table.right.mean():.1%}" for network, table in tables.items())
-    print_note(f"round {number}: {shares} of {next(iter(tables.values())).n} test clips right")
+    n = next(iter(tables.values())).n
+    shares = ", ".join(f"{name} {percent(table.right.mean(), 1)}" for name, table in tables.items())
+    print_note(f"round {number}: accuracy on {n} test clips: {shares}")
 
 
 def _collector(failed: list[AudioError]) -> Callable[[AudioError], None]:
@@ -173,60 +199,6 @@ def _collector(failed: list[AudioError]) -> Callable[[AudioError], None]:
     return collect
 
 
-def _report(
-    run: Run,
-    split: Split,
-    network: str,
-    table: PredictionTable,
-    failed: Sequence[AudioError],
-    *,
-    safe_csv: bool,
-) -> dict[str, Any]:
-    """Write the report of a network; return its figures as plain values.
-
-    What the models said goes to ``NETWORK.csv``; the report is on the same probabilities after a
-    calibration that was fitted, for each round, on the others.
-    """
-    from genrelens.train.crossval import spread
-
-    table.save(run.folder / f"{network}.csv", safe_csv=safe_csv)
-    scores = before = score(table)
-    temperatures: dict[int, float] = {}
-    several = table.rounds is not None and len(set(table.rounds.tolist())) > 1
-    if several:
-        table, temperatures = cross_fitted(table)
-        scores = score(table)
-    over_rounds = spread(table)
-    provenance = {
-        "protocol": split.protocol,
-        "rounds": len(split),
-        "seed of the split": split.seed,
-        "split": split.digest,
-        "data": data_fingerprint(split.clips),
-        "recipe": run.recipe.name,
-        "epochs": run.recipe.epochs,
-        "network": network,
-        "temperature of each round": temperatures,
-        **environment(),
-    }
-    write_report(
-        run.folder / f"report-{network}",
-        f"{network}, {split.protocol} cross-validation",
-        table,
-        scores,
-        provenance,
-        before=before if several else None,
-        failed=[str(error) for error in failed],
-        results={"over_rounds": over_rounds},
-        safe_csv=safe_csv,
-    )
-    return {
-        "scores": scores.to_dict(),
-        "over_rounds": over_rounds,
-        "before_calibration": {key: before.to_dict()[key] for key in ("ece", "log_loss")},
-    }
-
-
 def _print_results(
     results: Mapping[str, Any], split: Split, folder: Path, *, as_json: bool
 ) -> None:
@@ -234,18 +206,18 @@ def _print_results(
         print_json({"split": split.digest, "protocol": split.protocol, "networks": results})
         return
     out.print(_table(results))
-    out.print(f"intervals are 95 %; reports are in {folder}", soft_wrap=True)
+    out.print(f"Intervals are 95 % intervals. The reports are in {folder}", soft_wrap=True)
 
 
 def _table(results: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table("", *results, box=None, pad_edge=False)
-    forms = {"log_loss": "{:.3f}", "ece": "{:.3f}"}
+    forms: dict[str, Form] = {"log_loss": "number", "ece": "number"}
     found = [Scores.from_dict(result["scores"]) for result in results.values()]
     for name in FIGURES:
-        form = forms.get(name, "{:.1%}")
-        cells = (with_interval(getattr(each, name), form) for each in found)
+        form = forms.get(name, "percent")
+        cells = (figure_text(getattr(each, name), form) for each in found)
         table.add_row(name.replace("_", " "), *cells)
     spreads = [result["over_rounds"]["accuracy"] for result in results.values()]
     table.add_row("accuracy over rounds", *map(_mean_and_std, spreads))
@@ -253,5 +225,5 @@ def _table(results: Mapping[str, Any]) -> Table:
 
 
 def _mean_and_std(spread: Mapping[str, Any]) -> str:
-    std = "" if spread["std"] is None else f" ± {spread['std']:.1%}"
-    return f"{spread['mean']:.1%}{std}"
+    std = "" if spread["std"] is None else f" ± {percent(spread['std'], 1)}"
+    return f"{percent(spread['mean'], 1)}{std}"

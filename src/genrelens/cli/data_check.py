@@ -17,7 +17,7 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.options import Jobs, n_jobs
+from genrelens.cli.options import AsJson, DataFolder, Jobs, n_jobs
 from genrelens.data.folders import LabelledClip, read_folder
 from genrelens.data.quality import (
     ClipIssue,
@@ -29,47 +29,56 @@ from genrelens.data.quality import (
 )
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
+from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["check"]
 
 
-def check(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
-    split: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A CSV file (clip, split, group): are duplicates torn?"),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
-    jobs: Jobs = 0,
-) -> None:
-    """Find duplicates, also re-encoded ones, and unreadable, silent, clipped and short files.
+_SplitFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV file with the columns clip, split and group: report duplicates in two parts.",
+    ),
+]
 
-    Exit code 1: a file cannot be read, or duplicates lie on both sides of the split.
+
+def check(
+    folder: DataFolder, split: _SplitFile = None, as_json: AsJson = False, jobs: Jobs = 0
+) -> None:
+    """Find duplicates (also re-encoded ones) and unreadable, silent, clipped and short clips.
+
+    Exit code 1: a clip cannot be read, or duplicates are in different parts of the split.
+
+    Examples:
+        genrelens data check my-genres
+            Check all clips.
+        genrelens data check my-genres --split folds.csv
+            Also report duplicates that are in the training and the test part.
+
     """
     with quiet_libraries(), warnings_as_notes():
         clips = read_folder(folder)
         rounds = list(Split.load(split, clips)) if split else []
         found = _inspect(clips, min(n_jobs(jobs), len(clips)))
-    torn = _once(group for placed in rounds for group in torn_duplicates(found, placed))
-    ungrouped = _once(group for placed in rounds for group in ungrouped_duplicates(found, placed))
+    torn = _once(group for each in rounds for group in torn_duplicates(found, each))
+    ungrouped = _once(group for each in rounds for group in ungrouped_duplicates(found, each))
     if as_json:
         sides = {"torn": torn, "ungrouped": ungrouped} if split else {}
         rows = {name: [group.to_dict() for group in groups] for name, groups in sides.items()}
         print_json({**found.to_dict(), **rows, "data": folder.resolve().name})
     else:
-        _print_findings(found, folder)
-    _warn(found.contradictions, "carry different labels", lambda clip: clip.label)
-    _warn(ungrouped, "are of different groups", lambda clip: clip.group)
-    _warn(torn, "lie on both sides of the split", lambda clip: clip.part)
+        _print_inspection(found, folder)
+    _warn(found.contradictions, "have different labels", lambda clip: clip.label)
+    _warn(ungrouped, "are in different groups", lambda clip: clip.group)
+    _warn(torn, "are on both sides of the split", lambda clip: clip.part)
     if found.unreadable or torn:
         raise typer.Exit(1)
 
 
 def _inspect(clips: list[LabelledClip], jobs: int) -> Inspection:
-    with progress("Listening", len(clips)) as bar:
+    with progress("Reading", len(clips)) as bar:
 
         def report(clip: LabelledClip, error: AudioError | None) -> None:
             bar()
@@ -80,7 +89,7 @@ def _inspect(clips: list[LabelledClip], jobs: int) -> Inspection:
 
 
 def _once(groups: Iterable[Duplicates]) -> list[Duplicates]:
-    """Keep of each group what was said of it first: a split may have several rounds."""
+    """Keep the first result of each group, because a split may have several rounds."""
     first: dict[tuple[Path, ...], Duplicates] = {}
     for group in groups:
         first.setdefault(group.paths, group)
@@ -88,14 +97,14 @@ def _once(groups: Iterable[Duplicates]) -> list[Duplicates]:
 
 
 def _warn(
-    groups: Iterable[Duplicates], what: str, place: Callable[[LabelledClip], str | None]
+    groups: Iterable[Duplicates], problem: str, key: Callable[[LabelledClip], str | None]
 ) -> None:
     for group in groups:
-        names = ", ".join(f"{clip.path.name} ({place(clip) or 'none'})" for clip in group.clips)
-        print_note(f"warning: duplicates {what}: {names}", style="yellow")
+        names = ", ".join(f"{clip.path.name} ({key(clip) or 'none'})" for clip in group.clips)
+        print_note(f"warning: duplicates {problem}: {names}", style="yellow")
 
 
-def _print_findings(found: Inspection, folder: Path) -> None:
+def _print_inspection(found: Inspection, folder: Path) -> None:
     counts = {
         "clips": found.n,
         "unreadable": len(found.unreadable),
@@ -108,12 +117,12 @@ def _print_findings(found: Inspection, folder: Path) -> None:
         out.print(f"{name:<12}{count:>6}")
     _print_table(
         "Duplicates",
-        ("group", "kind", "bits alike", "shared", "label", "file"),
+        ("group", "kind", "equal bits", "overlap", "label", "file"),
         [
             (
                 str(number),
                 group.kind,
-                f"{group.similarity:.1%}",
+                percent(group.similarity, 1),
                 f"{group.seconds:.1f} s",
                 clip.label,
                 _name(clip.path, folder),
@@ -122,20 +131,18 @@ def _print_findings(found: Inspection, folder: Path) -> None:
             for clip in group.clips
         ],
     )
-    for title, unit, findings in (
-        ("Silent", "{:.0f} dBFS", found.silent),
-        ("Clipped", "{:.2%} of the samples", found.clipped),
-        ("Too short", "{:.2f} s", found.short),
-    ):
-        _print_table(title, ("value", "file"), _rows(findings, unit, folder))
+    issues: dict[str, tuple[Sequence[ClipIssue], Callable[[float], str]]] = {
+        "Silent": (found.silent, "{:.0f} dBFS".format),
+        "Clipped": (found.clipped, lambda share: f"{percent(share, 2)} of the samples"),
+        "Too short": (found.short, "{:.2f} s".format),
+    }
+    for title, (clips, text) in issues.items():
+        rows = [(text(each.value), _name(each.clip.path, folder)) for each in clips]
+        _print_table(title, ("value", "file"), rows)
     unreadable = [
         (display_name(error.source), display_name(error.reason)) for error in found.unreadable
     ]
     _print_table("Unreadable", ("file", "reason"), unreadable)
-
-
-def _rows(findings: Iterable[ClipIssue], unit: str, folder: Path) -> list[tuple[str, ...]]:
-    return [(unit.format(found.value), _name(found.clip.path, folder)) for found in findings]
 
 
 def _name(path: Path, folder: Path) -> str:

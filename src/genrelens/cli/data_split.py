@@ -1,4 +1,4 @@
-"""Options that say how clips are split, and ``genrelens data split``."""
+"""``genrelens data split``, and the options for a split that other commands share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out
-from genrelens.cli.options import SafeCsv
+from genrelens.cli.options import DataFolder, SafeCsv, Seed
 from genrelens.data.folders import LabelledClip, read_folder
 from genrelens.data.protocols import (
     filtered_split,
@@ -39,30 +39,38 @@ __all__ = [
 PROTOCOLS = ("random", "grouped", "filtered")
 
 Protocol = Annotated[
-    str, typer.Option(help="random (by clip), grouped (by artist), filtered (GTZAN's list).")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="random (by clip), grouped (by artist) or filtered (the published split of GTZAN).",
+    ),
 ]
-Folds = Annotated[int, typer.Option(metavar="K", help="Folds; each is the test part once.")]
+Folds = Annotated[
+    int, typer.Option(metavar="N", help="Number of folds; each is the test part once.")
+]
 Draws = Annotated[
     int | None,
-    typer.Option(metavar="N", help="With random: draw the test clips N times, instead of folds."),
+    typer.Option(metavar="N", help="Draw the test clips N times, instead of folds (random)."),
 ]
-TestFraction = Annotated[float, typer.Option(metavar="SHARE", help="With --draws.")]
+TestFraction = Annotated[
+    float, typer.Option(metavar="P", help="Share of the test clips (with --draws).")
+]
 Groups = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="A CSV file that names the group (artist) of each clip."),
+    typer.Option(metavar="FILE", help="CSV file with the group, such as the artist, of each clip."),
 ]
 GroupColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="The column of --groups that holds the group.")
+    str, typer.Option(metavar="NAME", help="Column of --groups that holds the group.")
 ]
 Relabel = Annotated[
     list[str] | None,
-    typer.Option(help="Rename a genre, for instance blues=jazz; may stand several times."),
+    typer.Option(metavar="OLD=NEW", help="Rename a genre, such as blues=jazz; repeatable."),
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Which split was asked for."""
+    """The requested split."""
 
     protocol: str
     folds: int = 5
@@ -76,15 +84,15 @@ class Request:
                 f"--protocol {self.protocol} must be one of {', '.join(PROTOCOLS)}"
             )
         if self.draws is not None and self.protocol != "random":
-            raise typer.BadParameter("--draws goes with --protocol random")
+            raise typer.BadParameter("--draws needs --protocol random")
 
     def make(self, clips: Sequence[LabelledClip]) -> Split:
-        """Split clips."""
+        """Return the split of some clips."""
         if self.protocol == "filtered":
             return filtered_split(clips)
         if self.protocol == "grouped":
             if any(clip.group is None for clip in clips):
-                raise DataError("the protocol grouped needs --groups FILE, with the artist of each")
+                raise DataError("--protocol grouped needs --groups")
             return grouped_folds(clips, self.folds, seed=self.seed)
         if self.draws is None:
             return random_folds(clips, self.folds, seed=self.seed)
@@ -92,7 +100,7 @@ class Request:
 
 
 def label_map(relabel: Sequence[str] | None) -> dict[str, str]:
-    """Read ``OLD=NEW`` pairs."""
+    """Return the renamed genres of ``--relabel``: old -> new."""
     pairs = [entry.split("=") for entry in relabel or ()]
     for entry, pair in zip(relabel or (), pairs, strict=True):
         if len(pair) != 2 or not all(pair):
@@ -103,7 +111,7 @@ def label_map(relabel: Sequence[str] | None) -> dict[str, str]:
 def read_clips(
     folder: Path, renamed: dict[str, str], groups: Path | None = None, column: str = "group"
 ) -> list[LabelledClip]:
-    """Read a folder of genre/file, its renamings and its groups."""
+    """Read the clips of a folder with one subfolder for each genre, and their groups."""
     clips = read_folder(folder, label_map=renamed)
     for old, new in renamed.items():
         if not (folder / old).is_dir():
@@ -111,9 +119,12 @@ def read_clips(
     return clips if groups is None else read_groups(groups, clips, column=column)
 
 
+_Target = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="CSV file to write.")]
+
+
 def split(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of genre/file.")],
-    target: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The CSV to write.")],
+    folder: DataFolder,
+    target: _Target,
     protocol: Protocol = "random",
     folds: Folds = 5,
     draws: Draws = None,
@@ -121,10 +132,20 @@ def split(
     groups: Groups = None,
     group_column: GroupColumn = "group",
     relabel: Relabel = None,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    seed: Seed = 0,
     safe_csv: SafeCsv = False,
 ) -> None:
-    """Split clips into folds or parts, as a file to train and to judge by."""
+    """Split clips into folds or parts, and write the split to a CSV file.
+
+    Examples:
+        genrelens data split my-genres --out folds.csv
+            Write five random folds.
+        genrelens data split my-genres --protocol grouped --groups artists.csv --out folds.csv
+            Keep all clips of an artist in one fold.
+        genrelens data split my-genres --draws 20 --test-fraction 0.2 --out draws.csv
+            Draw 20 % of the clips as test clips, 20 times.
+
+    """
     request = Request(
         protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,7 @@ import typer
 
 from genrelens.classifier import Classifier
 from genrelens.cli.console import (
+    out,
     print_error,
     print_json,
     print_note,
@@ -19,64 +22,69 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, label_map
-from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, n_jobs
+from genrelens.cli.figures import figure_text, interval_text
+from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
 from genrelens.cli.selection import Selection
-from genrelens.cli.verdict import (
+from genrelens.data.folders import LabelledClip
+from genrelens.errors import AudioError
+from genrelens.evaluation.bootstrap import interval_note
+from genrelens.evaluation.metrics import recalls
+from genrelens.evaluation.provenance import (
     data_provenance,
-    evaluation_provenance,
+    environment,
     model_provenance,
     predictions_provenance,
-    print_verdict,
 )
-from genrelens.data.folders import LabelledClip
-from genrelens.errors import AudioError, MissingExtraError
-from genrelens.evaluation.evaluate import Evaluation, judge_predictions, merge_labels
-from genrelens.evaluation.evaluate import evaluate as run_evaluation
+from genrelens.evaluation.run import Evaluation, evaluate_predictions
+from genrelens.evaluation.run import evaluate as run_evaluation
+from genrelens.evaluation.scores import FIGURES, Scores
+from genrelens.percentages import percent, percent_range
 from genrelens.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
-    from genrelens.evaluation.scores import Scores
 
 _PARTS = ("train", "valid", "test")
+_SHARES = {"macro F1": "macro_f1", "top 2": "top2", "calibration": "ece"}
 
 
-_Folder = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A folder of genre/file.")]
+_Folder = Annotated[
+    Path | None,
+    typer.Argument(metavar="FOLDER", help="A folder with one subfolder for each genre."),
+]
 _SplitFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A CSV file with the columns clip and split.")
+    Path | None, typer.Option(metavar="FILE", help="CSV file with the columns clip and split.")
 ]
 _Part = Annotated[
     str | None,
     typer.Option(
-        metavar="PART", help="With --split: judge on train, valid (if not given) or test."
+        metavar="NAME",
+        help="Part of --split to evaluate on: train, valid or test.",
+        show_default="valid",
     ),
 ]
 _Predictions = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Judge what another model said: a CSV file with the column clip and one column of "
-        "probabilities for each genre. Without DIR it needs the column genre, too.",
+        help="Evaluate the predictions of any model: a CSV file with the column clip and one "
+        "column of probabilities for each genre, and the column genre if there is no FOLDER.",
     ),
 ]
 _Report = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Write a report: a page, figures and all numbers."),
+    typer.Option(metavar="FOLDER", help="Write a report: a web page, figures and all numbers."),
 ]
 _Robustness = Annotated[
     bool,
     typer.Option(
         "--robustness",
-        metavar="",
-        help="Judge under changes that leave the genre as it is: noise, a room, a codec, ...",
+        help="Also evaluate under conditions such as noise, a room, a codec or another speed.",
     ),
-]
-_Seed = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Of the intervals and of --robustness.")
 ]
 _Plot = Annotated[
     Path | None,
-    typer.Option(metavar="PICTURE", help="Draw the confusion matrix, for instance matrix.png."),
+    typer.Option(metavar="FILE", help="Draw the confusion matrix as a PNG, PDF or SVG file."),
 ]
 
 
@@ -92,30 +100,50 @@ def evaluate(
     report: _Report = None,
     safe_csv: SafeCsv = False,
     robustness: _Robustness = False,
-    seed: _Seed = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     plot: _Plot = None,
     jobs: Jobs = 0,
 ) -> None:
-    """Judge a model on labelled clips: how often it is right, and how sure that figure is."""
+    """Evaluate a model on labelled clips: accuracy, recall and calibration with 95 % intervals.
+
+    Clips that were in the training of the model are counted. Exit code 1: some clips could not be
+    read.
+
+    Examples:
+        genrelens evaluate my-genres
+            Evaluate the default model.
+        genrelens evaluate my-genres --model runs/mine/model.onnx --report report
+            Write a report with all figures.
+        genrelens evaluate my-genres --robustness --groups artists.csv
+            Evaluate under noise, rooms and codecs, with intervals over artists.
+        genrelens evaluate --predictions other.csv
+            Evaluate the predictions of another model.
+
+    """
     _check_request(folder, model, predictions, split, part, robustness=robustness)
-    _check_places(report, plot, everything=robustness)
+    _check_outputs(report, plot)
     started = time.monotonic()
     data = Selection(folder, split, part or "valid", groups, group_column, label_map(relabel))
     with quiet_libraries(), warnings_as_notes():
         if predictions is None:
-            result = _judge_model(data, model, jobs, seed, robustness=robustness)
+            result, found, origin = _evaluate_model(data, model, jobs, seed, robustness=robustness)
         else:
-            result = _judge_predictions(data, predictions)
-        scores = _scores(result.evaluation, seed, needed=report is not None)
+            result, origin = _evaluate_file(data, predictions, seed)
+            found = None
         seconds = round(time.monotonic() - started, 1)
-        origin = {**result.provenance, **evaluation_provenance(data.renamed, seed, seconds)}
-        _write(result, scores, origin, report, plot, safe_csv=safe_csv)
+        origin = {**origin, **_run_provenance(data.renamed, seed, seconds)}
+        if report is not None:
+            _write_report(report, result, found, origin, safe_csv=safe_csv)
+        if plot is not None:
+            from genrelens.plots import plot_confusion
+
+            plot_confusion(result.confusion, result.labels, plot)
     if as_json:
-        print_json(_document(result, scores, origin))
+        print_json(_document(result, found, origin))
     else:
-        print_verdict(result.evaluation, scores, result.robustness, origin)
-    if result.evaluation.failed:
+        _print_evaluation(result, found, origin)
+    if result.failed:
         raise typer.Exit(1)
 
 
@@ -129,43 +157,34 @@ def _check_request(
     robustness: bool,
 ) -> None:
     if folder is None and predictions is None:
-        raise typer.BadParameter("DIR is missing: a folder of genre/file")
+        raise typer.BadParameter("FOLDER or --predictions is missing")
     if folder is None and split is not None:
-        raise typer.BadParameter("--split needs DIR, the folder whose clips it splits")
+        raise typer.BadParameter("--split needs FOLDER")
     if part is not None and (split is None or part not in _PARTS):
-        raise typer.BadParameter(f"--part needs --split and is one of {', '.join(_PARTS)}")
+        raise typer.BadParameter(f"--part needs --split and must be one of {', '.join(_PARTS)}")
     if predictions is not None and (model is not None or robustness):
         option = "--model" if model is not None else "--robustness"
-        raise typer.BadParameter(f"{option} and --predictions exclude each other")
+        raise typer.BadParameter(f"--predictions cannot be combined with {option}")
 
 
-def _check_places(report: Path | None, plot: Path | None, *, everything: bool) -> None:
-    """Find out before the work what would stop us after it."""
+def _check_outputs(report: Path | None, plot: Path | None) -> None:
+    """Refuse outputs that cannot be written, before the work."""
     if plot is not None:
         from genrelens.plots import check_picture
 
         check_picture(plot)
-    if report is not None or everything:
+    if report is not None:
         from genrelens.evaluation.report.write import check_report_folder
 
-        check_report_folder(Path() if report is None else report)
+        check_report_folder(report)
 
 
-# ------------------------------------------------------------------------------- the work
+# ----------------------------------------------------------------------------- evaluation
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What came out, of which data and model."""
-
-    evaluation: Evaluation
-    provenance: dict[str, Any]
-    robustness: Robustness | None = None
-
-
-def _judge_model(
+def _evaluate_model(
     data: Selection, model: str | None, jobs: int, seed: int, *, robustness: bool
-) -> _Result:
+) -> tuple[Evaluation, Robustness | None, dict[str, Any]]:
     clips = data.clips()
     jobs = min(n_jobs(jobs), len(clips))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
@@ -175,6 +194,7 @@ def _judge_model(
         clip if clip.label in known else clip.renamed(data.renamed.get(clip.label, clip.label))
         for clip in clips
     ]
+    options: dict[str, Any] = {"label_map": data.renamed, "jobs": jobs, "seed": seed}
     with progress("Evaluating", len(clips)) as advance:
 
         def on_clip(_: LabelledClip, outcome: object) -> None:
@@ -182,115 +202,167 @@ def _judge_model(
             if isinstance(outcome, AudioError):
                 print_error(str(outcome))
 
-        evaluation = run_evaluation(classifier, clips, jobs=jobs, on_clip=on_clip)
-    unreadable = {error.source for error in evaluation.failed}
+        result = run_evaluation(classifier, clips, on_clip=on_clip, **options)
+    unreadable = {error.source for error in result.failed}
     clips = [clip for clip in clips if str(clip.path) not in unreadable]
-    heard = _robustness(classifier, clips, jobs, seed, data.renamed) if robustness else None
-    merged = replace(evaluation, table=merge_labels(evaluation.table, data.renamed))
+    found = _measure_robustness(classifier, clips, options) if robustness else None
     origin = {
         **model_provenance(model, classifier.metadata),
         **data_provenance(data.folder, clips, data.protocol, split=data.split, groups=data.groups),
     }
-    return _Result(merged, origin, heard)
+    return result, found, origin
 
 
-def _robustness(
-    classifier: Classifier,
-    clips: Sequence[LabelledClip],
-    jobs: int,
-    seed: int,
-    renamed: dict[str, str],
+def _measure_robustness(
+    classifier: Classifier, clips: Sequence[LabelledClip], options: dict[str, Any]
 ) -> Robustness:
-    from genrelens.evaluation.robustness import compare_conditions
-    from genrelens.evaluation.stress import measure_robustness
+    from genrelens.evaluation.robustness import measure_robustness
 
     with progress("Conditions", len(clips)) as advance:
-        found = measure_robustness(
-            classifier, clips, jobs=jobs, seed=seed, on_clip=lambda clip, heard: advance()
-        )
-    if not renamed:
-        return found
-    return compare_conditions(
-        {name: merge_labels(table, renamed) for name, table in found.tables.items()},
-        model=found.model,
-        failed=found.failed,
-        seed=seed,
-        descriptions={row.condition: row.description for row in found.rows},
-    )
+        return measure_robustness(classifier, clips, on_clip=lambda *_: advance(), **options)
 
 
-def _judge_predictions(data: Selection, path: Path) -> _Result:
+def _evaluate_file(data: Selection, path: Path, seed: int) -> tuple[Evaluation, dict[str, Any]]:
     clips = data.clips()
-    evaluation = judge_predictions(path, clips, label_map=data.renamed)
+    result = evaluate_predictions(path, clips, label_map=data.renamed, seed=seed)
     origin = predictions_provenance(path)
     if clips:
-        judged = data_provenance(
-            data.folder, clips, data.protocol, split=data.split, groups=data.groups
-        )
-        return _Result(evaluation, {**origin, **judged})
-    table = evaluation.table
+        files = {"split": data.split, "groups": data.groups}
+        return result, {**origin, **data_provenance(data.folder, clips, data.protocol, **files)}
     if data.groups is not None:
-        named = [LabelledClip(Path(f"{name}.wav"), "") for name in table.clips]
+        named = [LabelledClip(Path(f"{name}.wav"), "") for name in result.table.clips]
         groups = tuple(str(clip.group) for clip in data.grouped(named))
-        evaluation = replace(evaluation, table=replace(table, groups=groups))
+        result = replace(result, table=replace(result.table, groups=groups))
         origin["groups"] = data.groups.name
-    return _Result(evaluation, origin)
+    return result, origin
 
 
-def _scores(evaluation: Evaluation, seed: int, *, needed: bool) -> Scores | None:
-    """Judge, or leave it at the plain figures where scikit-learn is not installed."""
-    from genrelens.evaluation.scores import score
-
-    try:
-        return score(evaluation.table, seed=seed)
-    except MissingExtraError as error:
-        if needed:
-            raise
-        print_note(f"note: calibration, F1, log loss and more are left out: {error}")
-        return None
+def _run_provenance(renamed: Mapping[str, str], seed: int, seconds: float) -> dict[str, Any]:
+    """Return how the figures were computed."""
+    return {
+        "relabel": dict(renamed) or None,
+        "seed": seed,
+        "seconds": seconds,
+        "command": shlex.join(["genrelens", *sys.argv[1:]]),
+        **environment(),
+    }
 
 
-# ------------------------------------------------------------------------------ the result
+# --------------------------------------------------------------------------------- output
 
 
-def _write(
-    result: _Result,
-    scores: Scores | None,
+def _write_report(
+    folder: Path,
+    result: Evaluation,
+    robustness: Robustness | None,
     origin: dict[str, Any],
-    report: Path | None,
-    plot: Path | None,
     *,
     safe_csv: bool,
 ) -> None:
-    evaluation = result.evaluation
-    if report is not None and scores is not None:
-        from genrelens.evaluation.report.write import write_report
+    from genrelens.evaluation.report.write import write_report
 
-        page = write_report(
-            report,
-            f"{evaluation.model} on {origin.get('data', origin.get('predictions'))}",
-            evaluation.table,
-            scores,
-            origin,
-            robustness=result.robustness,
-            failed=[str(error) for error in evaluation.failed],
-            safe_csv=safe_csv,
-        )
-        print_note(f"report: {page}")
-    if plot is not None:
-        from genrelens.plots import plot_confusion
-
-        plot_confusion(evaluation.confusion, evaluation.labels, plot)
+    page = write_report(
+        folder,
+        f"{result.model} on {origin.get('data', origin.get('predictions'))}",
+        result.table,
+        result.scores,
+        origin,
+        robustness=robustness,
+        failed=[str(error) for error in result.failed],
+        safe_csv=safe_csv,
+    )
+    print_note(f"report: {page}")
 
 
-def _document(result: _Result, scores: Scores | None, origin: dict[str, Any]) -> dict[str, Any]:
-    """Return what ``--json`` prints; ``scores`` is None without scikit-learn."""
+def _document(
+    result: Evaluation, robustness: Robustness | None, origin: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the document of ``--json``."""
     document = {
-        **result.evaluation.to_dict(),
+        **result.to_dict(),
         "data": origin.get("data"),
-        "scores": None if scores is None else scores.to_dict(),
+        "scores": result.scores.to_dict(),
         "provenance": origin,
     }
-    if result.robustness is not None:
-        document["robustness"] = result.robustness.to_dict()
+    if robustness is not None:
+        document["robustness"] = robustness.to_dict()
     return document
+
+
+def _print_evaluation(
+    result: Evaluation, robustness: Robustness | None, provenance: Mapping[str, Any]
+) -> None:
+    """Print the figures and the confusion matrix."""
+    failed = f" ({len(result.failed)} more could not be read)" if result.failed else ""
+    scores = result.scores
+    groups = "" if scores.n_groups is None else f" from {scores.n_groups} groups"
+    out.print(f"model         {result.model}", soft_wrap=True)
+    out.print(f"clips         {result.n}{groups}{failed}", soft_wrap=True)
+    _print_training(result, provenance)
+    _print_scores(scores, result.accuracy_interval)
+    _print_confusion(result)
+    if robustness is not None:
+        _print_robustness(robustness)
+
+
+def _print_training(result: Evaluation, provenance: Mapping[str, Any]) -> None:
+    """Print whether clips were in the training of the model, if that is known."""
+    if warning := result.table.training_warning:
+        out.print(f"warning       {warning}", style="yellow", soft_wrap=True)
+    elif "training_recordings" in provenance:
+        n = provenance["training_recordings"]
+        unknown = "the model file does not list its training recordings"
+        none = f"none of the {n} training recordings is among these clips"
+        out.print(f"training      {unknown if n is None else none}", soft_wrap=True)
+
+
+def _print_scores(scores: Scores, wilson: tuple[float, float]) -> None:
+    interval = f"95 % interval {interval_text(scores.accuracy)}"
+    out.print(f"accuracy      {percent(scores.accuracy.value, 1)} ({interval})", soft_wrap=True)
+    out.print(f"macro recall  {figure_text(scores.macro_recall)}")
+    for name, field in _SHARES.items():
+        meaning = " expected error of the probabilities" if field == "ece" else ""
+        out.print(f"{name:<12}  {figure_text(getattr(scores, field))}{meaning}", soft_wrap=True)
+    out.print(f"log loss      {figure_text(scores.log_loss, 'number')}")
+    unit = scores.bootstrap["unit"]
+    independent = f"{percent_range(*wilson)} (Wilson)"
+    shown = [getattr(scores, name) for name in FIGURES]
+    bootstrap = f"bootstrap, {unit}s drawn {scores.bootstrap['resamples']} times"
+    out.print(
+        f"Intervals: {bootstrap}; that of the accuracy for independent clips: {independent}",
+        soft_wrap=True,
+    )
+    for sentence in filter(None, (interval_note(shown, unit), scores.few_clips_note)):
+        out.print(sentence, soft_wrap=True)
+
+
+def _print_confusion(result: Evaluation) -> None:
+    from rich.table import Table
+
+    out.print("\nConfusion matrix: rows are true genres, columns predicted genres", soft_wrap=True)
+    table = Table("", box=None, pad_edge=False)
+    for label in (*result.labels, "recall"):
+        table.add_column(label, justify="right", overflow="fold")
+    rows = zip(result.labels, result.confusion.tolist(), recalls(result.confusion), strict=True)
+    for label, row, recall in rows:
+        counts = [str(count) if count else "." for count in row]
+        table.add_row(label, *counts, percent(recall))
+    out.print(table)
+
+
+def _print_robustness(robustness: Robustness) -> None:
+    from rich.table import Table
+
+    out.print("\nRobustness: changes of the audio that do not change the genre", soft_wrap=True)
+    table = Table("", "accuracy", "difference (95 %)", "other answers", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    first, *others = robustness.rows
+    table.add_row(first.condition, percent(first.accuracy.value, 1), "", "")
+    for row in others:
+        accuracy, changed = percent(row.accuracy.value, 1), percent(row.changed, 1)
+        table.add_row(row.condition, accuracy, figure_text(row.difference, "change"), changed)
+    out.print(table)
+    differences = [row.difference for row in others]
+    if sentence := interval_note(differences, robustness.bootstrap["unit"]):
+        out.print(sentence, soft_wrap=True)

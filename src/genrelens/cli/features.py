@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +24,9 @@ from genrelens.files import replaced
 from genrelens.model_file import ModelFile
 from genrelens.quiet import quiet_libraries
 
-_LONGEST_PICTURE = 120.0
+_LONGEST_PLOT = 120.0  # seconds
+
+Float32 = NDArray[np.float32]
 
 
 def features(
@@ -33,23 +34,42 @@ def features(
     plot: Annotated[
         Path | None,
         typer.Option(
-            metavar="PICTURE", help="Draw waveform, spectrogram, mel spectrogram and MFCC."
+            metavar="FILE",
+            help="Draw waveform, spectrogram, mel spectrogram and MFCC as a PNG, PDF or SVG file.",
         ),
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write each front end's segments into an .npz file."),
+        typer.Option(metavar="FILE", help="Write the segments of each front end to an .npz file."),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="MODEL", help="Also show what this model hears."),
+        typer.Option("--model", "-m", metavar="MODEL", help="Add the front end of this model."),
     ] = None,
-    offset: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Where to start.")] = 0.0,
+    offset: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Start of the part to read.")
+    ] = 0.0,
     duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0.001, help="How much to read.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.001,
+            help="Length of the part to read.",
+            show_default="to the end",
+        ),
     ] = None,
 ) -> None:
-    """Show a recording as numbers and pictures: what the networks hear."""
+    """Show the features of a recording, which are the networks' input.
+
+    Examples:
+        genrelens features song.mp3
+            Show rate, window, hop and number of segments of each front end.
+        genrelens features song.mp3 --plot song.png --offset 60 --duration 30
+            Draw 30 seconds as waveform, spectrogram, mel spectrogram and MFCC.
+        genrelens features song.mp3 --model lens --save song.npz
+            Write the segments as NumPy arrays, with those of the default model.
+
+    """
     if plot is not None:
         from genrelens.plots import check_picture
 
@@ -60,66 +80,53 @@ def features(
         configs[metadata.name] = metadata.features
     with quiet_libraries(), warnings_as_notes():
         info = probe(file)
-        heard = (info.seconds or 0.0) if duration is None else duration
-        with progress("Listening", heard * len(configs), shown=heard > 60) as bar:
-            passage = _Passage(file, offset, duration, bar)
-            summaries = {
-                name: _summarise(passage, config, keep=save is not None)
-                for name, config in configs.items()
-            }
-        _print_summaries(file, info, configs, summaries)
+        seconds = (info.seconds or 0.0) if duration is None else duration
+        summaries: dict[str, _Summary] = {}
+        with progress("Reading", seconds * len(configs), shown=seconds > 60) as bar:
+            for name, config in configs.items():
+                blocks = _blocks(file, config.sample_rate, offset, duration, bar)
+                summaries[name] = _Summary(config, keep=save is not None)
+                summaries[name].add_all(iter_segments(blocks, config))
+        _print_summaries(file, info, summaries)
         if save is not None:
             _save(save, summaries)
         if plot is not None:
-            _plot(passage, plot)
+            _plot(file, plot, offset, duration)
 
 
-@dataclass(frozen=True, slots=True)
-class _Passage:
-    file: Path
-    offset: float
-    duration: float | None
-    bar: Bar
-
-    def blocks(self, sample_rate: int) -> Iterator[NDArray[np.float32]]:
-        for block in stream_audio(
-            self.file, sample_rate=sample_rate, offset=self.offset, duration=self.duration
-        ):
-            yield block
-            self.bar(len(block) / sample_rate)
+def _blocks(
+    file: Path, sample_rate: int, offset: float, duration: float | None, bar: Bar
+) -> Iterator[Float32]:
+    for block in stream_audio(file, sample_rate=sample_rate, offset=offset, duration=duration):
+        yield block
+        bar(len(block) / sample_rate)
 
 
-@dataclass(slots=True)
 class _Summary:
-    """Segments, counted and measured as they come; kept only where they are to be saved."""
+    """Number and range of the segments of one front end; the segments too if ``keep``."""
 
-    n: int = 0
-    low: float = np.inf
-    high: float = -np.inf
-    kept: list[NDArray[np.float32]] = field(default_factory=list)
+    def __init__(self, config: FeatureConfig, *, keep: bool) -> None:
+        self.config = config
+        self.n, self.low, self.high = 0, np.inf, -np.inf
+        self.kept: list[Float32] | None = [] if keep else None
 
-
-def _summarise(passage: _Passage, config: FeatureConfig, *, keep: bool) -> _Summary:
-    summary = _Summary()
-    for segments in iter_segments(passage.blocks(config.sample_rate), config):
-        summary.n += len(segments)
-        summary.low = min(summary.low, float(segments.min()))
-        summary.high = max(summary.high, float(segments.max()))
-        if keep:
-            summary.kept.append(segments)
-    return summary
+    def add_all(self, blocks: Iterator[Float32]) -> None:
+        for segments in blocks:
+            self.n += len(segments)
+            self.low = min(self.low, float(segments.min()))
+            self.high = max(self.high, float(segments.max()))
+            if self.kept is not None:
+                self.kept.append(segments)
 
 
-def _print_summaries(
-    file: Path, info: AudioInfo, configs: dict[str, FeatureConfig], summaries: dict[str, _Summary]
-) -> None:
+def _print_summaries(file: Path, info: AudioInfo, summaries: Mapping[str, _Summary]) -> None:
     from rich.table import Table
 
     seconds = "of unknown length" if info.seconds is None else f"{info.seconds:.2f} s"
     channels = "1 channel" if info.channels == 1 else f"{info.channels} channels"
     out.print(
         f"{display_name(str(file))}: {seconds}, {info.sample_rate} Hz, {channels}, "
-        f"read by {info.decoder}\n",
+        f"decoded by {info.decoder}\n",
         soft_wrap=True,
     )
     table = Table(
@@ -134,8 +141,8 @@ def _print_summaries(
         box=None,
         pad_edge=False,
     )
-    for name, config in configs.items():
-        summary = summaries[name]
+    for name, summary in summaries.items():
+        config = summary.config
         table.add_row(
             name,
             f"{config.sample_rate} Hz",
@@ -149,26 +156,20 @@ def _print_summaries(
     out.print(table)
 
 
-def _save(path: Path, summaries: dict[str, _Summary]) -> None:
+def _save(path: Path, summaries: Mapping[str, _Summary]) -> None:
     arrays: dict[str, Any] = {
-        name.replace(" ", "_"): np.concatenate(summary.kept) for name, summary in summaries.items()
+        name.replace(" ", "_"): np.concatenate(summary.kept or [])
+        for name, summary in summaries.items()
     }
     with replaced(path) as file:
         np.savez_compressed(file, **arrays)
 
 
-def _plot(passage: _Passage, picture: Path) -> None:
+def _plot(file: Path, picture: Path, offset: float, duration: float | None) -> None:
     from genrelens.plots import plot_features
 
-    rate, wanted = ORIGINAL_MEL.sample_rate, passage.duration or np.inf
-    y = load_audio(
-        passage.file,
-        sample_rate=rate,
-        offset=passage.offset,
-        duration=min(wanted, _LONGEST_PICTURE),
-    )
-    plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, picture, offset=passage.offset)
-    if len(y) >= _LONGEST_PICTURE * rate and wanted > _LONGEST_PICTURE:
-        print_note(
-            f"the picture shows {_LONGEST_PICTURE:.0f} s; choose which with --offset and --duration"
-        )
+    rate, wanted = ORIGINAL_MEL.sample_rate, duration or np.inf
+    y = load_audio(file, sample_rate=rate, offset=offset, duration=min(wanted, _LONGEST_PLOT))
+    plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, picture, offset=offset)
+    if len(y) >= _LONGEST_PLOT * rate and wanted > _LONGEST_PLOT:
+        print_note(f"the plot shows {_LONGEST_PLOT:.0f} s; choose them with --offset, --duration")

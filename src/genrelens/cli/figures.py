@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from genrelens.evaluation.bootstrap import Estimate
+from genrelens.percentages import percent, percent_range
 
-__all__ = ["interval_text", "with_interval"]
+__all__ = ["figure_text", "interval_text"]
+
+Form = Literal["percent", "change", "points", "number"]
 
 
-def with_interval(estimate: Estimate, form: str = "{:.1%}") -> str:
-    """Write ``66.9% (59.2% to 74.1%)``, or why there is no such interval.
+def figure_text(estimate: Estimate, form: Form = "percent") -> str:
+    """Write a figure and its interval, for instance ``66.9 % (59.2 to 74.1 %)``.
 
     Args:
         estimate: the figure.
-        form: format of each number.
+        form: ``"percent"``, ``"change"`` (in percent with a sign), ``"points"`` (the same without
+            ``%``) or ``"number"`` (three decimals).
 
     """
-    return f"{form.format(estimate.value)} ({interval_text(estimate, form)})"
+    return f"{_value(estimate.value, form)} ({interval_text(estimate, form)})"
 
 
-def interval_text(estimate: Estimate, form: str = "{:.1%}") -> str:
-    """Write ``59.2% to 74.1%``, with ``Wilson`` behind it if it is Wilson's, or ``no interval``."""
+def interval_text(estimate: Estimate, form: Form = "percent") -> str:
+    """Write ``59.2 to 74.1 %``, with ``Wilson`` after Wilson's intervals, or ``no interval``."""
     if estimate.method == "none":
         return "no interval"
-    low, high = form.format(estimate.low), form.format(estimate.high)
-    return f"{low} to {high}" + (", Wilson" if estimate.method == "wilson" else "")
+    if form == "percent":
+        text = percent_range(estimate.low, estimate.high)
+    else:
+        low = _value(estimate.low, form).removesuffix(" %")
+        text = f"{low} to {_value(estimate.high, form)}"
+    return text + (", Wilson" if estimate.method == "wilson" else "")
+
+
+def _value(value: float, form: Form) -> str:
+    if form == "number":
+        return f"{value:.3f}"
+    if form == "points":
+        return f"{100 * value:+.1f}"
+    return percent(value, 1, signed=form == "change")

@@ -16,14 +16,14 @@ from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import Database, SafeCsv
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
-from genrelens.library.catalog import Catalog, Query
-from genrelens.library.export import FORMATS, document, export, export_playlists
-from genrelens.library.records import Entry
+from genrelens.library import Catalog, Entry, export_entries, export_playlists
+from genrelens.library.export import FORMATS, entry_document
+from genrelens.percentages import percent
 
 __all__ = ["list_files"]
 
-_ANSWERS = ("genre", "not sure")  # that name a genre
-_STYLES = 3  # that a line of the table has room for
+_ANSWERS = ("genre", "not sure")  # verdicts that are shown with a probability
+_MOST_STYLES = 3  # in a line of the table
 
 
 class _Format(StrEnum):
@@ -43,7 +43,9 @@ class _Verdict(StrEnum):
 
 
 _Genre = Annotated[str | None, typer.Option(metavar="GENRE", help="Files of this genre.")]
-_Style = Annotated[str | None, typer.Option(metavar="STYLE", help="Files that have this style.")]
+_Style = Annotated[
+    str | None, typer.Option(metavar="STYLE", help="Files to which this style applies.")
+]
 _Minimum = Annotated[
     float | None,
     typer.Option(
@@ -51,34 +53,47 @@ _Minimum = Annotated[
         metavar="P",
         min=0,
         max=1,
-        help="Least probability, 0 to 1, of the style if one is asked for, else of the genre.",
+        help="Lowest probability of the genre, or of the style with --style.",
     ),
 ]
 _AskedVerdict = Annotated[
-    _Verdict | None, typer.Option(help="What the model says; with --genre it is: genre.")
+    _Verdict | None,
+    typer.Option(help="Files with this verdict.", show_default="genre with --genre, else any"),
 ]
-_Under = Annotated[Path | None, typer.Option(metavar="DIR", help="Files below this folder.")]
-_Missing = Annotated[bool, typer.Option("--missing", metavar="", help="Files that are gone.")]
-_Errors = Annotated[
-    bool, typer.Option("--errors", metavar="", help="Files that could not be analysed.")
-]
+_Under = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Files below this folder.")]
+_Missing = Annotated[bool, typer.Option("--missing", help="Files that no longer exist.")]
+_Errors = Annotated[bool, typer.Option("--errors", help="Files that could not be classified.")]
 _Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", metavar="NAME", help="Ask this model, not the latest."),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="Show the predictions of this model.",
+        show_default="the model of the latest scan",
+    ),
 ]
 _Kind = Annotated[
     _Format | None,
-    typer.Option("--format", "-f", help="Format; else by the ending of --out, or a table."),
+    typer.Option(
+        "--format", "-f", help="Output format.", show_default="by the ending of --out, else table"
+    ),
 ]
 _Target = Annotated[
-    Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file.")
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Write to this file.", show_default="standard output"
+    ),
 ]
 _Playlists = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Write one playlist for each genre to a folder."),
+    typer.Option(metavar="FOLDER", help="Write one M3U8 playlist for each genre to this folder."),
 ]
 _RelativeTo = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Make paths relative to this folder.")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Write paths relative to this folder.", show_default="absolute paths"
+    ),
 ]
 
 
@@ -98,53 +113,60 @@ def list_files(
     relative_to: _RelativeTo = None,
     safe_csv: SafeCsv = False,
 ) -> None:
-    """List files of the catalogue: all of them, or those that meet conditions.
+    """List the files of the catalogue that meet all given conditions.
 
-    Playlists hold absolute paths unless --relative-to names the folder that they will lie in.
+    Examples:
+        genrelens list --genre disco --min 0.6
+            List disco with a probability of at least 60 %.
+        genrelens list --style house --format m3u8 --out house.m3u8
+            Write a playlist of files to which the style house applies.
+        genrelens list --errors
+            List files that could not be classified, with the reasons.
+        genrelens list --playlists ~/Music --relative-to ~/Music
+            Write one playlist for each genre, with relative paths.
+
     """
-    query = Query(
-        genre=genre,
-        style=style,
-        minimum=minimum,
-        verdict=verdict and str(verdict),
-        under=under,
-        errors=errors,
-        model=model,
-    )
+    conditions: dict[str, Any] = {
+        "genre": genre,
+        "style": style,
+        "minimum": minimum,
+        "verdict": verdict and str(verdict),
+        "under": under,
+        "errors": errors,
+        "model": model,
+    }
     if playlists is not None and (kind or target or missing):
-        raise typer.BadParameter("--playlists goes with neither --format, --out nor --missing")
+        raise typer.BadParameter("--playlists cannot be combined with --format, --out or --missing")
     chosen = _format(kind, target)
     if safe_csv and (chosen != "csv" or playlists is not None):
-        raise typer.BadParameter("--safe-csv goes with CSV: --format csv, or --out FILE.csv")
+        raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
     with Catalog.open(db, readonly=True) as catalog:
         if playlists is not None:
-            _write_playlists(catalog, query, playlists, relative_to)
+            written = export_playlists(catalog, playlists, relative_to=relative_to, **conditions)
+            _print_playlists(written)
             return
-        entries = catalog.query(query)
+        entries = catalog.query(**conditions)
         if missing:
             entries = (entry for entry in entries if is_gone(entry.path))
         if target is not None:
             with replaced(target) as file:
-                export(entries, file, chosen, relative_to=relative_to, safe_csv=safe_csv)
+                export_entries(entries, file, chosen, relative_to=relative_to, safe_csv=safe_csv)
         else:
             _print(entries, chosen, relative_to, safe_csv=safe_csv)
 
 
 def _format(kind: _Format | None, target: Path | None) -> str:
-    """Choose the format: the one that was asked for, or the one that the ending says."""
+    """Return the format of ``--format``, or that of the ending of ``--out``."""
     ending = "" if target is None else target.suffix.lower().removeprefix(".")
     chosen = str(kind) if kind is not None else ending if ending in FORMATS else "table"
     if target is not None and chosen not in FORMATS:
         raise typer.BadParameter(f"--out writes {', '.join(FORMATS)}; choose one with --format")
     if target is None and chosen == "parquet":
-        raise typer.BadParameter("parquet needs --out FILE")
+        raise typer.BadParameter("--format parquet needs --out")
     return chosen
 
 
-def _write_playlists(
-    catalog: Catalog, query: Query, folder: Path, relative_to: Path | None
-) -> None:
-    written = export_playlists(catalog, query, folder, relative_to=relative_to)
+def _print_playlists(written: dict[Path, int]) -> None:
     for path, n_files in written.items():
         out.print(f"{display_name(str(path))}  {n_files} files", soft_wrap=True)
     if not written:
@@ -157,15 +179,15 @@ def _print(
     if kind == "table":
         _print_table(entries)
     elif kind == "json":
-        print_json([document(entry, relative_to) for entry in entries])
+        print_json([entry_document(entry, relative_to) for entry in entries])
     else:
         sys.stdout.flush()
         file = cast(BinaryIO, _Shown()) if out.is_terminal else sys.stdout.buffer
-        export(entries, file, kind, relative_to=relative_to, safe_csv=safe_csv)
+        export_entries(entries, file, kind, relative_to=relative_to, safe_csv=safe_csv)
 
 
 class _Shown(io.RawIOBase):
-    """Shows what is written to it, so that no name plays tricks on the terminal."""
+    """A file that prints what is written to it, with control characters escaped."""
 
     def writable(self) -> bool:
         return True
@@ -177,28 +199,28 @@ class _Shown(io.RawIOBase):
 
 
 def _print_table(entries: Iterable[Entry]) -> None:
-    """Print a line for each file, as they come."""
+    """Print a line for each file as soon as it is read."""
     n = 0
-    for n, entry in enumerate(entries, 1):  # noqa: B007 (n is needed behind the loop)
+    for n, entry in enumerate(entries, 1):  # noqa: B007 (n is used after the loop)
         out.print(_line(entry), soft_wrap=True)
     if not n:
         print_note("no file meets these conditions")
 
 
 def _line(entry: Entry) -> Text:
-    heard = entry.prediction
+    prediction = entry.prediction
     path = display_name(str(entry.path))
-    if entry.error is not None or heard is None:
+    if entry.error is not None or prediction is None:
         return Text(f"{'error':<22}{path}: {display_name(str(entry.error))}", style="red")
-    answer = heard.genre if heard.verdict == "genre" else heard.verdict
-    percent = f"{100 * heard.probability:3.0f} %" if heard.verdict in _ANSWERS else ""
-    line = Text(f"{display_name(answer):<14} {percent:<5} ")
+    answer = prediction.genre if prediction.verdict == "genre" else prediction.verdict
+    share = percent(prediction.probability) if prediction.verdict in _ANSWERS else ""
+    line = Text(f"{display_name(answer):<14} {share:>5} ")
     line.append(f" {path}", style="bold")
     return line.append("".join(_styles(entry)), style="dim")
 
 
 def _styles(entry: Entry) -> Iterator[str]:
     if entry.prediction is not None:
-        names = [style.name for style in entry.prediction.styles if style.applies][:_STYLES]
+        names = [style.name for style in entry.prediction.styles if style.applies][:_MOST_STYLES]
         if names:
             yield f"  {', '.join(map(display_name, names))}"

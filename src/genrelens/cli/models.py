@@ -8,66 +8,78 @@ from typing import Annotated, Any
 import typer
 
 from genrelens.cli.console import display_name, out, print_json
+from genrelens.cli.options import AsJson
 from genrelens.model_file import ModelFile, ModelMetadata, packaged_models
+from genrelens.percentages import percent, percent_range
 
 
 def models(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="A packaged model's name or an .onnx file: show its card."
+            metavar="MODEL", help="Show this model: name of a packaged model, or an .onnx file."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """List the packaged models, or show one model's card."""
-    artifacts = [ModelFile.load(which) for which in ([name] if name else packaged_models())]
+    """List the packaged models, or show all details of one model.
+
+    Examples:
+        genrelens models
+            List the packaged models.
+        genrelens models lens
+            Show what the default model was trained on and how accurate it is.
+        genrelens models runs/mel-cnn-lstm/model.onnx --json
+            Print the metadata of a model file.
+
+    """
+    files = [ModelFile.load(each) for each in ([name] if name else packaged_models())]
     if as_json:
-        cards = [{**asdict(a.metadata), "size": a.size} for a in artifacts]
-        print_json(cards[0] if name else cards)
+        documents = [{**asdict(file.metadata), "size": file.size} for file in files]
+        print_json(documents[0] if name else documents)
     elif name:
-        _print_card(artifacts[0])
+        _print_details(files[0])
     else:
-        _print_list(artifacts)
+        _print_list(files)
 
 
-def _print_list(artifacts: list[ModelFile]) -> None:
+def _print_list(files: list[ModelFile]) -> None:
     from rich.table import Table
 
     columns = ("model", "genres", "styles", "size", "accuracy on unseen artists")
     table = Table(*columns, box=None, pad_edge=False)
-    for artifact in artifacts:
-        metadata = artifact.metadata
+    for file in files:
+        metadata = file.metadata
         table.add_row(
             display_name(metadata.name),
             str(len(metadata.labels)),
             str(len(metadata.styles) or "none"),
-            _megabytes(artifact.size),
+            _megabytes(file.size),
             _accuracy(metadata.metrics, metadata.provenance) or "not measured",
         )
     out.print(table)
-    out.print("\nThe first is the default. A model's card: genrelens models NAME")
+    out.print("\nThe first is the default. Details of a model: genrelens models MODEL")
 
 
-def _print_card(artifact: ModelFile) -> None:
+def _print_details(file: ModelFile) -> None:
     from rich.table import Table
 
-    metadata = artifact.metadata
+    metadata = file.metadata
     features = metadata.features
     renamed = ", ".join(f"{old} -> {new}" for old, new in metadata.label_map.items())
     rows = {
         "model": metadata.name,
-        "what": metadata.description,
+        "description": metadata.description,
         "genres": ", ".join(metadata.labels),
         "renamed": renamed or "none",
         "styles": ", ".join(style.name for style in metadata.styles) or "none",
-        "doubts": _doubts(metadata),
-        "hears": f"{features.kind} at {features.sample_rate} Hz, {features.f_min:g} to "
+        "no genre if": _thresholds(metadata),
+        "input": f"{features.kind} at {features.sample_rate} Hz, {features.f_min:g} to "
         f"{features.f_max:g} Hz, segments of {features.segment_seconds:.2f} s",
         "trained on": _clips(metadata.provenance) or "unknown",
         "measured": _accuracy(metadata.metrics, metadata.provenance) or "not measured",
         "licence": metadata.license,
-        "size": _megabytes(artifact.size),
+        "size": _megabytes(file.size),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
     for key, value in rows.items():
@@ -75,30 +87,30 @@ def _print_card(artifact: ModelFile) -> None:
     out.print(table)
 
 
-def _doubts(metadata: ModelMetadata) -> str:
-    """Write when the model gives no genre."""
+def _thresholds(metadata: ModelMetadata) -> str:
+    """Write below which probabilities the model gives no genre."""
     thresholds = {"not music": metadata.music_threshold, "not sure": metadata.sure_threshold}
-    doubts = [f"{what} below {p:.0%}" for what, p in thresholds.items() if p is not None]
-    return ", ".join(doubts) or "none: it always gives a genre"
+    texts = [f"{verdict} below {percent(p)}" for verdict, p in thresholds.items() if p is not None]
+    return ", ".join(texts) or "never: it always gives a genre"
 
 
 def _clips(provenance: dict[str, Any]) -> str | None:
-    """Write how many clips each part of the training data had, if it is known."""
+    """Write how many clips each part of the training data had; None if that is unknown."""
     try:
         numbers = {part: sum(of.values()) for part, of in provenance["data"]["clips"].items()}
         return ", ".join(f"{number} clips ({part})" for part, number in numbers.items() if number)
-    except (AttributeError, KeyError, TypeError):  # a model from elsewhere says it in another way
+    except (AttributeError, KeyError, TypeError):  # not written by genrelens train
         return None
 
 
 def _accuracy(metrics: dict[str, Any], provenance: dict[str, Any]) -> str | None:
-    """Write the accuracy of the model's own network on the validation clips, if it is known."""
+    """Write the accuracy of the model's own network on the validation clips; None if unknown."""
     try:
         figures = metrics["valid"][provenance["recipe"]["network"]]
         low, high = figures["accuracy_interval"]
         return (
-            f"{figures['accuracy']:.1%} ({low:.1%} to {high:.1%}), "
-            f"macro recall {figures['macro_recall']:.1%}, {figures['n']} clips"
+            f"{percent(figures['accuracy'], 1)} ({percent_range(low, high)}), "
+            f"macro recall {percent(figures['macro_recall'], 1)}, {figures['n']} clips"
         )
     except (KeyError, TypeError, ValueError):  # as above
         return None

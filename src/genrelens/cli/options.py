@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Arguments and options that several commands have."""
 
 from __future__ import annotations
 
@@ -8,50 +8,84 @@ from typing import Annotated
 
 import typer
 
+from genrelens.model_file import packaged_models
+
 __all__ = [
     "AsJson",
+    "DataFolder",
     "Database",
     "Jobs",
     "JournalFile",
+    "LibraryPaths",
     "Model",
     "MusicnnWheel",
     "NotMusic",
     "SafeCsv",
+    "Seed",
     "n_jobs",
 ]
 
-AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")]
+LibraryPaths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
+        show_default=False,
+    ),
+]
+DataFolder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="A folder with one subfolder for each genre.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", metavar="MODEL", help="A packaged model's name or an .onnx file."
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="Name of a packaged model, or an .onnx file.",
+        show_default="lens",
+        autocompletion=lambda: list(packaged_models()),
     ),
 ]
 Jobs = Annotated[
     int,
-    typer.Option("--jobs", "-j", metavar="N", min=0, help="Files at once; 0 is one for each core."),
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        min=0,
+        help="Number of files to process in parallel; 0 is one for each core.",
+    ),
 ]
 MusicnnWheel = Annotated[
     Path | None,
-    typer.Option("--musicnn", metavar="WHEEL", help="musicnn 0.1.0, on which lens stands."),
+    typer.Option(
+        "--musicnn",
+        metavar="FILE",
+        help="Wheel of musicnn 0.1.0, which holds the pre-trained network (recipe lens).",
+    ),
 ]
 NotMusic = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Recordings that are not music, for the recipe lens."),
+    typer.Option(metavar="FOLDER", help="Recordings that are not music (recipe lens)."),
 ]
 SafeCsv = Annotated[
     bool,
     typer.Option(
         "--safe-csv",
-        metavar="",
         help="In CSV, put an apostrophe before text that a spreadsheet would run as a formula "
-        "(it begins with =, +, - or @); numbers stay as they are.",
+        "(text that begins with =, +, - or @). Numbers are unchanged.",
     ),
 ]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random numbers.")]
 Database = Annotated[
     Path | None,
     typer.Option(
-        "--db", metavar="FILE", help="The catalogue; else $GENRELENS_DB, or in your data folder."
+        "--db",
+        metavar="FILE",
+        help="The catalogue.",
+        show_default="$GENRELENS_DB, or catalog.sqlite in the user's data folder",
     ),
 ]
 JournalFile = Annotated[
@@ -59,14 +93,15 @@ JournalFile = Annotated[
     typer.Option(
         "--journal",
         metavar="FILE",
-        help="What was written; else $GENRELENS_JOURNAL, or in your data folder.",
+        help="The journal, which records every write.",
+        show_default="$GENRELENS_JOURNAL, or journal.sqlite in the user's data folder",
     ),
 ]
 
 
-def n_jobs(asked: int) -> int:
-    """Resolve ``--jobs``: the cores that this process may use, where 0 was asked."""
-    if asked:
-        return asked
+def n_jobs(requested: int) -> int:
+    """Resolve ``--jobs``: 0 stands for the number of cores that this process may use."""
+    if requested:
+        return requested
     affinity = getattr(os, "sched_getaffinity", None)  # not on every system
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -21,57 +21,48 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.inputs import note_left_out
-from genrelens.cli.options import AsJson, Database, Jobs, Model, n_jobs
-from genrelens.discovery.find import Found, find_files, is_gone
-from genrelens.library.catalog import Catalog
+from genrelens.cli.inputs import note_skipped
+from genrelens.cli.options import AsJson, Database, Jobs, LibraryPaths, Model, n_jobs
+from genrelens.discovery.find import Found, find_files
+from genrelens.errors import LibraryError
+from genrelens.library import Catalog, Scanned, scan_files
+from genrelens.library import prune as prune_folder
 from genrelens.library.records import path_fields
-from genrelens.library.scan import DEFAULT_TIMEOUT, Scanned, scan_files
+from genrelens.library.scan import DEFAULT_TIMEOUT
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["scan"]
 
 _Failed = tuple[str, str]  # path and reason
 
-_Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="DIR",
-        help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
-        show_default=False,
-    ),
-]
 _Exclude = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Leave out files and folders of this name, or path if it has a slash; repeatable.",
+        help="Skip files and folders with this name, or with this path if it has a slash; "
+        "repeatable.",
     ),
 ]
 _Fast = Annotated[
-    bool,
-    typer.Option("--fast", metavar="", help="Hear three parts of 30 s of each recording."),
+    bool, typer.Option("--fast", help="Classify three excerpts of 30 s of each long recording.")
 ]
 _Timeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0.1, help="Give a file up after this time.")
+    float, typer.Option(metavar="SECONDS", min=0.1, help="Time limit for each file.")
 ]
 _Nice = Annotated[
-    int,
-    typer.Option(metavar="N", min=0, max=19, help="Let other programs go first, 0 to 19."),
+    int, typer.Option(metavar="N", min=0, max=19, help="Scheduling priority (nice level).")
 ]
-_Retry = Annotated[
-    bool, typer.Option("--retry", metavar="", help="Try again the files that failed before.")
-]
+_Retry = Annotated[bool, typer.Option("--retry", help="Try files again that failed before.")]
 _Prune = Annotated[
     bool,
     typer.Option(
-        "--prune", metavar="", help="Then forget the files that are gone from the folders."
+        "--prune", help="After the scan, remove files from the catalogue that no longer exist."
     ),
 ]
 
 
 def scan(
-    inputs: _Inputs,
+    inputs: LibraryPaths,
     db: Database = None,
     model: Model = None,
     exclude: _Exclude = None,
@@ -83,10 +74,21 @@ def scan(
     prune: _Prune = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hear every recording of a library and note its genre in a catalogue.
+    """Classify all recordings of a library and store the results in the catalogue.
 
-    Whatever is known stays known when files move or get other tags; stop at any time and go on
-    later. Exit code 1: files cannot be analysed, now or before.
+    Stop a scan at any time with Ctrl-C; the next one continues. Files that moved or got other tags
+    are not classified again. Exit code 1: some files could not be classified, now or before.
+
+    Examples:
+        genrelens scan ~/Music
+            Classify all files that are new or have changed.
+        genrelens scan ~/Music --fast --nice 10
+            Classify excerpts of each file, at low priority.
+        genrelens scan ~/Music --exclude Podcasts --exclude '*.wma' --prune
+            Skip a folder and a format, and remove files from the catalogue that no longer exist.
+        genrelens scan /archive --retry --timeout 3600 --db archive.sqlite
+            Try failed files again, with up to an hour for each, in a catalogue of its own.
+
     """
     if nice and hasattr(os, "nice"):
         os.nice(nice)
@@ -97,7 +99,7 @@ def scan(
                 inputs,
                 exclude=exclude or [],
                 on_problem=tally.problem,
-                left_out=tally.left_out,
+                left_out=tally.skipped,
             )
         )
         outcomes = scan_files(
@@ -109,7 +111,7 @@ def scan(
             _prune(catalog, inputs, files, tally)
         for path, reason in tally.failed:
             print_error(f"{path}: {reason}")
-        note_left_out(tally.left_out)
+        note_skipped(tally.skipped)
         _report(tally, catalog.path, as_json=as_json)
     if tally.failed or tally.counts["failed before"]:
         raise typer.Exit(1)
@@ -117,40 +119,42 @@ def scan(
 
 @dataclass
 class _Tally:
-    """What became of the files so far."""
+    """The outcomes so far."""
 
     started: float = field(default_factory=time.monotonic)
     counts: Counter[str] = field(default_factory=Counter)
     failed: list[_Failed] = field(default_factory=list)
-    forgotten: list[str] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)  # by ending
-    duration: float = 0.0  # of the recordings that were heard, in seconds
+    removed: list[str] = field(default_factory=list)  # by --prune
+    skipped: Counter[str] = field(default_factory=Counter)  # by ending
+    notes: list[str] = field(default_factory=list)  # about damaged recordings
+    duration: float = 0.0  # of the classified recordings, in seconds
 
     def problem(self, path: str, reason: str) -> None:
-        """Count what cannot be read."""
+        """Add a file that cannot be read."""
         self.failed.append((path, reason))
 
     def add(self, outcome: Scanned) -> None:
-        """Count a file."""
+        """Add a file."""
         self.counts[outcome.status] += 1
         if outcome.status == "failed" and outcome.failure is not None:
             self.problem(outcome.path, outcome.failure.reason)
         if outcome.prediction is not None:
             self.duration += outcome.prediction.duration
+        self.notes += outcome.notes
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the start."""
         return time.monotonic() - self.started
 
     @property
     def speed(self) -> str:
-        """As a multiple of real time; nothing if nothing was heard."""
+        """The speed as a multiple of real time, or nothing if no file was classified."""
         return f"{self.duration / self.seconds:.0f}x real time" if self.duration else ""
 
 
 def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
-    """Count the outcomes, with a bar at a terminal."""
+    """Add up the outcomes, with a progress bar at a terminal."""
     try:
         with progress("Scanning", n_files) as bar:
             for n, outcome in enumerate(outcomes, 1):
@@ -161,23 +165,18 @@ def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
                             print_note(f"warning: {note}", style="yellow")
                 bar(note=f"{n}/{n_files} files  {tally.speed}")
     except KeyboardInterrupt:
-        print_note("stopped; run it again to go on from here")
+        print_note("stopped; run it again to continue")
         raise
 
 
 def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tally: _Tally) -> None:
-    """Forget the files below the folders that are there no more.
-
-    A folder in which nothing is found may be a drive that is not there.
-    """
     for folder in filter(os.path.isdir, inputs):
-        place = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
-        if not any(found.path.startswith(place) for found in files):
-            tally.problem(folder, "is not pruned, since it holds no audio files any more")
-            continue
-        gone = [entry.path for entry in catalog.files(under=folder) if is_gone(entry.path)]
-        catalog.forget(gone)
-        tally.forgotten += map(str, gone)
+        try:
+            tally.removed += map(str, prune_folder(catalog, folder, files))
+        except LibraryError as error:
+            if error.path != folder:
+                raise
+            tally.problem(folder, error.reason)
 
 
 def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
@@ -185,21 +184,22 @@ def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
         print_json(_document(tally, catalog))
         return
     counts = tally.counts
-    words = {
+    texts = {
         "analysed": "analysed",
-        "known": "known by their sound",
+        "known": "known by their audio",
         "unchanged": "unchanged",
         "failed": "failed",
         "failed before": "failed before (--retry tries them again)",
     }
-    parts = [f"{counts[name]} {meaning}" for name, meaning in words.items() if counts[name]]
-    out.print(f"{counts.total()} files: {', '.join(parts) or 'nothing to hear'}", soft_wrap=True)
+    parts = [f"{counts[name]} {text}" for name, text in texts.items() if counts[name]]
+    summary = ", ".join(parts) or "nothing to analyse"
+    out.print(f"{counts.total()} files: {summary}", soft_wrap=True)
     if tally.duration:
         minutes = tally.duration / 60
         line = f"{minutes:.1f} min of music in {tally.seconds:.1f} s: {tally.speed}"
         out.print(line, soft_wrap=True)
-    for path in tally.forgotten:
-        print_note(f"forgotten: {path}")
+    for path in tally.removed:
+        print_note(f"removed from the catalogue: {path}")
 
 
 def _document(tally: _Tally, catalog: Path) -> dict[str, Any]:
@@ -211,7 +211,8 @@ def _document(tally: _Tally, catalog: Path) -> dict[str, Any]:
             for name in ("analysed", "known", "unchanged", "failed", "failed before")
         },
         "failures": [path_fields(path) | {"reason": reason} for path, reason in tally.failed],
-        "forgotten": [path_fields(path) for path in tally.forgotten],
+        "forgotten": [path_fields(path) for path in tally.removed],
+        "notes": tally.notes,
         "audio_seconds": tally.duration,
         "seconds": tally.seconds,
     }

@@ -1,13 +1,15 @@
-"""Which clips ``genrelens evaluate`` judges on."""
+"""The options of ``genrelens evaluate`` that select clips."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from genrelens.data.folders import LabelledClip, read_folder
-from genrelens.data.splits import read_groups, split_by_file
+from genrelens.data.folders import LabelledClip, Part
+from genrelens.data.selection import select_clips
+from genrelens.data.splits import read_groups
 from genrelens.errors import DataError
 
 __all__ = ["Selection"]
@@ -15,14 +17,14 @@ __all__ = ["Selection"]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which clips to judge on.
+    """The clips to evaluate on.
 
     Attributes:
-        folder: of genre/file, or None.
+        folder: a folder of genre/file, or None.
         split: a CSV file that puts the clips into parts, or None for all clips.
-        part: of the split.
-        groups: a CSV file that names the groups, or None.
-        group_column: its column.
+        part: part of the split.
+        groups: a CSV file with the groups, or None.
+        group_column: column of the groups.
         renamed: old label -> new label.
 
     """
@@ -35,40 +37,30 @@ class Selection:
     renamed: dict[str, str]
 
     def clips(self) -> list[LabelledClip]:
-        """Find the clips, in their own words; none without a folder."""
+        """Return the clips with their original labels; none without a folder."""
         if self.folder is None:
             return []
-        clips = read_folder(self.folder)
-        _refuse_empty_genres(self.folder, clips)
-        if self.split is not None:
-            clips = [clip for clip in split_by_file(self.split, clips) if clip.part == self.part]
-            if not clips:
-                raise DataError(
-                    f"no clip of {self.folder} is in part {self.part!r}", path=self.split
-                )
-        return [replace(clip, part=None) for clip in self.grouped(clips)]
+        return select_clips(
+            self.folder,
+            split=self.split,
+            part=cast(Part, self.part),
+            groups=self.groups,
+            group_column=self.group_column,
+        )
 
     def grouped(self, clips: list[LabelledClip]) -> list[LabelledClip]:
-        """Give clips the groups of ``--groups``."""
+        """Return clips with the groups of ``--groups``."""
         if self.groups is None:
             return clips
         return read_groups(self.groups, clips, column=self.group_column)
 
     def check_renamed(self, *known: Collection[str]) -> None:
-        """Refuse to rename what is neither in the data nor in the model."""
+        """Refuse to rename a genre that is neither in the data nor in the model."""
         for old, new in self.renamed.items():
             if not any(old in labels for labels in known):
                 raise DataError(f"--relabel {old}={new}: there is no genre {old!r}")
 
     @property
     def protocol(self) -> str:
-        """In words."""
+        """A description for the report."""
         return "all clips" if self.split is None else f"part {self.part} of {self.split.name}"
-
-
-def _refuse_empty_genres(folder: Path, clips: Iterable[LabelledClip]) -> None:
-    """Refuse a genre without clips: more likely they were lost than wanted so."""
-    filled = {clip.path.relative_to(folder).parts[0] for clip in clips}
-    for genre in sorted(folder.iterdir()):
-        if genre.is_dir() and not genre.name.startswith(".") and genre.name not in filled:
-            raise DataError("holds no audio; fill the folder or remove it", path=genre)

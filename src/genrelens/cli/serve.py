@@ -3,70 +3,90 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from socket import socket
+from typing import Annotated, Any
 
 import typer
 
 from genrelens.cli.console import print_note
 from genrelens.cli.options import Model, n_jobs
 from genrelens.errors import DataError, MissingExtraError
-from genrelens.files import reason as reason_of
+from genrelens.files import reason
 from genrelens.web.settings import LogLevel, Settings
 from genrelens.worker_pool import Limits
 
 _THREE_HOURS = 3 * 3600.0
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
+_Host = Annotated[
+    str, typer.Option(metavar="HOST", help="Address to listen on; 0.0.0.0 is all of this machine.")
+]
+_Port = Annotated[
+    int,
+    typer.Option(
+        "--port", "-p", metavar="N", min=0, max=65535, help="Port to listen on; 0 is any free one."
+    ),
+]
+_Workers = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, help="Number of worker processes; 0 is one for each core."),
+]
+_MaxUpload = Annotated[
+    str, typer.Option(metavar="SIZE", help="Largest upload in bytes, or with K, M or G.")
+]
+_MaxSeconds = Annotated[
+    float, typer.Option(metavar="SECONDS", min=1, help="Length of the longest recording.")
+]
+_Queue = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=0, help="Number of recordings that may wait; the next one gets status 429."
+    ),
+]
+_Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.1, help="Longest duration of a request.")
+]
+_AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HOST", help="Host name of a reverse proxy in front of the server; repeatable."
+    ),
+]
+_RootPath = Annotated[
+    str,
+    typer.Option(metavar="PATH", help="Path of the server behind a reverse proxy, such as /genre."),
+]
+_LogLevel = Annotated[
+    LogLevel,
+    typer.Option(help="Messages on standard error; info adds a line for each request."),
+]
+
 
 def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 is every one of this machine.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")
-    ] = 8000,
+    host: _Host = "127.0.0.1",
+    port: _Port = 8000,
     model: Model = None,
-    workers: Annotated[
-        int, typer.Option(min=0, help="Processes that classify; 0 is one for each core.")
-    ] = 0,
-    max_upload: Annotated[
-        str, typer.Option(metavar="SIZE", help="Largest recording, for instance 100M.")
-    ] = "100M",
-    max_seconds: Annotated[
-        float, typer.Option(metavar="S", min=1, help="Longest recording.")
-    ] = _THREE_HOURS,
-    queue: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, help="Recordings that may wait; one more gets a 429."),
-    ] = 32,
-    timeout: Annotated[
-        float, typer.Option(metavar="S", min=0.1, help="Seconds that a request may take.")
-    ] = 60.0,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Host name of a reverse proxy in front of this server; repeatable.",
-        ),
-    ] = None,
-    root_path: Annotated[
-        str,
-        typer.Option(
-            metavar="PATH",
-            help="Prefix of the addresses behind a reverse proxy, for instance /genre.",
-        ),
-    ] = "",
-    log_level: Annotated[
-        LogLevel,
-        typer.Option(help="Messages on standard error; info adds a line for each request."),
-    ] = "warning",
+    workers: _Workers = 0,
+    max_upload: _MaxUpload = "100M",
+    max_seconds: _MaxSeconds = _THREE_HOURS,
+    queue: _Queue = 32,
+    timeout: _Timeout = 60.0,
+    allow_host: _AllowHost = None,
+    root_path: _RootPath = "",
+    log_level: _LogLevel = "warning",
 ) -> None:
-    """Serve the web page and the HTTP API."""
-    try:
-        from genrelens.web.server import listen
-        from genrelens.web.server import serve as run_server
-    except ImportError as error:
-        raise MissingExtraError((error.name or "fastapi").partition(".")[0], "web") from error
+    """Serve the web page and the HTTP API.
+
+    Examples:
+        genrelens serve
+            Serve this machine only, on http://127.0.0.1:8000.
+        genrelens serve --host 0.0.0.0 --port 8080 --workers 4
+            Serve the network with four worker processes.
+        genrelens serve --root-path /genre --allow-host music.example
+            Serve https://music.example/genre behind a reverse proxy.
+
+    """
+    listen, run_server = _import_server()
     try:
         settings = Settings(
             model=model,
@@ -84,13 +104,25 @@ def serve(
     try:
         sock = listen(host, port)
     except (OSError, UnicodeError) as error:
-        reason, *_ = reason_of(error).split(" (while attempting")
-        raise DataError(f"{host}:{port}: cannot listen there ({reason})") from error
+        text = reason(error).partition(" (while attempting")[0]
+        raise DataError(f"{host}:{port}: cannot listen there ({text})") from error
     with sock:
-        address, bound = sock.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        url = f"http://{shown}:{bound}{settings.root_path}"
+        url = f"{_url(sock)}{settings.root_path}"
         run_server(settings, sock, lambda: print_note(f"Listening on {url} (Ctrl-C ends)"))
+
+
+def _import_server() -> tuple[Any, Any]:
+    """Return the functions that listen and serve, which need the extra ``web``."""
+    try:
+        from genrelens.web import server
+    except ImportError as error:
+        raise MissingExtraError((error.name or "fastapi").partition(".")[0], "web") from error
+    return server.listen, server.serve
+
+
+def _url(sock: socket) -> str:
+    address, port = sock.getsockname()[:2]
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def _size(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,14 +21,6 @@ from genrelens.cli.console import (
     progress,
 )
 from genrelens.cli.options import AsJson, Database, JournalFile
-from genrelens.cli.policies import (
-    Existing,
-    ID3Version,
-    MaxGenres,
-    MinConfidence,
-    OwnWords,
-    make_policy,
-)
 from genrelens.library import (
     Catalog,
     Outcome,
@@ -36,57 +29,114 @@ from genrelens.library import (
     Result,
     apply_changes,
     plan_changes,
+    read_mapping,
     read_plan,
     write_plan,
 )
-from genrelens.library.records import path_fields
-from genrelens.library.tagging.plan import change_fields, is_plan
-from genrelens.library.vocabulary import word_key
+from genrelens.library.tagging.plan import is_plan
+from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
 
-__all__ = ["known_catalog", "print_outcome", "print_unheard", "result_document", "tag"]
+__all__ = ["known_catalog", "print_outcome", "print_unscanned", "tag"]
 
-_WIDEST = 28  # characters of genres in the table
+_WIDEST = 28  # characters in a column of genres
 _NONE = "-"
 
 
+class _ExistingChoice(StrEnum):
+    KEEP = "keep"
+    APPEND = "append"
+    REPLACE = "replace"
+
+
+class _ID3Choice(StrEnum):
+    V2_3 = "2.3"
+    V2_4 = "2.4"
+
+
+_Existing = Annotated[
+    _ExistingChoice | None,
+    typer.Option(
+        help="For files that have a genre: keep it, append ours, or replace it with ours.",
+        show_default="keep",
+    ),
+]
+_MinConfidence = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P", min=0, max=1, help="Lowest probability of the genre.", show_default="0.5"
+    ),
+]
+_MaxGenres = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Largest number of genres to write: the genre first, then styles that apply.",
+        show_default="1",
+    ),
+]
+_Mapping = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Mapping of genres to your own names (TOML)."),
+]
+_ID3Version = Annotated[
+    _ID3Choice | None,
+    typer.Option(help="Version of ID3v2.", show_default="that of the file, 2.4 for new tags"),
+]
+_Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Folders, files, playlists (M3U), or quoted patterns; or one plan (see --plan).",
+        show_default=False,
+    ),
+]
+_Apply = Annotated[
+    bool, typer.Option("--apply", help="Write the changes; without it they are only shown.")
+]
+_PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Write a plan, to be edited and applied later."),
+]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before writing.")]
+
+
 def tag(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DIR...|PLAN",
-            help="Folders, files, playlists, quoted patterns; or a plan that --plan wrote.",
-            show_default=False,
-        ),
-    ],
-    apply: Annotated[
-        bool, typer.Option("--apply", metavar="", help="Write it; else it is only shown.")
-    ] = False,
-    plan_file: Annotated[
-        Path | None,
-        typer.Option("--plan", metavar="FILE", help="Write the plan, to be edited and applied."),
-    ] = None,
-    existing: Existing = None,
-    min_confidence: MinConfidence = None,
-    max_genres: MaxGenres = None,
-    words: OwnWords = None,
-    id3: ID3Version = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", metavar="", help="Do not ask before writing.")
-    ] = False,
+    inputs: _Inputs,
+    apply: _Apply = False,
+    plan_file: _PlanFile = None,
+    existing: _Existing = None,
+    min_confidence: _MinConfidence = None,
+    max_genres: _MaxGenres = None,
+    words: _Mapping = None,
+    id3: _ID3Version = None,
+    yes: _Yes = False,
     db: Database = None,
     journal: JournalFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write genres to the tags of files, as the catalogue of a scan has them.
+    """Write predicted genres to the tags of files that have been scanned.
 
-    Without --apply, nothing is written: what would be is shown. Written files keep their times,
-    and "genrelens undo" gives them their former tags. Exit code 1: some files were not written.
+    Nothing is written without --apply. Files that are "not sure", "not music" or "silence" are
+    never changed. "genrelens undo" restores the files. Exit code 1: some files could not be read
+    or written.
+
+    Examples:
+        genrelens tag ~/Music
+            Show what would be written.
+        genrelens tag ~/Music --plan plan.jsonl
+            Write a plan, to be edited in any text editor.
+        genrelens tag plan.jsonl --apply
+            Write the genres of a plan.
+        genrelens tag ~/Music --existing append --min-confidence 0.8 --apply --yes
+            Add genres with a probability of at least 80 %, without a question.
+
     """
-    policy = make_policy(existing, min_confidence, max_genres, words, id3)
+    policy = _make_policy(existing, min_confidence, max_genres, words, id3)
     if len(inputs) == 1 and is_plan(inputs[0]):
         if policy or plan_file:
-            raise typer.BadParameter("a plan holds its own settings; only --apply goes with it")
+            raise typer.BadParameter("a plan can be combined with --apply only")
         plan = read_plan(inputs[0])
     else:
         plan = _plan(inputs, policy or Policy(), words, db)
@@ -102,25 +152,43 @@ def tag(
         raise typer.Exit(1)
 
 
+def _make_policy(
+    existing: str | None,
+    min_confidence: float | None,
+    max_genres: int | None,
+    words: Path | None,
+    id3: str | None,
+) -> Policy | None:
+    """Return the requested policy; None if no option was given."""
+    settings: dict[str, Any] = {
+        "existing": existing and str(existing),
+        "min_confidence": min_confidence,
+        "max_genres": max_genres,
+        "id3_version": id3 and int(id3[-1]),
+        "mapping": words and read_mapping(words),
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    return Policy(**given) if given else None
+
+
 def _plan(inputs: list[str], policy: Policy, words: Path | None, db: Path | None) -> Plan:
     with Catalog.open(db, readonly=True) as catalog:
         plan = plan_changes(catalog, inputs, policy)
-    labels = {word_key(label) for label in plan.labels}
-    for label in sorted(set(policy.words.genre_words) - labels) if labels else ():
-        print_note(f"warning: {words}: no model knows {label!r}", style="yellow")
+    for label in plan.unknown_labels:
+        print_note(f"warning: {words}: no model has the genre {label!r}", style="yellow")
     return plan
 
 
 def _is_wanted(plan: Plan, *, asked: bool) -> bool:
-    """Ask at a terminal whether to go on."""
+    """Ask whether to write, if standard input is a terminal."""
     if not plan.changes or not asked or not sys.stdin.isatty():
         return True
     n = len(plan.changes)
     try:
         if typer.confirm(f"Write to {n} file{'s' * (n > 1)}?", err=True):
             return True
-    except typer.Abort as stopped:  # by Ctrl-C, or Ctrl-D
-        err.print()  # the question stands on this line
+    except typer.Abort as stopped:  # Ctrl-C or Ctrl-D
+        err.print()  # end the line of the question
         print_note("nothing was written")
         raise KeyboardInterrupt from stopped
     print_note("nothing was written")
@@ -142,13 +210,13 @@ def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
         try:
             return apply_changes(plan, catalog=catalog, journal=journal, on_file=report)
         except KeyboardInterrupt:
-            print_note('stopped; "genrelens undo" takes back what was written')
+            print_note('stopped; "genrelens undo" restores the files that were written')
             raise
 
 
 @contextmanager
 def known_catalog(db: Path | None) -> Iterator[Catalog | None]:
-    """Open the catalogue to write to, if there is one."""
+    """Open the catalogue for writing, or yield None if it does not exist."""
     if not (db or Catalog.default_path()).exists():
         yield None
         return
@@ -157,18 +225,18 @@ def known_catalog(db: Path | None) -> Iterator[Catalog | None]:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Say what there is to know of a file on stderr: nothing, mostly."""
+    """Report a file that was not written, or a note about one that was."""
     if not outcome.done:
         print_error(f"{outcome.path}: {outcome.reason}")
     elif outcome.reason:
         print_note(f"note: {outcome.path}: {outcome.reason}")
 
 
-def print_unheard(n: int, n_files: int) -> None:
-    """Say on stderr how many files the catalogue has no result for, if there are any."""
+def print_unscanned(n: int, n_files: int) -> None:
+    """Warn if the catalogue has no result for some files."""
     if n:
-        words = f"{n} of {n_files} files were not classified yet, or have changed since"
-        print_note(f"warning: {words}: run genrelens scan", style="yellow")
+        text = f"{n} of {n_files} files were not classified yet, or have changed since"
+        print_note(f"warning: {text}: run genrelens scan", style="yellow")
 
 
 # ----------------------------------------------------------------------------------- output
@@ -179,13 +247,13 @@ def _print_plan(plan: Plan, *, applied: bool) -> None:
     if not plan.changes:
         return
     rows = [
-        (f"{100 * change.confidence:.0f} %", _joined(change.before), _joined(change.after))
+        (percent(change.confidence), _joined(change.before), _joined(change.after))
         for change in plan.changes
     ]
     before, after = (min(_WIDEST, max(len(row[i]) for row in rows)) for i in (1, 2))
-    for (percent, old, new), change in zip(rows, plan.changes, strict=True):
+    for (share, old, new), change in zip(rows, plan.changes, strict=True):
         path = display_name(str(change.path))
-        out.print(f"{percent:>5}  {old:<{before}} -> {new:<{after}}  {path}", soft_wrap=True)
+        out.print(f"{share:>5}  {old:<{before}} -> {new:<{after}}  {path}", soft_wrap=True)
     if not applied:
         out.print()
 
@@ -197,46 +265,27 @@ def _joined(genres: tuple[str, ...]) -> str:
 def _report(plan: Plan, result: Result | None, plan_file: Path | None, *, as_json: bool) -> None:
     for path, reason in plan.problems:
         print_error(f"{path}: {reason}")
-    n_files = len(plan.changes) + len(plan.skipped) + len(plan.unheard)
-    print_unheard(len(plan.unheard), n_files)
+    n_files = len(plan.changes) + len(plan.skipped) + len(plan.unscanned)
+    print_unscanned(len(plan.unscanned), n_files)
     if as_json:
-        print_json(_document(plan, result))
+        print_json({**plan.to_dict(), "result": result and result.to_dict()})
         return
     if plan.skipped:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in plan.reasons.most_common())
-        out.print(f"{len(plan.skipped)} stay as they are ({reasons})", soft_wrap=True)
+        out.print(f"{len(plan.skipped)} unchanged ({reasons})", soft_wrap=True)
     if result is None or result.run is None:
-        _say_what_next(plan, plan_file)
+        _print_next_step(plan, plan_file)
     else:
         written = len(result.outcomes) - len(result.failed)
-        way_back = f"; to take it back: genrelens undo {result.run}" if written else ""
-        out.print(f"{written} written{way_back}")
+        hint = f"; to undo this: genrelens undo {result.run}" if written else ""
+        out.print(f"{written} written{hint}")
 
 
-def _say_what_next(plan: Plan, plan_file: Path | None) -> None:
+def _print_next_step(plan: Plan, plan_file: Path | None) -> None:
     n = len(plan.changes)
-    out.print(f"{n} to be written; nothing was: --apply writes" if n else "nothing to be written")
+    out.print(f"{n} to write; nothing was written: add --apply" if n else "nothing to write")
     if plan_file is not None:
         name = display_name(str(plan_file))
-        out.print(f"the plan is in {name}: genrelens tag --apply {name}", soft_wrap=True)
-
-
-def _document(plan: Plan, result: Result | None) -> dict[str, Any]:
-    return {
-        "changes": [change_fields(change) for change in plan.changes],
-        "skipped": [path_fields(skip.path) | {"reason": skip.reason} for skip in plan.skipped],
-        "unheard": [path_fields(path) for path in plan.unheard],
-        "problems": [path_fields(path) | {"reason": reason} for path, reason in plan.problems],
-        "result": None if result is None else result_document(result),
-    }
-
-
-def result_document(result: Result) -> dict[str, Any]:
-    """Return what was done as plain values that JSON can hold."""
-    return {
-        "run": result.run,
-        "files": [
-            path_fields(outcome.path) | {"done": outcome.done, "reason": outcome.reason}
-            for outcome in result.outcomes
-        ],
-    }
+        out.print(
+            f"the plan is in {name}; to apply it: genrelens tag --apply {name}", soft_wrap=True
+        )

@@ -17,41 +17,86 @@ from genrelens.cli.options import MusicnnWheel, NotMusic
 from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import random_split
 from genrelens.data.splits import split_by_file
-from genrelens.errors import AudioError, DataError, MissingExtraError
+from genrelens.errors import AudioError, DataError
+from genrelens.percentages import percent, percent_range
 
 if TYPE_CHECKING:
-    from genrelens.train.recipe import Recipe
+    from genrelens.train import Recipe
 
 
-Epochs = Annotated[int | None, typer.Option(min=1, help="Override the recipe.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Number of epochs.", show_default="that of the recipe"),
+]
+Device = Annotated[str, typer.Option(metavar="DEVICE", help="Device: auto, cpu or cuda.")]
 Cache = Annotated[
-    Path | None, typer.Option(help="Where features are kept; the user's cache if not given.")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder for computed features.",
+        show_default="genrelens in the user's cache folder",
+    ),
 ]
-_Recipe = Annotated[
-    str, typer.Argument(help="A recipe of the package (see --recipes) or a .toml file.")
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE", help="Name of a packaged recipe (see train --recipes), or a .toml file."
+    ),
 ]
-_Data = Annotated[Path | None, typer.Option("--data", "-d", help="A folder of genre/file.")]
+_Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", "-d", metavar="FOLDER", help="A folder with one subfolder for each genre."
+    ),
+]
 _Folder = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Where the run goes; runs/RECIPE if not given.")
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FOLDER", help="Folder of the run.", show_default="runs/RECIPE"
+    ),
 ]
 _Split = Annotated[
     Path | None,
-    typer.Option(help="A CSV file with the columns clip and split (train, valid, test)."),
+    typer.Option(
+        metavar="FILE",
+        help="CSV file with the columns clip and split (train, valid, test).",
+        show_default="a random split",
+    ),
 ]
 _Everything = Annotated[
     bool, typer.Option("--all", help="Train on all clips, for a fixed number of epochs.")
 ]
+_Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Seed of the random numbers.", show_default="that of the recipe"
+    ),
+]
 _Precision = Annotated[
-    str | None, typer.Option(help="Override the recipe: 32-true, 16-mixed, bf16-mixed.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Numerical precision: 32-true, 16-mixed or bf16-mixed.",
+        show_default="that of the recipe",
+    ),
+]
+_Name = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Name of the model.", show_default="name of the recipe"),
 ]
 _Metrics = Annotated[
-    Path | None, typer.Option(help="metrics.json of an earlier run, to store in the model.")
+    Path | None,
+    typer.Option(metavar="FILE", help="metrics.json of an earlier run, to store in the model."),
 ]
+_Resume = Annotated[
+    bool, typer.Option(help="Continue a run that was interrupted.", show_default=False)
+]
+_Devices = Annotated[int, typer.Option(metavar="N", min=1, help="Number of GPUs.")]
+_Recipes = Annotated[bool, typer.Option("--recipes", help="List the packaged recipes and exit.")]
 
 
 def train(
-    recipe: _Recipe = "mel-cnn-lstm",
+    recipe: RecipeName = "mel-cnn-lstm",
     data: _Data = None,
     folder: _Folder = None,
     split: _Split = None,
@@ -60,21 +105,33 @@ def train(
     not_music: NotMusic = None,
     relabel: Relabel = None,
     epochs: Epochs = None,
-    seed: Annotated[int | None, typer.Option(help="Override the recipe.")] = None,
+    seed: _Seed = None,
     precision: _Precision = None,
-    name: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
+    name: _Name = None,
     metrics: _Metrics = None,
-    resume: Annotated[bool, typer.Option(help="Go on with a run that was cut off.")] = False,
+    resume: _Resume = False,
     device: Device = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="How many GPUs.")] = 1,
+    devices: _Devices = 1,
     cache: Cache = None,
-    recipes: Annotated[bool, typer.Option("--recipes", help="List the packaged recipes.")] = False,
+    recipes: _Recipes = False,
 ) -> None:
-    """Train a model on a folder of genre/file, where each subfolder is a genre."""
-    need_torch()
-    from genrelens.train.job import Run
-    from genrelens.train.original.fit import train as run_training
-    from genrelens.train.trainer import Hardware
+    """Train a model on your own recordings.
+
+    The folder of the run gets checkpoints, metrics, learning curves and the model (model.onnx).
+
+    Examples:
+        genrelens train --recipes
+            List the packaged recipes.
+        genrelens train mel-cnn-lstm --data my-genres
+            Train on 85 % of the clips and validate on the others.
+        genrelens train mel-cnn-lstm --data my-genres --resume
+            Continue a run that was interrupted.
+        genrelens train mel-cnn-lstm --data my-genres --split split.csv --out runs/mine
+            Train on the clips that a CSV file assigns to the training part.
+
+    """
+    from genrelens.train import Hardware, Run
+    from genrelens.train import train as train_model
 
     if recipes:
         _list_recipes()
@@ -99,45 +156,36 @@ def train(
             on_clip=Reading(clips, stack),
             on_stage=print_note,
         )
-        path = run_training(run, clips)
+        path = train_model(run, clips)
     _print_result(path, measured=any(clip.part == "valid" for clip in clips))
 
 
 def _checked(data: Path | None, device: str, split: Path | None, *, everything: bool) -> Path:
-    """Refuse what does not go together; return the folder of the data."""
+    """Refuse options that contradict each other; return the folder of the data."""
     if data is None:
-        raise typer.BadParameter("--data is missing: a folder of genre/file")
+        raise typer.BadParameter("--data is missing")
     check_device(device)
     if everything and split is not None:
-        raise typer.BadParameter("choose one of --all and --split")
+        raise typer.BadParameter("--all cannot be combined with --split")
     return data
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that there is none of."""
+    """Refuse an unknown device."""
     if device not in ("auto", "cpu", "cuda"):
-        raise typer.BadParameter(f"--device {device} must be auto, cpu or cuda")
+        raise typer.BadParameter(f"--device {device} must be one of auto, cpu, cuda")
 
 
 def changed_recipe(name_or_path: str, **training: Any) -> Recipe:
-    """Read a recipe and change what was given, that is not None, of its training."""
-    from genrelens.train.recipe import Recipe
+    """Read a recipe and replace the training settings that are not None."""
+    from genrelens.train import Recipe
 
     given = {key: value for key, value in training.items() if value is not None}
     return Recipe.load(name_or_path).with_training(**given)
 
 
-def need_torch() -> None:
-    """Raise ``MissingExtraError`` if the extra ``train`` is not installed."""
-    for module, package in (("torch", "torch"), ("pytorch_lightning", "pytorch-lightning")):
-        try:
-            __import__(module)
-        except ImportError as error:
-            raise MissingExtraError(package, "train") from error
-
-
 def _list_recipes() -> None:
-    from genrelens.train.recipe import Recipe, packaged_recipes
+    from genrelens.train import Recipe, packaged_recipes
 
     for recipe in map(Recipe.load, packaged_recipes()):
         out.print(f"{recipe.name:<18} {recipe.description}", soft_wrap=True)
@@ -166,7 +214,7 @@ def _read_metrics(path: Path | None) -> dict[str, Any]:
 
 
 class Reading:
-    """A progress bar that ends with the last clip, for then the bars of the training begin."""
+    """A progress bar that closes with the last clip, before the bars of the training begin."""
 
     def __init__(self, clips: Sequence[LabelledClip], stack: ExitStack) -> None:
         self._remaining = sum(clip.part != "test" for clip in clips)
@@ -174,7 +222,7 @@ class Reading:
         self._advance = stack.enter_context(progress("Reading", self._remaining))
 
     def __call__(self, clip: LabelledClip, error: AudioError | None) -> None:
-        """Advance; name the clip that could not be read."""
+        """Advance the bar; report a clip that cannot be read."""
         self._advance()
         if error is not None:
             print_note(f"skipped: {error}", style="yellow")
@@ -189,8 +237,8 @@ def _print_result(path: Path, *, measured: bool) -> None:
     for name, values in metrics.get("valid", {}).items() if measured else ():
         low, high = values["accuracy_interval"]
         out.print(
-            f"{name}: accuracy {values['accuracy']:.1%} ({low:.1%} to {high:.1%}), macro recall "
-            f"{values['macro_recall']:.1%} on {values['n']} validation clips",
+            f"{name}: accuracy {percent(values['accuracy'], 1)} ({percent_range(low, high)}), "
+            f"macro recall {percent(values['macro_recall'], 1)} on {values['n']} validation clips",
             soft_wrap=True,
         )
     out.print(f"try it   genrelens classify --model {path} FILE", soft_wrap=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
-from genrelens.audio import AUDIO_SUFFIXES
-from genrelens.errors import DataError
+from genrelens.discovery.find import find_names
+from genrelens.errors import DataError, DataWarning
 from genrelens.files import reason
 
 __all__ = ["LabelledClip", "Part", "clip_names", "find_audio", "label_set", "read_folder"]
@@ -43,32 +45,27 @@ class LabelledClip:
         return replace(self, label=label, original_label=self.original_label or self.label)
 
 
-def find_audio(folder: Path, left_out: Counter[str] | None = None) -> list[Path]:
-    """List the audio files below a folder, sorted; hidden files and folders are left out.
+def find_audio(folder: Path) -> list[Path]:
+    """List the audio files below a folder, sorted, by the rules of :mod:`genrelens.discovery`.
 
-    Args:
-        folder: to be searched.
-        left_out: counts the other files by their endings (``".jpg"``, ``""`` for none).
+    Links to folders are not followed, because the files behind them may belong to another genre.
+    A dangling link or a pipe is skipped with a ``DataWarning``.
 
     Raises:
-        DataError: ``folder`` is not a folder that can be listed.
+        DataError: ``folder`` is not a folder, or a folder cannot be listed.
 
     """
-    found: list[Path] = []
+
+    def on_problem(path: str, reason: str) -> None:
+        if Path(path).is_dir():
+            raise DataError(reason, path=path)
+        warnings.warn(f"{path} is skipped: {reason}", DataWarning, stacklevel=3)
+
     try:
-        for entry in sorted(folder.iterdir()):
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                found += find_audio(entry, left_out)
-            elif entry.is_file():
-                if entry.suffix.lower() in AUDIO_SUFFIXES:
-                    found.append(entry)
-                elif left_out is not None:
-                    left_out[entry.suffix.lower()] += 1
+        os.scandir(folder).close()
     except OSError as error:
         raise DataError(reason(error), path=folder) from error
-    return found
+    return sorted(map(Path, find_names([folder], follow_links=False, on_problem=on_problem)))
 
 
 def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> list[LabelledClip]:

@@ -1,1 +1,1 @@
-"""Find audio files: folders, patterns and playlists become paths."""
+"""Find audio files: from folders, patterns and playlists to the files that they name."""

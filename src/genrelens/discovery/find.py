@@ -1,4 +1,8 @@
-"""From folders, patterns, playlists and files to the audio files that they name."""
+"""Find the audio files that folders, patterns, playlists and paths name.
+
+All commands and functions that take such inputs use this module, so the rules for links, hidden
+files and empty matches are the same everywhere.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +21,17 @@ from genrelens.discovery.playlists import PLAYLIST_SUFFIXES, read_playlist
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 
-__all__ = ["Found", "find_files", "is_gone"]
+__all__ = ["Found", "find_files", "find_names", "is_gone", "is_single_file"]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file as it lies there.
+    """A file and its status at the time it was found.
 
     Attributes:
-        path: absolute; links are not followed in it.
-        size: in bytes.
-        mtime_ns: time of modification, in nanoseconds.
+        path: absolute path; symbolic links are not resolved.
+        size: size in bytes.
+        mtime_ns: time of modification in nanoseconds.
 
     """
 
@@ -37,7 +41,13 @@ class Found:
 
     @classmethod
     def at(cls, path: str) -> Found:
-        """Look at a file; raises ``OSError`` if there is none."""
+        """Return the status of a file.
+
+        Raises:
+            OSError: there is no such file, or it is not a regular file.
+            ValueError: ``path`` contains a null byte.
+
+        """
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "is not a file")
@@ -45,7 +55,7 @@ class Found:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether it still lies there so, and may be read."""
+        """Whether the file still has this status and may be read."""
         try:
             with Path(self.path).open("rb"):
                 return Found.at(self.path) == self
@@ -62,32 +72,65 @@ def find_files(
 ) -> Iterator[Found]:
     """Find audio files, each once.
 
-    A folder stands for the audio files below it. Links to folders are followed, and no folder is
-    searched twice, so that links in a circle do no harm. Names that begin with a dot are left out:
-    hidden files, and what macOS leaves beside files on other systems (``._song.mp3``). A pattern
-    (``*``, ``?``, ``[]``, ``**``) stands for what it matches, a playlist (M3U) for the files that
-    it names (not for addresses in it), and every other file for itself, whatever its ending.
+    - A folder names the files below it that have an ending of an audio format. Names that begin
+      with a dot are skipped: hidden files, and the files that macOS leaves on other file systems
+      (``._song.mp3``). No folder is searched twice, so circular links do no harm.
+    - A pattern (``*``, ``?``, ``[]``, ``**``) names the folders and audio files that it matches;
+      if there are none, the other files that it matches.
+    - A playlist (M3U) names its files; URLs in it are skipped.
+    - Any other path names one file, whatever its ending is.
 
     Args:
-        inputs: folders, patterns, playlists, files.
-        exclude: patterns of files and folders to leave out. One without ``/`` is compared with
-            names, one with ``/`` with the end of paths.
-        on_problem: called with the path and the reason where something cannot be read.
-        left_out: counts the other files of the folders by their endings (``".jpg"``, ``""`` for
-            none); hidden and excluded ones do not count.
+        inputs: folders, patterns, playlists and files.
+        exclude: patterns of files and folders to skip. A pattern without ``/`` is compared with
+            names, one with ``/`` with the end of absolute paths.
+        on_problem: called with (path, reason) for each input, folder or audio file that cannot be
+            read: missing files, dangling links, pipes, missing permissions.
+        left_out: counts the other files in folders by ending (``".jpg"``, ``""`` for none);
+            hidden and excluded files are not counted.
 
     Yields:
-        Files, those of a folder by name; what is reached by links to folders comes last.
+        The files, sorted by name within each folder. Folders behind symbolic links come last.
+
+    Example::
+
+        for found in find_files(["Music", "new/*.flac"], on_problem=print):
+            print(found.path, found.size)
 
     """
-    search = _Search(exclude, on_problem, Counter() if left_out is None else left_out)
-    for each in inputs:
-        yield from search.named(os.fspath(each))
-    yield from search.linked()
+    search = _Search(on_problem, left_out, exclude=exclude)
+    for _, found in search.run(inputs):
+        yield found
+
+
+def find_names(
+    inputs: Iterable[str | os.PathLike[str]],
+    *,
+    follow_links: bool = True,
+    on_problem: Callable[[str, str], None],
+    left_out: Counter[str] | None = None,
+) -> Iterator[str]:
+    """Find audio files as :func:`find_files` does, and yield relative paths for relative inputs.
+
+    Args:
+        inputs: folders, patterns, playlists and files.
+        follow_links: search the folders behind symbolic links.
+        on_problem: called with (path, reason) as in :func:`find_files`.
+        left_out: counts the other files as in :func:`find_files`.
+
+    """
+    search = _Search(on_problem, left_out, follow_links=follow_links, absolute=False)
+    for name, _ in search.run(inputs):
+        yield str(Path(name))
+
+
+def is_single_file(name: str) -> bool:
+    """Return whether an input names one file: it is no folder, no pattern and no playlist."""
+    return not (os.path.isdir(name) or _is_pattern(name) or _is_playlist(name))  # noqa: PTH112
 
 
 def is_gone(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file is there no more; one that may not be looked at is not gone."""
+    """Return whether a file does not exist; False if this cannot be found out."""
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -97,52 +140,68 @@ def is_gone(path: str | os.PathLike[str]) -> bool:
     return False
 
 
+def _is_pattern(name: str) -> bool:
+    return glob.has_magic(name) and not os.path.lexists(name)
+
+
+def _is_playlist(name: str) -> bool:
+    return Path(name).suffix.lower() in PLAYLIST_SUFFIXES
+
+
+def _has_audio_suffix(name: str) -> bool:
+    return Path(name).suffix.lower() in AUDIO_SUFFIXES
+
+
+_Names = Iterator[tuple[str, Found]]
+
+
 class _Search:
-    """What was found already, and what is left out."""
+    """A search: its rules, and the files and folders found so far."""
 
     def __init__(
         self,
-        exclude: Sequence[str],
         on_problem: Callable[[str, str], None],
-        left_out: Counter[str],
+        left_out: Counter[str] | None,
+        *,
+        exclude: Sequence[str] = (),
+        follow_links: bool = True,
+        absolute: bool = True,
     ) -> None:
         self._exclude = [pattern.rstrip("/") for pattern in exclude]
         self._problem = on_problem
-        self._left_out = left_out
+        self._left_out = Counter() if left_out is None else left_out
+        self._follow_links, self._absolute = follow_links, absolute
         self._files: set[str] = set()
         self._folders: set[tuple[int, int]] = set()  # device and inode
         self._links: list[str] = []
 
-    def named(self, name: str) -> Iterator[Found]:
-        """Find what an argument names."""
+    def run(self, inputs: Iterable[str | os.PathLike[str]]) -> _Names:
+        for each in inputs:
+            yield from self._input(os.fspath(each))
+        while self._links:
+            yield from self._below(self._links.pop())
+
+    def _input(self, name: str) -> _Names:
         if not name:
             self._problem("''", "is not the name of a file")
         elif os.path.isdir(name):  # noqa: PTH112 (Path's raises on a name that is too long)
-            yield from self._below(name)
-        elif glob.has_magic(name) and not os.path.lexists(name):
+            yield from self._below(os.path.abspath(name) if self._absolute else name)  # noqa: PTH100
+        elif _is_pattern(name):
             yield from self._matching(name)
-        elif Path(name).suffix.lower() in PLAYLIST_SUFFIXES:
+        elif _is_playlist(name):
             yield from self._in_playlist(name)
         else:
             yield from self._file(name)
 
-    def linked(self) -> Iterator[Found]:
-        """Find what is below the links to folders that were met."""
-        while self._links:
-            yield from self._below(self._links.pop())
+    def _matching(self, pattern: str) -> _Names:
+        matched = list(dict.fromkeys(matches(pattern)))
+        if not matched:
+            self._problem(pattern, "matches no file")
+        audio = [each for each in matched if os.path.isdir(each) or _has_audio_suffix(each)]  # noqa: PTH112
+        for match in audio or matched:
+            yield from self._input(match)
 
-    def _matching(self, pattern: str) -> Iterator[Found]:
-        chosen = [
-            match
-            for match in matches(pattern)
-            if os.path.isdir(match) or Path(match).suffix.lower() in AUDIO_SUFFIXES  # noqa: PTH112
-        ]
-        if not chosen:
-            self._problem(pattern, "matches no folder and no audio file")
-        for match in chosen:
-            yield from self.named(match)
-
-    def _in_playlist(self, name: str) -> Iterator[Found]:
+    def _in_playlist(self, name: str) -> _Names:
         try:
             paths = read_playlist(name)
         except LibraryError as error:
@@ -151,9 +210,9 @@ class _Search:
         for path in paths:
             yield from self._file(path)
 
-    def _below(self, folder: str) -> Iterator[Found]:
-        """Search a folder and, not by recursion since paths may be deep, those in it."""
-        open_folders = [self._entries(os.path.abspath(folder))]  # noqa: PTH100
+    def _below(self, folder: str) -> _Names:
+        """Find the files below a folder, without recursion because paths may be deep."""
+        open_folders = [self._entries(folder)]
         while open_folders:
             entry = next(open_folders[-1], None)
             if entry is None:
@@ -161,14 +220,14 @@ class _Search:
             elif entry.is_dir(follow_symlinks=False):
                 open_folders.append(self._entries(entry.path))
             elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112
-                self._links.append(entry.path)
-            elif (suffix := Path(entry.name).suffix.lower()) in AUDIO_SUFFIXES:
+                self._links += [entry.path] * self._follow_links
+            elif _has_audio_suffix(entry.name):
                 yield from self._file(entry.path)
             else:
-                self._left_out[suffix] += 1
+                self._left_out[Path(entry.name).suffix.lower()] += 1
 
     def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        """List what counts in a folder, by name; nothing if that was done already."""
+        """Yield the visible entries of a folder by name; none if it was searched before."""
         try:
             status = Path(folder).stat()
             if (status.st_dev, status.st_ino) in self._folders:
@@ -183,20 +242,20 @@ class _Search:
             if not entry.name.startswith(".") and not self._is_excluded(entry.path):
                 yield entry
 
-    def _file(self, path: str) -> Iterator[Found]:
+    def _file(self, name: str) -> _Names:
         try:
-            found = Found.at(path)
+            found = Found.at(name)
         except (OSError, ValueError) as error:
-            self._problem(path, reason(error))
+            self._problem(name, reason(error))
             return
         if found.path not in self._files and not self._is_excluded(found.path):
             self._files.add(found.path)
-            yield found
+            yield name, found
 
     def _is_excluded(self, path: str) -> bool:
         name = os.path.basename(path)  # noqa: PTH119 (this is done for every file)
         return any(
-            fnmatch.fnmatchcase(path, f"*/{pattern.lstrip('/')}")
+            fnmatch.fnmatchcase(os.path.abspath(path), f"*/{pattern.lstrip('/')}")  # noqa: PTH100
             if "/" in pattern
             else fnmatch.fnmatchcase(name, pattern)
             for pattern in self._exclude

@@ -1,4 +1,4 @@
-"""What a pattern of the shell matches, where links to folders may lead in a circle."""
+"""Find what a pattern of the shell matches, even if links to folders are circular."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ _ANY_FOLDERS = re.compile(rf"(?:^|(?<={_SLASH}))\*\*(?:{_SLASH}+\*\*)*(?:{_SLASH
 def matches(pattern: str) -> Iterator[str]:
     """Yield the files and folders that a pattern (``*``, ``?``, ``[]``, ``**``) matches.
 
-    ``**`` stands for each folder below a place once: :mod:`glob` follows links to folders time and
-    again, and does not end in our time where two of them lead upwards. At the end of a pattern it
-    stands for the place itself, which is all that is below it. Hidden names have to be spelt.
+    ``**`` matches a folder and every folder below it, each once. :mod:`glob` follows links to
+    folders again and again, and takes practically forever if two of them lead upwards. At the end
+    of a pattern, ``**`` matches the folder itself, because a folder names all files below it.
+    Hidden names must be written out.
     """
     before, *after = _ANY_FOLDERS.split(pattern, maxsplit=1)
     if not after:
         yield from sorted(glob.glob(pattern))  # noqa: PTH207 (any root)
         return
-    places = sorted(glob.glob(before)) if before else [""]  # noqa: PTH207
-    for place in places:
+    roots = sorted(glob.glob(before)) if before else [""]  # noqa: PTH207
+    for root in roots:
         if not after[0]:
-            yield place or os.curdir
+            yield root or os.curdir
             continue
-        for folder in _folders(place):
+        for folder in _folders(root):
             yield from matches(glob.escape(folder) + after[0])
 
 
-def _folders(place: str) -> Iterator[str]:
-    """Yield a folder and those below it, each once, those behind links last.
+def _folders(root: str) -> Iterator[str]:
+    """Yield a folder and the folders below it, each once, those behind links last.
 
-    What cannot be read is passed over, as :mod:`glob` does.
+    Folders that cannot be read are skipped, as :mod:`glob` does.
     """
     seen: set[tuple[int, int]] = set()
-    waiting, links = [place], list[str]()
+    waiting, links = [root], list[str]()
     while waiting or links:
         folder = waiting.pop() if waiting else links.pop()
         try:

@@ -1,4 +1,4 @@
-"""Read M3U playlists of any encoding."""
+"""Read M3U playlists in any encoding."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from genrelens.files import reason
 __all__ = ["PLAYLIST_SUFFIXES", "read_playlist"]
 
 PLAYLIST_SUFFIXES = frozenset((".m3u", ".m3u8"))
+"""Endings of playlists, in lower case."""
 
-# Which one a playlist is in does not stand in it. It is the one in which the files exist.
+# A playlist does not state its encoding. The right one is that in which the files exist.
 _ENCODINGS = ("utf-8", "cp1252", "latin-1", "cp1251", "cp932", "gb18030", "cp949", "big5", "cp437")
-_ADDRESS = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_URL = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 def read_playlist(path: str | os.PathLike[str]) -> list[str]:
-    """Return the files that a playlist names, in order; addresses on the network are left out.
+    """Return the paths in a playlist, in order; URLs other than ``file:`` are skipped.
 
-    Relative names are relative to the playlist. A line is tried as it is, in several encodings,
-    with backslashes as slashes, and with accents composed and decomposed; the first that is there
-    counts. If none is, the line stands for itself.
+    Relative paths are relative to the folder of the playlist. Each line is tried unchanged, in
+    several encodings, with backslashes as slashes, and with accents composed and decomposed. The
+    first path that exists is taken; if none does, the unchanged line.
+
+    Args:
+        path: path of the playlist.
 
     Raises:
         LibraryError: the playlist cannot be read.
@@ -39,14 +43,14 @@ def read_playlist(path: str | os.PathLike[str]) -> list[str]:
         raise LibraryError(reason(error), path=path) from error
     folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
     return [
-        _resolved(line, folder)
+        _existing_path(line, folder)
         for line in _lines(content)
-        if not _ADDRESS.match(line) or line.lower().startswith(b"file:")
+        if not _URL.match(line) or line.lower().startswith(b"file:")
     ]
 
 
 def _lines(content: bytes) -> Iterator[bytes]:
-    """Split into lines without comments; UTF-16 becomes UTF-8."""
+    """Yield the lines that are not comments, in UTF-8 if the playlist is in UTF-16."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         content = content.decode("utf-16", errors="replace").encode("utf-8", "surrogatepass")
     for line in re.split(rb"[\r\n]+", content.removeprefix(codecs.BOM_UTF8)):
@@ -54,13 +58,13 @@ def _lines(content: bytes) -> Iterator[bytes]:
             yield line
 
 
-def _resolved(line: bytes, folder: str) -> str:
+def _existing_path(line: bytes, folder: str) -> str:
     paths = [os.path.join(folder, name) for name in _readings(line)]  # noqa: PTH118
     return next(filter(os.path.lexists, paths), paths[0])
 
 
 def _readings(line: bytes) -> Iterator[str]:
-    """Yield what a line may mean, the likeliest first."""
+    """Yield the possible paths of a line, the most probable first."""
     if line.lower().startswith(b"file:"):
         yield os.fsdecode(unquote_to_bytes(urlsplit(line).path))
         return

@@ -1,59 +1,69 @@
-"""Temperature scaling: probabilities that say how often the model is right.
+"""Temperature scaling, which makes the probabilities of a model match its accuracy.
 
-One number divides the log probabilities of all classes, so that no answer changes, only how sure
-it is (Guo, Pleiss, Sun & Weinberger: On Calibration of Modern Neural Networks, ICML 2017). A
-temperature above 1 makes a model less sure, one below 1 surer.
+One number, the temperature, divides the log probabilities of all classes, so the probabilities
+change and the answers do not (Guo, Pleiss, Sun & Weinberger: On Calibration of Modern Neural
+Networks, ICML 2017). A temperature above 1 lowers the highest probability, one below 1 raises it.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genrelens.errors import DataError
 from genrelens.evaluation.prediction_table import PredictionTable
+from genrelens.evaluation.scores import Scores, score
+from genrelens.metadata import ModelMetadata
+from genrelens.percentages import percent
 
 __all__ = [
     "MAX_TEMPERATURE",
     "MIN_TEMPERATURE",
     "Abstention",
-    "Recalibration",
+    "Calibration",
     "abstention",
     "apply_temperature",
+    "calibrate_model",
+    "check_predictions",
     "cross_fitted",
     "fit_temperature",
     "held_out_abstention",
     "objection",
-    "recalibrate",
 ]
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 _SMALLEST = 1e-12  # a probability of 0 has no logarithm
 _FOLDS = 5
-_FEWEST = 20  # clips: with fewer, a temperature is chance
+_FEWEST = 20  # clips; a temperature from fewer is chance
 _FLAT = 1e-12  # a slope below which no temperature is better than another
 
 Float64 = NDArray[np.float64]
 
 
 def fit_temperature(log_probabilities: ArrayLike, true: Sequence[int] | NDArray[np.int64]) -> float:
-    """Find the temperature with the least mean negative log probability of the true classes.
+    """Return the temperature with the lowest mean negative log probability of the true classes.
 
     Args:
-        log_probabilities: (n, n_classes); logits do as well. Probabilities below 1e-12, and
-            minus infinity, are taken as 1e-12.
+        log_probabilities: (n, n_classes); may be logits. Probabilities below 1e-12, and minus
+            infinity, count as 1e-12.
         true: index of the true class, (n,).
 
     Returns:
-        The temperature, from 0.05 to 20. The bound where the optimum is beyond it: 0.05 where
-        all clips are right. 1 where it makes no difference.
+        The temperature, from 0.05 to 20; the bound where the optimum is beyond it, such as 0.05
+        where all clips are right; 1 where the temperature makes no difference.
 
     Raises:
         ValueError: there is no clip, a shape is wrong, or a value is NaN or plus infinity.
+
+    Example:
+        >>> fit_temperature(np.log([[0.9, 0.1]] * 3 + [[0.1, 0.9]]), [0, 0, 0, 0]) > 1
+        True
 
     """
     logs = np.asarray(log_probabilities, dtype=np.float64)
@@ -68,7 +78,7 @@ def fit_temperature(log_probabilities: ArrayLike, true: Sequence[int] | NDArray[
     low, high = MIN_TEMPERATURE, MAX_TEMPERATURE
     for _ in range(60):  # convex in 1 / temperature: the slope has one zero, if any
         middle = math.sqrt(low * high)
-        if _slope(logs, classes, 1 / middle) > 0:  # too sure
+        if _slope(logs, classes, 1 / middle) > 0:  # the probabilities are too high
             low = middle
         else:
             high = middle
@@ -76,14 +86,14 @@ def fit_temperature(log_probabilities: ArrayLike, true: Sequence[int] | NDArray[
 
 
 def apply_temperature(probabilities: ArrayLike, temperature: float) -> Float64:
-    """Make probabilities less sure (above 1) or surer (below 1): ``softmax(log p / T)``.
+    """Return ``softmax(log p / T)``: lower top probabilities for T above 1, higher ones below 1.
 
     Args:
-        probabilities: (..., n_classes); below 1e-12 they are taken as 1e-12.
-        temperature: above 0; 1 changes nothing but zeros.
+        probabilities: (..., n_classes); values below 1e-12 count as 1e-12.
+        temperature: above 0; 1 changes only zeros.
 
     Returns:
-        Of the same shape; the last axis sums to 1.
+        Probabilities of the same shape; the last axis sums to 1.
 
     Raises:
         ValueError: ``temperature`` is not above 0 and finite, or a probability is NaN, infinite
@@ -103,19 +113,19 @@ def cross_fitted(
 ) -> tuple[PredictionTable, dict[int, float]]:
     """Calibrate each clip with a temperature that was fitted without it.
 
-    The temperature of a round is fitted on the clips of the others that are not in it and, where
-    groups are known, share no group with it. A table without rounds is put into 5 folds at random,
-    all clips of a group in one.
+    The temperature of a round is fitted on the clips of the other rounds that are not in it and,
+    where groups are known, share no group with it. A table without rounds is split into 5 folds
+    at random, with all clips of a group in one fold.
 
     Args:
-        table: what is calibrated.
-        seed: of the folds, where there are no rounds.
+        table: the predictions.
+        seed: seed of the folds of a table without rounds.
 
     Returns:
         The table with calibrated probabilities, and the temperature of each round or fold.
 
     Raises:
-        DataError: all clips are of one round, one group or one file: nothing to fit on.
+        DataError: all clips are in one round, group or file, so no clip is left to fit on.
 
     """
     folds = _folds(table, seed) if table.rounds is None else table.rounds
@@ -126,9 +136,9 @@ def cross_fitted(
         held = folds == fold
         others = _others(table, held)
         if not others.any():
-            clips = f"the {table.n} clips are all of one round, group or file"
+            clips = f"the {table.n} clips are all in one round, group or file"
             raise DataError(
-                f"nothing is left to fit a temperature on: "
+                f"no clip is left to fit a temperature on: "
                 f"{clips if table.n > 1 else 'there is one clip'}"
             )
         temperatures[fold] = fit_temperature(logs[others], table.true[others])
@@ -136,96 +146,17 @@ def cross_fitted(
     return replace(table, probabilities=calibrated), temperatures
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Recalibration:
-    """A new temperature beside the present one, on clips that it was not fitted on.
+# ------------------------------------------------------------------------------- "not sure"
+
+
+class Abstention(NamedTuple):
+    """A threshold of "not sure" and its effect.
 
     Attributes:
-        temperature: fitted on all clips; what the model would divide its logits by.
-        present: the predictions with the present temperature of the model.
-        fitted: the predictions of each fold with a temperature from the others.
-        log_losses: mean negative log probability of the true classes, of ``present`` and of
-            ``fitted``, in nats.
-
-    """
-
-    temperature: float
-    present: PredictionTable
-    fitted: PredictionTable
-    log_losses: tuple[float, float]
-
-    @property
-    def better(self) -> bool:
-        """Whether the log loss falls on clips that the temperature was not fitted on."""
-        return self.log_losses[1] < self.log_losses[0]
-
-
-def objection(table: PredictionTable) -> str:
-    """Return in a sentence why no temperature can be fitted on predictions; empty if one can.
-
-    It cannot where there are fewer than 20 clips, where most clips were in the model's training,
-    and where every answer is right: the best temperature is then the lowest.
-    """
-    n_clips = len(set(table.clips))
-    if n_clips < _FEWEST:
-        are = "there is one clip" if n_clips == 1 else f"there are {n_clips} clips"
-        return f"{are}; a temperature needs {_FEWEST} or more"
-    if 2 * (table.n_in_training or 0) > table.n:
-        return (
-            f"{table.n_in_training} of {table.n} clips were in the model's training, so no "
-            f"temperature for unseen music can be fitted"
-        )
-    if table.right.all():
-        return (
-            "every answer is right, so no temperature can be fitted; it would make the model "
-            "certain"
-        )
-    return ""
-
-
-def recalibrate(table: PredictionTable, temperature: float, *, seed: int = 0) -> Recalibration:
-    """Fit a temperature, and test it against the present one on data it was not fitted on.
-
-    Args:
-        table: predictions on clips that the model was not trained on. With rounds they come from
-            the models of a cross-validation, which had no temperature; without, from the model
-            itself.
-        temperature: of the model at present, above 0.
-        seed: of the folds, where there are no rounds.
-
-    Raises:
-        DataError: there are no two folds, see :func:`cross_fitted`.
-
-    """
-    own = temperature if table.rounds is None else 1.0  # what the predictions were divided by
-    present = replace(
-        table, probabilities=apply_temperature(table.probabilities, temperature / own)
-    )
-    fitted, _ = cross_fitted(table, seed=seed)
-    with np.errstate(divide="ignore"):
-        factor = fit_temperature(np.log(table.probabilities), table.true)
-    return Recalibration(
-        temperature=factor * own,
-        present=present,
-        fitted=fitted,
-        log_losses=(_log_loss(present), _log_loss(fitted)),
-    )
-
-
-def _log_loss(table: PredictionTable) -> float:
-    of_true = table.probabilities[np.arange(table.n), table.true]
-    return float(-np.log(np.maximum(of_true, _SMALLEST)).mean())
-
-
-@dataclass(frozen=True, slots=True)
-class Abstention:
-    """When to say "not sure", and what it brings.
-
-    Attributes:
-        threshold: probability of the likeliest genre from which on an answer is given.
-        coverage: share of the clips that are answered.
-        accuracy: share of the answers that are right; NaN if there is none.
-        answered: number of clips that are answered.
+        threshold: lowest probability of the top genre that gets an answer.
+        coverage: share of the clips that get an answer.
+        accuracy: share of the answers that are right; NaN without answers.
+        answered: number of clips that get an answer.
 
     """
 
@@ -236,14 +167,14 @@ class Abstention:
 
 
 def abstention(table: PredictionTable, accuracy: float) -> Abstention:
-    """Find the lowest threshold above which at least ``accuracy`` of the answers are right.
+    """Return the lowest threshold with at least ``accuracy`` of the answers right.
 
     Args:
-        table: with calibrated probabilities.
-        accuracy: asked of the answers, 0..1.
+        table: predictions with calibrated probabilities.
+        accuracy: required share of right answers, 0..1.
 
     Raises:
-        DataError: not even the surest answers are right that often.
+        DataError: no threshold reaches ``accuracy``.
 
     """
     top = table.probabilities.max(axis=1)
@@ -254,7 +185,7 @@ def abstention(table: PredictionTable, accuracy: float) -> Abstention:
     enough = np.flatnonzero((rates >= accuracy) & last_of_its_value)
     if not len(enough):
         answers = f"of the {table.n} clips' answers" if table.n > 1 else "of one clip's answers"
-        raise DataError(f"no threshold makes {accuracy:.0%} {answers} right")
+        raise DataError(f"no threshold makes {percent(accuracy)} {answers} right")
     chosen = int(enough[-1])
     n = chosen + 1
     return Abstention(float(top[order][chosen]), n / table.n, float(rates[chosen]), n)
@@ -263,8 +194,8 @@ def abstention(table: PredictionTable, accuracy: float) -> Abstention:
 def held_out_abstention(table: PredictionTable, accuracy: float, *, seed: int = 0) -> Abstention:
     """Measure :func:`abstention` on clips that its threshold was not chosen on.
 
-    Each round (or fold, see :func:`cross_fitted`) is answered with the threshold of the others;
-    the threshold of the result is that of all.
+    Each round (or fold, see :func:`cross_fitted`) gets the threshold of the other rounds; the
+    threshold of the result is that of all clips.
     """
     folds = _folds(table, seed) if table.rounds is None else table.rounds
     top = table.probabilities.max(axis=1)
@@ -282,7 +213,7 @@ def held_out_abstention(table: PredictionTable, accuracy: float, *, seed: int = 
 def _others(table: PredictionTable, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark the rows that share no clip and no group with those held out, (n,).
 
-    Repeated draws judge a clip again, and random folds hold clips of one artist.
+    Repeated draws contain a clip several times, and random folds share artists.
     """
     units = table.clips if table.groups is None else table.groups
     inside = table.select(np.flatnonzero(held))
@@ -292,7 +223,7 @@ def _others(table: PredictionTable, held: NDArray[np.bool_]) -> NDArray[np.bool_
 
 
 def _folds(table: PredictionTable, seed: int) -> NDArray[np.int64]:
-    """Deal the groups (or clips) at random into folds of about equal size, from 1, (n,)."""
+    """Return the fold of each clip, (n,) from 1: groups (or clips) at random, about equal sizes."""
     units = table.clips if table.groups is None else table.groups
     names = sorted(set(units))
     dealt = np.random.default_rng(seed).permutation(len(names)) % _FOLDS + 1
@@ -301,12 +232,199 @@ def _folds(table: PredictionTable, seed: int) -> NDArray[np.int64]:
 
 
 def _slope(logs: Float64, classes: NDArray[np.int64], sharpness: float) -> float:
-    """Return the derivative of the loss by ``sharpness``, which is 1 / temperature."""
+    """Return the derivative of the loss with respect to ``sharpness``, 1 / temperature."""
     expected = (np.exp(_log_softmax(sharpness * logs)) * logs).sum(axis=1)
     return float(np.mean(expected - logs[np.arange(len(logs)), classes]))
 
 
 def _log_softmax(logits: Float64) -> Float64:
-    """Return normalised logarithms of the last axis."""
+    """Return the log softmax of the last axis."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+# ------------------------------------------------------------------------------- models
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """A new temperature of a model, and its effect on clips that it was not fitted on.
+
+    Attributes:
+        metadata: the metadata of the model with the new temperature, the figures and, if asked
+            for, the new threshold of "not sure".
+        present_temperature: temperature of the model so far.
+        log_losses: mean negative log probability of the true genres, in nats: with the present
+            temperature, and of each fold with a temperature from the other folds.
+        before: figures with the present temperature.
+        after: figures of each fold with a temperature from the other folds.
+        answers: threshold of "not sure" and its effect; None if not asked for.
+
+    """
+
+    metadata: ModelMetadata
+    present_temperature: float
+    log_losses: tuple[float, float]
+    before: Scores
+    after: Scores
+    answers: Abstention | None
+
+    @property
+    def temperature(self) -> float:
+        """The new temperature, fitted on all clips."""
+        return self.metadata.temperature
+
+    @property
+    def better(self) -> bool:
+        """Whether the log loss falls on clips that the temperature was not fitted on."""
+        return self.log_losses[1] < self.log_losses[0]
+
+
+def objection(table: PredictionTable) -> str:
+    """Return a sentence on why no temperature can be fitted; empty if one can.
+
+    It cannot with fewer than 20 clips, if most clips were in the model's training, and if every
+    answer is right, because the best temperature is then the lowest.
+    """
+    n_clips = len(set(table.clips))
+    if n_clips < _FEWEST:
+        are = "there is one clip" if n_clips == 1 else f"there are {n_clips} clips"
+        return f"{are}; a temperature needs {_FEWEST} or more"
+    if 2 * (table.n_in_training or 0) > table.n:
+        return (
+            f"{table.n_in_training} of {table.n} clips were in the model's training, so no "
+            f"temperature for unseen music can be fitted"
+        )
+    if table.right.all():
+        return (
+            "every answer is right, so no temperature can be fitted; all probabilities would "
+            "become 100 %"
+        )
+    return ""
+
+
+def calibrate_model(
+    metadata: ModelMetadata,
+    table: PredictionTable,
+    *,
+    sure: float | None = None,
+    force: bool = False,
+    predictions_sha256: str | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """Fit a temperature for a model, and compare it with the present one on other data.
+
+    :func:`genrelens.train.export.replace_metadata` stores ``metadata`` of the result in a model
+    file.
+
+    Args:
+        metadata: metadata of the model.
+        table: predictions on clips that the model was not trained on. With rounds they come from
+            the models of a cross-validation, which have no temperature; without, from the model
+            itself.
+        sure: required share of right answers, 0..1, for a new threshold of "not sure"; None keeps
+            the threshold.
+        force: fit a temperature in spite of an :func:`objection`.
+        predictions_sha256: digest of the file of the predictions, for the provenance.
+        seed: seed of the folds of a table without rounds.
+
+    Raises:
+        DataError: the labels are not those of the model, the model was calibrated with these
+            predictions already, there is an :func:`objection`, all clips are in one round, group
+            or file, or no threshold reaches ``sure``.
+
+    Example:
+        >>> table = load_predictions(Path("report"))  # doctest: +SKIP
+        >>> found = calibrate_model(ModelFile.load("my.onnx").metadata, table)  # doctest: +SKIP
+        >>> found.temperature, found.better  # doctest: +SKIP
+        (1.31, True)
+
+    """
+    check_predictions(metadata, table, predictions_sha256)
+    if not force and (why := objection(table)):
+        raise DataError(why)
+    # What the probabilities were divided by: the models of a cross-validation have no temperature.
+    own = metadata.temperature if table.rounds is None else 1.0
+    present = replace(
+        table, probabilities=apply_temperature(table.probabilities, metadata.temperature / own)
+    )
+    fitted, _ = cross_fitted(table, seed=seed)
+    before, after = score(present), score(fitted)
+    with np.errstate(divide="ignore"):
+        factor = fit_temperature(np.log(table.probabilities), table.true)
+    figures = _calibration_figures(table, before, after)
+    calibration = {**figures, "predictions_sha256": predictions_sha256}
+    new = replace(
+        metadata,
+        temperature=factor * own,
+        provenance={**metadata.provenance, "calibration": calibration},
+    )
+    answers = None
+    if sure is not None:
+        answers = held_out_abstention(fitted, sure)
+        asked = {"asked": sure, "coverage": answers.coverage, "accuracy": answers.accuracy}
+        metrics = {**new.metrics, "not sure": asked}
+        new = replace(new, sure_threshold=answers.threshold, metrics=metrics)
+    return Calibration(
+        metadata=new,
+        present_temperature=metadata.temperature,
+        log_losses=(_log_loss(present), _log_loss(fitted)),
+        before=before,
+        after=after,
+        answers=answers,
+    )
+
+
+def check_predictions(
+    metadata: ModelMetadata, table: PredictionTable, predictions_sha256: str | None
+) -> None:
+    """Reject predictions that cannot be of a model.
+
+    Args:
+        metadata: metadata of the model.
+        table: the predictions.
+        predictions_sha256: digest of the file of the predictions; None if there is none.
+
+    Raises:
+        DataError: the labels are not those of the model, or the model was calibrated with these
+            predictions already, so they come from the model as it was before.
+
+    """
+    if table.labels != metadata.labels:
+        raise DataError(
+            f"the labels are {', '.join(table.labels)}; those of {metadata.name} are "
+            f"{', '.join(metadata.labels)}"
+        )
+    former = metadata.provenance.get("calibration")
+    used = former.get("predictions_sha256") if isinstance(former, dict) else None
+    if table.rounds is None and predictions_sha256 is not None and used == predictions_sha256:
+        raise DataError(
+            f"{metadata.name} was calibrated with these predictions; they come from the model as "
+            f"it was before. Evaluate it again"
+        )
+
+
+def _log_loss(table: PredictionTable) -> float:
+    of_true = table.probabilities[np.arange(table.n), table.true]
+    return float(-np.log(np.maximum(of_true, _SMALLEST)).mean())
+
+
+def _calibration_figures(table: PredictionTable, before: Scores, after: Scores) -> dict[str, Any]:
+    """Return what the provenance of a model holds about a calibration."""
+    old, new = before.to_dict(), after.to_dict()
+    ends = ("value", "low", "high")
+    figures = {
+        name: {
+            "before": [old[name][end] for end in ends],
+            "after": [new[name][end] for end in ends],
+        }
+        for name in ("ece", "log_loss")
+    }
+    return {
+        "clips": table.n,
+        "in_training": table.n_in_training,
+        "groups": before.n_groups,
+        "rounds": None if table.rounds is None else len(set(table.rounds.tolist())),
+        **figures,
+        "date": time.strftime("%Y-%m-%d"),
+    }

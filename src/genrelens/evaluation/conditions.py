@@ -1,13 +1,13 @@
-"""Conditions under which a recording is the same music: what must not change the answer.
+"""Conditions that change a recording and keep its genre: noise, a room, a codec, and more.
 
-Each is a function of a waveform, its rate and a random generator, and acts at the rate of the
-model that is asked, so that what it states (a level, a signal-to-noise ratio, a band) is true of
-what the model hears. Most follow the degradations of Mauch & Ewert, "The Audio Degradation Toolbox
-and its application to robustness evaluation" (ISMIR 2013); the high-pass is the test of
-Rodríguez-Algarra, Sturm & Maruri-Aguilar (ISMIR 2016), whose systems had heard content below 20 Hz.
+Each condition is a function of a waveform, its sample rate and a random generator. It acts at the
+sample rate of the model, so the stated level, signal-to-noise ratio or band is that of the model's
+input. Most follow the degradations of Mauch & Ewert, "The Audio Degradation Toolbox and its
+application to robustness evaluation" (ISMIR 2013). The high-pass is the test of
+Rodríguez-Algarra, Sturm & Maruri-Aguilar (ISMIR 2016), whose systems used content below 20 Hz.
 
-Nothing is clipped: where a result would go beyond full scale, and beyond what its own input
-reached, the whole of it is turned down.
+Nothing is clipped: where a result exceeds both full scale and the peak of its input, the whole
+waveform is turned down.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Change = Callable[[Float64, int, np.random.Generator], Float64]
 
-_MP3_RATE = 44_100  # Hz; what a song is sold at, and MPEG takes only some rates
+_MP3_RATE = 44_100  # Hz, usual for music; MPEG allows only some sample rates
 _LINE_RATE = 8_000  # Hz, of a telephone
 _TELEPHONE_BAND = (high_pass(300, 8), low_pass(3400, 16))
 _SEMITONE = 2 ** (1 / 12)
@@ -42,9 +42,9 @@ class Condition:
     """A named change of a recording.
 
     Attributes:
-        name: short, without spaces, for tables and files.
+        name: short name without spaces, for tables and files.
         description: what is done, in one phrase.
-        change: the change itself, of (n,) float64; may go beyond full scale.
+        change: function of (n,) float64, sample rate and generator; may exceed full scale.
 
     """
 
@@ -56,9 +56,9 @@ class Condition:
         """Change a waveform.
 
         Args:
-            y: (n_samples,) float32, full scale 1.0, at least one sample; stays as it is.
-            sample_rate: of ``y`` and of the result, in Hz.
-            rng: what is random comes from here; :func:`rng_for` makes it.
+            y: (n_samples,) float32, full scale 1.0, at least one sample; is not modified.
+            sample_rate: sample rate of ``y`` and of the result, in Hz.
+            rng: random generator, see :func:`rng_for`.
 
         Returns:
             (n_samples,) float32, or (n_samples / speed,) where the speed changes; within full
@@ -71,10 +71,10 @@ class Condition:
 
 
 def rng_for(clip: str, seed: int = 0) -> np.random.Generator:
-    """Make the generator of a clip.
+    """Return the random generator of a clip.
 
-    It depends on the name of the clip alone, so that neither the order nor the number of clips
-    matters, and is made anew for each condition: the noise at 10 dB is that at 20 dB, only louder.
+    It depends only on the name of the clip, so neither the order nor the number of clips matters.
+    Each condition gets a new one: the noise at 10 dB is that at 20 dB, only louder.
     """
     return np.random.default_rng((seed, zlib.crc32(clip.encode())))
 
@@ -106,12 +106,12 @@ def _mp3(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
 
 
 def _telephone(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
-    """Limit the band at both ends of the line, as in G.712; between them is G.711."""
-    spoken = apply_filter(y, sample_rate, *_TELEPHONE_BAND)
-    line = _turned_down(_resampled(spoken, sample_rate, _LINE_RATE), ceiling=1.0)
+    """Limit the band at both ends of the line as in G.712, with G.711 between them."""
+    sent = apply_filter(y, sample_rate, *_TELEPHONE_BAND)
+    line = _turned_down(_resampled(sent, sample_rate, _LINE_RATE), ceiling=1.0)
     coded = through_codec(line, _LINE_RATE, codec="pcm_mulaw", container="au", bit_rate=64_000)
-    heard = _resampled(coded, _LINE_RATE, sample_rate, len(y))
-    return apply_filter(heard, sample_rate, *_TELEPHONE_BAND)
+    received = _resampled(coded, _LINE_RATE, sample_rate, len(y))
+    return apply_filter(received, sample_rate, *_TELEPHONE_BAND)
 
 
 def _noise(y: Float64, sample_rate: int, rng: np.random.Generator, *, snr: float) -> Float64:
@@ -134,13 +134,13 @@ def _pitch(y: Float64, sample_rate: int, rng: np.random.Generator, *, factor: fl
 def _resampled(
     y: Float64, rate_in: float, rate_out: float, n_samples: int | None = None
 ) -> Float64:
-    """Change the rate, to ``n_samples`` or what the rates say, at least one sample."""
+    """Resample to ``n_samples``, or to the length that the rates give, at least one sample."""
     wanted = round(len(y) * rate_out / rate_in) if n_samples is None else n_samples
     return _fitted(np.asarray(soxr.resample(y, rate_in, rate_out)), max(1, wanted))
 
 
 def _fitted(y: Float64, n_samples: int) -> Float64:
-    """Cut or fill with silence what rounding made a little longer or shorter."""
+    """Cut, or pad with silence, to ``n_samples``: rounding may give a few samples more or less."""
     return np.pad(y[:n_samples], (0, max(0, n_samples - len(y))))
 
 
@@ -160,4 +160,4 @@ CONDITIONS = (
     Condition("speed+5%", "5 % faster and so higher", partial(_speed, factor=1.05)),
     Condition("speed-5%", "5 % slower and so lower", partial(_speed, factor=0.95)),
 )
-"""Every condition, ``clean`` first."""
+"""All conditions, ``clean`` first."""

@@ -1,15 +1,16 @@
-"""The leak: what the same features and the same classifier score when they are split otherwise.
+"""Measure the leak: scores of one classifier when the same segments are split in different ways.
 
-Segments of one clip resemble each other, and clips of one artist do. Where segments are dealt to
-training and test at random, a classifier is asked what it has been told. Nothing here but the
-split differs: features, classifier, its settings (scikit-learn's own, none was tuned) and the
-number of segments it learns from are the same.
+Segments of one clip resemble each other, and so do clips of one artist. If segments go to training
+and test at random, the classifier is tested on near copies of its training data. Only the split
+differs here: features, classifier, its settings (the defaults of scikit-learn, not tuned) and the
+number of training segments are the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,37 +21,60 @@ from genrelens.data.folders import LabelledClip, label_set
 from genrelens.data.protocols import grouped_folds, random_folds
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError, MissingExtraError
-from genrelens.evaluation import wilson
-from genrelens.evaluation.bootstrap import Estimate, percentile_interval, resampled_sums
+from genrelens.evaluation.bootstrap import (
+    Estimate,
+    checked_macro_recall,
+    checked_share,
+    percentile_estimates,
+    resampled_sums,
+)
 from genrelens.features import ORIGINAL_MFCC, iter_features
+from genrelens.percentages import percent
+from genrelens.plots import picture
 from genrelens.threads import map_in_threads
 
-__all__ = ["Leak", "ProtocolScore", "SegmentTable", "Shares", "measure_leak", "plan", "tabulate"]
+__all__ = [
+    "PROTOCOLS",
+    "Leak",
+    "ProtocolScore",
+    "SegmentTable",
+    "Shares",
+    "leak_splits",
+    "measure_leak",
+    "plot_leak",
+    "tabulate",
+]
+
+PROTOCOLS = {"segment": "by segment (a leak)", "clip": "by clip", "group": "by artist"}
+"""Names of the protocols in tables and figures."""
+
+SEGMENT_SECONDS = 3.0
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
-_Fold = tuple[Int64, Int64]  # the segments to learn from, and those to judge on
+_Fold = tuple[Int64, Int64]  # the segments to train on, and those to test on
 
-SEGMENT_SECONDS = 3.0
-_PER_SEGMENT = round(SEGMENT_SECONDS * ORIGINAL_MFCC.sample_rate / ORIGINAL_MFCC.hop_length) - 1
+_FRAMES_PER_SEGMENT = (
+    round(SEGMENT_SECONDS * ORIGINAL_MFCC.sample_rate / ORIGINAL_MFCC.hop_length) - 1
+)
+_BAR = 0.36  # height of a bar in the figure; the bars of a protocol are below each other
 
 
 class Shares(NamedTuple):
-    """How much is right, each with a 95 % interval."""
+    """Accuracy and macro recall, each with a 95 % interval."""
 
     accuracy: Estimate
     macro_recall: Estimate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProtocolScore:
-    """What came out under one protocol.
+class ProtocolScore(NamedTuple):
+    """Figures under one protocol.
 
     Attributes:
         protocol: what is kept together: ``"segment"`` (nothing), ``"clip"`` or ``"group"``.
-        segments: of single segments.
-        clips: of whole clips, by the mean of their segments' scores; None for ``"segment"``, where
-            no clip is on one side.
+        segments: figures of single segments.
+        clips: figures of whole clips, by the mean of their segments' scores; None for
+            ``"segment"``, where clips are split between training and test.
         folds: accuracy of single segments in each fold.
 
     """
@@ -60,19 +84,27 @@ class ProtocolScore:
     clips: Shares | None
     folds: tuple[float, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values for JSON."""
+        values: dict[str, Any] = {"protocol": self.protocol}
+        for name in ("segments", "clips"):
+            shares: Shares | None = getattr(self, name)
+            values[name] = shares and {k: v._asdict() for k, v in shares._asdict().items()}
+        return {**values, "folds": list(self.folds)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """The protocols side by side.
+    """Figures under each protocol.
 
     Attributes:
         scores: ``"segment"``, ``"clip"`` and, where groups are known, ``"group"``.
         labels: the genres.
         n_clips: number of clips.
         n_segments: number of segments of all clips.
-        n_groups: number of groups, or None where they are not known.
-        n_train: segments that each fold of each protocol learns from.
-        seed: of folds, draws and bootstrap.
+        n_groups: number of groups; None where they are not known.
+        n_train: number of training segments of each fold of each protocol.
+        seed: seed of folds, draws and bootstrap.
 
     """
 
@@ -85,34 +117,21 @@ class Leak:
     seed: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-
-        def shares(of: Shares | None) -> dict[str, Any] | None:
-            return of and {name: value._asdict() for name, value in of._asdict().items()}
-
-        protocols = [
-            {
-                "protocol": each.protocol,
-                "segments": shares(each.segments),
-                "clips": shares(each.clips),
-                "folds": list(each.folds),
-            }
-            for each in self.scores
-        ]
+        """Return everything as plain values for JSON."""
         names = ("n_clips", "n_segments", "n_groups", "n_train", "seed")
         counts = {name: getattr(self, name) for name in names}
+        protocols = [each.to_dict() for each in self.scores]
         return {"protocols": protocols, "labels": list(self.labels), **counts}
 
 
 # ------------------------------------------------------------------------------- features
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SegmentTable:
+class SegmentTable(NamedTuple):
     """The segments of clips as vectors.
 
     Attributes:
-        clips: those that could be read.
+        clips: the clips that could be read.
         owner: index of each segment's clip, (n,) int64.
         values: (n, 80) float64: mean and standard deviation of 20 MFCCs over the segment, then of
             their differences from frame to frame.
@@ -132,14 +151,14 @@ def tabulate(
     jobs: int = 1,
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None,
 ) -> SegmentTable:
-    """Cut clips into segments of 3 s and describe each.
+    """Cut clips into segments of 3 s and compute the vector of each.
 
-    What does not fill a last segment is left out; a clip below 3 s is one segment, not padded,
-    since silence at its end would tell it from the others.
+    An incomplete last segment is skipped. A clip below 3 s is one segment; it is not padded,
+    because silence at its end would distinguish it from the others.
 
     Args:
         clips: the files.
-        jobs: how many at once.
+        jobs: number of files at once.
         on_clip: called for each clip, in order, with the error of one that cannot be read.
 
     Raises:
@@ -148,7 +167,7 @@ def tabulate(
     """
     rows: dict[LabelledClip, Float64] = {}
     failed: list[AudioError] = []
-    for clip, result in map_in_threads(_describe, clips, jobs=jobs):
+    for clip, result in map_in_threads(_vectors, clips, jobs=jobs):
         if isinstance(result, AudioError):
             failed.append(result)
             on_clip(clip, result)
@@ -161,24 +180,25 @@ def tabulate(
     return SegmentTable(tuple(rows), owner, np.concatenate(list(rows.values())), tuple(failed))
 
 
-def _describe(clip: LabelledClip) -> Float64 | AudioError:
+def _vectors(clip: LabelledClip) -> Float64 | AudioError:
     try:
         blocks = stream_audio(clip.path, sample_rate=ORIGINAL_MFCC.sample_rate)
         frames = np.concatenate(list(iter_features(blocks, ORIGINAL_MFCC))).astype(np.float64)
     except AudioError as error:
         return error
-    n = len(frames) // _PER_SEGMENT
-    segments = frames[: n * _PER_SEGMENT].reshape(n, _PER_SEGMENT, -1) if n else frames[None]
+    size = _FRAMES_PER_SEGMENT
+    n = len(frames) // size
+    segments = frames[: n * size].reshape(n, size, -1) if n else frames[None]
     steps = np.diff(segments, axis=1) if segments.shape[1] > 1 else np.zeros_like(segments)
     parts = (segments.mean(1), segments.std(1), steps.mean(1), steps.std(1))
     return np.hstack(parts)  # (n, 80)
 
 
-# -------------------------------------------------------------------------------- protocols
+# ------------------------------------------------------------------------------- protocols
 
 
-def plan(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> dict[str, Split]:
-    """Split whole clips as the honest protocols do: ``"clip"`` and, if all have one, ``"group"``.
+def leak_splits(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> dict[str, Split]:
+    """Split whole clips for the protocols ``"clip"`` and, if all clips have a group, ``"group"``.
 
     Raises:
         DataError: a genre has fewer clips or groups than there are folds.
@@ -201,15 +221,15 @@ def measure_leak(
 ) -> Leak:
     """Cross-validate the same classifier over segments, clips and, where known, groups.
 
-    An SVM with a radial kernel learns from standardised vectors. Every fold of every protocol
-    learns from equally many segments: those of the smallest, drawn at random from the others.
-    The intervals are percentiles of a bootstrap over groups, or clips where groups are unknown.
+    An SVM with a radial kernel is trained on standardised vectors. Every fold of every protocol
+    has the same number of training segments: that of the smallest fold, drawn at random. The
+    intervals are percentiles of a bootstrap over groups, or over clips where groups are unknown.
 
     Args:
-        table: the segments; clips carry their group or None.
-        n_folds: at least 2.
-        seed: of folds, draws and bootstrap.
-        resamples: of the bootstrap.
+        table: the segments; their clips have a group or None.
+        n_folds: number of folds, at least 2.
+        seed: seed of folds, draws and bootstrap.
+        resamples: number of bootstrap resamples.
         on_fold: called after each fold of each protocol.
 
     Raises:
@@ -221,17 +241,17 @@ def measure_leak(
     of_clip = np.array([labels.index(clip.label) for clip in table.clips])
     true = of_clip[table.owner]
     folds = {"segment": _segment_folds(true, n_folds, seed)}
-    for name, split in plan(table.clips, n_folds, seed=seed).items():
+    for name, split in leak_splits(table.clips, n_folds, seed=seed).items():
         folds[name] = [_fold(table, parts) for parts in split.rounds]
     n_train = min(len(train) for each in folds.values() for train, _ in each)
     scores = []
     for protocol, each in folds.items():
-        decided = np.zeros((len(true), len(labels)))
+        decisions = np.zeros((len(true), len(labels)))
         for train, test in each:
             drawn = np.random.default_rng(seed).choice(train, n_train, replace=False)
-            decided[test] = _decide(table.values, true, np.sort(drawn), test, len(labels))
+            decisions[test] = _decide(table.values, true, np.sort(drawn), test, len(labels))
             on_fold()
-        scores.append(_score(protocol, table, of_clip, decided, each, resamples, seed))
+        scores.append(_score(protocol, table, of_clip, decisions, each, resamples, seed))
     groups = {clip.group for clip in table.clips}
     return Leak(
         scores=tuple(scores),
@@ -245,7 +265,7 @@ def measure_leak(
 
 
 def _segment_folds(true: Int64, n_folds: int, seed: int) -> list[_Fold]:
-    """Deal segments at random: the mistake that is shown."""
+    """Split segments at random, which is the mistake to show."""
     try:
         from sklearn.model_selection import StratifiedKFold
     except ImportError as error:
@@ -259,14 +279,14 @@ def _fold(table: SegmentTable, parts: Sequence[str | None]) -> _Fold:
 
 
 def _decide(values: Float64, true: Int64, train: Int64, test: Int64, n_labels: int) -> Float64:
-    """Learn, then score each class for each segment of the test, (n, n_labels)."""
+    """Train, then return the score of each class for each test segment, (n, n_labels)."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
     model = make_pipeline(StandardScaler(), SVC()).fit(values[train], true[train])
     found = model.decision_function(values[test])
-    result = np.full((len(test), n_labels), -np.inf)  # a class that the draw has missed
+    result = np.full((len(test), n_labels), -np.inf)  # stays for a class that was not drawn
     result[:, model.classes_] = found if found.ndim > 1 else np.stack([-found, found], axis=1)
     return result
 
@@ -275,18 +295,18 @@ def _score(
     protocol: str,
     table: SegmentTable,
     of_clip: Int64,
-    decided: Float64,
+    decisions: Float64,
     folds: list[_Fold],
     resamples: int,
     seed: int,
 ) -> ProtocolScore:
     units = [clip.group or f"clip {index}" for index, clip in enumerate(table.clips)]
-    right = decided.argmax(axis=1) == of_clip[table.owner]
+    right = decisions.argmax(axis=1) == of_clip[table.owner]
     bootstrap = {"resamples": resamples, "seed": seed}
     clips = None
     if protocol != "segment":
-        sums = np.zeros((len(of_clip), decided.shape[1]))
-        np.add.at(sums, table.owner, decided)
+        sums = np.zeros((len(of_clip), decisions.shape[1]))
+        np.add.at(sums, table.owner, decisions)
         clips = _shares(sums.argmax(axis=1) == of_clip, of_clip, units, **bootstrap)
     return ProtocolScore(
         protocol=protocol,
@@ -302,26 +322,68 @@ def _shares(
     classes = np.eye(int(true.max()) + 1)[true]
     terms = np.hstack([classes, classes * right[:, None]])
     values = _rates(terms.sum(axis=0, keepdims=True))[0]
-    low, high = percentile_interval(
-        _rates(resampled_sums(terms, units, resamples=resamples, seed=seed))
-    )
-    low, high = np.fmin(low, values), np.fmax(high, values)
-    accuracy, macro = (
-        Estimate(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)
-    )
-    n_units = len(set(units))
+    samples = _rates(resampled_sums(terms, units, resamples=resamples, seed=seed))
+    accuracy, macro = percentile_estimates(values, samples)
     recalls = [float(right[true == label].mean()) for label in range(classes.shape[1])]
     n_of_class = [
         len({unit for unit, of in zip(units, true.tolist(), strict=True) if of == label})
         for label in range(classes.shape[1])
     ]
+    n_units = len(set(units))
     return Shares(
-        wilson.share(accuracy, n_units), wilson.mean_recall(macro, recalls, n_of_class, n_units)
+        checked_share(accuracy, n_units),
+        checked_macro_recall(macro, recalls, n_of_class, n_units),
     )
 
 
 def _rates(sums: Float64) -> Float64:
-    """Make accuracy and macro recall of the sizes and the hits of classes, (n, 2 c) -> (n, 2)."""
+    """Return accuracy and macro recall from sizes and hits of the classes, (n, 2 c) -> (n, 2)."""
     size, hits = np.hsplit(sums, 2)
     recall = np.divide(hits, size, out=np.full_like(hits, np.nan), where=size > 0)
     return np.column_stack([hits.sum(axis=1) / size.sum(axis=1), np.nanmean(recall, axis=1)])
+
+
+# ------------------------------------------------------------------------------- figure
+
+
+def plot_leak(leak: Leak, path: Path) -> None:
+    """Draw the accuracy of segments and clips under each protocol with its 95 % interval.
+
+    Args:
+        leak: the figures.
+        path: the picture; its ending sets the format.
+
+    Raises:
+        DataError: the picture cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
+    """
+    series: dict[str, dict[float, Estimate]] = {"3 s segments": {}, "whole clips": {}}
+    for row, score in enumerate(leak.scores):
+        shift = _BAR / 2 if score.clips else 0
+        series["3 s segments"][row - shift] = score.segments.accuracy
+        if score.clips:
+            series["whole clips"][row + shift] = score.clips.accuracy
+    names = [PROTOCOLS[score.protocol].replace(" (", "\n(") for score in leak.scores]
+    with picture(path, 5.6, 1.2 + 0.62 * len(leak.scores)) as figure:
+        axes = figure.subplots()
+        for (name, bars), (colour, hatch) in zip(
+            series.items(), (("#9db8d2", ""), ("#e4ecf4", "//")), strict=True
+        ):
+            _draw_bars(axes, bars, facecolor=colour, edgecolor="#1f4e79", hatch=hatch, label=name)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel="accuracy, %", xlim=(0, 100), ylim=(len(names) - 0.4, -0.6))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="lower right", fontsize=8)
+
+
+def _draw_bars(axes: Any, bars: dict[float, Estimate], **style: str) -> None:
+    """Draw horizontal bars of shares at their positions, with intervals and numbers."""
+    positions, shares = list(bars), 100 * np.array(list(bars.values()))
+    values, low, high = shares.T
+    axes.barh(positions, values, height=_BAR, **style)
+    errors = [values - low, high - values]
+    axes.errorbar(values, positions, xerr=errors, fmt="none", ecolor="black", capsize=3)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    for position, share in bars.items():
+        axes.text(1.5, position, percent(share.value), va="center", bbox=box)

@@ -1,9 +1,8 @@
-"""Counts and rates of a classifier, and how far they and its probabilities can be trusted."""
+"""Metrics of a classifier: confusion matrix, accuracy, recall, Wilson interval, bins."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ Counts = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 
 
-def confusion_matrix(true: Sequence[int], predicted: Sequence[int], n_classes: int) -> Counts:
+def confusion_matrix(true: ArrayLike, predicted: ArrayLike, n_classes: int) -> Counts:
     """Count pairs of true and predicted class.
 
     Args:
@@ -44,24 +43,25 @@ def confusion_matrix(true: Sequence[int], predicted: Sequence[int], n_classes: i
         ValueError: the lengths differ or an index is outside ``0..n_classes - 1``.
 
     """
-    if len(true) != len(predicted):
-        raise ValueError(f"{len(true)} true classes but {len(predicted)} predicted ones")
-    for name, values in (("true", true), ("predicted", predicted)):
-        if len(values) and not 0 <= min(values) <= max(values) < n_classes:
+    rows, columns = np.asarray(true, np.int64), np.asarray(predicted, np.int64)
+    if len(rows) != len(columns):
+        raise ValueError(f"{len(rows)} true classes and {len(columns)} predicted ones")
+    for name, values in (("true", rows), ("predicted", columns)):
+        if len(values) and not 0 <= values.min() <= values.max() < n_classes:
             raise ValueError(f"{name} class outside 0..{n_classes - 1}")
     counts = np.zeros((n_classes, n_classes), np.int64)
-    np.add.at(counts, (np.asarray(true, np.int64), np.asarray(predicted, np.int64)), 1)
+    np.add.at(counts, (rows, columns), 1)
     return counts
 
 
 def accuracy(confusion: ArrayLike) -> float:
-    """Share of the diagonal; NaN for an empty matrix."""
+    """Return the share of the diagonal, 0..1; NaN for an empty matrix."""
     counts = np.asarray(confusion)
     return float(np.trace(counts) / counts.sum()) if counts.sum() else math.nan
 
 
 def recalls(confusion: ArrayLike) -> NDArray[np.float64]:
-    """Recall of each class, (n_classes,); NaN for a class without clips."""
+    """Return the recall of each class, (n_classes,); NaN for a class without clips."""
     counts = np.asarray(confusion, dtype=np.float64)
     support = counts.sum(axis=1)
     result = np.full(len(counts), math.nan)
@@ -70,22 +70,30 @@ def recalls(confusion: ArrayLike) -> NDArray[np.float64]:
 
 
 def macro_recall(confusion: ArrayLike) -> float:
-    """Mean recall of the classes that have clips; NaN if none has."""
+    """Return the mean recall of the classes that have clips; NaN if none has."""
     per_class = recalls(confusion)
     present = per_class[~np.isnan(per_class)]
     return float(present.mean()) if len(present) else math.nan
 
 
 def wilson_interval(successes: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """Interval of a share, 95 % unless ``z`` says otherwise (Wilson, 1927).
+    """Return the interval of a share (Wilson, 1927), at 95 % for the default ``z``.
 
     Args:
-        successes: how many of ``n``, 0..n; a fraction where trials were right in part.
+        successes: number of successful trials, 0..n; may be a fraction.
         n: number of independent trials; 0 gives (0, 1).
         z: quantile of the normal distribution.
 
     Returns:
         Lower and upper bound, in 0..1.
+
+    Raises:
+        ValueError: ``successes`` is outside 0..n.
+
+    Example:
+        >>> low, high = wilson_interval(24, 24)
+        >>> round(low, 3), high
+        (0.862, 1.0)
 
     """
     if not 0 <= successes <= n:
@@ -96,7 +104,7 @@ def wilson_interval(successes: float, n: int, *, z: float = 1.959964) -> tuple[f
     centre = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    low = 0.0 if successes == 0 else (centre - spread) / scale  # not a rounding error off
+    low = 0.0 if successes == 0 else (centre - spread) / scale  # exactly
     high = 1.0 if successes == n else (centre + spread) / scale
     return low, high
 
@@ -105,7 +113,7 @@ def wilson_interval(successes: float, n: int, *, z: float = 1.959964) -> tuple[f
 
 
 class ReliabilityBin(NamedTuple):
-    """Clips whose confidence lies in ``(low, high]``, and how often they are right."""
+    """Number, mean confidence and accuracy of the clips with confidence in ``(low, high]``."""
 
     low: float
     high: float
@@ -115,7 +123,7 @@ class ReliabilityBin(NamedTuple):
 
 
 class RejectionPoint(NamedTuple):
-    """What comes of answering only where the confidence is ``threshold`` or more."""
+    """Coverage and accuracy if only clips with confidence >= ``threshold`` get an answer."""
 
     threshold: float
     coverage: float  # share of the clips that are answered
@@ -123,19 +131,19 @@ class RejectionPoint(NamedTuple):
 
 
 def reliability_index(confidence: Float64) -> NDArray[np.int64]:
-    """Tell in which of 10 equal-width bins, ``(0, 0.1]`` to ``(0.9, 1]``, each value lies, (n,)."""
+    """Return for each value the index of its bin, ``(0, 0.1]`` to ``(0.9, 1]``, (n,)."""
     edges = np.arange(1, N_BINS) / N_BINS
     return np.searchsorted(edges, confidence, side="left").astype(np.int64)
 
 
 def reliability_bins(confidence: Float64, right: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
-    """Compare how sure a model is with how often it is right.
+    """Compare the confidence of a model with its accuracy in 10 equal-width bins.
 
-    The expected calibration error is the mean distance of the two, weighted with ``n`` (Guo,
-    Pleiss, Sun & Weinberger: On Calibration of Modern Neural Networks, ICML 2017).
+    The expected calibration error is the mean distance of both, weighted with ``n`` (Guo, Pleiss,
+    Sun & Weinberger: On Calibration of Modern Neural Networks, ICML 2017).
 
     Args:
-        confidence: top probabilities, (n,), 0..1.
+        confidence: probability of the top label of each clip, (n,), 0..1.
         right: whether the top label is the true one, (n,).
 
     Returns:
@@ -149,21 +157,21 @@ def reliability_bins(confidence: Float64, right: NDArray[np.bool_]) -> tuple[Rel
         sums = np.bincount(index, weights=values, minlength=N_BINS)
         np.divide(sums, counts, out=mean, where=counts > 0)
     return tuple(
-        ReliabilityBin(i / N_BINS, (i + 1) / N_BINS, int(n), float(sure), float(share))
-        for i, (n, sure, share) in enumerate(zip(counts, *means, strict=True))
+        ReliabilityBin(i / N_BINS, (i + 1) / N_BINS, int(n), float(mean), float(share))
+        for i, (n, mean, share) in enumerate(zip(counts, *means, strict=True))
     )
 
 
 def rejection_curve(confidence: Float64, right: NDArray[np.bool_]) -> tuple[RejectionPoint, ...]:
-    """Trade answers for accuracy: only the surest clips are answered.
+    """Return coverage and accuracy for each confidence threshold.
 
     Args:
-        confidence: (n,).
-        right: (n,).
+        confidence: probability of the top label of each clip, (n,), 0..1.
+        right: whether the top label is the true one, (n,).
 
     Returns:
-        One point for each confidence that occurs, the highest threshold first; the last point
-        answers all clips.
+        One point for each confidence that occurs, the highest threshold first; at the last point
+        all clips get an answer.
 
     """
     order = np.argsort(-confidence, kind="stable")

@@ -1,6 +1,6 @@
-"""What a model said of clips whose genre is known: a table that any model can fill.
+"""A table of predictions on clips whose genre is known; any model can fill it.
 
-The file is a CSV with the columns ``clip``, if known ``genre``, ``group``, ``round`` and
+The file is a CSV with the columns ``clip``, optionally ``genre``, ``group``, ``round`` and
 ``in_training`` (yes or no), and one column of probabilities for each label::
 
     clip,genre,group,blues,jazz
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from genrelens.data.folders import LabelledClip
 from genrelens.errors import DataError
 from genrelens.evaluation.prediction_csv import (
     CLOSE,
@@ -26,34 +27,45 @@ from genrelens.evaluation.prediction_csv import (
     Row,
     columns,
     read_rows,
-    words,
     write_rows,
 )
+from genrelens.files import reason
 
 __all__ = ["PredictionTable", "load_predictions"]
 
-_EXACT = 1e-12  # what is nearer is left as it is, so that a table that was saved reads the same
+_EXACT = 1e-12  # nearer sums are not normalised, so that a saved table reads the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PredictionTable:
-    """What a model said of clips whose genre is known.
+    """Predictions of a model on clips whose genre is known.
 
     Attributes:
-        labels: of the columns of ``probabilities``; at least two.
-        clips: their names, the file names without ending; none twice in a round.
-            Repeated draws judge a clip in several rounds.
+        labels: labels of the columns of ``probabilities``; at least two.
+        clips: names of the clips, the file names without ending; none twice in a round.
+            Repeated draws classify a clip in several rounds.
         true: index of the true genre in ``labels``, (n,) int64.
-        probabilities: (n, n_classes) float64; rows that are off 1 by up to 0.001 are normalised.
-        groups: what clips have in common that are no independent evidence (the artist), (n,); a
-            clip of its own has a group of its own. None where groups are not known.
-        rounds: which fold's model judged the clip, (n,) int64 from 1, or None: one model.
-        in_training: whether the model had been trained on that very recording, (n,) bool; None
-            where it is not known, or where each round was kept back from its model's training.
+        probabilities: (n, n_classes) float64, 0..1; rows whose sum differs from 1 by up to 0.001
+            are normalised.
+        groups: the group of each clip, usually the artist, (n,): clips of one group are not
+            independent evidence. None where groups are not known.
+        rounds: the fold whose model classified the clip, (n,) int64 from 1; None for one model.
+        in_training: whether the model was trained on this recording, (n,) bool; None where that
+            is not known, or where each round was held out from its model's training.
 
     Raises:
-        ValueError: the shapes do not agree, a name stands there twice, an index or a probability
-            is out of its range.
+        ValueError: the shapes do not agree, a name occurs twice, an index or a probability is
+            out of range.
+
+    Example:
+        >>> table = PredictionTable(
+        ...     labels=("blues", "jazz"),
+        ...     clips=("blues.00012", "jazz.00007"),
+        ...     true=np.array([0, 1]),
+        ...     probabilities=np.array([[0.75, 0.25], [0.6, 0.4]]),
+        ... )
+        >>> table.right.tolist()
+        [True, False]
 
     """
 
@@ -66,7 +78,7 @@ class PredictionTable:
     in_training: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        """Check the columns against each other; bring the rows to a sum of 1."""
+        """Check the columns against each other and normalise the rows."""
         n, n_classes = len(self.clips), len(self.labels)
         shape = np.shape(self.probabilities)
         if shape != (n, n_classes):
@@ -74,9 +86,9 @@ class PredictionTable:
         for name in ("true", "groups", "rounds", "in_training"):
             column = getattr(self, name)
             if column is not None and len(column) != n:
-                raise ValueError(f"{n} clips but {len(column)} {name}")
+                raise ValueError(f"{n} clips and {len(column)} {name}")
         if n_classes < 2 or len(set(self.labels)) < n_classes or _repeats(self):
-            raise ValueError("needs two labels or more, and no label and no clip of a round twice")
+            raise ValueError("needs two labels or more, each once, and each clip once in a round")
         if n and not 0 <= np.min(self.true) <= np.max(self.true) < n_classes:
             raise ValueError(f"a true class lies outside 0..{n_classes - 1}")
         object.__setattr__(self, "true", np.asarray(self.true, dtype=np.int64))
@@ -89,7 +101,7 @@ class PredictionTable:
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        """Index of the most probable label, the first of equals, (n,)."""
+        """Index of the most probable label, (n,); the first of equal ones."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     @property
@@ -99,12 +111,12 @@ class PredictionTable:
 
     @property
     def n_in_training(self) -> int | None:
-        """Number of clips that the model was trained on; None where it is not known."""
+        """Number of clips that the model was trained on; None where that is not known."""
         return None if self.in_training is None else int(self.in_training.sum())
 
     @property
     def training_warning(self) -> str:
-        """A sentence on clips that the model was trained on; empty if there is none or unknown."""
+        """A sentence about clips that the model was trained on; empty without such clips."""
         n = self.n_in_training
         if not n:
             return ""
@@ -114,8 +126,75 @@ class PredictionTable:
             all_or_some = f"all {n}" if n == self.n else f"{n} of {self.n}"
             which = f"{all_or_some} clips {'was' if n == 1 else 'were'}"
         return (
-            f"{which} in the model's training; figures on {'it' if n == 1 else 'them'} say "
-            f"nothing about unseen music"
+            f"{which} in the model's training; figures on {'it' if n == 1 else 'them'} do "
+            f"not apply to unseen music"
+        )
+
+    @classmethod
+    def of(
+        cls,
+        clips: Sequence[LabelledClip],
+        probabilities: ArrayLike,
+        *,
+        labels: Sequence[str],
+        names: Sequence[str],
+        label_map: Mapping[str, str] | None = None,
+        in_training: NDArray[np.bool_] | None = None,
+    ) -> Self:
+        """Return the table of labelled clips and their probabilities.
+
+        Args:
+            clips: the classified clips. If any clip has a group, a clip without one is its own
+                group.
+            probabilities: (n, n_classes).
+            labels: labels of the columns.
+            names: name of each clip, see :func:`~genrelens.data.folders.clip_names`.
+            label_map: label of a clip -> label of a column, where they differ.
+            in_training: whether the model was trained on the clip, (n,); None if not known.
+
+        Raises:
+            DataError: the label of a clip has no column.
+
+        """
+        renamed = dict(label_map or {})
+        genres = [renamed.get(clip.label, clip.label) for clip in clips]
+        if unknown := sorted(set(genres) - set(labels)):
+            raise DataError(f"{unknown[0]!r} is not one of the labels {', '.join(labels)}")
+        pairs = zip(clips, names, strict=True)
+        grouped = any(clip.group is not None for clip in clips)
+        return cls(
+            labels=tuple(labels),
+            clips=tuple(names),
+            true=np.array([labels.index(genre) for genre in genres], np.int64),
+            probabilities=np.asarray(probabilities, np.float64),
+            groups=tuple(clip.group or name for clip, name in pairs) if grouped else None,
+            in_training=in_training,
+        )
+
+    def relabel(self, label_map: Mapping[str, str]) -> Self:
+        """Return the table with labels renamed; the probabilities of equal labels are added up.
+
+        Args:
+            label_map: old label -> new label, for instance ``{"blues": "jazz"}``; may name labels
+                that the table does not have.
+
+        Raises:
+            DataError: fewer than two labels would be left.
+
+        """
+        renamed = [label_map.get(label, label) for label in self.labels]
+        labels = list(dict.fromkeys(renamed))
+        if len(labels) < 2:
+            raise DataError(
+                f"only the label {labels[0]!r} would be left of {', '.join(self.labels)}"
+            )
+        indices = np.array([labels.index(label) for label in renamed], np.int64)
+        sums = np.eye(len(labels))[indices]  # (old, new): 1 where an old label is renamed to a new
+        return replace(
+            self,
+            labels=tuple(labels),
+            true=indices[self.true],
+            probabilities=self.probabilities @ sums,
         )
 
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Self:
@@ -134,7 +213,7 @@ class PredictionTable:
     # -------------------------------------------------------------------------- as plain values
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the columns as plain values that JSON can hold."""
+        """Return the columns as plain values for JSON."""
         return {
             "labels": list(self.labels),
             "clips": list(self.clips),
@@ -147,14 +226,14 @@ class PredictionTable:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, source: str = "predictions") -> Self:
-        """Make a table of what ``to_dict`` returned.
+        """Return the table of which :meth:`to_dict` returned ``values``.
 
         Args:
             values: the columns.
-            source: name of the file they come from, for the messages.
+            source: name of the file that they come from, for messages.
 
         Raises:
-            DataError: a column is missing or too short, or a value cannot be (see ``load``).
+            DataError: a column is missing or too short, or a value is invalid.
 
         """
         try:
@@ -163,18 +242,18 @@ class PredictionTable:
             optional = (values.get(name) or nothing for name in ("groups", "rounds", "in_training"))
             in_columns = (clips, values["genres"], *optional, map(list, values["probabilities"]))
             in_order = enumerate(zip(*in_columns, strict=True), 1)
-            rows = [Row(f"{source}, clip {number}", *each) for number, each in in_order]
+            rows = [Row(source, f"clip {number}", *each) for number, each in in_order]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{source}: holds no table of predictions ({error!r})") from error
+            raise DataError(f"holds no table of predictions ({error!r})", path=source) from error
         return cls(**columns(source, labels, rows, {}))
 
     # -------------------------------------------------------------------------- as a file
 
     def save(self, path: Path, *, safe_csv: bool = False) -> None:
-        """Write the table as CSV, at once and complete, or not at all.
+        """Write the table as a CSV file, as a whole.
 
         Args:
-            path: of the file.
+            path: the file.
             safe_csv: put an apostrophe before text that a spreadsheet would run as a formula (it
                 begins with ``=``, ``+``, ``-`` or ``@``). :meth:`load` removes it again.
 
@@ -183,7 +262,7 @@ class PredictionTable:
 
         """
         if clash := set(self.labels) & set(NOT_LABELS):
-            raise DataError(f"{path}: a label cannot be called {', '.join(sorted(clash))}")
+            raise DataError(f"a label cannot be named {', '.join(sorted(clash))}", path=path)
         cells: dict[str, Iterable[Any]] = {
             "clip": self.clips,
             "genre": [self.labels[i] for i in self.true],
@@ -200,14 +279,14 @@ class PredictionTable:
 
     @classmethod
     def load(cls, path: Path, *, truth: Mapping[str, str] | None = None) -> Self:
-        """Read a table from CSV.
+        """Read a table from a CSV file; the module's docstring shows the format.
 
         Args:
-            path: of the file; the module's docstring says how it looks.
+            path: the file.
             truth: name of a clip -> its genre, for a file without the column ``genre``.
 
         Raises:
-            DataError: the file is malformed, or a value cannot be; with its line.
+            DataError: the file is malformed or a value is invalid; the message names the line.
 
         """
         labels, rows = read_rows(path)
@@ -230,6 +309,9 @@ def load_predictions(path: Path, *, truth: Mapping[str, str] | None = None) -> P
     Raises:
         DataError: there is no table, or it is malformed.
 
+    Example:
+        >>> table = load_predictions(Path("predictions.csv"))  # doctest: +SKIP
+
     """
     if path.is_dir():
         path = path / "predictions.csv"
@@ -238,17 +320,17 @@ def load_predictions(path: Path, *, truth: Mapping[str, str] | None = None) -> P
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: {words(error)}") from error
+        raise DataError(reason(error), path=path) from error
     if isinstance(values, dict) and "predictions" in values:
         return PredictionTable.from_dict(values["predictions"], source=str(path))
     beside = path.with_name("predictions.csv")
     if not beside.is_file():
-        raise DataError(f"{path}: holds no 'predictions', and there is no {beside.name} beside it")
+        raise DataError(f"holds no 'predictions', and {beside.name} is not beside it", path=path)
     return PredictionTable.load(beside, truth=truth)
 
 
 def _normalised(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bring rows to a sum of 1, (n, n_classes)."""
+    """Return the rows with a sum of 1, (n, n_classes)."""
     values = np.asarray(probabilities, dtype=np.float64)
     sums = values.sum(axis=1, keepdims=True)
     if not (np.all(values >= 0) and np.all(np.abs(sums - 1) <= CLOSE + _EXACT)):

@@ -1,50 +1,152 @@
-"""What has to be known to get a figure again: which data, which code, which versions."""
+"""Provenance of figures: which model, which data, which code and versions."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from genrelens.data.folders import LabelledClip
 from genrelens.files import sha256
+from genrelens.metadata import ModelMetadata
+from genrelens.model_file import DEFAULT_MODEL, packaged_models
+from genrelens.training_audio import TrainingAudio
 
-__all__ = ["data_fingerprint", "environment", "fingerprint_of", "git_commit"]
+__all__ = [
+    "data_fingerprint",
+    "data_provenance",
+    "environment",
+    "fingerprint_of",
+    "git_commit",
+    "model_provenance",
+    "predictions_provenance",
+]
 
 _PACKAGES = ("numpy", "onnxruntime", "soundfile", "soxr", "av", "scikit-learn", "scipy", "torch")
 
 
-def data_fingerprint(clips: Iterable[LabelledClip]) -> str:
-    """Return 16 hexadecimal digits that name labelled clips by content.
+# ------------------------------------------------------------------------------- data
 
-    Neither the names nor the order of the files matter, nor do parts of a split and a label map:
-    a model file and a report on the same clips hold the same fingerprint.
+
+def data_fingerprint(clips: Iterable[LabelledClip]) -> str:
+    """Return 16 hexadecimal digits that identify labelled clips by content.
+
+    Names and order of the files, parts of a split and a label map do not matter: a model file and
+    a report on the same clips hold the same fingerprint.
 
     Raises:
         DataError: a clip cannot be read.
+
+    Example:
+        >>> data_fingerprint(read_folder(Path("clips")))  # doctest: +SKIP
+        '5f0c6b1d2e9a4c37'
 
     """
     return fingerprint_of((sha256(clip.path), clip) for clip in clips)
 
 
 def fingerprint_of(contents: Iterable[tuple[str, LabelledClip]]) -> str:
-    """Return the fingerprint of :func:`data_fingerprint` where the files were hashed before.
+    """Return the fingerprint of :func:`data_fingerprint` from digests that are known already.
 
     Args:
         contents: the SHA-256 of each file, 64 hexadecimal digits, and its clip.
 
     """
     rows = sorted(f"{digest} {clip.original_label or clip.label}" for digest, clip in contents)
-    text = "\n".join(rows).encode(errors="surrogateescape")  # a folder's name may be no text
+    text = "\n".join(rows).encode(errors="surrogateescape")  # a folder name may be no valid text
     return hashlib.sha256(text).hexdigest()[:16]
 
 
+def data_provenance(
+    folder: Path | None,
+    clips: Iterable[LabelledClip],
+    protocol: str,
+    *,
+    split: Path | None = None,
+    groups: Path | None = None,
+) -> dict[str, Any]:
+    """Identify clips, and the files that select and group them, by content.
+
+    Args:
+        folder: folder of the clips, for its name.
+        clips: the clips.
+        protocol: description of the selection.
+        split: file of the split.
+        groups: file of the groups.
+
+    Raises:
+        DataError: one of the files cannot be read.
+
+    """
+    return {
+        "data": None if folder is None else folder.resolve().name,
+        "data_fingerprint": data_fingerprint(clips),
+        "protocol": protocol,
+        "split_sha256": None if split is None else sha256(split),
+        "groups": None if groups is None else groups.name,
+    }
+
+
+def predictions_provenance(path: Path) -> dict[str, Any]:
+    """Identify a file of predictions, or that of a report, by content.
+
+    Raises:
+        DataError: the file cannot be read.
+
+    """
+    file = path / "predictions.csv" if path.is_dir() else path
+    return {"predictions": path.resolve().name, "predictions_sha256": sha256(file)}
+
+
+# ------------------------------------------------------------------------------- models, code
+
+
+def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, Any]:
+    """Identify a model by content.
+
+    Args:
+        model: name of a packaged model or path of a model file; None for the default model.
+        metadata: metadata of the model.
+
+    Raises:
+        DataError: the file cannot be read.
+
+    """
+    name = DEFAULT_MODEL if model is None else model
+    if name in packaged_models():
+        packaged = resources.files("genrelens") / "models" / f"{name}.onnx"
+        with resources.as_file(packaged) as path:
+            digest = sha256(path)
+    else:
+        digest = sha256(Path(name))
+    audio = TrainingAudio.from_provenance(metadata.provenance)
+    return {
+        "model": metadata.name,
+        "model_sha256": digest,
+        "training_recordings": None if audio is None else len(audio),
+        "model_data_fingerprints": _training_fingerprints(metadata.provenance),
+        "temperature": metadata.temperature,
+    }
+
+
+def _training_fingerprints(provenance: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the fingerprints of all training clips and of each part, if the model holds them.
+
+    Models of former versions hold fingerprints that no report matches.
+    """
+    data = provenance.get("data")
+    if not isinstance(data, Mapping) or not isinstance(data.get("fingerprints"), Mapping):
+        return None
+    return {"all": str(data.get("fingerprint")), **data["fingerprints"]}
+
+
 def environment() -> dict[str, Any]:
-    """Return what runs here: ``genrelens``, ``commit`` (or None), ``versions`` and ``date``."""
+    """Return ``genrelens`` (its version), ``commit`` (or None), ``versions`` and ``date``."""
     from genrelens import __version__
 
     return {
@@ -56,10 +158,10 @@ def environment() -> dict[str, Any]:
 
 
 def git_commit(file: Path) -> str | None:
-    """Return the commit of the checkout that tracks a file, or None where none does.
+    """Return the commit of the checkout that tracks a file, or None if no checkout tracks it.
 
-    ``" with changes"`` stands behind it if a tracked file beside or below ``file`` differs from
-    it. A package that is merely installed somewhere inside another checkout has no commit.
+    ``" with changes"`` is appended if a tracked file beside or below ``file`` differs from the
+    commit. A package that is only installed inside another checkout has no commit.
     """
     try:
         _git(file, "ls-files", "--error-unmatch", file.name)

@@ -1,39 +1,53 @@
-"""What a model says of the same clips under conditions that must not change the answer."""
+"""Robustness: the predictions for the same clips under conditions that keep the genre."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrelens.errors import AudioError
-from genrelens.evaluation.bootstrap import Estimate
+from genrelens.audio import load_audio
+from genrelens.classifier import Classifier
+from genrelens.data.folders import LabelledClip, clip_names
+from genrelens.errors import AudioError, DataError, ModelError
+from genrelens.evaluation.bootstrap import Estimate, paired_difference
+from genrelens.evaluation.conditions import CONDITIONS, Condition, rng_for
 from genrelens.evaluation.prediction_table import PredictionTable
+from genrelens.evaluation.run import true_classes
 from genrelens.evaluation.scores import score
-from genrelens.evaluation.wilson import paired_difference
+from genrelens.threads import map_in_threads
 
-__all__ = ["ConditionScores", "Robustness", "compare_conditions"]
+__all__ = ["ConditionScores", "Outcome", "Robustness", "compare_conditions", "measure_robustness"]
 
 Float64 = NDArray[np.float64]
+Outcome = Float64 | AudioError
+"""Probabilities of a clip, (n_conditions, n_classes), or the error of a clip that failed."""
+
+_TRIAL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionScores:
-    """How a model did under one condition.
+    """Figures of a model under one condition.
 
     Attributes:
-        condition: its name.
+        condition: name of the condition.
         description: what was done to the recordings; empty where it is not known.
         n: number of clips.
-        accuracy: share of the clips that are right.
+        accuracy: share of the clips that are classified correctly.
         macro_recall: mean recall of the genres that have clips.
-        difference: accuracy minus that under the first condition; the interval is paired: it
-            draws clips, each with what was said of it under both. 0 without an interval for the
-            first condition itself.
-        changed: share of the clips whose most probable genre is another one, right or wrong.
+        difference: accuracy minus that under the first condition. The interval is paired: it
+            draws clips, each with its predictions under both. 0 without an interval for the first
+            condition itself.
+        changed: share of the clips whose most probable genre differs from that under the first
+            condition.
         confidence_change: mean change of the probability of the most probable genre.
 
     """
@@ -48,7 +62,7 @@ class ConditionScores:
     confidence_change: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain values that JSON can hold."""
+        """Return the figures as plain values for JSON."""
         return {
             "condition": self.condition,
             "description": self.description,
@@ -63,14 +77,14 @@ class ConditionScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Robustness:
-    """How a model did under each condition.
+    """Figures of a model under each condition.
 
     Attributes:
-        rows: one for each condition; the first is what the others are compared with.
-        tables: what the model said under each condition, by its name; the same clips in all.
-        failed: the clips that could not be heard, which are in no figure.
+        rows: one for each condition; the others are compared with the first.
+        tables: the predictions under each condition, by its name; the same clips in all.
+        failed: errors of the clips that failed; no figure includes them.
         model: name of the model.
-        bootstrap: ``resamples``, ``seed`` and ``unit``, ``"clip"`` or ``"group"``.
+        bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``).
 
     """
 
@@ -81,13 +95,16 @@ class Robustness:
     bootstrap: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures (not the tables) as plain values that JSON can hold."""
+        """Return the figures, without the tables, as plain values for JSON."""
         return {
             "conditions": [row.to_dict() for row in self.rows],
             "failed": [{"path": error.source, "error": str(error)} for error in self.failed],
             "model": self.model,
             "bootstrap": dict(self.bootstrap),
         }
+
+
+# ------------------------------------------------------------------------------- figures
 
 
 def compare_conditions(
@@ -99,21 +116,20 @@ def compare_conditions(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Robustness:
-    """Judge what a model said of the same clips under several conditions.
+    """Compare predictions for the same clips under several conditions.
 
     Args:
-        tables: by the name of the condition, of the same clips in the same order; the first is
-            what the others are compared with.
-        model: its name.
-        descriptions: of the conditions, by their names.
-        failed: the clips that could not be heard.
+        tables: name of the condition -> predictions, of the same clips in the same order; the
+            others are compared with the first.
+        model: name of the model.
+        descriptions: name of the condition -> description.
+        failed: errors of the clips that failed.
         resamples: number of bootstrap resamples.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Raises:
-        DataError: there is one clip only, or one group: no interval can be had of it.
-        MissingExtraError: scikit-learn is not installed.
-        ValueError: there is no table, or they are of different clips.
+        DataError: there is only one clip, or only one group, so no interval can be computed.
+        ValueError: there is no table, or the tables hold different clips.
 
     """
     if not tables:
@@ -121,7 +137,7 @@ def compare_conditions(
     first = next(iter(tables.values()))
     for name, table in tables.items():
         if (table.clips, table.labels) != (first.clips, first.labels):
-            raise ValueError(f"the clips or labels of {name!r} are others than those of the first")
+            raise ValueError(f"the clips or labels of {name!r} differ from those of the first")
     scores = {name: score(table, resamples=resamples, seed=seed) for name, table in tables.items()}
     rows = tuple(
         ConditionScores(
@@ -150,7 +166,6 @@ def compare_conditions(
 def _difference(
     first: PredictionTable, table: PredictionTable, resamples: int, seed: int
 ) -> Estimate:
-    """Accuracy of ``table`` minus that of ``first``, with its paired bootstrap interval."""
     gains = table.right.astype(np.int64) - first.right
     units = first.clips if first.groups is None else first.groups
     return paired_difference(gains, units, resamples=resamples, seed=seed)
@@ -159,3 +174,128 @@ def _difference(
 def _confidence(table: PredictionTable) -> Float64:
     confidence: Float64 = table.probabilities.max(axis=1)
     return confidence
+
+
+# ------------------------------------------------------------------------------- classifying
+
+
+def measure_robustness(
+    classifier: Classifier,
+    clips: Sequence[LabelledClip],
+    *,
+    conditions: Sequence[Condition] = CONDITIONS,
+    label_map: Mapping[str, str] | None = None,
+    jobs: int = 1,
+    seed: int = 0,
+    resamples: int = 2000,
+    longest: float = 300.0,
+    on_clip: Callable[[LabelledClip, Outcome], None] = lambda clip, outcome: None,
+) -> Robustness:
+    """Classify labelled clips under every condition.
+
+    Each clip is decoded once, at the sample rate of the model, and the conditions change it at
+    that rate. ``jobs`` clips are in memory at a time.
+
+    Args:
+        classifier: the model; load it with ``threads=1`` if ``jobs`` is above 1.
+        clips: the clips, each once, with labels of the data or of the model.
+        conditions: the conditions; the others are compared with the first.
+        label_map: renames labels of the result, see :meth:`PredictionTable.relabel`.
+        jobs: number of clips at once.
+        seed: seed of the random parts of the conditions (with the clip's name), and of the
+            bootstrap.
+        resamples: number of bootstrap resamples.
+        longest: seconds of each clip to classify, from its beginning.
+        on_clip: called for each clip, in order, with its probabilities or its error.
+
+    Raises:
+        AudioError: this FFmpeg lacks an encoder that a condition needs; raised before the work.
+        DataError: the model does not have a label, or fewer than two clips (or groups) could be
+            classified.
+        ModelError: the model is damaged and cannot be run.
+        ValueError: there are no conditions, or two of one name, or ``jobs`` is below 1.
+
+    Example:
+        >>> clips = read_folder(Path("clips"))  # doctest: +SKIP
+        >>> for row in measure_robustness(Classifier.load(), clips).rows:  # doctest: +SKIP
+        ...     print(row.condition, row.accuracy.value)
+
+    """
+    if not conditions or len({each.name for each in conditions}) < len(conditions):
+        raise ValueError("there must be conditions, and each must have its own name")
+    if jobs < 1:
+        raise ValueError(f"jobs={jobs} must be at least 1")
+    if not clips:
+        raise DataError("there are no clips to evaluate")
+    true_classes(clips, classifier)
+    names = clip_names([clip.path for clip in clips])
+    _try_conditions(conditions, classifier.metadata.features.sample_rate)
+    stop = Event()
+    classify = partial(_outcome, classifier, conditions, seed, longest, stop)
+    found: dict[int, Float64] = {}
+    failed: list[AudioError] = []
+    with closing(
+        map_in_threads(classify, [clip.path for clip in clips], jobs=jobs, stop=stop)
+    ) as outcomes:
+        for index, (_, outcome) in enumerate(outcomes):
+            if isinstance(outcome, AudioError):
+                failed.append(outcome)
+            else:
+                found[index] = outcome
+            on_clip(clips[index], outcome)
+    if not found:
+        raise DataError(f"no clip of {len(clips)} could be classified; the first: {failed[0]}")
+    tables = [
+        PredictionTable.of(
+            [clips[i] for i in found],
+            probabilities,
+            labels=classifier.labels,
+            names=[names[i] for i in found],
+            label_map=classifier.metadata.label_map,
+        ).relabel(label_map or {})
+        for probabilities in np.stack(list(found.values()), axis=1)  # (clip, class) of each
+    ]
+    return compare_conditions(
+        {condition.name: table for condition, table in zip(conditions, tables, strict=True)},
+        descriptions={each.name: each.description for each in conditions},
+        failed=failed,
+        model=classifier.metadata.name,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _try_conditions(conditions: Sequence[Condition], rate: int) -> None:
+    """Try every condition on silence, so that a missing encoder is reported before the work."""
+    for condition in conditions:
+        silence = np.zeros(round(_TRIAL_SECONDS * rate), np.float32)
+        condition.apply(silence, rate, rng_for(""))
+
+
+def _outcome(
+    classifier: Classifier,
+    conditions: Sequence[Condition],
+    seed: int,
+    longest: float,
+    stop: Event,
+    path: Path,
+) -> Outcome:
+    """Classify one clip under every condition."""
+    rate = classifier.metadata.features.sample_rate
+    try:
+        y = load_audio(path, sample_rate=rate, duration=longest)
+        rows = []
+        for condition in conditions:
+            if stop.is_set():
+                raise InterruptedError("stopped")
+            changed = condition.apply(y, rate, rng_for(path.stem, seed))
+            rows.append(classifier.classify_waveform(changed, rate).probabilities)
+        return np.stack(rows)
+    except AudioError as error:
+        return error
+    except ModelError:  # every other clip would fail too
+        raise
+    except Exception as error:  # one clip of thousands must not end the run
+        failure = AudioError(str(path), f"cannot be classified ({type(error).__name__}: {error})")
+        failure.__cause__ = error
+        return failure

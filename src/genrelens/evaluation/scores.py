@@ -1,9 +1,14 @@
-"""The figures behind an evaluation, each with how far it can be trusted."""
+"""All figures of an evaluation, each with its 95 % interval.
+
+:func:`score` puts the figures into one row: those of ``FIGURES``, then precision, recall and F1
+of each class. Each figure is computed from sums over clips, so thousands of bootstrap resamples
+take one matrix product.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
@@ -11,43 +16,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.errors import DataError
-from genrelens.evaluation.bootstrap import Estimate
-from genrelens.evaluation.estimates import FIGURES, estimates
+from genrelens.evaluation.bootstrap import (
+    Estimate,
+    checked_f1,
+    checked_loss,
+    checked_macro_f1,
+    checked_macro_recall,
+    checked_share,
+    percentile_estimates,
+    resampled_sums,
+)
 from genrelens.evaluation.metrics import (
+    N_BINS,
     RejectionPoint,
     ReliabilityBin,
     confusion_matrix,
     rejection_curve,
     reliability_bins,
+    reliability_index,
 )
 from genrelens.evaluation.prediction_table import PredictionTable
 
-__all__ = [
-    "ClassScores",
-    "Estimate",
-    "RejectionPoint",
-    "ReliabilityBin",
-    "Scores",
-    "WorstClip",
-    "score",
-]
+__all__ = ["FIGURES", "ClassScores", "Estimate", "Scores", "WorstClip", "figures", "score", "terms"]
+
+FIGURES = ("accuracy", "macro_recall", "macro_f1", "top2", "log_loss", "ece")
+"""Names of the figures that cover all classes, in the order of :func:`figures`."""
 
 Float64 = NDArray[np.float64]
 
+_ECE = FIGURES.index("ece")
+_SMALLEST = 1e-15  # a probability of 0 would make the log loss infinite
 _N_WORST = 50
 _FEW = 50  # clips; the expected calibration error of fewer is mostly chance
 
 
 class ClassScores(NamedTuple):
-    """One class against the rest.
+    """Figures of one class against all others.
 
     Attributes:
-        label: of the class.
+        label: name of the class.
         support: number of its clips.
-        precision: share of the clips called so that are so; NaN if none was called so.
-        recall: share of its clips that were found; NaN without clips.
-        f1: harmonic mean of both, 0 where the class has clips and none was called so; NaN
-            without clips.
+        precision: share of the clips classified as this class that belong to it; NaN if no clip
+            was classified so.
+        recall: share of its clips that were classified correctly; NaN without clips.
+        f1: harmonic mean of precision and recall; 0 where the class has clips and none was
+            classified so; NaN without clips.
 
     """
 
@@ -59,7 +72,7 @@ class ClassScores(NamedTuple):
 
 
 class WorstClip(NamedTuple):
-    """A clip and what it was taken for."""
+    """A clip with its true and its predicted genre and their probabilities, 0..1."""
 
     clip: str
     true: str
@@ -70,26 +83,26 @@ class WorstClip(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scores:
-    """How a model did on clips whose genre is known.
+    """Figures of a model on clips whose genre is known.
 
     Attributes:
         n: number of clips.
-        n_groups: number of groups (artists), or None where they are not known.
-        labels: of the model.
-        confusion: counts of clips, (n_classes, n_classes) int64; rows true, columns predicted.
-        accuracy: share of the clips that are right.
+        n_groups: number of groups (artists); None where they are not known.
+        labels: genres of the model.
+        confusion: numbers of clips, (n_classes, n_classes) int64; rows true, columns predicted.
+        accuracy: share of the clips that are classified correctly.
         macro_recall: mean recall of the classes that have clips.
         macro_f1: mean F1 of the classes that have clips.
-        top2: share of the clips whose genre is among the two most probable.
+        top2: share of the clips whose genre is among the two most probable ones.
         log_loss: mean negative log probability of the true genre, in nats.
         ece: expected calibration error, 0..1 (Guo et al., 2017): top label, 10 equal-width bins.
         per_class: one entry for each label.
         reliability: the 10 bins of ``ece``.
-        rejection: from answering the surest clip alone to answering all.
-        worst: 50 clips: the wrong ones, the surest first, then the right ones, the least sure
-            first.
-        bootstrap: ``resamples``, ``seed`` and ``unit``, ``"clip"`` or ``"group"``; an estimate's
-            ``method`` says whether its interval is of the bootstrap.
+        rejection: from answering only the clip with the highest confidence to answering all.
+        worst: 50 clips: first the wrong ones by falling confidence, then the right ones by rising
+            confidence.
+        bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``). The
+            ``method`` of an estimate states whether its interval comes from the bootstrap.
 
     """
 
@@ -111,27 +124,27 @@ class Scores:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The labels without clips: they are in no mean, their own figures are NaN."""
+        """The labels without clips: no mean includes them, and their own figures are NaN."""
         return tuple(each.label for each in self.per_class if not each.support)
 
     @property
     def few_clips_note(self) -> str:
-        """A sentence on what a few clips cannot show; empty where there are enough."""
+        """A sentence about the calibration error of few clips; empty if there are enough."""
         if self.n >= _FEW:
             return ""
         return (
-            f"The calibration error of {self.n} clips is mostly chance, and too high: it takes "
-            f"{_FEW} or more."
+            f"The calibration error of {self.n} clips is mostly chance, and too high: a useful "
+            f"one needs {_FEW} clips or more."
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain values that JSON can hold; NaN is None."""
+        """Return the figures as plain values for JSON; NaN becomes None."""
         values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
         return {**values, "confusion": self.confusion.tolist()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make scores of what ``to_dict`` returned.
+        """Return the scores of which :meth:`to_dict` returned ``values``.
 
         Raises:
             DataError: a figure is missing or malformed.
@@ -155,24 +168,29 @@ class Scores:
 
 
 def score(table: PredictionTable, *, resamples: int = 2000, seed: int = 0) -> Scores:
-    """Judge predictions; each figure gets a 95 % interval.
+    """Compute all figures of predictions, each with a 95 % interval.
 
-    The intervals are percentiles of a bootstrap. Where it has none, because there are few clips or
-    all fared alike, shares get Wilson's (see :mod:`genrelens.evaluation.wilson`).
+    The intervals are percentiles of a bootstrap. Where the bootstrap has none, because there are
+    few clips or all have the same result, shares get Wilson's interval (see
+    :mod:`genrelens.evaluation.bootstrap`).
 
-    Clips are drawn with replacement; where groups are known it is groups, each with all its
-    clips. A resample that lacks a class takes its means over the others, and counts for no
-    figure of that class.
+    Clips are drawn with replacement; where groups are known, groups are drawn, each with all its
+    clips. A resample that lacks a class averages over the other classes and does not count for
+    the figures of that class.
 
     Args:
-        table: what is judged.
+        table: the predictions and the true genres.
         resamples: number of bootstrap resamples.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Raises:
-        DataError: there is one clip only, or one group: no interval can be had of it.
-        MissingExtraError: scikit-learn is not installed.
+        DataError: there is only one clip, or only one group, so no interval can be computed.
         ValueError: ``resamples`` is below 1.
+
+    Example:
+        >>> scores = score(load_predictions(Path("report")))  # doctest: +SKIP
+        >>> scores.accuracy.value, scores.accuracy.low, scores.accuracy.high  # doctest: +SKIP
+        (0.81, 0.75, 0.87)
 
     """
     if resamples < 1:
@@ -182,16 +200,16 @@ def score(table: PredictionTable, *, resamples: int = 2000, seed: int = 0) -> Sc
     n_units = len(set(units))
     if n_units < 2:
         raise DataError(
-            f"only {n_units} {unit} was judged (clips: {table.n}); an interval needs two {unit}s "
+            f"there is only {n_units} {unit} (clips: {table.n}); an interval needs two {unit}s "
             f"or more"
         )
-    found = estimates(table, units, resamples=resamples, seed=seed)
+    found = _estimates(table, units, resamples=resamples, seed=seed)
     confidence = table.probabilities.max(axis=1)
     return Scores(
         n=table.n,
         n_groups=None if table.groups is None else n_units,
         labels=table.labels,
-        confusion=_confusion(table),
+        confusion=confusion_matrix(table.true, table.predicted, len(table.labels)),
         per_class=_per_class(table, found[len(FIGURES) :]),
         reliability=reliability_bins(confidence, table.right),
         rejection=rejection_curve(confidence, table.right),
@@ -199,13 +217,6 @@ def score(table: PredictionTable, *, resamples: int = 2000, seed: int = 0) -> Sc
         bootstrap={"resamples": resamples, "seed": seed, "unit": unit},
         **dict(zip(FIGURES, found, strict=False)),
     )
-
-
-# ------------------------------------------------------------------------------- clips, classes
-
-
-def _confusion(table: PredictionTable) -> NDArray[np.int64]:
-    return confusion_matrix(table.true.tolist(), table.predicted.tolist(), len(table.labels))
 
 
 def _per_class(table: PredictionTable, found: list[Estimate]) -> tuple[ClassScores, ...]:
@@ -229,6 +240,111 @@ def _worst(table: PredictionTable, confidence: Float64) -> tuple[WorstClip, ...]
         )
         for i in order[:_N_WORST]
     )
+
+
+# ------------------------------------------------------------------------------- figures
+
+
+def terms(table: PredictionTable) -> Float64:
+    """Return what each clip adds to the sums that :func:`figures` uses, (n, 3 c + 12)."""
+    classes = np.eye(len(table.labels))
+    true, predicted = classes[table.true], classes[table.predicted]
+    of_true = table.probabilities[np.arange(table.n), table.true]
+    confidence = table.probabilities.max(axis=1)
+    gaps = np.eye(N_BINS)[reliability_index(confidence)] * (table.right - confidence)[:, None]
+    loss = -np.log(np.maximum(of_true, _SMALLEST))
+    return np.column_stack([true, predicted, true * predicted, _in_top2(table), loss, gaps])
+
+
+def figures(sums: Float64, c: int) -> Float64:
+    """Compute figures from sums of :func:`terms`, (m, 3 c + 12) -> (m, 6 + 3 c).
+
+    Args:
+        sums: one row for each set of clips.
+        c: number of classes.
+
+    Returns:
+        The six of ``FIGURES``, then precision, recall and F1 of each class; NaN where a figure is
+        not defined.
+
+    """
+    support, called, hits, (top2, loss), gaps = (
+        sums[:, :c],
+        sums[:, c : 2 * c],
+        sums[:, 2 * c : 3 * c],
+        sums[:, 3 * c : 3 * c + 2].T,
+        sums[:, 3 * c + 2 :],
+    )
+    n = support.sum(axis=1)
+    precision, recall = _ratio(hits, called), _ratio(hits, support)
+    f1 = np.where(support > 0, _ratio(2 * hits, support + called), math.nan)
+    ece = np.abs(gaps).sum(axis=1) / n
+    means = np.nanmean(recall, axis=1), np.nanmean(f1, axis=1)
+    first = np.column_stack([hits.sum(axis=1) / n, *means, top2 / n, loss / n, ece])
+    return np.hstack([first, precision, recall, f1])
+
+
+def _ratio(part: Float64, whole: Float64) -> Float64:
+    return np.divide(part, whole, out=np.full_like(part, math.nan), where=whole > 0)
+
+
+def _in_top2(table: PredictionTable) -> NDArray[np.bool_]:
+    """Mark the clips whose genre is among the first two, (n,); of equals the first counts."""
+    order = np.argsort(-table.probabilities, axis=1, kind="stable")[:, :2]
+    return np.asarray((order == table.true[:, None]).any(axis=1))
+
+
+def _estimates(
+    table: PredictionTable, units: Sequence[str], *, resamples: int, seed: int
+) -> list[Estimate]:
+    """Return all figures with their intervals.
+
+    The calibration errors of the resamples are shifted to the measured mean: the error of a small
+    sample is too large, and that of its resamples by as much again.
+    """
+    c = len(table.labels)
+    each_clip = terms(table)
+    values = figures(each_clip.sum(axis=0, keepdims=True), c)[0]
+    samples = figures(resampled_sums(each_clip, units, resamples=resamples, seed=seed), c)
+    ece = samples[:, _ECE]
+    samples[:, _ECE] = np.maximum(ece - ece.mean() + values[_ECE], 0)
+    return _checked(percentile_estimates(values, samples), table, units)
+
+
+def _checked(
+    found: Sequence[Estimate], table: PredictionTable, units: Sequence[str]
+) -> list[Estimate]:
+    """Replace the intervals where the bootstrap has none."""
+    c, n = len(table.labels), len(set(units))
+    accuracy, macro_recall, macro_f1, top2, log_loss, ece = found[: len(FIGURES)]
+    precisions, recalls, f1s = (found[len(FIGURES) + i * c :][:c] for i in range(3))
+    called, true, either = _units_of_classes(table, units)
+    alike = accuracy.value in (0, 1)
+    f1s = list(map(checked_f1, f1s, either))
+    return [
+        checked_share(accuracy, n),
+        checked_macro_recall(macro_recall, [each.value for each in recalls], true, n),
+        checked_macro_f1(macro_f1, f1s, n),
+        checked_share(top2, n),
+        checked_loss(log_loss, n, alike=alike),
+        checked_loss(ece, n, alike=alike),
+        *map(checked_share, precisions, called),
+        *map(checked_share, recalls, true),
+        *f1s,
+    ]
+
+
+def _units_of_classes(
+    table: PredictionTable, units: Sequence[str]
+) -> tuple[list[int], list[int], list[int]]:
+    """Count for each class the units classified so, those that are so, and those of either kind."""
+    called: list[set[str]] = [set() for _ in table.labels]
+    true: list[set[str]] = [set() for _ in table.labels]
+    for unit, t, p in zip(units, table.true.tolist(), table.predicted.tolist(), strict=True):
+        true[t].add(unit)
+        called[p].add(unit)
+    both = zip(called, true, strict=True)
+    return [*map(len, called)], [*map(len, true)], [len(a | b) for a, b in both]
 
 
 # ------------------------------------------------------------------------------- plain values

@@ -1,29 +1,41 @@
-"""A whole library: scan it, tag it, and be able to take it back.
+"""Classify a whole music library, search the results, write genre tags, and undo that.
 
-::
+A **catalogue** (:class:`Catalog`) stores the files of a library and their predictions. A scan
+(:func:`scan_files`) fills it; :meth:`Catalog.query` searches it; :func:`export_entries` and
+:func:`export_playlists` write it as CSV, JSON Lines, Parquet or M3U8; :func:`audit_library`
+compares it with the tags. :func:`plan_changes` decides which genres to write by the rules of a
+:class:`Policy`, :func:`apply_changes` writes them, and :func:`undo` restores the files.
+
+Example::
 
     from genrelens.library import (
         Catalog, Policy, apply_changes, find_files, plan_changes, scan_files, undo
     )
 
-    with Catalog.open() as catalog:
-        for scanned in scan_files(catalog, find_files(["Music"], on_problem=print)):
-            print(scanned.path, scanned.status)
-        plan = plan_changes(catalog, ["Music"], Policy(max_genres=2))
-        result = apply_changes(plan, catalog=catalog)
-        undo(result.run, catalog=catalog)
+    if __name__ == "__main__":  # worker processes import this script
+        with Catalog.open() as catalog:
+            for scanned in scan_files(catalog, find_files(["Music"], on_problem=print)):
+                print(scanned.path, scanned.status)
+            for entry in catalog.query(genre="jazz", minimum=0.6):
+                print(entry.path, entry.prediction.probability)
+            plan = plan_changes(catalog, ["Music"], Policy(max_genres=2))
+            result = apply_changes(plan, catalog=catalog)
+            undo(result.run, catalog=catalog)
+
+Errors are ``LibraryError`` with the path of the file and the reason.
 """
 
 from genrelens.discovery.find import Found, find_files
-from genrelens.library.audit import Audit, TagMismatch, audit_library
-from genrelens.library.catalog import Catalog, Query
+from genrelens.library.audit import Audit, TagMismatch, audit_library, audit_page
+from genrelens.library.catalog import Catalog
 from genrelens.library.digest import audio_digest
-from genrelens.library.export import export, export_playlists
+from genrelens.library.export import export_entries, export_playlists
 from genrelens.library.records import Entry, Failure, StoredPrediction
-from genrelens.library.scan import Scanned, scan_files
+from genrelens.library.scan import Scanned, prune, scan_files
 from genrelens.library.tagging.apply import Outcome, Result, apply_changes
+from genrelens.library.tagging.journal import TagRun
 from genrelens.library.tagging.plan import Plan, plan_changes, read_plan, write_plan
-from genrelens.library.tagging.policy import Change, Policy, Skip, Words, decide, read_words
+from genrelens.library.tagging.policy import Change, GenreMapping, Policy, decide, read_mapping
 from genrelens.library.tagging.undo import list_runs, undo
 
 __all__ = [
@@ -33,27 +45,28 @@ __all__ = [
     "Entry",
     "Failure",
     "Found",
+    "GenreMapping",
     "Outcome",
     "Plan",
     "Policy",
-    "Query",
     "Result",
     "Scanned",
-    "Skip",
     "StoredPrediction",
     "TagMismatch",
-    "Words",
+    "TagRun",
     "apply_changes",
     "audio_digest",
     "audit_library",
+    "audit_page",
     "decide",
-    "export",
+    "export_entries",
     "export_playlists",
     "find_files",
     "list_runs",
     "plan_changes",
+    "prune",
+    "read_mapping",
     "read_plan",
-    "read_words",
     "scan_files",
     "undo",
     "write_plan",

@@ -1,4 +1,4 @@
-"""Which tags disagree with the sound, with the evidence."""
+"""Compare genre tags with predictions, and write the mismatches as a page."""
 
 from __future__ import annotations
 
@@ -7,33 +7,36 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from genrelens.discovery.find import find_files
+from genrelens.html import render
 from genrelens.library.catalog import Catalog
-from genrelens.library.records import Entry, StoredPrediction
-from genrelens.library.vocabulary import is_speech, meanings, named, related
+from genrelens.library.records import Entry, StoredPrediction, path_fields
+from genrelens.library.vocabulary import is_speech, meanings, real_genres, related
 
-__all__ = ["Audit", "TagMismatch", "audit_library", "judge"]
+__all__ = ["Audit", "TagMismatch", "audit_library", "audit_page", "compare_tag"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagMismatch:
-    """A file whose tag disagrees with its sound.
+    """A file whose genre tag disagrees with its prediction.
 
     Attributes:
-        path: of the file.
-        genres: what its tag says.
-        heard: what it sounds like: a genre, or ``"not music"``.
-        probability: of that, 0 to 1.
-        tagged: probability of what the tag says, 0 to 1.
+        path: path of the file.
+        genres: the genres in its tag.
+        predicted: the predicted genre, or ``"not music"``.
+        probability: probability of ``predicted``, 0 to 1.
+        tagged: probability of the genres in the tag, 0 to 1.
         probabilities: genre -> probability, the most probable first.
-        styles: those that apply, with their probabilities.
+        styles: style that applies -> probability.
 
     """
 
     path: Path
     genres: tuple[str, ...]
-    heard: str
+    predicted: str
     probability: float
     tagged: float
     probabilities: Mapping[str, float]
@@ -41,117 +44,198 @@ class TagMismatch:
 
     @property
     def score(self) -> float:
-        """By how much what is heard is more probable than what the tag says, 0 to 1."""
+        """Strength of the disagreement: ``probability - tagged``."""
         return self.probability - self.tagged
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values of all fields, as in ``genrelens audit --json``."""
+        return path_fields(self.path) | {
+            "genres": list(self.genres),
+            "heard": self.predicted,
+            "probability": self.probability,
+            "tagged": self.tagged,
+            "score": self.score,
+            "probabilities": dict(self.probabilities),
+            "styles": dict(self.styles),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit found.
+    """The result of an audit.
 
     Attributes:
-        findings: the strongest disagreement first.
-        counts: how many files there are of each judgement.
-        unknown: words of tags that cannot be compared, with how many files have them.
-        unheard: files that the catalogue knows nothing of, or that were changed since.
-        problems: path and reason of what could not be looked at.
+        mismatches: the files that disagree, the strongest disagreement first.
+        counts: result of the comparison (see :func:`compare_tag`) -> number of files.
+        unknown: genre in a tag that cannot be compared -> number of files.
+        unscanned: files that are not in the catalogue or were changed after the scan.
+        problems: (path, reason) of inputs that cannot be read.
 
     """
 
-    findings: tuple[TagMismatch, ...]
+    mismatches: tuple[TagMismatch, ...]
     counts: Mapping[str, int]
     unknown: Mapping[str, int]
-    unheard: tuple[Path, ...]
+    unscanned: tuple[Path, ...]
     problems: tuple[tuple[str, str], ...]
 
+    @property
+    def summary(self) -> str:
+        """How many files agree, disagree and could not be compared, as a sentence."""
+        commonest = sorted(self.unknown.items(), key=lambda item: (-item[1], item[0]))[:5]
+        unknown = ", ".join(f"{genre} {n}" for genre, n in commonest)
+        phrases = {
+            "disagrees": "disagree",
+            "agrees": "agree",
+            "has no genre": "have no genre",
+            "cannot be compared": f"cannot be compared ({unknown})",
+            "no result": "could not be analysed",
+        }
+        counts = self.counts
+        order = [*phrases, *sorted(set(counts) - set(phrases))]
+        parts = [f"{counts[name]} {phrases.get(name, name)}" for name in order if name in counts]
+        return f"{sum(counts.values())} files: {', '.join(parts) or 'nothing to compare'}"
 
-def audit_library(catalog: Catalog, inputs: Iterable[str | os.PathLike[str]]) -> Audit:
-    """Compare the tags of files below folders with what was heard in them. No file is opened.
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values of all fields, as in ``genrelens audit --json``."""
+        return {
+            "findings": [mismatch.to_dict() for mismatch in self.mismatches],
+            "counts": dict(self.counts),
+            "cannot_be_compared": dict(self.unknown),
+            "unheard": [path_fields(path) for path in self.unscanned],
+            "problems": [path_fields(path) | {"reason": reason} for path, reason in self.problems],
+        }
+
+
+def audit_library(
+    catalog: Catalog, inputs: Iterable[str | os.PathLike[str]], *, minimum: float = 0.0
+) -> Audit:
+    """Compare the genre tags of files with their predictions. No file is opened.
 
     Args:
-        catalog: that was filled by a scan.
-        inputs: folders, files, playlists and patterns, as for a scan.
+        catalog: a catalogue that a scan has filled.
+        inputs: folders, files, playlists and patterns, as for :func:`find_files`.
+        minimum: lowest ``score`` of a mismatch to be included; ``counts`` includes all.
 
     Raises:
         LibraryError: the catalogue cannot be read.
 
+    Example::
+
+        with Catalog.open(readonly=True) as catalog:
+            for mismatch in audit_library(catalog, ["Music"], minimum=0.5).mismatches:
+                print(mismatch.path, mismatch.genres, mismatch.predicted)
+
     """
-    findings, unheard, problems = [], [], list[tuple[str, str]]()
+    mismatches, unscanned, problems = [], [], list[tuple[str, str]]()
     counts: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
     for found in find_files(inputs, on_problem=lambda *problem: problems.append(problem)):
         entry = catalog.entry(found.path)
         if entry is None or (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
-            unheard.append(Path(found.path))
+            unscanned.append(Path(found.path))
             continue
-        judgement, finding = judge(entry)
-        counts[judgement] += 1
-        if finding is not None:
-            findings.append(finding)
-        if judgement == "cannot be compared" and entry.tags is not None:
+        result, mismatch = compare_tag(entry)
+        counts[result] += 1
+        if mismatch is not None and mismatch.score >= minimum:
+            mismatches.append(mismatch)
+        if result == "cannot be compared" and entry.tags is not None:
             unknown.update(set(entry.tags.genres))
-    ranked = sorted(findings, key=lambda each: (-each.score, each.path))
-    return Audit(tuple(ranked), counts, unknown, tuple(unheard), tuple(problems))
+    ranked = sorted(mismatches, key=lambda each: (-each.score, each.path))
+    return Audit(tuple(ranked), counts, unknown, tuple(unscanned), tuple(problems))
 
 
-def judge(entry: Entry) -> tuple[str, TagMismatch | None]:
-    """Compare the tag of a file with what was heard.
+# ----------------------------------------------------------------------------- comparison
 
-    A tag is compared where its words mean a genre or a style that the model knows, or one that is
-    a kind of it or that it is a kind of (``words.toml``). It agrees where that genre is the
-    answer, or where that style applies; of several genres in a tag, one is enough.
+
+def compare_tag(entry: Entry) -> tuple[str, TagMismatch | None]:
+    """Compare the genre tag of a file with its prediction.
+
+    A tag can be compared if it means a genre or style of the model, a kind of one, or a genre that
+    one is a kind of (``vocabulary.toml``). It agrees if that genre is predicted or that style
+    applies; if the tag has several genres, one of them is enough.
 
     Returns:
-        ``"agrees"``, ``"disagrees"`` (with the evidence), ``"cannot be compared"``,
-        ``"has no genre"``, ``"not sure"``, ``"silence"`` or ``"no result"``.
+        ``"agrees"``, ``"disagrees"`` (with the mismatch), ``"cannot be compared"``,
+        ``"has no genre"``, ``"not sure"``, ``"silence"`` or ``"no result"``; and the mismatch.
 
     """
-    heard, tags = entry.prediction, entry.tags
-    if heard is None:
+    prediction, tags = entry.prediction, entry.tags
+    if prediction is None:
         return "no result", None
-    genres = [] if tags is None else named(tags.genres)
+    genres = [] if tags is None else real_genres(tags.genres)
     if not genres:
         return "has no genre", None
-    if heard.verdict in ("not sure", "silence"):
-        return heard.verdict, None
+    if prediction.verdict in ("not sure", "silence"):
+        return prediction.verdict, None
     keys = frozenset().union(*map(meanings, genres))
-    answer, probability = _answer(heard)
-    tagged = _probability(heard, keys)
+    tagged = _tag_probability(prediction, keys)
     if tagged is None:
         return "cannot be compared", None
-    if _agrees(heard, keys):
+    if _agrees(prediction, keys):
         return "agrees", None
+    predicted, probability = prediction.genre, prediction.probability
+    if prediction.verdict == "not music" and prediction.music is not None:
+        predicted, probability = "not music", 1 - prediction.music
     return "disagrees", TagMismatch(
         path=entry.path,
         genres=tuple(genres),
-        heard=answer,
+        predicted=predicted,
         probability=probability,
         tagged=tagged,
-        probabilities=heard.probabilities,
-        styles={style.name: style.probability for style in heard.styles if style.applies},
+        probabilities=prediction.probabilities,
+        styles={style.name: style.probability for style in prediction.styles if style.applies},
     )
 
 
-def _answer(heard: StoredPrediction) -> tuple[str, float]:
-    if heard.verdict == "not music" and heard.music is not None:
-        return "not music", 1 - heard.music
-    return heard.genre, heard.probability
-
-
-def _probability(heard: StoredPrediction, keys: frozenset[str]) -> float | None:
-    """Return the probability of what a tag means, or None if the model does not know of it."""
+def _tag_probability(prediction: StoredPrediction, keys: frozenset[str]) -> float | None:
+    """Return the probability of the genres in a tag; None if the model does not predict them."""
     if is_speech(keys):
-        return None if heard.music is None else 1 - heard.music
-    genres = [p for name, p in heard.probabilities.items() if related(keys, meanings(name))]
-    styles = [s.probability for s in heard.styles if related(keys, meanings(s.name))]
+        return None if prediction.music is None else 1 - prediction.music
+    genres = [p for name, p in prediction.probabilities.items() if related(keys, meanings(name))]
+    styles = [s.probability for s in prediction.styles if related(keys, meanings(s.name))]
     if not genres and not styles:
         return None
-    is_music = 1.0 if heard.music is None or heard.verdict == "genre" else heard.music
-    return max([min(1.0, sum(genres)), *styles]) * is_music
+    music = 1.0 if prediction.music is None else prediction.music
+    return max([min(1.0, sum(genres)), *styles]) * (1.0 if prediction.verdict == "genre" else music)
 
 
-def _agrees(heard: StoredPrediction, keys: frozenset[str]) -> bool:
-    if is_speech(keys) or heard.verdict == "not music":
-        return is_speech(keys) and heard.verdict == "not music"
-    names = [heard.genre, *(style.name for style in heard.styles if style.applies)]
+def _agrees(prediction: StoredPrediction, keys: frozenset[str]) -> bool:
+    if is_speech(keys) or prediction.verdict == "not music":
+        return is_speech(keys) and prediction.verdict == "not music"
+    names = [prediction.genre, *(style.name for style in prediction.styles if style.applies)]
     return any(related(keys, meanings(name)) for name in names)
+
+
+# ------------------------------------------------------------------------------------ page
+
+
+def audit_page(audit: Audit, path: str | os.PathLike[str], *, top: int | None = None) -> str:
+    """Return an audit as an HTML page with a player for each file.
+
+    Names of files and genres are escaped, and the page may load only audio. Files below the
+    folder of the page have relative links, so the page and the files can be moved together.
+
+    Args:
+        audit: the audit.
+        path: path that the page will be written to.
+        top: show only the first mismatches, at most this many.
+
+    """
+    from genrelens import __version__
+
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 (resolve would follow links)
+    shown = audit.mismatches[:top]
+    return render(
+        "library/audit.html",
+        summary=audit.summary,
+        total=len(audit.mismatches),
+        rows=[(mismatch, _link(mismatch.path, folder)) for mismatch in shown],
+        version=__version__,
+    )
+
+
+def _link(path: Path, folder: Path) -> str:
+    if path.is_relative_to(folder):
+        return quote(os.fsencode(path.relative_to(folder).as_posix()))
+    return path.as_uri()

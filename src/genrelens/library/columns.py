@@ -1,9 +1,10 @@
-"""Columns of the library's tables: how a value is stored, and what a stored value must be.
+"""Columns of the library's tables: how values are stored and how they are checked.
 
-A table is made from the annotations of a dataclass, so a stored field is declared once. Numbers,
-text and bytes are stored as they are, paths as bytes, an embedding as little-endian float16, and
-everything else as JSON. Every value that is read is checked against the annotation: a file may
-be damaged, and what is not checked here ends in a wrong answer or a traceback elsewhere.
+The columns of a table are the annotated fields of a dataclass, so a stored field is declared once.
+Numbers, text and bytes are stored unchanged, paths as bytes, an embedding as little-endian
+float16, and everything else as JSON. Every value is checked against the annotation when it is
+read, because the file may be damaged: an unchecked value would lead to a wrong answer or a
+traceback elsewhere.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-__all__ = ["StoredValueError", "Table", "path_key", "table_of"]
+__all__ = ["StoredValueError", "Table", "path_key"]
 
 _SQL = {
     str: "TEXT",
@@ -35,39 +36,51 @@ _WORDS = {str: "text", int: "a whole number", float: "a number", bytes: "bytes"}
 
 
 class StoredValueError(ValueError):
-    """A stored value is not what it must be: the file is damaged."""
+    """A stored value has the wrong type or range: the file is damaged."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Table:
     """A table, or the result of a query with the same columns.
 
     Attributes:
-        name: of the table.
+        name: name of the table.
         types: column -> type of its values.
 
     """
 
-    name: str
-    types: Mapping[str, Any]
+    def __init__(self, name: str, types: Mapping[str, Any]) -> None:
+        self.name, self.types = name, types
+
+    @classmethod
+    def of(cls, kind: type, name: str, *, leave_out: tuple[str, ...] = ()) -> Self:
+        """Return the table of the fields of a dataclass.
+
+        Args:
+            kind: the dataclass.
+            name: name of the table.
+            leave_out: fields that are not stored.
+
+        """
+        hints = get_type_hints(kind)
+        return cls(name, {key: hint for key, hint in hints.items() if key not in leave_out})
 
     def definition(self, constraints: str = "", **columns: str) -> str:
         """Return the statement that creates the table.
 
         Args:
-            constraints: what follows the columns, as ``PRIMARY KEY (run, n)``.
-            columns: SQL of a column, where it is not what follows from its type.
+            constraints: text after the columns, for instance ``PRIMARY KEY (run, n)``.
+            columns: SQL of a column whose type is not enough.
 
         """
         lines = [f"{name} {columns.get(name) or _sql(kind)}" for name, kind in self.types.items()]
         return f"CREATE TABLE {self.name} ({', '.join([*lines, *filter(None, [constraints])])})"
 
     def names(self, alias: str = "") -> str:
-        """Return the columns for a query, separated by commas."""
+        """Return the column names for a query, separated by commas."""
         return ", ".join(f"{alias}.{name}" if alias else name for name in self.types)
 
     def insertion(self, *, or_replace: bool = False) -> str:
-        """Return the statement that inserts a row; its parameters are in column order."""
+        """Return the statement that inserts a row, with parameters in column order."""
         marks = ", ".join("?" * len(self.types))
         return (
             f"INSERT {'OR REPLACE ' * or_replace}INTO {self.name} ({self.names()}) VALUES ({marks})"
@@ -78,7 +91,7 @@ class Table:
         return tuple(_encoded(getattr(values, name)) for name in self.types)
 
     def values(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        """Return column -> value of a row.
+        """Return the checked values of a row, by column.
 
         Raises:
             StoredValueError: a value has the wrong type or length; the message names the column.
@@ -93,22 +106,8 @@ class Table:
         return found
 
 
-def table_of(kind: type, name: str, *, leave_out: tuple[str, ...] = (), **more: Any) -> Table:
-    """Make a table of the fields of a dataclass.
-
-    Args:
-        kind: the dataclass.
-        name: of the table.
-        leave_out: fields that are not stored.
-        more: columns after them, with their types.
-
-    """
-    types = {key: hint for key, hint in get_type_hints(kind).items() if key not in leave_out}
-    return Table(name, types | more)
-
-
 def path_key(path: str | os.PathLike[str]) -> bytes:
-    """Return a path as it is stored: absolute, with symbolic links as they are."""
+    """Return the stored form of a path: absolute, with symbolic links not resolved."""
     return os.fsencode(os.path.abspath(path))  # noqa: PTH100 (Path keeps "..")
 
 
@@ -118,7 +117,7 @@ def _sql(kind: Any) -> str:
 
 
 def _without_none(kind: Any) -> tuple[Any, bool]:
-    """Split ``X | None`` into X and whether None is allowed."""
+    """Return X and True for ``X | None``; else the type and False."""
     if isinstance(kind, UnionType):
         [only] = [each for each in get_args(kind) if each is not NoneType]
         return only, True
@@ -129,7 +128,7 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
 
 
 def _encoded(value: Any) -> Any:
-    """Return the form in which SQLite stores a value."""
+    """Return the stored form of a value."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
     if isinstance(value, Path):
@@ -146,9 +145,9 @@ _Decoder = Callable[[Any], Any]
 
 @functools.cache
 def _decoder(kind: Any) -> _Decoder:
-    """Return a function from the form that SQLite stores to a value of a type.
+    """Return a function that turns the stored form into a value of a type.
 
-    It raises ValueError, TypeError, RecursionError or OverflowError for anything else.
+    It raises ValueError, TypeError, RecursionError or OverflowError for an invalid value.
     """
     inner, optional = _without_none(kind)
     if optional:
@@ -173,12 +172,12 @@ def _flag(value: int) -> bool:
 def _path(value: bytes) -> Path:
     path = Path(os.fsdecode(value))
     if b"\0" in value or not path.name:
-        raise ValueError(f"{str(path)!r} is no name of a file")
+        raise ValueError(f"{str(path)!r} is not a file name")
     return path
 
 
 def _embedding(value: bytes) -> Any:
-    return np.frombuffer(value, "<f2")  # raises ValueError for half a number
+    return np.frombuffer(value, "<f2")  # an odd number of bytes raises ValueError
 
 
 _SPECIAL: dict[Any, _Decoder] = {bool: _flag, Path: _path, np.ndarray: _embedding}
@@ -186,7 +185,7 @@ _SPECIAL: dict[Any, _Decoder] = {bool: _flag, Path: _path, np.ndarray: _embeddin
 
 @functools.cache
 def _checker(kind: Any) -> _Decoder:
-    """Return a function that checks a plain value, or one from JSON, and returns it as a type."""
+    """Return a function that checks a plain or JSON value and converts it to a type."""
     inner, optional = _without_none(kind)
     if optional:
         check = _checker(inner)
@@ -211,7 +210,7 @@ def _number(value: Any) -> float:
 
 
 def _plain(value: Any, kind: type) -> Any:
-    if type(value) is not kind:  # a bool is an int, too
+    if type(value) is not kind:  # isinstance(True, int) is true
         raise TypeError(f"{_shown(value)} is not {_WORDS.get(kind, f'a {kind.__name__}')}")
     return value
 

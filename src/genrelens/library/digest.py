@@ -1,9 +1,9 @@
-"""What a recording is, whatever its tags say: a digest of its encoded sound.
+"""A digest that identifies a recording by its encoded audio, whatever its tags are.
 
-FFmpeg takes the file apart and the packets of the sound are hashed as they lie there, without
-being decoded. Tags live outside of the packets in every container that FFmpeg knows, so they may
-come, grow and go; the file may move. What stands before and after the sound of a stream without
-a container (ID3, APEv2, Lyrics3) is cut off first, since FFmpeg does not always do so.
+FFmpeg splits the file into packets, and the audio packets are hashed without being decoded. In
+every container that FFmpeg reads, tags are outside these packets, so tags may be added, edited
+and removed, and the file may move. Tags before and after a stream without a container (ID3, APEv2,
+Lyrics3) are cut off first, because FFmpeg does not always skip them.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ from genrelens.tags.edges import leading, trailing
 
 __all__ = ["audio_digest", "whole_file_digest"]
 
-_SIZE = 20  # bytes: two recordings of a million share one with a probability of 1e-36
+_SIZE = 20  # bytes: two of a million recordings share a digest with a probability of 1e-36
 _CHUNK = 2**20
 
 
 def audio_digest(path: str | os.PathLike[str]) -> str:
-    """Return a digest of a recording's sound that does not depend on its tags.
+    """Return a digest of a recording's audio that does not depend on its tags.
 
-    It covers the encoded packets of the stream that is heard, in order, with its codec, rate and
-    number of channels: the same sound in another encoding has another one. A file that FFmpeg
-    cannot take apart to its end is hashed whole, tags and all.
+    The digest covers the encoded packets of the audio stream in order, with its codec, sample rate
+    and number of channels. The same music in another encoding has another digest. A file that
+    FFmpeg cannot split completely is hashed as a whole, with its tags.
+
+    Args:
+        path: path of the recording.
 
     Returns:
         40 hexadecimal digits (BLAKE2b).
@@ -41,11 +44,16 @@ def audio_digest(path: str | os.PathLike[str]) -> str:
     Raises:
         AudioError: the file cannot be read.
 
+    Example::
+
+        >>> audio_digest("song.mp3")
+        '9f1c4a...'
+
     """
     name = os.fspath(path)
     try:
         if not Path(path).is_file():
-            Path(path).stat()  # says why, unless it is something else than a file
+            Path(path).stat()  # raises an error with the reason, unless this is another thing
             raise AudioError(name, "is not a file")
         with Path(path).open("rb", buffering=0) as file:
             return _digest(file)
@@ -55,7 +63,7 @@ def audio_digest(path: str | os.PathLike[str]) -> str:
 
 def _digest(file: FileIO) -> str:
     try:
-        with closing(FFmpegDecoder(_Part(file, *_place_of_sound(file)))) as decoder:
+        with closing(FFmpegDecoder(_FilePart(file, *_audio_range(file)))) as decoder:
             kind = f"{decoder.codec} {decoder.sample_rate} {decoder.channels} "
             return _hashed(kind.encode(), decoder.packets())
     except DecodeError:
@@ -63,7 +71,7 @@ def _digest(file: FileIO) -> str:
 
 
 def whole_file_digest(path: str | os.PathLike[str]) -> str:
-    """Return what :func:`audio_digest` returns for a file that FFmpeg cannot take apart.
+    """Return the digest that :func:`audio_digest` gives a file that FFmpeg cannot split.
 
     Returns:
         40 hexadecimal digits (BLAKE2b).
@@ -84,18 +92,18 @@ def _of_whole_file(file: FileIO) -> str:
     return _hashed(b"file ", iter(lambda: file.read(_CHUNK), b""))
 
 
-def _hashed(kind: bytes, pieces: Iterable[Any]) -> str:
+def _hashed(kind: bytes, chunks: Iterable[Any]) -> str:
     digest = hashlib.blake2b(kind, digest_size=_SIZE)
-    for piece in pieces:
-        digest.update(piece)
+    for chunk in chunks:
+        digest.update(chunk)
     return digest.hexdigest()
 
 
-# -------------------------------------------------------------------- tags around the sound
+# -------------------------------------------------------------------- tags around the audio
 
 
-class _Part(io.RawIOBase):
-    """The bytes of a file from ``start`` to ``end``."""
+class _FilePart(io.RawIOBase):
+    """The bytes of a file from ``start`` to ``end``, as a file."""
 
     def __init__(self, file: FileIO, start: int, end: int) -> None:
         self._file, self._start, self._end = file, start, end
@@ -114,13 +122,13 @@ class _Part(io.RawIOBase):
         return self._file.tell() - self._start
 
 
-def _place_of_sound(file: FileIO) -> tuple[int, int]:
-    """Find where the tags before the sound end and those after it begin."""
+def _audio_range(file: FileIO) -> tuple[int, int]:
+    """Return the offsets where leading tags end and trailing tags begin."""
     size = file.seek(0, os.SEEK_END)
     try:
         _, start = leading(file)
         after = trailing(file, start)
-    except ValueError:  # too many, or too damaged: FFmpeg decides
+    except ValueError:  # too many or too damaged tags: leave them to FFmpeg
         return 0, size
     end = after[0].start if after else size
     return (start, end) if start < end else (0, size)

@@ -1,4 +1,4 @@
-"""The catalogue in other programs' formats: CSV, JSON Lines, Parquet, M3U8."""
+"""Write entries of the catalogue as CSV, JSON Lines, Parquet or M3U8 playlists."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 from genrelens.csv_cells import safe_row
 from genrelens.errors import LibraryError, MissingExtraError
 from genrelens.files import reason, replaced
-from genrelens.library.catalog import Catalog, Query
-from genrelens.library.playlists import playlist_lines, playlist_name
+from genrelens.library.catalog import Catalog
 from genrelens.library.records import Entry, path_fields
 
-__all__ = ["FORMATS", "document", "export", "export_playlists"]
+__all__ = ["FORMATS", "entry_document", "export_entries", "export_playlists"]
 
 _BATCH = 1000  # rows of a Parquet row group in memory
 _SEPARATOR = "|"  # between genres or styles in a cell of CSV
@@ -28,7 +28,7 @@ StrPath = str | os.PathLike[str]
 _Row = dict[str, Any]
 
 
-def export(
+def export_entries(
     entries: Iterable[Entry],
     file: BinaryIO,
     kind: str,
@@ -36,23 +36,28 @@ def export(
     relative_to: StrPath | None = None,
     safe_csv: bool = False,
 ) -> None:
-    """Write files of the catalogue, in memory that does not grow with their number.
+    """Write entries of the catalogue; memory does not grow with their number.
 
-    Names that are not UTF-8 are the bytes that they are in CSV, have a second field
-    ``path_bytes`` in JSON Lines (base64) and Parquet (binary), and are ``file:`` addresses in M3U8.
+    A path that is not UTF-8 is written as its bytes in CSV and as a ``file:`` URL in M3U8; in JSON
+    Lines (base64) and Parquet (binary) it has a second field ``path_bytes``.
 
     Args:
-        entries: in order.
-        file: to write to.
-        kind: one of :data:`FORMATS`: ``"csv"``: a row each, the main facts; ``"jsonl"``: an object
-            each, all that is known; ``"parquet"``: the same and the embedding, as a table;
-            ``"m3u8"``: a playlist.
-        relative_to: folder that paths are made relative to.
+        entries: the entries, in order.
+        file: binary file to write to.
+        kind: format, a key of :data:`FORMATS`: ``"csv"``: the main fields, a row for each entry;
+            ``"jsonl"``: all fields except the embedding, an object for each entry;
+            ``"parquet"``: all fields, as a table; ``"m3u8"``: a playlist.
+        relative_to: folder that paths are relative to; None writes absolute paths.
         safe_csv: in CSV, put an apostrophe before text that a spreadsheet would run as a formula
-            (it begins with ``=``, ``+``, ``-`` or ``@``); numbers stay as they are.
+            (it begins with ``=``, ``+``, ``-`` or ``@``); numbers are not changed.
 
     Raises:
         MissingExtraError: pyarrow is not installed (the extra ``parquet``).
+
+    Example::
+
+        with Catalog.open() as catalog, open("library.csv", "wb") as file:
+            export_entries(catalog.query(genre="jazz"), file, "csv")
 
     """
     if kind == "csv":
@@ -62,29 +67,33 @@ def export(
 
 
 def export_playlists(
-    catalog: Catalog, query: Query, folder: Path, *, relative_to: StrPath | None = None
+    catalog: Catalog, folder: Path, *, relative_to: StrPath | None = None, **conditions: Any
 ) -> dict[Path, int]:
-    """Write one playlist for each genre among the files that meet conditions.
-
-    The model must be sure of the genre, unless the query asks for another verdict.
+    """Write a playlist (M3U8) for each genre of the entries that meet conditions.
 
     Args:
-        catalog: to be read.
-        query: the conditions.
-        folder: to write to; it is made if it is not there. Other files in it stay.
+        catalog: the catalogue.
+        folder: folder to write to; it is created if necessary. Other files in it are not changed.
         relative_to: folder that the paths in the playlists are relative to.
+        **conditions: arguments of :meth:`Catalog.query`; ``verdict`` is ``"genre"`` (the model is
+            sure) by default.
 
     Returns:
-        The playlists and how many files each names.
+        Path of each playlist -> number of files in it.
 
     Raises:
         DataError: a playlist cannot be written.
-        LibraryError: the folder cannot be made, or two genres have the same file name.
+        LibraryError: the folder cannot be created, or two genres have the same file name.
+
+    Example::
+
+        with Catalog.open() as catalog:
+            export_playlists(catalog, Path("playlists"), minimum=0.7)
 
     """
-    query = replace(query, verdict=query.verdict or "genre")
-    found = (entry.prediction for entry in catalog.query(query))
-    genres = sorted({prediction.genre for prediction in found if prediction is not None})
+    conditions["verdict"] = conditions.get("verdict") or "genre"
+    predictions = (entry.prediction for entry in catalog.query(**conditions))
+    genres = sorted({prediction.genre for prediction in predictions if prediction is not None})
     names = {playlist_name(genre) for genre in genres}
     if len(names) < len(genres):
         raise LibraryError(
@@ -96,16 +105,16 @@ def export_playlists(
         raise LibraryError(reason(error), path=folder) from error
     written = {}
     for genre in genres:
-        counter = _Counter(catalog.query(replace(query, genre=genre)))
+        entries = _Counter(catalog.query(**{**conditions, "genre": genre}))
         path = folder / playlist_name(genre)
         with replaced(path) as file:
-            _write_m3u8(counter, file, relative_to)
-        written[path] = counter.n
+            _write_m3u8(entries, file, relative_to)
+        written[path] = entries.n
     return written
 
 
 class _Counter:
-    """Counts what passes."""
+    """Counts the entries that are taken from an iterable."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = entries
@@ -117,7 +126,7 @@ class _Counter:
             yield entry
 
 
-# --------------------------------------------------------------------------------- formats
+# ------------------------------------------------------------------------ CSV and JSON Lines
 
 
 def _write_csv(
@@ -151,24 +160,29 @@ def _write_csv(
             cells = [row.get(name) for name in columns]
             writer.writerow(safe_row(cells) if safe else cells)
     finally:
-        text.detach()  # the file stays open
+        text.detach()  # leaves the file open
 
 
 def _write_jsonl(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
     for entry in entries:
-        text = json.dumps(document(entry, relative_to), ensure_ascii=False, allow_nan=False)
+        document = entry_document(entry, relative_to)
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
         file.write(f"{text}\n".encode("utf-8", errors="replace"))
 
 
-def document(entry: Entry, relative_to: StrPath | None = None) -> dict[str, Any]:
-    """Return all that is known of a file as plain values that JSON can hold."""
-    known = {k: v for k, v in entry.to_dict().items() if k not in ("path", "path_bytes")}
-    return path_fields(_path(entry, relative_to)) | known
+def entry_document(entry: Entry, relative_to: StrPath | None = None) -> dict[str, Any]:
+    """Return JSON values of all fields of an entry except the embedding.
+
+    Args:
+        entry: the entry.
+        relative_to: folder that the path is relative to; None leaves it absolute.
+
+    """
+    fields = {k: v for k, v in entry.to_dict().items() if k not in ("path", "path_bytes")}
+    return path_fields(_path(entry, relative_to)) | fields
 
 
-def _write_m3u8(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
-    for line in playlist_lines(entries, relative_to=relative_to):
-        file.write(f"{line}\n".encode())
+# ----------------------------------------------------------------------------------- Parquet
 
 
 def _write_parquet(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
@@ -213,24 +227,13 @@ def _write_parquet(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPat
             writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
 
 
-FORMATS: dict[str, Callable[[Iterable[Entry], BinaryIO, StrPath | None], None]] = {
-    "csv": _write_csv,
-    "jsonl": _write_jsonl,
-    "parquet": _write_parquet,
-    "m3u8": _write_m3u8,
-}
-
-
-# ------------------------------------------------------------------------------------ rows
-
-
 def _path(entry: Entry, relative_to: StrPath | None) -> str:
     return str(entry.path) if relative_to is None else os.path.relpath(entry.path, relative_to)
 
 
 def _row(entry: Entry, relative_to: StrPath | None) -> _Row:
-    """Lay out flat all that is known of a file."""
-    path, tags, heard = _path(entry, relative_to), entry.tags, entry.prediction
+    """Return all fields of an entry as one flat row."""
+    path, tags, prediction = _path(entry, relative_to), entry.tags, entry.prediction
     row: _Row = {
         "path": path_fields(path)["path"],
         "path_bytes": os.fsencode(path) if "path_bytes" in path_fields(path) else None,
@@ -244,11 +247,65 @@ def _row(entry: Entry, relative_to: StrPath | None) -> _Row:
         "tagged": tags and list(tags.genres),
         "styles": None,
     }
-    if heard is not None:
-        row |= {name: getattr(heard, name) for name in heard.__slots__} | {
-            "probability": heard.probability,
-            "styles": [style.name for style in heard.styles if style.applies],
-            "style_probabilities": {style.name: style.probability for style in heard.styles},
-            "embedding": None if heard.embedding is None else heard.embedding.tolist(),
+    if prediction is not None:
+        embedding = prediction.embedding
+        row |= {name: getattr(prediction, name) for name in prediction.__slots__} | {
+            "probability": prediction.probability,
+            "styles": [style.name for style in prediction.styles if style.applies],
+            "style_probabilities": {style.name: style.probability for style in prediction.styles},
+            "embedding": None if embedding is None else embedding.tolist(),
         }
     return row
+
+
+# ---------------------------------------------------------------------------------- playlists
+
+
+def _write_m3u8(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
+    """Write an extended M3U playlist in UTF-8.
+
+    A path that is not UTF-8 or contains a line break is written as a ``file:`` URL, which players
+    resolve, so that the playlist is valid UTF-8 with one line for each path.
+    """
+    file.write(b"#EXTM3U\n")
+    for entry in entries:
+        if entry.prediction is not None:
+            duration = round(entry.prediction.duration)
+            file.write(f"#EXTINF:{duration},{_title(entry)}\n".encode())
+        file.write(f"{_location(entry.path, relative_to)}\n".encode())
+
+
+def _title(entry: Entry) -> str:
+    tags = entry.tags
+    parts = [tags.artist, tags.title] if tags is not None and tags.title else [entry.path.stem]
+    title = " - ".join(filter(None, parts))
+    return " ".join(title.encode("utf-8", errors="replace").decode().split())
+
+
+def _location(path: Path, relative_to: StrPath | None) -> str:
+    content = os.fsencode(path)
+    url = f"file://{quote(content)}"
+    try:
+        name = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return url
+    if len(name.splitlines()) != 1 or name != name.strip():
+        return url
+    if relative_to is None:
+        return name
+    relative = os.path.relpath(name, relative_to)
+    return f"./{relative}" if relative.startswith("#") else relative
+
+
+def playlist_name(genre: str) -> str:
+    """Return the file name of a genre's playlist, valid on every file system."""
+    return (re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", genre).strip(". ") or "-") + ".m3u8"
+
+
+FORMATS: dict[str, Callable[[Iterable[Entry], BinaryIO, StrPath | None], None]] = {
+    "csv": _write_csv,
+    "jsonl": _write_jsonl,
+    "parquet": _write_parquet,
+    "m3u8": _write_m3u8,
+}
+"""Format -> function that writes it."""

@@ -1,4 +1,4 @@
-"""What the catalogue keeps of a file and of what was heard in it."""
+"""Records of the catalogue: files, predictions and failures."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ __all__ = ["Entry", "Failure", "StoredPrediction", "path_fields"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredPrediction:
-    """What stays of a :class:`Prediction`: all but the timeline.
+    """A prediction in the catalogue: a :class:`genrelens.Prediction` without its timeline.
 
     Attributes:
-        model: its name.
+        model: name of the model.
         model_digest: SHA-256 of the model file.
-        fast: whether only three windows of the recording were heard.
-        version: of genrelens.
-        created_at: when it was made, ISO 8601 in UTC.
+        fast: whether only three excerpts of the recording were classified.
+        version: version of genrelens.
+        created_at: time of the prediction, ISO 8601 in UTC.
         verdict: ``"genre"``, ``"not sure"``, ``"not music"`` or ``"silence"``.
-        genre: the most probable one, whatever the verdict is.
+        genre: the most probable genre, whatever the verdict is.
         probabilities: genre -> probability, the most probable first.
-        styles: as in a prediction, the likeliest first.
-        music: probability that it is music, or None.
-        level: of the loudest stretch, in dBFS.
+        styles: the styles of the prediction, the most probable first.
+        music: probability that the recording is music; None if the model does not predict it.
+        level: level of the loudest part, in dBFS.
         embedding: (d,) float16 of length 1, or None.
-        duration: of the recording, in seconds.
-        heard: seconds of it that were heard.
+        duration: length of the recording in seconds.
+        heard: seconds of the recording that were classified.
 
     """
 
@@ -58,17 +58,18 @@ class StoredPrediction:
 
     @property
     def probability(self) -> float:
-        """Of the most probable genre."""
+        """Probability of the most probable genre."""
         return self.probabilities[self.genre]
 
     @classmethod
     def of(cls, prediction: Prediction, *, model_digest: str, fast: bool) -> Self:
-        """Take over what this version of genrelens predicts now.
+        """Return the record of a prediction that was made just now.
 
         Args:
-            prediction: to be stored.
+            prediction: the prediction.
             model_digest: SHA-256 of the model file.
-            fast: whether it was asked for in a hurry; one that heard everything is not fast.
+            fast: whether only excerpts were asked for. A recording that was classified completely
+                all the same, because it is short, is not stored as fast.
 
         """
         embedding = prediction.embedding
@@ -90,7 +91,7 @@ class StoredPrediction:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all but the embedding as plain values that JSON can hold."""
+        """Return JSON values of all fields except the embedding."""
         values = {name: getattr(self, name) for name in self.__slots__ if name != "embedding"}
         styles = [asdict(style) | {"applies": style.applies} for style in self.styles]
         return values | {"probability": self.probability, "styles": styles}
@@ -98,13 +99,13 @@ class StoredPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file could not be analysed.
+    """The reason why a file could not be analysed.
 
     Attributes:
-        reason: in a sentence, without the file's name.
-        model_digest: of the model that was to hear it; None if the file could not be read, which
-            is tried again with every scan.
-        version: of genrelens that tried, or None as above.
+        reason: the reason, without the name of the file.
+        model_digest: SHA-256 of the model file; None if the file could not even be read, which
+            every scan tries again.
+        version: version of genrelens that tried; None likewise.
 
     """
 
@@ -113,22 +114,22 @@ class Failure:
     version: str | None = None
 
     def holds(self, model_digest: str) -> bool:
-        """Tell whether this genrelens would fare no better with a model."""
+        """Return whether this version of genrelens would fail again with a model."""
         return (self.model_digest, self.version) == (model_digest, __version__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entry:
-    """A file in the catalogue.
+    """A file in the catalogue, as it was at its latest scan.
 
     Attributes:
-        path: absolute; bytes that are no text are held as Python holds them (``os.fsencode``).
-        size: in bytes, when it was scanned.
-        mtime_ns: its time of modification then, in nanoseconds.
-        digest: of its sound (:func:`genrelens.library.digest.audio_digest`), or None.
-        tags: as they were then, or None where the format has none or they cannot be read.
-        prediction: the latest one, or None.
-        failure: why there is none, or None.
+        path: absolute path; bytes that are not UTF-8 are escaped as ``os.fsdecode`` does.
+        size: size in bytes.
+        mtime_ns: time of modification in nanoseconds.
+        digest: digest of the audio (:func:`genrelens.library.audio_digest`), or None.
+        tags: tags of the file; None if its format has none or they cannot be read.
+        prediction: the latest prediction, or None.
+        failure: why there is no prediction, or None.
 
     """
 
@@ -142,11 +143,11 @@ class Entry:
 
     @property
     def error(self) -> str | None:
-        """Why the file could not be analysed, in a sentence."""
+        """The reason why the file could not be analysed, or None."""
         return None if self.failure is None else self.failure.reason
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold; keys that do not apply are None."""
+        """Return JSON values of all fields; those without a value are None."""
         prediction = None if self.prediction is None else self.prediction.to_dict()
         tags = None if self.tags is None else asdict(self.tags)
         return {
@@ -158,9 +159,9 @@ class Entry:
 
 
 def path_fields(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Return ``path`` and, if it is not UTF-8, ``path_bytes`` in base64 as well.
+    """Return the JSON fields of a path: ``path`` and, if it is not UTF-8, ``path_bytes``.
 
-    ``path`` then shows the bytes that are no text as U+FFFD.
+    ``path_bytes`` is in base64; ``path`` then has U+FFFD for the bytes that are not UTF-8.
     """
     content = os.fsencode(path)
     text = content.decode("utf-8", errors="replace")

@@ -1,15 +1,16 @@
-"""Hear what is new in a library.
+"""Classify the new files of a library and store the predictions in the catalogue.
 
-Files are read and heard in worker processes (:mod:`genrelens.worker_pool`), each in two steps: the
-digest of its sound and its tags; then, if nobody has heard that sound, its genre. What is known
-of a file is recorded at once, so that an end at any moment loses no more than the files in flight.
+Worker processes (:mod:`genrelens.worker_pool`) read each file in two steps: first the digest of
+its audio and its tags; then its prediction, unless the catalogue has one for that audio. Each
+result is stored at once, so an interruption loses only the files in progress.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,41 +21,43 @@ from typing import Any, Literal
 from pebble import ProcessExpired
 
 from genrelens import __version__
-from genrelens.discovery.find import Found
-from genrelens.errors import LibraryError
+from genrelens.discovery.find import Found, is_gone
+from genrelens.errors import AudioError, LibraryError, TagError
 from genrelens.library.catalog import Catalog
-from genrelens.library.identity import Identity, identify
+from genrelens.library.digest import audio_digest
 from genrelens.library.records import Failure, StoredPrediction
 from genrelens.model_file import ModelFile, model_digest
-from genrelens.tags import Tags
+from genrelens.tags import Tags, read_tags
 from genrelens.worker_pool import ClassifierPool, Limits, WorkerError, WorkerResult
 
-__all__ = ["DEFAULT_TIMEOUT", "Scanned", "scan_files"]
+__all__ = ["DEFAULT_TIMEOUT", "Scanned", "prune", "scan_files"]
 
 DEFAULT_TIMEOUT = 600.0
-"""Seconds that one file may take: hours of music, even where a core hears ten times real time."""
+"""Default limit in seconds for one file: enough for hours of audio on a slow core."""
 
 Status = Literal["analysed", "known", "unchanged", "failed", "failed before"]
 
 Results = Generator["Scanned", None, None]
+_Identity = tuple[str, Tags | None]  # digest of the audio, and the tags
 
-# A library holds what its owner put there: mixes of a day, DSD. Only memory has a bound.
+# The files belong to the user: recordings of a day and DSD are allowed. Only memory is limited.
 _LIMITS = Limits(seconds=1e9, sample_rate=3_000_000, channels=256)
-_ATTEMPTS = 2  # to find a worker, or to be heard while the computer is awake
+_ATTEMPTS = 2  # if there was no worker, or the computer slept
 _PATIENCE = 300.0  # seconds that workers may take to start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanned:
-    """What became of a file.
+    """The result of a scan for one file.
 
     Attributes:
-        path: of the file, absolute.
-        status: ``"analysed"``; ``"known"``: its sound was heard before, at another place or with
-            other tags; ``"unchanged"``; ``"failed"``; ``"failed before"``: and not tried again.
-        prediction: that was made now, or None.
-        failure: why it failed, or None.
-        notes: what was wrong with it although it could be heard, in sentences.
+        path: absolute path of the file.
+        status: ``"analysed"``; ``"known"``: the catalogue had a prediction for this audio, from
+            another path or with other tags; ``"unchanged"``; ``"failed"``; ``"failed before"``:
+            was not tried again.
+        prediction: the new prediction, or None.
+        failure: why the file could not be analysed, or None.
+        notes: warnings about damage in a file that was analysed all the same.
 
     """
 
@@ -77,27 +80,34 @@ def scan_files(
 ) -> Results:
     """Bring a catalogue up to date with files.
 
-    Nothing is read of a file of known size and time of modification that this model has heard. A
-    file that failed is tried again when it, the model or genrelens is another. Closing the
-    iterator ends the workers; what was yielded is safe. Workers import the script that calls this:
-    it must guard what it does with ``if __name__ == "__main__"``.
+    A file is not opened if its size and time of modification are those in the catalogue and it has
+    a prediction of this model. A failed file is tried again when the file, the model or the version
+    of genrelens is another. Closing the iterator ends the workers; all yielded results are stored.
+    Workers import the calling script, so the script needs ``if __name__ == "__main__"``.
 
     Args:
-        catalog: to be written to.
-        files: from :func:`genrelens.discovery.find.find_files`.
-        model: as for :meth:`Classifier.load`.
-        jobs: files at once, each in a process of its own.
-        fast: hear three windows of 30 s of each recording; those that were heard whole stay.
-        timeout: seconds that a file may take; then its process is ended.
-        retry: try again what failed before.
+        catalog: the catalogue, open for writing.
+        files: files from :func:`find_files`.
+        model: name of a packaged model or path of a model file; None is the default model.
+        jobs: number of worker processes.
+        fast: classify three excerpts of 30 s of each recording. Recordings that were classified
+            completely keep their prediction.
+        timeout: seconds that one file may take; then its process is ended.
+        retry: try files again that failed before.
 
     Yields:
-        What became of each file, as it comes.
+        The result of each file, in order of completion.
 
     Raises:
-        LibraryError: the catalogue cannot be written, or there are no worker processes.
+        LibraryError: the catalogue cannot be written, or no worker process can be started.
         ModelError: the model cannot be loaded.
         ValueError: ``jobs`` or ``timeout`` is out of range.
+
+    Example::
+
+        with Catalog.open() as catalog:
+            for scanned in scan_files(catalog, find_files(["Music"], on_problem=print), jobs=4):
+                print(scanned.path, scanned.status)
 
     """
     if jobs < 1:
@@ -109,17 +119,17 @@ def scan_files(
 
 @dataclass(slots=True)
 class _Job:
-    """A file on its way; ``digest`` is None until it is known."""
+    """A file in progress; ``digest`` is None until the first step is done."""
 
     found: Found
     digest: str | None = None
     tags: Tags | None = None
     attempts: int = 0
-    submitted: float = 0.0  # on a clock that stands still while the computer sleeps
+    submitted: float = 0.0  # on a clock that stops while the computer sleeps
 
 
 class _Scan:
-    """The state of a scan: what is under way, and who waits for what."""
+    """The files in progress, and the files that wait for a copy in progress."""
 
     def __init__(
         self,
@@ -136,10 +146,9 @@ class _Scan:
         self._model_digest = model_digest(model)
         self._pool: ClassifierPool | None = None
         self._running: dict[Future[Any], _Job] = {}
-        self._twins: dict[str, list[_Job]] = {}  # those who wait for a digest that is being heard
+        self._waiting: dict[str, list[_Job]] = {}  # digest in progress -> other files with it
 
     def run(self, files: Iterator[Found]) -> Results:
-        """Go through the files."""
         try:
             while True:
                 while len(self._running) < 2 * self._jobs and (found := next(files, None)):
@@ -150,7 +159,7 @@ class _Scan:
                 if not done:
                     raise LibraryError("the worker processes do not answer")
                 for future in done:
-                    yield from self._go_on(self._running.pop(future), future)
+                    yield from self._continue(self._running.pop(future), future)
         finally:
             if self._pool is not None:
                 self._pool.close()
@@ -159,32 +168,32 @@ class _Scan:
         known = self._catalog.file(found.path)
         if known is None or (known.size, known.mtime_ns) != (found.size, found.mtime_ns):
             self._submit(_Job(found))
-        elif known.digest is not None and self._is_heard(known.digest):
+        elif known.digest is not None and self._has_prediction(known.digest):
             yield Scanned(path=found.path, status="unchanged")
         elif known.failure and known.failure.holds(self._model_digest) and not self._retry:
             yield Scanned(path=found.path, status="failed before", failure=known.failure)
         elif known.digest is None:
             self._submit(_Job(found))
         else:
-            yield from self._hear(_Job(found, known.digest, known.tags))
+            yield from self._classify(_Job(found, known.digest, known.tags))
 
-    def _is_heard(self, digest: str) -> bool:
+    def _has_prediction(self, digest: str) -> bool:
         return self._catalog.has_prediction(digest, self._model_digest, fast=self._fast)
 
-    def _hear(self, job: _Job) -> Iterator[Scanned]:
-        """Have the sound heard, unless it was or is being heard."""
+    def _classify(self, job: _Job) -> Iterator[Scanned]:
+        """Queue the audio for classification unless it is done or in progress."""
         assert job.digest is not None
-        if job.digest in self._twins:
-            self._twins[job.digest].append(job)
-        elif self._is_heard(job.digest):
+        if job.digest in self._waiting:
+            self._waiting[job.digest].append(job)
+        elif self._has_prediction(job.digest):
             yield self._record(job, "known")
         else:
-            self._twins[job.digest] = []
+            self._waiting[job.digest] = []
             self._submit(job)
 
     def _submit(self, job: _Job) -> None:
         if self._pool is None:
-            ModelFile.load(self._model, threads=1)  # what is wrong with it is better said here
+            ModelFile.load(self._model, threads=1)  # raises here rather than in a worker
             self._pool = ClassifierPool(self._model, workers=self._jobs, limits=_LIMITS)
         job.attempts += 1
         job.submitted = time.monotonic()
@@ -197,28 +206,29 @@ class _Scan:
             )
         self._running[future] = job
 
-    def _go_on(self, job: _Job, future: Future[Any]) -> Iterator[Scanned]:
-        """Take a step with what a worker said."""
-        said = self._said(job, future)
-        if said is None:
+    def _continue(self, job: _Job, future: Future[Any]) -> Iterator[Scanned]:
+        """Take the next step with a worker's result."""
+        result = self._result(job, future)
+        if result is None:
             self._submit(job)
-        elif isinstance(said, Identity):
-            job.digest, job.tags, job.attempts = said.digest, said.tags, 0
-            yield from self._hear(job)
-        elif isinstance(said, Failure):
-            yield from self._fail(job, said)
+        elif isinstance(result, tuple):
+            (job.digest, job.tags), job.attempts = result, 0
+            yield from self._classify(job)
+        elif isinstance(result, Failure):
+            for each in (job, *self._released(job)):
+                yield self._record(each, "failed", failure=result)
         else:
             prediction = StoredPrediction.of(
-                said.prediction, model_digest=self._model_digest, fast=self._fast
+                result.prediction, model_digest=self._model_digest, fast=self._fast
             )
-            yield self._record(job, "analysed", prediction=prediction, notes=said.notes)
-            for twin in self._released(job):
-                yield self._record(twin, "known")
+            yield self._record(job, "analysed", prediction=prediction, notes=result.notes)
+            for copy in self._released(job):
+                yield self._record(copy, "known")
 
-    def _said(self, job: _Job, future: Future[Any]) -> Identity | WorkerResult | Failure | None:
-        """Return what a worker said, or why it said nothing; None to ask again."""
+    def _result(self, job: _Job, future: Future[Any]) -> _Identity | WorkerResult | Failure | None:
+        """Return a worker's result, or why there is none; None to try again."""
         try:
-            said: Identity | WorkerResult | WorkerError | Failure = future.result()
+            result: _Identity | WorkerResult | WorkerError | Failure = future.result()
         except TimeoutError:
             slept = time.monotonic() - job.submitted < self._timeout
             if slept and job.attempts < _ATTEMPTS:
@@ -232,20 +242,17 @@ class _Scan:
             raise LibraryError("the worker processes end before they begin") from error
         except RuntimeError as error:
             return self._lasting(f"is more than genrelens can handle ({_last_line(error)})")
-        if isinstance(said, WorkerError):
+        if isinstance(result, WorkerError):
             unchanged = job.found.is_unchanged
-            return self._lasting(said.reason) if unchanged else Failure(said.reason)
-        return said
+            return self._lasting(result.reason) if unchanged else Failure(result.reason)
+        return result
 
     def _lasting(self, reason: str) -> Failure:
+        """Return a failure that the next scan does not try again."""
         return Failure(reason, self._model_digest, __version__)
 
-    def _fail(self, job: _Job, failure: Failure) -> Iterator[Scanned]:
-        for each in (job, *self._released(job)):
-            yield self._record(each, "failed", failure=failure)
-
     def _released(self, job: _Job) -> list[_Job]:
-        return [] if job.digest is None else self._twins.pop(job.digest, [])
+        return [] if job.digest is None else self._waiting.pop(job.digest, [])
 
     def _record(
         self,
@@ -271,8 +278,24 @@ class _Scan:
         )
 
 
+def identify(path: str) -> _Identity | Failure:
+    """Return the digest of a file's audio and its tags, or why the file cannot be read.
+
+    A scan calls this in a worker process, because a damaged file may crash the decoder. The tags
+    are None if the format has none or they cannot be read.
+    """
+    try:
+        digest = audio_digest(path)
+    except AudioError as error:
+        return Failure(error.reason)
+    try:
+        return digest, read_tags(path)
+    except TagError:
+        return digest, None
+
+
 def _exit(code: int) -> str:
-    """Say how a process ended: its exit code, or the signal that ended it."""
+    """Return the signal that ended a process, or its exit code."""
     try:
         return signal.Signals(-code).name
     except ValueError:
@@ -281,3 +304,28 @@ def _exit(code: int) -> str:
 
 def _last_line(error: RuntimeError) -> str:
     return str(error).strip().rpartition("\n")[2]
+
+
+def prune(catalog: Catalog, folder: str | os.PathLike[str], files: Sequence[Found]) -> list[Path]:
+    """Remove the files of a folder that no longer exist from a catalogue.
+
+    Args:
+        catalog: the catalogue, open for writing.
+        folder: the folder.
+        files: the files that :func:`find_files` has just found in it.
+
+    Returns:
+        Paths of the removed files.
+
+    Raises:
+        LibraryError: no file was found in the folder, which may be a drive that is not connected;
+            or the catalogue cannot be written.
+
+    """
+    prefix = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
+    if not any(found.path.startswith(prefix) for found in files):
+        reason = "is not pruned, because no audio file was found in it"
+        raise LibraryError(reason, path=folder)
+    gone = [entry.path for entry in catalog.query(under=folder) if is_gone(entry.path)]
+    catalog.remove(gone)
+    return gone

@@ -1,4 +1,4 @@
-"""Words for genres: how they are spelt, which mean the same, which is a kind of which."""
+"""Genre names: spellings, synonyms, and which genre is a kind of which (``vocabulary.toml``)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import functools
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from importlib import resources
+from typing import Any
 
-__all__ = ["is_speech", "meanings", "named", "related", "spelling", "word_key"]
+__all__ = ["genre_key", "is_speech", "meanings", "real_genres", "related", "spelling"]
 
-# Keys of words that programs write where they know no genre.
-_NO_GENRES = frozenset(
+# Keys of words that programs write in place of an unknown genre.
+_PLACEHOLDERS = frozenset(
     {
         "",
         "other",
@@ -34,90 +34,89 @@ _NO_GENRES = frozenset(
     }
 )
 
-_LEFT_OUT = {"and", "n", "music"}
+_IGNORED = {"and", "n", "music"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Genre:
-    spelling: str
-    under: tuple[str, ...]
-    music: bool
-
-
-def word_key(word: str) -> str:
-    """Return what is the same for all ways to write a word: ``Hip-Hop`` and ``hip hop``."""
-    return "".join(_tokens(word)) or word.casefold().strip()
+def genre_key(name: str) -> str:
+    """Return a key that is equal for all ways to write a name: ``Hip-Hop`` and ``hip hop``."""
+    return "".join(_tokens(name)) or name.casefold().strip()
 
 
 def spelling(label: str) -> str:
-    """Return how a genre is usually spelt: ``Hip-Hop`` for ``hiphop``; unknown ones as they are."""
-    genres, words = _table()
-    key = word_key(label)
-    if key in genres:
-        return genres[key].spelling
-    return label.title() if key in words and label.islower() else label
+    """Return the usual spelling of a genre: ``Hip-Hop`` for ``hiphop``.
 
-
-def named(words: Iterable[str]) -> list[str]:
-    """Leave out words that name no genre, as "Other"."""
-    return [word for word in words if word_key(word) not in _NO_GENRES]
-
-
-def meanings(word: str) -> frozenset[str]:
-    """Return the genres that a word stands for, as keys.
-
-    ``Melodic Death Metal`` is ``{"metal"}``, ``Country Rock`` is ``{"country", "rock"}``; a word
-    of which nothing is known stands for itself, ``Gamelan`` for ``{"gamelan"}``.
+    An unknown genre is returned unchanged.
     """
-    tokens = _tokens(word)
+    genres, keys = _vocabulary()
+    key = genre_key(label)
+    if key in genres:
+        name: str = genres[key]["spelling"]
+        return name
+    return label.title() if key in keys and label.islower() else label
+
+
+def real_genres(names: Iterable[str]) -> list[str]:
+    """Return the names without placeholders such as "Other" and "Unknown"."""
+    return [name for name in names if genre_key(name) not in _PLACEHOLDERS]
+
+
+def meanings(name: str) -> frozenset[str]:
+    """Return the keys of the genres that a name means.
+
+    ``Melodic Death Metal`` means ``{"metal"}``, ``Country Rock`` means ``{"country", "rock"}``. An
+    unknown name means itself: ``Gamelan`` means ``{"gamelan"}``.
+    """
+    tokens = _tokens(name)
+    keys = _vocabulary()[1]
     found = set()
     start = 0
     while start < len(tokens):
         ends = range(len(tokens), start, -1)  # the longest phrase first
-        end = next((e for e in ends if "".join(tokens[start:e]) in _table()[1]), None)
+        end = next((e for e in ends if "".join(tokens[start:e]) in keys), None)
         if end is not None:
-            found.add(_table()[1]["".join(tokens[start:end])])
+            found.add(keys["".join(tokens[start:end])])
         start = end or start + 1
-    return frozenset(found or {word_key(word)})
+    return frozenset(found or {genre_key(name)})
 
 
 def related(first: Iterable[str], second: Iterable[str]) -> bool:
-    """Tell whether one of the first is one of the second, or either is a kind of the other."""
+    """Return whether two sets of genre keys share a genre, or one has a kind of the other's."""
     first, second = set(first), set(second)
     return bool(first & _with_ancestors(second) or second & _with_ancestors(first))
 
 
 def is_speech(keys: Iterable[str]) -> bool:
-    """Tell whether all of these genres, of which there must be one, are no music."""
-    genres = [_table()[0].get(key) for key in keys]
-    return bool(genres) and all(genre is not None and not genre.music for genre in genres)
+    """Return whether there are genre keys and none of them is music."""
+    genres = [_vocabulary()[0].get(key) for key in keys]
+    return bool(genres) and all(genre and not genre.get("music", True) for genre in genres)
 
 
 def _with_ancestors(keys: Iterable[str]) -> set[str]:
+    genres = _vocabulary()[0]
     found: set[str] = set()
     waiting = list(keys)
     while waiting:
         key = waiting.pop()
         if key not in found:
             found.add(key)
-            waiting += _table()[0][key].under if key in _table()[0] else ()
+            waiting += genres.get(key, {}).get("under", ())
     return found
 
 
-def _tokens(word: str) -> list[str]:
-    decomposed = unicodedata.normalize("NFKD", word.casefold())
+def _tokens(name: str) -> list[str]:
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return [token for token in re.findall(r"[^\W_]+", plain) if token not in _LEFT_OUT]
+    return [token for token in re.findall(r"[^\W_]+", plain) if token not in _IGNORED]
 
 
 @functools.cache
-def _table() -> tuple[dict[str, _Genre], dict[str, str]]:
-    """Return the genres by their key, and the key for each word."""
+def _vocabulary() -> tuple[Mapping[str, Mapping[str, Any]], Mapping[str, str]]:
+    """Return the genres of ``vocabulary.toml`` by key, and the key of each name."""
     text = (resources.files("genrelens.library") / "vocabulary.toml").read_text(encoding="utf-8")
-    genres, words = {}, {}
-    for key, entry in tomllib.loads(text).items():
-        under = tuple(entry.get("under", ()))
-        genres[key] = _Genre(entry["spelling"], under, entry.get("music", True))
-        for word in (key, entry["spelling"], *entry.get("same", ())):
-            words[word_key(word)] = key
-    return genres, words
+    genres = tomllib.loads(text)
+    keys = {
+        genre_key(name): key
+        for key, genre in genres.items()
+        for name in (key, genre["spelling"], *genre.get("same", ()))
+    }
+    return genres, keys

@@ -27,7 +27,7 @@ from genrelens.acoustics.filters import (
 )
 from genrelens.acoustics.room import Room, babble, impulse_response
 
-__all__ = ["random_rooms", "rendition"]
+__all__ = ["augment_waveform", "random_rooms"]
 
 Float64 = NDArray[np.float64]
 Rng = np.random.Generator
@@ -44,7 +44,7 @@ _QUIETEST_DB = -35.0  # of the peak
 _IDLE_NOISE_DB = (-100.0, -80.0)  # of a sound card
 
 
-def rendition(
+def augment_waveform(
     y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64] = ()
 ) -> Float64:
     """Draw another rendition of a waveform.

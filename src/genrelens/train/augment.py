@@ -9,66 +9,18 @@ genre cannot use them as shortcuts.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genrelens.features import FeatureConfig, hz_to_mel
+from genrelens.train.recipe import AugmentConfig
 
-__all__ = ["AugmentConfig", "MelAugment", "mixup"]
+__all__ = ["MelAugment", "mixup"]
 
 _EQ_POINTS = 6
 _SLOPE_DB_PER_BAND = 12.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AugmentConfig:
-    """How far a segment may be changed; 0 switches a change off.
-
-    Attributes:
-        gain_db: standard deviation of the level, in dB.
-        eq_db: standard deviation of a smooth random equaliser, in dB.
-        low_pass: probability of a low-pass between ``low_pass_hz`` and ``f_max``.
-        low_pass_hz: lowest cut-off of that low-pass, in Hz.
-        high_pass: probability of a high-pass between 30 and 200 Hz.
-        noise: probability of added noise, 10 to 60 dB below the segment.
-        stretch: largest relative change of tempo.
-        shift_bands: largest shift along the mel bands (a change of pitch).
-        mask_frames: longest run of frames that is silenced.
-        mask_bands: widest run of bands that is silenced.
-        mixup: ``alpha`` of mixup's Beta distribution.
-
-    """
-
-    gain_db: float = 0.0
-    eq_db: float = 0.0
-    low_pass: float = 0.0
-    low_pass_hz: float = 3000.0
-    high_pass: float = 0.0
-    noise: float = 0.0
-    stretch: float = 0.0
-    shift_bands: float = 0.0
-    mask_frames: int = 0
-    mask_bands: int = 0
-    mixup: float = 0.0
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{entry.name}={value} must be finite and at least 0")
-        for name in ("low_pass", "high_pass", "noise"):
-            if getattr(self, name) > 1:
-                raise ValueError(f"{name}={getattr(self, name)} is a probability, at most 1")
-        if self.stretch >= 1:
-            raise ValueError(f"stretch={self.stretch} must be below 1")
-
-    @property
-    def changes_segments(self) -> bool:
-        """Whether anything but mixup is switched on."""
-        return self != AugmentConfig(low_pass_hz=self.low_pass_hz, mixup=self.mixup)
 
 
 class MelAugment:

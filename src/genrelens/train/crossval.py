@@ -1,44 +1,31 @@
-"""Cross-validation: train on each round of a split, and judge by the clips kept back from it."""
+"""Cross-validation: train on each round of a split, and evaluate on the clips held out of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from genrelens.classifier import Classifier
 from genrelens.data.folders import LabelledClip, clip_names, label_set
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError
-from genrelens.evaluation.metrics import accuracy, confusion_matrix, macro_recall
+from genrelens.evaluation.calibration import cross_fitted
 from genrelens.evaluation.prediction_table import PredictionTable
-from genrelens.files import write_text_atomically
-from genrelens.prediction import Prediction
+from genrelens.evaluation.provenance import data_fingerprint, environment
+from genrelens.evaluation.report.write import write_report
+from genrelens.evaluation.scores import score
+from genrelens.files import reason, write_text_atomically
+from genrelens.train.held_out import classify_held_out, figures
 from genrelens.train.job import Run
-from genrelens.train.original.fit import train
+from genrelens.train.train_model import train
 
-__all__ = ["MEAN_OVER_SEGMENTS", "Progress", "cross_validate", "spread"]
+__all__ = ["MEAN_OVER_SEGMENTS", "cross_validate", "spread", "write_crossval_report"]
 
 MEAN_OVER_SEGMENTS = "mel-cnn"  # the CNN of mel-cnn-lstm without its LSTM
 _IDENTITY = "crossval.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What to call as the work goes on.
-
-    Attributes:
-        on_round: with the number of a round, from 1, and its table for each network.
-        on_failure: with the error of a test clip that could not be read.
-
-    """
-
-    on_round: Callable[[int, Mapping[str, PredictionTable]], None] = lambda number, tables: None
-    on_failure: Callable[[AudioError], None] = lambda error: None
 
 
 def cross_validate(
@@ -47,35 +34,49 @@ def cross_validate(
     *,
     rounds: Sequence[int] | None = None,
     jobs: int = 1,
-    progress: Progress | None = None,
+    on_round: Callable[[int, Mapping[str, PredictionTable]], None] = lambda number, tables: None,
+    on_failure: Callable[[AudioError], None] = lambda error: None,
 ) -> dict[str, PredictionTable]:
-    """Train a recipe on each round of a split and let each model judge the clips it never met.
+    """Train a recipe on each round of a split, and classify the clips held out of each round.
 
-    Every round has a folder of its own, ``run.folder / "round-1"`` and so on, a training run as
-    any other. A round that is finished there is not trained again and one that was cut off goes
-    on, so the same call resumes. Without ``valid`` clips in the split nothing is chosen by looking
-    at results: a network trains for as many epochs as the recipe says.
+    Each round is an ordinary training run in its own folder: ``run.folder / "round-1"`` and so on.
+    A complete round is not repeated and an interrupted round is continued, so the same call
+    resumes. Without ``valid`` clips in the split no choice depends on results: a network trains for
+    all epochs of the recipe.
+
+    Example::
+
+        from pathlib import Path
+
+        from genrelens.data.folders import read_folder
+        from genrelens.data.protocols import random_folds
+        from genrelens.train import Recipe, Run, cross_validate
+
+        split = random_folds(read_folder(Path("my-genres")), 5)
+        run = Run(recipe=Recipe.load("mel-cnn"), folder=Path("runs/cv"))
+        tables = cross_validate(run, split)
+        print(tables["mel-cnn"].right.mean())
 
     Args:
         run: recipe and hardware; its folder holds the rounds.
-        split: with ``train`` and ``test`` clips in each round, ``valid`` ones if wanted.
-        rounds: which to do, from 1; None does all.
-        jobs: how many test clips to classify at once.
-        progress: what to call meanwhile.
+        split: with ``train`` and ``test`` clips in each round, and optionally ``valid`` clips.
+        rounds: numbers of the rounds to run, from 1; None runs all.
+        jobs: number of test clips to classify at once.
+        on_round: called after each round with its number and its table for each network.
+        on_failure: called with the error of a test clip that cannot be read.
 
     Returns:
-        The test clips of all those rounds with what was said of them: for the recipe's network
-        and, where an LSTM follows the CNN, for the plain mean over the CNN's segments.
+        The predictions of all test clips of these rounds: for the recipe's network and, if that is
+        ``"mel-cnn-lstm"``, for ``"mel-cnn"``, the mean over its segments.
 
     Raises:
-        DataError: the folder holds another cross-validation, the split has no such round, a
-            genre has no clip to train on in some round, or no test clip could be read.
-        RecipeError: the hardware that was asked for is not there, or cannot train the network in
-            the recipe's precision.
-        KeyboardInterrupt: it was stopped; it can be resumed.
+        DataError: the folder holds another cross-validation, the split lacks a round, a genre has
+            no training or test clip in a round, or no test clip can be read.
+        RecipeError: this machine lacks the hardware, or cannot train the network in the recipe's
+            precision.
+        KeyboardInterrupt: the user interrupted it; it can be resumed.
 
     """
-    report = progress or Progress()
     chosen = list(range(1, len(split) + 1)) if rounds is None else sorted(set(rounds))
     labels = label_set(split.clips)
     _check(split, chosen, labels)
@@ -84,16 +85,18 @@ def cross_validate(
     for number, clips in enumerate(split, start=1):
         if number not in chosen:
             continue
-        judged = _round(replace(run, folder=run.folder / f"round-{number}"), clips, jobs, report)
-        for network, table in judged.items():
+        results = _round(
+            replace(run, folder=run.folder / f"round-{number}"), clips, jobs, on_failure
+        )
+        for network, table in results.items():
             numbered = replace(table, rounds=np.full(table.n, number))
             tables.setdefault(network, []).append(numbered)
-        report.on_round(number, judged)
+        on_round(number, results)
     return {network: _joined(parts) for network, parts in tables.items()}
 
 
 def _check(split: Split, rounds: Sequence[int], labels: Sequence[str]) -> None:
-    """Refuse before the first hour of training what could not be used after the last."""
+    """Refuse before the training what cannot be evaluated after it."""
     absent = [number for number in rounds if not 1 <= number <= len(split)]
     if absent:
         raise DataError(f"there is no round {absent[0]}; the split has {len(split)}")
@@ -105,7 +108,7 @@ def _check(split: Split, rounds: Sequence[int], labels: Sequence[str]) -> None:
 
 
 def _open(run: Run, split: Split, labels: Sequence[str]) -> None:
-    """Start in an empty folder, or check that what is in it is the same."""
+    """Start in an empty folder, or check that the cross-validation in it is the same."""
     identity = {
         "recipe": run.recipe.to_dict(),
         "labels": list(labels),
@@ -116,7 +119,7 @@ def _open(run: Run, split: Split, labels: Sequence[str]) -> None:
         run.folder.mkdir(parents=True, exist_ok=True)
         found = json.loads(path.read_text()) if path.exists() else None
     except (OSError, ValueError) as error:
-        raise DataError(f"{error}; choose another folder", path=path) from error
+        raise DataError(f"{reason(error)}; choose another folder", path=path) from error
     if found is None:
         split.save(run.folder / "split.csv")
         write_text_atomically(path, json.dumps(identity, indent=1) + "\n")
@@ -129,67 +132,33 @@ def _open(run: Run, split: Split, labels: Sequence[str]) -> None:
 
 
 def _round(
-    run: Run, clips: Sequence[LabelledClip], jobs: int, report: Progress
+    run: Run, clips: Sequence[LabelledClip], jobs: int, on_failure: Callable[[AudioError], None]
 ) -> dict[str, PredictionTable]:
+    """Train and evaluate a round, or read its tables if it is complete."""
     networks = [run.recipe.network]
     if run.recipe.network == "mel-cnn-lstm":
         networks.append(MEAN_OVER_SEGMENTS)
     files = {network: run.folder / f"{network}.csv" for network in networks}
     if not all(path.exists() for path in files.values()):
-        path = run.folder / "model.onnx"
-        if not path.exists():
+        model = run.folder / "model.onnx"
+        if not model.exists():
             train(replace(run, resume=(run.folder / "run.json").exists()), clips)
-        for network, table in _judge(path, clips, networks, jobs, report).items():
-            table.save(files[network])
+        names = clip_names([clip.path for clip in clips])  # as in the split
+        tests = [index for index, clip in enumerate(clips) if clip.part == "test"]
+        tables = classify_held_out(
+            model,
+            [clips[i] for i in tests],
+            [names[i] for i in tests],
+            jobs=jobs,
+            on_failure=on_failure,
+        )
+        for path, table in zip(files.values(), tables, strict=False):
+            table.save(path)
     return {network: PredictionTable.load(path) for network, path in files.items()}
 
 
-def _judge(
-    model: Path,
-    clips: Sequence[LabelledClip],
-    networks: Sequence[str],
-    jobs: int,
-    report: Progress,
-) -> dict[str, PredictionTable]:
-    """Classify the test clips with the model file, through the door that users take."""
-    classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
-    pairs = list(_readable(classifier, clips, jobs, report))
-    if not pairs:
-        raise DataError("no test clip of this round could be read", path=model.parent)
-    labels = classifier.labels
-    paths = [clip.path for clip in clips]
-    names = dict(zip(paths, clip_names(paths), strict=True))  # as the split names them
-    grouped = all(clip.group is not None for clip, _ in pairs)
-    probabilities = {
-        networks[0]: [result.probabilities for _, result in pairs],
-        MEAN_OVER_SEGMENTS: [result.segments.mean(axis=0) for _, result in pairs],
-    }
-    return {
-        network: PredictionTable(
-            labels=labels,
-            clips=tuple(names[clip.path] for clip, _ in pairs),
-            true=np.array([labels.index(clip.label) for clip, _ in pairs]),
-            probabilities=np.stack(probabilities[network]),
-            groups=tuple(str(clip.group) for clip, _ in pairs) if grouped else None,
-        )
-        for network in networks
-    }
-
-
-def _readable(
-    classifier: Classifier, clips: Sequence[LabelledClip], jobs: int, report: Progress
-) -> Iterator[tuple[LabelledClip, Prediction]]:
-    tests = [clip for clip in clips if clip.part == "test"]
-    results = classifier.classify_many([clip.path for clip in tests], jobs=jobs)
-    for clip, (_, result) in zip(tests, results, strict=True):
-        if isinstance(result, AudioError):
-            report.on_failure(result)
-        else:
-            yield clip, result
-
-
 def _joined(tables: Sequence[PredictionTable]) -> PredictionTable:
-    """Join the rounds; a clip that was drawn more than once is no independent evidence."""
+    """Join the rounds; the results of a clip that was drawn more than once form one group."""
     names = tuple(name for table in tables for name in table.clips)
     groups = tuple(group for table in tables for group in table.groups or ())
     if len(set(names)) < len(names) and not groups:
@@ -205,27 +174,96 @@ def _joined(tables: Sequence[PredictionTable]) -> PredictionTable:
 
 
 def spread(table: PredictionTable) -> dict[str, dict[str, Any]]:
-    """Accuracy and macro recall of each round, their mean and standard deviation.
+    """Return accuracy and macro recall of each round, with mean and standard deviation.
+
+    Args:
+        table: predictions; without ``rounds`` all are one round.
 
     Returns:
         ``accuracy`` and ``macro_recall``, each with ``mean``, ``std`` (of a sample; None for one
-        round) and ``rounds``, a list with the figure of each.
+        round) and ``rounds``, a list with the figure of each round.
 
     """
     rounds = np.ones(table.n, np.int64) if table.rounds is None else table.rounds
-    predicted = table.probabilities.argmax(axis=1)
-    confusions = [
-        confusion_matrix(
-            table.true[rounds == number].tolist(),
-            predicted[rounds == number].tolist(),
-            len(table.labels),
-        )
-        for number in np.unique(rounds)
-    ]
-    figures = {"accuracy": accuracy, "macro_recall": macro_recall}
+    of_rounds = [figures(table.select(np.flatnonzero(rounds == n))) for n in np.unique(rounds)]
     result = {}
-    for name, figure in figures.items():
-        values = [figure(confusion) for confusion in confusions]
+    for name in ("accuracy", "macro_recall"):
+        values = [each[name] for each in of_rounds]
         std = float(np.std(values, ddof=1)) if len(values) > 1 else None
         result[name] = {"mean": float(np.mean(values)), "std": std, "rounds": values}
     return result
+
+
+def write_crossval_report(
+    run: Run,
+    split: Split,
+    network: str,
+    table: PredictionTable,
+    *,
+    failed: Sequence[AudioError] = (),
+    safe_csv: bool = False,
+) -> dict[str, Any]:
+    """Write the predictions and the report of one network of a cross-validation.
+
+    ``NETWORK.csv`` in the run's folder holds the predictions as they are. The report in
+    ``report-NETWORK`` is on calibrated predictions: the temperature of each round is fitted on the
+    other rounds.
+
+    Args:
+        run: settings of the cross-validation.
+        split: its split.
+        network: name of the network, a key of the result of :func:`cross_validate`.
+        table: its predictions.
+        failed: errors of the test clips that could not be read.
+        safe_csv: see :meth:`~genrelens.evaluation.prediction_table.PredictionTable.save`.
+
+    Returns:
+        ``scores`` of the calibrated predictions, ``over_rounds`` (see :func:`spread`), and
+        ``before_calibration`` with ``ece`` and ``log_loss``.
+
+    Raises:
+        DataError: a file cannot be written.
+        MissingExtraError: a package of the extra ``evaluate`` is not installed.
+
+    """
+    table.save(run.folder / f"{network}.csv", safe_csv=safe_csv)
+    scores = before = score(table)
+    temperatures: dict[int, float] = {}
+    several = table.rounds is not None and len(set(table.rounds.tolist())) > 1
+    if several:
+        table, temperatures = cross_fitted(table)
+        scores = score(table)
+    over_rounds = spread(table)
+    write_report(
+        run.folder / f"report-{network}",
+        f"{network}, {split.protocol} cross-validation",
+        table,
+        scores,
+        _provenance(run, split, network, temperatures),
+        before=before if several else None,
+        failed=[str(error) for error in failed],
+        results={"over_rounds": over_rounds},
+        safe_csv=safe_csv,
+    )
+    return {
+        "scores": scores.to_dict(),
+        "over_rounds": over_rounds,
+        "before_calibration": {key: before.to_dict()[key] for key in ("ece", "log_loss")},
+    }
+
+
+def _provenance(
+    run: Run, split: Split, network: str, temperatures: Mapping[int, float]
+) -> dict[str, Any]:
+    return {
+        "protocol": split.protocol,
+        "rounds": len(split),
+        "seed of the split": split.seed,
+        "split": split.digest,
+        "data": data_fingerprint(split.clips),
+        "recipe": run.recipe.name,
+        "epochs": run.recipe.epochs,
+        "network": network,
+        "temperature of each round": temperatures,
+        **environment(),
+    }

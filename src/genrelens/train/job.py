@@ -1,4 +1,4 @@
-"""What surrounds a training run: its settings, its folder, and what its model says of it."""
+"""A training run: its settings, its folder, and the metadata of its model."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from genrelens.data.folders import LabelledClip, find_audio, label_set
+from genrelens.data.folders import LabelledClip, label_set
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.provenance import fingerprint_of
+from genrelens.features import FeatureConfig
 from genrelens.files import write_text_atomically
 from genrelens.library.digest import audio_digest
 from genrelens.metadata import ModelMetadata
-from genrelens.train.cache import default_cache_dir
 from genrelens.train.dataset import TrainingClip, split_fingerprint
-from genrelens.train.lens.fit import LensInputs
-from genrelens.train.lens.musicnn_weights import read_musicnn
-from genrelens.train.measure import window_segments
 from genrelens.train.recipe import Recipe
 from genrelens.train.trainer import Hardware
 from genrelens.training_audio import TrainingAudio
@@ -30,34 +27,35 @@ __all__ = [
     "Run",
     "class_labels",
     "data_fingerprints",
-    "lens_inputs",
     "open_run",
     "run_metadata",
     "training_audio",
+    "window_segments",
 ]
 
 _PARTS = ("train", "valid")
+_WINDOW_SECONDS = 30.0  # length of GTZAN's recordings, and of the original LSTM's input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Where and how a recipe is trained.
+    """Settings of a training run.
 
     Attributes:
         recipe: the recipe.
-        folder: of the run: checkpoints, curves, ``metrics.json`` and ``model.onnx``.
-        model_name: of the model file; None takes the recipe's name.
+        folder: folder of the run, for checkpoints, curves, ``metrics.json`` and ``model.onnx``.
+        model_name: name of the model; None takes the recipe's name.
         label_map: renamings that were applied to the clips; stored in the model.
-        resume: go on with a run that was cut off in ``folder``.
-        cache_dir: of the features; None takes the user's cache.
-        hardware: what the run may use.
-        musicnn: the wheel of musicnn 0.1.0, for the network ``musicnn``.
-        not_music: folder of recordings that are not music, for the network ``musicnn``; its
-            subfolder ``music`` may hold music of no known genre.
-        metrics: figures of an earlier run of the same recipe to store in the model, for a run
-            without validation clips.
-        on_clip: called for each clip that was read, with its error if it could not be.
-        on_stage: called with a sentence as each part of the run begins.
+        resume: continue an interrupted run in ``folder``.
+        cache_dir: folder for cached features; None takes the user's cache.
+        hardware: the hardware to use.
+        musicnn: wheel of musicnn 0.1.0; only for the network ``musicnn``, which needs it.
+        not_music: folder of recordings that are not music; only for the network ``musicnn``. Its
+            subfolder ``music`` may hold music without a known genre.
+        metrics: figures of an earlier run of the same recipe, stored in the model if this run has
+            no validation clips.
+        on_clip: called for each clip that is read, with its error if it cannot be read.
+        on_stage: called with a sentence when a stage of the run begins.
 
     """
 
@@ -76,10 +74,10 @@ class Run:
 
 
 def class_labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
-    """Return the classes; refuse now what would not fit into the model file in the end.
+    """Return the classes; check at the start what must go into the model file at the end.
 
     Raises:
-        DataError: there are too few classes, or a setting of the run does not go with them.
+        DataError: there are fewer than two classes, or a setting of the run does not fit them.
 
     """
     labels = label_set(clips)
@@ -97,10 +95,10 @@ def class_labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
 
 
 def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> None:
-    """Start a new run in the folder, or check that the one in it is the same.
+    """Start a new run in the folder, or check that the run in it is the same.
 
     Raises:
-        DataError: the folder holds a run that is not to be resumed, or another one.
+        DataError: the folder holds another run, or a run that is not to be resumed.
 
     """
     identity = {
@@ -124,11 +122,19 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
         raise DataError(f"holds a run with another {' and '.join(changed)}", path=run.folder)
 
 
+# ------------------------------------------------------------ the metadata of the model
+
+
+def window_segments(features: FeatureConfig) -> int:
+    """Return the number of segments in a model's window: about 30 s."""
+    return max(1, int(_WINDOW_SECONDS / features.segment_hop_seconds))
+
+
 def training_audio(clips: Sequence[TrainingClip], others: Sequence[Path] = ()) -> TrainingAudio:
-    """Hash the recordings that a model learns from.
+    """Return the digests of the recordings that a model is trained on.
 
     Args:
-        clips: of the run; those of part ``train`` count.
+        clips: clips of the run; those of part ``train`` count.
         others: further recordings, such as those that are not music.
 
     Raises:
@@ -142,8 +148,8 @@ def training_audio(clips: Sequence[TrainingClip], others: Sequence[Path] = ()) -
 def data_fingerprints(contents: Sequence[tuple[str, LabelledClip]]) -> dict[str, Any]:
     """Return ``fingerprint`` of all clips and ``fingerprints`` of each part.
 
-    They are those of :func:`~genrelens.evaluation.provenance.data_fingerprint`: a report on the
-    same clips, or on one part of them, holds the same.
+    They equal :func:`~genrelens.evaluation.provenance.data_fingerprint`: a report on the same
+    clips, or on one part of them, holds the same fingerprint.
 
     Args:
         contents: the SHA-256 of each file and its clip.
@@ -156,50 +162,21 @@ def data_fingerprints(contents: Sequence[tuple[str, LabelledClip]]) -> dict[str,
     }
 
 
-def lens_inputs(run: Run) -> LensInputs:
-    """Read and list what a run of the network ``musicnn`` takes besides its clips.
-
-    Raises:
-        DataError: the wheel was not given or is not what it should be, or the folder of what is
-            not music cannot be listed or holds no recording.
-
-    """
-    if run.musicnn is None:
-        raise DataError("the network musicnn starts from the weights of musicnn: give its wheel")
-    beside = [] if run.not_music is None else find_audio(run.not_music)
-    more_music = [path for path in beside if Path(run.not_music or "", "music") in path.parents]
-    not_music = [path for path in beside if path not in more_music]
-    if run.not_music is not None and not not_music:
-        raise DataError("holds no recording", path=run.not_music)
-    return LensInputs(
-        recipe=run.recipe,
-        weights=read_musicnn(run.musicnn, "MSD_musicnn"),
-        not_music=not_music,
-        more_music=more_music,
-        folder=run.folder,
-        cache_dir=run.cache_dir or default_cache_dir(),
-        hardware=run.hardware,
-        on_stage=run.on_stage,
-    )
-
-
 def run_metadata(
     run: Run,
     clips: Sequence[TrainingClip],
     labels: Sequence[str],
-    metrics: dict[str, Any],
     audio: TrainingAudio,
     started: float,
 ) -> ModelMetadata:
-    """Describe the model of a run.
+    """Return the metadata of the model of a run, without its figures.
 
     Args:
-        run: that made it.
-        clips: it was trained and measured on.
-        labels: its classes.
-        metrics: what was measured.
-        audio: the recordings that it learnt from, see :func:`training_audio`.
-        started: when the run did, by ``time.monotonic``.
+        run: the run.
+        clips: clips that the model is trained and evaluated on.
+        labels: the classes.
+        audio: recordings of the training, see :func:`training_audio`.
+        started: start of the run, from ``time.monotonic()``.
 
     """
     features = run.recipe.features
@@ -223,5 +200,4 @@ def run_metadata(
         features=features,
         window_segments=window_segments(features),
         provenance=provenance,
-        metrics=metrics,
     )

@@ -1,4 +1,4 @@
-"""Recipes: TOML files that hold everything a training run depends on, besides its data."""
+"""Recipes: TOML files with all settings of a training run except its data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -14,29 +14,243 @@ from typing import Any, get_type_hints
 from genrelens.errors import RecipeError, require
 from genrelens.features import FeatureConfig
 from genrelens.files import reason
-from genrelens.train.augment import AugmentConfig
-from genrelens.train.lens.musicnn import N_BANDS
-from genrelens.train.settings import HeadConfig, SegmentLstmConfig, TrainingConfig
 
-__all__ = ["NETWORKS", "Recipe", "packaged_recipes"]
+__all__ = [
+    "MUSICNN_BANDS",
+    "NETWORKS",
+    "AugmentConfig",
+    "HeadConfig",
+    "Recipe",
+    "SegmentLstmConfig",
+    "TrainingConfig",
+    "packaged_recipes",
+]
 
 NETWORKS = ("mfcc-lstm", "mel-cnn", "mel-cnn-lstm", "musicnn")
+MUSICNN_BANDS = 96  # mel bands of musicnn's input
+
+_SCHEDULES = ("constant", "cosine")
+_PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """Settings for training the segment network.
+
+    Attributes:
+        epochs: maximum number of epochs.
+        batch_size: segments per step.
+        crops_per_clip: random segments drawn from each clip per epoch. 0 takes each of the
+            consecutive segments of a clip once, as the original did.
+        learning_rate: highest learning rate of AdamW.
+        weight_decay: weight decay of AdamW.
+        schedule: ``"constant"``, or ``"cosine"``: one epoch of warm-up, then a decay from the
+            learning rate to 1 % of it.
+        label_smoothing: share of the target that is spread over all classes.
+        class_weights: weight each class by the inverse of its number of clips.
+        patience: stop after this many epochs without a lower validation loss; 0 never stops.
+        ema_decay: decay per step of the exponential moving average of the weights, which is what
+            is kept; 0 keeps the last weights.
+        precision: arithmetic, in Lightning's terms: ``"32-true"``, ``"16-mixed"`` or
+            ``"bf16-mixed"``.
+        seed: seed of all random numbers, 0 to 2**32 - 1.
+
+    Raises:
+        ValueError: a value is out of range; the message names it and the rule.
+
+    """
+
+    epochs: int = 30
+    batch_size: int = 64
+    crops_per_clip: int = 0
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    label_smoothing: float = 0.0
+    class_weights: bool = True
+    patience: int = 5
+    ema_decay: float = 0.0
+    precision: str = "32-true"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _require_at_least(self, 1, "epochs")
+        _require_at_least(self, 2, "batch_size")
+        _require_at_least(self, 0, "crops_per_clip", "weight_decay", "label_smoothing")
+        _require_at_least(self, 0, "patience", "ema_decay", "seed")
+        _require_positive_rate(self)
+        _require_below_1(self, "label_smoothing", "ema_decay")
+        require(self.seed < 2**32, f"seed={self.seed} must be below 2**32")
+        for name, known in (("schedule", _SCHEDULES), ("precision", _PRECISIONS)):
+            value = getattr(self, name)
+            require(value in known, f"{name}={value!r} must be one of {', '.join(known)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig:
+    """Ranges of the random changes to mel segments; 0 switches a change off.
+
+    Attributes:
+        gain_db: standard deviation of the level, in dB.
+        eq_db: standard deviation of a smooth random equaliser, in dB.
+        low_pass: probability of a low-pass between ``low_pass_hz`` and ``f_max``.
+        low_pass_hz: lowest cut-off frequency of that low-pass, in Hz.
+        high_pass: probability of a high-pass between 30 and 200 Hz.
+        noise: probability of added noise, 10 to 60 dB below the segment.
+        stretch: largest relative change of tempo.
+        shift_bands: largest shift along the mel bands (a change of pitch).
+        mask_frames: longest run of frames that is silenced.
+        mask_bands: widest run of bands that is silenced.
+        mixup: ``alpha`` of the Beta distribution of mixup.
+
+    Raises:
+        ValueError: a value is out of range; the message names it and the rule.
+
+    """
+
+    gain_db: float = 0.0
+    eq_db: float = 0.0
+    low_pass: float = 0.0
+    low_pass_hz: float = 3000.0
+    high_pass: float = 0.0
+    noise: float = 0.0
+    stretch: float = 0.0
+    shift_bands: float = 0.0
+    mask_frames: int = 0
+    mask_bands: int = 0
+    mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            valid = math.isfinite(value) and value >= 0
+            require(valid, f"{entry.name}={value} must be finite and at least 0")
+        for name in ("low_pass", "high_pass", "noise"):
+            value = getattr(self, name)
+            require(value <= 1, f"{name}={value} is a probability, at most 1")
+        _require_below_1(self, "stretch")
+
+    @property
+    def changes_segments(self) -> bool:
+        """Whether a change other than mixup is switched on."""
+        return self != AugmentConfig(low_pass_hz=self.low_pass_hz, mixup=self.mixup)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentLstmConfig:
+    """Settings for training ``segment-lstm`` on the logits of the trained CNN.
+
+    Attributes:
+        epochs: maximum number of epochs.
+        passes: number of times each clip passes through the frozen CNN: once unchanged, then with
+            a new augmentation each time.
+        batch_size: clips per step.
+        learning_rate: learning rate of AdamW.
+        weight_decay: weight decay of AdamW.
+        patience: as in :class:`TrainingConfig`.
+        shortest: shortest random run of segments that is cut from a clip; 0 always takes whole
+            clips.
+
+    Raises:
+        ValueError: a value is out of range; the message names it and the rule.
+
+    """
+
+    epochs: int = 60
+    passes: int = 1
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    patience: int = 10
+    shortest: int = 0
+
+    def __post_init__(self) -> None:
+        _require_at_least(self, 1, "epochs", "passes", "batch_size")
+        _require_at_least(self, 0, "weight_decay", "patience", "shortest")
+        _require_positive_rate(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadConfig:
+    """Settings for training the genre head on the frozen network ``musicnn``.
+
+    Attributes:
+        renditions: augmented copies of each clip: small loudspeakers, rooms, noise, telephones.
+        rendition_seconds: length of a copy in seconds, cut from a random position of the clip.
+        hidden: units of the hidden layer.
+        input_dropout: share of the features that are dropped.
+        dropout: share of the hidden units that are dropped.
+        epochs: passes over all segments.
+        batch_size: segments per step.
+        learning_rate: highest learning rate of AdamW.
+        weight_decay: weight decay of AdamW.
+        label_smoothing: share of the target that is spread over all classes.
+        mixup: ``alpha`` of the Beta distribution of mixup, which acts on the features.
+
+    Raises:
+        ValueError: a value is out of range; the message names it and the rule.
+
+    """
+
+    renditions: int = 10
+    rendition_seconds: float = 7.0
+    hidden: int = 256
+    input_dropout: float = 0.5
+    dropout: float = 0.5
+    epochs: int = 12
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    mixup: float = 0.4
+
+    def __post_init__(self) -> None:
+        _require_at_least(self, 1, "rendition_seconds", "hidden", "epochs", "batch_size")
+        _require_at_least(self, 0, "renditions", "input_dropout", "dropout")
+        _require_at_least(self, 0, "weight_decay", "label_smoothing", "mixup")
+        _require_positive_rate(self)
+        _require_below_1(self, "input_dropout", "dropout", "label_smoothing")
+
+
+def _require_at_least(config: Any, bound: int, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        require(value >= bound, f"{name}={value} must be at least {bound}")
+
+
+def _require_positive_rate(config: Any) -> None:
+    require(config.learning_rate > 0, f"learning_rate={config.learning_rate} must be positive")
+
+
+def _require_below_1(config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        require(value < 1, f"{name}={value} must be below 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A training run, besides its data.
+    """All settings of a training run except its data.
+
+    Example::
+
+        from genrelens.train import Recipe
+
+        recipe = Recipe.load("mel-cnn-lstm").with_training(epochs=5, seed=2)
 
     Attributes:
-        name: of the recipe and, unless told otherwise, of the model it makes.
-        description: a sentence for people.
+        name: name of the recipe, and the default name of its models.
+        description: one sentence for people.
         network: ``"mfcc-lstm"``, ``"mel-cnn"``, ``"mel-cnn-lstm"`` or ``"musicnn"``.
-        input_norm: put a batch norm over the bins before the network's first layer.
+        input_norm: put a batch norm over the bins before the first layer of the network.
         features: the front end.
-        training: the segment network's training.
-        augment: changes to the training segments.
-        segment_lstm: the second stage of ``mel-cnn-lstm``.
-        head: what is trained of ``musicnn``; of ``training`` only the seed counts there.
+        training: training of the segment network.
+        augment: random changes to the training segments.
+        segment_lstm: training of the second stage of ``mel-cnn-lstm``.
+        head: training of the head of ``musicnn``, which takes only the seed from ``training``.
+
+    Raises:
+        ValueError: two settings contradict each other; the message names them and the rule.
 
     """
 
@@ -51,50 +265,51 @@ class Recipe:
     head: HeadConfig = field(default_factory=HeadConfig)
 
     def __post_init__(self) -> None:
+        network, features, augment = self.network, self.features, self.augment
+        require(network in NETWORKS, f"network={network!r} must be one of {', '.join(NETWORKS)}")
+        kind = "mfcc" if network == "mfcc-lstm" else "mel"
         require(
-            self.network in NETWORKS,
-            f"network={self.network!r} must be one of {', '.join(NETWORKS)}",
-        )
-        kind = "mfcc" if self.network == "mfcc-lstm" else "mel"
-        require(
-            self.features.kind == kind,
-            f"network {self.network!r} needs features of kind {kind!r}, not {self.features.kind!r}",
+            features.kind == kind,
+            f"network {network!r} needs features of kind {kind!r}, not {features.kind!r}",
         )
         require(
-            self.network != "musicnn" or self.features.n_mels == N_BANDS,
-            f"network 'musicnn' needs n_mels={N_BANDS}, not {self.features.n_mels}",
+            network != "musicnn" or features.n_mels == MUSICNN_BANDS,
+            f"network 'musicnn' needs n_mels={MUSICNN_BANDS}, not {features.n_mels}",
         )
         require(
-            kind == "mel" or not self.augment.changes_segments,
+            kind == "mel" or not augment.changes_segments,
             "only mixup can augment MFCCs; the other settings of [augment] act on mel bands",
         )
         require(
-            not self.augment.low_pass or self.augment.low_pass_hz < self.features.f_max,
-            f"low_pass_hz={self.augment.low_pass_hz} must be below f_max={self.features.f_max}",
+            not augment.low_pass or augment.low_pass_hz < features.f_max,
+            f"low_pass_hz={augment.low_pass_hz} must be below f_max={features.f_max}",
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain dictionaries, as it goes into a model's provenance."""
+        """Return the recipe as nested dictionaries, as stored in the provenance of a model."""
         return asdict(self)
 
     @property
     def epochs(self) -> int:
-        """How many epochs the segment network, or the head of ``musicnn``, trains at most."""
+        """Maximum number of epochs of the segment network, or of the head of ``musicnn``."""
         return self.head.epochs if self.network == "musicnn" else self.training.epochs
 
     def with_training(self, **changes: Any) -> Recipe:
-        """Return the recipe with some settings of ``training`` replaced.
+        """Return a copy of the recipe with other settings in ``training``.
+
+        Args:
+            changes: fields of :class:`TrainingConfig`; for ``musicnn`` only ``seed``.
 
         Raises:
-            RecipeError: a value is impossible, or the network does not take such a setting.
+            RecipeError: a value is out of range, or the network does not use the setting.
 
         """
         unused = sorted(changes.keys() - {"seed"}) if self.network == "musicnn" else []
         if unused:
             raise RecipeError(
-                f"recipe {self.name}: {' and '.join(unused)} would change nothing: of [training] "
-                "the network 'musicnn' takes the seed alone; leave it out, or change [head] in a "
-                "copy of the recipe"
+                f"recipe {self.name}: {' and '.join(unused)} would change nothing: the network "
+                "'musicnn' takes only the seed from [training]; leave it out, or change [head] in "
+                "a copy of the recipe"
             )
         try:
             return replace(self, training=replace(self.training, **changes))
@@ -103,54 +318,40 @@ class Recipe:
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Recipe:
-        """Read a recipe: the name of one in the package, or the path of a TOML file.
+        """Read a recipe.
+
+        Args:
+            name_or_path: name of a packaged recipe, or path of a ``.toml`` file.
 
         Raises:
             RecipeError: there is no such recipe, or it has an unknown key or a wrong value.
 
         """
         path = Path(name_or_path)
-        if path.suffix == ".toml":
-            try:
-                text = path.read_text(encoding="utf-8")
-            except OSError as error:
-                raise RecipeError(f"recipe {path}: {reason(error)}") from error
-            except UnicodeDecodeError as error:
-                raise RecipeError(f"recipe {path}: is not UTF-8 text ({error})") from error
-        else:
-            text = _packaged_text(str(name_or_path))
+        packaged = path.suffix != ".toml"
+        text = _packaged_text(str(name_or_path)) if packaged else _file_text(path)
         try:
-            table = tomllib.loads(text)
-            return cls._from_table(table, path.stem)
-        except ValueError as error:  # TOMLDecodeError is one
-            raise RecipeError(f"recipe {name_or_path}: {error}") from error
+            return _recipe(tomllib.loads(text), path.stem)
+        except ValueError as error:  # includes TOMLDecodeError
+            raise RecipeError(str(error), path=path) from error
 
-    @classmethod
-    def _from_table(cls, table: Mapping[str, Any], name: str) -> Recipe:
-        sections: dict[str, type] = {
-            "features": FeatureConfig,
-            "training": TrainingConfig,
-            "augment": AugmentConfig,
-            "segment_lstm": SegmentLstmConfig,
-            "head": HeadConfig,
-        }
-        values = {
-            key: _build(sections[key], value, f"[{key}]") if key in sections else value
-            for key, value in table.items()
-        }
-        require("name" not in values, "a recipe is named by its file; remove 'name'")
-        recipe: Recipe = _build(cls, {"name": name, **values}, "the recipe")
-        return recipe
+
+# ---------------------------------------------------------------------------- TOML files
 
 
 def packaged_recipes() -> list[str]:
-    """Return the names of the recipes in the package, sorted."""
+    """Return the names of the packaged recipes, sorted.
+
+    Example::
+
+        >>> from genrelens.train import packaged_recipes
+        >>> packaged_recipes()
+        ['lens', 'mel-cnn', 'mel-cnn-lstm', 'mel-cnn-lstm-22k', 'mfcc-lstm']
+
+    """
     folder = resources.files("genrelens.train") / "recipes"
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".toml")
-    )
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
 def _packaged_text(name: str) -> str:
@@ -163,28 +364,52 @@ def _packaged_text(name: str) -> str:
     return entry.read_text(encoding="utf-8")
 
 
-def _build(kind: type, table: Any, place: str) -> Any:
-    """Build a configuration from a TOML table; an unknown key or a wrong type is an error."""
-    require(isinstance(table, Mapping), f"{place} must be a table")
-    hints = get_type_hints(kind)
+def _file_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(reason(error), path=path) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"is not UTF-8 text ({error})", path=path) from error
+
+
+def _recipe(table: Mapping[str, Any], name: str) -> Recipe:
+    """Build a recipe from its TOML table; raise ``ValueError`` where that is not possible."""
+    require("name" not in table, "a recipe is named by its file; remove 'name'")
+    hints = get_type_hints(Recipe)
+    values = {
+        key: _build(hints[key], value, f"[{key}]") if is_dataclass(hints.get(key)) else value
+        for key, value in table.items()
+    }
+    recipe: Recipe = _build(Recipe, {"name": name, **values}, "the recipe")
+    return recipe
+
+
+def _build(kind: type, table: Any, title: str) -> Any:
+    """Build a dataclass from a TOML table; an unknown key or a wrong type is an error."""
+    require(isinstance(table, Mapping), f"{title} must be a table")
     known = {entry.name for entry in fields(kind)}
     for key, value in table.items():
         if key not in known:
             close = difflib.get_close_matches(key, known, 1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(f"{place} has an unknown key {key!r}{hint}")
-        expected = hints[key]
-        if isinstance(expected, type) and expected in (int, float, str, bool):
-            allowed = (int, float) if expected is float else (expected,)
-            fits = isinstance(value, allowed) and (expected is bool) == isinstance(value, bool)
-            require(fits, f"{place} {key}={value!r} must be of type {expected.__name__}")
-            finite = not isinstance(value, float) or math.isfinite(value)
-            require(finite, f"{place} {key}={value} must be finite")
-    needed = (
+            raise ValueError(f"{title} has an unknown key {key!r}{hint}")
+        _require_type(value, get_type_hints(kind)[key], f"{title} {key}")
+    missing = [
         entry.name
         for entry in fields(kind)
-        if entry.default is MISSING and entry.default_factory is MISSING
-    )
-    absent = [name for name in needed if name not in table]
-    require(not absent, f"{place} is incomplete: {', '.join(absent)} missing")
+        if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in table
+    ]
+    require(not missing, f"{title} is incomplete: {', '.join(missing)} missing")
     return kind(**table)
+
+
+def _require_type(value: Any, expected: Any, title: str) -> None:
+    """Raise ``ValueError`` unless a number, text or boolean has its field's type."""
+    if expected not in (int, float, str, bool):
+        return
+    allowed = (int, float) if expected is float else (expected,)
+    fits = isinstance(value, allowed) and (expected is bool) == isinstance(value, bool)
+    require(fits, f"{title}={value!r} must be of type {expected.__name__}")
+    finite = not isinstance(value, float) or math.isfinite(value)
+    require(finite, f"{title}={value} must be finite")

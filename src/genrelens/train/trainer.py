@@ -1,10 +1,9 @@
-"""One stage of training: a Lightning module fitted in a folder, resumable after a kill."""
+"""Fit one stage of training with Lightning, resumable after a kill."""
 
 from __future__ import annotations
 
 import csv
 import logging
-import math
 import signal
 import time
 import warnings
@@ -28,26 +27,28 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
+from genrelens import plots
 from genrelens.errors import RecipeError
-from genrelens.files import replaced
-from genrelens.plots import plot_curves
-from genrelens.train.modules import NetworkModule
+from genrelens.files import replaced_path
 
-__all__ = ["Hardware", "Stage", "read_history"]
+__all__ = ["Hardware", "NetworkModule", "fit_module", "read_history"]
 
 _WEIGHTS = "weights.pt"
-_LAST = "last.ckpt"
-_SECONDS_BETWEEN_CURVES = 20.0  # a picture takes longer than an epoch of a small network
+_BEST, _LAST = "best.ckpt", "last.ckpt"
+_SECONDS_BETWEEN_CURVES = 20.0  # drawing takes longer than an epoch of a small network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """What a run may use.
+    """The hardware that a run uses.
 
     Attributes:
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        devices: how many of them; several train data-parallel.
-        progress: show a progress bar on stderr.
+        devices: number of devices; several train data-parallel.
+        progress: show a progress bar on standard error.
+
+    Raises:
+        ValueError: ``device`` or ``devices`` is invalid.
 
     """
 
@@ -63,29 +64,29 @@ class Hardware:
 
     @property
     def torch_device(self) -> torch.device:
-        """Where a network runs outside of Lightning."""
+        """The device of a network that runs outside of Lightning."""
         uses_gpu = self.device != "cpu" and torch.cuda.is_available()
         return torch.device("cuda" if uses_gpu else "cpu")
 
     def check(self) -> None:
-        """Raise ``RecipeError`` if this machine has no such hardware."""
+        """Raise ``RecipeError`` if this machine lacks the hardware."""
         if self.device == "cuda" and not torch.cuda.is_available():
             raise RecipeError("device 'cuda': torch finds no GPU here; choose 'auto' or 'cpu'")
         n_gpus = torch.cuda.device_count()
         if self.torch_device.type == "cuda" and self.devices > n_gpus:
-            raise RecipeError(f"{self.devices} devices were asked for; torch finds {n_gpus} GPUs")
+            raise RecipeError(f"{self.devices} devices were requested; torch finds {n_gpus} GPUs")
 
     def check_precision(self, network: nn.Module, segments: Tensor, precision: str) -> None:
         """Raise ``RecipeError`` if this processor cannot train a network in a mixed precision.
 
-        Whether it can depends on the layers, on the processor and on how torch was built: oneDNN
-        has LSTMs in bfloat16 only for processors with AVX-512. So one step is tried on the CPU,
-        where Lightning takes bfloat16 for ``"16-mixed"`` too. A GPU is not tried.
+        Support depends on the layers, on the processor and on the build of torch: oneDNN has
+        LSTMs in bfloat16 only for processors with AVX-512. This method therefore tries one step on
+        the CPU, where Lightning uses bfloat16 for ``"16-mixed"`` too. It does not try a GPU.
 
         Args:
-            network: an untrained copy; it is changed.
-            segments: a batch of its inputs, (n, t, b).
-            precision: Lightning's name of the arithmetic.
+            network: an untrained copy; the step changes its gradients.
+            segments: a batch of inputs, (n, t, b).
+            precision: arithmetic, in Lightning's terms.
 
         """
         if precision == "32-true" or self.torch_device.type != "cpu":
@@ -101,111 +102,162 @@ class Hardware:
             ) from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Settings of one stage.
+class NetworkModule(pl.LightningModule):
+    """Base of the modules that train a network: class weights, logging and optimiser.
 
-    Attributes:
-        folder: checkpoints, metrics and curves go there; a stage that has finished there is not
-            trained again.
-        epochs: at most so many.
-        patience: epochs without a lower validation loss before it stops; 0 never stops.
-        precision: Lightning's name of the arithmetic.
-        ema_decay: of averaged weights; 0 keeps the last ones.
-        hardware: what it may use.
+    Args:
+        network: the network to train.
+        weights: weights of the classes in the loss, (c,), or None.
 
     """
 
-    folder: Path
-    epochs: int
-    patience: int = 0
-    precision: str = "32-true"
-    ema_decay: float = 0.0
-    hardware: Hardware
+    network: nn.Module
+    class_weights: Tensor | None
 
-    def fit(self, module: NetworkModule, train: Any, valid: Any | None) -> None:
-        """Train ``module.network``; it holds the chosen weights afterwards.
+    def __init__(self, network: nn.Module, weights: Tensor | None) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("class_weights", weights)
 
-        With validation data these are the weights of the epoch with the lowest validation loss,
-        without it those of the last epoch.
-        """
-        weights = self.folder / _WEIGHTS
-        if not weights.exists():
-            self._train(module, train, valid)
-            chosen = self.folder / ("best.ckpt" if valid is not None else _LAST)
-            state = torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"]
-            prefix = "network."
-            network = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            with replaced(weights) as file:
-                torch.save(network, file)
-        module.network.load_state_dict(torch.load(weights, weights_only=True))
-        module.network.eval()
-
-    def _train(self, module: NetworkModule, train: Any, valid: Any | None) -> None:
-        last = self.folder / _LAST
-        trainer = None
-        handler = signal.getsignal(signal.SIGINT)
-        try:
-            with _quiet():
-                trainer = self._trainer(validates=valid is not None)
-                checkpoint = last if last.exists() else None
-                trainer.fit(module, train, valid, ckpt_path=checkpoint, weights_only=True)
-        except SIGTERMException as error:  # Lightning would exit with code 0
-            raise SystemExit(128 + signal.SIGTERM) from error
-        except SystemExit as error:  # what Lightning makes of Ctrl-C; it also ignores the next
-            if trainer is None or not trainer.interrupted:
-                raise
-            signal.signal(signal.SIGINT, handler)
-            raise KeyboardInterrupt from error
-
-    def _trainer(self, *, validates: bool) -> pl.Trainer:
-        device = "gpu" if self.hardware.device == "cuda" else self.hardware.device
-        return pl.Trainer(
-            accelerator=device,
-            devices=self.hardware.devices,
-            strategy="ddp_spawn" if self.hardware.devices > 1 else "auto",
-            precision=self.precision,  # type: ignore[arg-type]
-            max_epochs=self.epochs,
-            default_root_dir=self.folder,
-            plugins=_AtomicCheckpoints(),
-            gradient_clip_val=5.0,
-            logger=[
-                CSVLogger(self.folder, name="csv", flush_logs_every_n_steps=1),
-                TensorBoardLogger(self.folder, name="tensorboard"),
-            ],
-            callbacks=self._callbacks(validates=validates),
-            num_sanity_val_steps=0,
-            enable_model_summary=False,
-            enable_progress_bar=self.hardware.progress,
-            log_every_n_steps=10,
-        )
-
-    def _callbacks(self, *, validates: bool) -> list[Callback]:
-        callbacks: list[Callback] = [_Curves(self.folder)]
-        if self.hardware.progress:
-            callbacks.append(RichProgressBar(leave=True, console_kwargs={"stderr": True}))
-        if self.ema_decay:
-            callbacks.append(EMAWeightAveraging(decay=self.ema_decay))
-        if validates and self.patience:
-            callbacks.append(EarlyStopping("val_loss", patience=self.patience))
-        # Two, because one that watches a figure writes its "last" only when the figure improves.
-        if validates:
-            callbacks.append(
-                ModelCheckpoint(
-                    self.folder, filename="best", monitor="val_loss", enable_version_counter=False
-                )
+    def log_part(self, part: str, loss: Tensor, wrong: Tensor, n: int) -> None:
+        """Log loss and error of a part (``train`` or ``val``), averaged over the epoch."""
+        for name, value in (("loss", loss), ("error", wrong.float().mean())):
+            self.log(
+                f"{part}_{name}",
+                value,
+                on_step=False,
+                on_epoch=True,
+                batch_size=n,
+                prog_bar=True,
+                sync_dist=True,
             )
+
+    def adamw(self, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+        """Return AdamW over all weights."""
+        return torch.optim.AdamW(self.parameters(), lr=learning_rate, weight_decay=weight_decay)
+
+
+def fit_module(
+    module: NetworkModule,
+    train: Any,
+    valid: Any | None,
+    *,
+    folder: Path,
+    hardware: Hardware,
+    epochs: int,
+    patience: int = 0,
+    precision: str = "32-true",
+    ema_decay: float = 0.0,
+) -> None:
+    """Train ``module.network`` in place; an interrupted training in ``folder`` is resumed.
+
+    With validation data the network gets the weights of the epoch with the lowest validation loss,
+    without validation data those of the last epoch. It is in eval mode afterwards. A training that
+    is complete in ``folder`` is not repeated: its weights are loaded.
+
+    Args:
+        module: network, loss and optimiser.
+        train: batches for training.
+        valid: batches for validation, or None.
+        folder: folder for checkpoints, metrics and curves.
+        hardware: the hardware to use.
+        epochs: maximum number of epochs.
+        patience: epochs without a lower validation loss after which it stops; 0 never stops.
+        precision: arithmetic, in Lightning's terms.
+        ema_decay: decay of the moving average of the weights; 0 keeps the last weights.
+
+    Raises:
+        KeyboardInterrupt: the user interrupted the training.
+        SystemExit: the process received SIGTERM.
+
+    """
+    weights = folder / _WEIGHTS
+    if not weights.exists():
+        validates = valid is not None
+        with _quiet():
+            callbacks = _callbacks(folder, patience, ema_decay, validates=validates)
+            trainer = _trainer(folder, hardware, callbacks, epochs=epochs, precision=precision)
+            _run(trainer, module, train, valid, folder / _LAST)
+        _save_weights(folder / (_BEST if validates else _LAST), weights)
+    module.network.load_state_dict(torch.load(weights, weights_only=True))
+    module.network.eval()
+
+
+def _callbacks(folder: Path, patience: int, ema_decay: float, *, validates: bool) -> list[Callback]:
+    callbacks: list[Callback] = [_Curves(folder)]
+    if ema_decay:
+        callbacks.append(EMAWeightAveraging(decay=ema_decay))
+    if validates and patience:
+        callbacks.append(EarlyStopping("val_loss", patience=patience))
+    # Two, because one that monitors a figure writes its "last" only when the figure improves.
+    if validates:
+        best = Path(_BEST).stem
         callbacks.append(
-            ModelCheckpoint(self.folder, filename="last", enable_version_counter=False)
+            ModelCheckpoint(folder, filename=best, monitor="val_loss", enable_version_counter=False)
         )
-        return callbacks
+    last = Path(_LAST).stem
+    callbacks.append(ModelCheckpoint(folder, filename=last, enable_version_counter=False))
+    return callbacks
+
+
+def _trainer(
+    folder: Path, hardware: Hardware, callbacks: list[Callback], *, epochs: int, precision: str
+) -> pl.Trainer:
+    if hardware.progress:
+        callbacks.append(RichProgressBar(leave=True, console_kwargs={"stderr": True}))
+    return pl.Trainer(
+        accelerator="gpu" if hardware.device == "cuda" else hardware.device,
+        devices=hardware.devices,
+        strategy="ddp_spawn" if hardware.devices > 1 else "auto",
+        precision=precision,  # type: ignore[arg-type]
+        max_epochs=epochs,
+        default_root_dir=folder,
+        plugins=_AtomicCheckpoints(),
+        gradient_clip_val=5.0,
+        logger=[
+            CSVLogger(folder, name="csv", flush_logs_every_n_steps=1),
+            TensorBoardLogger(folder, name="tensorboard"),
+        ],
+        callbacks=callbacks,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=hardware.progress,
+        log_every_n_steps=10,
+    )
+
+
+def _run(
+    trainer: pl.Trainer, module: NetworkModule, train: Any, valid: Any | None, last: Path
+) -> None:
+    """Run the trainer, from the checkpoint ``last`` if it exists."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        checkpoint = last if last.exists() else None
+        trainer.fit(module, train, valid, ckpt_path=checkpoint, weights_only=True)
+    except SIGTERMException as error:  # Lightning would exit with code 0
+        raise SystemExit(128 + signal.SIGTERM) from error
+    except SystemExit as error:
+        if not trainer.interrupted:
+            raise
+        # Lightning exits on Ctrl-C and ignores every later one.
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
+
+
+def _save_weights(checkpoint: Path, target: Path) -> None:
+    """Copy the weights of the network from a checkpoint to a file of their own."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "network."
+    network = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    with replaced_path(target) as temporary:
+        torch.save(network, temporary)
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, then moves it there: a kill leaves no torn one.
+    """Write a checkpoint beside its target and rename it, so that a kill leaves no torn file.
 
-    Lightning's own writes to the folder for temporary files, often on another disk, whence the
-    move is a copy.
+    Lightning itself writes to the folder for temporary files and copies from there, because that
+    folder is often on another disk.
     """
 
     def save_checkpoint(
@@ -213,38 +265,41 @@ class _AtomicCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Save a checkpoint as ``path``."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as file:
-            torch.save(checkpoint, file)
+        with replaced_path(path) as temporary:
+            torch.save(checkpoint, temporary)
 
 
 class _Curves(Callback):
-    """Redraws ``curves.png`` after an epoch, now and then, and in the end."""
+    """Redraw ``curves.png`` after an epoch, at intervals, and at the end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._drawn = -math.inf
+        self._drawn = time.monotonic()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw what has been logged so far."""
+        """Draw the figures logged until now, if the last drawing is old enough."""
         if time.monotonic() - self._drawn >= _SECONDS_BETWEEN_CURVES:
             self._draw(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw the finished curves."""
+        """Draw the complete curves."""
         self._draw(trainer)
 
     def _draw(self, trainer: pl.Trainer) -> None:
         if trainer.is_global_zero and (history := read_history(self._folder)):
-            plot_curves(history, self._folder / "curves.png")
+            plots.plot_curves(history, self._folder / "curves.png")
             self._drawn = time.monotonic()
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """Read a stage's figures for each epoch, over all its attempts, from Lightning's CSV files.
+    """Return the figures of a stage for each epoch, over all its attempts.
+
+    Args:
+        folder: folder of the stage, such as ``runs/mine/segments``; Lightning's CSV files are read.
 
     Returns:
-        One dictionary for each epoch, in order: ``epoch``, ``train_loss``, ``train_error`` and,
-        where there was validation, ``val_loss`` and ``val_error``.
+        One dictionary per epoch, in order: ``epoch``, ``train_loss``, ``train_error`` and, with
+        validation, ``val_loss`` and ``val_error``.
 
     """
     epochs: dict[int, dict[str, float]] = {}
@@ -265,7 +320,7 @@ def read_history(folder: Path) -> list[dict[str, float]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice (more workers, tips, hardware found) from the user's screen."""
+    """Suppress Lightning's advice (more workers, tips, hardware found)."""
     logger = logging.getLogger("pytorch_lightning")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,1 +1,1 @@
-"""An evaluation as a web page, figures and numbers."""
+"""Reports of evaluations: a page, figures and all numbers."""

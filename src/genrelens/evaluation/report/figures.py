@@ -1,6 +1,6 @@
-"""Figures of an evaluation: readable in black and white, and on a phone.
+"""Figures of a report, readable in black and white and on a phone.
 
-Series differ by marker, line style or hatching, never by colour alone.
+Series differ in marker, line style or hatching, never only in colour.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrelens.evaluation.metrics import wilson_interval
+from genrelens.percentages import percent
 from genrelens.plots import picture
 
 if TYPE_CHECKING:
@@ -25,15 +26,15 @@ _WIDTH = 5.6  # inches: letters stay legible where a phone shows the whole width
 
 
 def plot_reliability(scores: Scores, path: Path, *, before: Scores | None = None) -> None:
-    """Draw how often a model is right against how sure it is, and below it how many clips that is.
+    """Draw a reliability diagram, and the number of clips of each bin below it.
 
-    A calibrated model lies on the diagonal (reliability diagram, Guo et al. 2017). The bars are
-    95 % Wilson intervals of each bin.
+    The points of a calibrated model are on the diagonal (Guo et al. 2017). The bars are the 95 %
+    Wilson intervals of the bins.
 
     Args:
-        scores: of the model.
-        path: of the picture; its ending says the format.
-        before: scores of the same clips before the calibration, drawn beside.
+        scores: figures of the model.
+        path: the picture; its ending sets the format.
+        before: figures of the same clips before the calibration, drawn for comparison.
 
     Raises:
         DataError: the picture cannot be written.
@@ -51,17 +52,18 @@ def plot_reliability(scores: Scores, path: Path, *, before: Scores | None = None
                 color="0.5",
                 mfc="white",
                 mec="0.35",
-                label=f"before calibration (ECE {before.ece.value:.1%})",
+                label=f"before calibration (ECE {percent(before.ece.value, 1)})",
             )
         name = "model" if before is None else "after calibration"
-        _draw_bins(upper, scores, "o-", color=_DARK, label=f"{name} (ECE {scores.ece.value:.1%})")
+        label = f"{name} (ECE {percent(scores.ece.value, 1)})"
+        _draw_bins(upper, scores, "o-", color=_DARK, label=label)
         upper.set(ylabel="clips that were right, %", xlim=(0, 100), ylim=(-2, 102))
         upper.legend(loc="upper left", frameon=False, fontsize=9)
         _draw_counts(lower, scores)
-        _plain(upper, lower)
+        _style_axes(upper, lower)
 
 
-def _draw_bins(axes: Any, scores: Scores, style: str, **looks: Any) -> None:
+def _draw_bins(axes: Any, scores: Scores, line: str, **style: Any) -> None:
     """Draw the accuracy of each bin that has clips, with its interval."""
     bins = [entry for entry in scores.reliability if entry.n]
     centres = [100 * entry.confidence for entry in bins]
@@ -75,12 +77,12 @@ def _draw_bins(axes: Any, scores: Scores, style: str, **looks: Any) -> None:
         centres,
         heights,
         np.maximum(errors, 0),
-        fmt=style,
+        fmt=line,
         elinewidth=0.8,
         capsize=2,
         markersize=5,
         linewidth=1.2,
-        **looks,
+        **style,
     )
 
 
@@ -102,13 +104,13 @@ def _draw_counts(axes: Any, scores: Scores) -> None:
 
 
 def plot_rejection(scores: Scores, path: Path) -> None:
-    """Draw the accuracy of the surest answers against the share of the clips that get one.
+    """Draw the accuracy of the answers against the share of the clips that get one.
 
     The grey band is the 95 % Wilson interval.
 
     Args:
-        scores: of the model.
-        path: of the picture; its ending says the format.
+        scores: figures of the model.
+        path: the picture; its ending sets the format.
 
     Raises:
         DataError: the picture cannot be written.
@@ -136,30 +138,29 @@ def plot_rejection(scores: Scores, path: Path) -> None:
             linewidth=1.6,
             label="accuracy of the answers",
         )
-        overall = 100 * scores.accuracy.value
         axes.axhline(
-            overall,
+            100 * scores.accuracy.value,
             color="0.3",
             linestyle="--",
             linewidth=1,
-            label=f"all clips answered: {overall:.1f} %",
+            label=f"all clips answered: {percent(scores.accuracy.value, 1)}",
         )
         axes.set(
-            xlabel="clips that get an answer (the surest first), %",
+            xlabel="clips that get an answer (the highest probabilities first), %",
             xlim=(0, 100),
             ylabel="answers that are right, %",
             ylim=(0, 102),
         )
         axes.legend(loc="lower left", frameon=False, fontsize=9)
-        _plain(axes)
+        _style_axes(axes)
 
 
 def plot_recall(classes: Sequence[ClassScores], path: Path) -> None:
     """Draw the recall of each genre with its 95 % interval.
 
     Args:
-        classes: the genres, the first on top; one without clips has no bar.
-        path: of the picture; its ending says the format.
+        classes: the genres, the first at the top; a genre without clips has no bar.
+        path: the picture; its ending sets the format.
 
     Raises:
         DataError: the picture cannot be written.
@@ -174,8 +175,8 @@ def plot_robustness(rows: Sequence[ConditionScores], path: Path) -> None:
     """Draw the accuracy under each condition with its 95 % interval.
 
     Args:
-        rows: the conditions, the first on top; a dashed line goes on from that one.
-        path: of the picture; its ending says the format.
+        rows: the conditions, the first at the top; a dashed line marks its accuracy.
+        path: the picture; its ending sets the format.
 
     Raises:
         DataError: the picture cannot be written.
@@ -200,7 +201,7 @@ def _draw_shares(
     name: str,
     reference: float | None = None,
 ) -> None:
-    """Draw shares in 0..1 as horizontal bars with their intervals; what is NaN has no bar."""
+    """Draw shares, 0..1, as horizontal bars with their intervals; NaN has no bar."""
     rows = [row for row, estimate in enumerate(estimates) if estimate.value == estimate.value]
     shown = 100 * np.array(
         [(estimates[i].value, estimates[i].low, estimates[i].high) for i in rows]
@@ -219,10 +220,10 @@ def _draw_shares(
             axes.axvline(100 * reference, color="0.3", linestyle="--", linewidth=1)
         axes.set_yticks(range(len(labels)), labels)
         axes.set(xlabel=f"{name}, %", xlim=(0, 100), ylim=(len(labels) - 0.4, -0.6))
-        _plain(axes)
+        _style_axes(axes)
 
 
-def _plain(*panels: Any) -> None:
+def _style_axes(*panels: Any) -> None:
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=9)

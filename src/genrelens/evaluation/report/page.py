@@ -1,38 +1,32 @@
-"""The page of a report: what an evaluation found, in words, figures and tables."""
+"""The page of a report: its numbers as text for the template ``report.html``."""
 
 from __future__ import annotations
 
+import base64
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
-from string import Template
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genrelens.evaluation.estimates import FIGURES
-from genrelens.evaluation.metrics import wilson_interval
-from genrelens.evaluation.prediction_table import PredictionTable
-from genrelens.evaluation.report.markup import Row, anchor, paragraph, safe, section, table
-from genrelens.evaluation.report.sections import (
-    calibration_section,
-    confusions_section,
-    counted,
-    genres_section,
-    percent,
-    rejection_section,
-    robustness_section,
-    rounds_section,
-    worst_section,
+from genrelens import percentages
+from genrelens.evaluation.bootstrap import Estimate, interval_note
+from genrelens.evaluation.metrics import (
+    RejectionPoint,
+    accuracy,
+    confusion_matrix,
+    macro_recall,
+    wilson_interval,
 )
-from genrelens.evaluation.wilson import note
+from genrelens.evaluation.prediction_table import PredictionTable
+from genrelens.evaluation.scores import FIGURES
+from genrelens.html import render
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
-    from genrelens.evaluation.scores import Estimate, Scores
+    from genrelens.evaluation.scores import Scores
 
-__all__ = ["Report", "Section", "page"]
+__all__ = ["page"]
 
 _NAMES = {
     "model_sha256": "model file, SHA-256",
@@ -43,131 +37,148 @@ _NAMES = {
     "commit": "git commit",
     "seconds": "wall time, s",
 }
+_MEANINGFUL = 10  # clips of a genre: with fewer, the best and the worst recall are chance
+_COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # in the table of rejection
+_SHOWN = 20  # of the wrong answers; the others are folded
+_MARKS = {"bootstrap": "", "wilson": ", Wilson", "none": ""}
 
-_TELLING = 10  # clips of a genre: of fewer, the best and the worst are chance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A part of a report that not every report has.
-
-    Attributes:
-        title: its heading.
-        text: a paragraph.
-        header: of the columns of a table; empty for no table.
-        rows: of the table; the first cell of each is its heading.
-        caption: of the table.
-
-    """
-
-    title: str
-    text: str = ""
-    header: Sequence[str] = ()
-    rows: Sequence[Row] = ()
-    caption: str = ""
+Row = Sequence[object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """All that a report is made of; ``write_report`` says what each is."""
-
-    title: str
-    table: PredictionTable
-    scores: Scores
-    provenance: Mapping[str, Any]
-    sections: Sequence[Section] = ()
-    before: Scores | None = None
-    robustness: Robustness | None = None
-    failed: Sequence[str] = ()
-
-
-def page(report: Report, figures: Mapping[str, bytes]) -> str:
+def page(
+    title: str,
+    table: PredictionTable,
+    scores: Scores,
+    provenance: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+    *,
+    before: Scores | None = None,
+    robustness: Robustness | None = None,
+    failed: Sequence[str] = (),
+) -> str:
     """Return the report as one HTML page that needs no other file.
 
     Args:
-        report: what it says.
-        figures: SVG pictures ``confusion``, ``recall``, ``reliability``, ``rejection`` and, if
-            it was measured, ``robustness``.
+        title: title of the page.
+        table: the predictions.
+        scores: figures of ``table``.
+        provenance: what is needed to reproduce the figures.
+        pictures: SVG files ``confusion``, ``recall``, ``reliability``, ``rejection`` and, with
+            ``robustness``, ``robustness``.
+        before: figures of the same clips before the calibration.
+        robustness: figures under other conditions.
+        failed: messages about the clips that could not be read.
 
     """
     from genrelens import __version__
 
-    parts = {
-        "Figures": _headline(report),
-        "Genres": genres_section(report.scores, figures["recall"]),
-        "Confusions": confusions_section(report.scores, figures["confusion"]),
-        "Calibration": calibration_section(report.scores, report.before, figures["reliability"]),
-        "Answering only when sure": rejection_section(report.scores, figures["rejection"]),
-        "Worst clips": worst_section(report.scores),
-        "Rounds": rounds_section(report.table),
-        "Robustness": robustness_section(report.robustness, figures.get("robustness", b"")),
-        **{extra.title: _extra(extra) for extra in report.sections},
-        "Clips that could not be read": _failed(report.failed),
-        "How this was made": _provenance(report.provenance),
-    }
-    shown = {title: body for title, body in parts.items() if body}
-    template = resources.files("genrelens.evaluation.report") / "report.html"
-    return Template(template.read_text(encoding="utf-8")).substitute(
-        title=safe(report.title),
-        summary="\n".join(paragraph(text) for text in _summary(report)),
-        contents="\n".join(f'<a href="#{anchor(t)}">{safe(t)}</a>' for t in shown),
-        sections="\n".join(section(title, body) for title, body in shown.items()),
-        version=safe(__version__),
+    return render(
+        "evaluation/report/report.html",
+        title=title,
+        version=__version__,
+        anchor=_anchor,
+        percent=_percent,
+        counted=_counted,
+        interval=_interval,
+        scores=scores,
+        before=before,
+        failed=failed,
+        pictures={name: base64.b64encode(data).decode() for name, data in pictures.items()},
+        clips=_clips(table, scores),
+        training=_training(table),
+        headline=_headline(scores),
+        **_summary(scores),
+        genres=[
+            (c.label, c.support, *_split(c.recall), *_split(c.precision), *_split(c.f1))
+            for c in scores.per_class
+        ],
+        confusions=_confusions(scores),
+        bins=[
+            (f"{100 * b.low:.0f} to {_percent(b.high, 0)}", b.n, *map(_percent, b[3:]))
+            for b in scores.reliability
+        ],
+        rejection=_rejection(scores),
+        half=_at_coverage(scores.rejection, 0.5),
+        wrong=_wrong(scores),
+        shown=_SHOWN,
+        rounds=_rounds(table),
+        robustness=robustness,
+        conditions=_conditions(robustness),
+        descriptions=[
+            (r.condition, r.description) for r in (robustness.rows if robustness else ())
+        ],
+        changed=_changed_conditions(robustness),
+        provenance=[
+            (_NAMES.get(key, key.replace("_", " ")), _plain(value))
+            for key, value in provenance.items()
+            if value is not None
+        ],
     )
 
 
-# ---------------------------------------------------------------------------------- words
+# ---------------------------------------------------------------------------- text of numbers
 
 
-def _judged(report: Report) -> str:
-    """``160 clips from 87 groups``."""
-    scores = report.scores
-    n_clips = len(set(report.table.clips))
-    groups = f" from {counted(scores.n_groups, 'group')}" if scores.n_groups is not None else ""
-    again = f", judged {scores.n} times in all" if n_clips < scores.n else ""
-    return f"{counted(n_clips, 'clip')}{groups}{again}"
+def _percent(share: float, digits: int = 1) -> str:
+    return percentages.percent(share, digits).replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _summary(report: Report) -> Iterable[str]:
-    """Say the result in plain words."""
-    scores = report.scores
-    value, low, high = scores.accuracy
-    one = report.table.rounds is None
-    yield (
-        f"On {_judged(report)}, {'the model was' if one else 'the models of the rounds were'} "
-        f"right {int(np.trace(scores.confusion))} times: {percent(value)}. The 95 % interval of "
-        f"this accuracy is {percent(low)} to {percent(high)}."
-    )
-    yield _of_training(report.table)
-    support = scores.confusion.sum(axis=1)
-    commonest = scores.labels[int(support.argmax())]
-    yield (
-        f"With every genre counted alike it is {percent(scores.macro_recall.value)} (macro "
-        f"recall). Always answering {commonest} would be right for "
-        f"{percent(support.max() / scores.n)}."
-    )
-    telling = [each for each in scores.per_class if each.support >= _TELLING]
-    found = sorted(telling, key=lambda each: each.recall.value)
-    if len(found) > 1:
-        best, last = found[-1], found[0]
-        yield (
-            f"Found best: {best.label}, {percent(best.recall.value)} of "
-            f"{counted(best.support, 'clip')}. Found worst: {last.label}, "
-            f"{percent(last.recall.value)} of {counted(last.support, 'clip')}."
-        )
-    if scores.absent:
-        yield f"There is no clip of {', '.join(scores.absent)}, which are in no mean."
-    yield (
-        f"On average its answers come with a probability of {percent(_confidence(scores))}, and "
-        f"{percent(value)} of them are right."
-    )
+def _points(share: float, *, signed: bool = False, digits: int = 1) -> str:
+    """Write a share as a number in percent, for tables with the unit in the caption."""
+    return percentages.percent(share, digits, signed=signed).removesuffix(" %")
 
 
-def _of_training(predictions: PredictionTable) -> str:
-    """Write whether clips were in the model's training; nothing if it is not known."""
-    if predictions.training_warning:
-        return f"Warning: {predictions.training_warning}."
-    if predictions.in_training is None:
+def _interval(estimate: Estimate) -> str:
+    """Write ``66.9 % (59.2 to 74.1 %)``, with ``Wilson`` in the brackets if it is Wilson's."""
+    value, low, high = estimate
+    if math.isnan(low):
+        return f"{_percent(value)} (no interval)"
+    return f"{_percent(value)} ({_points(low)} to {_percent(high)}{_MARKS[estimate.method]})"
+
+
+def _split(estimate: Estimate) -> tuple[str, str]:
+    """Return a figure and its interval as numbers in percent."""
+    value, low, high = estimate
+    if math.isnan(low):
+        return _points(value), "-"
+    ends = f"{_points(low, digits=0)} to {_points(high, digits=0)}"
+    return _points(value), ends + _MARKS[estimate.method]
+
+
+def _counted(n: int, noun: str) -> str:
+    """Write ``1 clip`` or ``2 clips``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _anchor(title: str) -> str:
+    """Return the name of a section in links."""
+    return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(entry)}" for name, entry in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+# ---------------------------------------------------------------------------- parts of the page
+
+
+def _clips(table: PredictionTable, scores: Scores) -> str:
+    """Write ``160 clips from 87 groups``."""
+    n_clips = len(set(table.clips))
+    groups = f" from {_counted(scores.n_groups, 'group')}" if scores.n_groups is not None else ""
+    again = f", classified {scores.n} times in all" if n_clips < scores.n else ""
+    return f"{_counted(n_clips, 'clip')}{groups}{again}"
+
+
+def _training(table: PredictionTable) -> str:
+    """Return a sentence about clips of the training; empty if it is not known."""
+    if table.training_warning:
+        return f"Warning: {table.training_warning}."
+    if table.in_training is None:
         return ""
     return (
         "None of the clips was in the model's training. They were compared by content; a "
@@ -175,79 +186,140 @@ def _of_training(predictions: PredictionTable) -> str:
     )
 
 
-def _confidence(scores: Scores) -> float:
-    """Mean probability of the predicted genre."""
-    return sum(b.n * b.confidence for b in scores.reliability if b.n) / scores.n
-
-
-def _how(scores: Scores) -> str:
-    """Say how the intervals were made."""
-    resamples, unit = scores.bootstrap["resamples"], scores.bootstrap["unit"]
-    drawn = (
-        "whole groups drawn with replacement, since the clips of one artist are alike"
-        if unit == "group"
-        else "clips drawn with replacement as if they were independent; clips of one artist are "
-        "not, and with known groups the intervals would be wider"
-    )
-    low, high = wilson_interval(int(np.trace(scores.confusion)), scores.n)
+def _summary(scores: Scores) -> dict[str, Any]:
+    """Return what the summary and the note on intervals need."""
+    n_right = int(np.trace(scores.confusion))
+    support = scores.confusion.sum(axis=1)
+    enough = [each for each in scores.per_class if each.support >= _MEANINGFUL]
+    by_recall = sorted(enough, key=lambda each: each.recall.value)
     shown = [getattr(scores, name) for name in FIGURES]
-    other = note([*shown, *(rate for c in scores.per_class for rate in c[2:])], unit)
-    return (
-        f"Intervals are of 95 %, by percentile bootstrap: {resamples} times {drawn} (seed "
-        f"{scores.bootstrap['seed']}). For comparison, the Wilson interval of the accuracy for "
-        f"independent clips is {percent(low)} to {percent(high)}. None of them covers how much "
-        f"another training run or other music would change the figures. {other}"
-    )
+    shown += [rate for c in scores.per_class for rate in c[2:]]
+    return {
+        "n_right": n_right,
+        "commonest": scores.labels[int(support.argmax())],
+        "share_of_commonest": support.max() / scores.n,
+        "best": by_recall[-1] if len(enough) > 1 else None,
+        "worst": by_recall[0] if len(enough) > 1 else None,
+        "confidence": sum(b.n * b.confidence for b in scores.reliability if b.n) / scores.n,
+        "wilson": wilson_interval(n_right, scores.n),
+        "interval_note": interval_note(shown, scores.bootstrap["unit"]),
+    }
 
 
-# ------------------------------------------------------------------------------- sections
-
-
-def _headline(report: Report) -> str:
-    scores = report.scores
-    shares = {
+def _headline(scores: Scores) -> list[Row]:
+    names = {
         "accuracy": scores.accuracy,
         "macro recall": scores.macro_recall,
         "macro F1": scores.macro_f1,
         "genre among the two most probable": scores.top2,
     }
-    rows = [_bounds(name, estimate) for name, estimate in shares.items()]
+    rows: list[Row] = [
+        (name, *map(_percent, estimate), estimate.method) for name, estimate in names.items()
+    ]
     loss = ("-" if math.isnan(number) else f"{number:.3f}" for number in scores.log_loss)
     rows.append(("log loss, nats", *loss, scores.log_loss.method))
-    rows.append(_bounds("expected calibration error", scores.ece))
-    caption = f"All figures rest on {_judged(report)}"
-    figures = table(caption, ("figure", "value", "95 % from", "to", "interval"), rows)
-    few = paragraph(scores.few_clips_note)
-    return f'<div class="figures">{figures}</div>{paragraph(_how(scores))}{few}'
+    rows.append(("expected calibration error", *map(_percent, scores.ece), scores.ece.method))
+    return rows
 
 
-def _bounds(name: str, estimate: Estimate) -> tuple[str, ...]:
-    return (name, *(percent(number) for number in estimate), estimate.method)
-
-
-def _extra(extra: Section) -> str:
-    tables = table(extra.caption or extra.title, extra.header, extra.rows) if extra.header else ""
-    return paragraph(extra.text) + tables
-
-
-def _failed(failed: Sequence[str]) -> str:
-    items = "\n".join(f"<li>{safe(message)}</li>" for message in failed)
-    return f"{paragraph('They are in no figure.')}\n<ul>{items}</ul>" if failed else ""
-
-
-def _provenance(provenance: Mapping[str, Any]) -> str:
+def _confusions(scores: Scores) -> dict[str, Any]:
+    """Return the counts as rows, and the most frequent mistake."""
+    labels, counts = scores.labels, scores.confusion
+    wrong = counts - np.diag(np.diagonal(counts))
+    true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
+    mistake = "There is no mistake."
+    if wrong.any():
+        mistake = (
+            f"The most frequent mistake: {_counted(int(wrong.max()), 'clip')} of {labels[true]} "
+            f"taken for {labels[predicted]}."
+        )
     rows = [
-        (_NAMES.get(key, key.replace("_", " ")), _words(value))
-        for key, value in provenance.items()
-        if value is not None
+        (label, *(int(n) if n else "." for n in row), int(row.sum()))
+        for label, row in zip(labels, counts, strict=True)
     ]
-    whole = table("What it takes to get the same figures again", ("what", "value"), rows, words=2)
-    return f'<div class="long">{whole}</div>'
+    return {"mistake": mistake, "rows": rows}
 
 
-def _words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_words(entry)}" for name, entry in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_words, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _rejection(scores: Scores) -> list[Row]:
+    found = (_at_coverage(scores.rejection, share) for share in _COVERAGES)
+    points = dict.fromkeys(point for point in found if point is not None)
+    return [
+        (
+            _percent(p.coverage),
+            round(p.coverage * scores.n),
+            f"{p.threshold:.3f}",
+            _percent(p.accuracy),
+        )
+        for p in points
+    ]
+
+
+def _at_coverage(points: Sequence[RejectionPoint], share: float) -> RejectionPoint | None:
+    """Return the point with the largest coverage up to ``share``."""
+    fitting = [point for point in points if 0 < point.coverage <= share + 1e-9]
+    return max(fitting, key=lambda point: point.coverage, default=None)
+
+
+def _wrong(scores: Scores) -> list[Row]:
+    """Return the wrong answers, by falling confidence."""
+    return [
+        (
+            c.clip,
+            c.true,
+            c.predicted,
+            _percent(c.probability_of_predicted),
+            _percent(c.probability_of_true),
+        )
+        for c in scores.worst
+        if c.true != c.predicted
+    ]
+
+
+def _rounds(table: PredictionTable) -> list[Row]:
+    """Return the figures of each round with mean and spread; none without rounds."""
+    if table.rounds is None:
+        return []
+    numbers = np.unique(table.rounds)
+    parts = [table.select(np.flatnonzero(table.rounds == number)) for number in numbers]
+    matrices = [confusion_matrix(part.true, part.predicted, len(part.labels)) for part in parts]
+    figures = np.array([[accuracy(counts), macro_recall(counts)] for counts in matrices])
+    rows: list[Row] = [
+        (f"round {number}", part.n, *map(_percent, values))
+        for number, part, values in zip(numbers, parts, figures, strict=True)
+    ]
+    rows.append(("mean of the rounds", table.n, *map(_percent, figures.mean(axis=0))))
+    if len(rows) > 2:
+        rows.append(("standard deviation", "", *map(_percent, figures.std(axis=0, ddof=1))))
+    return rows
+
+
+def _conditions(robustness: Robustness | None) -> list[Row]:
+    """Return the figures of each condition as numbers in percent."""
+    rows: list[Row] = []
+    for row in () if robustness is None else robustness.rows:
+        change = ("-", "-")
+        if rows:  # not the first, which the others are compared with
+            value, low, high = (_points(number, signed=True) for number in row.difference)
+            change = (value, f"{low} to {high}{_MARKS[row.difference.method]}")
+        rows.append(
+            (
+                row.condition,
+                *_split(row.accuracy),
+                _points(row.macro_recall.value),
+                *change,
+                _points(row.changed),
+                _points(row.confidence_change, signed=True),
+            )
+        )
+    return rows
+
+
+def _descriptions(robustness: Robustness | None) -> list[Row]:
+    rows = () if robustness is None else robustness.rows
+    return [(row.condition, row.description) for row in rows]
+
+
+def _changed_conditions(robustness: Robustness | None) -> list[str]:
+    """Return the conditions under which the interval of the difference excludes zero."""
+    rows = () if robustness is None else robustness.rows[1:]
+    return [row.condition for row in rows if row.difference.low > 0 or row.difference.high < 0]

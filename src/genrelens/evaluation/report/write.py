@@ -1,4 +1,4 @@
-"""The report of an evaluation: a folder with a page, its figures and all numbers behind them."""
+"""Write the report of an evaluation: a folder with a page, its figures and all numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genrelens.evaluation.report.figures import (
     plot_reliability,
     plot_robustness,
 )
-from genrelens.evaluation.report.page import Report, Section, page
+from genrelens.evaluation.report.page import page
 from genrelens.files import reason, replaced, write_text_atomically
 from genrelens.plots import plot_confusion
 
@@ -26,23 +26,21 @@ if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
     from genrelens.evaluation.scores import Scores
 
-__all__ = ["Section", "check_report_folder", "write_report"]
+__all__ = ["check_report_folder", "write_report"]
 
 _PAGE = "index.html"
-_NEEDED = {"matplotlib": "matplotlib", "sklearn": "scikit-learn", "scipy": "scipy"}
 
 
 def check_report_folder(folder: Path) -> None:
-    """Find out before the work whether a report can be written; nothing is made yet.
+    """Check before the work that a report can be written; nothing is created.
 
     Raises:
-        DataError: the place is a file, or may not be written.
-        MissingExtraError: a package of the extra ``evaluate`` is not installed.
+        DataError: the path is a file, or may not be written.
+        MissingExtraError: matplotlib is not installed.
 
     """
-    for module, package in _NEEDED.items():
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(package, "evaluate")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("matplotlib", "evaluate")
     existing = folder.absolute()
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -62,28 +60,26 @@ def write_report(
     before: Scores | None = None,
     robustness: Robustness | None = None,
     failed: Sequence[str] = (),
-    sections: Sequence[Section] = (),
     results: Mapping[str, Any] | None = None,
     safe_csv: bool = False,
 ) -> Path:
     """Write ``index.html``, its figures as PNG, ``metrics.json`` and ``predictions.csv``.
 
-    The page comes last and needs none of the other files. What an earlier report left in the
-    folder is replaced file by file, so none is ever half written; other files are left alone.
+    The page is written last and needs none of the other files. The files of an earlier report in
+    the folder are replaced one by one, each as a whole; other files are not changed.
 
     Args:
-        folder: is made if it is not there.
-        title: of the page.
-        table: what the model said. One with rounds gets a section on them.
-        scores: of ``table``.
-        provenance: what it takes to get the figures again, in the order to show; values that
-            JSON can hold, also mappings and lists.
-        before: scores of the same clips before the calibration, drawn beside.
-        robustness: of the model, for a section of its own.
-        failed: messages on the clips that could not be read.
-        sections: more for the page, before the provenance.
-        results: more for ``metrics.json``, which holds ``title``, ``scores``, ``provenance``,
-            ``failed`` and ``predictions``.
+        folder: folder of the report; created if it does not exist.
+        title: title of the page.
+        table: the predictions; a table with rounds gets a section about them.
+        scores: figures of ``table``.
+        provenance: what is needed to reproduce the figures, in the order to show: plain values,
+            mappings and lists.
+        before: figures of the same clips before the calibration, to compare with.
+        robustness: figures under other conditions, for a section of their own.
+        failed: messages about the clips that could not be read.
+        results: further entries of ``metrics.json``, which holds ``title``, ``scores``,
+            ``provenance``, ``failed`` and ``predictions``.
         safe_csv: as for :meth:`PredictionTable.save`.
 
     Returns:
@@ -93,68 +89,68 @@ def write_report(
         DataError: the folder cannot be written.
         MissingExtraError: matplotlib is not installed.
 
+    Example:
+        >>> result = evaluate(Classifier.load(), clips)  # doctest: +SKIP
+        >>> write_report(
+        ...     Path("report"), "My model", result.table, result.scores, environment()
+        ... )  # doctest: +SKIP
+        PosixPath('report/index.html')
+
     """
     check_report_folder(folder)
-    report = Report(
-        title=title,
-        table=table,
-        scores=scores,
-        provenance=provenance,
-        sections=sections,
-        before=before,
-        robustness=robustness,
-        failed=failed,
-    )
+    numbers = {
+        "title": title,
+        **(results or {}),
+        "scores": scores.to_dict(),
+        **({"before_calibration": before.to_dict()} if before is not None else {}),
+        **({"robustness": robustness.to_dict()} if robustness is not None else {}),
+        "provenance": dict(provenance),
+        "failed": list(failed),
+        "predictions": table.to_dict(),
+    }
     try:
-        pictures = _draw(report)
-        folder.mkdir(parents=True, exist_ok=True)
-        report.table.save(folder / "predictions.csv", safe_csv=safe_csv)
-        for name, content in pictures.items():
-            if name.endswith(".png"):
-                with replaced(folder / name) as file:
-                    file.write(content)
-        write_text_atomically(folder / "metrics.json", _metrics(report, results or {}))
+        pictures, vectors = _draw(scores, before, robustness)
         html = page(
-            report, {Path(name).stem: pictures[name] for name in pictures if name.endswith(".svg")}
+            title,
+            table,
+            scores,
+            provenance,
+            vectors,
+            before=before,
+            robustness=robustness,
+            failed=failed,
         )
+        folder.mkdir(parents=True, exist_ok=True)
+        table.save(folder / "predictions.csv", safe_csv=safe_csv)
+        for name, picture in pictures.items():
+            with replaced(folder / f"{name}.png") as file:
+                file.write(picture)
+        text = json.dumps(numbers, indent=1, allow_nan=False) + "\n"
+        write_text_atomically(folder / "metrics.json", text)
         write_text_atomically(folder / _PAGE, html)
     except (OSError, DataError) as error:
-        raise DataError(
-            f"the report cannot be written ({reason(error.__cause__ or error)})", path=folder
-        ) from error
+        message = f"the report cannot be written ({reason(error.__cause__ or error)})"
+        raise DataError(message, path=folder) from error
     return folder / _PAGE
 
 
-def _metrics(report: Report, results: Mapping[str, Any]) -> str:
-    """Return the content of ``metrics.json``."""
-    metrics = {
-        "title": report.title,
-        **results,
-        "scores": report.scores.to_dict(),
-        **({"before_calibration": report.before.to_dict()} if report.before is not None else {}),
-        **({"robustness": report.robustness.to_dict()} if report.robustness is not None else {}),
-        "provenance": dict(report.provenance),
-        "failed": list(report.failed),
-        "predictions": report.table.to_dict(),
-    }
-    return json.dumps(metrics, indent=1, allow_nan=False) + "\n"
-
-
-def _draw(report: Report) -> dict[str, bytes]:
-    """Draw the figures; return their PNG and SVG files by name."""
-    scores = report.scores
+def _draw(
+    scores: Scores, before: Scores | None, robustness: Robustness | None
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Draw the figures and return them by name, as PNG and as SVG."""
     drawings: dict[str, Callable[[Path], None]] = {
         "confusion": lambda path: plot_confusion(scores.confusion, scores.labels, path),
         "recall": lambda path: plot_recall(scores.per_class, path),
-        "reliability": lambda path: plot_reliability(scores, path, before=report.before),
+        "reliability": lambda path: plot_reliability(scores, path, before=before),
         "rejection": lambda path: plot_rejection(scores, path),
     }
-    if (robustness := report.robustness) is not None:
+    if robustness is not None:
         drawings["robustness"] = lambda path: plot_robustness(robustness.rows, path)
-    pictures = {}
+    found: dict[str, dict[str, bytes]] = {"png": {}, "svg": {}}
     with tempfile.TemporaryDirectory() as folder:
-        for stem, draw in drawings.items():
-            for path in (Path(folder) / f"{stem}.png", Path(folder) / f"{stem}.svg"):
+        for ending, pictures in found.items():
+            for name, draw in drawings.items():
+                path = Path(folder) / f"{name}.{ending}"
                 draw(path)
-                pictures[path.name] = path.read_bytes()
-    return pictures
+                pictures[name] = path.read_bytes()
+    return found["png"], found["svg"]

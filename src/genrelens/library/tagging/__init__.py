@@ -1,1 +1,1 @@
-"""Plan, write and undo genres in the tags of a library."""
+"""Plan, write and undo genre tags of a library."""

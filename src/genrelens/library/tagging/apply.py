@@ -1,4 +1,4 @@
-"""Write what a plan says, so that each file is old or new, and whole, whatever happens."""
+"""Write the genres of a plan, so that each file is complete at any moment: the old or the new."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genrelens.errors import AudioError, TagError
 from genrelens.files import reason
 from genrelens.library.catalog import Catalog
 from genrelens.library.digest import audio_digest, whole_file_digest
-from genrelens.library.tagging.delta import file_hash, hash_of, make_patch, patched
+from genrelens.library.records import path_fields
+from genrelens.library.tagging.delta import apply_delta, file_hash, hash_of, make_delta
 from genrelens.library.tagging.journal import Journal, Write
 from genrelens.library.tagging.plan import Plan
 from genrelens.library.tagging.policy import Change
-from genrelens.library.tagging.replace_file import swap
+from genrelens.library.tagging.replace_file import replace_with_copy
 from genrelens.tags import read_tags, write_genres
 
 __all__ = [
     "Outcome",
     "Result",
     "apply_changes",
-    "check_sound",
-    "note_in_catalog",
-    "reason_of",
+    "failure_reason",
+    "update_catalog",
+    "verify_audio",
 ]
 
-_ANOTHER_SOUND = "its sound would not stay the same"
+_AUDIO_CHANGES = "writing tags would change its audio"
 _INSEPARABLE = "FFmpeg cannot separate its audio from its tags, so a write could not be verified"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a file.
+    """The result for one file.
 
     Attributes:
-        path: of the file.
-        done: whether it was written.
-        reason: why not; or what else there is to know.
+        path: path of the file.
+        done: whether the file was written or restored.
+        reason: why not; or a note.
 
     """
 
@@ -51,11 +53,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was done to files.
+    """The result of a run, or of undoing one.
 
     Attributes:
-        run: its number in the journal; None if there was nothing to do.
-        outcomes: one for each file.
+        run: number of the run in the journal; None if there was no file to write.
+        outcomes: the result for each file.
 
     """
 
@@ -64,8 +66,18 @@ class Result:
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
-        """What was not done."""
+        """The files that were not written or restored."""
         return tuple(outcome for outcome in self.outcomes if not outcome.done)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values, as in ``genrelens undo --json``."""
+        return {
+            "run": self.run,
+            "files": [
+                path_fields(each.path) | {"done": each.done, "reason": each.reason}
+                for each in self.outcomes
+            ],
+        }
 
 
 def apply_changes(
@@ -75,38 +87,44 @@ def apply_changes(
     journal: str | os.PathLike[str] | None = None,
     on_file: Callable[[Outcome], None] | None = None,
 ) -> Result:
-    """Write the genres of a plan.
+    """Write the genres of a plan to the files.
 
-    Each file is copied beside itself, the copy is written to and checked (its sound has the digest
-    that the plan names, its genres read as written, its other tags are as before), and takes the
-    place of the file. A file that is not what it was when the plan was made stays as it is.
-    A run that was stopped, in whatever way, is cleared up by the next one or by ``undo``.
+    Each file is copied beside itself. The copy is changed and verified: its audio has the digest in
+    the plan, its genres read as written, its other tags are unchanged. Then it replaces the file.
+    A file that was changed after the plan was made is not written. If a run is interrupted in any
+    way, the next one or :func:`undo` cleans up.
 
     Args:
-        plan: what to write.
-        catalog: is told of the new size of the files, so that they are not listened to again.
-        journal: the file that remembers how to undo it; see :meth:`Journal.open`.
-        on_file: called with each file as it is done.
+        plan: the plan.
+        catalog: a catalogue to update, so that the next scan need not classify the files again.
+        journal: path of the journal, which :func:`undo` needs; None is the default path.
+        on_file: called with the result for each file.
 
     Returns:
-        The number of the run, for ``undo``, and what became of each file.
+        The number of the run, and the result for each file.
 
     Raises:
-        LibraryError: the journal or the catalogue cannot be written; nothing is written after.
+        LibraryError: the journal or the catalogue cannot be written; the remaining files are not
+            written.
+
+    Example::
+
+        result = apply_changes(read_plan("plan.jsonl"))
+        undo(result.run)
 
     """
     if not plan.changes:
         return Result(None, ())
     outcomes = []
     with Journal.open(journal) as opened:
-        note_in_catalog(catalog, *opened.recovered)
+        update_catalog(catalog, *opened.recovered)
         writes = opened.begin(plan.changes, model=plan.model)
         try:
             for change, write in zip(plan.changes, writes, strict=True):
                 outcome = _apply(change, write, opened, plan.policy.id3_version)
                 if outcome.done:
-                    note_in_catalog(catalog, write)
-                    opened.mark(write, "written")  # last: what was not noted will be looked at
+                    update_catalog(catalog, write)
+                    opened.mark(write, "written")  # last: until then, recovery handles the file
                 outcomes.append(outcome)
                 if on_file:
                     on_file(outcome)
@@ -120,11 +138,11 @@ def _apply(change: Change, write: Write, journal: Journal, id3_version: int | No
         return Outcome(change.path, True, _write(change, write, journal, id3_version))
     except (TagError, AudioError, OSError) as error:
         journal.mark(write, "planned")  # the file is the old one
-        return Outcome(change.path, False, reason_of(error))
+        return Outcome(change.path, False, failure_reason(error))
 
 
 def _write(change: Change, write: Write, journal: Journal, id3_version: int | None) -> str:
-    """Replace a file; return what there is to know of it."""
+    """Replace a file by a copy with the new genres; return a note for the user."""
     path = str(write.path)
     status = write.path.stat()
     if (status.st_size, status.st_mtime_ns) != (change.size, change.mtime_ns):
@@ -137,44 +155,47 @@ def _write(change: Change, write: Write, journal: Journal, id3_version: int | No
         if read_tags(temporary).genres != change.before:
             raise TagError(path, "was changed since the plan was made: it has other genres")
         after = write_genres(temporary, change.after, id3_version=id3_version)
-        check_sound(write, temporary)
+        verify_audio(write, temporary)
 
-    def ready() -> None:
-        patch = make_patch(write.path, write.temporary)
+    def record_delta() -> None:
+        delta = make_delta(write.path, write.temporary)
         old_hash = file_hash(write.path)
-        if hash_of(patched(patch, write.temporary)) != old_hash:
+        if hash_of(apply_delta(delta, write.temporary)) != old_hash:
             raise TagError(path, "is being changed by another program")
         new_hash = file_hash(write.temporary)
-        journal.ready(write, after=after, old_hash=old_hash, new_hash=new_hash, patch=patch)
+        journal.ready(write, after=after, old_hash=old_hash, new_hash=new_hash, delta=delta)
 
-    return swap(write.path, write.temporary, make=make, before=ready)
+    return replace_with_copy(write.path, write.temporary, make=make, before=record_delta)
 
 
-def check_sound(write: Write, temporary: Path) -> None:
-    """Make sure that the sound of a copy is what was listened to.
+def verify_audio(write: Write, temporary: Path) -> None:
+    """Check that the audio of a copy has the digest in the journal.
 
     Raises:
-        TagError: it is not: the file was changed, or writing tags would change its sound.
-        AudioError: it cannot be read.
+        TagError: it has not: the file was changed, or writing tags would change its audio.
+        AudioError: a file cannot be read.
 
     """
     if audio_digest(temporary) == write.digest:
         return
     if audio_digest(write.path) == write.digest:
         is_whole_file = whole_file_digest(write.path) == write.digest
-        raise TagError(str(write.path), _INSEPARABLE if is_whole_file else _ANOTHER_SOUND)
-    raise TagError(str(write.path), "was changed since the plan was made: it sounds different")
+        raise TagError(str(write.path), _INSEPARABLE if is_whole_file else _AUDIO_CHANGES)
+    raise TagError(str(write.path), "was changed since the plan was made: its audio is different")
 
 
-def note_in_catalog(catalog: Catalog | None, *writes: Write) -> None:
-    """Tell the catalogue what files are now, by whichever of their names it knows them.
+def update_catalog(catalog: Catalog | None, *writes: Write) -> None:
+    """Record the current size and tags of files, under each of their names in the catalogue.
 
-    Their times stay and even their size may, so that no scan would see that they have other tags.
+    A write does not change the time of modification and may not change the size, so a scan would
+    not notice the new tags.
     """
+    if catalog is None:
+        return
     for path in dict.fromkeys(path for write in writes for path in (write.name, write.path)):
-        known = None if catalog is None else catalog.file(path)
-        if catalog is not None and known is not None:
-            with suppress(OSError, TagError):  # it is gone already; the next scan will see
+        known = catalog.file(path)
+        if known is not None:
+            with suppress(OSError, TagError):  # the file is gone: the next scan will notice
                 status = path.stat()
                 catalog.record(
                     path,
@@ -186,10 +207,8 @@ def note_in_catalog(catalog: Catalog | None, *writes: Write) -> None:
                 )
 
 
-def reason_of(error: TagError | AudioError | OSError) -> str:
-    """Return what went wrong, without the name of the file."""
+def failure_reason(error: TagError | AudioError | OSError) -> str:
+    """Return the reason of an error without the name of the file."""
     if isinstance(error, FileNotFoundError):
         return "is not there any more"
-    if isinstance(error, OSError):
-        return reason(error)
-    return error.reason
+    return reason(error) if isinstance(error, OSError) else error.reason

@@ -1,20 +1,20 @@
-"""The journal: what was written to which file, and how to take it back.
+"""The journal: a record of every file that was written, and of its former content.
 
-One SQLite file beside the catalogue, but apart from it: a catalogue can be made anew, this cannot.
-Each write goes through these states, so that whatever stops the program, the next one to open
-the journal knows what to look at:
+The journal is an SQLite file of its own, because a catalogue can be made again and a journal
+cannot. Each write passes through these states, so whatever interrupts the program, the next one to
+open the journal can tell what has to be cleaned up:
 
 ==========  ==============================================================================
-state       what there may be
+state       possible files
 ==========  ==============================================================================
 planned     the old file; a temporary file beside it
-ready       the old file and a temporary one, or the new file; the way back is in the journal
+ready       the old file and a temporary one, or the new file; the delta is in the journal
 written     the new file
 undoing     the new file and a temporary one, or the old file
 undone      the old file
 ==========  ==============================================================================
 
-Only one program has the journal open at a time.
+Only one program can open the journal at a time.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from genrelens.files import temporary_beside
-from genrelens.library.columns import StoredValueError, Table, table_of
-from genrelens.library.store import SqliteStore, StoreKind
+from genrelens.library.columns import StoredValueError, Table
+from genrelens.library.store import SqliteStore
 from genrelens.library.tagging.delta import file_hash
 from genrelens.library.tagging.policy import Change
 
@@ -41,15 +41,15 @@ __all__ = ["Journal", "TagRun", "Write"]
 
 @dataclass(frozen=True, slots=True)
 class TagRun:
-    """What one call of ``apply_changes`` did.
+    """A run: the files that one call of :func:`apply_changes` wrote.
 
     Attributes:
-        id: its number.
-        started: ISO 8601, UTC.
-        finished: or None if it was stopped.
-        model: whose answers were written.
+        id: number of the run.
+        started: start time, ISO 8601 in UTC.
+        finished: end time; None if the run was interrupted.
+        model: names of the models that made the predictions.
         written: number of files that have the new tags.
-        undone: number of files that have the former tags again.
+        undone: number of files that were restored.
 
     """
 
@@ -63,20 +63,20 @@ class TagRun:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A file that is to be written, or was.
+    """A file of a run.
 
     Attributes:
         run: number of the run.
-        n: its place in it.
-        name: of the file, as the plan has it.
-        path: of the file, links followed.
-        temporary: a file beside it, on which the work is done.
-        state: see above.
-        digest: of the sound.
+        n: index of the file in the run.
+        name: path of the file in the plan.
+        path: path of the file with symbolic links resolved.
+        temporary: temporary file beside it.
+        state: see the table above.
+        digest: digest of the audio.
         before: genres of the old file.
         after: genres of the new file, as they are read from it.
-        old_hash: ``file_hash`` of the old file, once it is known.
-        new_hash: of the new one.
+        old_hash: ``file_hash`` of the old file; None in the state ``planned``.
+        new_hash: ``file_hash`` of the new file, likewise.
 
     """
 
@@ -93,20 +93,34 @@ class Write:
     new_hash: bytes | None = None
 
 
-_RUNS = table_of(TagRun, "runs", leave_out=("written", "undone"))
-_COUNTED = table_of(TagRun, "runs")
-_WRITES = table_of(Write, "writes")
-_PATCH = Table("writes", {"patch": bytes})
+_RUNS = Table.of(TagRun, "runs", leave_out=("written", "undone"))
+_COUNTED = Table.of(TagRun, "runs")
+_WRITES = Table.of(Write, "writes")
+_DELTA = Table("writes", {"patch": bytes})
 _LAST = Table("writes", {"run": int | None})
 _TEMPORARY = re.compile(r"\.genrelens-[0-9a-f]{12}\.tmp")
 _STATES = ("planned", "ready", "written", "undoing", "undone")
 _HASH_SIZE = 32  # bytes
 
-_KIND = StoreKind(
-    name="journal",
-    application=b"gnrj",
-    version=1,
-    schema=(
+
+class Journal(SqliteStore):
+    """An open journal. Only one program can open it at a time.
+
+    Every method raises ``LibraryError`` if the file cannot be read or written, or is damaged. The
+    default path is ``$GENRELENS_JOURNAL``, or ``journal.sqlite`` in the platform's data folder. A
+    file that is empty is a new journal, because that is what an interrupted creation leaves.
+
+    Attributes:
+        path: path of the file.
+        recovered: files that were in progress when the last program was interrupted; opening the
+            journal cleaned them up.
+
+    """
+
+    kind = "journal"
+    application = b"gnrj"
+    version = 1
+    schema = (
         Table("runs", {**_RUNS.types, "genrelens": str}).definition(
             id="INTEGER PRIMARY KEY AUTOINCREMENT"
         ),
@@ -115,40 +129,25 @@ _KIND = StoreKind(
         )
         + " WITHOUT ROWID",
         "CREATE INDEX writes_by_path ON writes (path)",
-    ),
-    # The lock is kept until the file is closed, or its owner dies.
-    pragmas=("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"),
-    reasons={
+    )
+    # The lock is held until the file is closed or the program ends.
+    pragmas = ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL")
+    reasons = {  # noqa: RUF012 (a ClassVar of the base)
         sqlite3.SQLITE_BUSY: "another genrelens is writing tags; try again when it is done",
         sqlite3.SQLITE_READONLY: "cannot be written: it or its folder is read-only",
         sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
         sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
-        sqlite3.SQLITE_CANTOPEN: "cannot be opened: its folder is missing, or not to be written",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened: its folder is missing or cannot be written",
         sqlite3.SQLITE_NOTADB: "is not a journal of genrelens, or is damaged; check the path, or "
         "restore the journal from a backup",
-    },
-    remedy="restore it from a backup, or delete it and lose the way back to the former tags; "
-    "the recordings are not affected",
-    environment="GENRELENS_JOURNAL",
-    file_name="journal.sqlite",
-    verified=True,  # nothing is written to people's files with a journal that may be wrong
-)
-
-
-class Journal(SqliteStore):
-    """An open journal. Only one program has it open at a time.
-
-    All methods raise ``LibraryError`` where it cannot be read or written, or is damaged. Where it
-    is by default: ``$GENRELENS_JOURNAL``, or in the platform's data folder.
-
-    Attributes:
-        path: of the file.
-        recovered: files that were under way when the last program that had it open was stopped;
-            opening it cleared up after them.
-
-    """
-
-    kind = _KIND
+    }
+    remedy = (
+        "restore it from a backup, or delete it: then the former tags cannot be restored, and the "
+        "recordings are not affected"
+    )
+    environment = "GENRELENS_JOURNAL"
+    file_name = "journal.sqlite"
+    verified = True  # no file is written if the journal may be wrong
     patience = 2.0
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -158,7 +157,7 @@ class Journal(SqliteStore):
     # ---------------------------------------------------------------------------- reading
 
     def runs(self) -> list[TagRun]:
-        """Return the runs that wrote something, the latest first."""
+        """Return the runs that wrote a file, the latest first."""
         statement = (
             f"SELECT {_RUNS.names()}, count(*) FILTER (WHERE state = 'written'), "
             "count(*) FILTER (WHERE state = 'undone') "
@@ -167,20 +166,20 @@ class Journal(SqliteStore):
         return list(self._select(statement, (), lambda row: TagRun(**_COUNTED.values(row))))
 
     def writes(self, run: int) -> list[Write]:
-        """Return what a run wrote and was not taken back, the last first."""
+        """Return the files of a run that have the new tags, the last one first."""
         condition = "run = ? AND state = 'written' ORDER BY n DESC"
         statement = f"SELECT {_WRITES.names()} FROM writes WHERE {condition}"
         return list(self._select(statement, (run,), _write))
 
-    def patch(self, write: Write) -> bytes:
-        """Return the way from the new file to the old one."""
+    def delta(self, write: Write) -> bytes:
+        """Return the delta from the new content of a file to the old one."""
         statement = "SELECT patch FROM writes WHERE run = ? AND n = ?"
-        found = self._select(statement, (write.run, write.n), _PATCH.values)
-        patch: bytes = next(found)["patch"]
-        return patch
+        found = self._select(statement, (write.run, write.n), _DELTA.values)
+        delta: bytes = next(found)["patch"]
+        return delta
 
     def written_later(self, write: Write) -> int | None:
-        """Return the last run that wrote to the same file after another one, or None."""
+        """Return the last run after this one that wrote to the same file, or None."""
         statement = "SELECT max(run) FROM writes WHERE path = ? AND run > ? AND state = 'written'"
         found = self._select(statement, (os.fsencode(write.path), write.run), _LAST.values)
         run: int | None = next(found)["run"]
@@ -189,7 +188,7 @@ class Journal(SqliteStore):
     # ---------------------------------------------------------------------------- writing
 
     def begin(self, changes: Sequence[Change], *, model: str) -> list[Write]:
-        """Note what is about to be written; return it in the order of the changes."""
+        """Record the files that are about to be written, and return them in this order."""
         from genrelens import __version__
 
         with self._transaction() as connection:
@@ -203,32 +202,32 @@ class Journal(SqliteStore):
         return writes
 
     def ready(
-        self, write: Write, *, after: Sequence[str], old_hash: bytes, new_hash: bytes, patch: bytes
+        self, write: Write, *, after: Sequence[str], old_hash: bytes, new_hash: bytes, delta: bytes
     ) -> None:
-        """Note the way back, just before the new file takes its place. It is safe on return.
+        """Record the delta just before the new file replaces the old one; it is on disk on return.
 
         Args:
-            write: to which file.
-            after: how the new genres are read from it.
-            old_hash: of the old file.
-            new_hash: of the new one.
-            patch: from the new file to the old one.
+            write: the file.
+            after: genres as they are read from the new file.
+            old_hash: ``file_hash`` of the old file.
+            new_hash: ``file_hash`` of the new file.
+            delta: delta from the new file to the old one.
 
         """
         statement = (
             "UPDATE writes SET state = 'ready', after = ?, old_hash = ?, new_hash = ?, patch = ? "
             "WHERE run = ? AND n = ?"
         )
-        values = (json.dumps(after), old_hash, new_hash, patch, write.run, write.n)
+        values = (json.dumps(after), old_hash, new_hash, delta, write.run, write.n)
         self._execute(statement, *values)
 
     def mark(self, write: Write, state: str) -> None:
-        """Note another state of a file."""
+        """Record another state of a file."""
         statement = "UPDATE writes SET state = ? WHERE run = ? AND n = ?"
         self._execute(statement, state, write.run, write.n)
 
     def finish(self, run: int) -> None:
-        """Note the end of a run; what it did not write is forgotten."""
+        """Record the end of a run, and remove the files that it did not write."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM writes WHERE run = ? AND state = 'planned'", (run,))
             connection.execute("UPDATE runs SET finished = ? WHERE id = ?", (_now(), run))
@@ -236,7 +235,7 @@ class Journal(SqliteStore):
     # ---------------------------------------------------------------------------- recovery
 
     def _recover(self) -> tuple[Write, ...]:
-        """Find out what became of the files that were under way, and remove temporary ones."""
+        """Set the state of files in progress by their content, and remove temporary files."""
         condition = "state NOT IN ('written', 'undone')"
         statement = f"SELECT {_WRITES.names()} FROM writes WHERE {condition}"
         writes = tuple(self._select(statement, (), _write))
@@ -244,19 +243,19 @@ class Journal(SqliteStore):
             with suppress(OSError):
                 write.temporary.unlink(missing_ok=True)
             if write.state != "planned":
-                self.mark(write, _found(write))
+                self.mark(write, _actual_state(write))
         self._execute("DELETE FROM writes WHERE state = 'planned'")
         return tuple(write for write in writes if write.state != "planned")
 
 
-def _found(write: Write) -> str:
-    """Return the state of a file that was about to be replaced, by its content."""
+def _actual_state(write: Write) -> str:
+    """Return the state of a file that was about to be replaced, from its content."""
     try:
-        found = file_hash(write.path)
-    except OSError:  # it may come back, and can be undone then
+        content = file_hash(write.path)
+    except OSError:  # the file may return, and can be restored then
         return "written"
-    if found != write.old_hash:
-        return "written"  # or changed since, which an undo will see
+    if content != write.old_hash:
+        return "written"  # or edited after that, which undo will detect
     return "planned" if write.state == "ready" else "undone"
 
 
@@ -276,14 +275,14 @@ def _planned(run: int, n: int, change: Change) -> Write:
 
 
 def _row(write: Write) -> tuple[Any, ...]:
-    """Return the columns of a file; of the temporary one, only the name is stored."""
+    """Return the stored row of a file; only the name of the temporary file is stored."""
     return _WRITES.row(replace(write, temporary=Path(write.temporary.name)))
 
 
 def _write(row: tuple[Any, ...]) -> Write:
-    """Return the file of a row, or refuse it: what is done to files follows from it."""
+    """Return the file of a row; refuse invalid values, because files are changed by them."""
     values = _WRITES.values(row)
-    if not _TEMPORARY.fullmatch(str(values["temporary"])):  # it would be removed
+    if not _TEMPORARY.fullmatch(str(values["temporary"])):  # this file is going to be removed
         raise StoredValueError("writes.temporary: is not the name of a temporary file")
     if not values["path"].is_absolute():
         raise StoredValueError("writes.path: is not absolute")

@@ -1,6 +1,6 @@
-"""A plan: which files get which genres, to be looked at and edited before anything is written.
+"""Plan which genres to write to which files, for review before anything is written.
 
-As a file it is JSON Lines: a header, then one object for each file. A person may delete lines and
+A plan file is in JSON Lines: a header, then an object for each file. The user may delete lines and
 edit ``after``.
 """
 
@@ -12,19 +12,20 @@ import os
 import re
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from genrelens.discovery.find import find_files
 from genrelens.errors import LibraryError
 from genrelens.files import reason, write_text_atomically
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import path_fields
-from genrelens.library.tagging.policy import Change, Policy, Skip, decide, shown, word_fault
+from genrelens.library.tagging.policy import Change, Policy, decide, genre_fault, shortened
+from genrelens.library.vocabulary import genre_key
 
 __all__ = ["Plan", "change_fields", "is_plan", "plan_changes", "read_plan", "write_plan"]
 
@@ -35,22 +36,20 @@ _NUMBERS = ("size", "mtime_ns")
 _HASH = "[0-9a-f]{40}"
 _NO_NUMBER = "holds a number that JSON does not allow"
 
-_T = TypeVar("_T")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be written.
+    """The genres to write, and the files that are not changed.
 
     Attributes:
-        changes: one for each file that is to be changed.
-        policy: that they follow.
-        model: names of the models that listened, joined by commas.
-        labels: the genres and styles that they know.
-        created: when it was made, ISO 8601 in UTC.
-        skipped: files that stay as they are.
-        unheard: files that the catalogue knows nothing of, or that were changed since.
-        problems: path and reason of what could not be looked at.
+        changes: one change for each file to write.
+        policy: the rules that the changes follow.
+        model: names of the models that made the predictions, joined by commas.
+        labels: the genres and styles of these models.
+        created: time of the plan, ISO 8601 in UTC.
+        skipped: path of each file that is not changed -> reason.
+        unscanned: files that are not in the catalogue or were changed after the scan.
+        problems: (path, reason) of inputs that cannot be read.
 
     """
 
@@ -59,99 +58,114 @@ class Plan:
     model: str = ""
     labels: frozenset[str] = frozenset()
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    skipped: tuple[Skip, ...] = ()
-    unheard: tuple[Path, ...] = ()
+    skipped: Mapping[Path, str] = field(default_factory=dict)
+    unscanned: tuple[Path, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
 
     @property
     def reasons(self) -> Counter[str]:
-        """Why files stay as they are, with how many."""
-        return Counter(skip.reason for skip in self.skipped)
+        """Reason why files are not changed -> number of files."""
+        return Counter(self.skipped.values())
+
+    @property
+    def unknown_labels(self) -> list[str]:
+        """The labels in the user's mapping that no model of the plan has, sorted."""
+        if not self.labels:
+            return []
+        return sorted(set(self.policy.mapping.genre_words) - set(map(genre_key, self.labels)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values, as in ``genrelens tag --json``."""
+        return {
+            "changes": [change_fields(change) for change in self.changes],
+            "skipped": [
+                path_fields(path) | {"reason": reason} for path, reason in self.skipped.items()
+            ],
+            "unheard": [path_fields(path) for path in self.unscanned],
+            "problems": [path_fields(path) | {"reason": reason} for path, reason in self.problems],
+        }
 
 
 def plan_changes(
     catalog: Catalog, inputs: Iterable[str | os.PathLike[str]], policy: Policy | None = None
 ) -> Plan:
-    """Decide what to write to the files below folders, by what the catalogue knows of them.
+    """Decide which genres to write to files, from the catalogue. No file is opened.
 
-    No file is opened. A file whose size or time of modification is not what it was when it was
-    scanned is among the ``unheard``; one that has several names, by links of whatever kind, counts
-    once: what is written to one name would part it from the others.
+    A file whose size or time of modification is not that in the catalogue is among the
+    ``unscanned``. A file with several names (links of any kind) is planned once, because writing
+    to one name may separate it from the others.
 
     Args:
-        catalog: that was filled by a scan.
-        inputs: folders, files, playlists and patterns, as for a scan.
-        policy: what is to be written.
+        catalog: a catalogue that a scan has filled.
+        inputs: folders, files, playlists and patterns, as for :func:`find_files`.
+        policy: the rules; None is ``Policy()``.
 
     Raises:
         LibraryError: the catalogue cannot be read.
 
+    Example::
+
+        with Catalog.open(readonly=True) as catalog:
+            plan = plan_changes(catalog, ["Music"], Policy(existing="append"))
+        for change in plan.changes:
+            print(change.path, change.before, "->", change.after)
+
     """
     policy = policy or Policy()
-    decisions = _Decisions(catalog, policy)
-    problems: list[tuple[str, str]] = []
+    changes, unscanned, problems = list[Change](), [], list[tuple[str, str]]()
+    skipped: dict[Path, str] = {}
+    models, labels = set[str](), set[str]()
+    seen: set[str | tuple[int, int]] = set()
     for found in find_files(inputs, on_problem=lambda *problem: problems.append(problem)):
-        decisions.add(Path(found.path), found.size, found.mtime_ns)
+        path = Path(found.path)
+        identities = _identities(path)
+        if not seen.isdisjoint(identities):
+            skipped[path] = "is another name of a file that is here already"
+            continue
+        seen |= identities
+        entry = catalog.entry(path)
+        if entry is None or (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
+            unscanned.append(path)
+            continue
+        if entry.prediction is not None:
+            models.add(entry.prediction.model)
+            labels |= {*entry.prediction.probabilities}
+            labels |= {style.name for style in entry.prediction.styles}
+        decision = decide(entry, policy)
+        if isinstance(decision, Change):
+            changes.append(decision)
+        else:
+            skipped[path] = decision
     return Plan(
-        changes=tuple(decisions.changes),
+        changes=tuple(changes),
         policy=policy,
-        model=", ".join(sorted(decisions.models)),
-        labels=frozenset(decisions.labels),
-        skipped=tuple(decisions.skipped),
-        unheard=tuple(decisions.unheard),
+        model=", ".join(sorted(models)),
+        labels=frozenset(labels),
+        skipped=skipped,
+        unscanned=tuple(unscanned),
         problems=tuple(problems),
     )
 
 
-class _Decisions:
-    """What was decided so far."""
-
-    def __init__(self, catalog: Catalog, policy: Policy) -> None:
-        self._catalog = catalog
-        self._policy = policy
-        self._seen: set[str | tuple[int, int]] = set()
-        self.changes: list[Change] = []
-        self.skipped: list[Skip] = []
-        self.unheard: list[Path] = []
-        self.models: set[str] = set()
-        self.labels: set[str] = set()
-
-    def add(self, path: Path, size: int, mtime_ns: int) -> None:
-        names = _names(path)
-        if not self._seen.isdisjoint(names):
-            self.skipped.append(Skip(path, "is another name of a file that is here already"))
-            return
-        self._seen |= names
-        entry = self._catalog.entry(path)
-        if entry is None or (entry.size, entry.mtime_ns) != (size, mtime_ns):
-            self.unheard.append(path)
-            return
-        if entry.prediction is not None:
-            self.models.add(entry.prediction.model)
-            self.labels |= {*entry.prediction.probabilities}
-            self.labels |= {style.name for style in entry.prediction.styles}
-        decision = decide(entry, self._policy)
-        if isinstance(decision, Change):
-            self.changes.append(decision)
-        else:
-            self.skipped.append(decision)
-
-
-def _names(path: Path) -> set[str | tuple[int, int]]:
-    """Return what links to one file have in common: where it lies; device and inode, if shared."""
-    names: set[str | tuple[int, int]] = {os.path.realpath(path)}
+def _identities(path: Path) -> set[str | tuple[int, int]]:
+    """Return what links to a file share: the resolved path; device and inode of hard links."""
+    found: set[str | tuple[int, int]] = {os.path.realpath(path)}
     with suppress(OSError):
         status = path.stat()
         if status.st_nlink > 1 and status.st_ino:
-            names.add((status.st_dev, status.st_ino))
-    return names
+            found.add((status.st_dev, status.st_ino))
+    return found
 
 
 # ------------------------------------------------------------------------------------ files
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Write a plan, to be read by people and by ``read_plan``.
+    """Write a plan to a file, to be edited and read with :func:`read_plan`.
+
+    Args:
+        plan: the plan.
+        path: path of the file.
 
     Raises:
         DataError: the file cannot be written.
@@ -173,70 +187,72 @@ def _lines(plan: Plan) -> Iterator[str]:
 
 
 def change_fields(change: Change) -> dict[str, Any]:
-    """Return a change as plain values that JSON can hold."""
+    """Return JSON values of a change, as in a line of a plan."""
     names = ("size", "mtime_ns", "digest", "before", "after", "confidence", "reason")
     return {**path_fields(change.path), **{name: getattr(change, name) for name in names}}
 
 
 def is_plan(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file is meant as a plan: by its ending, or as it begins with ``{``.
+    """Return whether a file is a plan: by its ending, or because it begins with ``{``.
 
-    A folder is none, whatever its name is. No audio file begins so.
+    A folder is never a plan. No audio file begins with ``{``.
     """
-    place = Path(path)
-    if place.suffix.lower() in _SUFFIXES and not place.is_dir():
+    target = Path(path)
+    if target.suffix.lower() in _SUFFIXES and not target.is_dir():
         return True
     try:
-        with place.open("rb") as file:
+        with target.open("rb") as file:
             return file.read(200).removeprefix(BOM_UTF8).lstrip().startswith(b"{")
-    except (OSError, ValueError):  # of names with a null byte
+    except (OSError, ValueError):  # ValueError: a null byte in the name
         return False
 
 
 def read_plan(path: str | os.PathLike[str]) -> Plan:
     """Read a plan that may have been edited.
 
+    Args:
+        path: path of the file.
+
     Raises:
-        LibraryError: it cannot be read, is none, or something in it is not as it must be.
+        LibraryError: the file cannot be read, is not a plan, or contains an invalid value.
 
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
-        raise LibraryError(f"{path}: {reason(error)}") from error
+        raise LibraryError(reason(error), path=path) from error
     except ValueError as error:
-        raise LibraryError(f"{path}: is no plan; it is not UTF-8") from error
+        raise LibraryError("is not a plan: it is not UTF-8", path=path) from error
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not numbered:
-        raise LibraryError(f"{path}: is no plan; it is empty")
-    header = _checked(f"{path}: is no valid plan; line", *numbered[0], _header)
-    changes = [_checked(f"{path}, line", number, line, _change) for number, line in numbered[1:]]
-    paths = Counter(change.path for change in changes)
-    twice = next((each for each, n in paths.items() if n > 1), None)
-    if twice is not None:
-        raise LibraryError(f"{path}: {twice} is in it twice")
-    return Plan(changes=tuple(changes), **header)
-
-
-def _checked(place: str, number: int, line: str, parse: Callable[[Any], _T]) -> _T:
+        raise LibraryError("is not a plan: it is empty", path=path)
+    number, line = numbered[0]
     try:
-        return parse(_object(line))
-    except KeyError as error:
-        raise LibraryError(f"{place} {number}: {error} is missing") from error
+        header = _header(_object(line))
     except (LibraryError, ValueError) as error:
-        raise LibraryError(f"{place} {number}: {error}") from error
+        raise LibraryError(f"is not a valid plan: line {number}: {error}", path=path) from error
+    changes: dict[Path, Change] = {}
+    for number, line in numbered[1:]:
+        try:
+            change = _change(_object(line))
+        except ValueError as error:
+            raise LibraryError(f"line {number}: {error}", path=path) from error
+        if change.path in changes:
+            raise LibraryError(f"line {number}: {change.path} is in the plan twice", path=path)
+        changes[change.path] = change
+    return Plan(changes=tuple(changes.values()), **header)
 
 
 def _object(line: str) -> dict[str, Any]:
-    """Return what stands in a line; refuse what JSON and UTF-8 cannot hold."""
+    """Return the object in a line; refuse values that JSON or UTF-8 do not allow."""
     try:
         values = json.loads(line, parse_constant=_refuse_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"is not JSON: {error.msg}, at character {error.pos + 1}") from error
     except RecursionError as error:
-        raise ValueError("is not a plan's: it is nested too deeply") from error
+        raise ValueError("is nested too deeply") from error
     if not isinstance(values, dict):
-        raise ValueError(f"must be an object, as {{...}}, not {shown(values)}")
+        raise ValueError(f"must be an object, as {{...}}, not {shortened(values)}")
     try:
         text = json.dumps(values, ensure_ascii=False, allow_nan=False)
     except ValueError as error:  # 1e999
@@ -253,11 +269,11 @@ def _refuse_number(_: str) -> NoReturn:
 
 
 def _header(values: Mapping[str, Any]) -> dict[str, Any]:
-    version = values[_MARK]
+    version = _member(values, _MARK)
     if version != _VERSION:
-        raise ValueError(f"a plan of version {shown(version)}; this genrelens reads {_VERSION}")
+        raise ValueError(f"a plan of version {shortened(version)}; this genrelens reads {_VERSION}")
     return {
-        "policy": Policy.from_dict(values["policy"]),
+        "policy": Policy.from_dict(_member(values, "policy")),
         "model": _text(values, "model"),
         "created": _text(values, "created"),
     }
@@ -265,8 +281,9 @@ def _header(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _change(values: Mapping[str, Any]) -> Change:
     for name in _NUMBERS:
-        if type(values[name]) is not int:  # True is one, too
-            raise ValueError(f"{name} must be a whole number, not {shown(values[name])}")
+        number = _member(values, name)
+        if type(number) is not int:  # isinstance(True, int) is true
+            raise ValueError(f"{name} must be a whole number, not {shortened(number)}")
     if not re.fullmatch(_HASH, _text(values, "digest")):
         raise ValueError("digest must be 40 hexadecimal digits")
     return Change(
@@ -281,37 +298,43 @@ def _change(values: Mapping[str, Any]) -> Change:
     )
 
 
+def _member(values: Mapping[str, Any], name: str) -> Any:
+    if name not in values:
+        raise ValueError(f"{name!r} is missing")
+    return values[name]
+
+
 def _text(values: Mapping[str, Any], name: str) -> str:
-    value = values[name]
+    value = _member(values, name)
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be a string, not {shown(value)}")
+        raise ValueError(f"{name} must be a string, not {shortened(value)}")
     return value
 
 
 def _words(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    words = values[name]
+    words = _member(values, name)
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"{name} must be a list of words, or empty, not {shown(words)}")
+        raise ValueError(f"{name} must be a list of words, or empty, not {shortened(words)}")
     return tuple(words)
 
 
 def _genres(values: Mapping[str, Any]) -> tuple[str, ...]:
     genres = _words(values, "after")
     for genre in genres:
-        fault = word_fault(genre)
+        fault = genre_fault(genre)
         if fault:
-            raise ValueError(f"after: a genre must not {fault}, as {shown(genre)} does")
+            raise ValueError(f"after: a genre must not {fault}, as {shortened(genre)} does")
     return genres
 
 
 def _confidence(values: Mapping[str, Any]) -> float:
     confidence = values.get("confidence", 0)
     if isinstance(confidence, bool) or not isinstance(confidence, int | float):
-        raise ValueError(f"confidence must be a number, not {shown(confidence)}")
+        raise ValueError(f"confidence must be a number, not {shortened(confidence)}")
     try:
         return float(confidence)
     except OverflowError as error:
-        raise ValueError(f"confidence must be a number, not {shown(confidence)}") from error
+        raise ValueError(f"confidence must be a number, not {shortened(confidence)}") from error
 
 
 def _path(values: Mapping[str, Any]) -> Path:
@@ -320,9 +343,9 @@ def _path(values: Mapping[str, Any]) -> Path:
     else:
         path = Path(_text(values, "path"))
     if not path.is_absolute():
-        raise ValueError(f"path must be absolute, not {shown(str(path))}")
+        raise ValueError(f"path must be absolute, not {shortened(str(path))}")
     if "\0" in str(path):
-        raise ValueError(f"path {shown(str(path))} cannot be one")
+        raise ValueError(f"path {shortened(str(path))} is not valid")
     return path
 
 
@@ -330,4 +353,4 @@ def _decoded(text: str) -> Path:
     try:
         return Path(os.fsdecode(base64.b64decode(text, validate=True)))
     except ValueError as error:
-        raise ValueError(f"path_bytes must be Base64, not {shown(text)}") from error
+        raise ValueError(f"path_bytes must be Base64, not {shortened(text)}") from error

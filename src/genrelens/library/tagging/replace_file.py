@@ -1,4 +1,4 @@
-"""A file gives way to a changed copy of itself, at once and with all that belongs to it."""
+"""Replace a file by a changed copy in one step, and keep its times, permissions and attributes."""
 
 from __future__ import annotations
 
@@ -12,40 +12,39 @@ from pathlib import Path
 from genrelens.errors import TagError
 from genrelens.files import sync_file, sync_folder
 
-__all__ = ["swap"]
+__all__ = ["replace_with_copy"]
 
 
-def swap(
+def replace_with_copy(
     path: Path,
     temporary: Path,
     *,
     make: Callable[[Path], None],
-    before: Callable[[], None],
+    before: Callable[[], None] = lambda: None,
 ) -> str:
-    """Replace a file by what ``make`` writes, or leave it as it is.
+    """Replace a file by the file that ``make`` writes, or leave it unchanged.
 
-    The new file has the times, the permissions, the extended attributes (with them the access
-    control lists of Linux) and, where this user may give files away, the owner of the old one.
-    Python cannot copy extended attributes on macOS and Windows. It is on the disk before it takes
-    the place of the old one, which it does in one step.
+    The new file keeps the times, the permissions, the extended attributes (on Linux with the
+    access control lists) and, if this user may set it, the owner of the old one. Python cannot
+    copy extended attributes on macOS and Windows. The new file is on the disk before it replaces
+    the old one, which is a single step.
 
-    Other names of the file that are hard links keep the old content: they may be a backup, or
-    shared with others by a program that checks it. Symbolic links must have been followed.
+    Other hard links to the file keep the old content: they may be a backup, or be shared by a
+    program that verifies the content. The caller must resolve symbolic links.
 
     Args:
-        path: of the file.
-        temporary: of the new file, in the same folder; there must be none.
-        make: writes the new file, which is there and empty. What it raises goes through, and
-            nothing has changed.
-        before: is called when all is ready, just before the file is replaced. Nothing has changed
-            if it raises.
+        path: path of the file.
+        temporary: path of the new file, in the same folder; it must not exist.
+        make: writes the new file, which exists and is empty. If it raises an exception, nothing
+            is changed and the exception is raised to the caller.
+        before: called just before the file is replaced, likewise.
 
     Returns:
-        What the user should know of it, or nothing.
+        A note for the user, or an empty string.
 
     Raises:
-        TagError: the file or its folder is read-only, or somebody changes it meanwhile.
-        OSError: the new file cannot be written, as the disk is full.
+        TagError: the file or its folder is read-only, or another program changes the file.
+        OSError: the new file cannot be written, for instance because the disk is full.
 
     """
     status = _check_writable(path)
@@ -66,10 +65,10 @@ def swap(
 
 
 def _check_writable(path: Path) -> os.stat_result:
-    """Return the status of a file that may be written to.
+    """Return the status of a file, or refuse a read-only one.
 
-    Replacing a file takes no permission to write to it, but to its folder. Nobody expects that a
-    read-only file changes, though.
+    Replacing a file needs write permission to its folder only, and yet nobody expects that a
+    read-only file changes.
     """
     status = path.stat()
     if not status.st_mode & 0o222 or not os.access(path, os.W_OK):
@@ -78,7 +77,7 @@ def _check_writable(path: Path) -> os.stat_result:
 
 
 def _create(path: Path, temporary: Path) -> None:
-    """Make an empty file that nobody else may read: the old one may be private."""
+    """Create an empty file that only this user may read, because the old one may be private."""
     try:
         temporary.touch(mode=0o600, exist_ok=False)
     except OSError as error:
@@ -98,10 +97,11 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _keep_attributes(path: Path, temporary: Path, status: os.stat_result) -> str:
+    """Copy owner, permissions, times and attributes; return a note for the user."""
     notes = []
     if hasattr(os, "chown"):
         for owner in ((-1, status.st_gid), (status.st_uid, -1)):
-            with suppress(OSError):  # only root may give files away
+            with suppress(OSError):  # only root may change the owner
                 os.chown(temporary, *owner)
         if temporary.stat().st_uid != status.st_uid:
             notes.append("belongs to you now")

@@ -1,16 +1,16 @@
-"""What a frozen network hears in clips and in renditions of them, kept on disk.
+"""Features of clips and of augmented copies of them from a frozen network, kept on disk.
 
-A clip is heard once, however many heads are trained on it: what it gives depends on nothing but
-its own content, so the rounds of a cross-validation share it and nothing leaks between them.
+The features of a clip depend on its content only. Each clip is therefore computed once for all
+heads, the rounds of a cross-validation share the results, and nothing leaks between them.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,50 +22,44 @@ from genrelens.audio import load_audio
 from genrelens.errors import AudioError
 from genrelens.features import FeatureConfig, extract_segments
 from genrelens.threads import map_in_threads
-from genrelens.train.acoustic_augment import rendition
+from genrelens.train.acoustic_augment import augment_waveform
 from genrelens.train.cache import file_digest, new_entry
 from genrelens.train.lens.musicnn import Musicnn
 
-__all__ = ["ClipFeatures", "Embedder", "heard_features"]
+__all__ = ["ClipFeatures", "Embedder", "frozen_features"]
 
-_VERSION = 2  # of the renditions and the front end; another one makes the cache start anew
+_VERSION = 2  # of the augmentation and the front end; another version starts a new cache
 _SEGMENTS_AT_ONCE = 16
 _NAME = 32  # hexadecimal digits of a file's digest that name an entry of the cache
 
 Float16 = NDArray[np.float16]
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class ClipFeatures:
-    """A clip as the network heard it.
+class ClipFeatures(NamedTuple):
+    """Features of the segments of a clip and of its augmented copies."""
 
-    Attributes:
-        features: of its segments and those of its renditions, (n, d) float16.
-        renditions: which rendition each segment is of, (n,) int64; 0 is the clip as it is.
-
-    """
-
-    features: Float16
-    renditions: NDArray[np.int64]
+    features: Float16  # (n, d)
+    copies: NDArray[np.int64]  # (n,): number of the copy of each segment; 0 is the clip itself
 
 
-def heard_features(network: Musicnn, segments: Tensor) -> Tensor:
-    """Pooled features and embeddings side by side: (n, t, b) -> (n, d)."""
+def frozen_features(network: Musicnn, segments: Tensor) -> Tensor:
+    """Return pooled features and embeddings side by side: (n, t, b) -> (n, d)."""
     return torch.cat(network(segments), dim=1)
 
 
 class Embedder:
-    """Hears clips.
+    """Compute the features of files, or read them from the cache.
 
     Args:
-        network: frozen, in eval mode.
+        network: the frozen network, in eval mode.
         features: its front end.
-        renditions: how many are made of each clip.
-        seconds: of each rendition; it starts anywhere in the clip.
-        recordings: what may be heard in the background of renditions, each (n,) at the rate of the
-            front end.
-        directory: of the cache.
+        copies: number of augmented copies of each clip.
+        seconds: length of a copy in seconds, cut from a random position of the clip.
+        backgrounds: recordings for the background of the copies, each (n,) at the sample rate of
+            the front end.
+        directory: folder of the cache.
 
     """
 
@@ -74,56 +68,59 @@ class Embedder:
         network: Musicnn,
         features: FeatureConfig,
         *,
-        renditions: int,
+        copies: int,
         seconds: float,
-        recordings: Sequence[Float64],
+        backgrounds: Sequence[Float64],
         directory: Path,
     ) -> None:
         self._network = network
         self._features = features
-        self._renditions = renditions
+        self._copies = copies
         self._seconds = seconds
-        self._recordings = recordings
-        self._directory = directory / f"heard-{self._digest()}"
+        self._backgrounds = backgrounds
+        digest = self._digest()
+        self._directory = directory / f"embeddings-{digest}"
+        with suppress(OSError):  # its name in earlier versions
+            (directory / f"heard-{digest}").rename(self._directory)
 
-    def hear(
+    def embed(
         self,
         paths: Sequence[Path],
         on_path: Callable[[Path, AudioError | None], None] = lambda path, error: None,
     ) -> dict[Path, ClipFeatures]:
-        """Hear files, or remember what was heard of them; those that cannot be read are left out.
+        """Return the features of files; a file that cannot be read is left out.
 
         Args:
-            paths: of the files.
-            on_path: called for each, in order, with the error of one that cannot be read.
+            paths: the files.
+            on_path: called for each file, in order, with its error if it cannot be read.
 
         Raises:
             DataError: the cache cannot be written.
 
         """
-        heard = {}
+        found = {}
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # several files at once take less time than one after the other
+        torch.set_num_threads(1)  # several files at once are faster than one with all threads
         try:
-            with closing(map_in_threads(self._try, paths)) as results:
+            with closing(map_in_threads(self._load, paths)) as results:
                 for path, result in results:
                     if isinstance(result, AudioError):
                         on_path(path, result)
                     else:
                         on_path(path, None)
-                        heard[path] = result
+                        found[path] = result
         finally:
             torch.set_num_threads(threads)
-        return heard
+        return found
 
-    def _try(self, path: Path) -> ClipFeatures | AudioError:
+    def _load(self, path: Path) -> ClipFeatures | AudioError:
         try:
             digest = file_digest(path)[:_NAME]
-            return self._remembered(digest) or self._new(path, digest)
+            return self._cached(digest) or self._compute(path, digest)
         except AudioError as error:
             return error
 
-    def _remembered(self, digest: str) -> ClipFeatures | None:
+    def _cached(self, digest: str) -> ClipFeatures | None:
         try:
             # numpy would leave a torn file open
             with (
@@ -134,48 +131,45 @@ class Embedder:
         except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # absent, or torn
             return None
 
-    def _new(self, path: Path, digest: str) -> ClipFeatures:
+    def _compute(self, path: Path, digest: str) -> ClipFeatures:
         y = load_audio(path, sample_rate=self._features.sample_rate)
-        pieces = [self._segments(y)]
-        for number in range(self._renditions):
+        parts = [self._segments(y)]
+        for number in range(self._copies):
             rng = np.random.default_rng([_VERSION, number, int(digest[:16], 16)])
-            pieces.append(self._segments(self._rendition(y, rng)))
-        numbers = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
-        result = ClipFeatures(self._features_of(torch.from_numpy(np.concatenate(pieces))), numbers)
-        self._write(digest, result)
-        return result
+            parts.append(self._segments(self._augmented(y, rng)))
+        copies = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        features = self._features_of(torch.from_numpy(np.concatenate(parts)))
+        with new_entry(self._directory / f"{digest}.npz") as file:
+            np.savez(file, features=features, renditions=copies)
+        return ClipFeatures(features, copies)
 
-    def _segments(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Cut into segments, without a last one that overlaps: no sound is to be learnt twice."""
+    def _segments(self, y: Float32) -> Float32:
+        """Cut into segments, without a last one that overlaps: no frame counts twice."""
         segments = extract_segments(y, self._features)
         n_frames = 1 + len(y) // self._features.hop_length
         n_more = max(0, n_frames - self._features.segment_frames) // self._features.segment_hop
         return segments[: 1 + n_more]
 
-    def _rendition(self, y: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    def _augmented(self, y: Float32, rng: np.random.Generator) -> Float32:
         rate = self._features.sample_rate
         n = round(self._seconds * rate)
         start = int(rng.integers(max(1, len(y) - n + 1)))
-        piece = y[start : start + n].astype(np.float64)
-        return rendition(piece, rate, rng, self._recordings).astype(np.float32)
+        excerpt = y[start : start + n].astype(np.float64)
+        return augment_waveform(excerpt, rate, rng, self._backgrounds).astype(np.float32)
 
     @torch.inference_mode()
     def _features_of(self, segments: Tensor) -> Float16:
         batches = torch.split(segments, _SEGMENTS_AT_ONCE)
-        heard = [heard_features(self._network, batch).half() for batch in batches]
-        return np.asarray(torch.cat(heard).numpy())
-
-    def _write(self, digest: str, heard: ClipFeatures) -> None:
-        with new_entry(self._directory / f"{digest}.npz") as file:
-            np.savez(file, features=heard.features, renditions=heard.renditions)
+        features = [frozen_features(self._network, batch).half() for batch in batches]
+        return np.asarray(torch.cat(features).numpy())
 
     def _digest(self) -> str:
-        """Return 16 hexadecimal digits that name all that a result depends on."""
+        """Return 16 hexadecimal digits that name all that the features depend on."""
         content = hashlib.sha256()
         for tensor in self._network.state_dict().values():
             content.update(tensor.numpy().tobytes())
-        for recording in self._recordings:
+        for recording in self._backgrounds:
             content.update(recording.astype(np.float32).tobytes())
-        settings = (_VERSION, self._features.to_dict(), self._renditions, self._seconds)
+        settings = (_VERSION, self._features.to_dict(), self._copies, self._seconds)
         content.update(repr(settings).encode())
         return content.hexdigest()[:16]

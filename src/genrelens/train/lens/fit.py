@@ -1,147 +1,144 @@
-"""The training of ``lens``: hear all clips once with the frozen network, then fit its heads."""
+"""Train ``lens``: compute the features of all clips once, then fit the heads to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from genrelens.audio import load_audio
+from genrelens.data.folders import find_audio
 from genrelens.errors import AudioError, DataError
+from genrelens.metadata import StyleTag
+from genrelens.train.cache import default_cache_dir
 from genrelens.train.dataset import TrainingClip
+from genrelens.train.job import Run
 from genrelens.train.lens.embeddings import ClipFeatures, Embedder
 from genrelens.train.lens.heads import (
     GenreHead,
+    HeadBatches,
     HeadModule,
     Lens,
-    LensClip,
-    feature_statistics,
     fit_music_head,
-    head_batches,
     style_thresholds,
 )
 from genrelens.train.lens.musicnn import Musicnn
-from genrelens.train.recipe import Recipe
-from genrelens.train.trainer import Hardware, Stage
+from genrelens.train.lens.musicnn_weights import read_musicnn
+from genrelens.train.trainer import fit_module
 
-__all__ = ["FittedLens", "LensInputs", "fit_lens"]
+__all__ = ["LensTraining"]
 
-_MUSIC_THRESHOLD = 0.5  # both sides weigh the same in the fit
+_MUSIC_THRESHOLD = 0.5  # both classes have the same weight in the fit
 
-Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LensInputs:
-    """What the training takes besides the clips.
+class LensTraining:
+    """Training of the heads on the frozen network ``musicnn``.
+
+    Args:
+        run: settings of the run; the wheel of musicnn is read and its other recordings are listed.
 
     Attributes:
-        recipe: of the network ``musicnn``.
-        weights: of the frozen network, as
-            :func:`~genrelens.train.lens.musicnn_weights.read_musicnn` returns them.
-        not_music: recordings that are not music; they are backgrounds, and what the model learns
-            not to take for music. None at all make a model that takes all for music.
-        more_music: recordings of music of no known genre, so that music unlike the clips is not
-            refused.
-        folder: of the run.
-        cache_dir: of what the frozen network heard.
-        hardware: what the training may use.
-        on_stage: called with a sentence as each part begins.
-
-    """
-
-    recipe: Recipe
-    weights: Mapping[str, Float32]
-    not_music: Sequence[Path]
-    more_music: Sequence[Path]
-    folder: Path
-    cache_dir: Path
-    hardware: Hardware
-    on_stage: Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class FittedLens:
-    """What the training gives.
-
-    Attributes:
-        network: segments to genres.
-        clip_network: segments to all outputs.
-        styles: names of the styles and their thresholds, in the order of the outputs.
-        music_threshold: None where there is no such output.
-
-    """
-
-    network: Lens
-    clip_network: LensClip
-    styles: dict[str, float]
-    music_threshold: float | None
-
-
-def fit_lens(inputs: LensInputs, clips: Sequence[TrainingClip], n_classes: int) -> FittedLens:
-    """Train the heads on the clips of one side of a split.
+        recordings: recordings used beside the clips: of what is not music, and of further music.
 
     Raises:
-        DataError: a recording cannot be read, or nothing can be cached.
+        DataError: the wheel is missing or has another content, or the folder of recordings that
+            are not music cannot be listed or holds none.
 
     """
-    recipe = inputs.recipe
-    pl.seed_everything(recipe.training.seed, verbose=False)
-    features = recipe.features
-    musicnn = Musicnn(inputs.weights, scale=features.log_scale).eval()
-    musicnn.requires_grad_(False)
-    embedder = Embedder(
-        musicnn,
-        features,
-        renditions=recipe.head.renditions,
-        seconds=recipe.head.rendition_seconds,
-        recordings=_recordings(inputs.not_music, features.sample_rate),
-        directory=inputs.cache_dir,
-    )
-    inputs.on_stage("Hearing the clips and their renditions with the frozen network")
-    heard = embedder.hear([clip.clip.path for clip in clips])
-    kept = [clip for clip in clips if clip.clip.path in heard]
-    ours = [heard[clip.clip.path] for clip in kept]
-    lens = Lens(musicnn, _fit_genres(inputs, ours, [clip.target for clip in kept], n_classes))
-    music: nn.Module | None = None
-    if inputs.not_music:
-        inputs.on_stage("Fitting what is music")
-        more, other = (
-            list(embedder.hear(paths).values()) for paths in (inputs.more_music, inputs.not_music)
+
+    def __init__(self, run: Run) -> None:
+        if run.musicnn is None:
+            raise DataError("the network musicnn needs its pre-trained weights: give its wheel")
+        self._run = run
+        self._weights = read_musicnn(run.musicnn, "MSD_musicnn")
+        self._not_music: list[Path] = []
+        self._more_music: list[Path] = []
+        if run.not_music is not None:
+            for path in find_audio(run.not_music):
+                is_music = run.not_music / "music" in path.parents
+                (self._more_music if is_music else self._not_music).append(path)
+            if not self._not_music:
+                raise DataError("holds no recording", path=run.not_music)
+        self.recordings = [*self._not_music, *self._more_music]
+
+    def fit(
+        self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor
+    ) -> tuple[Lens, dict[str, Any]]:
+        """Train the heads.
+
+        Args:
+            train: clips to train on.
+            valid: not used.
+            weights: of the classes, (n_classes,); only their number is used.
+
+        Returns:
+            The network, and its ``styles`` and ``music_threshold`` for the metadata.
+
+        Raises:
+            DataError: a recording cannot be read, or the cache cannot be written.
+
+        """
+        features, head = self._run.recipe.features, self._run.recipe.head
+        pl.seed_everything(self._run.recipe.training.seed, verbose=False)
+        musicnn = Musicnn(self._weights, scale=features.log_scale).eval().requires_grad_(False)
+        embedder = Embedder(
+            musicnn,
+            features,
+            copies=head.renditions,
+            seconds=head.rendition_seconds,
+            backgrounds=_waveforms(self._not_music, features.sample_rate),
+            directory=self._run.cache_dir or default_cache_dir(),
         )
-        music = fit_music_head([*ours, *more], other)
-    return FittedLens(
-        lens,
-        LensClip(lens, music).eval(),
-        style_thresholds(musicnn, ours),
-        None if music is None else _MUSIC_THRESHOLD,
-    )
+        self._run.on_stage("Computing the features of the clips with the frozen network")
+        embedded = embedder.embed([clip.clip.path for clip in train])
+        kept = [clip for clip in train if clip.clip.path in embedded]
+        clips = [embedded[clip.clip.path] for clip in kept]
+        genres = self._fit_genres(clips, [clip.target for clip in kept], len(weights))
+        music = self._fit_music(embedder, clips) if self._not_music else None
+        thresholds = style_thresholds(musicnn, clips)
+        return Lens(musicnn, genres, music).eval(), {
+            "styles": tuple(StyleTag(*style) for style in thresholds.items()),
+            "music_threshold": None if music is None else _MUSIC_THRESHOLD,
+        }
+
+    def _fit_genres(
+        self, clips: Sequence[ClipFeatures], targets: Sequence[int], n_classes: int
+    ) -> GenreHead:
+        self._run.on_stage(f"Training the head of {self._run.recipe.name}")
+        config = self._run.recipe.head
+        batches = HeadBatches(clips, targets, config.batch_size)
+        head = GenreHead(*batches.statistics(), n_classes=n_classes, config=config)
+        n_steps = config.epochs * len(batches)
+        fit_module(
+            HeadModule(head, config, n_classes=n_classes, n_steps=n_steps),
+            batches,
+            None,
+            folder=self._run.folder / "head",
+            hardware=self._run.hardware,
+            epochs=config.epochs,
+        )
+        return head
+
+    def _fit_music(self, embedder: Embedder, clips: Sequence[ClipFeatures]) -> nn.Linear:
+        self._run.on_stage("Fitting the head that separates music from other sounds")
+        more, other = (
+            list(embedder.embed(paths).values()) for paths in (self._more_music, self._not_music)
+        )
+        return fit_music_head([*clips, *more], other)
 
 
-def _fit_genres(
-    inputs: LensInputs, heard: Sequence[ClipFeatures], targets: Sequence[int], n_classes: int
-) -> GenreHead:
-    inputs.on_stage(f"Training the head of {inputs.recipe.name}")
-    config = inputs.recipe.head
-    batches = head_batches(heard, targets, config.batch_size)
-    mean, std = feature_statistics(batches.features)
-    head = GenreHead(mean, std, n_classes=n_classes, config=config)
-    steps = config.epochs * len(batches)
-    module = HeadModule(head, config, n_classes=n_classes, n_steps=steps)
-    stage = Stage(folder=inputs.folder / "head", epochs=config.epochs, hardware=inputs.hardware)
-    stage.fit(module, batches, None)
-    return head
-
-
-def _recordings(paths: Sequence[Path], sample_rate: int) -> list[Float64]:
-    """Read recordings; one that cannot be read is an error here, for the rest depends on them."""
+def _waveforms(paths: Sequence[Path], sample_rate: int) -> list[Float64]:
+    """Decode recordings; raise ``DataError`` if one cannot be read: the cache depends on all."""
     try:
         return [load_audio(path, sample_rate=sample_rate).astype(np.float64) for path in paths]
     except AudioError as error:
-        raise DataError(f"not-music recordings: {error}") from error
+        raise DataError(
+            f"a recording that is not music cannot be read ({error.reason})", path=error.path
+        ) from error

@@ -1,13 +1,11 @@
-"""``lens``: heads on a frozen ``musicnn`` for genres, styles, and whether it is music at all.
+"""``lens``: heads on the frozen ``musicnn`` for genres, styles, and music or not.
 
-``n`` segments, ``t`` frames, ``b`` bands, ``d`` features of the frozen network, ``c``
-classes.
+``n`` segments, ``t`` frames, ``b`` bands, ``d`` features of the frozen network, ``c`` classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from genrelens.train.augment import mixup
-from genrelens.train.lens.embeddings import ClipFeatures, heard_features
+from genrelens.train.lens.embeddings import ClipFeatures, frozen_features
 from genrelens.train.lens.musicnn import EMBEDDING_SIZE, Musicnn
-from genrelens.train.modules import NetworkModule
 from genrelens.train.original.networks import MeanOverSegments, NetworkOutputs
-from genrelens.train.settings import HeadConfig
+from genrelens.train.recipe import HeadConfig
+from genrelens.train.trainer import NetworkModule
 
 __all__ = [
     "MUSICNN_STYLES",
@@ -29,10 +27,7 @@ __all__ = [
     "HeadBatches",
     "HeadModule",
     "Lens",
-    "LensClip",
-    "feature_statistics",
     "fit_music_head",
-    "head_batches",
     "style_thresholds",
 ]
 
@@ -69,19 +64,19 @@ MUSICNN_STYLES: Mapping[str, int] = {
     "indie pop": 46,
     "house": 48,
 }
-"""The genres among the 50 tags of ``MSD_musicnn`` and their places among its outputs."""
+"""The genres among the 50 tags of ``MSD_musicnn``, with their indices in its output."""
 
 Float64 = NDArray[np.float64]
 
 
 class GenreHead(nn.Module):
-    """Features to genres; what they are normalised by lives in the weights.
+    """Features to genres; the normalisation of the features is part of the weights.
 
     Args:
-        mean: of the features, (d,).
-        std: of the features, (d,).
+        mean: mean of each feature, (d,).
+        std: standard deviation of each feature, (d,).
         n_classes: number of genres.
-        config: of the recipe.
+        config: settings of the recipe.
 
     """
 
@@ -104,47 +99,35 @@ class GenreHead(nn.Module):
 
 
 class Lens(nn.Module):
-    """The frozen network and the genre head: segments to genres."""
-
-    def __init__(self, musicnn: Musicnn, genres: GenreHead) -> None:
-        super().__init__()
-        self.musicnn = musicnn
-        self.genres = genres
-
-    def forward(self, segments: Tensor) -> Tensor:
-        """(n, t, b) -> (n, c)."""
-        return self.genres(heard_features(self.musicnn, segments))  # type: ignore[no-any-return]
-
-
-class LensClip(nn.Module):
-    """All that the model says of the segments of a clip.
+    """The frozen network with all heads: the segments of a clip to the outputs of the model.
 
     Args:
-        lens: the network of the genres.
-        music: features to the logit that it is music, (n, d) -> (n, 1), or None.
+        musicnn: the frozen network.
+        genres: features to genres, (n, d) -> (n, c).
+        music: features to the logit of music, (n, d) -> (n, 1), or None.
 
     """
 
     styles: Tensor
 
-    def __init__(self, lens: Lens, music: nn.Module | None) -> None:
+    def __init__(self, musicnn: Musicnn, genres: GenreHead, music: nn.Module | None) -> None:
         super().__init__()
-        self.lens = lens
+        self.musicnn = musicnn
+        self.genres = genres
         self.music = music
         self.aggregator = MeanOverSegments()
         self.register_buffer("styles", torch.tensor(list(MUSICNN_STYLES.values())))
 
     def forward(self, segments: Tensor) -> NetworkOutputs:
-        """(n, t, b) -> outputs."""
-        musicnn = self.lens.musicnn
-        features = heard_features(musicnn, segments)  # (n, d)
+        """Compute all outputs for the segments (n, t, b) of a clip."""
+        features = frozen_features(self.musicnn, segments)  # (n, d)
         embeddings = features[:, -EMBEDDING_SIZE:]
-        segment_logits = self.lens.genres(features)  # (n, c)
+        segment_logits = self.genres(features)  # (n, c)
         return NetworkOutputs(
             clip_logits=self.aggregator(segment_logits.unsqueeze(0)).squeeze(0),
             segment_logits=segment_logits,
             embeddings=embeddings,
-            style_logits=musicnn.tags(embeddings).index_select(1, self.styles),
+            style_logits=self.musicnn.tags(embeddings).index_select(1, self.styles),
             music_logits=None if self.music is None else self.music(features).squeeze(1),
         )
 
@@ -152,63 +135,57 @@ class LensClip(nn.Module):
 # ----------------------------------------------------------------------------- training
 
 
-@dataclass(frozen=True, slots=True)
 class HeadBatches:
-    """Segments drawn at random, each clip as likely as its class allows: an iterable of batches.
+    """Batches of segments drawn at random; iterate over it once per epoch.
+
+    The probability of a clip is spread evenly over its segments. A class is drawn with the power
+    0.3 of its number of clips: less often if it has few, without being proportional.
+
+    Args:
+        clips: features of the clips.
+        targets: class of each clip.
+        batch_size: segments per batch.
 
     Attributes:
         features: (n, d) float16.
         classes: (n,) int64.
-        weights: of each segment in the draw, (n,).
-        batch_size: segments in a batch.
+        weights: weight of each segment in the draw, (n,).
 
     """
 
-    features: Tensor
-    classes: Tensor
-    weights: Tensor
-    batch_size: int
+    def __init__(
+        self, clips: Sequence[ClipFeatures], targets: Sequence[int], batch_size: int
+    ) -> None:
+        sizes = np.array([len(clip.features) for clip in clips])
+        classes = np.repeat(np.asarray(targets), sizes)
+        weights = 1 / np.repeat(sizes, sizes) / np.bincount(targets)[classes] ** 0.7
+        self.features = torch.from_numpy(np.concatenate([clip.features for clip in clips]))
+        self.classes = torch.from_numpy(classes)
+        self.weights = torch.from_numpy(weights)
+        self._batch_size = batch_size
 
     def __len__(self) -> int:
-        return max(1, len(self.classes) // self.batch_size)
+        return max(1, len(self.classes) // self._batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for _ in range(len(self)):
-            drawn = torch.multinomial(self.weights, self.batch_size, replacement=True)
+            drawn = torch.multinomial(self.weights, self._batch_size, replacement=True)
             yield self.features[drawn].float(), self.classes[drawn]
 
-
-def head_batches(
-    heard: Sequence[ClipFeatures], targets: Sequence[int], batch_size: int
-) -> HeadBatches:
-    """Join clips: each segment weighs one over the segments of its clip, evened out over classes.
-
-    A class of few clips is drawn less often than one of many, but not in proportion: by the power
-    0.3 of its number of clips.
-    """
-    sizes = np.array([len(clip.features) for clip in heard])
-    classes = np.repeat(np.asarray(targets), sizes)
-    n_clips = np.bincount(targets)
-    weights = 1 / np.repeat(sizes, sizes) / n_clips[classes] ** 0.7
-    features = np.concatenate([clip.features for clip in heard])
-    return HeadBatches(
-        torch.from_numpy(features), torch.from_numpy(classes), torch.from_numpy(weights), batch_size
-    )
-
-
-def feature_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of features (n, d) float16, (d,) float32 each."""
-    std, mean = torch.std_mean(features.float(), dim=0)
-    return mean, std + 1e-3
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of each feature, (d,) float32 each."""
+        std, mean = torch.std_mean(self.features.float(), dim=0)
+        return mean, std + 1e-3
 
 
 class HeadModule(NetworkModule):
-    """Trains a genre head.
+    """Train a genre head.
 
     Args:
         network: the head.
-        config: the recipe's settings.
-        n_steps: of the whole training.
+        config: settings of the recipe.
+        n_classes: number of genres.
+        n_steps: number of steps of the whole training.
 
     """
 
@@ -221,7 +198,7 @@ class HeadModule(NetworkModule):
         self.n_steps = n_steps
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Loss of a batch of features (n, d) with classes (n,)."""
+        """Return the loss of a batch of features (n, d) with classes (n,)."""
         features, classes = batch
         targets = one_hot(classes, self.n_classes).to(features.dtype)
         if self.config.mixup:
@@ -232,7 +209,7 @@ class HeadModule(NetworkModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        """AdamW with one cycle of the rate (Smith & Topin, 2019)."""
+        """Return AdamW with one cycle of the learning rate (Smith & Topin, 2019)."""
         optimizer = self.adamw(self.config.learning_rate, self.config.weight_decay)
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.config.learning_rate, total_steps=self.n_steps + 1
@@ -244,13 +221,21 @@ class HeadModule(NetworkModule):
 
 
 def fit_music_head(music: Sequence[ClipFeatures], other: Sequence[ClipFeatures]) -> nn.Linear:
-    """Fit a logistic regression that tells music from what is not, both sides of equal weight."""
+    """Fit a logistic regression that separates music from other sounds, both of equal weight.
+
+    Args:
+        music: recordings of music.
+        other: recordings of anything else.
+
+    Returns:
+        A layer from features (n, d) to the logit of music (n, 1).
+
+    """
     from sklearn.linear_model import LogisticRegression
 
     features = np.concatenate([clip.features for clip in (*music, *other)]).astype(np.float32)
-    is_music = np.repeat(
-        [True] * len(music) + [False] * len(other), [len(c.features) for c in (*music, *other)]
-    )
+    sizes = [len(clip.features) for clip in (*music, *other)]
+    is_music = np.repeat([True] * len(music) + [False] * len(other), sizes)
     mean, std = features.mean(axis=0), features.std(axis=0) + 1e-3
     fitted = LogisticRegression(C=1e-3, class_weight="balanced", max_iter=300)
     fitted.fit((features - mean) / std, is_music)
@@ -263,22 +248,23 @@ def fit_music_head(music: Sequence[ClipFeatures], other: Sequence[ClipFeatures])
 
 
 @torch.inference_mode()
-def style_thresholds(musicnn: Musicnn, heard: Sequence[ClipFeatures]) -> dict[str, float]:
-    """Choose for each style the threshold that gives it to as many clips as should have it.
+def style_thresholds(musicnn: Musicnn, clips: Sequence[ClipFeatures]) -> dict[str, float]:
+    """Return for each style the threshold that assigns it to the expected number of clips.
 
-    The network's probabilities were trained on the tags of listeners, so their sum over clips is
-    the number of clips that listeners would have tagged; as many of the likeliest get the style.
+    The network was trained on the tags of listeners, so the sum of its probabilities over clips is
+    the number of clips that listeners would tag. The threshold assigns a style to as many of the
+    most probable clips.
 
     Args:
-        musicnn: the network.
-        heard: clips; only what was heard of them as they are counts.
+        musicnn: the frozen network.
+        clips: features of clips; augmented copies do not count.
 
     """
-    clips = [
-        torch.from_numpy(clip.features[clip.renditions == 0, -EMBEDDING_SIZE:]).float()
-        for clip in heard
+    embeddings = [
+        torch.from_numpy(clip.features[clip.copies == 0, -EMBEDDING_SIZE:]).float()
+        for clip in clips
     ]
-    tags = torch.stack([musicnn.tags(clip).sigmoid().mean(dim=0) for clip in clips])
+    tags = torch.stack([musicnn.tags(each).sigmoid().mean(dim=0) for each in embeddings])
     thresholds = {}
     for name, index in MUSICNN_STYLES.items():
         ranked = tags[:, index].double().sort(descending=True).values

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["EMBEDDING_SIZE", "N_BANDS", "FrontEnd", "Musicnn", "at_one_level"]
+from genrelens.train.recipe import MUSICNN_BANDS
 
-N_BANDS, EMBEDDING_SIZE = 96, 200
+__all__ = ["EMBEDDING_SIZE", "FrontEnd", "Musicnn", "at_one_level"]
+
+EMBEDDING_SIZE = 200
 
 _MID_WIDTH = 64
 _MID_FRAMES = 7
@@ -108,7 +110,7 @@ class FrontEnd(nn.Module):
         n_filters, n_frames, n_bands = self._sizes[index]
         around = functional.pad(x, (0, 0, (n_frames - 1) // 2, n_frames // 2))
         y = functional.conv2d(around, filters)  # (n, f + spare, t, places)
-        return functional.max_pool2d(y, (1, N_BANDS - n_bands + 1)).squeeze(3)[:, :n_filters]
+        return functional.max_pool2d(y, (1, MUSICNN_BANDS - n_bands + 1)).squeeze(3)[:, :n_filters]
 
 
 def _groups(kernels: Sequence[Tensor], alive: Sequence[Tensor], sign: Tensor) -> list[Tensor]:

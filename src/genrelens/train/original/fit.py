@@ -1,44 +1,21 @@
-"""A training run: labelled clips and a recipe in, a model file out."""
+"""Train the networks of 2018: a network on segments, then an LSTM over its logits."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.nn.functional import cross_entropy, one_hot
+from torch.utils.data import DataLoader, Sampler
 
-from genrelens.data.folders import LabelledClip
-from genrelens.errors import DataError
-from genrelens.files import write_text_atomically
-from genrelens.metadata import StyleTag
-from genrelens.train.augment import MelAugment
-from genrelens.train.cache import FeatureCache, default_cache_dir
-from genrelens.train.dataset import (
-    ClipDataset,
-    SegmentDataset,
-    TrainingClip,
-    class_weights,
-    load_clips,
-)
-from genrelens.train.export import export_model
-from genrelens.train.job import (
-    Run,
-    class_labels,
-    lens_inputs,
-    open_run,
-    run_metadata,
-    training_audio,
-)
-from genrelens.train.lens.fit import FittedLens, fit_lens
-from genrelens.train.measure import measure, window_segments
-from genrelens.train.modules import LstmModule, SegmentModule, equal_length_loader
+from genrelens.train.augment import MelAugment, mixup
+from genrelens.train.dataset import ClipDataset, SegmentDataset, TrainingClip
+from genrelens.train.job import Run, window_segments
 from genrelens.train.original.networks import (
     ClipNetwork,
     MeanOverSegments,
@@ -46,100 +23,17 @@ from genrelens.train.original.networks import (
     MfccLSTM,
     SegmentLSTM,
 )
-from genrelens.train.recipe import Recipe
-from genrelens.train.trainer import Hardware, Stage
+from genrelens.train.recipe import Recipe, SegmentLstmConfig, TrainingConfig
+from genrelens.train.trainer import Hardware, NetworkModule, fit_module
 
-__all__ = ["build_segment_network", "train"]
+__all__ = ["LstmModule", "OriginalTraining", "SegmentModule", "build_segment_network"]
 
-_ENOUGH_TO_CALIBRATE = 50  # clips; a temperature from fewer is mostly chance
-
-
-def train(run: Run, clips: Sequence[LabelledClip]) -> Path:
-    """Train, measure and export.
-
-    Args:
-        run: what to train and where.
-        clips: with their part; clips of ``test`` are left alone.
-
-    Returns:
-        The path of the model file, ``run.folder / "model.onnx"``.
-
-    Raises:
-        DataError: there are fewer than two genres, one has no training clip, ``run.folder``
-            holds another run or cannot be written.
-        RecipeError: the hardware that was asked for is not there, or cannot train the network in
-            the recipe's precision.
-        KeyboardInterrupt: the run was stopped; it can be resumed.
-
-    """
-    run.hardware.check()
-    if run.recipe.network != "musicnn":  # its heads are always trained in 32 bits
-        _check_precision(run)
-    try:
-        return _train(run, clips)
-    except OSError as error:
-        raise DataError(f"the run cannot be written ({error})", path=run.folder) from error
-
-
-def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
-    started = time.monotonic()
-    recipe = run.recipe
-    labels = class_labels(run, clips)
-    inputs = lens_inputs(run) if recipe.network == "musicnn" else None
-    run.on_stage("Reading the clips")
-    cache = FeatureCache(run.cache_dir or default_cache_dir(), recipe.features)
-    wanted = [clip for clip in clips if clip.part in ("train", "valid")]
-    loaded = load_clips(wanted, labels, cache, on_clip=run.on_clip)
-    sides = {
-        part: [clip for clip in loaded if clip.clip.part == part] for part in ("train", "valid")
-    }
-    weights = class_weights(sides["train"], labels)
-    open_run(run, loaded, labels)
-    beside = () if inputs is None else (*inputs.not_music, *inputs.more_music)
-    audio = training_audio(loaded, beside)
-
-    fitted: FittedLens | None = None
-    aggregator: nn.Module = MeanOverSegments()
-    network: nn.Module
-    if inputs is not None:
-        fitted = fit_lens(inputs, sides["train"], len(labels))
-        network = fitted.network
-    else:
-        network = _fit_segments(run, sides, labels, weights)
-        if recipe.network == "mel-cnn-lstm":
-            aggregator = _fit_clips(run, sides, network, labels, weights)
-    run.on_stage("Measuring and exporting")
-    clip_network = ClipNetwork(network, aggregator).cpu().eval()
-    metrics, temperature = _measured(run, clip_network, sides["valid"], len(labels))
-    write_text_atomically(run.folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-    path = run.folder / "model.onnx"
-    metadata = run_metadata(run, loaded, labels, metrics, audio, started)
-    metadata = replace(metadata, temperature=temperature)
-    if fitted is None:
-        export_model(clip_network, metadata, path)
-    else:
-        styles = tuple(StyleTag(*style) for style in fitted.styles.items())
-        metadata = replace(metadata, styles=styles, music_threshold=fitted.music_threshold)
-        export_model(fitted.clip_network, metadata, path)
-    return path
-
-
-def _measured(
-    run: Run, network: ClipNetwork, clips: Sequence[TrainingClip], n_classes: int
-) -> tuple[dict[str, Any], float]:
-    """Return the figures on the validation clips, beside those given, and the temperature."""
-    metrics = dict(run.metrics)
-    if not clips:
-        return metrics, 1.0
-    recipe = run.recipe
-    measured = measure(recipe.network, network, clips, recipe.features, n_classes)
-    metrics["valid"] = measured.figures
-    enough = len(clips) >= _ENOUGH_TO_CALIBRATE
-    return metrics, measured.temperature if enough else 1.0
+_FINAL_SHARE = 0.01  # of the learning rate, at the end of a cosine schedule
+_SEGMENTS_AT_ONCE = 128  # bounds the memory for a long clip in validation
 
 
 def build_segment_network(recipe: Recipe, n_classes: int) -> MelCNN | MfccLSTM:
-    """Build the untrained segment network of a recipe: (n, t, b) -> (n, c)."""
+    """Return the untrained segment network of a recipe: (n, t, b) -> (n, c)."""
     features = recipe.features
     if recipe.network == "mfcc-lstm":
         return MfccLSTM(n_classes=n_classes, n_bins=features.n_bins, input_norm=recipe.input_norm)
@@ -151,97 +45,123 @@ def build_segment_network(recipe: Recipe, n_classes: int) -> MelCNN | MfccLSTM:
     )
 
 
-# ------------------------------------------------------------------------------- stages
+class OriginalTraining:
+    """Training of ``mfcc-lstm``, ``mel-cnn`` and ``mel-cnn-lstm``.
 
+    Args:
+        run: settings of the run.
 
-def _check_precision(run: Run) -> None:
-    features = run.recipe.features
-    segments = torch.zeros(2, features.segment_frames, features.n_bins)
-    network = build_segment_network(run.recipe, 2)
-    run.hardware.check_precision(network, segments, run.recipe.training.precision)
+    Attributes:
+        recordings: recordings used beside the clips; always empty.
 
+    Raises:
+        RecipeError: this processor cannot train the network in the recipe's precision.
 
-def _fit_segments(
-    run: Run, sides: Mapping[str, list[TrainingClip]], labels: Sequence[str], weights: Tensor
-) -> MelCNN | MfccLSTM:
-    recipe, training = run.recipe, run.recipe.training
-    run.on_stage(f"Training the segment network of {recipe.name}")
-    pl.seed_everything(training.seed, verbose=False)
-    network = build_segment_network(recipe, len(labels))
-    if isinstance(network, MelCNN):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on CPUs
-    dataset = SegmentDataset(sides["train"], recipe.features, training.crops_per_clip)
-    loader = DataLoader(dataset, batch_size=training.batch_size, shuffle=True, drop_last=True)
-    if not len(loader):
-        loader = DataLoader(dataset, batch_size=len(dataset), shuffle=True)
-    module = SegmentModule(
-        network,
-        training,
-        weights if training.class_weights else None,
-        n_classes=len(labels),
-        augment=_augment(recipe),
-        mixup_alpha=recipe.augment.mixup,
-    )
-    stage = Stage(
-        folder=run.folder / "segments",
-        epochs=training.epochs,
-        patience=training.patience,
-        precision=training.precision,
-        ema_decay=training.ema_decay,
-        hardware=run.hardware,
-    )
-    stage.fit(module, loader, _clip_loader(sides["valid"], recipe))
-    return network
+    """
 
+    recordings: Sequence[Path] = ()
 
-def _fit_clips(
-    run: Run,
-    sides: Mapping[str, list[TrainingClip]],
-    network: nn.Module,
-    labels: Sequence[str],
-    weights: Tensor,
-) -> SegmentLSTM:
-    config = run.recipe.segment_lstm
-    run.on_stage("Training the LSTM over the segments' logits")
-    pl.seed_everything(run.recipe.training.seed, verbose=False)  # as after a resumed first stage
-    network.to(run.hardware.torch_device)
-    train = _logits(run.recipe, sides["train"], network, passes=config.passes)
-    valid = _logits(run.recipe, sides["valid"], network, passes=1)
-    lstm = SegmentLSTM(n_classes=len(labels))
-    stage = Stage(
-        folder=run.folder / "clips",
-        epochs=config.epochs,
-        patience=config.patience,
-        hardware=Hardware(device="cpu", progress=run.hardware.progress),  # it is tiny
-    )
-    stage.fit(
-        LstmModule(lstm, config, weights if run.recipe.training.class_weights else None),
-        equal_length_loader(train, config.batch_size, shuffle=True),
-        equal_length_loader(valid, config.batch_size, shuffle=False) if valid else None,
-    )
-    return lstm
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._recipe = run.recipe
+        features = run.recipe.features
+        segments = torch.zeros(2, features.segment_frames, features.n_bins)
+        network = build_segment_network(run.recipe, 2)
+        run.hardware.check_precision(network, segments, run.recipe.training.precision)
+
+    def fit(
+        self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor
+    ) -> tuple[ClipNetwork, dict[str, Any]]:
+        """Train both stages, or the only one.
+
+        Args:
+            train: clips to train on.
+            valid: clips that choose the best epoch; may be empty.
+            weights: weights of the classes, (n_classes,), used if the recipe asks for them.
+
+        Returns:
+            The trained network, and an empty dictionary: no further metadata.
+
+        """
+        network = self._fit_segments(train, valid, weights)
+        aggregator: nn.Module = MeanOverSegments()
+        if self._recipe.network == "mel-cnn-lstm":
+            aggregator = self._fit_clips(train, valid, weights, network)
+        return ClipNetwork(network, aggregator), {}
+
+    def _fit_segments(
+        self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor
+    ) -> MelCNN | MfccLSTM:
+        recipe, training = self._recipe, self._recipe.training
+        self._run.on_stage(f"Training the segment network of {recipe.name}")
+        pl.seed_everything(training.seed, verbose=False)
+        network = build_segment_network(recipe, len(weights))
+        if isinstance(network, MelCNN):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on CPUs
+        dataset = SegmentDataset(train, recipe.features, training.crops_per_clip)
+        loader = DataLoader(dataset, batch_size=training.batch_size, shuffle=True, drop_last=True)
+        if not len(loader):
+            loader = DataLoader(dataset, batch_size=len(dataset), shuffle=True)
+        clips = ClipDataset(valid, recipe.features)
+        fit_module(
+            SegmentModule(
+                network,
+                training,
+                weights if training.class_weights else None,
+                n_classes=len(weights),
+                augment=_augment(recipe),
+                mixup_alpha=recipe.augment.mixup,
+            ),
+            loader,
+            DataLoader(clips, batch_size=None) if valid else None,
+            folder=self._run.folder / "segments",
+            hardware=self._run.hardware,
+            epochs=training.epochs,
+            patience=training.patience,
+            precision=training.precision,
+            ema_decay=training.ema_decay,
+        )
+        return network
+
+    def _fit_clips(
+        self,
+        train: Sequence[TrainingClip],
+        valid: Sequence[TrainingClip],
+        weights: Tensor,
+        network: nn.Module,
+    ) -> SegmentLSTM:
+        config = self._recipe.segment_lstm
+        self._run.on_stage("Training the LSTM over the segments' logits")
+        # Seeded again, so that a resumed run gives the same network.
+        pl.seed_everything(self._recipe.training.seed, verbose=False)
+        network.to(self._run.hardware.torch_device)
+        train_logits = _logits(self._recipe, train, network, passes=config.passes)
+        valid_logits = _logits(self._recipe, valid, network, passes=1)
+        lstm = SegmentLSTM(n_classes=len(weights))
+        fit_module(
+            LstmModule(lstm, config, weights if self._recipe.training.class_weights else None),
+            equal_length_loader(train_logits, config.batch_size, shuffle=True),
+            equal_length_loader(valid_logits, config.batch_size, shuffle=False) if valid else None,
+            folder=self._run.folder / "clips",
+            hardware=Hardware(device="cpu", progress=self._run.hardware.progress),  # it is tiny
+            epochs=config.epochs,
+            patience=config.patience,
+        )
+        return lstm
 
 
 def _augment(recipe: Recipe) -> MelAugment | None:
-    if not recipe.augment.changes_segments:
-        return None
-    return MelAugment(recipe.augment, recipe.features)
-
-
-def _clip_loader(clips: Sequence[TrainingClip], recipe: Recipe) -> DataLoader[Any] | None:
-    if not clips:
-        return None
-    return DataLoader(ClipDataset(clips, recipe.features), batch_size=None)
+    return MelAugment(recipe.augment, recipe.features) if recipe.augment.changes_segments else None
 
 
 @torch.no_grad()
 def _logits(
     recipe: Recipe, clips: Sequence[TrainingClip], network: nn.Module, *, passes: int
 ) -> list[tuple[Tensor, int]]:
-    """Run clips through the frozen network: (n, c) logits and the class, for each pass and window.
+    """Return the frozen network's logits (n, c) and the class, for each pass and window.
 
-    The first pass hears each clip as it is; the others start at a random frame and augment it.
-    A long clip gives several sequences, of the length that the model will hear at once.
+    The first pass takes each clip unchanged; the others start at a random frame and augment it.
+    A long clip gives several sequences, as long as the model's windows.
     """
     augment = _augment(recipe)
     dataset = ClipDataset(clips, recipe.features)
@@ -256,3 +176,164 @@ def _logits(
             windows = torch.split(segments, window_segments(recipe.features))
             sequences += [(network(window).cpu(), clip.target) for window in windows]
     return sequences
+
+
+# ---------------------------------------------------------------------- the first stage
+
+
+class SegmentModule(NetworkModule):
+    """Train a segment network; validate on clips by the mean over their segments.
+
+    Args:
+        network: (n, t, b) -> (n, c).
+        training: settings of the recipe.
+        weights: weights of the classes, (c,), or None.
+        n_classes: number of classes.
+        augment: changes to the training segments, or None.
+        mixup_alpha: ``alpha`` of mixup; 0 switches it off.
+
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        training: TrainingConfig,
+        weights: Tensor | None,
+        *,
+        n_classes: int,
+        augment: MelAugment | None,
+        mixup_alpha: float,
+    ) -> None:
+        super().__init__(network, weights)
+        self.n_classes = n_classes
+        self.training_config = training
+        self.augment = augment
+        self.mixup_alpha = mixup_alpha
+        self.aggregator = MeanOverSegments()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Return the loss of a batch of segments (n, t, b) with classes (n,)."""
+        segments, classes = batch
+        if self.augment is not None:
+            segments = self.augment(segments)
+        targets = one_hot(classes, self.n_classes).to(segments.dtype)
+        if self.mixup_alpha:
+            segments, targets = mixup(segments, targets, self.mixup_alpha)
+        logits = self.network(segments)
+        loss = cross_entropy(
+            logits,
+            targets,
+            weight=self.class_weights,
+            label_smoothing=self.training_config.label_smoothing,
+        )
+        self.log_part("train", loss, logits.argmax(1) != classes, len(classes))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, int], _: int) -> None:
+        """Log loss and error of one clip (n, t, b)."""
+        segments, target = batch
+        parts = [self.network(part) for part in torch.split(segments, _SEGMENTS_AT_ONCE)]
+        clip_logits = self.aggregator(torch.cat(parts).unsqueeze(0))  # (1, c)
+        classes = torch.tensor([target], device=clip_logits.device)
+        loss = cross_entropy(clip_logits, classes)
+        self.log_part("val", loss, clip_logits.argmax(1) != classes, 1)
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW, with the recipe's schedule."""
+        training = self.training_config
+        optimizer = self.adamw(training.learning_rate, training.weight_decay)
+        if training.schedule == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        warm_up = max(1, steps // training.epochs)
+
+        def share(step: int) -> float:
+            if step < warm_up:
+                return (step + 1) / (warm_up + 1)
+            progress = min(1.0, (step - warm_up) / max(1, steps - warm_up))
+            return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + math.cos(math.pi * progress)) / 2
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+
+# --------------------------------------------------------------------- the second stage
+
+
+class LstmModule(NetworkModule):
+    """Train ``segment-lstm`` on sequences of logits (k, n, c) of equal length.
+
+    Args:
+        network: (k, n, c) -> (k, c).
+        config: settings of the recipe.
+        weights: weights of the classes, (c,), or None.
+
+    """
+
+    def __init__(
+        self, network: nn.Module, config: SegmentLstmConfig, weights: Tensor | None
+    ) -> None:
+        super().__init__(network, weights)
+        self.config = config
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Return the loss of a batch of clips, cut to a random run of segments if configured."""
+        sequences, classes = batch
+        n = sequences.shape[1]
+        if 0 < self.config.shortest < n:
+            length = int(torch.randint(self.config.shortest, n + 1, ()))
+            start = int(torch.randint(n - length + 1, ()))
+            sequences = sequences[:, start : start + length]
+        logits = self.network(sequences)
+        loss = cross_entropy(logits, classes, weight=self.class_weights)
+        self.log_part("train", loss, logits.argmax(1) != classes, len(classes))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        """Log loss and error of whole clips."""
+        sequences, classes = batch
+        logits = self.network(sequences)
+        loss = cross_entropy(logits, classes)
+        self.log_part("val", loss, logits.argmax(1) != classes, len(classes))
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW at a constant rate."""
+        return self.adamw(self.config.learning_rate, self.config.weight_decay)
+
+
+class _EqualLengthBatches(Sampler[list[int]]):
+    """Batches of indices of sequences of equal length, shuffled if requested."""
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, *, shuffle: bool) -> None:
+        self._members: dict[int, list[int]] = {}
+        for index, length in enumerate(lengths):
+            self._members.setdefault(length, []).append(index)
+        self._batch_size = batch_size
+        self._shuffle = shuffle
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batches: list[list[int]] = []
+        for members in self._members.values():
+            if self._shuffle:
+                members = [members[i] for i in torch.randperm(len(members)).tolist()]
+            starts = range(0, len(members), self._batch_size)
+            batches += [members[start : start + self._batch_size] for start in starts]
+        if self._shuffle:
+            batches = [batches[i] for i in torch.randperm(len(batches)).tolist()]
+        yield from batches
+
+    def __len__(self) -> int:
+        return sum(math.ceil(len(members) / self._batch_size) for members in self._members.values())
+
+
+def equal_length_loader(
+    sequences: Sequence[tuple[Tensor, int]], batch_size: int, *, shuffle: bool
+) -> DataLoader[Any]:
+    """Batch sequences (n, c) of logits with their class, without padding or cutting them."""
+    sampler = _EqualLengthBatches(
+        [len(logits) for logits, _ in sequences], batch_size, shuffle=shuffle
+    )
+    return DataLoader(list(sequences), batch_sampler=sampler)  # type: ignore[arg-type]

@@ -1,17 +1,17 @@
-"""Two models on the same clips: whether one is better, or it is chance."""
+"""Compare two models on the same clips, and test whether the difference is chance."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from genrelens.errors import DataError, MissingExtraError
-from genrelens.evaluation.bootstrap import Estimate
+from genrelens.errors import DataError
+from genrelens.evaluation.bootstrap import Estimate, paired_difference
 from genrelens.evaluation.prediction_table import PredictionTable
-from genrelens.evaluation.wilson import paired_difference
 
 __all__ = ["Comparison", "common_clips", "compare"]
 
@@ -20,18 +20,19 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How a second model did against a first, on the clips that both judged.
+    """Figures of a second model against a first, on the clips that both classified.
 
     Attributes:
         n: number of these clips.
-        left_out: clips that the first alone, and the second alone, judged.
+        left_out: number of clips that only the first, and only the second, classified.
         accuracies: of the first and of the second.
-        difference: accuracy of the second less that of the first, with the 95 % interval of the
-            paired bootstrap, or one from Wilson's where that has none.
-        right_alone: clips that the first alone, and the second alone, got right.
-        p_value: of McNemar's exact test, two-sided; None where clips were judged several times,
-            which it cannot take.
-        bootstrap: ``resamples``, ``seed`` and ``unit``, ``"clip"`` or ``"group"``.
+        difference: accuracy of the second minus that of the first, with the 95 % interval of the
+            paired bootstrap, or one from Wilson's intervals where the bootstrap has none.
+        right_alone: number of clips that only the first, and only the second, classified
+            correctly.
+        p_value: of McNemar's exact test, two-sided; None where clips were classified several
+            times, which the test does not allow.
+        bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``).
 
     """
 
@@ -45,10 +46,10 @@ class Comparison:
 
     @property
     def better(self) -> int | None:
-        """Which is better, 0 the first or 1 the second; None where no difference can be told.
+        """The better model, 0 for the first or 1 for the second; None if neither is.
 
-        Both must say so, the test and the interval: the test takes clips as independent, which
-        those of one artist are not; the interval of a few clips is too narrow.
+        Test and interval must agree: the test treats clips as independent, which clips of one
+        artist are not; the interval of few clips is too narrow.
         """
         if self.p_value is not None and self.p_value >= _LEVEL:
             return None
@@ -56,36 +57,40 @@ class Comparison:
             return 1
         return 0 if self.difference.high < 0 else None
 
-    def verdict(self, first: str, second: str) -> str:
-        """Say it in a sentence."""
+    def summary(self, first: str, second: str) -> str:
+        """Return the result as a sentence that names the better model."""
         if self.better is None:
-            return "no difference can be told"
+            return "no significant difference"
         return f"{(first, second)[self.better]} is better"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values that JSON can hold."""
+        """Return everything as plain values for JSON."""
         return {**asdict(self), "difference": self.difference._asdict(), "better": self.better}
 
 
 def compare(
     first: PredictionTable, second: PredictionTable, *, resamples: int = 2000, seed: int = 0
 ) -> Comparison:
-    """Compare two models on the clips that both judged.
+    """Compare two models on the clips that both classified.
 
-    McNemar's test in its exact form: of the clips that only one got right, each model would have
-    half if they were equally good (McNemar 1947; Dietterich: Approximate Statistical Tests for
-    Comparing Supervised Classification Learning Algorithms, 1998). The interval draws clips, or
-    groups where they are known, with what both models said of them.
+    The test is McNemar's in its exact form: of the clips that only one model classified
+    correctly, each model would have half if both were equally good (McNemar 1947; Dietterich:
+    Approximate Statistical Tests for Comparing Supervised Classification Learning Algorithms,
+    1998). The interval draws clips, or groups where they are known, with the answers of both.
 
     Args:
-        first: the one that is compared with.
-        second: the other; its labels may be others, but not what is true.
+        first: the model to compare with.
+        second: the other model; its labels may differ, the true genres may not.
         resamples: number of bootstrap resamples.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Raises:
-        DataError: there are not two clips (or groups) in common, or their genres differ.
-        MissingExtraError: scipy is not installed.
+        DataError: fewer than two clips (or groups) are in common, or their genres differ.
+
+    Example:
+        >>> found = compare(load_predictions(a), load_predictions(b))  # doctest: +SKIP
+        >>> found.summary("model a", "model b")  # doctest: +SKIP
+        'model b is better'
 
     """
     one, other = common_clips([first, second])
@@ -93,8 +98,8 @@ def compare(
     unit = "clip" if one.groups is None else "group"
     if len(set(units)) < 2:
         raise DataError(
-            f"only one {unit} was judged by both models (clips: {one.n}); a comparison needs two "
-            f"{unit}s or more"
+            f"only one {unit} was classified by both models (clips: {one.n}); a comparison needs "
+            f"two {unit}s or more"
         )
     gains = other.right.astype(np.int64) - one.right
     alone = int((gains < 0).sum()), int((gains > 0).sum())
@@ -110,25 +115,23 @@ def compare(
 
 
 def _mcnemar(first_alone: int, second_alone: int) -> float:
-    try:
-        from scipy.stats import binomtest
-    except ImportError as error:
-        raise MissingExtraError("scipy", "evaluate") from error
+    """Return the two-sided p-value of a fair coin, exact to the last bit."""
     n = first_alone + second_alone
-    return float(binomtest(first_alone, n).pvalue) if n else 1.0
+    tail = sum(math.comb(n, k) for k in range(min(first_alone, second_alone) + 1))
+    return min(1.0, float(2 * tail / 2**n))
 
 
 def common_clips(tables: Sequence[PredictionTable]) -> list[PredictionTable]:
-    """Reduce tables to the clips that all hold, in the order of the first.
+    """Reduce tables to the clips that all contain, in the order of the first table.
 
-    Clips are matched by name; where a table holds a clip several times, by name and round. All
-    get the groups of the first table that knows them.
+    Clips are matched by name; where a table contains a clip several times, by name and round. All
+    tables get the groups of the first table that has groups.
 
     Args:
-        tables: one or more.
+        tables: one or more tables.
 
     Raises:
-        DataError: there is no such clip, or the genre of one differs.
+        DataError: no clip is in all tables, or the genre of a clip differs.
 
     """
     by_round = any(len(set(table.clips)) < table.n for table in tables)
@@ -137,7 +140,9 @@ def common_clips(tables: Sequence[PredictionTable]) -> list[PredictionTable]:
     if not shared:
         names = " and ".join(table.clips[0] for table in tables if table.n)
         rounds = " in the same round" if by_round else ""
-        raise DataError(f"no clip was judged by all models{rounds}; their first clips are {names}")
+        raise DataError(
+            f"no clip was classified by all models{rounds}; their first clips are {names}"
+        )
     reduced = [
         table.select([index[key] for key in shared])
         for table, index in zip(tables, indices, strict=True)
@@ -159,6 +164,6 @@ def _check_truth(one: PredictionTable, other: PredictionTable) -> None:
     for clip, a, b in zip(one.clips, one.true, other.true, strict=True):
         if one.labels[a] != other.labels[b]:
             raise DataError(
-                f"{clip} is {one.labels[a]} for one model and {other.labels[b]} for another; they "
-                f"must be judged on the same genres"
+                f"{clip} is {one.labels[a]} for one model and {other.labels[b]} for another; all "
+                f"must be evaluated on the same genres"
             )

@@ -1,0 +1,84 @@
+"""How a command presents itself: usage, placeholders and examples."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperCommand
+
+__all__ = ["Command", "placeholder", "without_types"]
+
+_PHRASES = {  # of Typer's errors, as regular expressions -> ours
+    r"Value error, ": "",
+    r"Input should be greater than or equal to (.*)": r"must be at least \1",
+    r"Input should be less than or equal to (.*)": r"must be at most \1",
+    r"Input should be a valid integer.*": "must be a whole number",
+    r"Input should be a valid number.*": "must be a number",
+}
+
+
+class Command(TyperCommand):
+    """A command whose docstring may end with examples, which ``--help`` shows after the options.
+
+    The section ``Examples:`` of the docstring holds command lines, each followed by an indented
+    sentence.
+
+    Attributes:
+        examples: command lines with their sentences.
+
+    """
+
+    def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
+        text, _, section = inspect.cleandoc(help or "").partition("\n\nExamples:\n")
+        self.examples = tuple(_read_examples(section))
+        settings["epilog"] = _epilog(self.examples)
+        super().__init__(*args, help=text, **settings)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return all parameters, with ``--help``."""
+        return without_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; errors are in plain words."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            for phrase, plain in _PHRASES.items():
+                error.message = re.sub(f"^{phrase}", plain, error.message)
+            raise
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what follows the name of the command in the line ``Usage:``."""
+        arguments = [each for each in self.params if each.param_type_name == "argument"]
+        return ["[OPTIONS]", *map(placeholder, arguments)]
+
+
+def placeholder(param: Any) -> str:
+    """Return what stands for the value of a parameter, for instance ``[FOLDER]``."""
+    text = str(param.metavar) + ("..." if param.nargs == -1 else "")
+    return text if param.required or param.param_type_name == "option" else f"[{text}]"
+
+
+def without_types(params: list[Any]) -> list[Any]:
+    """Hide the types of flags, which take no value, and of arguments, which have a placeholder."""
+    for param in params:
+        if param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: ""  # else Typer adds <path> or <list[str]>
+        elif getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
+def _read_examples(section: str) -> Iterator[tuple[str, str]]:
+    lines = [line.strip() for line in section.splitlines() if line.strip()]
+    yield from zip(lines[::2], lines[1::2], strict=True)
+
+
+def _epilog(examples: Sequence[tuple[str, str]]) -> str | None:
+    lines = [f"{escape(line)}\n  {escape(sentence)}" for line, sentence in examples]
+    return "\n".join(["Examples:", *lines]) if lines else None

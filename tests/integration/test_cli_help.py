@@ -1,0 +1,122 @@
+"""``--help``: groups, examples, placeholders, and shell completion."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer.main
+
+from genrelens.cli import app
+from genrelens.cli.command import Command
+from support.commands import parse, run, spawn
+
+PLACEHOLDERS = {
+    *("DEVICE", "FILE", "FOLDER", "GENRE", "HOST", "MODEL", "N", "N,N", "NAME", "OLD=NEW", "P"),
+    *("PATH", "PATTERN", "RECIPE", "SECONDS", "SIZE", "STYLE"),
+}
+
+
+def all_commands(command: Any, name: str = "") -> Iterator[tuple[str, Command]]:
+    """Yield each command that does something, with its name."""
+    for child, below in getattr(command, "commands", {}).items():
+        yield from all_commands(below, f"{name} {child}".strip())
+    if isinstance(command, Command):
+        yield name, command
+
+
+COMMANDS = dict(all_commands(typer.main.get_command(app)))
+
+
+def test_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "--help").out
+    headings = re.findall(r"─ (\w[\w ]*\w) ─", text)
+    assert headings == ["Options", "Listen", "Library", "Train and judge", "Serve"]
+    assert "--install-completion" in text
+    assert len(COMMANDS) == 18
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    text = run(capsys, *name.split(), "--help").out
+    assert "[[" not in text
+    assert not re.search(r"<(bool|str|int|float|path|list.*)>", text)
+    for line, sentence in COMMANDS[name].examples:
+        assert f" {line}  " in text
+        assert f" {sentence}  " in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_parameters_have_a_placeholder_and_a_sentence(name: str) -> None:
+    for param in COMMANDS[name].params:
+        assert param.help.endswith("."), param.name  # type: ignore[attr-defined]
+        is_choice = getattr(param, "type_descriptor", None) and param.type_descriptor.is_choice
+        if not (getattr(param, "is_flag", False) or is_choice):
+            assert param.metavar in PLACEHOLDERS, param.name  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_are_valid(name: str) -> None:
+    examples = COMMANDS[name].examples
+    assert 2 <= len(examples) <= 4
+    for line, sentence in examples:
+        words = shlex.split(line.split(" > ")[0].split(" | ")[-1])
+        assert words[: 1 + len(name.split())] == ["genrelens", *name.split()]
+        parse(words[1:])
+        assert re.fullmatch(r"[A-Z].*\.", sentence)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("classify x --top abc", "'--top' / '-n': must be a whole number"),
+        ("classify x --top 0", "'--top' / '-n': must be at least 1"),
+        ("list --min 2", "'--min': must be at most 1"),
+        ("list --min x", "'--min': must be a number"),
+        ("list --verdict x", "'--verdict': 'x' is not one of 'genre', 'not sure', "),
+    ],
+)
+def test_errors_of_values(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    message: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    result = run(capsys, *arguments.split())
+    assert result.code == 2
+    assert f"Invalid value for {message}" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("genrelens cla", ["classify"]),
+        ("genrelens classify --tim", ["--timeline"]),
+        ("genrelens classify --model mel", ["mel-cnn-lstm"]),
+        ("genrelens list --format js", ["json", "jsonl"]),
+        ("genrelens data s", ["split"]),
+    ],
+)
+def test_completion_in_bash(words: str, found: list[str]) -> None:
+    """As the shell asks: the words so far, and the number of the one to complete."""
+    result = spawn(
+        env={
+            "_GENRELENS_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
+    )
+    assert (result.out.split(), result.err, result.code) == (found, "", 0)
+
+
+def test_completion_script() -> None:
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}  # else that of the parent
+    result = spawn("--show-completion", "bash", env=named)
+    assert "complete -o default -F _genrelens_completion genrelens" in result.out
