@@ -124,12 +124,12 @@ def test_one_more_than_may_wait(settings: Settings, tmp_path: Path) -> None:
 def test_the_longer_it_takes_the_later_one_should_come_back() -> None:
     admission = Admission(workers=2, queue=18)
     for _ in range(100):
-        admission.took(3.0)
+        admission.record_duration(3.0)
     with ExitStack() as stack:
         for _ in range(20):
-            stack.enter_context(admission.place())
+            stack.enter_context(admission.slot())
         refused = stack.enter_context(pytest.raises(Problem))
-        stack.enter_context(admission.place())
+        stack.enter_context(admission.slot())
     assert refused.value.headers == {"Retry-After": "15"}  # half of the 20, by two, 3 s each
 
 
@@ -215,7 +215,7 @@ def test_a_body_that_trickles(
 
 def test_too_many_uploads(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that has waited longest for its next bytes gives way."""
-    monkeypatch.setattr(admission_module, "_YIELD_SECONDS", 0.0)
+    monkeypatch.setattr(admission_module, "_EVICTION_SECONDS", 0.0)
 
     async def scene() -> None:
         async with running(changed(settings, uploads=2)) as (app, client):
@@ -260,7 +260,7 @@ def test_too_many_bytes(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty times the largest recording is on the disk at most; what stalls gives way."""
-    monkeypatch.setattr(admission_module, "_YIELD_SECONDS", 0.0)
+    monkeypatch.setattr(admission_module, "_EVICTION_SECONDS", 0.0)
 
     async def scene() -> None:
         async with running(settings) as (app, _):
@@ -339,7 +339,7 @@ def test_a_worker_that_ends_once(settings: Settings, first: Exception) -> None:
     play(scene())
 
 
-LOST = (503, "the server lost its workers")
+LOST = (503, "the worker processes ended")
 CRASHED = (422, "clip.wav: crashed its decoder")
 
 
@@ -376,7 +376,7 @@ def test_too_slow_at_work(settings: Settings, tmp_path: Path) -> None:
         async with running(changed(settings, timeout=0.2)) as (_, client):
             response = await client.post(PATH, content=b"sound")
             assert response.status_code == 504
-            assert response.json()["detail"] == "the recording was not done within 0.2 s"
+            assert response.json()["detail"] == "the recording was not classified within 0.2 s"
             assert HeldPool.latest.jobs[0].cancelled()
             assert files(tmp_path) == []
 
@@ -391,7 +391,7 @@ def test_too_slow_in_the_queue(
     async def scene() -> None:
         admission = Admission(workers=1, queue=2)
         monkeypatch.setattr(module, "Admission", lambda *_: admission)
-        async with running(changed(settings, timeout=0.2)) as (_, client), admission.turn:
+        async with running(changed(settings, timeout=0.2)) as (_, client), admission.free_worker:
             assert (await client.post(PATH, content=b"sound")).status_code == 504
             assert HeldPool.latest.jobs == []
             assert files(tmp_path) == []
@@ -475,7 +475,7 @@ def test_a_fault_of_ours(
             await exchange.task
             assert exchange.status == 500
             body = json.loads(exchange.sent[1]["body"])
-            assert body["detail"] == "genrelens failed; its log says more"
+            assert body["detail"] == "internal error; see the log of the server"
             headers = dict(exchange.sent[0]["headers"])
             assert headers[b"content-type"] == b"application/problem+json"
             assert b"content-security-policy" in headers

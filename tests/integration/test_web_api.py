@@ -326,7 +326,7 @@ def test_a_kind_of_form_that_holds_no_files(client: Local) -> None:
 def test_too_large(client: Local, length: str) -> None:
     answer = client.post(PATH, content=b"x", headers={"content-length": length})
     detail = assert_problem(answer, 413)
-    assert detail == "the recording is larger than 1 MiB, the limit here"
+    assert detail == "the recording is larger than the limit of 1 MiB"
     assert answer.headers["connection"] == "close"
 
 
@@ -363,5 +363,5 @@ def test_a_fault_of_ours(client: Local, monkeypatch: pytest.MonkeyPatch) -> None
         patch.setattr(isolation, "_judge", misbehaviour.raise_plainly)
         answer = send(client, WAV)
     detail = assert_problem(answer, 500)
-    assert detail == "genrelens failed; its log says more"
+    assert detail == "internal error; see the log of the server"
     assert send(client, WAV).status_code == 200

@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from genrelens import Classifier
+from genrelens.web.app import RevalidatedFiles
 from genrelens.web.settings import Settings
-from genrelens.web.static_files import RevalidatedFiles
 from support import synth, tiny
 from support.serving import Local, server
 
@@ -194,7 +194,7 @@ def test_a_prefix_with_and_without_it_in_the_path(model: Path) -> None:
 
 @pytest.mark.parametrize("prefix", ["genre", "/genre/", "/", "/a b", "//a", "/a?b", "http://a"])
 def test_what_is_no_prefix(prefix: str) -> None:
-    with pytest.raises(ValueError, match="must read like /genre"):
+    with pytest.raises(ValueError, match="must have the form /genre"):
         Settings(root_path=prefix)
 
 

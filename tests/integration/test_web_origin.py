@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from genrelens.web import app as module
-from genrelens.web.origin import is_loopback
+from genrelens.web.middleware import is_loopback
 from genrelens.web.settings import Settings
 from support.serving import HeldPool, Local
 

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from genrelens.web import protocol
+from genrelens.web import server
 from support.processes import PATIENCE
 from support.serving import until
 
@@ -35,12 +35,16 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 async def listening(limit: int | None = None) -> AsyncIterator[tuple[int, ServerState]]:
     """A server of connections: its port and its state."""
     config = uvicorn.Config(
-        app, http=protocol.Protocol, lifespan="off", log_level="warning", limit_concurrency=limit
+        app,
+        http=server.BoundedProtocol,
+        lifespan="off",
+        log_level="warning",
+        limit_concurrency=limit,
     )
     config.load()
     state = ServerState()
     listener = await asyncio.get_running_loop().create_server(
-        lambda: protocol.Protocol(config, state, {}), "127.0.0.1", 0
+        lambda: server.BoundedProtocol(config, state, {}), "127.0.0.1", 0
     )
     async with listener:
         yield listener.sockets[0].getsockname()[1], state
@@ -93,7 +97,7 @@ async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 def test_the_head_of_a_request_has_its_time(
     monkeypatch: pytest.MonkeyPatch, client: Callable[..., Awaitable[None]]
 ) -> None:
-    monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.2)
 
     async def scene() -> None:
         async with asyncio.timeout(PATIENCE), listening() as (port, _), connected(port) as streams:
@@ -112,7 +116,7 @@ def get(query: int | str = "") -> bytes:
 
 
 def test_who_does_not_read_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "_READ_SECONDS", 0.2)
+    monkeypatch.setattr(server, "_READ_SECONDS", 0.2)
 
     async def scene() -> None:
         async with (
@@ -129,7 +133,7 @@ def test_who_does_not_read_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch
 
 def test_who_reads_slowly_gets_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the next one on the same connection, too."""
-    monkeypatch.setattr(protocol, "_READ_SECONDS", 2.0)
+    monkeypatch.setattr(server, "_READ_SECONDS", 2.0)
 
     async def scene() -> None:
         async with asyncio.timeout(100), listening() as (port, _), connected(port) as streams:

@@ -238,7 +238,7 @@ def test_a_worker_that_is_killed_at_work(
         else:
             assert answers[0].status_code == 503
             assert answers[0].headers["retry-after"] == "1"
-            assert answers[0].json()["detail"] == "the server lost its workers"
+            assert answers[0].json()["detail"] == "the worker processes ended"
         assert classify(instance).status_code == 200
         assert instance.files() == []
 

@@ -18,7 +18,7 @@ WITHOUT_ALL = {
     *(f"genrelens.cli.{name}" for name in ("calibrate", "classify", "compare", "crossval")),
     *(f"genrelens.cli.{name}" for name in ("data", "evaluate", "features", "models", "serve")),
     *("genrelens.cli.train", "genrelens.errors"),
-    *("genrelens.data", "genrelens.evaluation", "genrelens.train", "genrelens.web"),
+    *("genrelens.data", "genrelens.evaluation", "genrelens.train"),
     *("genrelens.train.original.networks", "genrelens.web.schemas"),
 }
 
