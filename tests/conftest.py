@@ -42,7 +42,7 @@ LONGEST = (
     "test_cli_crossval",
     "test_tagging_killed",
     "test_page_trouble",
-    "test_page_listening",
+    "test_page_playback",
     "test_features",
     "test_page_verdicts",
     "test_page_access",
