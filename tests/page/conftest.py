@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from support.browser import Visit
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running server that accepts 1 MiB at most."""
     from support.serving import server

@@ -158,9 +158,8 @@ def test_results_can_be_downloaded(downloads: Callable[[str], bytes], site: str)
     more = ["verdict", "styles", "music", "duration", "model"]
     assert list(rows[0]) == ["path", "genre", *expected["labels"], *more, "error"]
     assert rows[0]["genre"] == expected["genre"]
-    assert {label: float(rows[0][label]) for label in expected["labels"]} == expected[
-        "probabilities"
-    ]
+    probabilities = {label: float(rows[0][label]) for label in expected["labels"]}
+    assert probabilities == expected["probabilities"]
     png = downloads("PNG")
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", png[16:24])

@@ -128,9 +128,8 @@ def test_recording_from_the_microphone(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_role("timer")).to_have_text("0:01")
-    expect(
-        page.get_by_role("meter")
-    ).to_be_visible()  # its level is not checked: a busy machine may miss the beeps
+    # The level is not checked, because a busy machine may miss the beeps.
+    expect(page.get_by_role("meter")).to_be_visible()
     page.get_by_role("button", name="Stop and classify").click()
     card = page.get_by_role("article", name=re.compile(r"^recording-\d{4}-.*\.(webm|m4a|ogg)$"))
     expect(card.locator(".verdict")).to_be_visible()

@@ -32,7 +32,7 @@ export class RecordingPanel {
     this.#onFile = onFile;
     this.#onError = onError;
     area.append(
-      element("span", { class: "caption" }, "Or use the microphone:"),
+      element("span", { class: "caption" }, "Or record a clip:"),
       element("div", { class: "row" }, this.#record, this.#live, this.#discard),
     );
   }
