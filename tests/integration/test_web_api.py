@@ -22,8 +22,9 @@ from genrelens.features import extract_segments, mel_band_centres
 from genrelens.web.settings import Settings
 from genrelens.worker_pool import Limits
 from support import misbehaviour, synth, tiny
+from support.asgi import LocalClient
 from support.commands import Result
-from support.serving import FORM, Local, form
+from support.serving import FORM, form
 
 RATE = 48_000
 PATH = "/v1/classify"
@@ -52,12 +53,12 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(model: Path, temporary: Path) -> Iterator[Local]:
+def client(model: Path, temporary: Path) -> Iterator[LocalClient]:
     limits = Limits(seconds=60)
     settings = Settings(model=str(model), workers=1, max_upload=2**20, limits=limits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(temporary))
-        client = Local(settings)
+        client = LocalClient(settings)
         yield client
         client.close()
     assert list(temporary.iterdir()) == []
@@ -69,7 +70,7 @@ def _nothing_is_left(temporary: Path) -> Iterator[None]:
     assert list(temporary.glob("*/*")) == []
 
 
-def send(client: Local, content: bytes, name: str = "a.wav", **query: Any) -> httpx.Response:
+def send(client: LocalClient, content: bytes, name: str = "a.wav", **query: Any) -> httpx.Response:
     return client.post(PATH, files={"file": (name, content)}, params=query)
 
 
@@ -88,7 +89,7 @@ def assert_problem(response: httpx.Response, status: int) -> str:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_formats(client: Local, model: Path, name: str) -> None:
+def test_formats(client: LocalClient, model: Path, name: str) -> None:
     content = FORMATS[name]()
     expected = Classifier.load(model, threads=1).classify(content).to_dict()
     response = send(client, content, name)
@@ -98,7 +99,7 @@ def test_formats(client: Local, model: Path, name: str) -> None:
 
 
 def test_the_same_as_the_command_line(
-    client: Local, classify: Callable[..., Result], tmp_path: Path
+    client: LocalClient, classify: Callable[..., Result], tmp_path: Path
 ) -> None:
     path = tmp_path / "clicks.wav"
     path.write_bytes(WAV)
@@ -108,7 +109,7 @@ def test_the_same_as_the_command_line(
     assert len(answer["timeline"]) == 7
 
 
-def test_a_body_that_is_the_recording(client: Local) -> None:
+def test_a_body_that_is_the_recording(client: LocalClient) -> None:
     """Whatever type it says it has, and if it says none."""
     expected = {**send(client, WAV).json(), "path": "recording"}
     for kind in ("audio/wav", "application/octet-stream", "text/plain", None):
@@ -116,7 +117,7 @@ def test_a_body_that_is_the_recording(client: Local) -> None:
         assert client.post(PATH, content=WAV, headers=headers).json() == expected
 
 
-def test_spectrogram(client: Local) -> None:
+def test_spectrogram(client: LocalClient) -> None:
     """Each column is the mean of an eighth of a segment, on a scale of 256 steps."""
     wav = synth.write(tiny.sound("chords", 3), tiny.RATE)
     picture = send(client, wav, spectrogram=True).json()["spectrogram"]
@@ -137,7 +138,7 @@ def test_spectrogram(client: Local) -> None:
     assert picture["hz"] == pytest.approx(mel_band_centres(tiny.MEL), abs=0.05)
 
 
-def test_nothing_is_added_unasked(client: Local) -> None:
+def test_nothing_is_added_unasked(client: LocalClient) -> None:
     assert send(client, WAV).json().keys() == {
         "path",
         "answer",
@@ -154,13 +155,13 @@ def test_nothing_is_added_unasked(client: Local) -> None:
     }
 
 
-def test_a_damaged_recording_is_noted(client: Local) -> None:
+def test_a_damaged_recording_is_noted(client: LocalClient) -> None:
     flac = synth.write(synth.music(4, tiny.RATE), tiny.RATE, "FLAC")
     (note,) = send(client, flac[: len(flac) * 3 // 4], "a.flac").json()["notes"]
     assert note.startswith("a.flac: is damaged; ")
 
 
-def test_the_model(client: Local) -> None:
+def test_the_model(client: LocalClient) -> None:
     (document,) = client.get("/v1/models").json()
     assert (document["name"], document["labels"]) == ("tiny", list(tiny.GENRES))
     assert (document["sample_rate"], document["segment_seconds"]) == (8000, 0.32)
@@ -168,7 +169,7 @@ def test_the_model(client: Local) -> None:
     assert (document["styles"], thresholds) == ([], (None, None))
 
 
-def test_what_is_allowed(client: Local) -> None:
+def test_what_is_allowed(client: LocalClient) -> None:
     assert client.get("/v1/limits").json() == {
         "max_upload": 2**20,
         "seconds": 60,
@@ -178,7 +179,7 @@ def test_what_is_allowed(client: Local) -> None:
     }
 
 
-def test_the_clips_to_try(client: Local) -> None:
+def test_the_clips_to_try(client: LocalClient) -> None:
     clips = client.get("/v1/examples").json()
     assert [clip["name"] for clip in clips] == [
         "bach-prelude",
@@ -194,7 +195,7 @@ def test_the_clips_to_try(client: Local) -> None:
         assert content.content.startswith(b"OggS")
 
 
-def test_version(client: Local) -> None:
+def test_version(client: LocalClient) -> None:
     assert client.get("/openapi.json").json()["info"]["version"] == __version__
 
 
@@ -217,7 +218,7 @@ def test_version(client: Local) -> None:
     ],
 )
 def test_names_of_clients(
-    client: Local, temporary: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, shown: str
+    client: LocalClient, temporary: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, shown: str
 ) -> None:
     """Are for the answer, without their folders; the file on disk has a name of ours."""
     opened: list[Path] = []
@@ -238,7 +239,7 @@ def test_names_of_clients(
     assert len(file.name) < 20
 
 
-def test_a_name_that_is_no_text(client: Local) -> None:
+def test_a_name_that_is_no_text(client: LocalClient) -> None:
     """UTF-7 can spell half a character, which JSON could not be sent with."""
     kind = f"{FORM}; charset=utf-7"
     answer = client.post(PATH, content=form(WAV, b"+2AA-.wav"), headers={"content-type": kind})
@@ -259,7 +260,7 @@ def test_a_name_that_is_no_text(client: Local) -> None:
     ],
     ids=["text", "picture", "a head alone", "half a head"],
 )
-def test_what_is_no_recording(client: Local, content: bytes, words: str) -> None:
+def test_what_is_no_recording(client: LocalClient, content: bytes, words: str) -> None:
     for answer in (send(client, content, "x"), client.post(PATH, content=content)):
         detail = assert_problem(answer, 422)
         assert words in detail
@@ -281,7 +282,7 @@ def test_what_is_no_recording(client: Local, content: bytes, words: str) -> None
         ),
     ],
 )
-def test_what_is_too_much(client: Local, content: bytes, words: str) -> None:
+def test_what_is_too_much(client: LocalClient, content: bytes, words: str) -> None:
     detail = assert_problem(send(client, content), 422)
     assert detail == f"a.wav: {words}"
 
@@ -300,48 +301,48 @@ def test_what_is_too_much(client: Local, content: bytes, words: str) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")  # Starlette's, of the cut one
-def test_what_is_no_request(client: Local, content: bytes, kind: str, words: str) -> None:
+def test_what_is_no_request(client: LocalClient, content: bytes, kind: str, words: str) -> None:
     answer = client.post(PATH, content=content, headers={"content-type": kind})
     assert words in assert_problem(answer, 400)
 
 
-def test_two_files(client: Local) -> None:
+def test_two_files(client: LocalClient) -> None:
     files = [("file", ("a.wav", WAV)), ("file", ("b.wav", WAV))]
     answer = client.post(PATH, files=files)
     assert "Too many files" in assert_problem(answer, 400)
 
 
-def test_a_field_that_is_no_file(client: Local) -> None:
+def test_a_field_that_is_no_file(client: LocalClient) -> None:
     body = form(WAV).replace(b'; filename="clip.wav"', b"")
     answer = client.post(PATH, content=body, headers={"content-type": FORM})
     assert "has no file in its field" in assert_problem(answer, 400)
 
 
-def test_a_kind_of_form_that_holds_no_files(client: Local) -> None:
+def test_a_kind_of_form_that_holds_no_files(client: LocalClient) -> None:
     answer = client.post(PATH, data={"file": "x"})
     assert_problem(answer, 415)
 
 
 @pytest.mark.parametrize("length", ["1048577", "99999999999999999999"])
-def test_too_large(client: Local, length: str) -> None:
+def test_too_large(client: LocalClient, length: str) -> None:
     answer = client.post(PATH, content=b"x", headers={"content-length": length})
     detail = assert_problem(answer, 413)
     assert detail == "the recording is larger than the limit of 1 MiB"
     assert answer.headers["connection"] == "close"
 
 
-def test_a_wrong_parameter(client: Local) -> None:
+def test_a_wrong_parameter(client: LocalClient) -> None:
     detail = assert_problem(send(client, WAV, timeline="perhaps"), 422)
     assert detail.startswith("query.timeline: ")
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/v1/classify/x", "/static/../app.py", "/%2e%2e/"])
-def test_nothing_there(client: Local, path: str) -> None:
+def test_nothing_there(client: LocalClient, path: str) -> None:
     assert_problem(client.get(path), 404)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("PUT", PATH), ("POST", "/healthz")])
-def test_a_method_that_does_not_exist(client: Local, method: str, path: str) -> None:
+def test_a_method_that_does_not_exist(client: LocalClient, method: str, path: str) -> None:
     answer = client.request(method, path)
     assert_problem(answer, 405)
     assert answer.headers["allow"] == ("POST" if path == PATH else "GET, HEAD")
@@ -349,7 +350,7 @@ def test_a_method_that_does_not_exist(client: Local, method: str, path: str) -> 
 
 @pytest.mark.parametrize("crash", [misbehaviour.die, misbehaviour.leave])
 def test_a_recording_that_crashes_its_decoder(
-    client: Local, monkeypatch: pytest.MonkeyPatch, crash: Any
+    client: LocalClient, monkeypatch: pytest.MonkeyPatch, crash: Any
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(isolation, "_judge", crash)
@@ -358,7 +359,7 @@ def test_a_recording_that_crashes_its_decoder(
     assert send(client, WAV).status_code == 200
 
 
-def test_a_fault_of_ours(client: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours(client: LocalClient, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(isolation, "_judge", misbehaviour.raise_plainly)
         answer = send(client, WAV)

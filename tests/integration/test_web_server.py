@@ -12,8 +12,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from genrelens.web import server
+from support.asgi import until
 from support.processes import PATIENCE
-from support.serving import until
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

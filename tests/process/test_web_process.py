@@ -17,12 +17,20 @@ import pytest
 
 from support import synth, tiny
 from support.commands import spawn
-from support.processes import PATIENCE
-from support.serving import FORM, Server, answer, chunk, form, head, server, wait_for
+from support.processes import PATIENCE, wait_until
+from support.serving import (
+    ARRIVING,
+    FORM,
+    IN_PROGRESS,
+    Server,
+    chunk,
+    form,
+    head,
+    response,
+    server,
+)
 
 WAV = synth.write(tiny.sound("clicks", 2), tiny.RATE)
-UNDER_WAY = "genrelens_classifications_under_way"
-ARRIVING = "genrelens_uploads_under_way"
 MEBIBYTE = 2**20
 pytestmark = pytest.mark.slow
 
@@ -61,7 +69,7 @@ def test_an_announced_upload_that_is_too_large(shared: Server) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
     with shared.connect() as connection:
         connection.sendall(head(2 * MEBIBYTE) + bytes(2 * MEBIBYTE))
-        assert b'"status":413' in answer(connection)
+        assert b'"status":413' in response(connection)
 
 
 def test_a_client_that_closes_reads_why_it_was_sent_away(model: Path, tmp_path: Path) -> None:
@@ -69,11 +77,11 @@ def test_a_client_that_closes_reads_why_it_was_sent_away(model: Path, tmp_path: 
     with server(model, tmp_path / "tmp", "--queue", "0") as instance:
         thread = threading.Thread(target=classify, args=(instance, flac_of_silence(120)))
         thread.start()
-        wait_for(lambda: instance.metric(UNDER_WAY) == 1)
+        wait_until(lambda: instance.metric(IN_PROGRESS) == 1)
         with instance.connect() as connection:
             connection.sendall(head(4 * MEBIBYTE, "audio/wav", "Connection: close"))
             connection.sendall(bytes(4 * MEBIBYTE))
-            received = answer(connection)
+            received = response(connection)
         thread.join(PATIENCE)
         assert received.startswith(b"HTTP/1.1 429 ")
         assert b"retry-after: " in received.lower()
@@ -86,7 +94,7 @@ def test_slow_clients_keep_nobody_out(model: Path, tmp_path: Path) -> None:
         slow = [stack.enter_context(instance.connect()) for _ in range(40)]
         for connection in slow:
             connection.sendall(head(1000) + b"R")
-        wait_for(lambda: instance.metric(ARRIVING) == 40)
+        wait_until(lambda: instance.metric(ARRIVING) == 40)
         for _ in range(3):
             assert classify(instance).status_code == 200
             for connection in slow:
@@ -120,7 +128,7 @@ def test_a_request_whose_end_is_ambiguous(shared: Server, request_: bytes, words
     """Is refused, and what follows it on the connection is not another request."""
     with shared.connect() as connection:
         connection.sendall(request_ + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        received = answer(connection)
+        received = response(connection)
     assert received.startswith(b"HTTP/1.1 400 ")
     assert received.count(b"HTTP/1.1") == 1
     assert words in received
@@ -142,8 +150,8 @@ def test_the_log_of_requests(model: Path, tmp_path: Path) -> None:
         assert httpx.head(f"{instance.url}/a%0Ab?secret=1").status_code == 404
         with instance.connect() as connection:
             connection.sendall(head(1000) + b"RIFF")
-            wait_for(lambda: instance.metric(ARRIVING) == 1)
-        wait_for(lambda: instance.metric(ARRIVING) == 0)
+            wait_until(lambda: instance.metric(ARRIVING) == 1)
+        wait_until(lambda: instance.metric(ARRIVING) == 0)
         code, log = instance.stop()
     lines = [line for line in log.splitlines() if "/metrics" not in line]
     assert code == 0
@@ -176,16 +184,16 @@ def test_an_upload_in_chunks_that_grows_too_large(shared: Server, kind: str) -> 
                 continue
     assert received.startswith(b"HTTP/1.1 413 ")
     assert sent > MEBIBYTE - len(start)
-    wait_for(lambda: shared.files() == [])
+    wait_until(lambda: shared.files() == [])
 
 
 @pytest.mark.parametrize("kind", ["audio/wav", FORM])
 def test_a_client_that_hangs_up(shared: Server, kind: str) -> None:
     with shared.connect() as connection:
         connection.sendall(head(100_000, kind) + form(b"RIFF", closed=False))
-        wait_for(lambda: shared.metric(ARRIVING) == 1)
-        wait_for(shared.files)
-    wait_for(lambda: shared.metric(ARRIVING) == 0)
+        wait_until(lambda: shared.metric(ARRIVING) == 1)
+        wait_until(shared.files)
+    wait_until(lambda: shared.metric(ARRIVING) == 0)
     assert shared.files() == []
 
 
@@ -193,13 +201,13 @@ def test_a_form_that_is_cut_off(shared: Server) -> None:
     body = form(WAV, closed=False)[:-100]
     with shared.connect() as connection:
         connection.sendall(head(len(body), FORM, "Connection: close") + body)
-        assert answer(connection).startswith(b"HTTP/1.1 400 ")
+        assert response(connection).startswith(b"HTTP/1.1 400 ")
 
 
 def test_what_is_no_http(shared: Server) -> None:
     with shared.connect() as connection:
         connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
-        received = answer(connection)
+        received = response(connection)
     assert received.startswith(b"HTTP/1.1 400 ")
     assert b"Traceback" not in received
     assert b"server:" not in received.lower()
@@ -224,12 +232,12 @@ def test_a_worker_that_is_killed_at_work(
         answers: list[httpx.Response] = []
         thread = threading.Thread(target=lambda: answers.append(classify(instance, long)))
         thread.start()
-        wait_for(lambda: instance.metric(UNDER_WAY) == 1)
+        wait_until(lambda: instance.metric(IN_PROGRESS) == 1)
         killed: set[int] = set()
         for _ in range(kills):
-            wait_for(lambda: {*instance.children()} - killed)
+            wait_until(lambda: {*instance.children()} - killed)
             (worker,) = {*instance.children()} - killed
-            wait_for(lambda worker=worker: busy_with_audio(worker))
+            wait_until(lambda worker=worker: busy_with_audio(worker))
             os.kill(worker, number)
             killed.add(worker)
         thread.join(PATIENCE)
@@ -256,11 +264,11 @@ def busy_with_audio(pid: int) -> bool:
 def test_hours_that_take_longer_than_allowed(model: Path, tmp_path: Path) -> None:
     long = flac_of_silence(180)
     with server(model, tmp_path / "tmp", "--timeout", "1") as instance:
-        wait_for(lambda: classify(instance).status_code == 200)  # once its worker has started
+        wait_until(lambda: classify(instance).status_code == 200)  # once its worker has started
         response = classify(instance, long)
         assert response.status_code == 504
         assert instance.files() == []
-        wait_for(lambda: classify(instance).status_code == 200)
+        wait_until(lambda: classify(instance).status_code == 200)
 
 
 # ------------------------------------------------------------------------------- the end
@@ -272,11 +280,11 @@ def test_running_requests_are_finished(model: Path, tmp_path: Path, number: int)
     code = 0 if number == signal.SIGTERM else 130
     with server(model, tmp_path / "tmp") as instance, instance.connect() as connection:
         connection.sendall(head(len(WAV)) + WAV[:1000])
-        wait_for(lambda: instance.metric(ARRIVING) == 1)
+        wait_until(lambda: instance.metric(ARRIVING) == 1)
         os.kill(instance.process.pid, number)
-        wait_for(lambda: refused(instance))
+        wait_until(lambda: refused(instance))
         connection.sendall(WAV[1000:])
-        received = answer(connection)
+        received = response(connection)
         assert instance.stop(0) == (code, "")
         assert received.startswith(b"HTTP/1.1 200 ")
         assert b'"genre":"clicks"' in received
