@@ -46,9 +46,7 @@ def killed(code: int) -> ProcessExpired:
     return ProcessExpired("Abnormal termination", code=code, pid=1)
 
 
-async def upload_with_lost_workers(
-    app: FastAPI, first: Exception, second: Exception | None
-) -> Exchange:
+async def lose_workers(app: FastAPI, first: Exception, second: Exception | None) -> Exchange:
     """Send an upload whose first worker ends, and whose second one ends or succeeds."""
     exchange = complete_upload(app)
     pool = HeldPool.latest
@@ -70,7 +68,7 @@ async def test_a_second_worker_classifies_if_the_first_one_ends(
     settings: Settings, first: Exception
 ) -> None:
     async with running(settings) as (app, _):
-        assert (await upload_with_lost_workers(app, first, None)).status == 200
+        assert (await lose_workers(app, first, None)).status == 200
 
 
 LOST = (503, "the worker processes ended")
@@ -93,7 +91,7 @@ async def test_two_workers_that_end(
 ) -> None:
     """The recording is reported as the cause only if the second worker crashed by itself."""
     async with running(settings) as (app, _):
-        exchange = await upload_with_lost_workers(app, first, second)
+        exchange = await lose_workers(app, first, second)
         assert exchange.problem == expected
         has_retry = b"retry-after" in dict(exchange.sent[0]["headers"])
         assert has_retry == (expected == LOST)

@@ -1,4 +1,4 @@
-"""Connections on which nothing useful happens."""
+"""Bounds of connections: slow heads, slow readers, too many connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the size of the body, or with as many bytes as the query asks for."""
+    """Respond with the size of the body, or with as many bytes as the query requests."""
     size, more = 0, True
     while more:
         message = await receive()
@@ -32,12 +32,15 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def listening(limit: int | None = None) -> AsyncIterator[tuple[int, ServerState]]:
-    """A server of connections: its port and its state."""
+async def listening(
+    limit: int | None = None, keep_alive: int = 5
+) -> AsyncIterator[tuple[int, ServerState]]:
+    """Run a server; yield its port and its state."""
     config = uvicorn.Config(
         app,
         http=server.BoundedProtocol,
         lifespan="off",
+        timeout_keep_alive=keep_alive,
         log_level="warning",
         limit_concurrency=limit,
     )
@@ -64,7 +67,7 @@ async def connected(port: int) -> AsyncIterator[Streams]:
 async def closed(reader: asyncio.StreamReader) -> bool:
     try:
         return await reader.read() == b""
-    except ConnectionResetError:  # it was, on bytes that nobody read
+    except ConnectionResetError:  # it was closed while bytes were unread
         return True
 
 
@@ -73,7 +76,7 @@ async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A byte now and then keeps no connection alive."""
+    """Send single bytes, which do not keep the connection open."""
     writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nX: ")
     ended = asyncio.create_task(closed(reader))
     while not ended.done():
@@ -83,7 +86,7 @@ async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The body has the time of the request; and after it, the next head has its own."""
+    """Send two requests whose bodies are slow, which is allowed."""
     for _ in range(2):
         writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
         for _ in range(5):
@@ -94,13 +97,17 @@ async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 
 @pytest.mark.parametrize("client", [silence, trickle, slow_body])
-def test_the_head_of_a_request_has_its_time(
+def test_a_connection_without_a_complete_head_is_closed(
     monkeypatch: pytest.MonkeyPatch, client: Callable[..., Awaitable[None]]
 ) -> None:
     monkeypatch.setattr(server, "_HEAD_SECONDS", 0.2)
 
     async def scene() -> None:
-        async with asyncio.timeout(PATIENCE), listening() as (port, _), connected(port) as streams:
+        async with (
+            asyncio.timeout(PATIENCE),
+            listening(keep_alive=1) as (port, _),
+            connected(port) as streams,
+        ):
             await client(*streams)
 
     asyncio.run(scene())
@@ -115,7 +122,7 @@ def get(query: int | str = "") -> bytes:
     return f"GET /?{query} HTTP/1.1\r\nHost: test\r\n\r\n".encode()
 
 
-def test_who_does_not_read_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_READ_SECONDS", 0.2)
 
     async def scene() -> None:
@@ -131,8 +138,10 @@ def test_who_does_not_read_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch
     asyncio.run(scene())
 
 
-def test_who_reads_slowly_gets_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the next one on the same connection, too."""
+def test_a_client_that_reads_slowly_gets_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same holds for the next response on the connection."""
     monkeypatch.setattr(server, "_READ_SECONDS", 2.0)
 
     async def scene() -> None:
@@ -151,8 +160,8 @@ def test_who_reads_slowly_gets_the_whole_answer(monkeypatch: pytest.MonkeyPatch)
 # -------------------------------------------------------------------- the limit of connections
 
 
-def test_the_longest_idle_connection_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that sent no request goes before one that waits for an answer."""
+def test_the_connection_that_was_idle_longest_is_closed() -> None:
+    """A connection without a request is closed before one that waits for a response."""
 
     async def scene() -> None:
         async with (
@@ -164,9 +173,9 @@ def test_the_longest_idle_connection_makes_room(monkeypatch: pytest.MonkeyPatch)
             async def another() -> Streams:
                 return await stack.enter_async_context(connected(port))
 
-            at_work, silent, answered = await another(), await another(), await another()
+            busy, silent, answered = await another(), await another(), await another()
             await until(lambda: len(state.connections) == 3)
-            at_work[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
+            busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
             await until(lambda: any(each.cycle for each in state.connections))
             answered[1].write(get())
             assert b"200 OK" in await answered[0].readuntil(b"0 bytes")
@@ -176,14 +185,14 @@ def test_the_longest_idle_connection_makes_room(monkeypatch: pytest.MonkeyPatch)
             assert b"200 OK" in await newest[0].readuntil(b"0 bytes")
             await another()
             assert await closed(answered[0])
-            at_work[1].write(b"hello")
-            assert b"200 OK" in await at_work[0].readuntil(b"5 bytes")
+            busy[1].write(b"hello")
+            assert b"200 OK" in await busy[0].readuntil(b"5 bytes")
 
     asyncio.run(scene())
 
 
-def test_no_connection_is_idle() -> None:
-    """The new one is told to come back."""
+def test_a_new_connection_is_refused_if_none_is_idle() -> None:
+    """The response has ``Retry-After``."""
 
     async def scene() -> None:
         async with (

@@ -25,7 +25,7 @@ _ARGUMENTS = (
     "--disable-gpu",
     "--disable-background-networking",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",  # a microphone that beeps once a second
+    "--use-fake-device-for-media-stream",  # a microphone that beeps every second
 )
 _WATCH_POLICY = """
   window.violations = [];

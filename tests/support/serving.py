@@ -133,7 +133,7 @@ def chunk(content: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(content), content)
 
 
-def response(connection: socket.socket) -> bytes:
+def read_response(connection: socket.socket) -> bytes:
     """Read until the server closes the connection."""
     received = b""
     while part := connection.recv(65_536):
