@@ -299,9 +299,7 @@ def test_recordings_beyond_the_limits(client: LocalClient, content: bytes, reaso
         (form(WAV, b"x" * 10_000), FORM, "Invalid multipart data."),
     ],
 )
-@pytest.mark.filterwarnings(
-    "ignore:Unclosed file:ResourceWarning"
-)  # of Starlette, for the truncated form
+@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")  # by Starlette
 def test_invalid_requests(client: LocalClient, content: bytes, kind: str, reason: str) -> None:
     answer = client.post(PATH, content=content, headers={"content-type": kind})
     assert reason in assert_problem(answer, 400)

@@ -12,8 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from genrelens.web import server
-from support.asgi import until
-from support.processes import PATIENCE
+from support.asgi import in_event_loop, until
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -97,20 +96,16 @@ async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 
 @pytest.mark.parametrize("client", [silence, trickle, slow_body])
-def test_a_connection_without_a_complete_head_is_closed(
+@in_event_loop
+async def test_a_connection_without_a_complete_head_is_closed(
     monkeypatch: pytest.MonkeyPatch, client: Callable[..., Awaitable[None]]
 ) -> None:
     monkeypatch.setattr(server, "_HEAD_SECONDS", 0.2)
-
-    async def scene() -> None:
-        async with (
-            asyncio.timeout(PATIENCE),
-            listening(keep_alive=1) as (port, _),
-            connected(port) as streams,
-        ):
-            await client(*streams)
-
-    asyncio.run(scene())
+    async with (
+        listening(keep_alive=1) as (port, _),
+        connected(port) as streams,
+    ):
+        await client(*streams)
 
 
 # ------------------------------------------------------------------------------- readers
@@ -122,91 +117,76 @@ def get(query: int | str = "") -> bytes:
     return f"GET /?{query} HTTP/1.1\r\nHost: test\r\n\r\n".encode()
 
 
-def test_a_client_that_does_not_read_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+@in_event_loop
+async def test_a_client_that_does_not_read_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_READ_SECONDS", 0.2)
-
-    async def scene() -> None:
-        async with (
-            asyncio.timeout(PATIENCE),
-            listening() as (port, state),
-            connected(port) as streams,
-        ):
-            streams[1].write(get(LARGE))
-            await until(lambda: len(state.connections) == 1)
-            await until(lambda: not state.connections)
-
-    asyncio.run(scene())
+    async with (
+        listening() as (port, state),
+        connected(port) as streams,
+    ):
+        streams[1].write(get(LARGE))
+        await until(lambda: len(state.connections) == 1)
+        await until(lambda: not state.connections)
 
 
-def test_a_client_that_reads_slowly_gets_all(
+@in_event_loop
+async def test_a_client_that_reads_slowly_gets_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same holds for the next response on the connection."""
     monkeypatch.setattr(server, "_READ_SECONDS", 2.0)
-
-    async def scene() -> None:
-        async with asyncio.timeout(100), listening() as (port, _), connected(port) as streams:
-            reader, writer = streams
-            for _ in range(2):
-                writer.write(get(LARGE))
-                await reader.readuntil(b"\r\n\r\n")
-                for _ in range(8):
-                    assert await reader.readexactly(LARGE // 8) == bytes(LARGE // 8)
-                    await asyncio.sleep(0.3)
-
-    asyncio.run(scene())
+    async with listening() as (port, _), connected(port) as streams:
+        reader, writer = streams
+        for _ in range(2):
+            writer.write(get(LARGE))
+            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(8):
+                assert await reader.readexactly(LARGE // 8) == bytes(LARGE // 8)
+                await asyncio.sleep(0.3)
 
 
 # -------------------------------------------------------------------- the limit of connections
 
 
-def test_the_connection_that_was_idle_longest_is_closed() -> None:
+@in_event_loop
+async def test_the_connection_that_was_idle_longest_is_closed() -> None:
     """A connection without a request is closed before one that waits for a response."""
+    async with (
+        listening(3) as (port, state),
+        AsyncExitStack() as stack,
+    ):
 
-    async def scene() -> None:
-        async with (
-            asyncio.timeout(PATIENCE),
-            listening(3) as (port, state),
-            AsyncExitStack() as stack,
-        ):
+        async def another() -> Streams:
+            return await stack.enter_async_context(connected(port))
 
-            async def another() -> Streams:
-                return await stack.enter_async_context(connected(port))
-
-            busy, silent, answered = await another(), await another(), await another()
-            await until(lambda: len(state.connections) == 3)
-            busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
-            await until(lambda: any(each.cycle for each in state.connections))
-            answered[1].write(get())
-            assert b"200 OK" in await answered[0].readuntil(b"0 bytes")
-            newest = await another()
-            assert await closed(silent[0])
-            newest[1].write(get())
-            assert b"200 OK" in await newest[0].readuntil(b"0 bytes")
-            await another()
-            assert await closed(answered[0])
-            busy[1].write(b"hello")
-            assert b"200 OK" in await busy[0].readuntil(b"5 bytes")
-
-    asyncio.run(scene())
+        busy, silent, answered = await another(), await another(), await another()
+        await until(lambda: len(state.connections) == 3)
+        busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
+        await until(lambda: any(each.cycle for each in state.connections))
+        answered[1].write(get())
+        assert b"200 OK" in await answered[0].readuntil(b"0 bytes")
+        newest = await another()
+        assert await closed(silent[0])
+        newest[1].write(get())
+        assert b"200 OK" in await newest[0].readuntil(b"0 bytes")
+        await another()
+        assert await closed(answered[0])
+        busy[1].write(b"hello")
+        assert b"200 OK" in await busy[0].readuntil(b"5 bytes")
 
 
-def test_a_new_connection_is_refused_if_none_is_idle() -> None:
+@in_event_loop
+async def test_a_new_connection_is_refused_if_none_is_idle() -> None:
     """The response has ``Retry-After``."""
-
-    async def scene() -> None:
-        async with (
-            asyncio.timeout(PATIENCE),
-            listening(1) as (port, state),
-            connected(port) as busy,
-        ):
-            busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhell")
-            await until(lambda: any(each.cycle for each in state.connections))
-            async with connected(port) as refused:
-                received = await refused[0].read()
-            assert received.startswith(b"HTTP/1.1 503 ")
-            assert b"Retry-After: 1" in received
-            busy[1].write(b"o")
-            assert b"200 OK" in await busy[0].readuntil(b"5 bytes")
-
-    asyncio.run(scene())
+    async with (
+        listening(1) as (port, state),
+        connected(port) as busy,
+    ):
+        busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhell")
+        await until(lambda: any(each.cycle for each in state.connections))
+        async with connected(port) as refused:
+            received = await refused[0].read()
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 1" in received
+        busy[1].write(b"o")
+        assert b"200 OK" in await busy[0].readuntil(b"5 bytes")

@@ -75,7 +75,7 @@ def test_an_upload_with_a_length_beyond_the_limit(shared: Server) -> None:
 def test_a_refused_client_can_read_the_reason(model: Path, tmp_path: Path) -> None:
     """The client sends everything before it reads."""
     with server(model, tmp_path / "tmp", "--queue", "0") as instance:
-        thread = threading.Thread(target=classify, args=(instance, flac_of_silence(120)))
+        thread = threading.Thread(target=classify, args=(instance, flac_of_silence(60)))
         thread.start()
         wait_until(lambda: instance.metric(IN_PROGRESS) == 1)
         with instance.connect() as connection:
@@ -225,7 +225,7 @@ def test_the_server_header_is_absent(shared: Server) -> None:
 )
 def test_a_busy_worker_that_is_killed(model: Path, tmp_path: Path, number: int, kills: int) -> None:
     """A second worker classifies; if it is killed too, the client may try again later."""
-    long = flac_of_silence(120)
+    long = flac_of_silence(60)
     with server(model, tmp_path / "tmp") as instance:
         assert classify(instance).status_code == 200
         responses: list[httpx.Response] = []
@@ -241,7 +241,7 @@ def test_a_busy_worker_that_is_killed(model: Path, tmp_path: Path, number: int, 
             killed.add(worker)
         thread.join(PATIENCE)
         if kills == 1:
-            assert responses[0].json()["duration"] == 7200
+            assert responses[0].json()["duration"] == 3600
         else:
             assert responses[0].status_code == 503
             assert responses[0].headers["retry-after"] == "1"
