@@ -13,6 +13,7 @@ from genrelens.errors import AudioError
 from genrelens.library import audio_digest
 from genrelens.library import digest as content
 from support import bombs, tagged
+from support.bombs import streams
 
 SMALL = 20_000  # bytes
 
@@ -85,7 +86,7 @@ def test_some_tags_are_no_bomb(tmp_path: Path) -> None:
     sound = tagged.recording("mp3-bare")
     plain.write_bytes(sound)
     tags = b"LYRICSBEGIN000011LYRICS200" + b"TAG" + bytes(125)
-    tagged_often.write_bytes(bombs._id3(bytes(500)) * 20 + sound + tags * 20)
+    tagged_often.write_bytes(streams.id3(bytes(500)) * 20 + sound + tags * 20)
     assert audio_digest(plain) == audio_digest(tagged_often)
 
 
@@ -104,7 +105,7 @@ def test_many_frames_are_not_given_to_mpg123(
     tmp_path: Path, version: int, n_frames: int, is_bomb: bool
 ) -> None:
     """It takes a time that grows with the square of their number."""
-    tag = bombs._id3(b"".join(map(bombs._txxx, range(n_frames))), version)
+    tag = streams.id3(b"".join(map(streams.txxx, range(n_frames))), version)
     path = mp3(tmp_path, tag * 3 if not is_bomb and n_frames < 3333 else tag)
     with path.open("rb", buffering=0) as file:
         if is_bomb:
@@ -118,8 +119,8 @@ def test_many_frames_are_not_given_to_mpg123(
 @pytest.mark.parametrize(
     "tags",
     [
-        bombs._id3(b"".join(map(bombs._txxx, range(3_400)))) * 3,  # they are added
-        bombs._id3(bytes(200_000), 3, 0x80),  # escaped: taken for the worst
+        streams.id3(b"".join(map(streams.txxx, range(3_400)))) * 3,  # they are added
+        streams.id3(bytes(200_000), 3, 0x80),  # escaped: taken for the worst
     ],
     ids=["several tags", "an escaped tag"],
 )
@@ -132,7 +133,7 @@ def test_frames_in_other_forms(tmp_path: Path, tags: bytes) -> None:
 
 
 def test_a_picture_is_no_bomb(tmp_path: Path) -> None:
-    tag = bombs._id3(bombs._frame(b"APIC", b"\0image/png\0\3\0" + bytes(3_000_000)) + bytes(2000))
+    tag = streams.id3(streams.frame(b"APIC", b"\0image/png\0\3\0" + bytes(3_000_000)) + bytes(2000))
     path = mp3(tmp_path, tag)
     with Counted(path) as file:
         limits.check_id3_frames(file)
