@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and settings of all tests."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from support import processes
 if TYPE_CHECKING:
     from support.runs import Start
 
-# A job that a shell starts in the background ignores Ctrl-C, and so would every child of it that
-# a test starts and interrupts.
+# A job that a shell starts in the background ignores Ctrl-C, and its child processes inherit this.
+# Some tests interrupt such processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Before torch and BLAS are imported: threads only get into each other's way on anything so small.
+# Set before torch and BLAS are imported: with arrays as small as these, threads slow each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# No deadline: a shared machine is slow now and then. The same examples in every run.
+# No deadline, because a shared machine is sometimes slow. The same examples in each run.
 settings.register_profile("genrelens", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("genrelens")
 
 
-# What takes longest begins first, so that no worker is left with a long module at the end.
+# The longest modules start first, so that no worker has a long module at the end.
 LONGEST = (
     "test_readme",
     "test_library_process",
@@ -42,7 +42,7 @@ LONGEST = (
     "test_cli_crossval",
     "test_tagging_killed",
     "test_page_trouble",
-    "test_page_listening",
+    "test_page_playback",
     "test_features",
     "test_page_verdicts",
     "test_page_access",
@@ -50,8 +50,7 @@ LONGEST = (
     "test_page_answers",
 )
 
-# Only the tests of this folder may be quick: those that use one of these fixtures, or are marked
-# slow, are not.
+# Only tests of this folder are quick, unless they use one of these fixtures or are marked slow.
 QUICK = "unit"
 NOT_QUICK_FIXTURES = {
     "every_module",
@@ -64,7 +63,7 @@ NOT_QUICK_FIXTURES = {
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import what ``-m quick`` leaves out."""
+    """Do not import the modules that ``-m quick`` excludes."""
     if config.getoption("markexpr") != "quick":
         return None
     outside = collection_path.suffix == ".py" and QUICK not in collection_path.parts
@@ -72,7 +71,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is quick, and put what takes longest first."""
+    """Mark quick tests, and put the longest modules first."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         slow = QUICK not in item.path.parts or item.get_closest_marker("slow")
@@ -93,14 +92,14 @@ def quick_tests_do_without_torch(request: pytest.FixtureRequest) -> Iterator[Non
 
 @pytest.fixture(autouse=True)
 def no_process_is_left() -> Iterator[None]:
-    """End what a test has started, also if it failed."""
+    """End the processes that a test has started, even if it failed."""
     yield
     processes.end_all()
 
 
 @pytest.fixture(scope="session")
 def every_module() -> list[str]:
-    """Names of all modules of the package, which are imported."""
+    """Import all modules of the package and return their names."""
     import importlib
     import pkgutil
 
@@ -113,7 +112,7 @@ def every_module() -> list[str]:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file that knows chords, clicks and noise."""
+    """A model file with the genres chords, clicks and noise."""
     from support.small_models import write_model
 
     return write_model(tmp_path_factory.mktemp("model"), label_map={"hiss": "noise"})
@@ -121,7 +120,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recurrent_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, but the order of the segments matters."""
+    """The same with a network for which the order of segments matters."""
     from support.small_models import write_model
 
     return write_model(tmp_path_factory.mktemp("model"), recurrent=True, name="recurrent")
@@ -129,7 +128,7 @@ def recurrent_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def listener_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that also has styles, embeddings, an ear for music, and doubts."""
+    """A model file with styles, embeddings, a music output and a threshold for "not sure"."""
     from support.small_models import write_listener
 
     return write_listener(tmp_path_factory.mktemp("model"), sure_threshold=0.2)
@@ -145,14 +144,14 @@ def classify(capsys: pytest.CaptureFixture[str], model: Path) -> Callable[..., A
 
 @pytest.fixture
 def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three recordings in nested folders of the working directory, and what is none."""
+    """Three recordings in nested folders of the working directory, and other files."""
     from support import synth, tiny
 
     folder = tmp_path / "music"
-    for number, place in enumerate([folder / "b" / "deep", folder / "b", folder / "a"]):
-        place.mkdir(parents=True, exist_ok=True)
+    for number, subfolder in enumerate([folder / "b" / "deep", folder / "b", folder / "a"]):
+        subfolder.mkdir(parents=True, exist_ok=True)
         genre = tiny.GENRES[number]
-        (place / f"{genre}.wav").write_bytes(synth.write(tiny.sound(genre, 1), tiny.RATE))
+        (subfolder / f"{genre}.wav").write_bytes(synth.write(tiny.sound(genre, 1), tiny.RATE))
     (folder / "cover.jpg").write_bytes(synth.png())
     (folder / "empty").mkdir()
     (tmp_path / "text.mp3").write_text("no music")
@@ -170,13 +169,13 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
     from support.runs import Start
 
     clips = read_folder(tiny.write_clips(tmp_path_factory.mktemp("clips")))
-    place = tmp_path_factory.mktemp("recipes")
-    return Start(random_split(clips, valid_fraction=0.25, seed=1), place)
+    recipes = tmp_path_factory.mktemp("recipes")
+    return Start(random_split(clips, valid_fraction=0.25, seed=1), recipes)
 
 
 @pytest.fixture(scope="session")
 def trained(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of both stages with everything switched on."""
+    """The folder of a run of both stages with all options switched on."""
     from support.runs import EVERYTHING
 
     return start(tmp_path_factory.mktemp("runs") / "full", EVERYTHING).parent

@@ -119,7 +119,7 @@ def test_invalid_numbers(
 def test_invalid_root_path(capsys: pytest.CaptureFixture[str], started: list[Settings]) -> None:
     result = run(capsys, "serve", "--root-path", "genre", "--workers", "1")
     assert (result.code, started) == (2, [])
-    assert "root_path=genre must read like /genre" in result.err
+    assert "root_path=genre must have the form /genre" in result.err
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1", "a" * 300])

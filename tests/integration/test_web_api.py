@@ -1,4 +1,4 @@
-"""The API with real recordings: the answers of the command line, and clear errors."""
+"""The API with real recordings: the same results as the command line, and clear errors."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ import numpy as np
 import pytest
 import soundfile
 
-from genrelens import Classifier, __version__
-from genrelens import worker_pool as isolation
+from genrelens import Classifier, __version__, worker_pool
 from genrelens.features import extract_segments, mel_band_centres
 from genrelens.web.settings import Settings
 from genrelens.worker_pool import Limits
 from support import misbehaviour, synth, tiny
+from support.asgi import LocalClient
 from support.commands import Result
-from support.serving import FORM, Local, form
+from support.serving import FORM, form
 
 RATE = 48_000
 PATH = "/v1/classify"
 SOUND = synth.music(3, RATE)
 WAV = synth.write(tiny.sound("clicks", 2), tiny.RATE)
 
-FORMATS: dict[str, Callable[[], bytes]] = {
+ENCODERS: dict[str, Callable[[], bytes]] = {
     "song.wav": lambda: synth.write(SOUND, RATE),
     "song.flac": lambda: synth.write(SOUND, RATE, "FLAC"),
     "song.ogg": lambda: synth.write(SOUND, RATE, "OGG", "VORBIS"),
@@ -52,29 +52,29 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(model: Path, temporary: Path) -> Iterator[Local]:
+def client(model: Path, temporary: Path) -> Iterator[LocalClient]:
     limits = Limits(seconds=60)
     settings = Settings(model=str(model), workers=1, max_upload=2**20, limits=limits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(temporary))
-        client = Local(settings)
+        client = LocalClient(settings)
         yield client
         client.close()
     assert list(temporary.iterdir()) == []
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(temporary: Path) -> Iterator[None]:
+def no_file_is_left(temporary: Path) -> Iterator[None]:
     yield
     assert list(temporary.glob("*/*")) == []
 
 
-def send(client: Local, content: bytes, name: str = "a.wav", **query: Any) -> httpx.Response:
+def send(client: LocalClient, content: bytes, name: str = "a.wav", **query: Any) -> httpx.Response:
     return client.post(PATH, files={"file": (name, content)}, params=query)
 
 
 def assert_problem(response: httpx.Response, status: int) -> str:
-    """Check the form of an error; return what it says."""
+    """Check the format of an error and return its detail."""
     assert response.headers["content-type"] == "application/problem+json"
     document = response.json()
     assert document.keys() == {"type", "title", "status", "detail"}
@@ -84,12 +84,12 @@ def assert_problem(response: httpx.Response, status: int) -> str:
     return str(document["detail"])
 
 
-# -------------------------------------------------------------------------------- answers
+# -------------------------------------------------------------------------------- responses
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_formats(client: Local, model: Path, name: str) -> None:
-    content = FORMATS[name]()
+@pytest.mark.parametrize("name", ENCODERS)
+def test_formats(client: LocalClient, model: Path, name: str) -> None:
+    content = ENCODERS[name]()
     expected = Classifier.load(model, threads=1).classify(content).to_dict()
     response = send(client, content, name)
     assert response.status_code == 200
@@ -97,8 +97,8 @@ def test_formats(client: Local, model: Path, name: str) -> None:
     assert list(response.json()["probabilities"]) == list(expected["probabilities"])
 
 
-def test_the_same_as_the_command_line(
-    client: Local, classify: Callable[..., Result], tmp_path: Path
+def test_the_response_equals_the_output_of_the_command_line(
+    client: LocalClient, classify: Callable[..., Result], tmp_path: Path
 ) -> None:
     path = tmp_path / "clicks.wav"
     path.write_bytes(WAV)
@@ -108,16 +108,16 @@ def test_the_same_as_the_command_line(
     assert len(answer["timeline"]) == 7
 
 
-def test_a_body_that_is_the_recording(client: Local) -> None:
-    """Whatever type it says it has, and if it says none."""
+def test_a_recording_as_the_body(client: LocalClient) -> None:
+    """The media type does not matter."""
     expected = {**send(client, WAV).json(), "path": "recording"}
     for kind in ("audio/wav", "application/octet-stream", "text/plain", None):
         headers = {"content-type": kind} if kind else {}
         assert client.post(PATH, content=WAV, headers=headers).json() == expected
 
 
-def test_spectrogram(client: Local) -> None:
-    """Each column is the mean of an eighth of a segment, on a scale of 256 steps."""
+def test_spectrogram(client: LocalClient) -> None:
+    """Each column is the mean of an eighth of a segment, in 256 steps."""
     wav = synth.write(tiny.sound("chords", 3), tiny.RATE)
     picture = send(client, wav, spectrogram=True).json()["spectrogram"]
     y, _ = soundfile.read(io.BytesIO(wav), dtype="float32")
@@ -137,7 +137,7 @@ def test_spectrogram(client: Local) -> None:
     assert picture["hz"] == pytest.approx(mel_band_centres(tiny.MEL), abs=0.05)
 
 
-def test_nothing_is_added_unasked(client: Local) -> None:
+def test_fields_without_options(client: LocalClient) -> None:
     assert send(client, WAV).json().keys() == {
         "path",
         "answer",
@@ -154,13 +154,13 @@ def test_nothing_is_added_unasked(client: Local) -> None:
     }
 
 
-def test_a_damaged_recording_is_noted(client: Local) -> None:
+def test_a_damaged_recording_has_a_note(client: LocalClient) -> None:
     flac = synth.write(synth.music(4, tiny.RATE), tiny.RATE, "FLAC")
     (note,) = send(client, flac[: len(flac) * 3 // 4], "a.flac").json()["notes"]
     assert note.startswith("a.flac: is damaged; ")
 
 
-def test_the_model(client: Local) -> None:
+def test_list_of_models(client: LocalClient) -> None:
     (document,) = client.get("/v1/models").json()
     assert (document["name"], document["labels"]) == ("tiny", list(tiny.GENRES))
     assert (document["sample_rate"], document["segment_seconds"]) == (8000, 0.32)
@@ -168,7 +168,7 @@ def test_the_model(client: Local) -> None:
     assert (document["styles"], thresholds) == ([], (None, None))
 
 
-def test_what_is_allowed(client: Local) -> None:
+def test_limits(client: LocalClient) -> None:
     assert client.get("/v1/limits").json() == {
         "max_upload": 2**20,
         "seconds": 60,
@@ -178,7 +178,7 @@ def test_what_is_allowed(client: Local) -> None:
     }
 
 
-def test_the_clips_to_try(client: Local) -> None:
+def test_bundled_clips(client: LocalClient) -> None:
     clips = client.get("/v1/examples").json()
     assert [clip["name"] for clip in clips] == [
         "bach-prelude",
@@ -194,7 +194,7 @@ def test_the_clips_to_try(client: Local) -> None:
         assert content.content.startswith(b"OggS")
 
 
-def test_version(client: Local) -> None:
+def test_version(client: LocalClient) -> None:
     assert client.get("/openapi.json").json()["info"]["version"] == __version__
 
 
@@ -216,19 +216,19 @@ def test_version(client: Local) -> None:
         (b"/", "recording"),
     ],
 )
-def test_names_of_clients(
-    client: Local, temporary: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, shown: str
+def test_file_names_of_clients(
+    client: LocalClient, temporary: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, shown: str
 ) -> None:
-    """Are for the answer, without their folders; the file on disk has a name of ours."""
+    """They appear only in the response, without folders; the file has another name."""
     opened: list[Path] = []
-    submit = isolation.ClassifierPool.submit
+    submit = worker_pool.ClassifierPool.submit
 
     def watched(self: Any, path: Path, *args: Any, **kwargs: Any) -> Any:
         opened.extend(temporary.rglob("*"))
         assert path in opened
         return submit(self, path, *args, **kwargs)
 
-    monkeypatch.setattr(isolation.ClassifierPool, "submit", watched)
+    monkeypatch.setattr(worker_pool.ClassifierPool, "submit", watched)
     answer = client.post(PATH, content=form(WAV, name), headers={"content-type": FORM})
     assert answer.status_code == 200
     assert answer.json()["path"] == shown
@@ -238,8 +238,8 @@ def test_names_of_clients(
     assert len(file.name) < 20
 
 
-def test_a_name_that_is_no_text(client: Local) -> None:
-    """UTF-7 can spell half a character, which JSON could not be sent with."""
+def test_a_file_name_that_is_not_valid_text(client: LocalClient) -> None:
+    """UTF-7 can encode half a character, which JSON cannot contain."""
     kind = f"{FORM}; charset=utf-7"
     answer = client.post(PATH, content=form(WAV, b"+2AA-.wav"), headers={"content-type": kind})
     assert answer.status_code == 200
@@ -250,25 +250,25 @@ def test_a_name_that_is_no_text(client: Local) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "reason"),
     [
         (b"This is a text.", "is not audio that any decoder can read"),
         (synth.png(), "is not audio that any decoder can read"),
         (synth.wav_header(44_100, 2, 1000), "holds no audio samples"),
         (WAV[:20], "is not audio that any decoder can read"),
     ],
-    ids=["text", "picture", "a head alone", "half a head"],
+    ids=["text", "image", "header only", "half a header"],
 )
-def test_what_is_no_recording(client: Local, content: bytes, words: str) -> None:
+def test_files_that_are_not_recordings(client: LocalClient, content: bytes, reason: str) -> None:
     for answer in (send(client, content, "x"), client.post(PATH, content=content)):
         detail = assert_problem(answer, 422)
-        assert words in detail
+        assert reason in detail
         assert detail.startswith(("x: ", "recording: "))
         assert "/" not in detail.partition("(")[0]
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "reason"),
     [
         (synth.write(np.zeros((500, 192), np.float32), 8000), "has 192 channels; 32 are allowed"),
         (
@@ -281,13 +281,13 @@ def test_what_is_no_recording(client: Local, content: bytes, words: str) -> None
         ),
     ],
 )
-def test_what_is_too_much(client: Local, content: bytes, words: str) -> None:
+def test_recordings_beyond_the_limits(client: LocalClient, content: bytes, reason: str) -> None:
     detail = assert_problem(send(client, content), 422)
-    assert detail == f"a.wav: {words}"
+    assert detail == f"a.wav: {reason}"
 
 
 @pytest.mark.parametrize(
-    ("content", "kind", "words"),
+    ("content", "kind", "reason"),
     [
         (b"", "audio/wav", "the recording is empty"),
         (form(b""), FORM, "the recording is empty"),
@@ -299,49 +299,49 @@ def test_what_is_too_much(client: Local, content: bytes, words: str) -> None:
         (form(WAV, b"x" * 10_000), FORM, "Invalid multipart data."),
     ],
 )
-@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")  # Starlette's, of the cut one
-def test_what_is_no_request(client: Local, content: bytes, kind: str, words: str) -> None:
+@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")  # by Starlette
+def test_invalid_requests(client: LocalClient, content: bytes, kind: str, reason: str) -> None:
     answer = client.post(PATH, content=content, headers={"content-type": kind})
-    assert words in assert_problem(answer, 400)
+    assert reason in assert_problem(answer, 400)
 
 
-def test_two_files(client: Local) -> None:
+def test_two_files(client: LocalClient) -> None:
     files = [("file", ("a.wav", WAV)), ("file", ("b.wav", WAV))]
     answer = client.post(PATH, files=files)
     assert "Too many files" in assert_problem(answer, 400)
 
 
-def test_a_field_that_is_no_file(client: Local) -> None:
+def test_a_field_that_is_not_a_file(client: LocalClient) -> None:
     body = form(WAV).replace(b'; filename="clip.wav"', b"")
     answer = client.post(PATH, content=body, headers={"content-type": FORM})
     assert "has no file in its field" in assert_problem(answer, 400)
 
 
-def test_a_kind_of_form_that_holds_no_files(client: Local) -> None:
+def test_a_form_type_without_files(client: LocalClient) -> None:
     answer = client.post(PATH, data={"file": "x"})
     assert_problem(answer, 415)
 
 
 @pytest.mark.parametrize("length", ["1048577", "99999999999999999999"])
-def test_too_large(client: Local, length: str) -> None:
+def test_too_large(client: LocalClient, length: str) -> None:
     answer = client.post(PATH, content=b"x", headers={"content-length": length})
     detail = assert_problem(answer, 413)
-    assert detail == "the recording is larger than 1 MiB, the limit here"
+    assert detail == "the recording is larger than the limit of 1 MiB"
     assert answer.headers["connection"] == "close"
 
 
-def test_a_wrong_parameter(client: Local) -> None:
+def test_an_invalid_parameter(client: LocalClient) -> None:
     detail = assert_problem(send(client, WAV, timeline="perhaps"), 422)
-    assert detail.startswith("query.timeline: ")
+    assert detail.startswith("query.timeline: input should be a valid boolean")
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/v1/classify/x", "/static/../app.py", "/%2e%2e/"])
-def test_nothing_there(client: Local, path: str) -> None:
+def test_unknown_paths(client: LocalClient, path: str) -> None:
     assert_problem(client.get(path), 404)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("PUT", PATH), ("POST", "/healthz")])
-def test_a_method_that_does_not_exist(client: Local, method: str, path: str) -> None:
+def test_unsupported_methods(client: LocalClient, method: str, path: str) -> None:
     answer = client.request(method, path)
     assert_problem(answer, 405)
     assert answer.headers["allow"] == ("POST" if path == PATH else "GET, HEAD")
@@ -349,19 +349,19 @@ def test_a_method_that_does_not_exist(client: Local, method: str, path: str) -> 
 
 @pytest.mark.parametrize("crash", [misbehaviour.die, misbehaviour.leave])
 def test_a_recording_that_crashes_its_decoder(
-    client: Local, monkeypatch: pytest.MonkeyPatch, crash: Any
+    client: LocalClient, monkeypatch: pytest.MonkeyPatch, crash: Any
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(isolation, "_classify_file", crash)
+        patch.setattr(worker_pool, "_classify_file", crash)
         answer = send(client, WAV)
     assert assert_problem(answer, 422) == "a.wav: crashed its decoder"
     assert send(client, WAV).status_code == 200
 
 
-def test_a_fault_of_ours(client: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error(client: LocalClient, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(isolation, "_classify_file", misbehaviour.raise_plainly)
+        patch.setattr(worker_pool, "_classify_file", misbehaviour.raise_plainly)
         answer = send(client, WAV)
     detail = assert_problem(answer, 500)
-    assert detail == "genrelens failed; its log says more"
+    assert detail == "internal error; see the log of the server"
     assert send(client, WAV).status_code == 200

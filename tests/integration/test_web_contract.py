@@ -1,4 +1,4 @@
-"""What holds for every answer: the headers, the counters, and the OpenAPI document."""
+"""Properties of all responses: headers, caching, prefixes, metrics, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from genrelens import Classifier
+from genrelens.web.app import RevalidatedFiles
 from genrelens.web.settings import Settings
-from genrelens.web.static_files import RevalidatedFiles
 from support import synth, tiny
-from support.serving import Local, server
+from support.asgi import LocalClient
+from support.serving import server
 
 CLASSIFY = "/v1/classify"
 WAV = synth.write(tiny.sound("clicks", 1), tiny.RATE)
 
 
 @pytest.fixture(scope="module")
-def client(model: Path) -> Iterator[Local]:
-    client = Local(Settings(model=str(model), workers=1, max_upload=2**20))
+def client(model: Path) -> Iterator[LocalClient]:
+    client = LocalClient(Settings(model=str(model), workers=1, max_upload=2**20))
     yield client
     client.close()
 
 
 @pytest.fixture(scope="module")
-def document(client: Local) -> Any:
+def document(client: LocalClient) -> Any:
     return client.get("/openapi.json").json()
 
 
@@ -58,7 +59,7 @@ def document(client: Local) -> Any:
         ("POST", CLASSIFY, 400),
     ],
 )
-def test_every_answer_trusts_nobody(client: Local, method: str, path: str, status: int) -> None:
+def test_security_headers(client: LocalClient, method: str, path: str, status: int) -> None:
     answer = client.request(method, path)
     assert answer.status_code == status
     policy = dict(
@@ -76,7 +77,7 @@ def test_every_answer_trusts_nobody(client: Local, method: str, path: str, statu
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_the_page_of_the_api_needs_no_internet(client: Local) -> None:
+def test_the_page_of_the_api_loads_only_own_files(client: LocalClient) -> None:
     page = client.get("/docs").text
     assert "<script>" not in page
     assert "style=" not in page
@@ -94,7 +95,7 @@ DOCUMENTS = ("/healthz", "/v1/models", "/v1/limits", "/v1/examples", "/openapi.j
 
 
 @pytest.mark.parametrize("path", [*PAGES, *DOCUMENTS])
-def test_head_is_get_without_its_body(client: Local, path: str) -> None:
+def test_head_equals_get_without_the_body(client: LocalClient, path: str) -> None:
     for encoding in ("identity", "gzip"):
         headers = {"accept-encoding": encoding}
         expected = client.get(path, headers=headers)
@@ -103,14 +104,14 @@ def test_head_is_get_without_its_body(client: Local, path: str) -> None:
         assert answer.headers == expected.headers
 
 
-def test_head_of_what_is_counted_or_missing(client: Local) -> None:
+def test_head_of_other_paths(client: LocalClient) -> None:
     assert client.request("HEAD", "/metrics").status_code == 200
     assert client.request("HEAD", "/gone").status_code == 404
     missing = client.request("HEAD", CLASSIFY)
     assert (missing.status_code, missing.headers["allow"]) == (405, "POST")
 
 
-def test_text_is_compressed(client: Local) -> None:
+def test_text_is_compressed(client: LocalClient) -> None:
     for path in ("/", "/static/style.css", "/swagger/swagger-ui-bundle.js", "/openapi.json"):
         plain = client.get(path, headers={"accept-encoding": "identity"})
         packed = client.get(path, headers={"accept-encoding": "gzip"})
@@ -121,7 +122,7 @@ def test_text_is_compressed(client: Local) -> None:
         assert "Accept-Encoding" in plain.headers["vary"]
 
 
-def test_audio_and_short_answers_are_not_compressed(client: Local) -> None:
+def test_audio_and_short_responses_are_not_compressed(client: LocalClient) -> None:
     for path in ("/examples/rock-riff.ogg", "/healthz"):
         answer = client.get(path, headers={"accept-encoding": "gzip"})
         assert "content-encoding" not in answer.headers
@@ -131,7 +132,7 @@ def test_audio_and_short_answers_are_not_compressed(client: Local) -> None:
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 @pytest.mark.parametrize("path", PAGES)
-def test_what_a_browser_has_is_not_sent_again(client: Local, path: str, encoding: str) -> None:
+def test_cached_files_are_not_sent_again(client: LocalClient, path: str, encoding: str) -> None:
     headers = {"accept-encoding": encoding}
     first = client.get(path, headers=headers)
     assert first.headers["cache-control"] == "no-cache"
@@ -145,14 +146,14 @@ def test_what_a_browser_has_is_not_sent_again(client: Local, path: str, encoding
     assert other.content == first.content
 
 
-def test_answers_about_recordings_are_not_kept(client: Local) -> None:
+def test_responses_about_recordings_are_not_cached(client: LocalClient) -> None:
     assert client.post(CLASSIFY, content=WAV).headers["cache-control"] == "no-store"
     for path in DOCUMENTS:
         assert client.get(path).headers["cache-control"] == "no-store"
 
 
-def test_an_upgrade_is_seen(tmp_path: Path) -> None:
-    """Though size and time of a file are the same, as in reproducible packages."""
+def test_changed_files_have_other_tags(tmp_path: Path) -> None:
+    """This holds even if size and time are the same, as in reproducible packages."""
     tags = []
     for content in ("let a = 1;", "let a = 2;"):
         folder = tmp_path / str(len(tags))
@@ -169,7 +170,7 @@ def test_an_upgrade_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_prefix_with_and_without_it_in_the_path(model: Path) -> None:
-    client = Local(Settings(model=str(model), workers=1, root_path="/deep/genre"))
+    client = LocalClient(Settings(model=str(model), workers=1, root_path="/deep/genre"))
     try:
         for path in ("/deep/genre/healthz", "/healthz", "/deep/genre/static/main.js"):
             assert client.get(path).status_code == 200, path
@@ -193,15 +194,15 @@ def test_a_prefix_with_and_without_it_in_the_path(model: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["genre", "/genre/", "/", "/a b", "//a", "/a?b", "http://a"])
-def test_what_is_no_prefix(prefix: str) -> None:
-    with pytest.raises(ValueError, match="must read like /genre"):
+def test_invalid_prefixes(prefix: str) -> None:
+    with pytest.raises(ValueError, match="must have the form /genre"):
         Settings(root_path=prefix)
 
 
 # --------------------------------------------------------------------------------- metrics
 
 
-def samples(client: Local) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def samples(client: LocalClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     return {
@@ -211,7 +212,7 @@ def samples(client: Local) -> dict[tuple[str, tuple[tuple[str, str], ...]], floa
     }
 
 
-def test_what_is_counted(client: Local) -> None:
+def test_metrics_of_a_classification(client: LocalClient) -> None:
     def value(name: str, **labels: str) -> float:
         return samples(client).get((name, tuple(sorted(labels.items()))), 0)
 
@@ -230,8 +231,8 @@ def test_what_is_counted(client: Local) -> None:
     assert value("genrelens_classifications_under_way") == 0
 
 
-def test_clients_cannot_invent_labels(client: Local) -> None:
-    """What they can choose freely must not grow the server's memory."""
+def test_clients_cannot_add_labels(client: LocalClient) -> None:
+    """Otherwise clients could use up the memory of the server."""
     for _ in range(2):
         seen = set(samples(client))
         for number in range(5):
@@ -248,7 +249,7 @@ def test_clients_cannot_invent_labels(client: Local) -> None:
 # --------------------------------------------------------------------------------- OpenAPI
 
 
-def test_the_document_is_valid(document: Any) -> None:
+def test_the_openapi_document_is_valid(document: Any) -> None:
     validate(document)
     assert set(document["paths"]) == {
         CLASSIFY,
@@ -259,7 +260,7 @@ def test_the_document_is_valid(document: Any) -> None:
     }
 
 
-def test_operations_have_the_names_of_functions(document: Any) -> None:
+def test_operation_ids_are_valid_function_names(document: Any) -> None:
     """A generated client has methods of these names."""
     operations = [
         operation["operationId"]
@@ -269,7 +270,7 @@ def test_operations_have_the_names_of_functions(document: Any) -> None:
     assert operations == ["classify", "list_models", "get_limits", "list_examples", "get_health"]
 
 
-def test_all_errors_are_problems(document: Any) -> None:
+def test_all_errors_are_described_as_problems(document: Any) -> None:
     responses = document["paths"][CLASSIFY]["post"]["responses"]
     described = {"400", "403", "408", "413", "415", "421", "422", "429", "500", "503", "504"}
     assert set(responses) == {"200", *described}
@@ -280,7 +281,7 @@ def test_all_errors_are_problems(document: Any) -> None:
     assert "HTTPValidationError" not in str(document)
 
 
-def test_what_is_answered_is_what_is_described(client: Local, document: Any) -> None:
+def test_a_response_matches_its_description(client: LocalClient, document: Any) -> None:
     schemathesis_schema = schemathesis.openapi.from_dict(document)
     operation = schemathesis_schema[CLASSIFY]["POST"]
     answer = client.post(f"{CLASSIFY}?timeline=true&spectrogram=true", content=WAV)
@@ -289,9 +290,9 @@ def test_what_is_answered_is_what_is_described(client: Local, document: Any) -> 
     operation.validate_response(answer)
 
 
-def test_what_a_model_that_says_much_answers(listener_model: Path) -> None:
-    """In haste too; described, and the same as in Python."""
-    client = Local(Settings(model=str(listener_model), workers=1, max_upload=2**21))
+def test_responses_of_a_model_with_all_outputs(listener_model: Path) -> None:
+    """They match their description and the result in Python."""
+    client = LocalClient(Settings(model=str(listener_model), workers=1, max_upload=2**21))
     try:
         operations = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
         query = "timeline=true&embedding=true&fast=true"
@@ -324,7 +325,7 @@ OPERATIONS = [(CLASSIFY, "POST"), ("/v1/models", "GET"), ("/healthz", "GET")]
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_no_request_breaks_the_server(schema: Any, path: str, method: str) -> None:
-    """Whatever is sent: an answer as described, never a 5xx. Random bytes are no recording."""
+    """Each response matches its description and is no 5xx. Random bytes are no recording."""
 
     @settings(max_examples=30 if method == "POST" else 5, phases=[Phase.generate])
     @given(case=schema[path][method].as_strategy())

@@ -1,4 +1,4 @@
-"""Requests for other host names and requests from other sites: refused, with the reason."""
+"""Requests for other host names and requests from other sites are refused with a reason."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 import pytest
 
 from genrelens.web import app as module
-from genrelens.web.origin import is_loopback
+from genrelens.web.middleware import is_loopback
 from genrelens.web.settings import Settings
-from support.serving import HeldPool, Local
+from support.asgi import HeldPool, LocalClient
 
-# An empty body is refused with 400, so a POST that is let through needs no worker.
+# An empty body is refused with 400, so an admitted POST needs no worker.
 ADMITTED, FOREIGN_SITE, FOREIGN_HOST = 400, 403, 421
 
 
 @pytest.fixture(scope="module")
-def clients(model: Path) -> Iterator[dict[str, Local]]:
-    """Servers by how they are bound and which names they are given."""
+def clients(model: Path) -> Iterator[dict[str, LocalClient]]:
+    """Servers by the address that they listen on and the names that they accept."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "ClassifierPool", HeldPool)
         plain = Settings(model=str(model), workers=1)
         named = Settings(model=str(model), workers=1, allow_hosts=("Music.Example",))
         made = {
-            "loopback": Local(plain, loopback=True),
-            "loopback, named": Local(named, loopback=True),
-            "open": Local(plain),
-            "open, named": Local(named),
+            "loopback": LocalClient(plain, loopback=True),
+            "loopback, named": LocalClient(named, loopback=True),
+            "open": LocalClient(plain),
+            "open, named": LocalClient(named),
         }
         yield made
         for client in made.values():
             client.close()
 
 
-def post(client: Local, **headers: str) -> Any:
+def post(client: LocalClient, **headers: str) -> Any:
     return client.post(
         "/v1/classify",
         content=b"",
@@ -48,7 +48,7 @@ FOREIGN = ["rebound.example", "localhost.example", "127.0.0.1.example:8000", "",
 
 
 @pytest.mark.parametrize("bound", ["loopback", "loopback, named"])
-def test_names_on_a_loopback_address(clients: dict[str, Local], bound: str) -> None:
+def test_host_names_on_a_loopback_address(clients: dict[str, LocalClient], bound: str) -> None:
     client = clients[bound]
     for host in OWN:
         assert client.get("/healthz", headers={"host": host}).status_code == 200, host
@@ -63,8 +63,8 @@ def test_names_on_a_loopback_address(clients: dict[str, Local], bound: str) -> N
     assert post(client, host="rebound.example").status_code == FOREIGN_HOST
 
 
-def test_names_on_other_addresses(clients: dict[str, Local]) -> None:
-    """Are checked only where names are given; an IP address cannot be rebound."""
+def test_host_names_on_other_addresses(clients: dict[str, LocalClient]) -> None:
+    """Names are checked only if some are given; IP addresses are always accepted."""
     addresses = ["192.0.2.1", "[2001:db8::1]:8000"]
     for host in [*OWN, *FOREIGN, *addresses]:
         assert clients["open"].get("/healthz", headers={"host": host}).status_code == 200
@@ -95,19 +95,19 @@ def test_names_on_other_addresses(clients: dict[str, Local]) -> None:
     ],
 )
 @pytest.mark.parametrize("bound", ["loopback", "open", "open, named"])
-def test_requests_of_other_sites(
-    clients: dict[str, Local], bound: str, headers: dict[str, str], status: int
+def test_requests_from_other_sites(
+    clients: dict[str, LocalClient], bound: str, headers: dict[str, str], status: int
 ) -> None:
-    answer = post(clients[bound], host="localhost:8000", **headers)
-    assert answer.status_code == status
+    response = post(clients[bound], host="localhost:8000", **headers)
+    assert response.status_code == status
     if status == FOREIGN_SITE:
-        assert answer.json()["detail"] == "the request comes from a page of another site"
+        assert response.json()["detail"] == "the request comes from a page of another site"
     reading = {name.replace("_", "-"): value for name, value in headers.items()}
     assert clients[bound].get("/healthz", headers=reading | {"host": "localhost"}).is_success
 
 
-def test_origins_behind_a_proxy(clients: dict[str, Local]) -> None:
-    """That passes on the name, or replaces it by the address of the server."""
+def test_origins_behind_a_proxy(clients: dict[str, LocalClient]) -> None:
+    """The proxy passes on the name or replaces it by the address of the server."""
     named = clients["loopback, named"]
     origin = "https://music.example"
     assert post(named, host="music.example", origin=origin).status_code == ADMITTED

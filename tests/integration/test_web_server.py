@@ -1,4 +1,4 @@
-"""Connections on which nothing useful happens."""
+"""Bounds of connections: slow heads, slow readers, too many connections."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from genrelens.web import protocol
-from support.processes import PATIENCE
-from support.serving import until
+from genrelens.web import server
+from support.asgi import in_event_loop, until
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the size of the body, or with as many bytes as the query asks for."""
+    """Respond with the size of the body, or with as many bytes as the query requests."""
     size, more = 0, True
     while more:
         message = await receive()
@@ -32,15 +31,22 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def listening(limit: int | None = None) -> AsyncIterator[tuple[int, ServerState]]:
-    """A server of connections: its port and its state."""
+async def listening(
+    limit: int | None = None, keep_alive: int = 5
+) -> AsyncIterator[tuple[int, ServerState]]:
+    """Run a server; yield its port and its state."""
     config = uvicorn.Config(
-        app, http=protocol.Protocol, lifespan="off", log_level="warning", limit_concurrency=limit
+        app,
+        http=server.BoundedProtocol,
+        lifespan="off",
+        timeout_keep_alive=keep_alive,
+        log_level="warning",
+        limit_concurrency=limit,
     )
     config.load()
     state = ServerState()
     listener = await asyncio.get_running_loop().create_server(
-        lambda: protocol.Protocol(config, state, {}), "127.0.0.1", 0
+        lambda: server.BoundedProtocol(config, state, {}), "127.0.0.1", 0
     )
     async with listener:
         yield listener.sockets[0].getsockname()[1], state
@@ -60,7 +66,7 @@ async def connected(port: int) -> AsyncIterator[Streams]:
 async def closed(reader: asyncio.StreamReader) -> bool:
     try:
         return await reader.read() == b""
-    except ConnectionResetError:  # it was, on bytes that nobody read
+    except ConnectionResetError:  # it was closed while bytes were unread
         return True
 
 
@@ -69,7 +75,7 @@ async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A byte now and then keeps no connection alive."""
+    """Send single bytes, which do not keep the connection open."""
     writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nX: ")
     ended = asyncio.create_task(closed(reader))
     while not ended.done():
@@ -79,7 +85,7 @@ async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The body has the time of the request; and after it, the next head has its own."""
+    """Send two requests whose bodies are slow, which is allowed."""
     for _ in range(2):
         writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
         for _ in range(5):
@@ -90,16 +96,16 @@ async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 
 @pytest.mark.parametrize("client", [silence, trickle, slow_body])
-def test_the_head_of_a_request_has_its_time(
+@in_event_loop
+async def test_a_connection_without_a_complete_head_is_closed(
     monkeypatch: pytest.MonkeyPatch, client: Callable[..., Awaitable[None]]
 ) -> None:
-    monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.2)
-
-    async def scene() -> None:
-        async with asyncio.timeout(PATIENCE), listening() as (port, _), connected(port) as streams:
-            await client(*streams)
-
-    asyncio.run(scene())
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.2)
+    async with (
+        listening(keep_alive=1) as (port, _),
+        connected(port) as streams,
+    ):
+        await client(*streams)
 
 
 # ------------------------------------------------------------------------------- readers
@@ -111,89 +117,76 @@ def get(query: int | str = "") -> bytes:
     return f"GET /?{query} HTTP/1.1\r\nHost: test\r\n\r\n".encode()
 
 
-def test_who_does_not_read_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "_READ_SECONDS", 0.2)
-
-    async def scene() -> None:
-        async with (
-            asyncio.timeout(PATIENCE),
-            listening() as (port, state),
-            connected(port) as streams,
-        ):
-            streams[1].write(get(LARGE))
-            await until(lambda: len(state.connections) == 1)
-            await until(lambda: not state.connections)
-
-    asyncio.run(scene())
+@in_event_loop
+async def test_a_client_that_does_not_read_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_READ_SECONDS", 0.2)
+    async with (
+        listening() as (port, state),
+        connected(port) as streams,
+    ):
+        streams[1].write(get(LARGE))
+        await until(lambda: len(state.connections) == 1)
+        await until(lambda: not state.connections)
 
 
-def test_who_reads_slowly_gets_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the next one on the same connection, too."""
-    monkeypatch.setattr(protocol, "_READ_SECONDS", 2.0)
-
-    async def scene() -> None:
-        async with asyncio.timeout(100), listening() as (port, _), connected(port) as streams:
-            reader, writer = streams
-            for _ in range(2):
-                writer.write(get(LARGE))
-                await reader.readuntil(b"\r\n\r\n")
-                for _ in range(8):
-                    assert await reader.readexactly(LARGE // 8) == bytes(LARGE // 8)
-                    await asyncio.sleep(0.3)
-
-    asyncio.run(scene())
+@in_event_loop
+async def test_a_client_that_reads_slowly_gets_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same holds for the next response on the connection."""
+    monkeypatch.setattr(server, "_READ_SECONDS", 2.0)
+    async with listening() as (port, _), connected(port) as streams:
+        reader, writer = streams
+        for _ in range(2):
+            writer.write(get(LARGE))
+            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(8):
+                assert await reader.readexactly(LARGE // 8) == bytes(LARGE // 8)
+                await asyncio.sleep(0.3)
 
 
 # -------------------------------------------------------------------- the limit of connections
 
 
-def test_the_longest_idle_connection_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that sent no request goes before one that waits for an answer."""
+@in_event_loop
+async def test_the_connection_that_was_idle_longest_is_closed() -> None:
+    """A connection without a request is closed before one that waits for a response."""
+    async with (
+        listening(3) as (port, state),
+        AsyncExitStack() as stack,
+    ):
 
-    async def scene() -> None:
-        async with (
-            asyncio.timeout(PATIENCE),
-            listening(3) as (port, state),
-            AsyncExitStack() as stack,
-        ):
+        async def another() -> Streams:
+            return await stack.enter_async_context(connected(port))
 
-            async def another() -> Streams:
-                return await stack.enter_async_context(connected(port))
-
-            at_work, silent, answered = await another(), await another(), await another()
-            await until(lambda: len(state.connections) == 3)
-            at_work[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
-            await until(lambda: any(each.cycle for each in state.connections))
-            answered[1].write(get())
-            assert b"200 OK" in await answered[0].readuntil(b"0 bytes")
-            newest = await another()
-            assert await closed(silent[0])
-            newest[1].write(get())
-            assert b"200 OK" in await newest[0].readuntil(b"0 bytes")
-            await another()
-            assert await closed(answered[0])
-            at_work[1].write(b"hello")
-            assert b"200 OK" in await at_work[0].readuntil(b"5 bytes")
-
-    asyncio.run(scene())
+        busy, silent, answered = await another(), await another(), await another()
+        await until(lambda: len(state.connections) == 3)
+        busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
+        await until(lambda: any(each.cycle for each in state.connections))
+        answered[1].write(get())
+        assert b"200 OK" in await answered[0].readuntil(b"0 bytes")
+        newest = await another()
+        assert await closed(silent[0])
+        newest[1].write(get())
+        assert b"200 OK" in await newest[0].readuntil(b"0 bytes")
+        await another()
+        assert await closed(answered[0])
+        busy[1].write(b"hello")
+        assert b"200 OK" in await busy[0].readuntil(b"5 bytes")
 
 
-def test_no_connection_is_idle() -> None:
-    """The new one is told to come back."""
-
-    async def scene() -> None:
-        async with (
-            asyncio.timeout(PATIENCE),
-            listening(1) as (port, state),
-            connected(port) as busy,
-        ):
-            busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhell")
-            await until(lambda: any(each.cycle for each in state.connections))
-            async with connected(port) as refused:
-                received = await refused[0].read()
-            assert received.startswith(b"HTTP/1.1 503 ")
-            assert b"Retry-After: 1" in received
-            busy[1].write(b"o")
-            assert b"200 OK" in await busy[0].readuntil(b"5 bytes")
-
-    asyncio.run(scene())
+@in_event_loop
+async def test_a_new_connection_is_refused_if_none_is_idle() -> None:
+    """The response has ``Retry-After``."""
+    async with (
+        listening(1) as (port, state),
+        connected(port) as busy,
+    ):
+        busy[1].write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhell")
+        await until(lambda: any(each.cycle for each in state.connections))
+        async with connected(port) as refused:
+            received = await refused[0].read()
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 1" in received
+        busy[1].write(b"o")
+        assert b"200 OK" in await busy[0].readuntil(b"5 bytes")

@@ -1,4 +1,4 @@
-"""A server, a browser, and visits that must leave nothing to complain of."""
+"""Fixtures for the tests of the page: a server, a browser, and visits without errors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from support.browser import Visit
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running server that takes a megabyte at most."""
+    """The address of a running server that accepts 1 MiB at most."""
     from support.serving import server
 
     with server(model, tmp_path_factory.mktemp("uploads"), "--max-upload", "1M") as running:
@@ -32,7 +32,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def enter(browser: Any, site: str) -> Iterator[Callable[..., Visit]]:
-    """Open the page in a new window; afterwards nothing may have gone wrong on it."""
+    """Open the page in a new window; check afterwards that no error occurred on it."""
     from support.browser import Visit
 
     visits: list[Visit] = []
@@ -43,10 +43,10 @@ def enter(browser: Any, site: str) -> Iterator[Callable[..., Visit]]:
 
     yield opened
     for visit in visits:
-        complaints, strangers = visit.complaints, visit.strangers
+        errors, foreign = visit.errors, visit.foreign_requests
         visit.close()
-        assert complaints == []
-        assert strangers == []
+        assert errors == []
+        assert foreign == []
 
 
 @pytest.fixture

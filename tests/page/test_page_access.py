@@ -1,4 +1,4 @@
-"""The page by keyboard, by screen reader, on a phone, without scripts."""
+"""Accessibility of the page: keyboard, screen reader, phone, no scripts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.browser import Visit, expect
-from support.page_clips import BAD, CLIP, NAME, UNSURE, WAV, ask, clip, tell
+from support.page_clips import BAD, CLIP, NAME, UNSURE, WAV, ask, clip, respond_with
 
 pytestmark = pytest.mark.slow
 
@@ -28,13 +28,13 @@ def test_axe_finds_nothing(enter: Callable[..., Visit]) -> None:
     check(visit, "at the start")
     visit.choose(CLIP)
     visit.card(NAME).locator(".verdict").wait_for()
-    visit.card(NAME).get_by_text("The timeline in words").click()
+    visit.card(NAME).get_by_text("Timeline as text").click()
     check(visit, "with a result")
     visit.choose(BAD)
     visit.card(BAD["name"]).locator(".error").wait_for()
     check(visit, "with an error")
     visit.page.get_by_role("button", name=f"Remove {NAME}").click()
-    tell(
+    respond_with(
         visit,
         verdict="not music",
         answer="not music",
@@ -42,16 +42,16 @@ def test_axe_finds_nothing(enter: Callable[..., Visit]) -> None:
         styles=[{"name": "drone", "probability": 0.9, "applies": True}],
     )
     visit.choose(CLIP)
-    visit.card(NAME).get_by_text("What its genres would be").click()
-    check(visit, "with what is not music")
+    visit.card(NAME).get_by_text("Genre probabilities").click()
+    check(visit, "with a clip that is not music")
     visit.page.get_by_role("button", name=f"Remove {NAME}").click()
-    tell(visit, **UNSURE)
+    respond_with(visit, **UNSURE)
     visit.choose(CLIP)
     visit.card(NAME).get_by_text("Styles", exact=True).wait_for()
     check(visit, "with styles and sections of all kinds")
 
 
-def test_everything_can_be_reached_by_keyboard(visit: Visit) -> None:
+def test_all_controls_can_be_reached_by_keyboard(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("button", name="Rock riff").wait_for()
     page.get_by_label("Enter a music clip").set_input_files([CLIP])
@@ -77,15 +77,15 @@ def test_everything_can_be_reached_by_keyboard(visit: Visit) -> None:
         "JSON",
         "CSV",
         "PNG",
-        "The API",
+        "the API",
     ]
-    assert reached[3].startswith("The timeline in words")
+    assert reached[3].startswith("Timeline as text")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
 
 
-@pytest.mark.parametrize("width", [320, 360, 390])  # 320 is 1280 pixels at a zoom of 400 %
-def test_narrow_window_never_scrolls_sideways(enter: Callable[..., Visit], width: int) -> None:
+@pytest.mark.parametrize("width", [320, 390])  # 320 is 1280 pixels at a zoom of 400 %
+def test_a_narrow_window_does_not_scroll_sideways(enter: Callable[..., Visit], width: int) -> None:
     visit = enter(viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True)
     visit.page.get_by_role("button", name="Rock riff").wait_for()
     name = "averylongfilenamewithoutanyspaces" * 4 + ".wav"
@@ -98,7 +98,7 @@ def test_narrow_window_never_scrolls_sideways(enter: Callable[..., Visit], width
         assert extent <= width
 
 
-def test_nothing_moves_for_who_wants_it_still(enter: Callable[..., Visit]) -> None:
+def test_reduced_motion_stops_animations(enter: Callable[..., Visit]) -> None:
     for motion, expected in [("reduce", "none"), ("no-preference", "grow")]:
         visit = enter(reduced_motion=motion)
         visit.choose(CLIP)
@@ -107,12 +107,12 @@ def test_nothing_moves_for_who_wants_it_still(enter: Callable[..., Visit]) -> No
         assert bar.evaluate("(bar) => getComputedStyle(bar).animationName") == expected
 
 
-def test_without_javascript_the_form_gives_the_plain_answer(browser: Any, site: str) -> None:
+def test_the_form_works_without_javascript(browser: Any, site: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(site)
     expect(page.locator("button:visible")).to_have_text(["Classify"])
-    # Playwright's way of switching scripts off does not make the browser show <noscript>.
+    # The browser does not show <noscript> when Playwright switches scripts off.
     assert "curl --form file=@song.mp3" in page.locator("noscript").inner_html()
     page.get_by_label("Enter a music clip").set_input_files([CLIP])
     page.get_by_role("button", name="Classify", exact=True).click()

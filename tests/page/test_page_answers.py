@@ -1,4 +1,4 @@
-"""Clips on the page, and the answers to them, in a real browser in front of a real server."""
+"""The page in a real browser with a real server: clips, results and downloads."""
 
 from __future__ import annotations
 
@@ -31,32 +31,33 @@ def bars(card: Any) -> list[tuple[str, str]]:
     )
 
 
-# --------------------------------------------------------------------- clips and answers
+# --------------------------------------------------------------------- clips and results
 
 
-def test_page_says_what_it_is_for(visit: Visit) -> None:
+def test_start_of_the_page(visit: Visit) -> None:
     page = visit.page
     expect(page).to_have_title("Classifying Music By Genre Using Neural Networks")
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "Classifying Music By Genre Using Neural Networks"
     )
     expect(page.get_by_text("Enter a music clip to classify it:")).to_be_visible()
-    expect(page.get_by_text("They know chords, clicks and noise.")).to_be_visible()
+    expect(page.get_by_text("The genres are chords, clicks and noise.")).to_be_visible()
     expect(page.get_by_text("Up to 1 MiB each.")).to_be_visible()
-    expect(page.get_by_role("link", name="The API")).to_have_attribute("href", "docs")
+    expect(page.get_by_role("link", name="the API")).to_have_attribute("href", "docs")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
 
 
-def test_chosen_file_gets_the_answer_of_the_api(answered: Visit, site: str) -> None:
-    card, said = answered.card(NAME), ask(site)
-    expect(card.locator(".verdict")).to_have_text(f"The predicted genre is: {said['genre']}")
-    shown = [(label, percent_significant(p)) for label, p in said["probabilities"].items()]
+def test_a_chosen_file_shows_the_result_of_the_api(answered: Visit, site: str) -> None:
+    card, expected = answered.card(NAME), ask(site)
+    expect(card.locator(".verdict")).to_have_text(f"The predicted genre is: {expected['genre']}")
+    shown = [(label, percent_significant(p)) for label, p in expected["probabilities"].items()]
     assert bars(card) == shown
     widths = card.locator(".bars .bar").evaluate_all("(all) => all.map((bar) => bar.style.width)")
-    expected = [100 * p for p in said["probabilities"].values()]
-    np.testing.assert_allclose([float(w.rstrip("%")) for w in widths], expected, rtol=1e-4)
-    spoken = answered.page.locator("#announcements")
-    expect(spoken).to_contain_text(f"The predicted genre is: {said['genre']}, {shown[0][1]}.")
+    percentages = [100 * p for p in expected["probabilities"].values()]
+    np.testing.assert_allclose([float(w.rstrip("%")) for w in widths], percentages, rtol=1e-4)
+    announced = answered.page.locator("#announcements")
+    sentence = f"The predicted genre is: {expected['genre']}, {shown[0][1]}."
+    expect(announced).to_contain_text(sentence)
 
 
 def test_dropped_files_are_classified(visit: Visit) -> None:
@@ -67,7 +68,7 @@ def test_dropped_files_are_classified(visit: Visit) -> None:
     expect(visit.page.get_by_text("Drop the clips to classify them")).to_be_hidden()
 
 
-def test_one_bad_file_does_not_stop_the_rest(visit: Visit, tmp_path: Path) -> None:
+def test_a_bad_file_does_not_stop_the_others(visit: Visit, tmp_path: Path) -> None:
     noise = clip("noise.flac", synth.write(tiny.sound("noise", 2), tiny.RATE, "FLAC"))
     visit.choose(CLIP, BAD, noise)
     expect(visit.card("noise.flac").locator(".verdict strong")).to_have_text("noise")
@@ -89,25 +90,25 @@ def test_one_bad_file_does_not_stop_the_rest(visit: Visit, tmp_path: Path) -> No
     expect(visit.page.get_by_role("article")).to_have_count(0)
 
 
-def test_example_is_fetched_and_classified(visit: Visit) -> None:
+def test_an_example_is_fetched_and_classified(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Disco groove").click()
     expect(visit.card("disco-groove.ogg").locator(".verdict")).to_be_visible()
 
 
-def test_form_without_a_file_asks_for_one(visit: Visit) -> None:
+def test_the_form_without_a_file_asks_for_one(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Classify", exact=True).click()
     expect(visit.page.get_by_role("alert")).to_have_text("Choose a music clip first.")
     expect(visit.page.get_by_label("Enter a music clip")).to_be_focused()
     visit.choose(CLIP)
-    expect(visit.page.locator("#complaint")).to_be_empty()
+    expect(visit.page.locator("#form-error")).to_be_empty()
 
 
-def test_short_clip_is_to_be_trusted_less(visit: Visit) -> None:
+def test_a_short_clip_has_a_warning(visit: Visit) -> None:
     visit.choose(clip("short.wav", synth.write(tiny.sound("noise", 0.1), tiny.RATE)))
-    expect(visit.card("short.wav").get_by_text("shorter than a segment")).to_be_visible()
+    expect(visit.card("short.wav").get_by_text("shorter than one segment")).to_be_visible()
 
 
-def test_file_names_are_words_and_never_markup(visit: Visit) -> None:
+def test_file_names_are_inserted_as_text(visit: Visit) -> None:
     name = "<img src=x onerror=alert(1)>.wav"
     visit.choose(clip(name, WAV), clip(name.replace("wav", "mp3"), BAD["buffer"]))
     expect(visit.page.locator("article h3").first).to_have_text(name)
@@ -119,14 +120,14 @@ def test_file_names_are_words_and_never_markup(visit: Visit) -> None:
     expect(visit.page.locator("img")).to_have_count(0)
 
 
-def test_percentages_are_written_as_on_the_command_line(visit: Visit) -> None:
+def test_percentages_equal_those_of_the_command_line(visit: Visit) -> None:
     rng = np.random.default_rng(0)
     values = [0.8512, 0.99996, 0.999949, 1.0, 0.1, 0.0999995, 1e-11, 9.9e-12, 0.0]
     values += (10 ** rng.uniform(-12, 0, 300)).tolist()
     written = visit.page.evaluate(
         """async (values) => {
-          const { formatPercent } = await import("/static/numbers.js");
-          return values.map(formatPercent);
+          const { percentSignificant } = await import("/static/text.js");
+          return values.map(percentSignificant);
         }""",
         values,
     )
@@ -150,14 +151,15 @@ def downloads(answered: Visit, tmp_path: Path) -> Callable[[str], bytes]:
 
 
 def test_results_can_be_downloaded(downloads: Callable[[str], bytes], site: str) -> None:
-    said = ask(site)
-    del said["spectrogram"]
-    assert json.loads(downloads("JSON")) == said
+    expected = ask(site)
+    del expected["spectrogram"]
+    assert json.loads(downloads("JSON")) == expected
     rows = list(csv.DictReader(downloads("CSV").decode().splitlines()))
     more = ["verdict", "styles", "music", "duration", "model"]
-    assert list(rows[0]) == ["path", "genre", *said["labels"], *more, "error"]
-    assert rows[0]["genre"] == said["genre"]
-    assert {label: float(rows[0][label]) for label in said["labels"]} == said["probabilities"]
+    assert list(rows[0]) == ["path", "genre", *expected["labels"], *more, "error"]
+    assert rows[0]["genre"] == expected["genre"]
+    probabilities = {label: float(rows[0][label]) for label in expected["labels"]}
+    assert probabilities == expected["probabilities"]
     png = downloads("PNG")
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", png[16:24])

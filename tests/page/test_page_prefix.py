@@ -1,4 +1,4 @@
-"""The page behind a reverse proxy, under a path of its own."""
+"""The page behind a reverse proxy, under a path prefix."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ def address(
         yield f"{url}/"
 
 
-def test_the_page_has_all_its_parts(browser: Any, address: str) -> None:
+def test_the_page_works(browser: Any, address: str) -> None:
     visit = Visit(browser, address)
     visit.choose(CLIP)
     expect(visit.card(NAME).locator(".verdict")).to_be_visible()
     visit.page.get_by_role("button", name="Rock riff").click()
     expect(visit.card("rock-riff.ogg").locator(".verdict")).to_be_visible()
     expect(visit.page.locator("#genres")).to_contain_text("clicks")
-    complaints, strangers = visit.complaints, visit.strangers
+    errors, foreign = visit.errors, visit.foreign_requests
     visit.close()
-    assert (complaints, strangers) == ([], [])
+    assert (errors, foreign) == ([], [])
 
 
-def test_the_page_of_the_api(browser: Any, address: str) -> None:
+def test_the_page_of_the_api_works(browser: Any, address: str) -> None:
     visit = Visit(browser, address)
-    visit.page.get_by_role("link", name="The API").click()
+    visit.page.get_by_role("link", name="the API").click()
     operation = visit.page.locator("#operations-default-get_limits")
     operation.get_by_role("button").first.click()
     operation.get_by_role("button", name="Try it out").click()
     operation.get_by_role("button", name="Execute").click()
     expect(operation).to_contain_text('"max_upload": 104857600')
-    strangers = visit.strangers
+    foreign = visit.foreign_requests
     visit.close()
-    assert strangers == []
+    assert foreign == []
 
 
-def test_without_scripts(browser: Any, address: str) -> None:
+def test_the_form_works_without_scripts(browser: Any, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     sent: list[Any] = []

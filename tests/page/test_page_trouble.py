@@ -1,4 +1,4 @@
-"""What can go wrong between the page and its server."""
+"""Errors between the page and its server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.page_clips import CLIP, NAME, WAV, clip
 pytestmark = pytest.mark.slow
 
 
-def test_too_large_a_file_is_not_even_sent(visit: Visit) -> None:
+def test_a_file_that_is_too_large_is_not_uploaded(visit: Visit) -> None:
     visit.page.get_by_text("Up to 1 MiB each.").wait_for()
     visit.choose(clip("large.wav", bytes(3 * 2**19)))
     expect(visit.card("large.wav").locator(".error")).to_have_text(
@@ -23,25 +23,25 @@ def test_too_large_a_file_is_not_even_sent(visit: Visit) -> None:
     assert not any("classify" in url for url in visit.requests)
 
 
-def test_busy_server_is_asked_again(visit: Visit) -> None:
+def test_the_page_retries_while_the_server_is_busy(visit: Visit) -> None:
     tries: list[str] = []
 
-    def answer(route: Any) -> None:
+    def respond(route: Any) -> None:
         tries.append(route.request.method)
         if len(tries) == 1:
             route.fulfill(status=429, headers={"Retry-After": "2"}, body="{}")
         else:
             route.continue_()
 
-    visit.page.route("**/v1/classify*", answer)
+    visit.page.route("**/v1/classify*", respond)
     visit.choose(CLIP)
     card = visit.card(NAME)
-    expect(card.get_by_text("The server is busy; next try in 2 s")).to_be_visible()
+    expect(card.get_by_text("The server is busy. Retrying in 2 s")).to_be_visible()
     expect(card.locator(".verdict")).to_be_visible()
     assert tries == ["POST", "POST"]
 
 
-def test_broken_line_can_be_tried_again(visit: Visit) -> None:
+def test_a_failed_upload_can_be_tried_again(visit: Visit) -> None:
     visit.page.route("**/v1/classify*", lambda route: route.abort(), times=1)
     visit.choose(CLIP)
     card = visit.card(NAME)
@@ -51,7 +51,7 @@ def test_broken_line_can_be_tried_again(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "words"),
+    ("status", "body", "sentence"),
     [
         (502, "<h1>Bad gateway</h1>", "The server answered with an error (502 Bad Gateway)."),
         (413, "", "The recording is larger than this server accepts."),
@@ -59,11 +59,11 @@ def test_broken_line_can_be_tried_again(visit: Visit) -> None:
         (422, json.dumps({"detail": f"{NAME}: is too long"}), "This file is too long."),
     ],
 )
-def test_errors_are_sentences(visit: Visit, status: int, body: str, words: str) -> None:
+def test_errors_are_shown_as_sentences(visit: Visit, status: int, body: str, sentence: str) -> None:
     visit.page.route("**/v1/classify*", lambda route: route.fulfill(status=status, body=body))
     visit.choose(CLIP)
-    expect(visit.card(NAME).locator(".error")).to_have_text(words)
-    expect(visit.page.locator("#announcements")).to_contain_text(words)
+    expect(visit.card(NAME).locator(".error")).to_have_text(sentence)
+    expect(visit.page.locator("#announcements")).to_contain_text(sentence)
 
 
 def test_a_page_of_another_site_cannot_send_recordings(browser: Any, site: str) -> None:
@@ -80,7 +80,7 @@ def test_a_page_of_another_site_cannot_send_recordings(browser: Any, site: str) 
     page.close()
 
 
-def test_cancelled_clip_is_gone_and_the_keyboard_goes_on(visit: Visit) -> None:
+def test_a_cancelled_clip_is_removed_and_the_focus_moves_on(visit: Visit) -> None:
     held: list[Any] = []
     visit.page.route("**/v1/classify*", lambda route: held.append(route))
     visit.choose(CLIP, clip("second.wav", WAV))
@@ -92,11 +92,11 @@ def test_cancelled_clip_is_gone_and_the_keyboard_goes_on(visit: Visit) -> None:
     expect(visit.page.get_by_label("Enter a music clip")).to_be_focused()
     expect(visit.page.get_by_role("heading", name="Results")).to_be_hidden()
     visit.page.unroute("**/v1/classify*")
-    visit.choose(CLIP)  # the queue is free again
+    visit.choose(CLIP)  # the queue has room again
     expect(visit.card(NAME).locator(".verdict")).to_be_visible()
 
 
-def test_upload_shows_how_far_it_is(visit: Visit) -> None:
+def test_the_progress_of_an_upload_is_shown(visit: Visit) -> None:
     cdp = visit.context.new_cdp_session(visit.page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 40_000}
     cdp.send("Network.emulateNetworkConditions", slow)

@@ -1,4 +1,4 @@
-"""Answers that are more than a genre: doubt, what is no music, styles, sections, excerpts."""
+"""Results with other verdicts than a genre, and with styles, sections and excerpts."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 from support.browser import Visit, expect
-from support.page_clips import CLIP, NAME, UNSURE, ask, tell
+from support.page_clips import CLIP, NAME, UNSURE, ask, respond_with
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def unsure(visit: Visit) -> Visit:
-    tell(visit, **UNSURE)
+    respond_with(visit, **UNSURE)
     visit.choose(CLIP)
     visit.card(NAME).locator(".verdict").wait_for()
     return visit
 
 
-def test_doubt_is_said_and_the_bars_stay(unsure: Visit, tmp_path: Path) -> None:
-    card, said = unsure.card(NAME), "Not sure: noise 45 %, chords 41 %"
-    expect(card.locator(".verdict")).to_have_text(said)
-    expect(unsure.page.locator("#announcements")).to_contain_text(f"{NAME}: {said}.")
+def test_not_sure_is_shown_with_bars(unsure: Visit, tmp_path: Path) -> None:
+    card, headline = unsure.card(NAME), "Not sure: noise 45 %, chords 41 %"
+    expect(card.locator(".verdict")).to_have_text(headline)
+    expect(unsure.page.locator("#announcements")).to_contain_text(f"{NAME}: {headline}.")
     expect(card.locator(".bars")).to_be_visible()
     with unsure.page.expect_download() as download:
         card.get_by_role("button", name="CSV").click()
@@ -36,68 +36,72 @@ def test_doubt_is_said_and_the_bars_stay(unsure: Visit, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verdict", ["not music", "silence"])
-def test_genres_of_what_is_no_music_step_back(visit: Visit, verdict: str) -> None:
-    tell(visit, **{**UNSURE, "verdict": verdict, "answer": verdict})
+def test_genres_are_hidden_if_the_clip_is_not_music(visit: Visit, verdict: str) -> None:
+    respond_with(visit, **{**UNSURE, "verdict": verdict, "answer": verdict})
     visit.choose(CLIP)
     card = visit.card(NAME)
     expect(card.locator(".verdict")).to_have_text(verdict.capitalize())
     expect(card.locator(".bars")).to_be_hidden()
     expect(card.get_by_text("Styles", exact=True)).to_have_count(0)
-    fold = card.get_by_text("What its genres would be")
+    fold = card.get_by_text("Genre probabilities (unreliable)")
     expect(fold).to_have_count(1 if verdict == "not music" else 0)
     if verdict == "not music":
         fold.press("Enter")
         expect(card.locator(".bars")).to_be_visible()
 
 
-def test_eight_styles_that_apply_are_named(unsure: Visit) -> None:
+def test_the_first_eight_styles_that_apply_are_shown(unsure: Visit) -> None:
     chips = unsure.card(NAME).get_by_role("list", name="Styles").get_by_role("listitem")
     expected = ["96", "91", "86", "81", "76", "71", "66", "61"]
     expect(chips).to_have_text([f"style {n} {share} %" for n, share in enumerate(expected)])
 
 
-def test_model_without_styles_shows_none(answered: Visit, site: str) -> None:
+def test_a_model_without_styles_shows_none(answered: Visit, site: str) -> None:
     assert ask(site)["styles"] == []
     expect(answered.card(NAME).get_by_text("Styles")).to_have_count(0)
 
 
-def test_sections_tell_what_is_music_and_what_was_heard(unsure: Visit) -> None:
+def test_sections_show_what_is_music_and_what_was_classified(unsure: Visit) -> None:
     card = unsure.card(NAME)
     assert card.locator(".block .long").all_text_contents() == ["noise", "not music", "chords?"]
-    assert card.locator(".block.grey").count() == 1
-    places = card.locator(".block").evaluate_all(
+    assert card.locator(".block.no-music").count() == 1
+    unsure_block = card.locator(".block.unsure")
+    assert unsure_block.all_inner_texts() == ["chords?"]
+    colour = "(block) => getComputedStyle(block).backgroundColor"
+    assert unsure_block.evaluate(colour) != card.locator(".bars .key").first.evaluate(colour)
+    extents = card.locator(".block").evaluate_all(
         "(all) => all.map(({ style }) => [parseFloat(style.left), parseFloat(style.width)])"
     )
-    assert places == [[0, 25], [25, 25], [62.5, 37.5]]
+    assert extents == [[0, 25], [25, 25], [62.5, 37.5]]
     slider, readout = card.get_by_role("slider"), card.locator(".player .readout")
     slider.focus()
-    words = []
+    readouts = []
     for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight", "End"):
         slider.press(key)
-        words.append(readout.inner_text())
-    assert words[2:4] == ["not music", "not music"]
+        readouts.append(readout.inner_text())
+    assert readouts[2:4] == ["not music", "not music"]
     box = slider.bounding_box()
     slider.click(position={"x": 0.56 * box["width"], "y": 10})
     expect(readout).to_have_text("not classified")
-    card.get_by_text("The timeline in words").click()
-    expect(card.locator(".runs li")).to_have_text(
+    card.get_by_text("Timeline as text").click()
+    expect(card.locator(".section-list li")).to_have_text(
         [re.compile("0:02 noise$"), re.compile("0:04 not music$"), re.compile("not sure: chords$")]
     )
 
 
-def test_picture_of_excerpts_has_no_place_in_time(unsure: Visit) -> None:
+def test_the_spectrogram_of_excerpts_is_not_aligned_with_the_timeline(unsure: Visit) -> None:
     card = unsure.card(NAME)
-    expect(card.get_by_text("7.0 s of it classified")).to_be_visible()
-    expect(card.get_by_text("Only the excerpts that were classified")).to_be_visible()
-    line, picture = card.locator(".playhead").bounding_box(), card.locator(".picture")
-    assert line["y"] + line["height"] <= picture.bounding_box()["y"]
-    assert card.locator(".axis-x").bounding_box()["y"] < picture.bounding_box()["y"]
+    expect(card.get_by_text("7.0 s classified")).to_be_visible()
+    expect(card.get_by_text("Only the classified excerpts are shown")).to_be_visible()
+    line, image = card.locator(".playhead").bounding_box(), card.locator(".spectrogram")
+    assert line["y"] + line["height"] <= image.bounding_box()["y"]
+    assert card.locator(".axis-x").bounding_box()["y"] < image.bounding_box()["y"]
     card.get_by_role("slider").press("Home")
-    picture.click()
+    image.click()
     assert card.locator("audio").evaluate("(audio) => audio.currentTime") == 0
 
 
-def test_fast_is_asked_for_and_not_remembered(visit: Visit) -> None:
+def test_the_option_fast_is_sent_and_not_stored(visit: Visit) -> None:
     fast = visit.page.get_by_role("checkbox", name="Fast", exact=True)
     expect(fast).to_have_accessible_description(re.compile("three excerpts of a long recording"))
     expect(fast).not_to_be_checked()

@@ -1,4 +1,4 @@
-"""Behind nginx, under a path of its own."""
+"""The server behind nginx, under a path prefix."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def upstream(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("headers", ["", "proxy_set_header Host music.example;"])
-def test_everything_has_the_prefix(
+def test_all_routes_work_under_the_prefix(
     upstream: Server, tmp_path: Path, style: str, headers: str
 ) -> None:
     with proxied(upstream.port, "/genre", STYLES[style], tmp_path, headers) as url:
@@ -39,13 +39,13 @@ def test_everything_has_the_prefix(
         assert httpx.get(httpx.URL(url).join(example["url"])).content.startswith(b"OggS")
         (base,) = httpx.get(f"{url}/openapi.json").json()["servers"]
         address = httpx.URL(url).join(f"{base['url']}/v1/classify")
-        answer = httpx.post(address, files={"file": ("a.wav", WAV)}, headers=ORIGIN, timeout=600)
-        assert answer.json()["genre"] == "clicks"
+        response = httpx.post(address, files={"file": ("a.wav", WAV)}, headers=ORIGIN, timeout=600)
+        assert response.json()["genre"] == "clicks"
         other = {"origin": "https://other.example"}
         assert httpx.post(address, content=WAV, headers=other).status_code == 403
 
 
-def test_a_name_that_was_not_allowed(upstream: Server, tmp_path: Path) -> None:
+def test_a_host_name_that_is_not_allowed(upstream: Server, tmp_path: Path) -> None:
     line = "proxy_set_header Host other.example;"
     with proxied(upstream.port, "/genre", "/", tmp_path, line) as url:
         refused = httpx.get(f"{url}/healthz")

@@ -1,4 +1,4 @@
-"""A browser for the tests of the page, and what a visit must never do."""
+"""A browser for the tests of the page, and visits that record errors."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ except ImportError:
 
 __all__ = ["Visit", "chromium", "expect"]
 
-_PATIENCE = 120_000  # milliseconds until something hangs for certain
+_PATIENCE = 120_000  # milliseconds, after which something hangs for certain
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _ARGUMENTS = (
     "--disable-gpu",
     "--disable-background-networking",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",  # a microphone that beeps once a second
+    "--use-fake-device-for-media-stream",  # a microphone that beeps every second
 )
 _WATCH_POLICY = """
   window.violations = [];
@@ -51,12 +51,11 @@ def chromium() -> Iterator[Any]:
 
 
 class Visit:
-    """A page of the site in a window of its own, with all that goes wrong on it.
+    """A page of the site in its own window, with the errors that occur on it.
 
     Attributes:
         page: Playwright's page.
-        requests: addresses that it asked for.
-        complaints: errors on its console, of its scripts, and of its security policy.
+        requests: addresses that the page requested.
 
     """
 
@@ -64,29 +63,32 @@ class Visit:
         options = {"reduced_motion": "reduce", "accept_downloads": True, **options}
         self.address = address
         self.requests: list[str] = []
-        self._errors: list[str] = []
+        self._messages: list[str] = []
         self.context = browser.new_context(**options)
         self.page = self.context.new_page()
         self.page.set_default_timeout(_PATIENCE)
         self.page.add_init_script(_WATCH_POLICY + script)
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self._errors.append(str(error)))
-        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self._messages.append(str(error)))
+        self.page.on("console", self._record_message)
         self.page.goto(address)
 
-    def _heard(self, message: Any) -> None:
+    def _record_message(self, message: Any) -> None:
         if message.type in ("error", "warning"):
-            self._errors.append(message.text)
+            self._messages.append(message.text)
 
     @property
-    def complaints(self) -> list[str]:
-        """All of them, but for what a browser says of every answer that is an error."""
-        kept = [text for text in self._errors if not text.startswith("Failed to load resource")]
+    def errors(self) -> list[str]:
+        """Errors and warnings of its console, its scripts and its security policy.
+
+        A message that the browser logs for each error response is left out.
+        """
+        kept = [text for text in self._messages if not text.startswith("Failed to load resource")]
         return kept + list(self.page.evaluate("window.violations ?? []"))
 
     @property
-    def strangers(self) -> list[str]:
-        """Requests that left the site."""
+    def foreign_requests(self) -> list[str]:
+        """Addresses of requests to other sites."""
         return [
             url
             for url in self.requests
@@ -115,7 +117,7 @@ class Visit:
             self.page.dispatch_event("body", event, {"dataTransfer": transfer})
 
     def card(self, name: str) -> Any:
-        """The part of the page that is about one clip."""
+        """The card of one clip."""
         return self.page.get_by_role("article", name=name)
 
     def close(self) -> None:

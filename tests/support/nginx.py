@@ -1,4 +1,4 @@
-"""A real reverse proxy in front of a server, as people put there: nginx."""
+"""nginx as a reverse proxy in front of a server."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 __all__ = ["STYLES", "proxied"]
 
-_PLACES = (os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin")
-# What is behind the prefix in `proxy_pass` replaces it: with a slash, nginx removes it.
+_FOLDERS = (os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin")
+# A path after the port in `proxy_pass` replaces the prefix, so a slash removes it.
 STYLES = {"removes the prefix": "/", "passes the prefix on": ""}
 _SETTINGS = """
 daemon off;
@@ -53,18 +53,18 @@ def proxied(
 
     Args:
         upstream: port of the server.
-        prefix: of the addresses, as ``/genre``.
-        rest: what ``proxy_pass`` has behind the port.
-        folder: for nginx' files.
-        headers: further lines of its settings.
+        prefix: prefix of all addresses, such as ``/genre``.
+        rest: text after the port in ``proxy_pass``, see :data:`STYLES`.
+        folder: folder for the files of nginx.
+        headers: further lines for its configuration.
 
     """
-    program = shutil.which("nginx", path=os.pathsep.join(_PLACES))
+    program = shutil.which("nginx", path=os.pathsep.join(_FOLDERS))
     if program is None:
         pytest.skip("needs nginx (Debian's package nginx-light)")
     folder.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)  # as nginx expects it
+        listener.setblocking(False)  # nginx expects this
         port = listener.getsockname()[1]
         file = folder / "nginx.conf"
         settings = _SETTINGS.format(
@@ -74,11 +74,11 @@ def proxied(
             upstream=upstream,
             rest=rest,
             headers=headers,
-            # Else the workers of an nginx of root could not write to the folders of a test.
+            # If root starts nginx, its workers could not write to the folders of a test.
             user="user root;" if os.geteuid() == 0 else "",
         )
         file.write_text(settings)
-        # It takes over a socket that is open already, so no other program can take the port.
+        # nginx takes over the open socket, so no other program can take the port.
         process = subprocess.Popen(
             [program, "-p", str(folder), "-c", str(file), "-e", str(folder / "error.log")],
             env={**os.environ, "NGINX": f"{listener.fileno()};"},

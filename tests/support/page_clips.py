@@ -1,4 +1,4 @@
-"""Clips for the page, and what the API says of them."""
+"""Clips for the page, and the responses of the API to them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "halves.wav"
 
 
 def clip(name: str, content: bytes) -> dict[str, Any]:
-    """A file as Playwright takes it."""
+    """Return a file in the form that Playwright accepts."""
     return {"name": name, "mimeType": "", "buffer": content}
 
 
@@ -27,7 +27,7 @@ BAD = clip("notes.mp3", b"no music at all " * 100)
 
 
 def ask(site: str, content: bytes = WAV, name: str = NAME) -> Any:
-    """What the API says of a clip, with all it can say."""
+    """Return the response of the API to a clip, with timeline and spectrogram."""
     url = f"{site}/v1/classify?timeline=true&spectrogram=true"
     answer = httpx.post(url, files={"file": (name, content)}, timeout=PATIENCE)
     assert answer.status_code == 200
@@ -51,13 +51,13 @@ UNSURE = {
         for number in range(12)
     ],
     "music": 0.75,
-    "heard": 7.0,  # the second from 4 to 5 was left out
+    "heard": 7.0,  # the second from 4 to 5 was not classified
 }
-"""What the tiny models of these tests never say; a larger one does."""
+"""Fields of a response that the tiny models of these tests never give, but larger ones do."""
 
 
-def tell(visit: Visit, **changes: Any) -> None:
-    """Let the page get the API's answer with some of it changed."""
+def respond_with(visit: Visit, **changes: Any) -> None:
+    """Make the page receive the API's response with some fields changed."""
     body = json.dumps(ask(visit.address) | changes)
     visit.page.unroute("**/v1/classify*")
     visit.page.route(

@@ -1,4 +1,4 @@
-"""Sounds and files that the tests make: no recording is stored in the repository."""
+"""Synthetic audio and files for tests. The repository stores no recordings."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
-# ------------------------------------------------------------------------------- sounds
+# -------------------------------------------------------------------------------- audio
 
 
 def sine(frequency: float, seconds: float, rate: int, level: float = 0.5) -> Float32:
@@ -28,14 +28,14 @@ def noise(seconds: float, rate: int, level: float = 0.1, seed: int = 0) -> Float
 
 
 def sweep(seconds: float, rate: int, level: float = 0.5) -> Float32:
-    """A sine whose frequency grows exponentially from 20 Hz to nearly half the rate."""
+    """Return a sine whose frequency grows exponentially from 20 Hz to nearly half the rate."""
     time = np.arange(round(seconds * rate)) / rate
     growth = np.log(0.45 * rate / 20) / seconds
     return (level * np.sin(2 * np.pi * 20 / growth * np.expm1(growth * time))).astype(np.float32)
 
 
 def music(seconds: float, rate: int, seed: int = 0) -> Float32:
-    """Four notes a second, each with decaying harmonics, over a quiet noise floor."""
+    """Return four notes a second, each with decaying harmonics, over a quiet noise floor."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
     y = 1e-3 * rng.standard_normal(len(time))
@@ -50,7 +50,7 @@ def music(seconds: float, rate: int, seed: int = 0) -> Float32:
 
 
 def stereo(seconds: float, rate: int) -> Float32:
-    """Two different channels, (n, 2), in steps of 1/128: even eight bits hold them exactly."""
+    """Return two different channels, (n, 2), in steps of 1/128: 8 bits store them exactly."""
     channels = np.stack([music(seconds, rate, seed) for seed in (0, 1)], axis=1)
     return np.round(128 * channels) / np.float32(128)
 
@@ -86,8 +86,8 @@ def encode(
 ) -> bytes:
     """Encode (n,) or (n, channels) with FFmpeg.
 
-    The sound begins at ``start`` seconds, after all packets of a ``video``; ``bit_rate`` is for
-    each channel, ``options`` are the container's.
+    The audio begins at ``start`` seconds, after all packets of a ``video``. ``bit_rate`` is per
+    channel; ``options`` belong to the container.
     """
     skip_without_encoder(codec)
     channels = y.reshape(len(y), -1)
@@ -122,12 +122,12 @@ def _video_packets(output: Any) -> list[Any]:
     stream = output.add_stream("mpeg4", rate=10)
     stream.width = stream.height = 32
     stream.pix_fmt = "yuv420p"
-    picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-    return [packet for frame in [*[picture] * 10, None] for packet in stream.encode(frame)]
+    image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+    return [packet for frame in [*[image] * 10, None] for packet in stream.encode(frame)]
 
 
 def silent_video(container: str) -> bytes:
-    """A video that has no audio stream."""
+    """Return a video without an audio stream."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         for packet in _video_packets(output):
@@ -143,7 +143,7 @@ def skip_without_encoder(codec: str) -> None:
 
 
 def wav_header(rate: int, channels: int, n_bytes: int, bits: int = 16) -> bytes:
-    """The 44 bytes before the samples, which may claim anything."""
+    """Return a WAV header of 44 bytes; it may state any values."""
     frame = channels * bits // 8
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
@@ -164,7 +164,7 @@ def wav_header(rate: int, channels: int, n_bytes: int, bits: int = 16) -> bytes:
 
 
 def png(size: int = 64) -> bytes:
-    """A valid picture of noise."""
+    """Return a valid image of noise."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -179,7 +179,7 @@ def png(size: int = 64) -> bytes:
 
 
 def id3v2(picture: bytes) -> bytes:
-    """An ID3v2.3 tag that holds a title and a cover picture."""
+    """Return an ID3v2.3 tag with a title and a cover image."""
     frames = b""
     for kind, data in [(b"TIT2", b"\0Title"), (b"APIC", b"\0image/png\0\3\0" + picture)]:
         frames += kind + struct.pack(">IH", len(data), 0) + data

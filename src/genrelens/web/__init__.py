@@ -1,1 +1,37 @@
-"""The HTTP API and the web page. Needs the extra ``web``."""
+"""The HTTP API and the web page. Needs the extra ``web``.
+
+``genrelens serve`` runs this server from the command line. From Python::
+
+    from genrelens.web import Settings, listen, serve
+
+    with listen("127.0.0.1", 8000) as sock:
+        serve(Settings(workers=2), sock)  # returns when the process gets SIGTERM or Ctrl-C
+
+:func:`create_app` returns the same application for another ASGI server::
+
+    from genrelens.web import Settings, create_app
+
+    app = create_app(Settings(root_path="/genre"))
+
+The names are imported on first use, so that ``import genrelens.web`` loads no web framework.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genrelens.web.app import create_app
+    from genrelens.web.server import listen, serve
+    from genrelens.web.settings import Settings
+
+__all__ = ["Settings", "create_app", "listen", "serve"]
+
+_MODULES = {"Settings": "settings", "create_app": "app", "listen": "server", "serve": "server"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

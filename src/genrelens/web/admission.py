@@ -1,4 +1,4 @@
-"""Bounds on the work of a server: bodies that are arriving, and recordings that are classified."""
+"""Bounds on the work of a server: requests whose body is arriving, and classifications."""
 
 from __future__ import annotations
 
@@ -12,82 +12,83 @@ from starlette.types import Message
 
 from genrelens.web.problems import Problem
 
-__all__ = ["Admission", "Arrival", "Arrivals"]
+__all__ = ["Admission", "RequestBodies", "RequestBody"]
 
-_MEMORY = 0.9  # weight of the past in the mean duration of a classification
-_STEP = 10 * 2**10  # bytes that a body must bring ...
-_STEP_SECONDS = 10.0  # ... each time this long was spent waiting for them
-_YIELD_SECONDS = 1.0  # a body that has waited this long gives way when there are too many
+_PAST_WEIGHT = 0.9  # of the earlier durations in the mean duration of a classification
+_STEP_BYTES = 10 * 2**10  # that a body must deliver ...
+_STEP_SECONDS = 10.0  # ... within this time of waiting
+_EVICTION_SECONDS = 1.0  # a body that has waited this long is dropped when there are too many
 
 
 class Admission:
-    """The places for recordings that have arrived; belongs to one event loop.
+    """Slots for recordings that have arrived; belongs to one event loop.
 
     Args:
-        workers: recordings that are classified at once.
-        queue: recordings that may wait for a worker.
+        workers: number of recordings that are classified at once.
+        queue: number of recordings that may wait for a worker.
 
     Attributes:
-        under_way: places that are taken.
-        turn: ``async with admission.turn`` waits until a worker is free. Leaving while waiting
-            here is free; cancelling a job that the pool already has costs a worker process.
+        capacity: number of slots.
+        in_progress: number of slots in use.
+        free_worker: ``async with admission.free_worker`` waits until a worker is free. A request
+            that is cancelled there costs nothing; cancelling a job of the pool ends a process.
 
     """
 
     def __init__(self, workers: int, queue: int) -> None:
         self.capacity = workers + queue
-        self.under_way = 0
-        self.turn = asyncio.Semaphore(workers)
+        self.in_progress = 0
+        self.free_worker = asyncio.Semaphore(workers)
         self._workers = workers
-        self._seconds = 1.0  # mean time that a recording keeps a worker busy
+        self._mean_seconds = 1.0  # that a recording occupies a worker
 
     def check(self) -> None:
-        """Raise an error if no place is free.
+        """Raise an error if no slot is free.
 
         Raises:
             Problem: 429, with ``Retry-After``.
 
         """
-        if self.under_way >= self.capacity:
-            raise _busy(math.ceil(self.capacity * self._seconds / self._workers / 2))
+        if self.in_progress >= self.capacity:
+            raise _busy(math.ceil(self.capacity * self._mean_seconds / self._workers / 2))
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Take a place for a recording that has arrived.
+    def slot(self) -> Iterator[None]:
+        """Occupy a slot for a recording that has arrived.
 
         Raises:
-            Problem: 429, with ``Retry-After``: all places are taken.
+            Problem: 429, with ``Retry-After``: no slot is free.
 
         """
         self.check()
-        self.under_way += 1
+        self.in_progress += 1
         try:
             yield
         finally:
-            self.under_way -= 1
+            self.in_progress -= 1
 
-    def took(self, seconds: float) -> None:
-        """Record how long a worker was busy with a recording."""
-        self._seconds = _MEMORY * self._seconds + (1 - _MEMORY) * seconds
+    def record_duration(self, seconds: float) -> None:
+        """Add the duration of a classification to the moving mean."""
+        self._mean_seconds = _PAST_WEIGHT * self._mean_seconds + (1 - _PAST_WEIGHT) * seconds
 
 
-class Arrivals:
+class RequestBodies:
     """The bodies of requests on the disk, bounded in number and in bytes; for one event loop.
 
-    A body that is arriving holds no place in :class:`Admission`. When there are too many bodies or
-    bytes, the one that has waited longest for its next 10 KiB is refused. So slow clients, however
-    many, keep nobody else out.
+    A body that is arriving occupies no slot of :class:`Admission`. When there are too many bodies
+    or bytes, the body that has waited longest for its next 10 KiB is dropped, so slow clients do
+    not block others.
 
     Args:
-        number: bodies that may be arriving at once.
-        size: bytes of all recordings that are on the disk, those being classified among them.
+        max_arriving: number of bodies that may be arriving at once.
+        max_bytes: bytes of all recordings on the disk, including those being classified.
 
     """
 
-    def __init__(self, number: int, size: int) -> None:
-        self._number = number
-        self._size = size
-        self._arriving: set[Arrival] = set()
+    def __init__(self, max_arriving: int, max_bytes: int) -> None:
+        self._max_arriving = max_arriving
+        self._max_bytes = max_bytes
+        self._arriving: set[RequestBody] = set()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -95,84 +96,84 @@ class Arrivals:
         return len(self._arriving)
 
     @contextmanager
-    def body(self, receive: Callable[[], Awaitable[Message]]) -> Iterator[Arrival]:
-        """Admit a body until its recording is no longer needed.
+    def admit(self, receive: Callable[[], Awaitable[Message]]) -> Iterator[RequestBody]:
+        """Admit a body, and count its bytes until the context ends.
 
         Args:
             receive: returns the next message of the request.
 
         Raises:
-            Problem: 429: there are too many bodies, and none of them is slow.
+            Problem: 429: too many bodies are arriving, and none of them is slow.
 
         """
-        if len(self._arriving) >= self._number:
-            self._make_room(None)
-        arrival = Arrival(receive, self)
-        self._arriving.add(arrival)
+        if len(self._arriving) >= self._max_arriving:
+            self._drop_slowest(None)
+        body = RequestBody(receive, self)
+        self._arriving.add(body)
         try:
-            yield arrival
+            yield body
         finally:
-            self._arriving.discard(arrival)
-            self._release(arrival)
+            self._arriving.discard(body)
+            self._release(body)
 
-    def count(self, arrival: Arrival, size: int) -> None:
-        """Count bytes that arrived.
+    def count(self, body: RequestBody, n_bytes: int) -> None:
+        """Count bytes that have arrived.
 
         Raises:
             Problem: 429: there are too many bytes, and no other body is slow.
 
         """
-        self._bytes += size
-        arrival.size += size
-        if self._bytes > self._size:
-            self._make_room(arrival)
+        self._bytes += n_bytes
+        body.n_bytes += n_bytes
+        if self._bytes > self._max_bytes:
+            self._drop_slowest(body)
 
-    def complete(self, arrival: Arrival) -> None:
-        """Mark a body as complete: it cannot be asked to give way any more."""
-        self._arriving.discard(arrival)
+    def complete(self, body: RequestBody) -> None:
+        """Mark a body as complete, so that it is not dropped any more."""
+        self._arriving.discard(body)
 
-    def _make_room(self, newcomer: Arrival | None) -> None:
-        others = self._arriving - {newcomer}
+    def _drop_slowest(self, newest: RequestBody | None) -> None:
+        others = self._arriving - {newest}
         slowest = max(others, key=lambda other: other.waited, default=None)
-        if slowest is None or slowest.waited < _YIELD_SECONDS:
+        if slowest is None or slowest.waited < _EVICTION_SECONDS:
             raise _busy(1)
         self._arriving.discard(slowest)
         self._release(slowest)
-        slowest.evict()
+        slowest.drop()
 
-    def _release(self, arrival: Arrival) -> None:
-        self._bytes -= arrival.size
-        arrival.size = 0
+    def _release(self, body: RequestBody) -> None:
+        self._bytes -= body.n_bytes
+        body.n_bytes = 0
 
 
-class Arrival:
-    """One body that is arriving, at no less than 10 KiB every 10 s.
+class RequestBody:
+    """A body that is arriving. It must deliver at least 10 KiB every 10 s.
 
     Attributes:
-        size: bytes that have arrived and are counted in ``arrivals``.
+        n_bytes: bytes that have arrived and are counted in ``bodies``.
 
     """
 
-    def __init__(self, receive: Callable[[], Awaitable[Message]], arrivals: Arrivals) -> None:
-        self.size = 0
+    def __init__(self, receive: Callable[[], Awaitable[Message]], bodies: RequestBodies) -> None:
+        self.n_bytes = 0
         self._receive = receive
-        self._arrivals = arrivals
+        self._bodies = bodies
         self._more = True
-        self._step = 0  # bytes since the clock was set to zero
+        self._step_bytes = 0  # since the waiting time was last reset
         self._waited = 0.0
         self._waiting_since: float | None = None
         self._timeout: asyncio.Timeout | None = None
-        self._evicted = False
+        self._dropped = False
 
     @property
     def waited(self) -> float:
-        """Seconds spent waiting for the present 10 KiB."""
+        """Seconds spent waiting for the current 10 KiB."""
         since = self._waiting_since
         return self._waited + (time.monotonic() - since if since is not None else 0.0)
 
-    def evict(self) -> None:
-        """Let the next or present :meth:`receive` fail."""
-        self._evicted = True
+    def drop(self) -> None:
+        """Make the current or next call of :meth:`receive` fail."""
+        self._dropped = True
         if self._timeout is not None and not self._timeout.expired():
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
@@ -180,7 +181,7 @@ class Arrival:
         """Return the next message of the request.
 
         Raises:
-            Problem: 408: the body arrives too slowly; or 429, as :meth:`Arrivals.count` raises it.
+            Problem: 408: the body arrives too slowly; 429: see :meth:`RequestBodies.count`.
 
         """
         if not self._more:
@@ -189,7 +190,7 @@ class Arrival:
             message = await self._next()
         except TimeoutError as error:
             raise _too_slow() from error
-        if self._evicted:
+        if self._dropped:
             raise _too_slow()
         self._more = message.get("more_body", False)
         self._account(len(message.get("body", b"")))
@@ -204,13 +205,13 @@ class Arrival:
             self._waited, self._waiting_since = self.waited, None
             self._timeout = None
 
-    def _account(self, size: int) -> None:
-        self._step += size
-        if self._step >= _STEP:
-            self._step, self._waited = 0, 0.0
-        self._arrivals.count(self, size)
+    def _account(self, n_bytes: int) -> None:
+        self._step_bytes += n_bytes
+        if self._step_bytes >= _STEP_BYTES:
+            self._step_bytes, self._waited = 0, 0.0
+        self._bodies.count(self, n_bytes)
         if not self._more:
-            self._arrivals.complete(self)
+            self._bodies.complete(self)
 
 
 def _busy(seconds: int) -> Problem:

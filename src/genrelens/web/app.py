@@ -1,4 +1,4 @@
-"""The application: the page, the API, and what stands between them and the open internet."""
+"""The ASGI application: the API, the page and the middleware around them."""
 
 from __future__ import annotations
 
@@ -8,48 +8,59 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from importlib import resources
+from os import PathLike, stat_result
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pebble import ProcessExpired
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.types import Scope
 
 from genrelens import __version__
+from genrelens.files import sha256
 from genrelens.model_file import ModelFile
 from genrelens.web import schemas
-from genrelens.web.admission import Admission, Arrivals
-from genrelens.web.metrics import Monitor, Monitoring
+from genrelens.web.admission import Admission, RequestBodies
+from genrelens.web.metrics import Metrics, RequestMetrics
 from genrelens.web.middleware import (
     Addressing,
     BodyLimit,
     Compression,
+    InternalErrors,
+    OwnSite,
     RequestLog,
     SecurityHeaders,
 )
-from genrelens.web.origin import OwnSite
-from genrelens.web.problems import LastResort, Problem, install_problems
+from genrelens.web.problems import Problem, install_problems
 from genrelens.web.settings import Settings
-from genrelens.web.static_files import RevalidatedFiles
-from genrelens.web.uploads import Upload, received
+from genrelens.web.uploads import received_file
 from genrelens.worker_pool import ClassifierPool, WorkerError, WorkerResult
 
-__all__ = ["create_app"]
+__all__ = ["RevalidatedFiles", "create_app"]
 
 _STATIC = Path(__file__).parent / "static"
-_SPOOL = 20  # recordings of the largest size that may be on the disk at once
-_KILLED = (-9, 15)  # exit codes of a worker after SIGKILL and SIGTERM
 _SWAGGER = Path(str(resources.files("fastapi_offline"))) / "static"
+_MAX_STORED = 20  # recordings of the largest size that may be on the disk at once
+_KILLED = (-9, 15)  # exit codes of a worker after SIGKILL and SIGTERM
 
 
 def create_app(settings: Settings, *, loopback: bool = False) -> FastAPI:
-    """Build the application; its worker processes start and end with its lifespan.
+    """Return the ASGI application. Its worker processes start and end with its lifespan.
+
+    Example::
+
+        app = create_app(Settings(workers=4))  # then: uvicorn module:app
 
     Args:
-        settings: of the server.
-        loopback: the server can only be reached from its own machine, so a foreign name in
-            ``Host`` is refused.
+        settings: settings of the server.
+        loopback: whether the server can only be reached from its own machine. Then requests
+            whose ``Host`` is another name are refused.
 
     Raises:
         ModelError: the model is missing, foreign, damaged or of another version.
@@ -76,13 +87,13 @@ def create_app(settings: Settings, *, loopback: bool = False) -> FastAPI:
 
 
 def _add_middleware(app: FastAPI, service: _Service, *, loopback: bool) -> None:
-    """Add the layers around the application; the last one added receives a request first."""
+    """Add the middleware; a request passes the last one added first."""
     settings = service.settings
     app.add_middleware(Compression)
     app.add_middleware(OwnSite, loopback=loopback, allow_hosts=settings.allow_hosts)
     app.add_middleware(BodyLimit, limit=settings.max_upload)
-    app.add_middleware(LastResort)
-    app.add_middleware(Monitoring, monitor=service.monitor)
+    app.add_middleware(InternalErrors)
+    app.add_middleware(RequestMetrics, metrics=service.metrics)
     app.add_middleware(Addressing, root_path=settings.root_path)
     app.add_middleware(SecurityHeaders)
     if settings.log_level == "info":
@@ -94,16 +105,16 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.model = ModelFile.load(settings.model).metadata  # fails now, not in a worker
+        self.model = ModelFile.load(settings.model).metadata  # fails here, not in a worker
         self.admission = Admission(settings.workers, settings.queue)
-        self.arrivals = Arrivals(settings.uploads, _SPOOL * settings.max_upload)
-        self.monitor = Monitor(self.admission, self.arrivals)
+        self.bodies = RequestBodies(settings.uploads, _MAX_STORED * settings.max_upload)
+        self.metrics = Metrics(self.admission, self.bodies)
         self._pool: ClassifierPool | None = None
         self._folder: Path | None = None
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        """Start the workers, and end them after the last answer."""
+        """Start the workers, and end them after the last response."""
         settings = self.settings
         with tempfile.TemporaryDirectory(prefix="genrelens-") as folder:
             self._folder = Path(folder)
@@ -116,60 +127,63 @@ class _Service:
                 await asyncio.to_thread(self._pool.close)
 
     async def classify(self, request: Request, *, fast: bool, picture: bool) -> WorkerResult:
-        """Receive a recording and classify it, within the time that a request may take.
+        """Receive a recording and classify it within the time that a request may take.
 
-        A place in the queue is taken only once the recording has arrived. If there is none when
-        the request begins, it is refused before it is sent.
+        The request occupies a slot of the queue only once its recording has arrived. If no slot
+        is free when the request begins, it is refused before the upload.
         """
         assert self._folder is not None  # the lifespan has begun
         self.admission.check()
         try:
             async with (
                 asyncio.timeout(self.settings.timeout),
-                received(request, self._folder, self.arrivals) as upload,
+                received_file(request, self._folder, self.bodies) as (path, name),
             ):
-                with self.admission.place():
-                    async with self.admission.turn:
+                with self.admission.slot():
+                    async with self.admission.free_worker:
                         if await request.is_disconnected():
-                            raise Problem(400, "the client went away")
-                        return await self._judge(upload, fast=fast, picture=picture)
+                            raise Problem(400, "the client disconnected")
+                        return await self._classify_file(path, name, fast=fast, picture=picture)
         except TimeoutError as error:
             raise Problem(
-                504, f"the recording was not done within {self.settings.timeout:g} s"
+                504, f"the recording was not classified within {self.settings.timeout:g} s"
             ) from error
 
-    async def _judge(self, upload: Upload, *, fast: bool, picture: bool) -> WorkerResult:
+    async def _classify_file(
+        self, path: Path, name: str, *, fast: bool, picture: bool
+    ) -> WorkerResult:
         started = time.monotonic()
-        verdict = await self._attempt(upload, fast=fast, picture=picture)
-        self.admission.took(time.monotonic() - started)
-        if isinstance(verdict, WorkerError):
-            raise Problem(422, str(verdict))
-        self.monitor.count(verdict.prediction)
-        return verdict
+        result = await self._run(path, name, fast=fast, picture=picture)
+        self.admission.record_duration(time.monotonic() - started)
+        if isinstance(result, WorkerError):
+            raise Problem(422, str(result))
+        self.metrics.count(result.prediction)
+        return result
 
-    async def _attempt(
-        self, upload: Upload, *, fast: bool, picture: bool
+    async def _run(
+        self, path: Path, name: str, *, fast: bool, picture: bool
     ) -> WorkerResult | WorkerError:
-        """Have a worker classify the recording, and a second one if the first one ends.
+        """Classify in a worker process; use a second one if the first one ends.
 
-        The end of one worker need not be the fault of the recording: an administrator or the
-        kernel, out of memory, may have killed it. A second crash is.
+        The first worker may have been killed by an administrator, or by the kernel when it was
+        out of memory. A recording is reported as the cause only if the second worker crashes.
         """
         assert self._pool is not None
-        alone = self.admission.under_way == 1
-        for last in (False, True):
-            job = self._pool.submit(
-                upload.path, upload.name, fast=fast, picture=picture, alone=alone
-            )
+        alone = self.admission.in_progress == 1
+        for is_last in (False, True):
+            job = self._pool.submit(path, name, fast=fast, picture=picture, alone=alone)
             try:
                 return await asyncio.wrap_future(job)
             except ProcessExpired as error:
-                if last and error.exitcode not in _KILLED:
-                    raise Problem(422, f"{upload.name}: crashed its decoder") from error
+                if is_last and error.exitcode not in _KILLED:
+                    raise Problem(422, f"{name}: crashed its decoder") from error
                 cause: Exception = error
             except BrokenProcessPool as error:
                 cause = error
-        raise Problem(503, "the server lost its workers", {"Retry-After": "1"}) from cause
+        raise Problem(503, "the worker processes ended", {"Retry-After": "1"}) from cause
+
+
+# ------------------------------------------------------------------------------- routes
 
 
 def _add_classify(app: FastAPI, service: _Service) -> None:
@@ -181,7 +195,9 @@ def _add_classify(app: FastAPI, service: _Service) -> None:
         ] = False,
         fast: Annotated[
             bool,
-            Query(description="Classify only three excerpts of 30 s if it is longer than 90 s."),
+            Query(
+                description="Classify only three excerpts of 30 s of a recording longer than 90 s."
+            ),
         ] = False,
         embedding: Annotated[bool, Query(description="Include the embedding.")] = False,
         spectrogram: Annotated[
@@ -189,13 +205,13 @@ def _add_classify(app: FastAPI, service: _Service) -> None:
         ] = False,
     ) -> JSONResponse:
         """Predict the genre of a recording."""
-        verdict = await service.classify(request, fast=fast, picture=spectrogram)
-        answer = verdict.prediction.to_dict(timeline=timeline, embedding=embedding)
-        if verdict.notes:
-            answer["notes"] = list(verdict.notes)
-        if verdict.picture is not None:
-            answer["spectrogram"] = verdict.picture
-        return JSONResponse(answer)
+        result = await service.classify(request, fast=fast, picture=spectrogram)
+        document = result.prediction.to_dict(timeline=timeline, embedding=embedding)
+        if result.notes:
+            document["notes"] = list(result.notes)
+        if result.picture is not None:
+            document["spectrogram"] = result.picture
+        return JSONResponse(document)
 
 
 def _add_information(app: FastAPI, service: _Service) -> None:
@@ -229,11 +245,11 @@ def _add_information(app: FastAPI, service: _Service) -> None:
 
     @app.get("/metrics", include_in_schema=False)
     async def get_metrics() -> Response:
-        return Response(service.monitor.text(), media_type="text/plain; version=0.0.4")
+        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
 def _add_page(app: FastAPI) -> None:
-    """Serve the page, its files, the examples, and the page of the API."""
+    """Add the page, its files, the bundled clips and the page of the API."""
     files = RevalidatedFiles(directory=_STATIC)
 
     @app.get("/", include_in_schema=False)
@@ -247,3 +263,34 @@ def _add_page(app: FastAPI) -> None:
     app.mount("/static", files, name="static")
     app.mount("/swagger", RevalidatedFiles(directory=_SWAGGER), name="swagger")
     app.mount("/examples", RevalidatedFiles(directory=schemas.examples_folder()), name="examples")
+
+
+class RevalidatedFiles(StaticFiles):
+    """Serve a folder with ``Cache-Control: no-cache`` and entity tags made from the content.
+
+    File names do not change with the version, so a browser asks each time and gets a short 304
+    for a file that it has. Starlette makes its tags from time and size, which may be the same
+    before and after an upgrade, because files in reproducible packages have fixed times.
+    """
+
+    def file_response(
+        self,
+        full_path: str | PathLike[str],
+        stat_result: stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Return the file, or 304 if the client has it."""
+        tag = _entity_tag(str(full_path), stat_result.st_mtime_ns, stat_result.st_size)
+        headers = {"etag": f'"{tag}"', "cache-control": "no-cache"}
+        response = FileResponse(full_path, status_code, headers, stat_result=stat_result)
+        del response.headers["last-modified"]
+        if self.is_not_modified(response.headers, Headers(scope=scope)):
+            return NotModifiedResponse(response.headers)
+        return response
+
+
+@lru_cache(maxsize=256)
+def _entity_tag(path: str, modified: int, size: int) -> str:
+    """Return a tag for a file's content; a new time or size causes the file to be read again."""
+    return sha256(path)[:20]

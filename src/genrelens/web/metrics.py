@@ -9,17 +9,17 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genrelens.prediction import Prediction
-from genrelens.web.admission import Admission, Arrivals
+from genrelens.web.admission import Admission, RequestBodies
 
-__all__ = ["Monitor", "Monitoring"]
+__all__ = ["Metrics", "RequestMetrics"]
 
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 
 
-class Monitor:
-    """The counters of one application."""
+class Metrics:
+    """The counters and gauges of one application."""
 
-    def __init__(self, admission: Admission, arrivals: Arrivals) -> None:
+    def __init__(self, admission: Admission, bodies: RequestBodies) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "genrelens_requests",
@@ -29,7 +29,7 @@ class Monitor:
         )
         self.seconds = Histogram(
             "genrelens_request_seconds",
-            "Time from a request to the end of its answer.",
+            "Time from a request to the end of its response.",
             ("path",),
             buckets=_BUCKETS,
             registry=self._registry,
@@ -41,19 +41,19 @@ class Monitor:
         )
         self.genres = Counter(
             "genrelens_genres",
-            "Recordings by predicted genre, or by the verdict if there is none.",
+            "Recordings by predicted genre, or by verdict if no genre was predicted.",
             ("genre",),
             registry=self._registry,
         )
         self._gauge(
             "genrelens_uploads_under_way",
             "Recordings that are arriving.",
-            lambda: len(arrivals),
+            lambda: len(bodies),
         )
         self._gauge(
             "genrelens_classifications_under_way",
             "Recordings that wait for a worker or are being classified.",
-            lambda: admission.under_way,
+            lambda: admission.in_progress,
         )
 
     def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
@@ -66,16 +66,20 @@ class Monitor:
         self.genres.labels(prediction.genre if verdict == "genre" else verdict).inc()
 
     def text(self) -> bytes:
-        """Return all counters in the text format."""
+        """Return all metrics in the text format."""
         return generate_latest(self._registry)
 
 
-class Monitoring:
-    """ASGI middleware: counts and times requests by the route that served them."""
+class RequestMetrics:
+    """ASGI middleware: count and time requests by route.
 
-    def __init__(self, app: ASGIApp, monitor: Monitor) -> None:
+    Clients choose paths and methods. Only existing ones become labels, so that clients cannot
+    add labels without end.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
-        self._monitor = monitor
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request and count it."""
@@ -85,20 +89,19 @@ class Monitoring:
         started = time.perf_counter()
         status = 500
 
-        async def watched(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send_and_note_status)
         finally:
-            # A client chooses paths and methods; only those that exist become labels.
             route = scope.get("route")
             path = getattr(route, "path", None) or "other"
             method = scope["method"]
             if method not in (getattr(route, "methods", None) or ()):
                 method = "other"
-            self._monitor.requests.labels(path, method, status).inc()
-            self._monitor.seconds.labels(path).observe(time.perf_counter() - started)
+            self._metrics.requests.labels(path, method, status).inc()
+            self._metrics.seconds.labels(path).observe(time.perf_counter() - started)

@@ -1,8 +1,7 @@
-"""Errors in the format of RFC 9457, ``application/problem+json``, without stack traces."""
+"""Error responses in the format of RFC 9457, ``application/problem+json``."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,21 +10,19 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["PROBLEM", "LastResort", "Problem", "install_problems", "problem_response"]
+__all__ = ["PROBLEM", "Problem", "install_problems", "problem_response"]
 
 PROBLEM = "application/problem+json"
-_LOG = logging.getLogger("genrelens.web")
 
 
 class Problem(HTTPException):
-    """An answer that is an error.
+    """An error response.
 
     Args:
         status: HTTP status code.
         detail: what is wrong with this request, in a sentence.
-        headers: more headers of the answer.
+        headers: further headers of the response.
 
     """
 
@@ -36,7 +33,7 @@ class Problem(HTTPException):
 def problem_response(
     status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Return an answer with ``type``, ``title``, ``status`` and ``detail``."""
+    """Return a response with ``type``, ``title``, ``status`` and ``detail``."""
     content = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -47,45 +44,17 @@ def problem_response(
 
 
 def install_problems(app: FastAPI) -> None:
-    """Answer with problems to the errors that the application raises on purpose."""
-    app.add_exception_handler(HTTPException, _from_http)
-    app.add_exception_handler(RequestValidationError, _from_validation)
+    """Make the application report HTTP errors and invalid parameters as problems."""
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
 
 
-async def _from_http(request: Request, error: Any) -> JSONResponse:
+async def _http_error(request: Request, error: Any) -> JSONResponse:
     return problem_response(error.status_code, str(error.detail), error.headers)
 
 
-async def _from_validation(request: Request, error: Any) -> JSONResponse:
+async def _validation_error(request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return problem_response(422, f"{where}: {first['msg']}")
-
-
-class LastResort:
-    """ASGI middleware: log any other error, and answer with 500 without its details.
-
-    Starlette's own handler is outside of all middleware: its answers would be neither counted nor
-    given the security headers.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, whatever happens."""
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except Exception as error:
-            if started or scope["type"] != "http":
-                raise
-            _LOG.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
-            answer = problem_response(500, "genrelens failed; its log says more")
-            await answer(scope, receive, send)
+    location = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return problem_response(422, f"{location}: {message[:1].lower()}{message[1:]}")

@@ -1,4 +1,8 @@
-"""The documents that the API answers with, for its description, and the small ones themselves."""
+"""The JSON documents of the API, described for OpenAPI.
+
+The prediction itself comes from :meth:`genrelens.Prediction.to_dict`; the shorter documents are
+made here.
+"""
 
 from __future__ import annotations
 
@@ -17,81 +21,95 @@ class ProblemDocument(BaseModel):
     """An error (RFC 9457)."""
 
     type: str
-    title: str
-    status: int
-    detail: str
+    title: str = Field(description="Name of the status code.")
+    status: int = Field(description="HTTP status code.")
+    detail: str = Field(description="What is wrong with the request, in a sentence.")
 
 
 class Segment(BaseModel):
-    """The genres of one segment."""
+    """The genre of one segment."""
 
-    start: float = Field(description="In seconds.")
-    end: float = Field(description="In seconds.")
+    start: float = Field(description="Start in seconds.")
+    end: float = Field(description="End in seconds.")
     genre: str
-    probabilities: list[float] = Field(description="In the order of `labels`.")
+    probabilities: list[float] = Field(
+        description="Probability of each genre, in the order of `labels`."
+    )
     music: float | None = Field(
-        None, description="Probability that it is music; absent if the model has no such output."
+        None,
+        description="Probability that the segment is music; absent if the model has no such "
+        "output.",
     )
 
 
 class Section(BaseModel):
     """A stretch of the timeline with one genre."""
 
-    start: float = Field(description="In seconds.")
-    end: float = Field(description="In seconds.")
+    start: float = Field(description="Start in seconds.")
+    end: float = Field(description="End in seconds.")
     verdict: VerdictName
-    genre: str = Field(description="The likeliest genre, whatever the verdict is.")
-    probability: float = Field(description="Of that genre, the mean over the segments.")
+    genre: str = Field(description="The most probable genre, whatever the verdict is.")
+    probability: float = Field(description="Probability of that genre, averaged over the segments.")
 
 
 class Style(BaseModel):
-    """A style of the recording; it may have several, and none."""
+    """A style; any number of styles may apply to a recording."""
 
     name: str
     probability: float
-    applies: bool = Field(description="The probability reaches the style's threshold.")
+    applies: bool = Field(description="Whether the probability reaches the threshold of the style.")
 
 
 class Spectrogram(BaseModel):
-    """The network's input as an image; with `fast` the excerpts stand side by side."""
+    """The network's input as an image. With `fast`, the excerpts stand side by side."""
 
     kind: str = Field(description="`mel` or `mfcc`.")
     columns: int
     bands: int
     seconds_per_column: float
-    hz: list[float] | None = Field(description="Centre of each band; null for `mfcc`.")
-    minimum: float = Field(description="Value of the byte 0.")
-    maximum: float = Field(description="Value of the byte 255.")
-    data: str = Field(description="Base64: bytes column by column, the lowest band first.")
+    hz: list[float] | None = Field(description="Centre of each band in Hz; null for `mfcc`.")
+    minimum: float = Field(description="Value that the byte 0 stands for.")
+    maximum: float = Field(description="Value that the byte 255 stands for.")
+    data: str = Field(description="Bytes in Base64, column by column, the lowest band first.")
 
 
 class PredictionDocument(BaseModel):
-    """The genres of a recording."""
+    """The prediction for a recording."""
 
-    path: str = Field(description="The client's name of the recording.")
-    answer: str = Field(description="The verdict for people, as `not sure: rock 31 %, pop 28 %`.")
-    verdict: VerdictName = Field(description="Only with `genre` should you rely on the genre.")
-    genre: str = Field(description="The likeliest genre, whatever the verdict is.")
-    probabilities: dict[str, float] = Field(description="Of all genres, in descending order.")
-    styles: list[Style] = Field(description="All styles of the model, the likeliest first.")
+    path: str = Field(description="File name that the client sent.")
+    answer: str = Field(description="The result as text, such as `not sure: rock 31 %, pop 28 %`.")
+    verdict: VerdictName = Field(description="Rely on `genre` only if the verdict is `genre`.")
+    genre: str = Field(description="The most probable genre, whatever the verdict is.")
+    probabilities: dict[str, float] = Field(
+        description="Probability of each genre, in descending order."
+    )
+    styles: list[Style] = Field(
+        description="All styles of the model, in descending order of probability."
+    )
     music: float | None = Field(
         description="Probability that the recording is music; null if the model has no such output."
     )
-    level: float = Field(description="RMS of the loudest segment in dBFS, -120 at least.")
-    duration: float = Field(description="Of the recording, in seconds.")
-    heard: float = Field(description="Seconds of it that were classified; fewer with `fast`.")
-    padded: bool = Field(description="The recording was shorter than a segment.")
-    model: str
-    labels: list[str] | None = None
-    timeline: list[Segment] | None = None
+    level: float = Field(description="RMS level of the loudest segment in dBFS, at least -120.")
+    duration: float = Field(description="Duration of the recording in seconds.")
+    heard: float = Field(
+        description="Seconds of the recording that were classified; with `fast` often fewer than "
+        "`duration`."
+    )
+    padded: bool = Field(
+        description="Whether the recording was shorter than a segment and was padded."
+    )
+    model: str = Field(description="Name of the model.")
+    labels: list[str] | None = Field(None, description="All genres; comes with `timeline`.")
+    timeline: list[Segment] | None = Field(None, description="The genre of each segment.")
     sections: list[Section] | None = Field(
-        None, description="The timeline with its change points; comes with `timeline`."
+        None, description="Stretches of the timeline with one genre; comes with `timeline`."
     )
     embedding: list[float] | None = Field(
-        None, description="A vector of length 1; the dot product of two is their similarity."
+        None,
+        description="A vector of norm 1; the dot product of two embeddings is their similarity.",
     )
-    notes: list[str] | None = Field(None, description="Problems of the recording.")
-    spectrogram: Spectrogram | None = None
+    notes: list[str] | None = Field(None, description="Warnings about the recording.")
+    spectrogram: Spectrogram | None = Field(None, description="The network's input.")
 
 
 class ModelDocument(BaseModel):
@@ -101,25 +119,27 @@ class ModelDocument(BaseModel):
     description: str
     license: str
     labels: list[str]
-    styles: list[str] = Field(description="Predicted besides the genres; often empty.")
+    styles: list[str] = Field(
+        description="Styles that the model predicts besides the genres; may be empty."
+    )
     music_threshold: float | None = Field(
-        description="A recording that is music with less probability is `not music`."
+        description="Below this probability of being music, the verdict is `not music`."
     )
     sure_threshold: float | None = Field(
-        description="Below this probability of the likeliest genre the answer is `not sure`."
+        description="Below this probability of the most probable genre, the verdict is `not sure`."
     )
-    sample_rate: int = Field(description="Of the network's input, in Hz.")
-    segment_seconds: float
+    sample_rate: int = Field(description="Sample rate of the network's input in Hz.")
+    segment_seconds: float = Field(description="Duration of a segment in seconds.")
 
 
 class LimitsDocument(BaseModel):
     """The limits for recordings and requests."""
 
-    max_upload: int = Field(description="Bytes of a request.")
-    seconds: float
-    sample_rate: int
-    channels: int
-    timeout: float = Field(description="Seconds that a request may take.")
+    max_upload: int = Field(description="Largest body of a request in bytes.")
+    seconds: float = Field(description="Longest recording in seconds.")
+    sample_rate: int = Field(description="Highest sample rate in Hz.")
+    channels: int = Field(description="Largest number of channels.")
+    timeout: float = Field(description="Longest time that a request may take, in seconds.")
 
 
 class ExampleDocument(BaseModel):
@@ -127,14 +147,13 @@ class ExampleDocument(BaseModel):
 
     name: str
     title: str
-    url: str
+    url: str = Field(description="Address of the audio file.")
 
 
-def _problems(**words: str) -> dict[int | str, dict[str, Any]]:
+def _problems(descriptions: dict[int, str]) -> dict[int | str, dict[str, Any]]:
     content = {PROBLEM: {"schema": ProblemDocument.model_json_schema()}}
     return {
-        int(status.removeprefix("s")): {"description": text, "content": content}
-        for status, text in words.items()
+        status: {"description": text, "content": content} for status, text in descriptions.items()
     }
 
 
@@ -144,22 +163,25 @@ _FORM = {"type": "object", "required": ["file"], "properties": {"file": _BINARY}
 CLASSIFY: dict[str, Any] = {
     "response_model": PredictionDocument,
     "responses": _problems(
-        s400="There is no recording in the request, or it broke off.",
-        s403="The request comes from a page of another site.",
-        s408="The recording arrives too slowly.",
-        s413="The recording is too large.",
-        s415="The body is of a kind that cannot be a recording.",
-        s421="The name in Host is not one of this server.",
-        s422="The recording cannot be read, or is longer than allowed; or a parameter is wrong.",
-        s429="The server is busy; Retry-After says when to come back.",
-        s500="A fault of genrelens.",
-        s503="The server lost its workers or has no space; Retry-After says when to come back.",
-        s504="It took too long.",
+        {
+            400: "The request contains no recording, or the upload was interrupted.",
+            403: "The request comes from a page of another site.",
+            408: "The recording arrives too slowly.",
+            413: "The recording is too large.",
+            415: "The media type of the body cannot be that of a recording.",
+            421: "The name in `Host` is not a name of this server.",
+            422: "The recording cannot be decoded or is too long, or a parameter is invalid.",
+            429: "The server is busy; try again after the time in `Retry-After`.",
+            500: "Internal error of genrelens.",
+            503: "The worker processes ended, or the disk is full; try again after the time in "
+            "`Retry-After`.",
+            504: "The recording was not classified in time.",
+        }
     ),
     "openapi_extra": {
         "requestBody": {
             "required": True,
-            "description": "The recording: in the form's field `file`, or as the body itself.",
+            "description": "The recording, as the field `file` of a form or as the body itself.",
             "content": {
                 "multipart/form-data": {"schema": _FORM},
                 "application/octet-stream": {"schema": _BINARY},
@@ -174,7 +196,7 @@ HEALTH: dict[str, Any] = {"response_model": dict[str, str]}
 
 
 def describe(model: ModelMetadata) -> dict[str, Any]:
-    """Return the description of a model."""
+    """Return the document of a model."""
     return {
         "name": model.name,
         "description": model.description,
@@ -189,13 +211,13 @@ def describe(model: ModelMetadata) -> dict[str, Any]:
 
 
 def examples_folder() -> Path:
-    """Return the folder of the bundled clips: in the package or, in a checkout, beside it."""
-    inside = Path(str(resources.files("genrelens"))) / "examples"
-    return inside if inside.is_dir() else inside.parents[2] / "examples"
+    """Return the folder of the bundled clips: in the package, or beside it in a checkout."""
+    packaged = Path(str(resources.files("genrelens"))) / "examples"
+    return packaged if packaged.is_dir() else packaged.parents[2] / "examples"
 
 
 def examples(root_path: str = "") -> list[dict[str, str]]:
-    """List the bundled clips, with their addresses below a prefix."""
+    """Return name, title and address of each bundled clip; addresses begin with ``root_path``."""
     return [
         {
             "name": path.stem,

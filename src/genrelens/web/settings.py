@@ -17,21 +17,31 @@ LogLevel = Literal["error", "warning", "info"]
 class Settings:
     """Settings of a server.
 
+    Example::
+
+        >>> Settings(workers=4, max_upload=20 * 2**20).queue
+        32
+
     Attributes:
-        model: as for :meth:`genrelens.Classifier.load`.
-        workers: processes that classify.
-        queue: recordings that may wait for a worker once they have arrived; a request beyond that
-            is answered with 429.
-        uploads: recordings that may be arriving at once; the slowest one gives way to a new one.
-        max_upload: bytes of a request's body. Twenty times as many may be on the disk.
-        timeout: seconds that a request may take from its first byte to its answer.
-        root_path: prefix of all addresses behind a reverse proxy, as ``/genre``; empty for none.
-        allow_hosts: names of the server in ``Host`` besides those of this machine.
-        log_level: of the messages on standard error; ``info`` adds a line for each request.
-        limits: of a recording and of the resources it may use.
+        model: name or path of the model, as for :meth:`genrelens.Classifier.load`.
+        workers: number of processes that classify, at least 1.
+        queue: number of received recordings that may wait for a worker. Further requests are
+            answered with 429.
+        uploads: number of recordings that may be arriving at once. Beyond it, a new upload
+            replaces the slowest one.
+        max_upload: largest body of a request, in bytes. At most twenty times as many bytes are
+            stored at once.
+        timeout: seconds that a request may take from its first byte to its response.
+        root_path: prefix of all addresses behind a reverse proxy, such as ``/genre``; empty for
+            none.
+        allow_hosts: host names of the server that are accepted in ``Host``, besides those of this
+            machine.
+        log_level: lowest level of the messages on standard error; ``info`` adds a line for each
+            request.
+        limits: limits for a recording and for the resources that it may use.
 
     Raises:
-        ValueError: a number is below 1, or not above 0; or the prefix is not one.
+        ValueError: a number is out of range, or ``root_path`` is not a valid prefix.
 
     """
 
@@ -50,7 +60,9 @@ class Settings:
         for name in ("workers", "uploads", "max_upload"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.queue < 0 or not self.timeout > 0:
-            raise ValueError(f"queue={self.queue} and timeout={self.timeout} must be positive")
+        if self.queue < 0:
+            raise ValueError(f"queue={self.queue} must not be negative")
+        if not self.timeout > 0:
+            raise ValueError(f"timeout={self.timeout} must be greater than 0")
         if not re.fullmatch(r"(/[\w.~-]+)*", self.root_path, re.ASCII):
-            raise ValueError(f"root_path={self.root_path} must read like /genre")
+            raise ValueError(f"root_path={self.root_path} must have the form /genre")

@@ -1,4 +1,4 @@
-"""The body of a request, received into a temporary file whose name the server chooses."""
+"""Receiving the body of a request into a temporary file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
@@ -19,82 +18,76 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 
-from genrelens.web.admission import Arrivals
+from genrelens.web.admission import RequestBodies
 from genrelens.web.problems import Problem
 
-__all__ = ["Upload", "received"]
+__all__ = ["received_file"]
 
-_CHUNK = 2**20
-_PIECE = 2**16  # bytes that are written at once at least: a slow body must not cost much time
+_CHUNK = 2**20  # bytes read from a form at once
+_MIN_WRITE = 2**16  # bytes collected for one write, because each write costs a thread switch
 _FIELD = "file"
-_LONGEST_NAME = 255
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A recording that has arrived.
-
-    Attributes:
-        path: of the temporary file; its name contains nothing from the client.
-        name: the client's name of the file, without folders; only for the answer.
-
-    """
-
-    path: Path
-    name: str
+_MAX_NAME = 255  # characters
+_DEFAULT_NAME = "recording"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path, arrivals: Arrivals) -> AsyncIterator[Upload]:
-    """Receive the recording of a request; its file is deleted afterwards in any case.
+async def received_file(
+    request: Request, folder: Path, bodies: RequestBodies
+) -> AsyncIterator[tuple[Path, str]]:
+    """Receive the recording of a request, and delete its file when the context ends.
 
     Args:
         request: with a multipart form whose field ``file`` is the recording, or with the
             recording as its body.
         folder: for the file.
-        arrivals: where the body is counted as long as its file exists.
+        bodies: counts the body while its file exists.
+
+    Yields:
+        The path of the temporary file, which contains nothing from the client, and the client's
+        name of the recording, without folders.
 
     Raises:
-        Problem: there is no recording in the request, it arrives too slowly, there are too many,
-            or the disk is full.
+        Problem: the request has no recording, it arrives too slowly, too many are arriving, or
+            the disk is full.
 
     """
-    with arrivals.body(request.receive) as arrival:
-        handle, name = tempfile.mkstemp(dir=folder)
-        path = Path(name)
+    with bodies.admit(request.receive) as body:
+        handle, temporary = tempfile.mkstemp(dir=folder)
+        path = Path(temporary)
         try:
             with os.fdopen(handle, "wb") as file:
-                client_name = await _receive(Request(request.scope, arrival.receive), file)
+                name = await _receive(Request(request.scope, body.receive), file)
             if not path.stat().st_size:
                 raise Problem(400, "the recording is empty")
-            yield Upload(path, client_name)
+            yield path, name
         except ClientDisconnect as error:
-            raise Problem(400, "the recording broke off") from error
+            raise Problem(400, "the upload was interrupted") from error
         finally:
             path.unlink(missing_ok=True)
 
 
 async def _receive(request: Request, file: BinaryIO) -> str:
+    """Write the recording to a file and return its name."""
     kind, _ = parse_options_header(request.headers.get("content-type", ""))
     if kind == b"application/x-www-form-urlencoded":
-        raise Problem(415, "send the recording as multipart/form-data, or as the body itself")
+        raise Problem(415, "send the recording as multipart/form-data or as the body itself")
     try:
         if kind == b"multipart/form-data":
             return await _receive_form(request, file)
         await _receive_plain(request, file)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in _DISK_FULL:
             raise
         raise Problem(503, "the server's disk is full", {"Retry-After": "10"}) from error
-    return "recording"
+    return _DEFAULT_NAME
 
 
 async def _receive_plain(request: Request, file: BinaryIO) -> None:
     pending = bytearray()
     async for chunk in request.stream():
         pending += chunk
-        if len(pending) >= _PIECE or not chunk:
+        if len(pending) >= _MIN_WRITE or not chunk:
             await run_in_threadpool(file.write, bytes(pending))
             pending.clear()
 
@@ -113,6 +106,6 @@ async def _receive_form(request: Request, file: BinaryIO) -> str:
 
 
 def _base_name(name: str | None) -> str:
-    """Remove the folders from a client's file name, whichever separator its system uses."""
+    """Return a client's file name without its folders, separated by ``/`` or by a backslash."""
     text = (name or "").encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
-    return PureWindowsPath(PurePosixPath(text).name).name[:_LONGEST_NAME] or "recording"
+    return PureWindowsPath(PurePosixPath(text).name).name[:_MAX_NAME] or _DEFAULT_NAME

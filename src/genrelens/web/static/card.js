@@ -1,29 +1,30 @@
-/** One clip on the page, from its turn in the queue to its result. */
+/** One clip on the page, from the queue to its result. */
 
-import { announce, button, element, freshId } from "./dom.js";
-import { formatBytes, formatDuration, formatPercent } from "./numbers.js";
+import { announce, button, element, uniqueId } from "./dom.js";
 import { Result } from "./result.js";
 import { classify, ServerError, tooLarge } from "./server.js";
-import { headline, isPartly } from "./verdict.js";
+import {
+  formatBytes, formatDuration, headline, isPartial, percentSignificant,
+} from "./text.js";
 
 export class Card extends EventTarget {
   #abort = new AbortController();
   #limits;
-  #title = element("h3", { id: freshId("clip"), tabindex: -1 });
+  #title = element("h3", { id: uniqueId("clip"), tabindex: -1 });
   #facts = element("p", { class: "facts" });
-  #status = element("p", { class: "status" }, "Waiting for its turn");
+  #status = element("p", { class: "status" }, "Waiting");
   #progress = element("progress", { max: 1, value: 0 });
-  #end = button("Cancel", () => this.dispatchEvent(new Event("remove")), { class: "quiet" });
+  #removeButton = button("Cancel", () => this.#dispatch("remove"), { class: "quiet" });
   #body = element("div", { class: "waiting" }, this.#status, this.#progress);
   #result = null;
 
-  /** The outcome for the clip. @type {?import("./documents.js").Outcome} */
+  /** The outcome; null until there is one. @type {?import("./downloads.js").Outcome} */
   outcome = null;
 
   /**
-   * Sends "remove" when the person wants it gone, "again" for another try, "settle" in the end.
+   * Dispatches "remove" and "retry" when the user asks for it, and "settle" when it is done.
    * @param {File} file
-   * @param {?Object} limits  of the server
+   * @param {?Object} limits  the server's limits
    * @param {boolean} fast  classify only three excerpts of a long recording
    */
   constructor(file, limits, fast) {
@@ -34,7 +35,7 @@ export class Card extends EventTarget {
     this.#title.textContent = file.name;
     this.#facts.textContent = formatBytes(file.size);
     this.#progress.setAttribute("aria-label", `Progress of ${file.name}`);
-    this.#end.setAttribute("aria-label", `Cancel ${file.name}`);
+    this.#removeButton.setAttribute("aria-label", `Cancel ${file.name}`);
     this.element = element(
       "article",
       { class: "panel card", "aria-labelledby": this.#title.id },
@@ -42,13 +43,13 @@ export class Card extends EventTarget {
         "div",
         { class: "card-head" },
         element("div", {}, this.#title, this.#facts),
-        this.#end,
+        this.#removeButton,
       ),
       this.#body,
     );
   }
 
-  /** Upload the clip and show what comes of it. */
+  /** Upload the clip and show its result or error. */
   async classify() {
     if (this.#abort.signal.aborted) {
       return;
@@ -59,7 +60,7 @@ export class Card extends EventTarget {
         throw new ServerError(refusal, { status: 413 });
       }
       this.#show("Uploading", 0);
-      this.#succeed(await this.#ask());
+      this.#succeed(await this.#request());
     } catch (error) {
       if (!this.#abort.signal.aborted) {
         this.#fail(error);
@@ -67,7 +68,7 @@ export class Card extends EventTarget {
     }
   }
 
-  /** Stop whatever is under way and let go of what the card holds. */
+  /** Cancel the request, release the player, and remove the card from the page. */
   dispose() {
     this.#abort.abort();
     this.#result?.dispose();
@@ -79,50 +80,50 @@ export class Card extends EventTarget {
     this.element.scrollIntoView({ block: "nearest" });
   }
 
-  #ask() {
+  #request() {
     return classify(this.file, this.fast, this.#listener(), this.#abort.signal);
   }
 
   #listener() {
     return {
       onUpload: (share) => this.#show(`Uploading, ${Math.floor(100 * share)} %`, share),
-      onSent: () => this.#show("Classifying", null),
-      onBusy: (seconds) => this.#show(`The server is busy; next try in ${seconds} s`, null),
+      onUploaded: () => this.#show("Classifying", null),
+      onBusy: (seconds) => this.#show(`The server is busy. Retrying in ${seconds} s`, null),
     };
   }
 
   #show(status, share) {
     this.#status.textContent = status;
     if (share === null) {
-      this.#progress.removeAttribute("value"); // it may take any time
+      this.#progress.removeAttribute("value"); // the duration is unknown
     } else {
       this.#progress.value = share;
     }
   }
 
-  #succeed(answer) {
-    this.#result = new Result(this.file, answer);
-    this.outcome = { name: this.file.name, result: answer };
-    const length = formatDuration(answer.duration);
-    const heard = isPartly(answer) ? `, ${formatDuration(answer.heard)} of it classified` : "";
-    const facts = [formatBytes(this.file.size), length + heard, answer.model];
+  #succeed(result) {
+    this.#result = new Result(this.file, result);
+    this.outcome = { name: this.file.name, result };
+    const duration = formatDuration(result.duration);
+    const partial = isPartial(result) ? `, ${formatDuration(result.heard)} classified` : "";
+    const facts = [formatBytes(this.file.size), duration + partial, result.model];
     this.#facts.textContent = facts.join(" · ");
-    const percent = formatPercent(answer.probabilities[answer.genre]);
-    const more = answer.verdict === "genre" ? `, ${percent}` : "";
-    this.#settle(this.#result.element, `${this.file.name}: ${headline(answer)}${more}.`);
+    const probability = percentSignificant(result.probabilities[result.genre]);
+    const suffix = result.verdict === "genre" ? `, ${probability}` : "";
+    this.#settle(this.#result.element, `${this.file.name}: ${headline(result)}${suffix}.`);
   }
 
   #fail(error) {
-    const known = error instanceof ServerError;
-    if (!known) {
+    const isExpected = error instanceof ServerError;
+    if (!isExpected) {
       console.error(error);
     }
-    const sentence = known ? error.message : "This page failed to show the answer.";
+    const sentence = isExpected ? error.message : "The page could not show the result.";
     this.outcome = { name: this.file.name, error: sentence };
     const parts = [element("p", { class: "error" }, sentence)];
-    if (known && error.again) {
-      const again = () => this.dispatchEvent(new Event("again"));
-      parts.push(button("Try again", again, { "aria-label": `Try ${this.file.name} again` }));
+    if (isExpected && error.canRetry) {
+      const retry = () => this.#dispatch("retry");
+      parts.push(button("Try again", retry, { "aria-label": `Try ${this.file.name} again` }));
     }
     this.#settle(element("div", { class: "failed" }, ...parts), `${this.file.name}: ${sentence}`);
   }
@@ -130,12 +131,16 @@ export class Card extends EventTarget {
   #settle(content, sentence) {
     this.#body.replaceWith(content);
     this.#body = content;
-    this.#end.textContent = "Remove";
-    this.#end.setAttribute("aria-label", `Remove ${this.file.name}`);
+    this.#removeButton.textContent = "Remove";
+    this.#removeButton.setAttribute("aria-label", `Remove ${this.file.name}`);
     if (this.element.contains(document.activeElement)) {
-      this.element.scrollIntoView({ block: "start" }); // the person still waits here
+      this.element.scrollIntoView({ block: "start" }); // the user is still waiting here
     }
     announce(sentence);
-    this.dispatchEvent(new Event("settle"));
+    this.#dispatch("settle");
+  }
+
+  #dispatch(name) {
+    this.dispatchEvent(new Event(name));
   }
 }

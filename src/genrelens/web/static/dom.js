@@ -1,44 +1,44 @@
-/** Small tools for the document. Text is only ever inserted as text, never as markup. */
+/** Helpers for the document. Text is only ever inserted as text, never as markup. */
 
 /**
- * Make an element.
+ * Create an element.
  * @param {string} tag
- * @param {Object} attributes  true writes an empty attribute, false and null leave it out
+ * @param {Object} attributes  true writes an empty attribute; false and null omit it
  * @param {...(Node|string)} children
  */
 export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const created = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== false && value !== null) {
-      made.setAttribute(name, value === true ? "" : value);
+      created.setAttribute(name, value === true ? "" : value);
     }
   }
-  made.append(...children);
-  return made;
+  created.append(...children);
+  return created;
 }
 
-/** Make a button that does something. */
+/** Create a button. */
 export function button(text, onClick, attributes = {}) {
-  const made = element("button", { type: "button", ...attributes }, text);
-  made.addEventListener("click", onClick);
-  return made;
+  const created = element("button", { type: "button", ...attributes }, text);
+  created.addEventListener("click", onClick);
+  return created;
 }
 
-let last = 0;
+let lastId = 0;
 
-/** Make an id that no other element has. */
-export function freshId(prefix) {
-  last += 1;
-  return `${prefix}-${last}`;
+/** Return an id that no other element has. */
+export function uniqueId(prefix) {
+  lastId += 1;
+  return `${prefix}-${lastId}`;
 }
 
-const SENTENCES_KEPT = 5;
+const MAX_ANNOUNCEMENTS = 5;
 
-/** Let a screen reader say a sentence, once it has finished what it says now. */
+/** Make a screen reader read a sentence once it has finished its current one. */
 export function announce(sentence) {
   const region = document.getElementById("announcements");
   region.append(element("p", {}, sentence));
-  while (region.children.length > SENTENCES_KEPT) {
+  while (region.children.length > MAX_ANNOUNCEMENTS) {
     region.firstElementChild.remove();
   }
 }

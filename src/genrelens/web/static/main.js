@@ -1,58 +1,84 @@
-/** The page: what a person gives goes into the results. */
+/** Start the page: the form, the examples, dropped files, and what the server reports. */
 
 import { button, element } from "./dom.js";
-import { acceptDrops } from "./drop.js";
-import { formatBytes } from "./numbers.js";
-import { RecordingPanel } from "./recording.js";
+import { RecordingPanel } from "./recorder.js";
 import { Results } from "./results.js";
-import { ask, fetchExample, ServerError } from "./server.js";
+import { fetchExample, fetchJson, ServerError } from "./server.js";
+import { formatBytes } from "./text.js";
 
 const results = new Results();
 const form = document.getElementById("upload");
-const picker = document.getElementById("file");
+const fileInput = document.getElementById("file");
 const fast = document.getElementById("fast");
 
-/** Show what is wrong with the last attempt; an empty sentence clears it. */
-function complain(sentence) {
-  document.getElementById("complaint").textContent = sentence;
+/** Show an error below the form; an empty sentence removes it. */
+function showError(sentence) {
+  document.getElementById("form-error").textContent = sentence;
 }
 
 function add(files) {
-  complain("");
+  showError("");
   results.add(files, fast.checked);
 }
 
 function watchForm() {
-  picker.multiple = true; // without this script the form sends one clip
+  fileInput.multiple = true; // without this script the form sends one clip
   form.noValidate = true;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (picker.files.length) {
-      add([...picker.files]);
-      picker.value = ""; // the choice of fast stands
+    if (fileInput.files.length) {
+      add([...fileInput.files]);
+      fileInput.value = "";
     } else {
-      complain("Choose a music clip first.");
-      picker.focus();
+      showError("Choose a music clip first.");
+      fileInput.focus();
     }
   });
-  picker.addEventListener("change", () => complain(""));
+  fileInput.addEventListener("change", () => showError(""));
+}
+
+/** Accept files that are dropped anywhere on the page. */
+function acceptDrops() {
+  const cover = document.getElementById("drop");
+  const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  const show = (isShown) => cover.classList.toggle("shown", isShown);
+
+  window.addEventListener("dragover", (event) => {
+    if (holdsFiles(event)) {
+      event.preventDefault(); // allows the drop
+      event.dataTransfer.dropEffect = "copy";
+      show(true);
+    }
+  });
+  window.addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) {
+      show(false); // it left the window, not only an element
+    }
+  });
+  window.addEventListener("drop", (event) => {
+    show(false);
+    if (holdsFiles(event)) {
+      event.preventDefault();
+      add([...event.dataTransfer.files]);
+    }
+  });
 }
 
 async function showExamples() {
-  const examples = await ask("v1/examples");
+  const examples = await fetchJson("v1/examples");
   if (!examples?.length) {
     return;
   }
-  const place = document.getElementById("examples");
-  place.append(
-    element("span", { class: "or", id: "examples-title" }, "Or try an example:"),
+  const area = document.getElementById("examples");
+  area.append(
+    element("span", { class: "caption", id: "examples-title" }, "Or try an example:"),
     element(
       "div",
       { class: "row", role: "group", "aria-labelledby": "examples-title" },
       ...examples.map((example) => button(example.title, () => tryExample(example))),
     ),
   );
-  place.hidden = false;
+  area.hidden = false;
 }
 
 async function tryExample(example) {
@@ -62,21 +88,21 @@ async function tryExample(example) {
     if (!(error instanceof ServerError)) {
       throw error;
     }
-    complain(error.message);
+    showError(error.message);
   }
 }
 
 async function showGenres() {
-  const models = await ask("v1/models");
+  const models = await fetchJson("v1/models");
   const labels = models?.[0]?.labels ?? [];
   if (labels.length > 1) {
-    const known = `${labels.slice(0, -1).join(", ")} and ${labels.at(-1)}`;
-    document.getElementById("genres").textContent = `They know ${known}.`;
+    const list = `${labels.slice(0, -1).join(", ")} and ${labels.at(-1)}`;
+    document.getElementById("genres").textContent = `The genres are ${list}.`;
   }
 }
 
 async function showLimits() {
-  const limits = await ask("v1/limits");
+  const limits = await fetchJson("v1/limits");
   if (limits?.max_upload) {
     results.limits = limits;
     const size = formatBytes(limits.max_upload);
@@ -86,8 +112,8 @@ async function showLimits() {
 
 document.querySelectorAll(".scripted:not(#examples)").forEach((part) => (part.hidden = false));
 watchForm();
-acceptDrops(add);
-new RecordingPanel(document.getElementById("recording"), (file) => add([file]), complain);
+acceptDrops();
+new RecordingPanel(document.getElementById("recording"), (file) => add([file]), showError);
 showExamples();
 showGenres();
 showLimits();

@@ -1,13 +1,13 @@
-/** Plays a clip; tells where in the clip one is, even where the browser cannot play it. */
+/** The player of a clip. It keeps a position even if the browser cannot play the clip. */
 
 import { button, element } from "./dom.js";
-import { formatClock } from "./numbers.js";
+import { formatClock } from "./text.js";
 
-const BEYOND_ANY_END = 1e7; // seconds
+const PAST_THE_END = 1e7; // seconds, beyond the end of any clip
 
-let playing = null; // one clip at a time
+let playing = null; // only one clip plays at a time
 
-/** Sends the event "move" whenever the position has changed. */
+/** Dispatches "move" whenever the position has changed. */
 export class Player extends EventTarget {
   #audio = element("audio", { preload: "metadata" });
   #button = button("Play", () => this.toggle(), { class: "play" });
@@ -15,12 +15,12 @@ export class Player extends EventTarget {
   #note = element("p", { class: "note", hidden: true });
   #url;
   #playable = true;
-  #measuring = false;
-  #position = 0; // where one is if the browser cannot play it
+  #findingDuration = false;
+  #position = 0; // used if the browser cannot play the clip
 
   /**
    * @param {Blob} clip
-   * @param {number} duration  in seconds, as the server heard it
+   * @param {number} duration  in seconds, from the server
    * @param {string} name
    */
   constructor(clip, duration, name) {
@@ -33,18 +33,18 @@ export class Player extends EventTarget {
     this.element = element("div", {}, this.controls, this.#note, this.#audio);
     this.#listen(name);
     this.#audio.src = this.#url;
-    this.#moved();
+    this.#reportMove();
   }
 
   get position() {
     const position = this.#playable ? this.#audio.currentTime : this.#position;
-    return this.#measuring ? 0 : Math.min(position, this.duration);
+    return this.#findingDuration ? 0 : Math.min(position, this.duration);
   }
 
   seek(seconds) {
     this.#position = Math.min(Math.max(0, seconds), this.duration);
     this.#audio.currentTime = this.#position;
-    this.#moved();
+    this.#reportMove();
   }
 
   toggle() {
@@ -52,7 +52,7 @@ export class Player extends EventTarget {
       return;
     }
     if (this.#audio.paused) {
-      this.#audio.play().catch(() => {}); // the event "error" says it
+      this.#audio.play().catch(() => {}); // the event "error" reports it
     } else {
       this.#audio.pause();
     }
@@ -65,11 +65,11 @@ export class Player extends EventTarget {
   }
 
   #listen(name) {
-    const on = (event, act) => this.#audio.addEventListener(event, act);
-    on("loadedmetadata", () => this.#measure());
-    on("durationchange", () => this.#measured());
-    on("seeked", () => this.#moved());
-    on("error", () => this.#giveUp());
+    const on = (event, handle) => this.#audio.addEventListener(event, handle);
+    on("loadedmetadata", () => this.#findDuration());
+    on("durationchange", () => this.#resetAfterSeek());
+    on("seeked", () => this.#reportMove());
+    on("error", () => this.#showUnplayable());
     on("play", () => {
       if (playing !== this) {
         playing?.#audio.pause();
@@ -81,31 +81,31 @@ export class Player extends EventTarget {
     on("pause", () => this.#show("paused", `Play ${name}`, "Play"));
   }
 
-  /** A recording of the browser's own does not say how long it is until one looks for its end. */
-  #measure() {
+  /** Seek to the end once, because a recording made by the browser has no duration before that. */
+  #findDuration() {
     if (this.#audio.duration === Infinity) {
-      this.#measuring = true;
-      this.#audio.currentTime = BEYOND_ANY_END;
+      this.#findingDuration = true;
+      this.#audio.currentTime = PAST_THE_END;
     }
   }
 
-  #measured() {
-    if (this.#measuring && Number.isFinite(this.#audio.duration)) {
-      this.#measuring = false;
+  #resetAfterSeek() {
+    if (this.#findingDuration && Number.isFinite(this.#audio.duration)) {
+      this.#findingDuration = false;
       this.#audio.currentTime = this.#position;
     }
   }
 
-  #giveUp() {
+  #showUnplayable() {
     if (!this.#audio.hasAttribute("src")) {
-      return; // it was taken away
+      return; // the player was disposed of
     }
     this.#playable = false;
-    this.#measuring = false;
+    this.#findingDuration = false;
     this.#button.hidden = true;
-    this.#note.textContent = "Your browser cannot play this kind of file. The timeline works.";
+    this.#note.textContent = "Your browser cannot play this format. The timeline still works.";
     this.#note.hidden = false;
-    this.#moved();
+    this.#reportMove();
   }
 
   #show(state, label, text) {
@@ -115,13 +115,13 @@ export class Player extends EventTarget {
   }
 
   #follow() {
-    this.#moved();
+    this.#reportMove();
     if (!this.#audio.paused) {
       requestAnimationFrame(() => this.#follow());
     }
   }
 
-  #moved() {
+  #reportMove() {
     this.#clock.textContent = `${formatClock(this.position)} / ${formatClock(this.duration)}`;
     this.dispatchEvent(new Event("move"));
   }

@@ -1,17 +1,106 @@
-/** The microphone, from the permission to a file. */
+/** Recording with the microphone: the recorder, and the part of the page that controls it. */
 
-const KINDS = [
+import { announce, button, element } from "./dom.js";
+import { formatClock } from "./text.js";
+
+const FORMATS = [
   ["audio/webm;codecs=opus", "webm"],
   ["audio/mp4", "m4a"],
   ["audio/ogg;codecs=opus", "ogg"],
 ];
-const QUIETEST = -60; // dB re full scale: the bottom of the level meter
+const MIN_LEVEL = -60; // dB re full scale: the lower end of the level meter
+const MAX_SECONDS = 600; // then the recording ends
+const REFRESH = 100; // milliseconds
 
-/** Why there is no recording, in a sentence for people. */
-export class MicrophoneError extends Error {}
+export class RecordingPanel {
+  #onFile;
+  #onError;
+  #recorder = null;
+  #timer = 0;
+  #record = button("Record", () => this.#toggle(), { class: "record" });
+  #discard = button("Discard", () => this.#discardRecording(), { hidden: true });
+  #clock = element("span", { class: "clock", role: "timer", "aria-label": "Recorded" });
+  #meter = element("meter", { min: 0, max: 1, "aria-label": "Microphone level" });
+  #live = element("span", { class: "live", hidden: true }, this.#clock, this.#meter);
 
-/** A recording under way. */
-export class Recorder {
+  /**
+   * @param {Element} area
+   * @param {(file: File) => void} onFile
+   * @param {(sentence: string) => void} onError
+   */
+  constructor(area, onFile, onError) {
+    this.#onFile = onFile;
+    this.#onError = onError;
+    area.append(
+      element("span", { class: "caption" }, "Or record a clip:"),
+      element("div", { class: "row" }, this.#record, this.#live, this.#discard),
+    );
+  }
+
+  async #toggle() {
+    if (this.#recorder) {
+      const recorder = this.#end();
+      this.#onFile(await recorder.stop());
+      return;
+    }
+    this.#onError("");
+    this.#record.disabled = true; // ask for permission only once
+    try {
+      this.#begin(await Recorder.start());
+    } catch (error) {
+      if (!(error instanceof MicrophoneError)) {
+        throw error;
+      }
+      this.#onError(error.message);
+    } finally {
+      this.#record.disabled = false;
+      this.#record.focus();
+    }
+  }
+
+  #begin(recorder) {
+    this.#recorder = recorder;
+    this.#show(true);
+    announce("Recording.");
+    this.#refresh();
+    this.#timer = setInterval(() => this.#refresh(), REFRESH);
+  }
+
+  #refresh() {
+    this.#clock.textContent = formatClock(this.#recorder.seconds);
+    this.#meter.value = this.#recorder.level;
+    if (this.#recorder.seconds >= MAX_SECONDS) {
+      this.#toggle();
+    }
+  }
+
+  #discardRecording() {
+    this.#end().discard();
+    this.#record.focus();
+    announce("The recording was discarded.");
+  }
+
+  #end() {
+    const recorder = this.#recorder;
+    clearInterval(this.#timer);
+    this.#recorder = null;
+    this.#show(false);
+    return recorder;
+  }
+
+  #show(isRecording) {
+    this.#record.textContent = isRecording ? "Stop and classify" : "Record";
+    this.#record.classList.toggle("running", isRecording);
+    this.#live.hidden = !isRecording;
+    this.#discard.hidden = !isRecording;
+  }
+}
+
+/** Why recording is not possible, as a sentence for people. */
+class MicrophoneError extends Error {}
+
+/** A recording in progress. */
+class Recorder {
   #stream;
   #context;
   #analyser;
@@ -19,11 +108,11 @@ export class Recorder {
   #parts = [];
   #started = performance.now();
 
-  /** Ask for the microphone and begin. @throws {MicrophoneError} */
+  /** Ask for the microphone and start to record. @throws {MicrophoneError} */
   static async start() {
     if (!window.isSecureContext || !navigator.mediaDevices) {
       throw new MicrophoneError(
-        "Browsers give the microphone only to pages at https:// or on this very computer " +
+        "Browsers allow the microphone only on pages at https:// or on this computer " +
           "(http://localhost). Record with another program and choose the file here.",
       );
     }
@@ -31,9 +120,9 @@ export class Recorder {
       throw new MicrophoneError("This browser cannot record. Choose a file instead.");
     }
     try {
-      // What makes speech clearer spoils music.
-      const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-      return new Recorder(await navigator.mediaDevices.getUserMedia({ audio: plain }));
+      // Processing that makes speech clearer distorts music.
+      const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+      return new Recorder(await navigator.mediaDevices.getUserMedia({ audio: raw }));
     } catch (error) {
       throw new MicrophoneError(explain(error));
     }
@@ -44,7 +133,7 @@ export class Recorder {
     this.#context = new AudioContext();
     this.#analyser = new AnalyserNode(this.#context, { fftSize: 2048 });
     this.#context.createMediaStreamSource(stream).connect(this.#analyser);
-    const [mimeType] = KINDS.find(([kind]) => MediaRecorder.isTypeSupported(kind)) ?? [""];
+    const [mimeType] = FORMATS.find(([type]) => MediaRecorder.isTypeSupported(type)) ?? [""];
     this.#recorder = new MediaRecorder(stream, mimeType ? { mimeType } : {});
     this.#recorder.addEventListener("dataavailable", ({ data }) => this.#parts.push(data));
     this.#recorder.start();
@@ -54,16 +143,16 @@ export class Recorder {
     return (performance.now() - this.#started) / 1000;
   }
 
-  /** How loud it is now, from 0 (-60 dB and below) to 1 (full scale). */
+  /** The current level, from 0 (-60 dB and below) to 1 (full scale). */
   get level() {
     const samples = new Float32Array(this.#analyser.fftSize);
     this.#analyser.getFloatTimeDomainData(samples);
     const power = samples.reduce((sum, value) => sum + value * value, 0) / samples.length;
     const decibels = 10 * Math.log10(Math.max(power, 1e-12));
-    return Math.min(1, Math.max(0, 1 - decibels / QUIETEST));
+    return Math.min(1, Math.max(0, 1 - decibels / MIN_LEVEL));
   }
 
-  /** End the recording; return it as a file. */
+  /** End the recording and return it as a file. */
   async stop() {
     const stopped = new Promise((resolve) => {
       this.#recorder.addEventListener("stop", resolve, { once: true });
@@ -71,15 +160,14 @@ export class Recorder {
     if (this.#recorder.state !== "inactive") {
       this.#recorder.stop();
       await stopped;
-    } // else the microphone was pulled out, and the recorder has stopped by itself
+    } // otherwise the microphone was unplugged, and the recorder has already stopped
     this.#release();
-    const type = this.#recorder.mimeType;
-    const kind = type.split(";")[0];
-    const ending = KINDS.find(([known]) => known.startsWith(kind))?.[1] ?? "webm";
-    return new File(this.#parts, `recording-${timestamp()}.${ending}`, { type: kind });
+    const type = this.#recorder.mimeType.split(";")[0];
+    const extension = FORMATS.find(([known]) => known.startsWith(type))?.[1] ?? "webm";
+    return new File(this.#parts, `recording-${timestamp()}.${extension}`, { type });
   }
 
-  /** End the recording and forget it. */
+  /** End the recording without a file. */
   discard() {
     if (this.#recorder.state !== "inactive") {
       this.#recorder.stop();
@@ -88,7 +176,7 @@ export class Recorder {
   }
 
   #release() {
-    this.#stream.getTracks().forEach((track) => track.stop()); // the browser's red dot goes out
+    this.#stream.getTracks().forEach((track) => track.stop()); // the browser's indicator goes out
     this.#context.close();
   }
 }
@@ -105,7 +193,7 @@ function explain(error) {
       return "There is no microphone. Connect one, then press “Record” again.";
     case "NotReadableError":
     case "AbortError":
-      return "The microphone does not answer. Does another program use it?";
+      return "The microphone is not available. Is another program using it?";
     default:
       return `The microphone cannot be used (${error.message || error.name}).`;
   }

@@ -1,39 +1,35 @@
-/** The answer for one clip: genre, bars, player, timeline, spectrogram, files to keep. */
+/** The result of one clip: genre, bars, player, timeline, spectrogram, downloads. */
 
-import { drawBars } from "./bars.js";
-import { save, stem, toCsv, toJson } from "./documents.js";
+import { save, stem, toCsv, toJson, toPng } from "./downloads.js";
 import { button, element } from "./dom.js";
-import { Palette } from "./palette.js";
-import { drawPicture } from "./picture.js";
+import { drawBars, drawStyles, Palette } from "./genres.js";
 import { Player } from "./player.js";
 import { Spectrogram, timeAxis } from "./spectrogram.js";
-import { asSentence } from "./server.js";
-import { drawStyles } from "./styles.js";
+import { asSentence, headline, isMusic, isPartial } from "./text.js";
 import { seekByPointer, Timeline } from "./timeline.js";
-import { headline, isMusic, isPartly } from "./verdict.js";
 
 export class Result {
   #file;
-  #answer;
+  #result;
   #palette;
   #player;
 
   /**
    * @param {File} file
-   * @param {Object} answer  of the server
+   * @param {Object} result  the server's response
    */
-  constructor(file, answer) {
+  constructor(file, result) {
     this.#file = file;
-    this.#answer = answer;
-    this.#palette = new Palette(answer.labels);
-    this.#player = new Player(file, answer.duration, file.name);
+    this.#result = result;
+    this.#palette = new Palette(result.labels);
+    this.#player = new Player(file, result.duration, file.name);
     this.element = element(
       "div",
       { class: "result" },
       this.#verdict(),
       ...this.#notes(),
       ...this.#genres(),
-      ...this.#listening(),
+      ...this.#playback(),
       this.#downloads(),
     );
   }
@@ -43,84 +39,84 @@ export class Result {
   }
 
   #verdict() {
-    const { verdict, genre } = this.#answer;
-    const line = headline(this.#answer);
+    const { verdict, genre } = this.#result;
+    const line = headline(this.#result);
     if (verdict !== "genre") {
       return element("p", { class: "verdict" }, line);
     }
-    const word = this.#palette.tint(element("strong", {}, genre), genre);
-    return element("p", { class: "verdict" }, line.slice(0, -genre.length), word);
+    const emphasis = this.#palette.tint(element("strong", {}, genre), genre);
+    return element("p", { class: "verdict" }, line.slice(0, -genre.length), emphasis);
   }
 
-  /** Bars and styles; folded away if they are not to be relied on, none of silence. */
+  /** Return bars and styles: folded if the clip is not music, nothing for silence. */
   #genres() {
-    const { verdict, probabilities, styles } = this.#answer;
+    const { verdict, probabilities, styles } = this.#result;
     if (verdict === "silence") {
       return [];
     }
-    const bars = drawBars(probabilities, this.#palette);
-    if (isMusic(this.#answer)) {
+    const bars = drawBars(probabilities, this.#palette, verdict === "genre");
+    if (isMusic(this.#result)) {
       return [...drawStyles(styles), bars];
     }
-    const summary = element("summary", {}, "What its genres would be");
-    return [element("details", { class: "doubtful" }, summary, bars)];
+    const summary = element("summary", {}, "Genre probabilities (unreliable)");
+    return [element("details", { class: "unreliable" }, summary, bars)];
   }
 
   #notes() {
-    const short = "This clip is shorter than a segment of the network; trust the answer less.";
-    const said = (this.#answer.notes ?? []).map((note) => asSentence(note, this.#answer.path));
-    const notes = this.#answer.padded ? [short, ...said] : said;
+    const short = "This clip is shorter than one segment of the network. Its result is less reliable.";
+    const warnings = (this.#result.notes ?? []).map((each) => asSentence(each, this.#result.path));
+    const notes = this.#result.padded ? [short, ...warnings] : warnings;
     return notes.map((note) => element("p", { class: "note" }, note));
   }
 
-  /** Player, timeline and spectrogram, which share one axis of time and one playhead. */
-  #listening() {
-    const timeline = new Timeline(this.#answer, this.#palette, this.#player);
+  /** Return player, timeline and spectrogram, which share a time axis and a playhead. */
+  #playback() {
+    const timeline = new Timeline(this.#result, this.#palette, this.#player);
     this.#player.controls.append(timeline.readout);
     const playhead = element("div", { class: "playhead", "aria-hidden": "true" });
     const stage = element(
       "div",
-      { class: isPartly(this.#answer) ? "stage apart" : "stage" },
+      { class: isPartial(this.#result) ? "stage excerpts" : "stage" },
       timeline.element,
       element("div", { class: "overlay", "aria-hidden": "true" }, playhead),
-      timeAxis(this.#answer.duration),
+      timeAxis(this.#result.duration),
     );
     const follow = () => {
-      playhead.style.left = `${(100 * this.#player.position) / this.#answer.duration}%`;
+      playhead.style.left = `${(100 * this.#player.position) / this.#result.duration}%`;
     };
     this.#player.addEventListener("move", follow);
     follow();
-    return [this.#player.element, stage, ...this.#picture(stage), timeline.asList()];
+    return [this.#player.element, stage, ...this.#spectrogram(stage), timeline.asList()];
   }
 
-  /** Excerpts stand side by side, so their image does not match the time of the clip. */
-  #picture(stage) {
-    if (!this.#answer.spectrogram) {
+  /** Add the spectrogram. That of excerpts is not aligned with the timeline. */
+  #spectrogram(stage) {
+    if (!this.#result.spectrogram) {
       return [];
     }
-    const { heard, spectrogram } = this.#answer;
-    const picture = new Spectrogram(spectrogram, heard, this.#file.name);
-    const area = element("div", { class: "picture" }, picture.canvas);
-    const note = "Only the excerpts that were classified, side by side.";
-    const notes = isPartly(this.#answer) ? [element("p", { class: "legend" }, note)] : [];
-    if (!isPartly(this.#answer)) {
+    const { heard, spectrogram } = this.#result;
+    const image = new Spectrogram(spectrogram, heard, this.#file.name);
+    const area = element("div", { class: "spectrogram" }, image.canvas);
+    const note = "Only the classified excerpts are shown, side by side.";
+    const notes = isPartial(this.#result) ? [element("p", { class: "legend" }, note)] : [];
+    if (!isPartial(this.#result)) {
       seekByPointer(area, this.#player);
     }
-    stage.append(picture.axis(), area);
-    return [...notes, picture.legend()];
+    stage.append(image.axis(), area);
+    return [...notes, image.legend()];
   }
 
   #downloads() {
     const name = stem(this.#file.name);
-    const outcome = { name: this.#file.name, result: this.#answer };
+    const outcome = { name: this.#file.name, result: this.#result };
     const json = () => save(toJson(outcome), `${name}.genres.json`, "application/json");
     const csv = () => save(toCsv([outcome]), `${name}.genres.csv`, "text/csv");
     const png = async () =>
-      save(await drawPicture(this.#answer, this.#palette), `${name}.genres.png`, "image/png");
+      save(await toPng(this.#result, this.#palette), `${name}.genres.png`, "image/png");
     return element(
       "div",
       { class: "row downloads", role: "group", "aria-label": "Download the result" },
-      element("span", { class: "or", "aria-hidden": "true" }, "Download"),
+      element("span", { class: "caption", "aria-hidden": "true" }, "Download"),
       button("JSON", json),
       button("CSV", csv),
       button("PNG", png),

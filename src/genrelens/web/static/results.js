@@ -1,25 +1,24 @@
-/** All clips on the page, newest first. */
+/** All clips on the page, the newest first. */
 
 import { Card } from "./card.js";
-import { allToJson, save, toCsv } from "./documents.js";
+import { allToJson, save, toCsv } from "./downloads.js";
 import { announce, button } from "./dom.js";
-import { countOf } from "./numbers.js";
-import { Queue } from "./queue.js";
+import { countOf } from "./text.js";
 
-const AT_ONCE = 2; // one is sent while the other is classified
+const CONCURRENT_CLIPS = 2; // one is uploaded while the other is classified
 
 export class Results {
   #cards = [];
-  #queue = new Queue(AT_ONCE);
-  #place = document.getElementById("cards");
+  #queue = new Queue(CONCURRENT_CLIPS);
+  #list = document.getElementById("cards");
   #title = document.getElementById("results-title");
-  #all = document.getElementById("all");
+  #allButtons = document.getElementById("all");
 
-  /** What the server accepts, once it has said it. @type {?Object} */
+  /** The server's limits; null until the server has reported them. @type {?Object} */
   limits = null;
 
   constructor() {
-    this.#all.append(
+    this.#allButtons.append(
       button("All as JSON", () =>
         save(allToJson(this.#outcomes()), "genres.json", "application/json"),
       ),
@@ -29,46 +28,46 @@ export class Results {
   }
 
   /**
-   * Classify clips, one after the other.
+   * Classify clips in order.
    * @param {File[]} files
    * @param {boolean} fast  classify only three excerpts of a long recording
    */
   add(files, fast) {
-    const cards = files.map((file) => this.#make(file, fast));
+    const cards = files.map((file) => this.#createCard(file, fast));
     if (cards.length) {
       this.#cards = [...cards, ...this.#cards];
-      this.#place.prepend(...cards.map((card) => card.element));
+      this.#list.prepend(...cards.map((card) => card.element));
       this.#refresh();
       announce(`Classifying ${countOf(files.length, "clip")}.`);
       cards[0].focus();
     }
   }
 
-  #make(file, fast) {
+  #createCard(file, fast) {
     const card = new Card(file, this.limits, fast);
     card.addEventListener("remove", () => this.#remove(card));
-    card.addEventListener("again", () => this.#replace(card));
+    card.addEventListener("retry", () => this.#replace(card));
     card.addEventListener("settle", () => this.#refresh());
     this.#queue.add(() => card.classify());
     return card;
   }
 
   #replace(card) {
-    const fresh = this.#make(card.file, card.fast);
-    this.#cards = this.#cards.map((one) => (one === card ? fresh : one));
-    card.element.before(fresh.element);
+    const replacement = this.#createCard(card.file, card.fast);
+    this.#cards = this.#cards.map((other) => (other === card ? replacement : other));
+    card.element.before(replacement.element);
     card.dispose();
     this.#refresh();
-    fresh.focus();
+    replacement.focus();
   }
 
-  /** Remove a clip; the keyboard goes on at the next one. */
+  /** Remove a clip and move the keyboard focus to the next one. */
   #remove(card) {
-    const place = this.#cards.indexOf(card);
-    this.#cards = this.#cards.filter((one) => one !== card);
+    const index = this.#cards.indexOf(card);
+    this.#cards = this.#cards.filter((other) => other !== card);
     card.dispose();
     this.#refresh();
-    const next = this.#cards[place] ?? this.#cards.at(-1);
+    const next = this.#cards[index] ?? this.#cards.at(-1);
     if (next) {
       next.focus();
     } else {
@@ -91,6 +90,41 @@ export class Results {
 
   #refresh() {
     this.#title.hidden = !this.#cards.length;
-    this.#all.hidden = this.#outcomes().length < 2;
+    this.#allButtons.hidden = this.#outcomes().length < 2;
+  }
+}
+
+/** Runs jobs in order, a few at a time; a job that fails does not stop the others. */
+class Queue {
+  #jobs = [];
+  #running = 0;
+  #concurrency;
+
+  constructor(concurrency) {
+    this.#concurrency = concurrency;
+  }
+
+  /** @param {() => Promise} job */
+  add(job) {
+    this.#jobs.push(job);
+    this.#startJobs();
+  }
+
+  #startJobs() {
+    while (this.#running < this.#concurrency && this.#jobs.length) {
+      this.#running += 1;
+      this.#run(this.#jobs.shift());
+    }
+  }
+
+  async #run(job) {
+    try {
+      await job();
+    } catch (error) {
+      console.error(error);
+    } finally {
+      this.#running -= 1;
+      this.#startJobs();
+    }
   }
 }

@@ -1,54 +1,54 @@
-/** Talks to the server that this page came from. */
+/** Requests to the server of this page. */
 
-import { formatBytes } from "./numbers.js";
+import { asSentence, formatBytes } from "./text.js";
 
-const MOST_TRIES = 30;
-const SHORTEST_WAIT = 1; // seconds
-const LONGEST_WAIT = 60;
+const MAX_TRIES = 30;
+const MIN_WAIT = 1; // seconds
+const MAX_WAIT = 60;
 
-/** What went wrong, in a sentence for people; `again` tells whether trying again may help. */
+/** Why a request failed, as a sentence for people. */
 export class ServerError extends Error {
   constructor(sentence, { status = 0, wait = null } = {}) {
     super(sentence);
     this.status = status;
-    this.wait = wait; // seconds until the server has time, if it is busy
-    this.again = status === 0 || status === 408 || status === 429 || status >= 500;
+    this.wait = wait; // seconds until the next try; null if waiting does not help
+    this.canRetry = status === 0 || status === 408 || status === 429 || status >= 500;
   }
 }
 
-/** Ask for a small JSON document; null if there is none. */
-export async function ask(path) {
+/** Fetch a small JSON document; return null if that fails. */
+export async function fetchJson(path) {
   try {
-    const answer = await fetch(path);
-    return answer.ok ? await answer.json() : null;
+    const response = await fetch(path);
+    return response.ok ? await response.json() : null;
   } catch {
     return null;
   }
 }
 
-/** Fetch an example as if the person had chosen it from a disk. */
+/** Fetch an example as a file, like one that the user has chosen. */
 export async function fetchExample({ url, name }) {
   try {
-    const answer = await fetch(url);
-    if (answer.ok) {
-      const blob = await answer.blob();
+    const response = await fetch(url);
+    if (response.ok) {
+      const blob = await response.blob();
       return new File([blob], url.split("/").at(-1) || name, { type: blob.type });
     }
   } catch {
-    // said below
+    // reported below
   }
   throw new ServerError("The example could not be fetched from the server.");
 }
 
 /**
- * Classify a recording. While the server is busy, wait for the time that it asks for and try again.
+ * Classify a recording. While the server is busy, wait as long as it requests and try again.
  *
  * @param {File} file
  * @param {boolean} fast  classify only three excerpts of a long recording
  * @param {Object} listener
- *   onUpload(share) as the recording goes out, onSent() once it has arrived, onBusy(seconds) every
- *   second until the next try
- * @param {AbortSignal} signal  ends it with an AbortError
+ *   onUpload(share) during the upload, onUploaded() after it, onBusy(seconds) every second until
+ *   the next try
+ * @param {AbortSignal} signal  cancels the request with an AbortError
  * @throws {ServerError}
  */
 export async function classify(file, fast, listener, signal) {
@@ -56,7 +56,7 @@ export async function classify(file, fast, listener, signal) {
     try {
       return await send(file, fast, listener, signal);
     } catch (error) {
-      if (!error.wait || tries === MOST_TRIES) {
+      if (!error.wait || tries === MAX_TRIES) {
         throw error;
       }
       await countDown(error.wait, listener.onBusy, signal);
@@ -71,16 +71,16 @@ async function send(file, fast, listener, signal) {
     return document;
   }
   if (request.status === 0) {
-    throw new ServerError(await whyNothingCame(file));
+    throw new ServerError(await explainNoResponse(file));
   }
   throw new ServerError(explain(request, document, file.name), {
     status: request.status,
-    wait: waitFor(request),
+    wait: secondsToWait(request),
   });
 }
 
-/** XMLHttpRequest, because fetch cannot tell how much of a file has gone out. */
-function upload(file, fast, { onUpload, onSent }, signal) {
+/** Upload with XMLHttpRequest, because fetch does not report the progress. */
+function upload(file, fast, { onUpload, onUploaded }, signal) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const form = new FormData();
@@ -88,13 +88,13 @@ function upload(file, fast, { onUpload, onSent }, signal) {
     const request = new XMLHttpRequest();
     request.open("POST", `v1/classify?timeline=true&spectrogram=true&fast=${fast}`);
     request.upload.addEventListener("progress", (event) => onUpload(event.loaded / event.total));
-    request.upload.addEventListener("load", onSent);
-    request.addEventListener("loadend", () => resolve(request)); // an error has the status 0
-    const stop = () => {
+    request.upload.addEventListener("load", onUploaded);
+    request.addEventListener("loadend", () => resolve(request)); // the status of an error is 0
+    const cancel = () => {
       reject(signal.reason);
       request.abort();
     };
-    signal.addEventListener("abort", stop, { once: true });
+    signal.addEventListener("abort", cancel, { once: true });
     request.send(form);
   });
 }
@@ -107,7 +107,7 @@ function parse(text) {
   }
 }
 
-/** Write what is wrong: the server's own sentence, or what its number means. */
+/** Return the server's message as a sentence, or the meaning of the status code. */
 function explain({ status, statusText }, problem, name) {
   if (typeof problem?.detail === "string" && problem.detail) {
     return asSentence(problem.detail, name);
@@ -121,25 +121,18 @@ function explain({ status, statusText }, problem, name) {
   return `The server answered with an error (${status} ${statusText}).`.replace(" )", ")");
 }
 
-/** Make a sentence of a remark such as "song.mp3: is damaged"; the page shows the name already. */
-export function asSentence(remark, name) {
-  const about = `${name}: `;
-  const text = remark.startsWith(about) ? `This file ${remark.slice(about.length)}` : remark;
-  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
-}
-
-/** Distinguish a broken connection from a file that the browser itself cannot read. */
-async function whyNothingCame(file) {
+/** Distinguish a broken connection from a file that the browser cannot read. */
+async function explainNoResponse(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
-    return "The server cannot be reached, or the connection broke off. Try again in a moment.";
+    return "The server cannot be reached, or the connection was interrupted. Try again later.";
   } catch {
-    return "Your browser cannot read this file. Is it a folder, or has it been moved?";
+    return "Your browser cannot read this file. Is it a folder, or was it moved?";
   }
 }
 
-/** Return a busy server's seconds until the next try; null if waiting does not help. */
-function waitFor(request) {
+/** Return the seconds until the next try; null if waiting does not help. */
+function secondsToWait(request) {
   const header = request.getResponseHeader("Retry-After");
   if (request.status !== 429 && !(request.status === 503 && header)) {
     return null;
@@ -147,12 +140,12 @@ function waitFor(request) {
   const seconds = /^\d+$/.test(header ?? "")
     ? Number(header)
     : (Date.parse(header ?? "") - Date.now()) / 1000;
-  return Math.ceil(Math.min(LONGEST_WAIT, Math.max(SHORTEST_WAIT, seconds || 0)));
+  return Math.ceil(Math.min(MAX_WAIT, Math.max(MIN_WAIT, seconds || 0)));
 }
 
 async function countDown(seconds, onBusy, signal) {
-  for (let left = seconds; left > 0; left -= 1) {
-    onBusy(left);
+  for (let remaining = seconds; remaining > 0; remaining -= 1) {
+    onBusy(remaining);
     await pause(1000, signal);
   }
 }
@@ -160,19 +153,19 @@ async function countDown(seconds, onBusy, signal) {
 function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const stop = () => {
+    const cancel = () => {
       clearTimeout(timer);
       reject(signal.reason);
     };
     const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
+      signal.removeEventListener("abort", cancel);
       resolve();
     }, milliseconds);
-    signal.addEventListener("abort", stop, { once: true });
+    signal.addEventListener("abort", cancel, { once: true });
   });
 }
 
-/** Return why the server would refuse a file, before it is sent; null if it would not. */
+/** Return why the server would refuse a file because of its size; null if it would not. */
 export function tooLarge(file, limits) {
   if (!limits?.max_upload || file.size <= limits.max_upload) {
     return null;

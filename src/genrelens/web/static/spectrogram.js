@@ -1,22 +1,22 @@
-/** What the network saw: a picture with axes. The canvas holds the pixels alone, words are text. */
+/** The network's input as an image with axes. The canvas has only the pixels; labels are text. */
 
 import { element } from "./dom.js";
-import { formatClock, formatHz, timeTicks } from "./numbers.js";
+import { formatClock, formatHz, timeTicks } from "./text.js";
 
-// From black to cream; each is lighter than the one before, so that it reads without colours too.
+// From black to cream. Each is lighter than the one before, so the image works in greyscale too.
 const STOPS = [
   [0, 0, 0], [28, 16, 68], [84, 19, 112], [150, 44, 118],
   [212, 82, 92], [244, 145, 78], [250, 206, 128], [255, 246, 214],
 ];
 const HZ_TICKS = [20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50];
-const CLOSEST = 0.11; // of two labels, as a share of the height
-const MOST_TIMES = 6;
+const MIN_DISTANCE = 0.11; // between two labels, as a share of the height
+const MAX_TIMES = 6;
 
-/** Find the colour (red, green, blue) of a byte. */
+/** Return the colour (red, green, blue) of a byte. */
 function colourOf(byte) {
-  const place = (byte / 255) * (STOPS.length - 1);
-  const low = Math.min(Math.floor(place), STOPS.length - 2);
-  const share = place - low;
+  const position = (byte / 255) * (STOPS.length - 1);
+  const low = Math.min(Math.floor(position), STOPS.length - 2);
+  const share = position - low;
   return STOPS[low].map((value, channel) => value + share * (STOPS[low + 1][channel] - value));
 }
 
@@ -33,25 +33,25 @@ function draw(canvas, width, height, byteAt) {
 }
 
 export class Spectrogram {
-  #picture;
+  #image;
   #bytes;
 
   /**
-   * @param {Object} picture  `spectrogram` of the server's answer
-   * @param {number} duration  of what is heard of the clip, in seconds
-   * @param {string} name  of the clip
+   * @param {Object} image  `spectrogram` of the server's response
+   * @param {number} duration  of the classified part of the clip, in seconds
+   * @param {string} name  name of the clip
    */
-  constructor(picture, duration, name) {
-    this.#picture = picture;
-    this.#bytes = Uint8Array.from(atob(picture.data), (letter) => letter.charCodeAt(0));
-    this.title = picture.kind === "mel" ? "Mel spectrogram" : "Cepstrum";
+  constructor(image, duration, name) {
+    this.#image = image;
+    this.#bytes = Uint8Array.from(atob(image.data), (character) => character.charCodeAt(0));
+    this.title = image.kind === "mel" ? "Mel spectrogram" : "MFCC";
     this.canvas = element("canvas", { role: "img", "aria-label": this.#describe(name) });
-    const { columns, bands, seconds_per_column: seconds } = picture;
+    const { columns, bands, seconds_per_column: seconds } = image;
     this.canvas.style.width = `${Math.min(100, (100 * columns * seconds) / duration)}%`;
     draw(this.canvas, columns, bands, (x, y) => this.#bytes[x * bands + bands - 1 - y]);
   }
 
-  /** The labels of the vertical axis, a share of the height each. */
+  /** Return the labels of the vertical axis. */
   axis() {
     const ticks = this.#ticks().map(([text, share]) => {
       const tick = element("span", {}, text);
@@ -61,13 +61,13 @@ export class Spectrogram {
     return element("div", { class: "axis-y", "aria-hidden": "true" }, ...ticks);
   }
 
-  /** What the colours mean. */
+  /** Return the scale of the colours. */
   legend() {
     const ramp = element("canvas", { class: "ramp", role: "img", "aria-label": "Colour scale" });
     draw(ramp, 256, 1, (x) => x);
-    const { minimum, maximum, kind } = this.#picture;
+    const { minimum, maximum, kind } = this.#image;
     const unit =
-      kind === "mel" ? "log power, as the network gets it" : "dB, as the network gets it";
+      kind === "mel" ? "log power, as given to the network" : "dB, as given to the network";
     return element(
       "p",
       { class: "legend" },
@@ -79,29 +79,29 @@ export class Spectrogram {
   }
 
   #ticks() {
-    const { hz, bands } = this.#picture;
+    const { hz, bands } = this.#image;
     if (!hz) {
       return [["high", 1 - 0.5 / bands], ["low", 0.5 / bands]];
     }
-    const kept = [];
+    const ticks = [];
     for (const tick of HZ_TICKS.filter((value) => value >= hz[0] && value <= hz.at(-1))) {
       const above = hz.findIndex((centre) => centre >= tick);
       const below = Math.max(0, above - 1);
-      const part = above === below ? 0 : (tick - hz[below]) / (hz[above] - hz[below]);
-      const share = (below + part + 0.5) / bands;
-      if (share > 0.03 && (kept.at(-1)?.[1] ?? 2) - share >= CLOSEST) {
-        kept.push([formatHz(tick), share]);
+      const fraction = above === below ? 0 : (tick - hz[below]) / (hz[above] - hz[below]);
+      const share = (below + fraction + 0.5) / bands;
+      if (share > 0.03 && (ticks.at(-1)?.[1] ?? 2) - share >= MIN_DISTANCE) {
+        ticks.push([formatHz(tick), share]);
       }
     }
-    return kept;
+    return ticks;
   }
 
-  /** The picture in words: its extent, and where the sound is. */
+  /** Describe the image: its extent and its strongest band. */
   #describe(name) {
-    const { hz, bands, columns, seconds_per_column: seconds } = this.#picture;
+    const { hz, bands, columns, seconds_per_column: seconds } = this.#image;
     const length = formatClock(columns * seconds);
     if (!hz) {
-      return `Cepstrum of ${name}: ${bands} coefficients over ${length}.`;
+      return `MFCC of ${name}: ${bands} coefficients over ${length}.`;
     }
     const sums = new Float64Array(bands);
     this.#bytes.forEach((byte, index) => (sums[index % bands] += byte));
@@ -109,14 +109,14 @@ export class Spectrogram {
     const edges = `${formatHz(hz[0])} to ${formatHz(hz.at(-1))}`;
     return (
       `Mel spectrogram of ${name}: ${bands} bands from ${edges} over ${length}. ` +
-      `On average the sound is strongest near ${strongest}.`
+      `On average the spectrum is strongest near ${strongest}.`
     );
   }
 }
 
-/** The horizontal axis, for the timeline and the picture alike. */
+/** Return the horizontal axis of the timeline and the image. */
 export function timeAxis(duration) {
-  const ticks = timeTicks(duration, MOST_TIMES).map((seconds) => {
+  const ticks = timeTicks(duration, MAX_TIMES).map((seconds) => {
     const text = duration < 2 ? seconds.toFixed(1) : formatClock(seconds);
     const tick = element("span", {}, text);
     tick.style.left = `${(100 * seconds) / duration}%`;

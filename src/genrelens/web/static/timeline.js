@@ -1,12 +1,13 @@
-/** The sections of a clip along its time: blocks to see, to click, to walk over by keyboard. */
+/** The sections of a clip as blocks on a slider, and as a list. */
 
 import { button, element } from "./dom.js";
-import { countOf, formatClock, formatPercent, spokenTime } from "./numbers.js";
-import { isMusic, isPartly, wording } from "./verdict.js";
+import {
+  countOf, describeSection, formatClock, isMusic, isPartial, percent, spokenTime,
+} from "./text.js";
 
-const BRIEF = 6; // letters of a genre that a smaller block holds
+const SHORT_LABEL = 6; // characters that fit into a smaller block
 
-/** Let a pointer seek on an element whose width is the clip. */
+/** Seek by pointer on an element whose width stands for the duration of the clip. */
 export function seekByPointer(area, player) {
   const seek = ({ clientX }) => {
     const { left, width } = area.getBoundingClientRect();
@@ -31,8 +32,8 @@ export class Timeline {
   #spoken = "";
 
   /**
-   * @param {Object} result  the server's answer, with `timeline`, `sections` and `labels`
-   * @param {import("./palette.js").Palette} palette
+   * @param {Object} result  the server's response, with `timeline`, `sections` and `labels`
+   * @param {import("./genres.js").Palette} palette
    * @param {import("./player.js").Player} player
    */
   constructor(result, palette, player) {
@@ -50,18 +51,18 @@ export class Timeline {
     this.#follow();
   }
 
-  /** The same as words: one button for each section. */
+  /** Return the sections as a list with one button for each. */
   asList() {
     const items = this.#result.sections.map((section) => {
       const { start, end } = section;
       const times = `${formatClock(start)} – ${formatClock(end)}`;
       const seek = button(times, () => this.#player.seek(start), { class: "quiet" });
-      return element("li", {}, seek, ` ${wording(section)}`);
+      return element("li", {}, seek, ` ${describeSection(section)}`);
     });
     return element(
       "details",
-      { class: "runs" },
-      element("summary", {}, `The timeline in words (${countOf(items.length, "part")})`),
+      { class: "section-list" },
+      element("summary", {}, `Timeline as text (${countOf(items.length, "section")})`),
       element("ol", {}, ...items),
     );
   }
@@ -69,23 +70,27 @@ export class Timeline {
   #block(section, palette) {
     const { verdict, genre, start, end } = section;
     const [long, short] = isMusic(section) ? [genre, genre.slice(0, 2)] : [verdict, "–"];
-    const doubt = verdict === "not sure" ? "?" : "";
+    const isSure = verdict !== "not sure";
+    const mark = isSure ? "" : "?";
     const block = element(
       "div",
       {
-        class: long.length + doubt.length > BRIEF ? "block" : "block brief",
-        title: `${wording(section)}, ${formatClock(start)} – ${formatClock(end)}`,
+        class: long.length + mark.length > SHORT_LABEL ? "block" : "block brief",
+        title: `${describeSection(section)}, ${formatClock(start)} – ${formatClock(end)}`,
       },
-      element("span", { class: "long" }, long + doubt),
-      element("span", { class: "short" }, short + doubt),
+      element("span", { class: "long" }, long + mark),
+      element("span", { class: "short" }, short + mark),
     );
     block.style.left = `${(100 * start) / this.#result.duration}%`;
     block.style.width = `${(100 * (end - start)) / this.#result.duration}%`;
-    if (isMusic(section)) {
-      return palette.paint(block, genre);
+    if (!isMusic(section)) {
+      block.classList.add("no-music");
+      return block;
     }
-    block.classList.add("grey");
-    return block;
+    if (!isSure) {
+      block.classList.add("unsure");
+    }
+    return palette.paint(block, genre);
   }
 
   #press(event) {
@@ -95,7 +100,7 @@ export class Timeline {
       PageDown: -10 * step, PageUp: 10 * step, Home: -Infinity, End: Infinity,
     };
     if (event.ctrlKey || event.altKey || event.metaKey) {
-      return; // the browser's own
+      return; // shortcuts of the browser
     }
     if (event.key in moves) {
       event.preventDefault();
@@ -108,9 +113,9 @@ export class Timeline {
 
   #follow() {
     const { position } = this.#player;
-    const words = this.#wordsAt(position);
-    this.readout.textContent = words;
-    const spoken = `${spokenTime(position)}: ${words}`;
+    const text = this.#describe(position);
+    this.readout.textContent = text;
+    const spoken = `${spokenTime(position)}: ${text}`;
     if (spoken !== this.#spoken) {
       this.#spoken = spoken;
       this.element.setAttribute("aria-valuenow", position.toFixed(2));
@@ -118,11 +123,11 @@ export class Timeline {
     }
   }
 
-  /** The genre of the segment there, unless the section is no music or was not classified. */
-  #wordsAt(position) {
+  /** Describe a position: the genre of its segment, "not music", "silence" or "not classified". */
+  #describe(position) {
     const { sections, timeline } = this.#result;
     const section = sections.findLast(({ start }) => start <= position) ?? sections[0];
-    if (isPartly(this.#result) && (position < section.start || position > section.end)) {
+    if (isPartial(this.#result) && (position < section.start || position > section.end)) {
       return "not classified";
     }
     if (!isMusic(section)) {
@@ -130,6 +135,6 @@ export class Timeline {
     }
     const { genre, probabilities } =
       timeline.findLast(({ start }) => start <= position) ?? timeline[0];
-    return `${genre}, ${formatPercent(Math.max(...probabilities))}`;
+    return `${genre}, ${percent(Math.max(...probabilities))}`;
   }
 }

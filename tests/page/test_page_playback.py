@@ -1,4 +1,4 @@
-"""The player, the timeline, the picture and the microphone."""
+"""The player, the timeline, the spectrogram and the microphone."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def position(card: Any) -> float:
     return float(card.locator("audio").evaluate("(audio) => audio.currentTime"))
 
 
-# ------------------------------------------------------------- player, timeline, picture
+# ------------------------------------------------------------- player, timeline, spectrogram
 
 
-def test_playing_moves_the_playhead(answered: Visit) -> None:
+def test_playback_moves_the_playhead(answered: Visit) -> None:
     card = answered.card(NAME)
     playhead = card.locator(".playhead")
     assert playhead.evaluate("(line) => line.style.left") == "0%"
@@ -38,7 +38,7 @@ def test_playing_moves_the_playhead(answered: Visit) -> None:
     assert share == pytest.approx(position(card) / 8, abs=0.02)
 
 
-def test_click_on_the_timeline_seeks(answered: Visit) -> None:
+def test_a_click_on_the_timeline_seeks(answered: Visit) -> None:
     card = answered.card(NAME)
     slider = card.get_by_role("slider", name="Position in the clip")
     box = slider.bounding_box()
@@ -46,12 +46,12 @@ def test_click_on_the_timeline_seeks(answered: Visit) -> None:
     assert position(card) == pytest.approx(6, abs=0.05)
     expect(slider).to_have_attribute("aria-valuetext", re.compile("^[56] seconds: noise, "))
     expect(card.locator(".player .readout")).to_contain_text("noise")
-    card.locator(".picture").click(position={"x": 0.25 * box["width"], "y": 10})
+    card.locator(".spectrogram").click(position={"x": 0.25 * box["width"], "y": 10})
     assert position(card) == pytest.approx(2, abs=0.05)
     expect(card.locator(".player .readout")).to_contain_text("chords")
 
 
-def test_keyboard_seeks(answered: Visit) -> None:
+def test_arrow_keys_seek(answered: Visit) -> None:
     card, keyboard = answered.card(NAME), answered.page.keyboard
     slider = card.get_by_role("slider")
     slider.focus()
@@ -66,32 +66,31 @@ def test_keyboard_seeks(answered: Visit) -> None:
             keyboard.press(key)
         assert position(card) == pytest.approx(expected, abs=0.05)
     expect(slider).to_have_attribute("aria-valuenow", "8.00")
-    card.get_by_text("The timeline in words").click()
-    card.locator(".runs button").nth(1).press("Enter")
+    card.get_by_text("Timeline as text").click()
+    card.locator(".section-list button").nth(1).press("Enter")
     assert position(card) == pytest.approx(4, abs=0.32)  # a segment
 
 
-def test_timeline_names_the_genres_of_the_api(answered: Visit, site: str) -> None:
-    said = ask(site)
-    runs = [section["genre"] for section in said["sections"]]
-    assert {"chords", "noise"} <= set(runs)
+def test_the_timeline_shows_the_sections_of_the_api(answered: Visit, site: str) -> None:
+    genres = [section["genre"] for section in ask(site)["sections"]]
+    assert {"chords", "noise"} <= set(genres)
     card = answered.card(NAME)
-    assert card.locator(".block .long").all_text_contents() == runs
+    assert card.locator(".block .long").all_text_contents() == genres
     titles = card.locator(".block").evaluate_all("(all) => all.map((block) => block.title)")
-    assert titles[0].startswith(f"{runs[0]}, 0:00 ")
+    assert titles[0].startswith(f"{genres[0]}, 0:00 ")
     looks = card.locator(".block").evaluate_all(
         """(all) => all.map((block) => {
           const { backgroundColor, backgroundImage } = getComputedStyle(block);
           return [block.textContent, backgroundColor, backgroundImage].join();
         })"""
     )
-    assert len(set(looks)) == len(set(runs))  # one look for each genre,
+    assert len(set(looks)) == len(set(genres))  # one look for each genre,
     patterns = {look.split(",", 1)[0]: look.split(")", 1)[1] for look in looks}
-    assert len(set(patterns.values())) == len(patterns)  # and not by its colour alone
+    assert len(set(patterns.values())) == len(patterns)  # which differs not only in colour
 
 
-def test_spectrogram_is_drawn_as_the_network_saw_it(answered: Visit, site: str) -> None:
-    picture = ask(site)["spectrogram"]
+def test_the_spectrogram_shows_the_values_of_the_api(answered: Visit, site: str) -> None:
+    image = ask(site)["spectrogram"]
     canvas = answered.card(NAME).get_by_role("img", name="Mel spectrogram of halves.wav")
     expect(canvas).to_have_attribute("aria-label", re.compile(r"16 bands from .* over 0:0[78]"))
     pixels = canvas.evaluate(
@@ -101,21 +100,21 @@ def test_spectrogram_is_drawn_as_the_network_saw_it(answered: Visit, site: str) 
           return { width, height, data: [...data] };
         }"""
     )
-    assert (pixels["width"], pixels["height"]) == (picture["columns"], picture["bands"])
-    rgba = np.reshape(pixels["data"], (picture["bands"], picture["columns"], 4))
+    assert (pixels["width"], pixels["height"]) == (image["columns"], image["bands"])
+    rgba = np.reshape(pixels["data"], (image["bands"], image["columns"], 4))
     brightness = rgba[..., :3] @ [0.2126, 0.7152, 0.0722]
-    encoded = np.frombuffer(b64decode(picture["data"]), np.uint8)
-    seen = encoded.reshape(picture["columns"], picture["bands"]).T[::-1]  # the lowest band below
-    order = np.argsort(seen.ravel(), kind="stable")
-    assert (np.diff(brightness.ravel()[order]) > -2).all()  # the louder, the brighter
+    encoded = np.frombuffer(b64decode(image["data"]), np.uint8)
+    expected = encoded.reshape(image["columns"], image["bands"]).T[::-1]  # the lowest band below
+    order = np.argsort(expected.ravel(), kind="stable")
+    assert (np.diff(brightness.ravel()[order]) > -2).all()  # louder is brighter
     assert answered.card(NAME).locator(".axis-y").all_inner_texts()[0].split("\n")[0] == "2 kHz"
     assert answered.card(NAME).locator(".axis-x span").all_inner_texts()[-1] == "0:08"
 
 
-def test_what_the_browser_cannot_play_still_has_a_timeline(visit: Visit) -> None:
+def test_a_clip_that_the_browser_cannot_play_has_a_timeline(visit: Visit) -> None:
     visit.choose(clip("halves.aiff", synth.write(HALVES, tiny.RATE, "AIFF")))
     card = visit.card("halves.aiff")
-    expect(card.get_by_text("Your browser cannot play this kind of file.")).to_be_visible()
+    expect(card.get_by_text("Your browser cannot play this format.")).to_be_visible()
     expect(card.get_by_role("button", name="Play")).to_have_count(0)
     card.get_by_role("slider").press("End")
     expect(card.get_by_role("slider")).to_have_attribute("aria-valuenow", "8.00")
@@ -129,7 +128,8 @@ def test_recording_from_the_microphone(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_role("timer")).to_have_text("0:01")
-    expect(page.get_by_role("meter")).to_be_visible()  # a busy machine may miss the beeps
+    # The level is not checked, because a busy machine may miss the beeps.
+    expect(page.get_by_role("meter")).to_be_visible()
     page.get_by_role("button", name="Stop and classify").click()
     card = page.get_by_role("article", name=re.compile(r"^recording-\d{4}-.*\.(webm|m4a|ogg)$"))
     expect(card.locator(".verdict")).to_be_visible()
@@ -139,7 +139,7 @@ def test_recording_from_the_microphone(visit: Visit) -> None:
     expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
 
 
-def test_recording_can_be_discarded(visit: Visit) -> None:
+def test_a_recording_can_be_discarded(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Record", exact=True).click()
     visit.page.get_by_role("button", name="Discard").click()
     expect(visit.page.get_by_role("button", name="Record", exact=True)).to_be_focused()
@@ -154,19 +154,19 @@ def refusal(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("script", "words"),
+    ("script", "sentence"),
     [
         (refusal("NotAllowedError"), "The browser did not allow the microphone."),
         (refusal("NotFoundError"), "There is no microphone."),
-        (refusal("NotReadableError"), "Does another program use it?"),
+        (refusal("NotReadableError"), "Is another program using it?"),
         ("Object.defineProperty(window, 'isSecureContext', { value: false });", "https://"),
         ("delete window.MediaRecorder;", "This browser cannot record."),
     ],
 )
-def test_microphone_that_cannot_be_used(
-    enter: Callable[..., Visit], script: str, words: str
+def test_an_unavailable_microphone_is_explained(
+    enter: Callable[..., Visit], script: str, sentence: str
 ) -> None:
     visit = enter(script=script)
     visit.page.get_by_role("button", name="Record", exact=True).click()
-    expect(visit.page.get_by_role("alert")).to_contain_text(words)
+    expect(visit.page.get_by_role("alert")).to_contain_text(sentence)
     expect(visit.page.get_by_role("button", name="Record", exact=True)).to_be_enabled()
