@@ -139,7 +139,7 @@ def test_another_wheel_is_refused(write: Callable[..., Path]) -> None:
     wheel = write()
     with wheel.open("ab") as file:
         file.write(b"\x00")
-    with pytest.raises(DataError, match=rf"{MUSICNN_WHEEL}: is not the .* \(SHA-256 differs\)"):
+    with pytest.raises(DataError, match=rf"{MUSICNN_WHEEL}: is not .* \(its SHA-256 differs\)"):
         read_musicnn(wheel, NETWORK)
 
 

@@ -31,9 +31,9 @@ def test_second_run_into_a_folder_is_refused(start: Start, trained: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("recipe", "holds a run with another recipe$"),
-        ("clip", "holds a run with another data$"),
-        ("label", "holds a run with another labels and data$"),
+        ("recipe", "holds a run with another recipe; choose"),
+        ("clip", "holds a run with another data; choose"),
+        ("label", "holds a run with another labels and data; choose"),
     ],
 )
 def test_resuming_another_run_is_refused(
@@ -53,6 +53,10 @@ def test_damaged_run_file_is_named(start: Start, copy: Path) -> None:
     (copy / "run.json").write_text('{"recipe": ')
     with pytest.raises(DataError, match=r"run\.json: is damaged"):
         start(copy, EVERYTHING, resume=True)
+
+
+def test_description_of_the_recipe_may_differ(start: Start, copy: Path) -> None:
+    start(copy, 'description = "Other words."\n' + EVERYTHING, resume=True)
 
 
 def test_finished_stages_are_not_trained_again(
