@@ -108,9 +108,7 @@ def judge_styles(classifier: Classifier, folder: Path, teacher: Path | None) -> 
     predictions = [classifier.classify(clip.path) for clip in clips]
     scores = teacher_scores(teacher)
     names = [style.name for style in sorted(predictions[0].styles, key=lambda style: style.name)]
-    print(
-        "style | threshold | assigned to | AUC against the genre | correlation with AudioSet's class"
-    )
+    print("style | threshold | assigned to | AUC against the genre | correlation with AudioSet")
     for name in names:
         values = np.array([probability(one, name) for one in predictions])
         threshold = next(style.threshold for style in predictions[0].styles if style.name == name)

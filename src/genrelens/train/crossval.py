@@ -204,6 +204,15 @@ def write_crossval_report(
     ``report-NETWORK`` is on calibrated predictions: the temperature of each round is fitted on the
     other rounds.
 
+    Example::
+
+        from genrelens.train import cross_validate, write_crossval_report
+
+        tables = cross_validate(run, split)  # see cross_validate
+        for network, table in tables.items():
+            results = write_crossval_report(run, split, network, table)
+            print(network, results["over_rounds"]["accuracy"]["mean"])
+
     Args:
         run: settings of the cross-validation.
         split: its split.

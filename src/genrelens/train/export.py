@@ -25,6 +25,18 @@ _TOLERANCE = 1e-4  # rounding over all layers; a wrong graph deviates by percent
 def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
     """Write a model file and compare its outputs with torch.
 
+    Example::
+
+        from pathlib import Path
+
+        from genrelens import ModelMetadata
+        from genrelens.train import export_model
+
+        metadata = ModelMetadata(
+            name="mine", labels=("jazz", "rock"), features=features, window_segments=31
+        )
+        export_model(network, metadata, Path("mine.onnx"))
+
     Args:
         network: the trained network. Its ``forward`` takes segments (n, t, b) and returns
             ``NetworkOutputs`` or a pair of clip logits (c,) and segment logits (n, c). The file

@@ -42,6 +42,19 @@ _WINDOW_SECONDS = 30.0  # length of GTZAN's recordings, and of the original LSTM
 class Run:
     """Settings of a training run.
 
+    Example::
+
+        from pathlib import Path
+
+        from genrelens.train import Hardware, Recipe, Run
+
+        run = Run(
+            recipe=Recipe.load("mel-cnn"),
+            folder=Path("runs/mine"),
+            hardware=Hardware(device="cpu"),
+            on_stage=print,
+        )
+
     Attributes:
         recipe: the recipe.
         folder: folder of the run, for checkpoints, curves, ``metrics.json`` and ``model.onnx``.
