@@ -11,13 +11,13 @@ import os
 import re
 import time
 from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import cast
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from typing import TYPE_CHECKING, cast
 
 from genrelens.errors import DataError
+
+if TYPE_CHECKING:  # urllib and http take long to import, and are imported at the first download
+    from http.client import HTTPResponse
 
 __all__ = ["download_file"]
 
@@ -91,6 +91,10 @@ def _receive(url: str, part: Path, size: int, progress: Callable[[int, int], Non
 
 
 def _connect(url: str, have: int) -> HTTPResponse:
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
     headers = {"User-Agent": "genrelens"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
         response = urlopen(Request(url, headers=headers), timeout=_TIMEOUT_SECONDS)
@@ -104,7 +108,7 @@ def _connect(url: str, have: int) -> HTTPResponse:
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise _BrokenConnectionError(str(reason) or type(error).__name__) from error
-    return cast(HTTPResponse, response)
+    return cast("HTTPResponse", response)
 
 
 def _start(response: HTTPResponse, url: str, size: int, have: int) -> int:
@@ -130,6 +134,8 @@ def _start(response: HTTPResponse, url: str, size: int, have: int) -> int:
 
 
 def _read(response: HTTPResponse, n_bytes: int) -> bytes:
+    from http.client import HTTPException
+
     try:
         block = response.read(n_bytes)
     except (OSError, HTTPException) as error:

@@ -18,7 +18,6 @@ import hashlib
 import json
 import re
 import shutil
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -266,6 +265,8 @@ def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:
     Only regular members with names like ``genres/x/y.wav`` in plain letters are unpacked, and
     only their content: no links, ``..``, owners, modes or macOS ``._y.wav``.
     """
+    import tarfile
+
     sizes: dict[str, int] = {}
     total = _size(source)
     with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:gz") as tar:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genrelens.data.folders import LabelledClip, clip_names
 from genrelens.errors import DataError
 from genrelens.evaluation.bootstrap import Estimate, paired_difference
-from genrelens.evaluation.prediction_table import PredictionTable
+from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 
-__all__ = ["Comparison", "common_clips", "compare"]
+__all__ = ["Comparison", "common_clips", "compare", "load_tables"]
 
 _LEVEL = 0.05
 
@@ -119,6 +121,33 @@ def _mcnemar(first_alone: int, second_alone: int) -> float:
     n = first_alone + second_alone
     tail = sum(math.comb(n, k) for k in range(min(first_alone, second_alone) + 1))
     return min(1.0, float(2 * tail / 2**n))
+
+
+def load_tables(paths: Sequence[Path], clips: Sequence[LabelledClip] = ()) -> list[PredictionTable]:
+    """Read predictions on the same clips from several files.
+
+    A file without genres gets those of ``clips``, or else those of the files before it.
+
+    Args:
+        paths: reports (their folder or ``metrics.json``) or CSV files.
+        clips: labelled clips that give the genres.
+
+    Raises:
+        DataError: a file is malformed, or the genre of a clip is not known.
+
+    Example:
+        >>> ours, theirs = load_tables([Path("report"), Path("theirs.csv")])  # doctest: +SKIP
+
+    """
+    names = clip_names([clip.path for clip in clips])
+    truth = {name: clip.label for name, clip in zip(names, clips, strict=True)}
+    tables = []
+    for path in paths:
+        table = load_predictions(path, truth=truth)
+        known = dict(zip(table.clips, (table.labels[i] for i in table.true), strict=True))
+        truth = {**known, **truth}
+        tables.append(table)
+    return tables
 
 
 def common_clips(tables: Sequence[PredictionTable]) -> list[PredictionTable]:

@@ -18,7 +18,7 @@ from genrelens.evaluation.report.figures import (
     plot_reliability,
     plot_robustness,
 )
-from genrelens.evaluation.report.page import page
+from genrelens.evaluation.report.page import report_page
 from genrelens.files import reason, replaced, write_text_atomically
 from genrelens.plots import plot_confusion
 
@@ -110,7 +110,7 @@ def write_report(
     }
     try:
         pictures, vectors = _draw(scores, before, robustness)
-        html = page(
+        html = report_page(
             title,
             table,
             scores,
