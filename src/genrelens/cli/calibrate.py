@@ -11,14 +11,14 @@ from genrelens.cli.console import out, print_error, print_note
 from genrelens.cli.figures import with_interval
 from genrelens.cli.train import need_torch
 from genrelens.errors import DataError
-from genrelens.evaluation.calibration import (
-    Abstention,
+from genrelens.evaluation.calibration import Abstention
+from genrelens.evaluation.metrics import wilson_interval
+from genrelens.evaluation.model_calibration import (
     Calibration,
     calibrate_model,
     check_predictions,
     objection,
 )
-from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 from genrelens.evaluation.provenance import predictions_provenance
 from genrelens.model_file import ModelFile, packaged_models

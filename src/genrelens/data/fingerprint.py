@@ -60,6 +60,11 @@ class Match(NamedTuple):
         seconds: length of the shared audio.
         similarity: share of equal fingerprint bits there: 1 for equal audio, 0.5 by chance.
 
+    Example::
+
+        for match in find_matches(prints):
+            print(match.first, match.second, f"{match.seconds:.0f} s in common")
+
     """
 
     first: int
@@ -79,9 +84,10 @@ def audio_fingerprint(blocks: Iterable[NDArray[np.float32]], *, sample_rate: int
     Returns:
         (n,) uint32, 78.1 words per second; 0 for silent frames.
 
-    Example:
-        >>> blocks = stream_audio("song.mp3", sample_rate=22_050)  # doctest: +SKIP
-        >>> words = audio_fingerprint(blocks, sample_rate=22_050)  # doctest: +SKIP
+    Example::
+
+        blocks = stream_audio("song.mp3", sample_rate=22_050)
+        words = audio_fingerprint(blocks, sample_rate=22_050)
 
     """
     words = list(_iter_words(_resampled(blocks, sample_rate)))
@@ -124,6 +130,14 @@ def find_matches(prints: Sequence[Words]) -> list[Match]:
 
     Returns:
         At most one match for each pair, sorted by ``first`` and ``second``.
+
+    Example::
+
+        prints = [
+            audio_fingerprint(stream_audio(path, sample_rate=22_050), sample_rate=22_050)
+            for path in paths
+        ]
+        matches = find_matches(prints)
 
     """
     if not sum(map(len, prints)):

@@ -47,6 +47,10 @@ class Archive:
         algorithm: ``"sha256"`` or ``"md5"``.
         unpacked_size: approximate size of its clips in bytes, for the check of the free space.
 
+    Example::
+
+        archive = Archive("https://example.org/genres.tar.gz", size=1_226_192_050, digest="b28c...")
+
     """
 
     url: str
@@ -89,6 +93,11 @@ class GtzanReport(NamedTuple):
         unreadable: clip -> reason why it cannot be read. These files are kept.
         already_there: whether nothing was downloaded or unpacked.
 
+    Example::
+
+        report = fetch_gtzan(Path("gtzan"))
+        print(len(report.clips), "clips,", len(report.unreadable), "unreadable")
+
     """
 
     folder: Path
@@ -129,10 +138,10 @@ def fetch_gtzan(
             or ``directory/genres`` is not (or no longer) the result of an earlier call.
         ValueError: an archive of unknown size cannot be downloaded.
 
-    Example:
-        >>> report = fetch_gtzan(Path("gtzan"))  # doctest: +SKIP
-        >>> len(report.clips)  # doctest: +SKIP
-        999
+    Example::
+
+        report = fetch_gtzan(Path("gtzan"))
+        len(report.clips)  # 999
 
     """
     report = progress or _no_progress

@@ -52,6 +52,10 @@ def random_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) 
         DataError: a genre has fewer clips than there are folds, or the files are segments.
         MissingExtraError: scikit-learn is not installed.
 
+    Example::
+
+        split = random_folds(read_folder(Path("clips")), 5)
+
     """
     _check_request(clips, n_folds, "clips", Counter(clip.label for clip in clips))
     _reject_segments(clips)
@@ -76,6 +80,11 @@ def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0)
         DataError: a clip has no group, a genre has fewer groups than there are folds, or a fold
             would have no clip of some genre.
         MissingExtraError: scikit-learn is not installed.
+
+    Example::
+
+        clips = read_groups(Path("artists.csv"), read_folder(Path("clips")))
+        split = grouped_folds(clips, 5)
 
     """
     loose = [clip.path.name for clip in clips if clip.group is None]
@@ -117,6 +126,10 @@ def random_draws(
             each genre, or the files are segments.
         MissingExtraError: scikit-learn is not installed.
 
+    Example::
+
+        split = random_draws(read_folder(Path("clips")), 10, test_fraction=0.1)
+
     """
     if n_draws < 1 or not 0 < test_fraction < 1:
         raise DataError(
@@ -145,6 +158,10 @@ def filtered_split(clips: Sequence[LabelledClip]) -> Split:
 
     Raises:
         DataError: no clip is one of GTZAN.
+
+    Example::
+
+        split = filtered_split(read_folder(Path("gtzan/genres")))
 
     """
     folder = resources.files("genrelens.data") / "published_splits"
@@ -185,8 +202,9 @@ def split_clips(
         MissingExtraError: scikit-learn is not installed.
         ValueError: there is no such protocol.
 
-    Example:
-        >>> split = split_clips(read_folder(Path("clips")), "random", folds=3)  # doctest: +SKIP
+    Example::
+
+        split = split_clips(read_folder(Path("clips")), "random", folds=3)
 
     """
     if protocol == "filtered":
@@ -214,8 +232,9 @@ def random_split(
         DataError: a genre has fewer than two clips, so one part would lack it.
         ValueError: ``valid_fraction`` is not between 0 and 1.
 
-    Example:
-        >>> clips = random_split(read_folder(Path("clips")), seed=1)  # doctest: +SKIP
+    Example::
+
+        clips = random_split(read_folder(Path("clips")), seed=1)
 
     """
     if not 0 < valid_fraction < 1:

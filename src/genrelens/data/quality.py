@@ -45,6 +45,11 @@ class ClipIssue(NamedTuple):
         clip: the clip.
         value: level in dBFS, share of clipped samples, or length in seconds.
 
+    Example::
+
+        for issue in inspect_clips(clips).silent:
+            print(issue.clip.path, f"{issue.value:.0f} dBFS")
+
     """
 
     clip: LabelledClip
@@ -61,6 +66,11 @@ class Duplicates:
         similarity: share of the fingerprint bits that the least similar clip has in common with
             its most similar one here: 1 for equal audio, 0.5 by chance.
         seconds: length of the audio that these two share.
+
+    Example::
+
+        for group in inspect_clips(clips).duplicates:
+            print(group.kind, *group.paths)
 
     """
 
@@ -106,6 +116,11 @@ class Inspection:
             is not found.
         short: clips below 1.5 s with their length; they are too short to compare.
         duplicates: groups of clips that share audio; silent clips are in none.
+
+    Example::
+
+        found = inspect_clips(clips)
+        print(len(found.unreadable), "of", found.n, "clips cannot be read")
 
     """
 
@@ -153,9 +168,10 @@ def inspect_clips(
         jobs: number of files at once.
         on_clip: called for each clip, in order, with the error of one that cannot be read.
 
-    Example:
-        >>> found = inspect_clips(read_folder(Path("clips")), jobs=4)  # doctest: +SKIP
-        >>> [group.paths for group in found.duplicates]  # doctest: +SKIP
+    Example::
+
+        found = inspect_clips(read_folder(Path("clips")), jobs=4)
+        [group.paths for group in found.duplicates]
 
     """
     measured: list[_Measured] = []
@@ -191,6 +207,11 @@ def torn_duplicates(
     Returns:
         The divided groups; their clips have part and group.
 
+    Example::
+
+        found = inspect_clips(clips)
+        divided = torn_duplicates(found, random_split(clips))
+
     """
     return tuple(
         group
@@ -210,6 +231,11 @@ def ungrouped_duplicates(
 
     Returns:
         The groups of duplicates; their clips have part and group.
+
+    Example::
+
+        found = inspect_clips(clips)
+        suspicious = ungrouped_duplicates(found, next(iter(grouped_folds(clips, 5))))
 
     """
     return tuple(

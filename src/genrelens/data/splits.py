@@ -39,11 +39,12 @@ class Split:
         rounds: for each round the part of each clip; None for a clip in no part.
         seed: seed of a random split; else None.
 
-    Example:
-        >>> split = grouped_folds(read_groups(Path("artists.csv"), clips), 5)  # doctest: +SKIP
-        >>> split.save(Path("folds.csv"))  # doctest: +SKIP
-        >>> for clips in split:  # doctest: +SKIP
-        ...     test = [clip for clip in clips if clip.part == "test"]
+    Example::
+
+        split = grouped_folds(read_groups(Path("artists.csv"), clips), 5)
+        split.save(Path("folds.csv"))
+        for clips in split:
+            test = [clip for clip in clips if clip.part == "test"]
 
     """
 
@@ -168,8 +169,9 @@ def split_by_file(path: Path, clips: Sequence[LabelledClip]) -> list[LabelledCli
     Warns:
         DataWarning: a group is in several parts, as in the published split of GTZAN.
 
-    Example:
-        >>> clips = split_by_file(Path("split.csv"), read_folder(folder))  # doctest: +SKIP
+    Example::
+
+        clips = split_by_file(Path("split.csv"), read_folder(folder))
 
     """
     split = Split.load(path, clips)
@@ -209,8 +211,9 @@ def read_groups(
     Raises:
         DataError: the file is malformed, has no such column, or lacks the group of a clip.
 
-    Example:
-        >>> clips = read_groups(Path("artists.csv"), clips, column="artist")  # doctest: +SKIP
+    Example::
+
+        clips = read_groups(Path("artists.csv"), clips, column="artist")
 
     """
     _, rows = _read_csv(path, column)

@@ -23,14 +23,11 @@ Example::
 from genrelens.evaluation.bootstrap import Estimate, interval_note
 from genrelens.evaluation.calibration import (
     Abstention,
-    Calibration,
     abstention,
     apply_temperature,
-    calibrate_model,
     cross_fitted,
     fit_temperature,
     held_out_abstention,
-    objection,
 )
 from genrelens.evaluation.comparison import Comparison, common_clips, compare, load_tables
 from genrelens.evaluation.conditions import CONDITIONS, Condition
@@ -41,6 +38,7 @@ from genrelens.evaluation.metrics import (
     recalls,
     wilson_interval,
 )
+from genrelens.evaluation.model_calibration import Calibration, calibrate_model, objection
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 from genrelens.evaluation.provenance import (
     data_fingerprint,

@@ -36,6 +36,11 @@ class Comparison:
             times, which the test does not allow.
         bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``).
 
+    Example::
+
+        found = compare(first, second)
+        print(found.difference, found.p_value, found.better)
+
     """
 
     n: int
@@ -89,10 +94,10 @@ def compare(
     Raises:
         DataError: fewer than two clips (or groups) are in common, or their genres differ.
 
-    Example:
-        >>> found = compare(load_predictions(a), load_predictions(b))  # doctest: +SKIP
-        >>> found.summary("model a", "model b")  # doctest: +SKIP
-        'model b is better'
+    Example::
+
+        found = compare(load_predictions(a), load_predictions(b))
+        found.summary("model a", "model b")  # 'model b is better'
 
     """
     one, other = common_clips([first, second])
@@ -135,8 +140,9 @@ def load_tables(paths: Sequence[Path], clips: Sequence[LabelledClip] = ()) -> li
     Raises:
         DataError: a file is malformed, or the genre of a clip is not known.
 
-    Example:
-        >>> ours, theirs = load_tables([Path("report"), Path("theirs.csv")])  # doctest: +SKIP
+    Example::
+
+        ours, theirs = load_tables([Path("report"), Path("theirs.csv")])
 
     """
     names = clip_names([clip.path for clip in clips])
@@ -161,6 +167,10 @@ def common_clips(tables: Sequence[PredictionTable]) -> list[PredictionTable]:
 
     Raises:
         DataError: no clip is in all tables, or the genre of a clip differs.
+
+    Example::
+
+        ours, theirs = common_clips(load_tables([Path("ours.csv"), Path("theirs.csv")]))
 
     """
     by_round = any(len(set(table.clips)) < table.n for table in tables)

@@ -89,12 +89,10 @@ def write_report(
         DataError: the folder cannot be written.
         MissingExtraError: matplotlib is not installed.
 
-    Example:
-        >>> result = evaluate(Classifier.load(), clips)  # doctest: +SKIP
-        >>> write_report(
-        ...     Path("report"), "My model", result.table, result.scores, environment()
-        ... )  # doctest: +SKIP
-        PosixPath('report/index.html')
+    Example::
+
+        result = evaluate(Classifier.load(), clips)
+        write_report(Path("report"), "My model", result.table, result.scores, environment())
 
     """
     check_report_folder(folder)
