@@ -1,12 +1,13 @@
-"""Measure what a model says beside genres: not music, and styles.
+"""Evaluate the outputs of a model beside its genres: "not music", and styles.
 
     python scripts/judge_extras.py not-music MODEL not-music-test
     python scripts/judge_extras.py styles MODEL DATA/audio [--teacher audioset.npz]
 
-``not-music`` wants folders ``speech``, ``sounds`` and ``music`` (see ``not_music.py``), cuts them
-into pieces of 10 s, and adds noise, tones and silence. ``styles`` wants folders of GTZAN's genres:
-for each style it prints the area under the ROC curve against the genre of that name, and Spearman's
-correlation with the class of that name of a network that heard AudioSet.
+``not-music`` needs the folders ``speech``, ``sounds`` and ``music`` (see ``not_music.py``). It cuts
+their recordings into excerpts of 10 s and adds synthetic noise, tones and silence. ``styles`` needs
+folders of GTZAN's genres. For each style it prints the area under the ROC curve against the genre
+of that name, and Spearman's correlation with the class of that name of a network trained on
+AudioSet.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from sklearn.metrics import roc_auc_score
 from genrelens import Classifier, Prediction, load_audio
 from genrelens.data.folders import find_audio, read_folder
 
-PIECE_SECONDS = 10
+EXCERPT_SECONDS = 10
 RATE = 16_000
-PIECES_OF_A_FILE = 6
+EXCERPTS_PER_FILE = 6
 
-GENRES = {"hip-hop": "hiphop"}  # style -> GTZAN's word, where it is another
+GENRES = {"hip-hop": "hiphop"}  # style -> GTZAN's name, if it differs
 AUDIOSET = {
     "rock": "Rock music",
     "pop": "Pop music",
@@ -70,27 +71,27 @@ def main() -> None:
 
 
 def judge_not_music(classifier: Classifier, folder: Path) -> None:
-    kinds = {kind: pieces(folder / kind) for kind in ("speech", "sounds", "music")}
-    for kind, waveforms in {**kinds, **made()}.items():
+    kinds = {kind: excerpts(folder / kind) for kind in ("speech", "sounds", "music")}
+    for kind, waveforms in {**kinds, **synthetic()}.items():
         verdicts = Counter(classifier.classify_waveform(y, RATE).verdict for y in waveforms)
         n = sum(verdicts.values())
         shares = ", ".join(
             f"{verdict} {count / n:.1%}" for verdict, count in verdicts.most_common()
         )
-        print(f"{kind:<8} {n:>4} pieces: {shares}", flush=True)
+        print(f"{kind:<8} {n:>4} excerpts: {shares}", flush=True)
 
 
-def pieces(folder: Path) -> Iterator[NDArray[np.float32]]:
-    n = PIECE_SECONDS * RATE
+def excerpts(folder: Path) -> Iterator[NDArray[np.float32]]:
+    n = EXCERPT_SECONDS * RATE
     for path in find_audio(folder):
         y = load_audio(path, sample_rate=RATE)
         starts = range(0, len(y) - n + 1, n)
-        yield from (y[start : start + n] for start in list(starts)[:PIECES_OF_A_FILE])
+        yield from (y[start : start + n] for start in list(starts)[:EXCERPTS_PER_FILE])
 
 
-def made() -> dict[str, list[NDArray[np.float64]]]:
+def synthetic() -> dict[str, list[NDArray[np.float64]]]:
     rng = np.random.default_rng(0)
-    n = PIECE_SECONDS * RATE
+    n = EXCERPT_SECONDS * RATE
     time = np.arange(n) / RATE
     coloured = []
     for exponent in np.linspace(-2, 0.5, 20):
@@ -104,22 +105,20 @@ def made() -> dict[str, list[NDArray[np.float64]]]:
 
 def judge_styles(classifier: Classifier, folder: Path, teacher: Path | None) -> None:
     clips = read_folder(folder)
-    said = [classifier.classify(clip.path) for clip in clips]
+    predictions = [classifier.classify(clip.path) for clip in clips]
     scores = teacher_scores(teacher)
-    names = [style.name for style in sorted(said[0].styles, key=lambda style: style.name)]
-    print(
-        "style | threshold | given to | AUC against the genre | correlation with AudioSet's class"
-    )
+    names = [style.name for style in sorted(predictions[0].styles, key=lambda style: style.name)]
+    print("style | threshold | assigned to | AUC against the genre | correlation with AudioSet")
     for name in names:
-        values = np.array([probability(one, name) for one in said])
-        threshold = next(style.threshold for style in said[0].styles if style.name == name)
+        values = np.array([probability(one, name) for one in predictions])
+        threshold = next(style.threshold for style in predictions[0].styles if style.name == name)
         is_genre = np.array([clip.label == GENRES.get(name, name) for clip in clips])
         auc = f"{roc_auc_score(is_genre, values):.3f}" if is_genre.any() else ""
-        judged = [
+        pairs = [
             (value, scores.get((clip.path.stem, AUDIOSET.get(name, ""))))
             for value, clip in zip(values, clips, strict=True)
         ]
-        kept = [pair for pair in judged if pair[1] is not None]
+        kept = [pair for pair in pairs if pair[1] is not None]
         rank = f"{spearmanr(*zip(*kept, strict=True)).statistic:.2f}" if kept else ""
         share = (values >= threshold).mean()
         print(f"{name} | {threshold:.3f} | {share:.1%} | {auc} | {rank}")
@@ -130,7 +129,7 @@ def probability(prediction: Prediction, name: str) -> float:
 
 
 def teacher_scores(path: Path | None) -> dict[tuple[str, str], float]:
-    """Mean logits by clip and class."""
+    """Return the mean logits by clip and class."""
     if path is None:
         return {}
     with np.load(path) as file:

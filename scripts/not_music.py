@@ -1,18 +1,18 @@
-"""Collect recordings that are not music, from Debian's packages, which are free: speech and sounds.
+"""Collect recordings that are not music, speech and sounds, from free Debian packages.
 
     python scripts/not_music.py train not-music
     python scripts/not_music.py test not-music-test
 
-Needs ``apt-get``, ``dpkg`` and the network. Short files are joined to a minute each. Both parts
-also hold music of games: it is music, though unlike GTZAN's.
+Needs ``apt-get``, ``dpkg`` and the network. Short files are joined to recordings of one minute.
+Both parts also hold music of games, which differs from the music of GTZAN.
 
-The second part judges what was trained with the first. What they share and what they do not:
-telephone prompts are of other packages and languages, game voices of other folders of the package
-hedgewars-data, sounds and music of other packages. Sounds and music of hedgewars are in the first
-part; of wesnoth the sounds are in the first and the music in the second. Who speaks was not looked
-up. Of 5160 different files to draw from, ten are in both parts, byte by byte: nine exclamations of
-hedgewars (voices Default and Default_uk) and one sound of oxygen-sounds and
-sound-theme-freedesktop.
+The first part is for training, the second for evaluation. The parts differ as follows. Telephone
+prompts come from different packages and languages, game voices from different folders of the
+package hedgewars-data, sounds and music from different packages. Sounds and music of hedgewars are
+in the first part; of wesnoth, the sounds are in the first part and the music is in the second. The
+speakers were not identified. Of the 5160 different files, ten are identical in both parts: nine
+exclamations of hedgewars (voices Default and Default_uk) and one sound that oxygen-sounds and
+sound-theme-freedesktop share.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MUSIC = r"/[Mm]usic/|theme"
 
 @dataclass(frozen=True)
 class Collection:
-    """Files of a package that match one pattern and not another, up to some minutes of them."""
+    """Files of a package that match one pattern and not another, up to a number of minutes."""
 
     package: str
     matching: str
@@ -130,10 +130,10 @@ def collect(collection: Collection, source: Path, target: Path, kind: str) -> in
         and not re.search(collection.without, str(path))
     )
     np.random.default_rng(0).shuffle(files)  # type: ignore[arg-type]
-    pieces = waveforms(files, collection)
-    whole = pieces if kind == "music" else joined(pieces)
+    parts = waveforms(files, collection)
+    recordings = parts if kind == "music" else joined(parts)
     n = 0
-    for n, y in enumerate(whole, start=1):
+    for n, y in enumerate(recordings, start=1):
         name = f"{collection.package}-{n:03}.flac"
         soundfile.write(target / name, np.clip(y, -1, 1), RATE)
     return n
@@ -161,11 +161,11 @@ def decoded(path: Path) -> NDArray[np.float32]:
     return np.concatenate(frames, axis=1)[0].astype(np.float32) / 2**15
 
 
-def joined(pieces: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    """Bring pieces to one loudness and join them, with short pauses, to a minute each."""
+def joined(waveforms: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """Scale waveforms to one loudness and join them, with short pauses, to about a minute each."""
     rng = np.random.default_rng(0)
     parts: list[NDArray[np.float32]] = []
-    for y in pieces:
+    for y in waveforms:
         loud = y * (LOUDNESS / np.sqrt(np.mean(np.square(y))))
         parts += [loud, np.zeros(int(rng.integers(RATE // 20, RATE // 2)), np.float32)]
         if sum(map(len, parts)) > JOINED_SECONDS * RATE:

@@ -1,4 +1,4 @@
-"""``genrelens train``: the main path as a process, the rest of its options in this one."""
+"""``genrelens train``: the main path in its own process, other options in this one."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def train(place: Path, capsys: pytest.CaptureFixture[str]) -> Train:
     return start
 
 
-def test_main_path(place: Path) -> None:
-    """Both stages as a user starts them: the result on stdout, nothing but steps on stderr."""
+def test_main_path(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both stages in a process: the result on standard output, only the steps on standard error."""
     (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn-lstm", epochs=2))
-    (place / "clips" / "noise" / "broken.wav").write_text("no sound")
+    (place / "clips" / "noise" / "broken.wav").write_text("no audio")
     done = spawn(
         "train",
         "tiny.toml",
@@ -75,8 +75,9 @@ def test_main_path(place: Path) -> None:
     assert out[3].split(maxsplit=2)[2] == "genrelens classify --model run/model.onnx FILE"
     assert len(out) == 4
     assert ModelFile.load("run/model.onnx").metadata.name == "mine"
-    heard = spawn("classify", "--model", "run/model.onnx", "clips/noise/noise.0.wav", "--json")
-    assert set(json.loads(heard.out)[0]["probabilities"]) == set(tiny.GENRES)
+    clip = "clips/noise/noise.0.wav"
+    classified = run(capsys, "classify", "--model", "run/model.onnx", clip, "--json")
+    assert set(json.loads(classified.out)[0]["probabilities"]) == set(tiny.GENRES)
 
 
 def test_terminal_shows_one_bar_at_a_time(place: Path) -> None:
@@ -175,7 +176,7 @@ def test_cuda_without_a_gpu(train: Train, monkeypatch: pytest.MonkeyPatch) -> No
         (["--cache", "tiny.toml"], "cache cannot be written"),
     ],
 )
-def test_mistakes_are_told_at_once(arguments: list[str], words: str, train: Train) -> None:
+def test_mistakes_are_reported_at_once(arguments: list[str], words: str, train: Train) -> None:
     done = train(*arguments)
     assert done.code == 2
     assert words in " ".join(done.err.replace("│", "").split())
@@ -190,7 +191,7 @@ def test_mistakes_are_told_at_once(arguments: list[str], words: str, train: Trai
         ("crossval", "--epochs", "3"),
     ],
 )
-def test_what_lens_would_ignore_is_refused(
+def test_options_without_effect_on_lens_are_refused(
     command: str, option: str, value: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = run(capsys, command, "lens", "--data", place / "clips", option, value)

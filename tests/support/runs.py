@@ -32,10 +32,10 @@ EVERYTHING = (
 
 @dataclass(frozen=True)
 class Start:
-    """Trains a recipe, given as TOML, on the CPU: with nine clips, and three to validate."""
+    """Train a recipe, given as TOML, on the CPU, with nine clips and three for validation."""
 
     clips: list[LabelledClip]
-    place: Path
+    folder: Path
 
     def __call__(
         self, folder: Path, recipe: str, clips: Sequence[LabelledClip] | None = None, **run: Any
@@ -45,18 +45,18 @@ class Start:
         from genrelens.train.train_model import train
         from genrelens.train.trainer import Hardware
 
-        (self.place / "tiny.toml").write_text(recipe)
+        (self.folder / "tiny.toml").write_text(recipe)
         settings: dict[str, Any] = {
-            "recipe": Recipe.load(self.place / "tiny.toml"),
+            "recipe": Recipe.load(self.folder / "tiny.toml"),
             "folder": folder,
-            "cache_dir": self.place / "cache",
+            "cache_dir": self.folder / "cache",
             "hardware": Hardware(device="cpu", progress=False),
         }
         return train(Run(**settings | run), self.clips if clips is None else clips)
 
 
 def weights(stage: Path) -> dict[str, torch.Tensor]:
-    """What a stage gave."""
+    """Return the weights of a stage."""
     import torch
 
     state: dict[str, torch.Tensor] = torch.load(stage / "weights.pt", weights_only=True)
@@ -71,5 +71,5 @@ def same_weights(one: Path, other: Path) -> bool:
 
 
 def outputs(run: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """What the model of a run says of random segments."""
+    """Return the clip logits of a run's model for random segments."""
     return ModelFile.load(run / "model.onnx").run(tiny.random_segments(5).numpy()).clip_logits

@@ -1,4 +1,4 @@
-"""Model files that take a moment to make: they tell chords, clicks and noise apart."""
+"""Model files for tests: they classify chords, clicks and noise without training."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from support import tiny
 def write_model(folder: Path, *, recurrent: bool = False, **metadata: Any) -> Path:
     """Write a model with windows of five segments.
 
-    A recurrent one listens to the order of the segments; the other one averages them, and knows
-    its genres.
+    The output of a recurrent model depends on the order of the segments. The other model averages
+    the segments and classifies the genres correctly.
     """
     import torch
 
@@ -33,7 +33,7 @@ STYLES = (StyleTag("loud", 0.5), StyleTag("soft", 0.25))
 
 
 def write_listener(folder: Path, **metadata: Any) -> Path:
-    """Write the model file of a :class:`listeners.Listener`."""
+    """Write the model file of a :class:`support.stand_in_models.Listener`."""
     from genrelens.train.export import export_model
     from support.stand_in_models import Listener
 

@@ -1,4 +1,4 @@
-"""Networks that tell chords, clicks and noise apart without training."""
+"""Networks that classify chords, clicks and noise without training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHARPNESS = 6e-4  # so little that no probability is near 0 or 1: a change of th
 
 
 class Scaled(nn.Module):
-    """Logits of a random network are all alike; these are not."""
+    """Scale the logits of a random network, which are nearly equal."""
 
     def __init__(self, module: nn.Module, factor: float) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Scaled(nn.Module):
 
 
 def nearest_centroid() -> nn.Module:
-    """Logits that fall with the distance to the mean segment of each of ``tiny.GENRES``."""
+    """Return a network whose logits fall with the distance to the mean segment of each genre."""
     sounds = [tiny.sound(genre, 4, seed=9) for genre in tiny.GENRES]
     centroids = np.stack([extract_segments(y, tiny.MEL).mean(axis=0).ravel() for y in sounds])
     layer = nn.Linear(centroids.shape[1], len(tiny.GENRES))
@@ -36,10 +36,11 @@ def nearest_centroid() -> nn.Module:
 
 
 class Listener(nn.Module):
-    """Has everything that a model may have, each by a rule that a hand can follow.
+    """A network with all outputs that a model may have, each by a simple rule.
 
-    A segment's embedding is the mean of its frames. Its loudness is the mean of that: 0 for
-    silence, 4 to 8 for the sounds of ``tiny``. Loud is music, and loud and soft are the styles.
+    The embedding of a segment is the mean of its frames. Its loudness is the mean of the embedding:
+    0 for silence, 4 to 8 for the waveforms of ``tiny``. Loud segments are music; the styles are
+    loud and soft.
     """
 
     def __init__(self) -> None:

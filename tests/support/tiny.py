@@ -1,4 +1,4 @@
-"""The smallest of everything that training needs: clips, front ends, recipes, networks."""
+"""Tiny clips, front ends, recipes and networks for tests of training."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ LENS = FeatureConfig(
 
 
 def sound(genre: str, seconds: float, seed: int = 0) -> NDArray[np.float32]:
-    """A sound that no one can mistake for one of another genre."""
+    """Return a waveform that differs clearly from those of other genres."""
     rng = np.random.default_rng([seed, GENRES.index(genre)])
     time = np.arange(round(seconds * RATE)) / RATE
     if genre == "noise":
@@ -104,7 +104,7 @@ def training_clip(
 def recipe_text(
     network: str = "mel-cnn", *, epochs: int = 2, input_norm: bool = True, **training: Any
 ) -> str:
-    """A recipe for tiny clips as TOML."""
+    """Return a recipe for tiny clips as TOML."""
     features = {"mfcc-lstm": MFCC, "musicnn": LENS}.get(network, MEL)
     settings = {"epochs": epochs, "batch_size": 8, "crops_per_clip": 4, **training}
     return "\n".join(
@@ -130,7 +130,7 @@ def _toml(value: Any) -> str:
 
 
 def network(name: str, *, n_classes: int = 3, input_norm: bool = True) -> ClipNetwork:
-    """A random network of one of the three kinds, in eval mode, its norms not trivial."""
+    """Return a random network of one of three kinds, in eval mode, with nontrivial norms."""
     import torch
     from torch import nn
 
@@ -168,7 +168,7 @@ def metadata(features: FeatureConfig = MEL, **changes: Any) -> ModelMetadata:
 
 
 def random_segments(n: int, features: FeatureConfig = MEL, *, seed: int = 0) -> Tensor:
-    """(n, t, b) in the range of a front end."""
+    """Return random segments (n, t, b) in the range of a front end."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)

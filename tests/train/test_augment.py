@@ -1,4 +1,4 @@
-"""Augmentation: what can be said in closed form, and what holds for any draw."""
+"""Augmentation: results in closed form, and properties of every draw."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def segments(n: int = 8, *, silent: bool = False) -> Tensor:
 
 
 def gain_db(before: Tensor, after: Tensor) -> Tensor:
-    """How much louder each value became; NaN where both are silent."""
+    """Return the gain of each value in dB; NaN where both are silent."""
     import torch
 
     ratio = torch.expm1(after.double()) / torch.expm1(before.double())
@@ -69,7 +69,7 @@ def test_nothing_switched_on_changes_nothing(config: AugmentConfig) -> None:
 
 
 def test_gain_is_that_of_a_louder_waveform() -> None:
-    """A gain of the waveform and the same gain of its features: one and the same."""
+    """A gain of the waveform equals the same gain of its features."""
     import torch
 
     waveform = tiny.sound("noise", 1.0)
@@ -82,7 +82,7 @@ def test_gain_is_that_of_a_louder_waveform() -> None:
     np.testing.assert_allclose(after[0].numpy(), louder, rtol=1e-4, atol=1e-5)
 
 
-def test_gains_are_independent_and_of_the_asked_spread() -> None:
+def test_gains_are_independent_with_the_given_standard_deviation() -> None:
     import torch
 
     batch = torch.full((4000, 1, 128), 5.0)
@@ -155,7 +155,7 @@ def test_noise_lies_10_to_60_db_below_the_segment() -> None:
     assert -20 < levels.max() < -7
 
 
-def test_shift_moves_the_picture_along_the_bands() -> None:
+def test_shift_moves_segments_along_the_bands() -> None:
     import torch
 
     ramp = torch.arange(128.0).div(10).expand(300, 5, 128)
@@ -232,7 +232,7 @@ def test_segments_of_one_clip_share_level_filters_and_pitch(config: AugmentConfi
     assert not torch.allclose(apart[0], apart[1])
 
 
-def test_mixed_precision_leaves_augmentation_alone() -> None:
+def test_mixed_precision_does_not_change_augmentation() -> None:
     """In bfloat16 a grid of 128 bands would be off by a quarter of a band."""
     import torch
 

@@ -1,4 +1,4 @@
-"""The feature cache: keyed by content and front end, never torn, never wrong."""
+"""The feature cache: keyed by content and front end, and robust to damage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Every clip that was decoded."""
+    """Collect the clips that are decoded."""
     from genrelens.train import cache as cache_module
 
     decoded: list[Path] = []
@@ -94,7 +94,7 @@ def test_key_is_the_content_not_the_name(clip: Path, tmp_path: Path, computed: l
         ({"kind": "mfcc", "n_mfcc": 8}, False),
     ],
 )
-def test_key_is_the_front_end_but_for_its_segments(
+def test_key_is_the_front_end_without_its_segments(
     changes: dict[str, Any], hit: bool, clip: Path, tmp_path: Path, computed: list[Path]
 ) -> None:
     from genrelens.train.cache import FeatureCache
@@ -104,8 +104,8 @@ def test_key_is_the_front_end_but_for_its_segments(
     assert len(computed) == (1 if hit else 2)
 
 
-def test_short_clip_is_padded_to_the_segment_that_is_asked_for(tmp_path: Path) -> None:
-    """The length of a segment is not in the key: padding must not be either."""
+def test_short_clip_is_padded_to_one_segment(tmp_path: Path) -> None:
+    """The length of a segment is not in the key, so the padding is not stored."""
     from genrelens.train.cache import FeatureCache
 
     path = tmp_path / "short.wav"
@@ -153,7 +153,7 @@ def header_of_zeros(entry: Path) -> None:
     "harm",
     [truncate, empty, other_bytes, other_shape, other_type, pickled, header_of_zeros],
 )
-def test_damaged_entry_is_computed_anew(
+def test_damaged_entry_is_computed_again(
     harm: Callable[[Path], None], clip: Path, tmp_path: Path
 ) -> None:
     from genrelens.train.cache import FeatureCache
@@ -187,7 +187,7 @@ def test_interrupted_write_leaves_nothing(
     assert len(cache.load(clip)) == 94  # 1 + 12000 // 128
 
 
-def test_place_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
     from genrelens.train.cache import FeatureCache
 
     (tmp_path / "file").write_text("")
@@ -201,13 +201,13 @@ def test_unreadable_clips(tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path / "cache", tiny.MEL)
     with pytest.raises(AudioError, match=r"absent\.wav: No such file"):
         cache.load(tmp_path / "absent.wav")
-    (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "text.wav").write_text("no audio")
     with pytest.raises(AudioError, match=r"text\.wav"):
         cache.load(tmp_path / "text.wav")
     assert not (tmp_path / "cache").exists()
 
 
-def test_digest_is_that_of_sha256(tmp_path: Path) -> None:
+def test_digest_is_sha256(tmp_path: Path) -> None:
     from genrelens.train.cache import file_digest
 
     (tmp_path / "abc").write_bytes(b"abc")
@@ -215,7 +215,7 @@ def test_digest_is_that_of_sha256(tmp_path: Path) -> None:
     assert file_digest(tmp_path / "abc") == fips_180_2
 
 
-def test_cache_of_the_user_is_named_after_us() -> None:
+def test_default_cache_is_named_after_genrelens() -> None:
     from genrelens.train.cache import default_cache_dir
 
     assert default_cache_dir().name == "features"

@@ -1,4 +1,4 @@
-"""musicnn against a plain reading of its paper and of TensorFlow's layers."""
+"""musicnn against a direct implementation of its paper and of TensorFlow's layers."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def feature_map(power: NDArray[np.float32], w: dict[str, Tensor]) -> Tensor:
 
 
 def pooled(features: Tensor) -> Tensor:
-    """The largest and the mean of each channel beside each other: (n, 1506)."""
+    """Return the largest and the mean of each channel, interleaved: (n, 1506)."""
     import torch
 
     return torch.stack([features.amax(dim=2), features.mean(dim=2)], dim=2).flatten(1)
 
 
 def live(network: Musicnn) -> Tensor:
-    """Places among the paper's 1506 features of those that do not come of dead filters."""
+    """Return a mask of the features of live filters among the paper's 1506."""
     import torch
 
     kept = torch.ones(753, dtype=torch.bool)
@@ -107,11 +107,11 @@ def embedded(features: Tensor, w: dict[str, Tensor]) -> Tensor:
 
 
 def levelled(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Segments at the level that the network hears."""
+    """Scale segments to the level of the network's input."""
     return power * (LEVEL / power.mean(axis=(1, 2), keepdims=True))
 
 
-def hear(network: Musicnn, power: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+def outputs_of(network: Musicnn, power: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
     import torch
 
     pooled_features, embeddings = network(torch.from_numpy(tiny_musicnn.segments(power)))
@@ -129,7 +129,7 @@ def close(got: Tensor, expected: Tensor, tolerance: float = 1e-3) -> None:
 
 @pytest.mark.parametrize("n_frames", [1, 40, 187])
 def test_front_end_is_that_of_the_paper(n_frames: int, weights: dict[str, Tensor]) -> None:
-    """Half of the slopes are negative: there the largest comes of the smallest response."""
+    """Half of the slopes are negative; there the smallest response gives the largest value."""
     import torch
 
     from genrelens.train.lens.musicnn import FrontEnd
@@ -148,7 +148,7 @@ def test_features_and_embeddings_are_those_of_the_paper(
     from genrelens.train.lens.musicnn import EMBEDDING_SIZE
 
     power = tiny_musicnn.mel_power(2)
-    features, embeddings = hear(network, power)
+    features, embeddings = outputs_of(network, power)
     expected = pooled(feature_map(levelled(power), weights))
     assert features.shape == (2, network.pooled_size)
     assert embeddings.shape == (2, EMBEDDING_SIZE)
@@ -160,17 +160,17 @@ def test_features_and_embeddings_are_those_of_the_paper(
 
 def test_a_batch_gives_what_its_segments_give_one_by_one(network: Musicnn) -> None:
     power = tiny_musicnn.mel_power(3)
-    together = hear(network, power)
+    together = outputs_of(network, power)
     for number, one in enumerate(power):
-        for all_of_them, alone in zip(together, hear(network, one[None]), strict=True):
+        for all_of_them, alone in zip(together, outputs_of(network, one[None]), strict=True):
             close(alone[0], all_of_them[number], 1e-4)
 
 
 # ----------------------------------------------------------------------- level and silence
 
 
-def test_level_counts_only_frames_that_sound() -> None:
-    """Two of four frames have a mean of 4; the gain is 0.04, also where nothing sounds."""
+def test_level_ignores_silent_frames() -> None:
+    """Two of four frames have a mean of 4; the gain is 0.04, also for silent frames."""
     import torch
 
     from genrelens.train.lens.musicnn import at_one_level
@@ -181,8 +181,8 @@ def test_level_counts_only_frames_that_sound() -> None:
     torch.testing.assert_close(at_one_level(power, sounding), expected)
 
 
-def test_hardly_anything_is_not_made_as_loud_as_music() -> None:
-    """50 dB are the most."""
+def test_very_quiet_segments_are_not_raised_to_the_level_of_music() -> None:
+    """The largest gain is 50 dB."""
     import torch
 
     from genrelens.train.lens.musicnn import at_one_level
@@ -193,29 +193,30 @@ def test_hardly_anything_is_not_made_as_loud_as_music() -> None:
 
 
 @pytest.mark.parametrize("decibels", [-20, 15])
-def test_level_is_no_evidence(decibels: float, network: Musicnn) -> None:
+def test_level_does_not_change_the_output(decibels: float, network: Musicnn) -> None:
     import torch
 
     power = tiny_musicnn.mel_power(2)
-    loud, quiet = hear(network, power), hear(network, np.float32(10 ** (decibels / 10)) * power)
+    loud, quiet = (
+        outputs_of(network, power),
+        outputs_of(network, np.float32(10 ** (decibels / 10)) * power),
+    )
     for one, other in zip(loud, quiet, strict=True):
         close(other, one, 1e-2)
     assert not torch.allclose(loud[1][0], loud[1][1], rtol=0.1, atol=0.1)  # or it would be easy
 
 
-def test_silent_frames_are_left_out_of_the_pooling(
-    network: Musicnn, weights: dict[str, Tensor]
-) -> None:
+def test_pooling_ignores_silent_frames(network: Musicnn, weights: dict[str, Tensor]) -> None:
     import torch
 
     power = np.concatenate([levelled(tiny_musicnn.mel_power(1, 30)), np.zeros((1, 12, 96))], axis=1)
-    got, _ = hear(network, power.astype(np.float32))
+    got, _ = outputs_of(network, power.astype(np.float32))
     features = feature_map(power.astype(np.float32), weights)
     close(got, pooled(features[:, :, :30])[:, live(network)])
     assert not torch.allclose(got, pooled(features)[:, live(network)], rtol=1e-2, atol=1e-2)
 
 
-def test_padding_with_silence_changes_only_what_is_near_it() -> None:
+def test_padding_with_silence_changes_only_the_frames_near_it() -> None:
     """To this front end silence is zero, as beyond the ends; the layers after it are 3 frames wide.
 
     So the front end's features do not change at all, and those of three layers by what 3, 6 and 9
@@ -232,7 +233,7 @@ def test_padding_with_silence_changes_only_what_is_near_it() -> None:
     power = tiny_musicnn.mel_power(1, 60)
     longer = np.pad(power, ((0, 0), (0, 25), (0, 0)))
     with torch.inference_mode():
-        (one, _), (other, _) = hear(network, power), hear(network, longer)
+        (one, _), (other, _) = outputs_of(network, power), outputs_of(network, longer)
     close(other[:, : 2 * FRONT], one[:, : 2 * FRONT], 1e-4)
     mean, mean_padded = one[0, 2 * FRONT + 1 :: 2], other[0, 2 * FRONT + 1 :: 2]
     assert 1e-3 < float((mean - mean_padded).abs().max()) < 1
@@ -244,7 +245,7 @@ def test_silence_gives_finite_numbers(silent: list[bool], network: Musicnn) -> N
 
     power = tiny_musicnn.mel_power(2)
     power[silent] = 0
-    features, embeddings = hear(network, power)
+    features, embeddings = outputs_of(network, power)
     assert torch.isfinite(features).all()
     assert torch.isfinite(embeddings).all()
     assert float(features.abs().max()) < 1e3  # not the value that stands for a frame left out

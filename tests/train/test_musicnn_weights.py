@@ -1,4 +1,4 @@
-"""The reader of TensorFlow's checkpoints, on files that a little writer makes."""
+"""The reader of TensorFlow's checkpoints, on files that a small writer makes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def field(number: int, value: int | bytes) -> bytes:
 
 
 def entry(shape: Sequence[int], offset: int, size: int) -> bytes:
-    """A BundleEntryProto: numbers that are zero are left out, the checksum has four bytes."""
+    """A BundleEntryProto: zeros are not stored, the checksum has four bytes."""
     dimensions = b"".join(field(2, field(1, length)) for length in shape)
     place = field(4, offset) if offset else b""
     checksum = varint(6 << 3 | 5) + b"\xff\x80\x00\x07"
@@ -53,7 +53,7 @@ def entry(shape: Sequence[int], offset: int, size: int) -> bytes:
 
 
 def block(entries: Mapping[bytes, bytes], restart_every: int) -> bytes:
-    """A block of a table: keys share what they begin with, except after a restart."""
+    """A block of a table: keys share prefixes, except after a restart."""
     content, restarts, before = b"", [], b""
     for number, (key, value) in enumerate(entries.items()):
         shared = next(
@@ -69,7 +69,7 @@ def block(entries: Mapping[bytes, bytes], restart_every: int) -> bytes:
 
 
 def table(entries: Mapping[bytes, bytes], per_block: int, restart_every: int) -> bytes:
-    """A table: its blocks, an index of them, and a footer that says where that is."""
+    """A table: its blocks, their index, and a footer with the offset of the index."""
     content = b""
 
     def append(part: bytes) -> bytes:
@@ -88,7 +88,7 @@ def table(entries: Mapping[bytes, bytes], per_block: int, restart_every: int) ->
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Write a wheel with ``TENSORS`` that passes for the known one."""
+    """Write a wheel with ``TENSORS`` and accept its SHA-256."""
     from genrelens.train.lens import musicnn_weights as checkpoint
     from genrelens.train.lens.musicnn_weights import MUSICNN_WHEEL
 
@@ -113,7 +113,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
 
 @pytest.mark.parametrize("per_block", [1, 3, 100], ids=lambda n: f"{n} per block")
 @pytest.mark.parametrize("restart_every", [1, 2, 16], ids=lambda n: f"restart after {n}")
-def test_weights_are_read_and_what_the_optimiser_kept_is_not(
+def test_weights_are_read_without_the_state_of_the_optimiser(
     per_block: int, restart_every: int, write: Callable[..., Path]
 ) -> None:
     from genrelens.train.lens.musicnn_weights import read_musicnn
@@ -127,7 +127,7 @@ def test_weights_are_read_and_what_the_optimiser_kept_is_not(
 
 
 def test_the_written_tables_share_prefixes() -> None:
-    """Or the tests above would not test how they are read."""
+    """Otherwise the tests above would not cover shared prefixes."""
     one = block({b"dense/bias": b"", b"dense/kernel": b""}, 16)
     assert one.count(b"dense/") == 1
     assert b"kernel" in one
@@ -139,7 +139,7 @@ def test_another_wheel_is_refused(write: Callable[..., Path]) -> None:
     wheel = write()
     with wheel.open("ab") as file:
         file.write(b"\x00")
-    with pytest.raises(DataError, match=rf"{MUSICNN_WHEEL}: is not the .* \(SHA-256 differs\)"):
+    with pytest.raises(DataError, match=rf"{MUSICNN_WHEEL}: is not .* \(its SHA-256 differs\)"):
         read_musicnn(wheel, NETWORK)
 
 

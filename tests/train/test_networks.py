@@ -45,7 +45,7 @@ def segment_lstm(n_classes: int = 9) -> SegmentLSTM:
 
 
 def layers(network: nn.Module) -> list[str]:
-    """What a network does to its input, in the order in which it does it."""
+    """Return the operations of a network in order."""
     graph = _Tracer().trace(network)
     words = (_describe(node, network) for node in graph.nodes)
     return [word for word in words if word]
@@ -173,8 +173,8 @@ def test_number_of_parameters(network: nn.Module, expected: int) -> None:
     assert sum(weights.numel() for weights in network.parameters()) == expected
 
 
-def test_names_of_the_weights_stay() -> None:
-    """Checkpoints and models in the making depend on them."""
+def test_names_of_the_weights_are_unchanged() -> None:
+    """Checkpoints of interrupted runs depend on them."""
     norm = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
     lstm = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
     ends = ["weight", "bias"]
@@ -239,7 +239,7 @@ def test_input_norm_normalises_each_bin_over_segments_and_frames() -> None:
 
 
 @pytest.mark.parametrize("name", ["mel-cnn", "mfcc-lstm"])
-def test_a_batch_gives_what_its_segments_give_one_by_one(name: str) -> None:
+def test_a_batch_equals_its_segments_one_by_one(name: str) -> None:
     import torch
 
     network = tiny.network(name).segment_network
@@ -262,7 +262,7 @@ def test_segment_lstm_takes_any_number_of_segments(n: int) -> None:
     ("network", "steps", "shape"),
     [(mfcc_lstm(), "lstm", (2, 41, 20)), (segment_lstm(), "lstm2", (2, 31, 9))],
 )
-def test_only_the_last_step_goes_on(network: nn.Module, steps: str, shape: tuple[int, ...]) -> None:
+def test_only_the_last_step_is_used(network: nn.Module, steps: str, shape: tuple[int, ...]) -> None:
     import torch
 
     seen: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""Recipes: the packaged ones hold the original's numbers, and a mistake in one is named."""
+"""Recipes: the packaged ones have the original's settings, and errors name the mistake."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_original_front_ends_are_those_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", ORIGINALS)
-def test_original_recipes_train_on_every_segment_as_it_is(name: str) -> None:
+def test_original_recipes_train_on_every_segment_unchanged(name: str) -> None:
     from genrelens.train.recipe import AugmentConfig, Recipe
 
     recipe = Recipe.load(name)
@@ -87,7 +87,7 @@ def test_22k_recipe_has_the_original_resolution() -> None:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_file_gives_what_it_says(network: str, tmp_path: Path) -> None:
+def test_values_of_a_file_are_read(network: str, tmp_path: Path) -> None:
     text = tiny.recipe_text(network, epochs=7, learning_rate=1, schedule="cosine", seed=5)
     recipe = load(tmp_path, text)
     assert (recipe.name, recipe.network) == ("mine", network)
@@ -99,7 +99,7 @@ def test_file_gives_what_it_says(network: str, tmp_path: Path) -> None:
     assert recipe.segment_lstm.epochs == 2
 
 
-def test_only_network_and_features_must_be_given(tmp_path: Path) -> None:
+def test_only_network_and_features_are_required(tmp_path: Path) -> None:
     text = tiny.recipe_text()
     kept = text[: text.index("[training]")]
     recipe = load(tmp_path, kept)
@@ -183,7 +183,7 @@ def test_impossible_value_is_named(section: str, line: str, tmp_path: Path) -> N
         load(tmp_path, f"{features}\n[{section}]\n{line}")
 
 
-def test_cepstra_take_no_augmentation_but_mixup(tmp_path: Path) -> None:
+def test_mfccs_can_only_be_augmented_by_mixup(tmp_path: Path) -> None:
     text = tiny.recipe_text("mfcc-lstm") + "\n[augment]\n"
     assert load(tmp_path, text + "mixup = 0.2").augment.mixup == 0.2
     with pytest.raises(RecipeError, match="only mixup can augment MFCCs"):
@@ -219,7 +219,7 @@ def test_override_is_checked_too(change: dict[str, Any], tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("change", [{"precision": "16-mixed"}, {"epochs": 3, "seed": 4}])
-def test_musicnn_takes_nothing_of_training_but_the_seed(change: dict[str, Any]) -> None:
+def test_musicnn_takes_only_the_seed_from_training(change: dict[str, Any]) -> None:
     from genrelens.train.recipe import Recipe
 
     recipe = Recipe.load("lens")
@@ -229,7 +229,7 @@ def test_musicnn_takes_nothing_of_training_but_the_seed(change: dict[str, Any]) 
         recipe.with_training(**change)
 
 
-def test_epochs_are_those_of_what_is_trained(tmp_path: Path) -> None:
+def test_epochs_of_the_trained_part(tmp_path: Path) -> None:
     assert load(tmp_path, tiny.recipe_text("mel-cnn-lstm", epochs=7)).epochs == 7
     text = tiny.recipe_text("musicnn", epochs=7) + "\n[head]\nepochs = 5"
     assert load(tmp_path, text).epochs == 5

@@ -1,4 +1,4 @@
-"""Training end to end on tiny clips that no one can mistake for each other."""
+"""Training end to end on tiny clips whose genres differ clearly."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_both_stages_learn(trained: Path) -> None:
         assert values["accuracy_interval"][0] < values["accuracy"]
 
 
-def test_model_hears_what_the_run_measured(trained: Path, start: Start) -> None:
-    """The same validation clips through the public door give the same confusion matrix."""
+def test_metrics_are_those_of_the_model_file(trained: Path, start: Start) -> None:
+    """The public classifier gives the same confusion matrix for the validation clips."""
     classifier = Classifier.load(trained / "model.onnx")
     confusion = np.zeros((3, 3), int)
     for clip in start.clips:
@@ -77,7 +77,7 @@ def test_model_hears_what_the_run_measured(trained: Path, start: Start) -> None:
     assert classifier.metadata.metrics["valid"]["mel-cnn-lstm"]["confusion"] == confusion.tolist()
 
 
-def test_model_says_where_it_comes_from(trained: Path) -> None:
+def test_metadata_holds_the_provenance(trained: Path) -> None:
     metadata: ModelMetadata = ModelFile.load(trained / "model.onnx").metadata
     assert (metadata.name, metadata.labels) == ("tiny", tiny.GENRES)
     assert metadata.features == tiny.MEL
@@ -143,7 +143,7 @@ def test_best_epoch_is_kept_and_training_stops(
     assert not torch.equal(kept, last["state_dict"]["network.output.weight"])
 
 
-def test_averaged_weights_are_the_ones_that_are_kept(start: Start, tmp_path: Path) -> None:
+def test_averaged_weights_are_kept(start: Start, tmp_path: Path) -> None:
     import torch
 
     start(tmp_path / "run", tiny.recipe_text("mel-cnn", epochs=1, ema_decay=0.9))
@@ -191,36 +191,36 @@ def test_two_processes_train_together(start: Start, tmp_path: Path) -> None:
 
 def test_unreadable_clip_is_skipped_and_reported(start: Start, tmp_path: Path) -> None:
     broken = LabelledClip(tmp_path / "broken.wav", "noise", "train")
-    broken.path.write_text("no sound")
-    told: list[AudioError | None] = []
+    broken.path.write_text("no audio")
+    results: list[AudioError | None] = []
     model = start(
         tmp_path / "run",
         tiny.recipe_text("mfcc-lstm", epochs=1),
         [*start.clips, broken],
-        on_clip=lambda clip, error: told.append(error),
+        on_clip=lambda clip, error: results.append(error),
     )
-    assert len(told) == 13
-    assert [str(error).startswith(str(broken.path)) for error in told if error] == [True]
+    assert len(results) == 13
+    assert [str(error).startswith(str(broken.path)) for error in results if error] == [True]
     counts = ModelFile.load(model).metadata.provenance["data"]["clips"]["train"]
     assert counts == dict.fromkeys(tiny.GENRES, 3)
 
 
 def test_clips_of_the_test_part_are_never_opened(start: Start, tmp_path: Path) -> None:
     absent = LabelledClip(tmp_path / "absent.wav", "noise", "test")
-    told: list[LabelledClip] = []
+    read: list[LabelledClip] = []
     start(
         tmp_path / "run",
         tiny.recipe_text("mfcc-lstm", epochs=1),
         [*start.clips, absent],
-        on_clip=lambda clip, error: told.append(clip),
+        on_clip=lambda clip, error: read.append(clip),
     )
-    assert told == start.clips
+    assert read == start.clips
 
 
 def test_long_clips_reach_the_lstm_in_windows(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are as long as what a model hears at once; here so many segments as 1.3 s hold."""
+    """Each is as long as a window of the model: here 4 segments, 1.3 s."""
     from genrelens.train.original import fit
 
     lengths: list[list[int]] = []

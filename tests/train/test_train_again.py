@@ -1,4 +1,4 @@
-"""Runs that are started again, and runs that are refused."""
+"""Runs that are resumed, and runs that are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.runs import EVERYTHING, Start, outputs, same_weights
 
 @pytest.fixture
 def copy(trained: Path, tmp_path: Path) -> Path:
-    """A copy of a finished run, to spoil."""
+    """Copy a complete run, so that a test can change it."""
     return shutil.copytree(trained, tmp_path / "copy")
 
 
@@ -31,9 +31,9 @@ def test_second_run_into_a_folder_is_refused(start: Start, trained: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("recipe", "holds a run with another recipe$"),
-        ("clip", "holds a run with another data$"),
-        ("label", "holds a run with another labels and data$"),
+        ("recipe", "holds a run with another recipe; choose"),
+        ("clip", "holds a run with another data; choose"),
+        ("label", "holds a run with another labels and data; choose"),
     ],
 )
 def test_resuming_another_run_is_refused(
@@ -55,10 +55,14 @@ def test_damaged_run_file_is_named(start: Start, copy: Path) -> None:
         start(copy, EVERYTHING, resume=True)
 
 
+def test_description_of_the_recipe_may_differ(start: Start, copy: Path) -> None:
+    start(copy, 'description = "Other words."\n' + EVERYTHING, resume=True)
+
+
 def test_finished_stages_are_not_trained_again(
     start: Start, trained: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second stage gives the very same network, whether the first was trained just now."""
+    """The second stage gives the same network after a resumed first stage."""
     from genrelens.train.original.fit import SegmentModule
 
     def training_step(*_: Any) -> None:
@@ -110,7 +114,7 @@ def test_genre_without_a_readable_training_clip(start: Start, tmp_path: Path) ->
         ({"metrics": {"accuracy": float("nan")}}, "do not fit into JSON"),
     ],
 )
-def test_what_would_not_fit_into_the_model_is_refused_at_once(
+def test_settings_that_do_not_fit_into_the_model_are_refused_at_once(
     changes: dict[str, Any], words: str, start: Start, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=words):
@@ -118,7 +122,7 @@ def test_what_would_not_fit_into_the_model_is_refused_at_once(
     assert not (tmp_path / "run").exists()
 
 
-def test_folder_that_cannot_be_made(start: Start, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created(start: Start, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="run cannot be written"):
         start(tmp_path / "file" / "run", tiny.recipe_text())
@@ -132,7 +136,7 @@ def test_folder_that_cannot_be_made(start: Start, tmp_path: Path) -> None:
         (1, Hardware(devices=3), "3 devices were requested"),
     ],
 )
-def test_hardware_that_is_not_there(
+def test_missing_hardware_is_refused(
     n_gpus: int,
     hardware: Hardware,
     words: str,
@@ -149,6 +153,6 @@ def test_hardware_that_is_not_there(
 
 
 @pytest.mark.parametrize("wrong", [{"device": "tpu"}, {"devices": 0}])
-def test_hardware_must_make_sense(wrong: dict[str, Any]) -> None:
+def test_invalid_hardware(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Hardware(**wrong)

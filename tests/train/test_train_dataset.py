@@ -1,4 +1,4 @@
-"""Clips as tensors: which segments a network hears, and what names a set of clips."""
+"""Datasets: the segments of clips, and the fingerprint of a set of clips."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OVERLAPPING = replace(tiny.MEL, segment_hop=7)
 
 
 def numbered(n_frames: int, *, first: int = 0) -> NDArray[np.float32]:
-    """Frames that hold their own number."""
+    """Return frames that hold their own number."""
     return np.repeat(np.arange(first, first + n_frames, dtype=np.float32)[:, None], 16, axis=1)
 
 
@@ -59,7 +59,7 @@ def test_no_crops_gives_the_segments_of_the_front_end(
     assert target == 2
 
 
-def test_crops_are_random_places_of_each_clip() -> None:
+def test_crops_start_at_random_positions_of_each_clip() -> None:
     import torch
 
     from genrelens.train.dataset import SegmentDataset
@@ -108,13 +108,13 @@ def test_whole_clip_from_an_offset(offset: int, starts: list[int]) -> None:
     assert dataset.segments(0, offset=offset)[:, 0, 0].tolist() == starts
 
 
-def test_no_clip_has_segments_on_both_sides(tmp_path: Path) -> None:
+def test_no_clip_has_segments_in_both_parts(tmp_path: Path) -> None:
     from genrelens.train.cache import FeatureCache
     from genrelens.train.dataset import SegmentDataset, load_clips
 
     clips = random_split(read_folder(tiny.write_clips(tmp_path / "clips")), seed=3)
     loaded = load_clips(clips, tiny.GENRES, FeatureCache(tmp_path / "cache", tiny.MEL))
-    heard = {
+    segments = {
         part: {
             segment.numpy().tobytes()
             for segment, _ in SegmentDataset(
@@ -123,8 +123,8 @@ def test_no_clip_has_segments_on_both_sides(tmp_path: Path) -> None:
         }
         for part in ("train", "valid")
     }
-    assert len(heard["train"]) > len(heard["valid"]) > 10
-    assert not heard["train"] & heard["valid"]
+    assert len(segments["train"]) > len(segments["valid"]) > 10
+    assert not segments["train"] & segments["valid"]
 
 
 # -------------------------------------------------------------------------------- clips
@@ -135,20 +135,20 @@ def test_clips_are_loaded_in_order_and_bad_ones_reported(tmp_path: Path) -> None
     from genrelens.train.dataset import load_clips
 
     clips = read_folder(tiny.write_clips(tmp_path / "clips", per_genre=2))
-    clips[2].path.write_text("no sound")
+    clips[2].path.write_text("no audio")
     clips[4].path.unlink()
-    told: list[tuple[LabelledClip, AudioError | None]] = []
+    results: list[tuple[LabelledClip, AudioError | None]] = []
     loaded = load_clips(
         clips,
         tiny.GENRES,
         FeatureCache(tmp_path / "cache", tiny.MEL),
-        on_clip=lambda clip, error: told.append((clip, error)),
+        on_clip=lambda clip, error: results.append((clip, error)),
     )
     assert [clip.clip for clip in loaded] == [clips[i] for i in (0, 1, 3, 5)]
     assert [clip.target for clip in loaded] == [0, 0, 1, 2]
-    assert [clip for clip, _ in told] == clips
-    assert [i for i, (_, error) in enumerate(told) if error] == [2, 4]
-    assert str(clips[2].path) in str(told[2][1])
+    assert [clip for clip, _ in results] == clips
+    assert [i for i, (_, error) in enumerate(results) if error] == [2, 4]
+    assert str(clips[2].path) in str(results[2][1])
 
 
 def test_stopping_does_not_wait_for_the_rest(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_class_without_a_clip_is_named() -> None:
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_sequences_of_one_batch_are_equally_long(shuffle: bool) -> None:
+def test_sequences_of_a_batch_have_one_length(shuffle: bool) -> None:
     import torch
 
     from genrelens.train.original.fit import equal_length_loader

@@ -1,4 +1,4 @@
-"""Export: the model file gives torch's numbers, or there is no model file."""
+"""Export: the outputs of the model file equal torch, or no file is written."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def exported(
 def test_onnx_gives_the_numbers_of_torch(n: int, exported: tuple[ClipNetwork, ModelFile]) -> None:
     import torch
 
-    network, artifact = exported
-    segments = tiny.random_segments(n, artifact.metadata.features, seed=n)
+    network, model = exported
+    segments = tiny.random_segments(n, model.metadata.features, seed=n)
     with torch.inference_mode():
         expected = network(segments)
-    outputs = artifact.run(segments.numpy())
+    outputs = model.run(segments.numpy())
     for got, want in zip((outputs.clip_logits, outputs.segment_logits), expected, strict=True):
         np.testing.assert_allclose(got, want.numpy(), rtol=1e-5, atol=1e-5)
 
@@ -65,16 +65,16 @@ def test_a_network_in_training_is_exported_without_its_dropout(tmp_path: Path) -
     network = tiny.network("mel-cnn-lstm").train()
     export_model(network, tiny.metadata(), tmp_path / "new" / "model.onnx")
     segments = tiny.random_segments(3)
-    artifact = ModelFile.load(tmp_path / "new" / "model.onnx")
+    model = ModelFile.load(tmp_path / "new" / "model.onnx")
     with torch.inference_mode():
         expected = network.eval()(segments)[0].numpy()
-    clip_logits = artifact.run(segments.numpy()).clip_logits
+    clip_logits = model.run(segments.numpy()).clip_logits
     np.testing.assert_allclose(clip_logits, expected, rtol=1e-5, atol=1e-5)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["model.onnx"]
 
 
 @pytest.mark.parametrize("output", range(5))
-def test_graph_that_is_off_is_refused(
+def test_wrong_graph_is_refused(
     output: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error of one in a thousand in any output; the old file stays."""
@@ -102,7 +102,7 @@ def test_graph_that_is_off_is_refused(
     path.write_text("the old one")
     name = ("clip logits", "segment logits", "embeddings", "style logits", "music logits")[output]
     metadata = tiny.metadata(styles=STYLES, music_threshold=0.5)
-    with pytest.raises(ModelError, match=f"is off: {name} differ"):
+    with pytest.raises(ModelError, match=f"graph is wrong: {name} differ"):
         export_model(Listener(), metadata, path)
     assert path.read_text() == "the old one"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
@@ -118,11 +118,11 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# -------------------------------------------------------------------- what not every model has
+# -------------------------------------------------------------------- optional outputs
 
 
 class Without(nn.Module):
-    """A listener that leaves some of it out."""
+    """A network that lacks some outputs."""
 
     def __init__(self, *names: str) -> None:
         from support.stand_in_models import Listener
@@ -137,7 +137,7 @@ class Without(nn.Module):
 
 
 @pytest.mark.parametrize("n", [1, 7])
-def test_everything_that_a_model_may_have(n: int, tmp_path: Path) -> None:
+def test_all_outputs_of_a_model(n: int, tmp_path: Path) -> None:
     from genrelens.train.export import export_model
     from support.stand_in_models import Listener
 
@@ -146,10 +146,10 @@ def test_everything_that_a_model_may_have(n: int, tmp_path: Path) -> None:
         styles=STYLES, music_threshold=0.25, sure_threshold=0.4, segment_temperature=1.5
     )
     export_model(Listener(), metadata, path)
-    artifact = ModelFile.load(path)
-    assert artifact.metadata == metadata
+    model = ModelFile.load(path)
+    assert model.metadata == metadata
     segments = tiny.random_segments(n).numpy()
-    outputs = artifact.run(segments)
+    outputs = model.run(segments)
     means = segments.mean(axis=1)
     loudness = means.mean(axis=1)
     assert outputs.embeddings is not None
@@ -164,7 +164,7 @@ def test_everything_that_a_model_may_have(n: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["embeddings", "style_logits", "music_logits"])
-def test_each_of_it_is_optional(left: str, tmp_path: Path) -> None:
+def test_each_further_output_is_optional(left: str, tmp_path: Path) -> None:
     from genrelens.train.export import export_model
 
     path = tmp_path / "model.onnx"
@@ -186,7 +186,7 @@ def test_each_of_it_is_optional(left: str, tmp_path: Path) -> None:
         ({"styles": STYLES[:1], "music_threshold": 0.5}, r"logits of shape .*, 2\].* 1 styles"),
     ],
 )
-def test_metadata_must_go_with_the_outputs(
+def test_metadata_must_fit_the_outputs(
     metadata: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     from genrelens.train.export import export_model

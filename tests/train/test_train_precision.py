@@ -1,4 +1,4 @@
-"""Training in bfloat16 on a CPU: it works where the processor can, and is refused where not."""
+"""Training in bfloat16 on a CPU: refused on processors that do not support it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED = "this processor cannot train the network in bfloat16; use precision 32
 
 
 def lstm_in_bfloat16() -> bool:
-    """Try what the networks use, without them: an LSTM under autocast."""
+    """Return whether this processor runs an LSTM under autocast."""
     import torch
 
     try:
@@ -36,7 +36,7 @@ def lstm_in_bfloat16() -> bool:
 
 @pytest.fixture
 def lstm(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Replace the LSTM's forward pass by that of a processor with or without bfloat16."""
+    """Make the LSTM behave as on a processor with or without bfloat16."""
     import torch
 
     from genrelens.train.original.networks import MfccLSTM
@@ -56,7 +56,7 @@ def lstm(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 
 
 def check_trained(folder: Path) -> None:
-    """One epoch, figures that are numbers, weights of 32 bits."""
+    """Check for one epoch with finite figures and weights of 32 bits."""
     import torch
 
     from genrelens.train.trainer import read_history
@@ -73,7 +73,7 @@ def recipe(network: str, precision: str = "bf16-mixed") -> str:
 
 
 def test_a_network_of_convolutions(start: Start, tmp_path: Path) -> None:
-    """Every processor can, and the LSTM of the second stage is always trained in 32 bits."""
+    """Every processor supports it; the LSTM of the second stage is trained in 32 bits."""
     start(tmp_path / "run", recipe("mel-cnn-lstm"))
     check_trained(tmp_path / "run")
 
@@ -101,7 +101,7 @@ def test_an_lstm_on_a_processor_that_can(
 def test_an_lstm_on_a_processor_that_cannot(
     precision: str, start: Start, lstm: Callable[[bool], None], tmp_path: Path
 ) -> None:
-    """It is refused before any clip is read. On a CPU Lightning takes bfloat16 for 16-mixed."""
+    """It is refused before any clip is read. On a CPU Lightning uses bfloat16 for 16-mixed."""
     from genrelens.errors import RecipeError
 
     lstm(False)
@@ -132,7 +132,7 @@ def test_32_bits_on_a_processor_that_cannot(
     platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN can limit itself on x86 alone"
 )
 def test_the_command_with_avx2_only(tmp_path: Path) -> None:
-    """oneDNN as it is on such a processor: a sentence and exit code 2, no traceback."""
+    """oneDNN behaves as on such a processor: a sentence and exit code 2, no traceback."""
     tiny.write_clips(tmp_path / "clips")
     (tmp_path / "tiny.toml").write_text(recipe("mfcc-lstm"))
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Runs that are cut off in the middle of an epoch, and go on."""
+"""Runs that are interrupted in the middle of an epoch and resumed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ main()
 
 @dataclass(frozen=True)
 class Cut:
-    """What a run left behind, and how it ended."""
+    """The folder and the end of an interrupted run."""
 
     root: Path
     code: int
@@ -52,7 +52,7 @@ class Cut:
         return self.root / "run" / "segments"
 
     def resume(self) -> Path:
-        """Go on in this process, as ``--resume`` does."""
+        """Resume in this process, as ``--resume`` does."""
         from genrelens.train.job import Run
         from genrelens.train.recipe import Recipe
         from genrelens.train.train_model import train
@@ -104,13 +104,13 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Cut:
 
 
 def epochs(folder: Path) -> list[int]:
-    """The epochs in one attempt's file, each once."""
+    """Return the epochs in the file of one attempt, each once."""
     with (folder / "metrics.csv").open(newline="") as file:
         return sorted({int(row["epoch"]) for row in csv.DictReader(file)})
 
 
 def check_resumed(run: Cut) -> None:
-    """Two epochs were kept, two are new, and all of them are whole."""
+    """Resume; check that two epochs were kept and two are new, all complete."""
     import torch
 
     from genrelens.train.trainer import read_history
@@ -129,13 +129,13 @@ def check_resumed(run: Cut) -> None:
     assert ModelFile.load(model).metadata.labels == tiny.GENRES
 
 
-def test_killed_run_goes_on(killed: Cut, tmp_path: Path) -> None:
+def test_killed_run_is_resumed(killed: Cut, tmp_path: Path) -> None:
     assert killed.code == -signal.SIGKILL
     check_resumed(Cut(shutil.copytree(killed.root, tmp_path / "copy"), 0, ""))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_run_goes_on(number: signal.Signals, code: int, tmp_path: Path) -> None:
+def test_interrupted_run_is_resumed(number: signal.Signals, code: int, tmp_path: Path) -> None:
     stopped = cut(tmp_path, number)
     assert stopped.code == code
     assert "Traceback" not in stopped.err
@@ -145,7 +145,7 @@ def test_stopped_run_goes_on(number: signal.Signals, code: int, tmp_path: Path) 
 def test_kill_while_a_checkpoint_is_written(
     killed: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The half file is not the one that the next attempt reads."""
+    """The next attempt does not read the incomplete file."""
     from genrelens.train import trainer as stage
     from genrelens.train.trainer import read_history
 
@@ -168,7 +168,7 @@ def test_kill_while_a_checkpoint_is_written(
 def test_ctrl_c_works_after_ctrl_c(
     killed: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lightning switches it off for good while it cleans up."""
+    """Lightning ignores it for good while it cleans up."""
     run = Cut(shutil.copytree(killed.root, tmp_path / "copy"), 0, "")
 
     def training_step(*_: object) -> None:

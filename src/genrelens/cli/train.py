@@ -18,6 +18,7 @@ from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import random_split
 from genrelens.data.splits import split_by_file
 from genrelens.errors import AudioError, DataError
+from genrelens.files import reason
 from genrelens.percentages import percent, percent_range
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _read_metrics(path: Path | None) -> dict[str, Any]:
     try:
         metrics = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DataError(str(error), path=path) from error
+        raise DataError(reason(error), path=path) from error
     if not isinstance(metrics, dict):
         raise DataError("is not a JSON object", path=path)
     return metrics

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from genrelens.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from genrelens.train.crossval import cross_validate, spread, write_crossval_report
+    from genrelens.train.crossval import cross_validate, write_crossval_report
     from genrelens.train.export import export_model, replace_metadata
     from genrelens.train.job import Run
     from genrelens.train.recipe import (
@@ -56,13 +56,12 @@ __all__ = [
     "packaged_recipes",
     "read_history",
     "replace_metadata",
-    "spread",
     "train",
     "write_crossval_report",
 ]
 
 _MODULES = {
-    "crossval": ("cross_validate", "spread", "write_crossval_report"),
+    "crossval": ("cross_validate", "write_crossval_report"),
     "export": ("export_model", "replace_metadata"),
     "job": ("Run",),
     "train_model": ("train",),

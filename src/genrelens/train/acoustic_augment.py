@@ -1,9 +1,8 @@
-"""One piece of music as it sounds elsewhere: through small loudspeakers, in rooms, over telephones.
+"""Augmentation of waveforms: small loudspeakers, rooms, noise and telephones.
 
-A network that is to answer for what a microphone hears has to hear such renditions in training.
-They are made of waveforms with the same physics as the tests of ``genrelens.evaluation``, but with
-other rooms, other devices and other noises: none of the eight rooms of the tests occurs here, and
-their babble is one background of several.
+A network must be trained on such copies to classify what a microphone records. They use the same
+acoustics as the robustness tests of ``genrelens.evaluation``, with other rooms, devices and noises:
+none of the eight rooms of the tests occurs here, and babble is only one of several backgrounds.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ Rng = np.random.Generator
 _N_ROOMS = 40
 _SIZES = ((2.0, 9.0), (1.8, 7.0), (2.2, 3.6))  # metres
 _ABSORPTION = (0.08, 0.6)  # of the walls: tiles to curtains
-_TAIL = 0.9  # seconds of a room's response that are used
+_TAIL = 0.9  # seconds of a room's impulse response that are used
 
-_WAYS = ("room", "room", "room", "noise", "telephone", "plain")
-_SPEED = 0.06  # largest relative change of speed, and with it of pitch
+_CONDITIONS = ("room", "room", "room", "noise", "telephone", "plain")
+_SPEED = 0.06  # largest relative change of speed, which changes the pitch too
 _EQUALISER_DB = 3.0  # standard deviation at each of seven frequencies
 _QUIETEST_DB = -35.0  # of the peak
 _IDLE_NOISE_DB = (-100.0, -80.0)  # of a sound card
@@ -47,28 +46,29 @@ _IDLE_NOISE_DB = (-100.0, -80.0)  # of a sound card
 def augment_waveform(
     y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64] = ()
 ) -> Float64:
-    """Draw another rendition of a waveform.
+    """Return a randomly changed copy of a waveform.
 
     Args:
-        y: (n,) mono, full scale 1.0.
-        sample_rate: of ``y`` and the result, in Hz.
-        rng: draws it.
-        recordings: backgrounds beside noise and babble, each (k,) at ``sample_rate``.
+        y: mono waveform, (n,) float64, full scale 1.0.
+        sample_rate: sample rate of ``y`` and of the copy, in Hz.
+        rng: source of the random numbers.
+        recordings: backgrounds in addition to noise and babble, each (k,) at ``sample_rate``.
 
     Returns:
-        (m,) within full scale; m differs from n by up to 6 % where the speed does.
+        The copy, (m,) float64 within full scale; m differs from n by up to 6 % if the speed is
+        changed.
 
     """
-    way = rng.choice(_WAYS)
+    condition = rng.choice(_CONDITIONS)
     if rng.random() < 0.4:
         speed = rng.uniform(1 - _SPEED, 1 + _SPEED)
         y = np.asarray(soxr.resample(y, sample_rate * speed, sample_rate), np.float64)
     y = _equalised(y, sample_rate, rng)
-    if way == "room":
+    if condition == "room":
         y = _in_a_room(y, sample_rate, rng, recordings)
-    elif way == "noise":
+    elif condition == "noise":
         y = y + at_snr(_background(len(y), sample_rate, rng, recordings), y, rng.uniform(2, 30))
-    elif way == "telephone":
+    elif condition == "telephone":
         y = _over_telephone(y, sample_rate, rng, recordings)
     elif rng.random() < 0.5:
         y = apply_filter(y, sample_rate, low_pass(rng.uniform(2500, 7500), _order(rng, 2, 8)))
@@ -82,10 +82,10 @@ def _in_a_room(y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Floa
     played = _loudspeaker(y, sample_rate, rng)
     room = random_rooms()[rng.integers(_N_ROOMS)]
     h = impulse_response(room, sample_rate)[: round(_TAIL * sample_rate)]
-    heard = convolve(played, h / math.sqrt(float(np.square(h).sum())), sample_rate)
+    recorded = convolve(played, h / math.sqrt(float(np.square(h).sum())), sample_rate)
     noise = _background(len(y), sample_rate, rng, recordings)
-    heard = _equalised(heard + at_snr(noise, heard, rng.uniform(-2, 28)), sample_rate, rng)
-    return apply_filter(heard, sample_rate, high_pass(rng.uniform(30, 150), 2))
+    recorded = _equalised(recorded + at_snr(noise, recorded, rng.uniform(-2, 28)), sample_rate, rng)
+    return apply_filter(recorded, sample_rate, high_pass(rng.uniform(30, 150), 2))
 
 
 def _loudspeaker(y: Float64, sample_rate: int, rng: Rng) -> Float64:
@@ -115,25 +115,25 @@ def _over_telephone(
 
 @functools.cache
 def random_rooms() -> tuple[Room, ...]:
-    """Draw the rooms, from a bathroom to a café, loudspeaker and microphone anywhere in them."""
+    """Return the rooms, from a bathroom to a café, with random loudspeakers and microphones."""
     rng = np.random.default_rng(1979)
     rooms = []
     for number in range(_N_ROOMS):
         size = np.array([rng.uniform(*side) for side in _SIZES])
         source, microphone = (size * rng.uniform(0.1, 0.9, 3) for _ in range(2))
         absorption = float(rng.uniform(*_ABSORPTION))
-        places = (_point(size), _point(source), _point(microphone))
-        rooms.append(Room(f"room {number}", *places, absorption, _sabine(size, absorption)))
+        points = (_point(size), _point(source), _point(microphone))
+        rooms.append(Room(f"room {number}", *points, absorption, _sabine(size, absorption)))
     return tuple(rooms)
 
 
-def _point(place: Float64) -> tuple[float, float, float]:
-    x, y, z = place.tolist()
+def _point(position: Float64) -> tuple[float, float, float]:
+    x, y, z = position.tolist()
     return x, y, z
 
 
 def _sabine(size: Float64, absorption: float) -> float:
-    """Seconds of reverberation by Sabine's formula, at most what is used of it."""
+    """Return the reverberation time in seconds (Sabine), at most the length that is used."""
     x, y, z = size
     surface = 2 * (x * y + y * z + x * z)
     return float(min(0.161 * x * y * z / (absorption * surface), _TAIL / 1.3))
@@ -143,7 +143,7 @@ def _sabine(size: Float64, absorption: float) -> float:
 
 
 def _background(n: int, sample_rate: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:
-    """Draw noise of some colour, the babble of people, or recordings: (n,)."""
+    """Draw coloured noise, babble with noise, or a mix of recordings: (n,)."""
     kind = rng.random()
     if recordings and kind < 0.5:
         voices = int(rng.integers(1, 5))
@@ -163,7 +163,7 @@ def _excerpt(n: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:
 
 
 def _noise(n: int, sample_rate: int, rng: Rng) -> Float64:
-    """Draw noise between brown and blue, two in five with a loudness that comes and goes."""
+    """Draw noise between brown and blue; two in five vary in loudness."""
     exponent = rng.uniform(-2.2, 0.8)
 
     def colour(hz: Float64) -> Float64:
@@ -178,13 +178,13 @@ def _noise(n: int, sample_rate: int, rng: Rng) -> Float64:
 
 
 def _equalised(y: Float64, sample_rate: int, rng: Rng) -> Float64:
-    """Turn the knobs of an equaliser of seven bands."""
-    knobs = _EQUALISER_DB * rng.standard_normal(7)
+    """Apply an equaliser of seven bands with random gains."""
+    gains_db = _EQUALISER_DB * rng.standard_normal(7)
     octaves = np.log2(sample_rate / 2 / 50)
 
     def gain(hz: Float64) -> Float64:
-        place = np.log2(np.maximum(hz, 50) / 50) / octaves * (len(knobs) - 1)
-        return np.asarray(10 ** (np.interp(place, np.arange(len(knobs)), knobs) / 20))
+        band = np.log2(np.maximum(hz, 50) / 50) / octaves * (len(gains_db) - 1)
+        return np.asarray(10 ** (np.interp(band, np.arange(len(gains_db)), gains_db) / 20))
 
     return apply_filter(y, sample_rate, gain)
 

@@ -1,9 +1,9 @@
-"""Augmentation of compressed mel segments, on the device the batch is on.
+"""Augmentation of compressed mel segments, on the device of the batch.
 
-The front end is pointwise, so a gain or an equaliser acts on ``log(1 + c * mel)`` exactly as it
-would on the waveform: undo the logarithm, scale the bands, take it again. Levels, equalisation and
-bandwidth differ between the genres of real collections; a network that meets all of them in every
-genre cannot use them as shortcuts.
+The front end is pointwise, so a gain or an equaliser acts on ``log(1 + c * mel)`` exactly as on the
+waveform: invert the logarithm, scale the bands, apply the logarithm again. In real collections
+levels, equalisation and bandwidth differ between genres; with augmentation a network sees all of
+them in every genre and cannot use them as shortcuts.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class MelAugment:
     """Random changes to batches of compressed mel segments.
 
     Args:
-        augment: what to change and how far.
-        features: the mel front end the segments come from.
+        augment: ranges of the changes.
+        features: the mel front end of the segments.
 
     """
 
@@ -43,7 +43,7 @@ class MelAugment:
 
         Args:
             segments: (n, t, b).
-            one_clip: the segments are of one recording and share level, filters and pitch.
+            one_clip: the segments belong to one recording and share level, filters and pitch.
 
         Returns:
             (n, t, b), finite, at least 0.
@@ -51,7 +51,7 @@ class MelAugment:
         """
         if not self.augment.changes_segments:
             return segments
-        with torch.autocast(segments.device.type, enabled=False):  # the picture needs 32 bits
+        with torch.autocast(segments.device.type, enabled=False):  # resampling needs 32 bits
             return self._change(segments, 1 if one_clip else len(segments))
 
     def _change(self, segments: Tensor, n: int) -> Tensor:
@@ -65,7 +65,7 @@ class MelAugment:
         )
 
     def _warp(self, segments: Tensor, n: int) -> Tensor:
-        """Stretch time and shift bands by resampling the picture; edges repeat."""
+        """Stretch time and shift bands by resampling; edges repeat."""
         if not (self.augment.stretch or self.augment.shift_bands):
             return segments
         speed = 1 + self.augment.stretch * (2 * _uniform(segments, n) - 1)
@@ -75,15 +75,15 @@ class MelAugment:
         theta[:, 0, 2] = 2 * shift / segments.shape[2]
         theta[:, 1, 1] = speed
         theta = theta.expand(len(segments), 2, 3)
-        picture = segments.unsqueeze(1)  # (n, 1, t, b)
-        grid = torch.nn.functional.affine_grid(theta, list(picture.shape), align_corners=False)
+        images = segments.unsqueeze(1)  # (n, 1, t, b)
+        grid = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
         warped = torch.nn.functional.grid_sample(
-            picture, grid, padding_mode="border", align_corners=False
+            images, grid, padding_mode="border", align_corners=False
         )
         return warped.squeeze(1)
 
     def _filters(self, n: int, segments: Tensor) -> Tensor:
-        """Power gain for each clip and band, (n, 1, b)."""
+        """Return the power gain of each clip and band, (n, 1, b)."""
         bands = torch.arange(segments.shape[2], device=segments.device, dtype=segments.dtype)
         gain = self.augment.gain_db * _normal(segments, n, 1)
         if self.augment.eq_db:
@@ -100,16 +100,16 @@ class MelAugment:
         return torch.pow(10, gain_db / 10).unsqueeze(1)
 
     def _cutoffs(self, segments: Tensor, n: int, low_hz: float, high_hz: float) -> Tensor:
-        """Random cut-off bands, uniform in mel between two frequencies: (n, 1).
+        """Draw cut-off bands, uniform in mel between two frequencies: (n, 1).
 
-        Band 0 is centred one step of the scale above ``f_min``.
+        Band 0 is centred one band width above ``f_min``.
         """
         mels = hz_to_mel(np.array([low_hz, high_hz]))
         low, high = (float(mel - self._mel_low) / self._mel_per_band - 1 for mel in mels)
         return low + (high - low) * _uniform(segments, n, 1)
 
     def _add_noise(self, power: Tensor, n: int) -> Tensor:
-        """Add stationary noise with a random tilt at 10 to 60 dB below the segment's mean."""
+        """Add stationary noise with a random tilt, 10 to 60 dB below the mean of the segment."""
         if not self.augment.noise:
             return power
         level_db = -10 - 50 * _uniform(power, n, 1, 1)
@@ -120,7 +120,7 @@ class MelAugment:
         )
         on = _uniform(power, n, 1, 1) < self.augment.noise
         spectrum = torch.pow(10, (level_db + tilt_db) / 10) * power.mean(dim=(1, 2), keepdim=True)
-        grain = torch.empty_like(power).exponential_()  # power of a noise's Fourier bins
+        grain = torch.empty_like(power).exponential_()  # power of the Fourier bins of noise
         return power + on * spectrum * grain
 
     @staticmethod
@@ -137,12 +137,12 @@ class MelAugment:
 
 
 def mixup(segments: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Blend each segment and its target with another of the batch (Zhang et al., 2018).
+    """Blend each segment and its target with another one of the batch (Zhang et al., 2018).
 
     Args:
         segments: (n, t, b), or features of segments (n, d).
         targets: (n, c) probabilities.
-        alpha: both parameters of the Beta distribution of the share.
+        alpha: both parameters of the Beta distribution of the blending share.
 
     Returns:
         Segments of the same shape and targets (n, c).
@@ -157,10 +157,10 @@ def mixup(segments: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tens
 
 
 def _uniform(like: Tensor, *shape: int) -> Tensor:
-    """Random numbers in 0..1 on the device of another tensor."""
+    """Draw uniform numbers in 0..1 on the device of another tensor."""
     return like.new_empty(shape).uniform_()
 
 
 def _normal(like: Tensor, *shape: int) -> Tensor:
-    """Standard normal random numbers on the device of another tensor."""
+    """Draw standard normal numbers on the device of another tensor."""
     return like.new_empty(shape).normal_()

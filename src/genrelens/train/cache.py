@@ -1,4 +1,4 @@
-"""Features on disk, so that a clip is decoded once, however often it is trained on."""
+"""Features of clips on disk, so that each clip is decoded only once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from genrelens.highpass import high_pass
 
 __all__ = ["FeatureCache", "default_cache_dir", "file_digest", "new_entry"]
 
-_VERSION = 2  # of what is computed for the same settings; another one makes the cache start anew
+_VERSION = 2  # of the computation for the same settings; another version starts a new cache
 _NAME = 32  # hexadecimal digits of the digest that name an entry
 
 
 def default_cache_dir() -> Path:
-    """Return the folder for features in the user's cache of this platform."""
+    """Return the default folder of the cache: ``features`` in the user's cache directory."""
     return platformdirs.user_cache_path("genrelens") / "features"
 
 
@@ -65,10 +65,10 @@ def new_entry(path: Path) -> Iterator[BinaryIO]:
 
 
 class FeatureCache:
-    """Frames of whole clips, one ``.npy`` for each content and front end, however it is segmented.
+    """Frames of whole clips: one ``.npy`` file per content and front end, for all segment lengths.
 
     Args:
-        directory: where the cache lives; shared by all front ends.
+        directory: folder of the cache; all front ends share it.
         config: the front end.
 
     """
@@ -80,11 +80,11 @@ class FeatureCache:
     def load(self, path: Path, digest: str | None = None) -> NDArray[np.float32]:
         """Return the frames of a clip, (n_frames, n_bins) float32, read-only, memory-mapped.
 
-        A clip that is shorter than a segment is padded with zeros to one, in memory.
+        A clip shorter than a segment is padded with zeros to one segment, in memory.
 
         Args:
             path: the clip.
-            digest: its :func:`file_digest`, if known.
+            digest: its :func:`file_digest`; computed if None.
 
         Raises:
             AudioError: the clip cannot be read.
@@ -108,7 +108,7 @@ class FeatureCache:
     def _open(self, entry: Path) -> NDArray[np.float32]:
         frames: NDArray[np.float32] = np.load(entry, mmap_mode="r", allow_pickle=False)
         if frames.ndim != 2 or frames.shape[1] != self.config.n_bins or frames.dtype != np.float32:
-            raise ValueError(f"{entry}: {frames.dtype} {frames.shape} is not of this front end")
+            raise ValueError(f"{entry}: {frames.dtype} {frames.shape} do not fit this front end")
         return frames
 
     def _compute(self, path: Path, *, n_samples: int = 0) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from genrelens.evaluation.report.write import write_report
 from genrelens.evaluation.scores import score
 from genrelens.files import reason, write_text_atomically
 from genrelens.train.held_out import classify_held_out, figures
-from genrelens.train.job import Run
+from genrelens.train.job import Run, check_identity
 from genrelens.train.train_model import train
 
 __all__ = ["MEAN_OVER_SEGMENTS", "cross_validate", "spread", "write_crossval_report"]
@@ -117,18 +117,13 @@ def _open(run: Run, split: Split, labels: Sequence[str]) -> None:
     path = run.folder / _IDENTITY
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
-        found = json.loads(path.read_text()) if path.exists() else None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{reason(error)}; choose another folder", path=path) from error
-    if found is None:
+    except OSError as error:
+        raise DataError(f"{reason(error)}; choose another folder", path=run.folder) from error
+    if path.exists():
+        check_identity(path, identity, "cross-validation")
+    else:
         split.save(run.folder / "split.csv")
         write_text_atomically(path, json.dumps(identity, indent=1) + "\n")
-    elif found != json.loads(json.dumps(identity)):
-        changed = [name for name, value in identity.items() if found.get(name) != value]
-        raise DataError(
-            f"holds a cross-validation with another {' and '.join(changed)}; choose another folder",
-            path=run.folder,
-        )
 
 
 def _round(
@@ -208,6 +203,15 @@ def write_crossval_report(
     ``NETWORK.csv`` in the run's folder holds the predictions as they are. The report in
     ``report-NETWORK`` is on calibrated predictions: the temperature of each round is fitted on the
     other rounds.
+
+    Example::
+
+        from genrelens.train import cross_validate, write_crossval_report
+
+        tables = cross_validate(run, split)  # see cross_validate
+        for network, table in tables.items():
+            results = write_crossval_report(run, split, network, table)
+            print(network, results["over_rounds"]["accuracy"]["mean"])
 
     Args:
         run: settings of the cross-validation.

@@ -1,4 +1,4 @@
-"""Clips as tensors: segments for the segment network, whole clips for validation."""
+"""Datasets of torch: segments for training, whole clips for validation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError, DataError
-from genrelens.features import FeatureConfig, segment_starts, segment_weights
+from genrelens.features import FeatureConfig, segment_starts
 from genrelens.threads import map_in_threads
 from genrelens.train.cache import FeatureCache, file_digest
 
@@ -36,7 +36,7 @@ class TrainingClip:
     """A clip ready to train on.
 
     Attributes:
-        clip: the file and its label.
+        clip: path, label and part.
         target: index of the label.
         frames: features of the whole clip, (n_frames, n_bins) float32, at least one segment long.
         digest: SHA-256 of the file's content, 64 hexadecimal digits.
@@ -56,16 +56,16 @@ def load_clips(
     *,
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None,
 ) -> list[TrainingClip]:
-    """Compute or fetch the features of clips.
+    """Load clips with their features, from the cache where possible.
 
     Args:
-        clips: the files.
-        labels: every class, in the order of the logits.
-        cache: where features are kept.
-        on_clip: called for each clip, in order, with the error of one that cannot be read.
+        clips: the clips.
+        labels: all classes, in the order of the logits.
+        cache: the cache of features.
+        on_clip: called for each clip, in order, with its error if it cannot be read.
 
     Returns:
-        The readable clips, in order.
+        The clips that can be read, in order.
 
     Raises:
         DataError: the cache cannot be written.
@@ -92,18 +92,18 @@ def load_clips(
 
 
 def split_fingerprint(clips: Sequence[TrainingClip]) -> str:
-    """Return 16 hexadecimal digits that name clips by content, label and part.
+    """Return 16 hexadecimal digits that identify clips by content, label and part.
 
-    They tell whether a run is the one that is to be resumed. A data set is named by
-    :func:`genrelens.evaluation.provenance.data_fingerprint`.
+    A run stores them, so that it is resumed only with the same clips. Data sets are identified by
+    :func:`genrelens.evaluation.provenance.data_fingerprint` instead.
     """
     rows = sorted(f"{clip.digest[:32]} {clip.clip.label} {clip.clip.part}" for clip in clips)
-    text = "\n".join(rows).encode(errors="surrogateescape")  # a folder's name may be no text
+    text = "\n".join(rows).encode(errors="surrogateescape")  # folder names may be invalid UTF-8
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def class_weights(clips: Sequence[TrainingClip], labels: Sequence[str]) -> Tensor:
-    """Weights (n_classes,) inverse to the number of clips, with mean 1 over the clips.
+    """Return the weight of each class, (n_classes,): inverse to its clips, with mean 1 over clips.
 
     Raises:
         DataError: a class has no clip.
@@ -117,13 +117,13 @@ def class_weights(clips: Sequence[TrainingClip], labels: Sequence[str]) -> Tenso
 
 
 class SegmentDataset(Dataset[tuple[Tensor, int]]):
-    """Single segments and the label of their clip.
+    """Single segments with the class of their clip.
 
     Args:
-        clips: whole clips; all segments of one are on the same side of any split.
-        config: says how long a segment is.
-        crops_per_clip: random segments of each clip in an epoch; 0 takes each of its
-            consecutive segments once.
+        clips: whole clips of one part, so that no clip has segments in two parts.
+        config: the front end, with the length of a segment.
+        crops_per_clip: random segments per clip and epoch; 0 takes each of the consecutive
+            segments once.
 
     """
 
@@ -132,20 +132,20 @@ class SegmentDataset(Dataset[tuple[Tensor, int]]):
     ) -> None:
         self._clips = list(clips)
         self._config = config
-        self._places: list[tuple[int, int | None]] = []
+        self._items: list[tuple[int, int | None]] = []  # clip and first frame
         for index, clip in enumerate(self._clips):
             if crops_per_clip:
-                self._places += [(index, None)] * crops_per_clip
+                self._items += [(index, None)] * crops_per_clip
             else:
-                self._places += [(index, int(i)) for i in segment_starts(len(clip.frames), config)]
+                self._items += [(index, int(i)) for i in segment_starts(len(clip.frames), config)]
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._items)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Return a segment (t, b) and its class."""
-        which, start = self._places[index]
-        clip = self._clips[which]
+        clip_index, start = self._items[index]
+        clip = self._clips[clip_index]
         if start is None:
             choices = len(clip.frames) - self._config.segment_frames + 1
             start = int(torch.randint(choices, ()))
@@ -154,7 +154,7 @@ class SegmentDataset(Dataset[tuple[Tensor, int]]):
 
 
 class ClipDataset(Dataset[tuple[Tensor, int]]):
-    """Whole clips as their consecutive segments, as a classifier hears them."""
+    """Whole clips as consecutive segments, as the classifier cuts them."""
 
     def __init__(self, clips: Sequence[TrainingClip], config: FeatureConfig) -> None:
         self._clips = list(clips)
@@ -169,14 +169,9 @@ class ClipDataset(Dataset[tuple[Tensor, int]]):
         return self.segments(index, offset=0), clip.target
 
     def segments(self, index: int, *, offset: int) -> Tensor:
-        """Return the segments (n, t, b) of a clip from frame ``offset`` on, at least one."""
+        """Return the segments (n, t, b) of a clip from frame ``offset``, at least one."""
         frames = self._clips[index].frames
         offset = min(offset, len(frames) - self._config.segment_frames)
         windows = sliding_window_view(frames[offset:], self._config.segment_frames, axis=0)
         segments = windows[segment_starts(len(frames) - offset, self._config)].transpose(0, 2, 1)
         return torch.from_numpy(np.array(segments))  # a copy: the cache is read-only
-
-    def weights(self, index: int) -> Tensor:
-        """Return what each segment of a clip adds to those before, (n,) float32."""
-        starts = segment_starts(len(self._clips[index].frames), self._config)
-        return torch.from_numpy(segment_weights(starts, self._config)).float()

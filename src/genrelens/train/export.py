@@ -1,4 +1,4 @@
-"""From torch to a model file."""
+"""Export a torch network to a model file, and change the metadata of a model file."""
 
 from __future__ import annotations
 
@@ -19,23 +19,35 @@ from genrelens.train.original.networks import NetworkOutputs
 __all__ = ["export_model", "replace_metadata"]
 
 _OPSET = 17
-_TOLERANCE = 1e-4  # sums in another order, layer upon layer; a wrong graph is off by percents
+_TOLERANCE = 1e-4  # rounding over all layers; a wrong graph deviates by percents
 
 
 def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
-    """Write a model file and check it against torch.
+    """Write a model file and compare its outputs with torch.
+
+    Example::
+
+        from pathlib import Path
+
+        from genrelens import ModelMetadata
+        from genrelens.train import export_model
+
+        metadata = ModelMetadata(
+            name="mine", labels=("jazz", "rock"), features=features, window_segments=31
+        )
+        export_model(network, metadata, Path("mine.onnx"))
 
     Args:
-        network: trained; its ``forward`` takes segments (n, t, b) and returns ``NetworkOutputs``
-            or, as ``ClipNetwork`` does, a pair of clip logits (c,) and segment logits (n, c).
-            What it leaves at None is not in the file.
-        metadata: goes into the file; it must have ``styles`` if there are style logits, and a
+        network: the trained network. Its ``forward`` takes segments (n, t, b) and returns
+            ``NetworkOutputs`` or a pair of clip logits (c,) and segment logits (n, c). The file
+            lacks the outputs that are None.
+        metadata: metadata of the model; with ``styles`` if there are style logits, and with
             ``music_threshold`` if there are music logits.
-        path: of the ``.onnx`` file; replaced only once the new file has passed its checks.
+        path: path of the ``.onnx`` file; replaced only after the comparison.
 
     Raises:
         DataError: the file cannot be written.
-        ModelError: the file does not give torch's numbers.
+        ModelError: the outputs of the file differ from torch, or the metadata does not fit them.
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,17 +57,28 @@ def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> Non
         _check(network, metadata, temporary)
 
 
-def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> None:
-    """Write a copy of a model file with other metadata; its graph stays as it is.
+def replace_metadata(source: str | Path, metadata: ModelMetadata, target: Path) -> None:
+    """Write a copy of a model file with other metadata and the same graph.
+
+    Example::
+
+        from dataclasses import replace
+        from pathlib import Path
+
+        from genrelens.model_file import ModelFile
+        from genrelens.train import replace_metadata
+
+        metadata = ModelFile.load("lens").metadata
+        replace_metadata("lens", replace(metadata, name="mine"), Path("mine.onnx"))
 
     Args:
         source: name of a packaged model or path of an ``.onnx`` file.
-        metadata: the new one.
-        target: path of the copy; may be ``source``.
+        metadata: the new metadata.
+        target: path of the copy; may equal ``source``.
 
     Raises:
         DataError: ``target`` cannot be written.
-        ModelError: ``source`` is no model file, or the metadata does not go with its graph.
+        ModelError: ``source`` is not a model file, or the metadata does not fit its graph.
 
     """
     try:
@@ -81,7 +104,7 @@ def _set_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> None:
 
 
 class _Traced(nn.Module):
-    """A network as the exporter needs it: without None among its outputs."""
+    """A network without None among its outputs, as the exporter requires."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -104,8 +127,8 @@ def _write_graph(network: nn.Module, metadata: ModelMetadata, path: str) -> None
     any_number = {name: {0: "n_segments"} for name in ("segments", *names)}
     del any_number["clip_logits"]
     with warnings.catch_warnings():
-        # The newer exporter (dynamo=True) unrolls an LSTM over the example's length (seen with
-        # torch 2.13): a graph for any number of segments needs the older one.
+        # The newer exporter (dynamo=True) unrolls an LSTM over the length of the example (seen
+        # with torch 2.13): a graph for any number of segments needs the older exporter.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Traced(network).eval(),
@@ -124,8 +147,8 @@ def _write_graph(network: nn.Module, metadata: ModelMetadata, path: str) -> None
 
 
 def _check(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
-    """Compare with torch for one, a few and a clip's worth of segments."""
-    artifact = ModelFile.load(path)
+    """Compare a file with torch for one, two and 31 segments."""
+    model = ModelFile.load(path)
     features = metadata.features
     generator = np.random.default_rng(0)
     for n in (1, 2, 31):
@@ -133,15 +156,15 @@ def _check(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
         segments = generator.uniform(0, 10, shape).astype(np.float32)
         with torch.inference_mode():
             expected = _named_outputs(network, torch.from_numpy(segments))
-        outputs = artifact.run(segments)
-        for name, wanted in expected.items():
-            _compare(name, getattr(outputs, name), wanted.numpy())
+        outputs = model.run(segments)
+        for name, values in expected.items():
+            _compare(name, getattr(outputs, name), values.numpy())
 
 
-def _compare(name: str, got: NDArray[np.float32], wanted: NDArray[np.float32]) -> None:
-    error = float(np.abs(got - wanted).max() / max(1.0, float(np.abs(wanted).max())))
+def _compare(name: str, found: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
+    error = float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))
     if not error <= _TOLERANCE:
         raise ModelError(
-            f"the exported graph is off: {name.replace('_', ' ')} differ from torch by "
+            f"the exported graph is wrong: {name.replace('_', ' ')} differ from torch by "
             f"{error:.2e}, more than {_TOLERANCE:.0e}"
         )

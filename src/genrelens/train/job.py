@@ -15,7 +15,7 @@ from genrelens.data.folders import LabelledClip, label_set
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.provenance import fingerprint_of
 from genrelens.features import FeatureConfig
-from genrelens.files import write_text_atomically
+from genrelens.files import reason, write_text_atomically
 from genrelens.library.digest import audio_digest
 from genrelens.metadata import ModelMetadata
 from genrelens.train.dataset import TrainingClip, split_fingerprint
@@ -25,6 +25,7 @@ from genrelens.training_audio import TrainingAudio
 
 __all__ = [
     "Run",
+    "check_identity",
     "class_labels",
     "data_fingerprints",
     "open_run",
@@ -40,6 +41,19 @@ _WINDOW_SECONDS = 30.0  # length of GTZAN's recordings, and of the original LSTM
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """Settings of a training run.
+
+    Example::
+
+        from pathlib import Path
+
+        from genrelens.train import Hardware, Recipe, Run
+
+        run = Run(
+            recipe=Recipe.load("mel-cnn"),
+            folder=Path("runs/mine"),
+            hardware=Hardware(device="cpu"),
+            on_stage=print,
+        )
 
     Attributes:
         recipe: the recipe.
@@ -113,13 +127,43 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
         return
     if not run.resume:
         raise DataError("holds a run already; resume it or choose another folder", path=run.folder)
+    check_identity(path, identity, "run")
+
+
+def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
+    """Check that a file holds the identity of a run; the recipe's description may differ.
+
+    Args:
+        path: the file, in the folder of the run.
+        identity: the expected content.
+        kind: name of the kind of run, for the message.
+
+    Raises:
+        DataError: the file is damaged or holds another identity.
+
+    """
     try:
         found = dict(json.loads(path.read_text()))
-    except (TypeError, ValueError) as error:
-        raise DataError(f"is damaged ({error}); choose another folder", path=path) from error
-    changed = [name for name, value in identity.items() if found.get(name) != value]
+    except (OSError, TypeError, ValueError) as error:
+        raise DataError(
+            f"is damaged ({reason(error)}); choose another folder", path=path
+        ) from error
+    changed = [
+        name
+        for name, value in identity.items()
+        if _without_description(found.get(name)) != _without_description(value)
+    ]
     if changed:
-        raise DataError(f"holds a run with another {' and '.join(changed)}", path=run.folder)
+        raise DataError(
+            f"holds a {kind} with another {' and '.join(changed)}; choose another folder",
+            path=path.parent,
+        )
+
+
+def _without_description(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: entry for key, entry in value.items() if key != "description"}
 
 
 # ------------------------------------------------------------ the metadata of the model

@@ -37,6 +37,12 @@ _PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 class TrainingConfig:
     """Settings for training the segment network.
 
+    Example::
+
+        >>> from genrelens.train import TrainingConfig
+        >>> TrainingConfig(epochs=5, schedule="cosine").batch_size
+        64
+
     Attributes:
         epochs: maximum number of epochs.
         batch_size: segments per step.
@@ -90,6 +96,12 @@ class TrainingConfig:
 class AugmentConfig:
     """Ranges of the random changes to mel segments; 0 switches a change off.
 
+    Example::
+
+        >>> from genrelens.train import AugmentConfig
+        >>> AugmentConfig(gain_db=6, eq_db=3).changes_segments
+        True
+
     Attributes:
         gain_db: standard deviation of the level, in dB.
         eq_db: standard deviation of a smooth random equaliser, in dB.
@@ -140,6 +152,12 @@ class AugmentConfig:
 class SegmentLstmConfig:
     """Settings for training ``segment-lstm`` on the logits of the trained CNN.
 
+    Example::
+
+        >>> from genrelens.train import SegmentLstmConfig
+        >>> SegmentLstmConfig(passes=4).epochs
+        60
+
     Attributes:
         epochs: maximum number of epochs.
         passes: number of times each clip passes through the frozen CNN: once unchanged, then with
@@ -173,6 +191,12 @@ class SegmentLstmConfig:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadConfig:
     """Settings for training the genre head on the frozen network ``musicnn``.
+
+    Example::
+
+        >>> from genrelens.train import HeadConfig
+        >>> HeadConfig(renditions=4).rendition_seconds
+        7.0
 
     Attributes:
         renditions: augmented copies of each clip: small loudspeakers, rooms, noise, telephones.
@@ -234,9 +258,10 @@ class Recipe:
 
     Example::
 
-        from genrelens.train import Recipe
-
-        recipe = Recipe.load("mel-cnn-lstm").with_training(epochs=5, seed=2)
+        >>> from genrelens.train import Recipe
+        >>> recipe = Recipe.load("mel-cnn-lstm").with_training(epochs=5, seed=2)
+        >>> recipe.network, recipe.epochs
+        ('mel-cnn-lstm', 5)
 
     Attributes:
         name: name of the recipe, and the default name of its models.

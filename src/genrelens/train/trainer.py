@@ -42,6 +42,12 @@ _SECONDS_BETWEEN_CURVES = 20.0  # drawing takes longer than an epoch of a small 
 class Hardware:
     """The hardware that a run uses.
 
+    Example::
+
+        >>> from genrelens.train import Hardware
+        >>> Hardware(device="cpu", progress=False).torch_device
+        device(type='cpu')
+
     Attributes:
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         devices: number of devices; several train data-parallel.
@@ -293,6 +299,15 @@ class _Curves(Callback):
 
 def read_history(folder: Path) -> list[dict[str, float]]:
     """Return the figures of a stage for each epoch, over all its attempts.
+
+    Example::
+
+        from pathlib import Path
+
+        from genrelens.train import read_history
+
+        for epoch in read_history(Path("runs/mine/segments")):
+            print(epoch["epoch"], epoch["train_loss"], epoch.get("val_loss"))
 
     Args:
         folder: folder of the stage, such as ``runs/mine/segments``; Lightning's CSV files are read.

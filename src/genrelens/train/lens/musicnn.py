@@ -1,12 +1,12 @@
-"""``musicnn``: a network that knows music from 200 000 songs, and how it starts from there.
+"""``musicnn``: a network pre-trained on 200 000 songs, frozen here.
 
 Pons & Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging" (2019),
-after Pons et al., "End-to-end learning for music audio tagging at scale" (ISMIR 2018). Mathematics
-only. ``n`` segments, ``t`` frames, ``b`` = 96 mel bands; a segment is about 3 s at 16 kHz.
+after Pons et al., "End-to-end learning for music audio tagging at scale" (ISMIR 2018). ``n``
+segments, ``t`` frames, ``b`` = 96 mel bands; a segment is about 3 s at 16 kHz.
 
-Two things are not the original's: a segment is brought to one level first, so that loudness is no
-evidence, and frames of digital silence, with which a short recording is padded, are left out of
-the level and of the pooling. The weights stay as they are: nothing here is trained.
+Two things differ from the original. Each segment is first scaled to one level, so that loudness is
+not evidence. Frames of digital silence, which pad a short recording, count neither for the level
+nor for the pooling. The weights are unchanged: nothing here is trained.
 """
 
 from __future__ import annotations
@@ -27,39 +27,39 @@ EMBEDDING_SIZE = 200
 
 _MID_WIDTH = 64
 _MID_FRAMES = 7
-_EPS = 1e-3  # of the original's batch norms
-_NORM = ("gamma", "beta", "moving_mean", "moving_variance")  # their parts
+_EPS = 1e-3  # epsilon of the original's batch norms
+_NORM = ("gamma", "beta", "moving_mean", "moving_variance")  # weights of a batch norm
 
 _LEVEL = 0.16  # mean mel power of a segment of commercial music: the median over GTZAN
-_MAX_GAIN = 1e5  # 50 dB; what is quieter is no music any more
-_LOWEST = -1e4  # below all that a layer gives
-_LANES = 16  # filters that onnxruntime computes at once, padded to a multiple or not
-_DEAD = 1e-5  # no weight of a filter that weight decay has emptied is larger
+_MAX_GAIN = 1e5  # 50 dB; a quieter segment is not music
+_LOWEST = -1e4  # below every output of a layer
+_LANES = 16  # filters that onnxruntime computes at once, also for a smaller number
+_DEAD = 1e-5  # largest weight of a filter that weight decay has emptied
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 
 def at_one_level(power: Tensor, sounding: Tensor) -> Tensor:
-    """Bring segments (n, t, b) to one mean power over the frames (n, t) that are not silent."""
+    """Scale segments (n, t, b) to one mean power over the frames (n, t) that are not silent."""
     n_frames = sounding.sum(dim=1).clamp_min(1)  # (n,)
     mean = power.sum(dim=(1, 2)) / (n_frames * power.shape[2])
     return power * (_LEVEL / mean.clamp_min(_LEVEL / _MAX_GAIN))[:, None, None]
 
 
 class FrontEnd(nn.Module):
-    """Filters as high as a chord and as long as a bar, each at its best place in frequency.
+    """Timbral and temporal filters; each gives its largest response over frequency.
 
-    Timbral filters span many bands and 7 frames, temporal ones a band and 32 to 128 frames. The
-    original takes the largest response after a batch norm whose slope may be negative, which is
-    the smallest before it: here the slopes' signs are folded into the filters.
+    Timbral filters span many bands and 7 frames, temporal filters one band and 32 to 128 frames.
+    The original takes the largest response after a batch norm. Its slope may be negative, which
+    selects the smallest response before it; here the signs of the slopes are part of the filters.
 
-    Training left nine of ten filters without weights, so that all they give is one number each.
-    Only the others are here; the numbers go on as :attr:`fixed`.
+    Training left nine of ten filters without weights: their output is constant. Only the live
+    filters are computed here; :attr:`fixed` has the constants of the dead ones.
 
     Attributes:
-        live: places of the filters that are here among the original's 561, (k,) int64.
-        dead: places of those that are not, (561 - k,) int64.
-        fixed: what those give at any time, (561 - k,).
+        live: indices of the live filters among the original's 561, (k,) int64.
+        dead: indices of the dead filters, (561 - k,) int64.
+        fixed: constant outputs of the dead filters, (561 - k,).
 
     """
 
@@ -105,16 +105,16 @@ class FrontEnd(nn.Module):
         return self.norm(y)  # type: ignore[no-any-return]
 
     def _largest(self, x: Tensor, index: int) -> Tensor:
-        """Take the largest response of filters over the bands: (n, 1, t, b) -> (n, f, t)."""
+        """Return the largest response of filters over the bands: (n, 1, t, b) -> (n, f, t)."""
         filters = self.get_buffer(f"filters_{index}").unsqueeze(1)
         n_filters, n_frames, n_bands = self._sizes[index]
-        around = functional.pad(x, (0, 0, (n_frames - 1) // 2, n_frames // 2))
-        y = functional.conv2d(around, filters)  # (n, f + spare, t, places)
+        padded = functional.pad(x, (0, 0, (n_frames - 1) // 2, n_frames // 2))
+        y = functional.conv2d(padded, filters)  # (n, f + spare, t, positions)
         return functional.max_pool2d(y, (1, MUSICNN_BANDS - n_bands + 1)).squeeze(3)[:, :n_filters]
 
 
 def _groups(kernels: Sequence[Tensor], alive: Sequence[Tensor], sign: Tensor) -> list[Tensor]:
-    """Turn the original's five kernels (f, frames, bands) to four of live filters, with signs."""
+    """Combine the original's five kernels (f, frames, bands) into four of live filters."""
     signs = torch.split(sign, [len(kernel) for kernel in kernels])
     low, high, *temporal = (
         (kernel * each[:, None, None])[kept]
@@ -124,31 +124,30 @@ def _groups(kernels: Sequence[Tensor], alive: Sequence[Tensor], sign: Tensor) ->
 
 
 def _two_lengths(filters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Bring filters (f, frames, 1) of three lengths, longest first, to two, by zeros around them.
+    """Pad filters (f, frames, 1) of three lengths, longest first, with zeros to two lengths.
 
-    Many of the shortest stay as they are, as many as fill the lanes of a processor.
+    Shortest filters keep their length in multiples of the filters that are computed at once.
     """
     *long, short = filters
     n_long = len(short) % _LANES
     longest = long[0].shape[1]
-    same = [
+    padded = [
         functional.pad(each, (0, 0, gap := (longest - each.shape[1]) // 2, gap))
         for each in (*long, short[:n_long])
     ]
-    return torch.cat(same), short[n_long:]
+    return torch.cat(padded), short[n_long:]
 
 
 class Musicnn(nn.Module):
-    """From segments to what they have in common with songs, and to their listeners' tags.
+    """Segments to pooled features and embeddings; ``tags`` maps embeddings to 50 tags.
 
     Args:
-        weights: of the checkpoint ``MSD_musicnn``.
-        scale: of the compressed mel spectrogram ``log(1 + scale * mel)``; the original's is
+        weights: weights of the checkpoint ``MSD_musicnn``.
+        scale: scale of the compressed mel spectrogram ``log(1 + scale * mel)``. The original's is
             10 000, with the logarithm to base 10.
 
     Attributes:
-        pooled_size: number of pooled features, ``p``: of the original's 1506, those of filters
-            that are live (512).
+        pooled_size: number ``p`` of pooled features: 512 of live filters, of the original's 1506.
 
     """
 
@@ -167,7 +166,7 @@ class Musicnn(nn.Module):
 
     def forward(self, segments: Tensor) -> tuple[Tensor, Tensor]:
         """(n, t, b) -> pooled features (n, p) and embeddings (n, 200)."""
-        power = (torch.exp(segments) - 1) / self.scale  # ONNX knows no expm1
+        power = (torch.exp(segments) - 1) / self.scale  # ONNX has no expm1
         sounding = segments.sum(dim=2) > 0  # (n, t)
         x = self.front(torch.log10(1 + self.scale * at_one_level(power, sounding)))  # (n, k, t)
         y = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
@@ -180,7 +179,7 @@ class Musicnn(nn.Module):
 
 
 def _pooled(y: Tensor, sounding: Tensor) -> Tensor:
-    """Largest and mean of (n, c, t) over the frames that are not silent: (n, 2c)."""
+    """Return largest and mean of (n, c, t) over the frames that are not silent: (n, 2c)."""
     kept = (sounding | ~sounding.any(dim=1, keepdim=True)).unsqueeze(1)  # (n, 1, t)
     largest = torch.where(kept, y, torch.full_like(y, _LOWEST)).amax(dim=2)
     mean = torch.where(kept, y, torch.zeros_like(y)).sum(dim=2) / kept.sum(dim=2)
@@ -208,9 +207,9 @@ def _mid_convolution(w: Mapping[str, Tensor], index: int) -> nn.Conv1d:
 
 
 def _without_dead(layer: nn.Conv1d, front: FrontEnd) -> nn.Conv1d:
-    """Leave out the channels of dead filters; what they gave comes by a last channel of ones.
+    """Remove the input channels of dead filters; a last channel of ones carries their constants.
 
-    A bias would not do: beyond the first and the last frame there are zeros.
+    A bias would be wrong: the padding beyond the first and the last frame is zero.
     """
     weight = layer.weight.data  # (64, 561, 7)
     ones = torch.einsum("ock,c->ok", weight[:, front.dead], front.fixed)
@@ -220,7 +219,7 @@ def _without_dead(layer: nn.Conv1d, front: FrontEnd) -> nn.Conv1d:
 
 
 def _hidden(w: Mapping[str, Tensor], front: FrontEnd) -> nn.Linear:
-    """Fold into the hidden layer the norm before it and what dead filters give it."""
+    """Fold the norm before the hidden layer, and the constants of dead filters, into the layer."""
     layer = _linear(w, "dense")
     gamma, beta, mean, variance = (w[f"batch_normalization_9/{part}"] for part in _NORM)
     slope = gamma / (variance + _EPS).sqrt()

@@ -2,8 +2,8 @@
 
 The wheel (Pons & Serra, "musicnn: pre-trained convolutional neural networks for music audio
 tagging", 2019; ISC licence) keeps its networks as TensorFlow checkpoints of the second format: an
-index, which is a sorted table of LevelDB's kind with a protocol buffer for each tensor, and a file
-with the tensors one after the other. Only what these files use of both formats is read here.
+index, which is a sorted table as in LevelDB with a protocol buffer for each tensor, and a file with
+the tensors one after the other. This module reads only the parts of both formats that they use.
 """
 
 from __future__ import annotations
@@ -25,34 +25,32 @@ MUSICNN_WHEEL = "musicnn-0.1.0-py3-none-any.whl"
 MUSICNN_WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
 
 _FOOTER_BYTES = 48
-_TRAILER_BYTES = 4  # of a block: the number of its restart points
+_TRAILER_BYTES = 4  # end of a block: the number of its restart points
 _UNCOMPRESSED = 0
 _VARINT, _BYTES, _FIXED32 = 0, 2, 5  # wire types of protocol buffers
 _SHAPE, _OFFSET, _SIZE = 2, 4, 5  # fields of TensorFlow's BundleEntryProto
-_DIMENSION, _LENGTH = 2, 1  # of its TensorShapeProto, and of a dimension therein
+_DIMENSION, _LENGTH = 2, 1  # field of its TensorShapeProto, and of a dimension in it
 
 Float32 = NDArray[np.float32]
 Fields = dict[int, list[int | bytes]]
 
 
 def read_musicnn(wheel: Path, network: str) -> dict[str, Float32]:
-    """Read the tensors of a network.
+    """Return the weights of a network in the wheel.
 
     Args:
-        wheel: the file ``MUSICNN_WHEEL``, as the package index has it.
-        network: of the wheel, for instance ``"MSD_musicnn"``.
+        wheel: the file ``MUSICNN_WHEEL`` from the Python package index.
+        network: name of a network in the wheel, for instance ``"MSD_musicnn"``.
 
     Returns:
-        The weights by TensorFlow's names, float32; what its optimiser kept is left out.
+        The weights by TensorFlow's names, float32, without the state of its optimiser.
 
     Raises:
-        DataError: the file is missing or is not that wheel.
+        DataError: the file is missing or has another content.
 
     """
     if sha256(wheel) != MUSICNN_WHEEL_SHA256:
-        raise DataError(
-            f"is not the {MUSICNN_WHEEL} that is known here (SHA-256 differs)", path=wheel
-        )
+        raise DataError(f"is not {MUSICNN_WHEEL} as published (its SHA-256 differs)", path=wheel)
     with zipfile.ZipFile(wheel) as archive:
         index = archive.read(f"musicnn/{network}/.index")
         data = archive.read(f"musicnn/{network}/.data-00000-of-00001")
@@ -77,24 +75,24 @@ def _tensor(entry: Fields, data: bytes) -> Float32:
 
 
 def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a table, in order."""
+    """Yield the keys and values of a table, in order."""
     footer = table[-_FOOTER_BYTES:]
     _, position = _block_handle(footer, 0)  # of the meta index, which holds nothing
     index, _ = _block_handle(footer, position)
     for _, handle in _block(table, *index):
-        place, _ = _block_handle(handle, 0)
-        yield from _block(table, *place)
+        block, _ = _block_handle(handle, 0)
+        yield from _block(table, *block)
 
 
 def _block_handle(content: bytes, position: int) -> tuple[tuple[int, int], int]:
-    """Return offset and size of a block, and the position behind them."""
+    """Return offset and size of a block, and the position after them."""
     offset, position = _varint(content, position)
     size, position = _varint(content, position)
     return (offset, size), position
 
 
 def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block; a key repeats only what is new beside the one before."""
+    """Yield the keys and values of a block; a key stores only its difference from the last one."""
     assert table[offset + size] == _UNCOMPRESSED
     content = table[offset : offset + size]
     restarts = int.from_bytes(content[-_TRAILER_BYTES:], "little")
@@ -114,7 +112,7 @@ def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
 
 
 def _fields(message: bytes) -> Fields:
-    """All fields of a message by number."""
+    """Return the fields of a message by number."""
     found: Fields = {}
     position = 0
     while position < len(message):
@@ -135,7 +133,7 @@ def _fields(message: bytes) -> Fields:
 
 
 def _number(fields: Fields, number: int) -> int:
-    value = fields.get(number, [0])[0]  # a zero is left out
+    value = fields.get(number, [0])[0]  # a zero is not stored
     assert isinstance(value, int)
     return value
 
@@ -147,7 +145,7 @@ def _content(fields: Fields, number: int) -> bytes:
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, lowest first, and the position behind it."""
+    """Return a number of seven bits per byte, lowest first, and the position after it."""
     value = shift = 0
     while True:
         byte = content[position]

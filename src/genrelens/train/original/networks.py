@@ -1,9 +1,9 @@
-"""The original system's networks, layer for layer. Mathematics only: tensors in, logits out.
+"""The networks of the original system of 2018, layer for layer.
 
-``n`` segments, ``t`` frames per segment, ``b`` bins per frame, ``c`` classes; a batch of clips has
-``k`` of them. The widths, the order and the dropout rates are the original's of 2018. The one
-thing that may be added is a batch norm over the bins of the input (``input_norm``), so that the
-statistics of the front end live in the weights.
+``n`` segments, ``t`` frames per segment, ``b`` bins per frame, ``c`` classes, ``k`` clips in a
+batch. The widths, the order and the dropout rates are the original's. The only optional addition is
+a batch norm over the bins of the input (``input_norm``): the statistics of the front end become
+part of the weights.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ MEL_CNN_CHANNELS = (32, 64, 128, 256)
 
 
 class NetworkOutputs(NamedTuple):
-    """What a network says of the n segments of a clip; None is what it does not have.
-
-    A pair (clip logits, segment logits) is the short form of it.
-    """
+    """Outputs of a network for the n segments of a clip; an output that it lacks is None."""
 
     clip_logits: Tensor  # (c,)
     segment_logits: Tensor  # (n, c)
@@ -38,7 +35,7 @@ class InputNorm(nn.BatchNorm1d):
 
 
 class ConvBlock(nn.Module):
-    """Two 3x3 convolutions that pad by 2, a pool that divides by 3, and a batch norm."""
+    """Two 3x3 convolutions with padding 2, max pooling by 3, and a batch norm."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -115,7 +112,7 @@ class SegmentLSTM(nn.Module):
 
 
 class MeanOverSegments(nn.Module):
-    """The plain alternative to ``segment-lstm``: the mean of the segments' probabilities."""
+    """The simple alternative to ``segment-lstm``: the mean of the segments' probabilities."""
 
     def forward(self, segment_logits: Tensor) -> Tensor:
         """(k, n, c) -> (k, c): logits whose softmax is the mean of the segments' softmax."""
@@ -123,7 +120,7 @@ class MeanOverSegments(nn.Module):
 
 
 class ClipNetwork(nn.Module):
-    """A segment network mapped over the segments of one clip, then an aggregator."""
+    """A segment network applied to the segments of one clip, then an aggregator."""
 
     def __init__(self, segment_network: nn.Module, aggregator: nn.Module) -> None:
         super().__init__()
