@@ -125,8 +125,8 @@ def test_damaged_bytes_never_end_in_another_error(
 ) -> None:
     """Many such files still load (a weight has no check sum); none may crash or print."""
     content = bytearray(good)
-    for place, value in changes:
-        content[int(place * len(good))] = value
+    for fraction, value in changes:
+        content[int(fraction * len(good))] = value
     path = write(tmp_path_factory.mktemp("damaged"), bytes(content))
     try:
         outputs = ModelFile.load(path, threads=1).run(tiny.random_segments(2).numpy())
@@ -137,8 +137,8 @@ def test_damaged_bytes_never_end_in_another_error(
 
 def test_nothing_is_printed(good: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """onnxruntime would print to stdout, where the JSON of --json goes."""
-    place = good.index(b"segment_network.1.weight")  # a name that leads nowhere
-    refused(write(tmp_path, good[:place] + b"\xff" + good[place + 1 :]), "not a complete ONNX")
+    index = good.index(b"segment_network.1.weight")  # a name without a tensor
+    refused(write(tmp_path, good[:index] + b"\xff" + good[index + 1 :]), "not a complete ONNX")
     refused(write(tmp_path, good[:500]), "not a complete ONNX")
     assert capfd.readouterr() == ("", "")
 
@@ -242,8 +242,8 @@ def test_metadata_that_are_not_a_json_object(text: str, good: bytes, tmp_path: P
 
 
 def test_metadata_that_are_not_text(good: bytes, tmp_path: Path) -> None:
-    place = good.index(b'{"description"')
-    refused(write(tmp_path, good[: place + 5] + b"\xff" + good[place + 6 :]), "decode byte 0xff")
+    index = good.index(b'{"description"')
+    refused(write(tmp_path, good[: index + 5] + b"\xff" + good[index + 6 :]), "decode byte 0xff")
 
 
 # -------------------------------------------------------------------------------- graph

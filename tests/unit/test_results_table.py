@@ -54,6 +54,14 @@ def test_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert to_pandas(iter([ROCK, POP, BROKEN])) == COLUMNS
 
 
+def test_real_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    table = to_pandas([ROCK, POP, BROKEN])
+    assert isinstance(table, pandas.DataFrame)
+    assert list(table.columns) == list(COLUMNS)
+    assert table["p_rock"].mean() == pytest.approx(0.6)
+
+
 def test_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'genrelens\[pandas\]'"):

@@ -52,16 +52,16 @@ def test_two_halves_are_two_sections() -> None:
     assert found([WEAK["rock"]] * 8 + [WEAK["jazz"]] * 8) == [("rock", 0, 24), ("jazz", 24, 48)]
 
 
-@pytest.mark.parametrize("place", [0, 4, 9])
-@pytest.mark.parametrize("odd", [SURE["jazz"], [1.0, 0.0, 0.0]])
-def test_one_different_segment_is_not_a_section(place: int, odd: list[float]) -> None:
+@pytest.mark.parametrize("row", [0, 4, 9])
+@pytest.mark.parametrize("other", [SURE["jazz"], [1.0, 0.0, 0.0]])
+def test_one_different_segment_is_not_a_section(row: int, other: list[float]) -> None:
     rows = [SURE["rock"]] * 10
-    rows[place] = odd
+    rows[row] = other
     assert found(rows) == [("rock", 0.0, 30.0)]
-    if 0 < place < 9:
-        rows[place + 1] = odd
+    if 0 < row < 9:
+        rows[row + 1] = other
         assert found(rows) == [("rock", 0.0, 30.0)]
-        rows[place - 1] = odd
+        rows[row - 1] = other
         assert found(rows) == [("rock", 0, 9), ("jazz", 9, 18), ("rock", 18, 30)]
 
 
@@ -139,8 +139,8 @@ def test_overlapping_segments_share_the_border() -> None:
 def test_a_gap_ends_a_section() -> None:
     times = np.array([0.0, 3.0, 50.0, 53.0])
     assert found([SURE["pop"]] * 4, times=times, end=60.0) == [("pop", 0, 6), ("pop", 50, 56)]
-    odd = [SURE["rock"], SURE["rock"], SURE["jazz"], SURE["jazz"]]
-    assert found(odd, times=times, end=60.0) == [("rock", 0, 6), ("jazz", 50, 56)]
+    rows = [SURE["rock"], SURE["rock"], SURE["jazz"], SURE["jazz"]]
+    assert found(rows, times=times, end=60.0) == [("rock", 0, 6), ("jazz", 50, 56)]
 
 
 # -------------------------------------------------------------------------------- reference
@@ -184,12 +184,12 @@ def test_silence_is_a_section() -> None:
 
 def test_a_short_pause_is_not_a_section() -> None:
     """One or two silent segments inside, one at an end; they do not count in the mean."""
-    for places in ([4], [4, 5], [0], [9]):
+    for silent_rows in ([4], [4, 5], [0], [9]):
         rows = [SURE["rock"]] * 10
         silent = np.zeros(10, bool)
-        silent[places] = True
-        for place in places:
-            rows[place] = EVEN
+        silent[silent_rows] = True
+        for row in silent_rows:
+            rows[row] = EVEN
         (section,) = sections(rows, silent=silent)
         assert section == Section(0.0, 30.0, "genre", "rock", pytest.approx(0.98))
 
