@@ -113,14 +113,14 @@ def stream_audio(
 ) -> Iterator[Float32]:
     """Decode a recording to mono float32 block by block; memory does not grow with its length.
 
-    The arguments, errors and warnings are those of :func:`load_audio`. The file is opened when the
-    first block is requested, so errors and warnings can come after some blocks.
+    The errors and warnings are those of :func:`load_audio`. The file is
+    opened when the first block is requested; errors and warnings can come after some blocks.
 
     Args:
-        source: as for :func:`load_audio`.
-        sample_rate: as for :func:`load_audio`.
-        offset: as for :func:`load_audio`.
-        duration: as for :func:`load_audio`.
+        source: path, bytes of a file, or binary file object.
+        sample_rate: rate of the result in Hz.
+        offset: where to start, in seconds.
+        duration: how much to decode, in seconds; None decodes to the end.
         block_seconds: approximate length of a block; blocks are shorter where the file's rate and
             number of channels would take too much memory.
 

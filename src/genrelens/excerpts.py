@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ _CENTRES = (1 / 6, 3 / 6, 5 / 6)  # of the excerpts, as fractions of the duratio
 _SECONDS = 30.0  # of an excerpt: one window of the network
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
+class Excerpt(NamedTuple):
     """A part of a recording.
 
     Attributes:

@@ -378,10 +378,10 @@ def iter_measured_segments(
             yield MeasuredSegments(starts, meter.levels(starts), segments)
             rest = rest[starts[-1] - first :]
             first, skip = int(starts[-1]), hop
-    behind = len(rest) - 1 - length
-    if behind > 0:
-        starts = np.array([first + behind])
-        yield MeasuredSegments(starts, meter.levels(starts), rest[None, behind:-1])
+    last = len(rest) - 1 - length  # start of one more segment, relative to ``first``
+    if last > 0:
+        starts = np.array([first + last])
+        yield MeasuredSegments(starts, meter.levels(starts), rest[None, last:-1])
 
 
 def segment_starts(n_frames: int, config: FeatureConfig) -> Int64:

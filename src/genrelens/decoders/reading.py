@@ -1,4 +1,4 @@
-"""A file decoded to mono float32 at any rate: where the first decoder stops, the second goes on."""
+"""Decoding of a file with the first decoder, and of what it leaves with the second."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class FileReader:
             raise AudioError(self._name, reason, self._failures)
 
     def warning(self) -> str:
-        """Return a warning about a file that is damaged, cut off or longer or shorter than stated.
+        """Return a warning if the file is damaged or cut off, or its header states a wrong length.
 
         Returns:
             One line that starts with the name; empty if nothing is wrong.
