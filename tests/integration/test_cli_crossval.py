@@ -144,7 +144,7 @@ def test_split_file_and_some_rounds(
     [
         (["--protocol", "alphabetical"], 2, "must be one of random, grouped, filtered"),
         (["--protocol", "grouped"], 2, "--protocol grouped needs --groups"),
-        (["--protocol", "filtered"], 2, "the filtered split is of GTZAN"),
+        (["--protocol", "filtered"], 2, "the filtered split is for GTZAN"),
         (["--protocol", "filtered", "--draws", "3"], 2, "--draws needs --protocol random"),
         (["--folds", "5"], 2, "has only 4 clips"),
         (["--rounds", "one"], 2, "must read like 1,2,5"),

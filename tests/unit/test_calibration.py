@@ -20,11 +20,11 @@ from genrelens.evaluation.calibration import (
     Abstention,
     abstention,
     apply_temperature,
-    calibrate_model,
     cross_fitted,
     fit_temperature,
     held_out_abstention,
 )
+from genrelens.evaluation.model_calibration import calibrate_model
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.features import ORIGINAL_MEL
 from genrelens.metadata import ModelMetadata

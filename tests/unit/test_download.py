@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genrelens.data import download as module
-from genrelens.data.download import download
+from genrelens.data.download import download_file
 from genrelens.errors import DataError
 from support import mirror as answers
 from support.mirror import Mirror
@@ -45,7 +45,7 @@ def fetch(mirror: Mirror, part: Path) -> list[int]:
         assert total == SIZE
         told.append(done)
 
-    download(mirror.url, part, SIZE, progress)
+    download_file(mirror.url, part, SIZE, progress)
     return told
 
 
@@ -95,7 +95,7 @@ def test_ctrl_c_keeps_what_has_arrived(mirror: Mirror, part: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        download(mirror.url, part, SIZE, stop)
+        download_file(mirror.url, part, SIZE, stop)
     assert part.read_bytes() == CONTENT[:8192]
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -168,7 +168,7 @@ def test_another_file_is_refused_and_the_part_kept(
 ) -> None:
     part.write_bytes(CONTENT[:15_000])
     mirror.answers = [answer]
-    with pytest.raises(DataError, match=r"gives something else .* proxy"):
+    with pytest.raises(DataError, match=r"sends another content .* proxy"):
         fetch(mirror, part)
     assert part.read_bytes() == CONTENT[:15_000]
     assert len(mirror.ranges) == 1
@@ -212,7 +212,7 @@ def test_a_busy_server_is_asked_again(mirror: Mirror, part: Path, code: int) -> 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
 def test_a_refusal_is_final(mirror: Mirror, part: Path, code: int) -> None:
     mirror.answers = [answers.status(code)]
-    with pytest.raises(DataError, match=f"{mirror.url}: the server says HTTP Error {code}"):
+    with pytest.raises(DataError, match=f"{mirror.url}: the server answers HTTP Error {code}"):
         fetch(mirror, part)
     assert len(mirror.ranges) == 1
 
@@ -224,10 +224,10 @@ def test_tries_that_bring_something_do_not_count(mirror: Mirror, part: Path) -> 
     assert len(mirror.ranges) == 13
 
 
-def test_fruitless_tries_end(mirror: Mirror, part: Path) -> None:
+def test_tries_without_progress_end(mirror: Mirror, part: Path) -> None:
     part.write_bytes(CONTENT[:15_000])
     mirror.otherwise = answers.breaking_off(0)
-    with pytest.raises(DataError, match=r"broke off\. .* same command again: .* 15000 of 40000"):
+    with pytest.raises(DataError, match=r"closed early\. .* same command again: .* 15000 of 40000"):
         fetch(mirror, part)
     assert len(mirror.ranges) == 4
     assert part.read_bytes() == CONTENT[:15_000]
@@ -236,7 +236,7 @@ def test_fruitless_tries_end(mirror: Mirror, part: Path) -> None:
 def test_a_server_that_never_gets_further_ends(mirror: Mirror, part: Path) -> None:
     """Each try brings 5000 bytes, and always the same ones."""
     mirror.otherwise = answers.breaking_off(5000, heed_range=False)
-    with pytest.raises(DataError, match="broke off"):
+    with pytest.raises(DataError, match="closed early"):
         fetch(mirror, part)
     assert len(mirror.ranges) == 4
 

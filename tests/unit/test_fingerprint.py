@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from genrelens import load_audio
-from genrelens.data.fingerprint import Match, connected, find_matches, fingerprint
+from genrelens.data.fingerprint import Match, audio_fingerprint, connected, find_matches
 from support import synth
 
 RATE = 22_050
@@ -30,7 +30,7 @@ def song(songs: list[synth.Float32]) -> synth.Float32:
 
 
 def words(y: synth.Float32, rate: int = RATE) -> Words:
-    return fingerprint([y], sample_rate=rate)
+    return audio_fingerprint([y], sample_rate=rate)
 
 
 def match(*sounds: synth.Float32) -> Match | None:
@@ -65,7 +65,7 @@ def test_bits_against_librosa(song: synth.Float32) -> None:
 def test_blocks_give_the_words_of_the_whole(song: synth.Float32) -> None:
     whole = words(song)
     pieces = [*np.split(song, [1, 700, 100_000, 100_000, 200_001])]
-    assert np.array_equal(fingerprint(pieces, sample_rate=RATE), whole)
+    assert np.array_equal(audio_fingerprint(pieces, sample_rate=RATE), whole)
     assert len(whole) == pytest.approx(12 * 5000 / 64, abs=1)
 
 
@@ -77,7 +77,7 @@ def test_silence_has_no_words() -> None:
 
 
 def test_no_sound_at_all() -> None:
-    assert len(fingerprint([], sample_rate=RATE)) == 0
+    assert len(audio_fingerprint([], sample_rate=RATE)) == 0
     assert len(words(np.zeros(1, np.float32))) == 0
 
 

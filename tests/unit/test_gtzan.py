@@ -293,13 +293,13 @@ def test_a_foreign_genres_folder_is_left_alone(
     if listing is not None:
         (folder / "genres/.genrelens.json").write_text(listing)
     before = tree(folder)
-    with pytest.raises(DataError, match="overwrites nothing: move it away"):
+    with pytest.raises(DataError, match="overwrites nothing: move it"):
         fetch_gtzan(folder, archive=archive)
     assert tree(folder) == before
     assert mirror.ranges == []
 
 
-def test_an_archive_without_clips_is_told(mirror: Mirror, folder: Path) -> None:
+def test_an_archive_without_clips_is_an_error(mirror: Mirror, folder: Path) -> None:
     mirror.content = packed([(member("genres/README.txt"), b"text")])
     with pytest.raises(DataError, match="holds no clips"):
         fetch_gtzan(folder, archive=archive_at(mirror.url, mirror.content))
@@ -349,10 +349,10 @@ def test_a_wrong_local_archive_is_told_and_stays(
 
 
 @pytest.mark.parametrize("name", ["missing.tar.gz", "outside"])
-def test_a_local_archive_that_is_no_file_is_told(
+def test_a_local_archive_must_be_a_file(
     archive: Archive, folder: Path, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(DataError, match=f"{name} is not a file"):
+    with pytest.raises(DataError, match=f"{name}: is not a file"):
         fetch_gtzan(folder, archive=archive, archive_path=tmp_path / name)
 
 

@@ -12,14 +12,14 @@ import pytest
 from genrelens.data import quality as inspection
 from genrelens.data.fingerprint import Match
 from genrelens.data.folders import LabelledClip, read_folder
-from genrelens.data.quality import Inspection, inspect, torn_duplicates, ungrouped_duplicates
+from genrelens.data.quality import Inspection, inspect_clips, torn_duplicates, ungrouped_duplicates
 from genrelens.errors import AudioError
 from support import synth
 from support.songs import RATE, put, song
 
 
 def look(folder: Path, jobs: int = 1) -> Inspection:
-    return inspect(read_folder(folder), jobs=jobs)
+    return inspect_clips(read_folder(folder), jobs=jobs)
 
 
 def names(found: Inspection) -> list[list[str]]:
@@ -138,7 +138,7 @@ def test_unreadable(tmp_path: Path) -> None:
     put(tmp_path, "a/2.wav", song(0))
     put(tmp_path, "a/3.wav", b"")
     seen: list[tuple[str, AudioError | None]] = []
-    result = inspect(
+    result = inspect_clips(
         read_folder(tmp_path),
         jobs=2,
         on_clip=lambda clip, error: seen.append((clip.path.name, error)),
@@ -211,7 +211,7 @@ def test_share_of_clipped_samples_by_hand(tmp_path: Path) -> None:
     for start, n in [(100, 2), (200, 3), (RATE - 4, 10)]:
         y[start : start + n] = -1
     measured = inspection._Measured(LabelledClip(tmp_path, "a"), RATE)
-    assert len(list(measured.listen([y[:RATE], y[RATE:]]))) == 2
+    assert len(list(measured.measure([y[:RATE], y[RATE:]]))) == 2
     assert measured.n_clipped == 9
     assert measured.clipped == 9 / (2 * RATE)
 
@@ -229,7 +229,7 @@ def test_short(tmp_path: Path) -> None:
 
 
 def test_nothing_to_inspect() -> None:
-    assert inspect([]) == Inspection(
+    assert inspect_clips([]) == Inspection(
         n=0, unreadable=(), silent=(), clipped=(), short=(), duplicates=()
     )
 

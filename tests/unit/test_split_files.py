@@ -46,14 +46,14 @@ def test_split_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_file_of_several_rounds_is_for_cross_validation(tmp_path: Path) -> None:
     path = split_file(tmp_path, "clip,split_1,split_2\na.0,train,test\na.1,test,train\n")
-    with pytest.raises(DataError, match="has 2 rounds; genrelens crossval"):
+    with pytest.raises(DataError, match="has 2 rounds, which are for genrelens crossval"):
         split_by_file(path, clips_named("a.0", "a.1"))
 
 
 def test_torn_group_is_warned_of(tmp_path: Path) -> None:
     rows = "a.0,train,miles\na.1,test,miles\na.2,train,monk\nb.0,train,miles\n"
     path = split_file(tmp_path, "clip,split,group\n" + rows)
-    words = "1 groups lie on two sides.*miles in test and train"
+    words = "1 groups are in several parts.*miles in test and train"
     with pytest.warns(DataWarning, match=words):
         split_by_file(path, clips_named("a.0", "a.1", "a.2"))
     with warnings.catch_warnings():

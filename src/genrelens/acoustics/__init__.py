@@ -1,1 +1,1 @@
-"""Filters, rooms and codecs: what changes a recording on its way to a listener."""
+"""Filters, rooms and codecs, for augmentation in training and for robustness tests."""

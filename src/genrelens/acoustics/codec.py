@@ -1,4 +1,4 @@
-"""What FFmpeg does to a waveform: through a codec and back, and to another tempo."""
+"""Codecs and changes of tempo, applied to waveforms with FFmpeg."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _ENDING = 0.25  # seconds of silence after the end
-_SLOWEST, _FASTEST = 0.5, 2.0  # beyond it the filter leaves out sound
+_SLOWEST, _FASTEST = 0.5, 2.0  # beyond this range the filter drops samples
 
 
 def through_codec(
@@ -29,8 +29,8 @@ def through_codec(
     """Encode a waveform and decode it again: :func:`encode`, then :func:`~.audio.load_audio`.
 
     Returns:
-        (n_samples,) float64, as long as ``y``, the delay of the codec taken out where the container
-        tells it.
+        (n_samples,) float64, as long as ``y``; the delay of the codec is removed if the container
+        states it.
 
     """
     file = encode(y, sample_rate, codec=codec, container=container, bit_rate=bit_rate)
@@ -42,11 +42,11 @@ def encode(y: Float64, sample_rate: int, *, codec: str, container: str, bit_rate
     """Encode a mono waveform with FFmpeg.
 
     Args:
-        y: (n_samples,) float64, full scale 1.0; a codec of integers clips what is beyond.
-        sample_rate: of ``y`` in Hz, one that the codec takes.
+        y: (n_samples,) float64, full scale 1.0; an integer codec clips samples beyond full scale.
+        sample_rate: sample rate of ``y`` in Hz; the codec must support it.
         codec: FFmpeg's name of an encoder, for instance ``"libmp3lame"``.
-        container: FFmpeg's name of a container that takes it, for instance ``"mp3"``.
-        bit_rate: in bit/s.
+        container: FFmpeg's name of a container for it, for instance ``"mp3"``.
+        bit_rate: bit rate in bit/s.
 
     Raises:
         AudioError: this FFmpeg has no such encoder.
@@ -85,15 +85,15 @@ def _frame(y: Float64, sample_rate: int) -> Any:
 
 
 def change_tempo(y: Float64, sample_rate: int, factor: float) -> Float64:
-    """Play faster or slower at the same pitch, with FFmpeg's ``atempo`` (WSOLA).
+    """Change the tempo at the same pitch, with FFmpeg's ``atempo`` (WSOLA).
 
-    The method is that of Verhelst & Roelands (ICASSP 1993): short pieces are laid over each other
-    where their waves agree.
+    The method is that of Verhelst & Roelands (ICASSP 1993): short frames are overlapped where
+    their waveforms are similar.
 
     Args:
         y: (n_samples,) float64.
-        sample_rate: of ``y`` and the result, in Hz.
-        factor: how much faster, 0.5..2.
+        sample_rate: sample rate of ``y`` and of the result, in Hz.
+        factor: speed, 0.5..2; above 1 is faster.
 
     Returns:
         (n_samples / factor,) float64, rounded, at least one sample.
@@ -105,9 +105,9 @@ def change_tempo(y: Float64, sample_rate: int, factor: float) -> Float64:
     if not _SLOWEST <= factor <= _FASTEST:
         raise ValueError(f"factor={factor} must be in {_SLOWEST}..{_FASTEST}")
     n_samples = max(1, round(len(y) / factor))
-    ending = round(_ENDING * sample_rate)  # the filter loses some of the end
-    # Its pieces last 1/24 s or somewhat more by the rate that it is told. That is too short for the
-    # bass: 55 Hz comes out 45 cents off, but 4 cents with pieces twice as long.
+    ending = round(_ENDING * sample_rate)  # the filter drops some samples at the end
+    # Its frames are about 1/24 s long at the given sample rate. That is too short for the bass:
+    # 55 Hz becomes 45 cents wrong, and 4 cents with frames twice as long (a doubled rate).
     stretched = _filter(np.pad(y, (0, ending)), 2 * sample_rate, "atempo", f"{factor:.9f}")
     return np.pad(stretched[:n_samples], (0, max(0, n_samples - len(stretched))))
 
@@ -123,8 +123,8 @@ def _filter(y: Float64, sample_rate: int, name: str, settings: str) -> Float64:
     graph.link_nodes(source, graph.add(name, settings), graph.add("abuffersink")).configure()
     graph.push(_frame(y, sample_rate))
     graph.push(None)
-    pieces: list[Float32] = []
-    with suppress(av.EOFError, av.BlockingIOError):  # which is how it says that there is no more
+    blocks: list[Float32] = []
+    with suppress(av.EOFError, av.BlockingIOError):  # raised at the end
         while True:
-            pieces.append(graph.pull().to_ndarray().ravel())
-    return np.concatenate(pieces, dtype=np.float64)
+            blocks.append(graph.pull().to_ndarray().ravel())
+    return np.concatenate(blocks, dtype=np.float64)

@@ -1,7 +1,7 @@
-"""Zero-phase filters, shaped noise and its level: what changes a waveform in frequency, in numpy.
+"""Zero-phase filters, shaped noise and signal-to-noise ratios, in numpy.
 
-A filter is a gain over frequency and is applied to the spectrum of the whole waveform, so its
-attenuation at each frequency is exactly the stated one and nothing is delayed.
+A filter is a gain over frequency. It is applied to the spectrum of the whole waveform, so its
+attenuation at each frequency is exact and there is no delay.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Float64 = NDArray[np.float64]
 Response = Callable[[Float64], Float64]
 """Frequencies in Hz -> gains of the same shape, 0 or above."""
 
-_PADDING = 0.5  # seconds of silence, into which the end rings instead of into the beginning
+_PADDING = 0.5  # seconds of silence at the end, so that ringing does not wrap to the beginning
 
 
 # --------------------------------------------------------------------------------- gains
 
 
 def high_pass(cutoff: float, order: int) -> Response:
-    """Gain of a Butterworth high-pass: -3.01 dB at ``cutoff`` Hz, ``6 * order`` dB per octave."""
+    """Return a Butterworth high-pass: -3.01 dB at ``cutoff`` Hz, ``6 * order`` dB per octave."""
 
     def gain(hz: Float64) -> Float64:
         ratio = (hz / cutoff) ** order
@@ -45,7 +45,7 @@ def high_pass(cutoff: float, order: int) -> Response:
 
 
 def low_pass(cutoff: float, order: int) -> Response:
-    """Gain of a Butterworth low-pass: -3.01 dB at ``cutoff`` Hz, ``6 * order`` dB per octave."""
+    """Return a Butterworth low-pass: -3.01 dB at ``cutoff`` Hz, ``6 * order`` dB per octave."""
 
     def gain(hz: Float64) -> Float64:
         ratio = (hz / cutoff) ** order
@@ -55,12 +55,12 @@ def low_pass(cutoff: float, order: int) -> Response:
 
 
 def pink(hz: Float64) -> Float64:
-    """Gain that makes white noise pink: -3 dB per octave above 20 Hz, flat below."""
+    """Return the gain that makes white noise pink: -3 dB per octave above 20 Hz, flat below."""
     return np.sqrt(20 / np.maximum(hz, 20))
 
 
 def speech(hz: Float64) -> Float64:
-    """Gain that gives white noise the long-term spectrum of speech, roughly.
+    """Return the gain that gives white noise roughly the long-term spectrum of speech.
 
     Flat from 100 to 500 Hz and falling by 9 dB per octave above, the shape that Byrne et al.
     (1994) found in twelve languages.
@@ -72,12 +72,12 @@ def speech(hz: Float64) -> Float64:
 
 
 def apply_filter(y: Float64, sample_rate: int, *responses: Response) -> Float64:
-    """Multiply the spectrum of a waveform (n,) by gains; the result is (n,) too."""
+    """Return a waveform (n,) with its spectrum multiplied by gains, (n,)."""
     return convolve(y, np.ones(1), sample_rate, *responses)
 
 
 def convolve(y: Float64, h: Float64, sample_rate: int, *responses: Response) -> Float64:
-    """Convolve (n,) with an impulse response (m,) and filter it; the first n samples of it."""
+    """Return the first n samples of (n,) convolved with an impulse response (m,) and filtered."""
     size = 1 << (len(y) + len(h) + int(_PADDING * sample_rate)).bit_length()
     spectrum = np.fft.rfft(y, size)
     if len(h) > 1:
@@ -91,19 +91,19 @@ def convolve(y: Float64, h: Float64, sample_rate: int, *responses: Response) -> 
 def shaped_noise(
     n_samples: int, sample_rate: int, rng: np.random.Generator, *responses: Response
 ) -> Float64:
-    """Draw Gaussian noise (n_samples,) whose spectrum has the shape of the gains."""
+    """Return Gaussian noise (n_samples,) whose spectrum has the shape of the gains."""
     return apply_filter(rng.standard_normal(n_samples), sample_rate, *responses)
 
 
 def power(y: Float64) -> float:
-    """Mean square of a waveform."""
+    """Return the mean square of a waveform."""
     return float(np.mean(np.square(y)))
 
 
 def at_snr(noise: Float64, signal: Float64, snr: float) -> Float64:
-    """Scale noise so that ``signal`` is ``snr`` dB above it, both taken over their whole length.
+    """Return noise scaled so that ``signal`` is ``snr`` dB above it, over their whole lengths.
 
-    Silence has no such level: below it the noise is silent too.
+    For a silent signal the noise is silent, too.
     """
     wanted, found = power(signal) / 10 ** (snr / 10), power(noise)
     return noise * np.sqrt(wanted / found) if found else noise

@@ -1,17 +1,16 @@
-"""Music from a loudspeaker in a room with people, as a microphone hears it.
+"""Recordings of a loudspeaker in a room with people, simulated.
 
-The room is a shoebox and its response the sum of the image sources of Allen & Berkley, "Image
+The room is a shoebox. Its response is the sum of the image sources of Allen & Berkley, "Image
 method for efficiently simulating small-room acoustics" (JASA 65, 1979): each wall is a mirror that
-keeps the same share of the sound at all frequencies. Loudspeaker and microphone are those of small
-devices. The background is, in equal parts, pink noise (street, ventilation) and the babble of
-people.
+reflects the same share of the energy at all frequencies. Loudspeaker and microphone are those of
+small devices. The background is pink noise (street, ventilation) and babble of equal power.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -35,26 +34,26 @@ Float64 = NDArray[np.float64]
 Point = tuple[float, float, float]
 
 _SPEED_OF_SOUND = 343.0  # m/s
-_FINER = 4  # the images are placed on a grid this much finer than the samples
+_FINER = 4  # times the sample rate, the time grid of the images
 _LOUDSPEAKER = high_pass(150, 4)  # 24 dB per octave: a small vented box
 _MICROPHONE = (high_pass(80, 2), low_pass(12_000, 4))
 _TALKERS = 8
-_LOUDNESS_RATE = 50  # Hz, at which a talker's loudness is drawn
+_LOUDNESS_RATE = 50  # Hz, sample rate of a talker's loudness
 _SYLLABLES = 4.0  # Hz, where the loudness of speech fluctuates most (Houtgast & Steeneken, 1985)
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A shoebox with a loudspeaker and a microphone in it.
+class Room(NamedTuple):
+    """A shoebox room with a loudspeaker and a microphone.
 
     Attributes:
-        name: what such a room may be.
+        name: kind of room.
         size: length, width and height in metres.
-        loudspeaker: where it stands, in metres from a corner.
-        microphone: where it stands, in metres from the same corner.
-        absorption: share of the energy that a wall takes, above 0 and below 1.
-        rt60: seconds in which the sound decays by 60 dB above 150 Hz, extrapolated from the decay
-            from -5 to -25 dB (T20 of ISO 3382); it follows from the rest, as a test checks.
+        loudspeaker: position in metres from a corner.
+        microphone: position in metres from the same corner.
+        absorption: share of the energy that a wall absorbs, between 0 and 1.
+        rt60: reverberation time in seconds (decay by 60 dB above 150 Hz), extrapolated from the
+            decay from -5 to -25 dB (T20 of ISO 3382). It follows from the other attributes, as a
+            test checks.
 
     """
 
@@ -79,24 +78,26 @@ ROOMS = (
 
 
 def record(y: Float64, sample_rate: int, rng: np.random.Generator, *, snr: float) -> Float64:
-    """Play a waveform (n,) in one of the rooms, drawn at random, and record it there.
+    """Simulate the recording of a waveform (n,) in one of the rooms, drawn at random.
 
     Args:
-        y: what is played.
-        sample_rate: of ``y`` and the recording, in Hz.
-        rng: draws the room and the background.
-        snr: how far the music is above the background at the microphone, in dB.
+        y: waveform at the loudspeaker.
+        sample_rate: sample rate of ``y`` and of the recording, in Hz.
+        rng: random generator for the room and the background.
+        snr: level of the music above the background at the microphone, in dB.
 
     Returns:
-        (n,) at the level of ``y``, as if a gain control had set it; silence stays silent.
+        (n,) at the level of ``y``, as after a gain control; silence stays silent.
 
     """
     room = ROOMS[rng.integers(len(ROOMS))]
     h = impulse_response(room, sample_rate)
     music = convolve(y, h, sample_rate, _LOUDSPEAKER, *_MICROPHONE)
     noise = apply_filter(background(len(y), sample_rate, rng), sample_rate, *_MICROPHONE)
-    heard = music + at_snr(noise, music, snr)
-    return heard * math.sqrt(power(y) / power(heard)) if power(heard) else heard
+    recorded = music + at_snr(noise, music, snr)
+    if not power(recorded):
+        return recorded
+    return recorded * math.sqrt(power(y) / power(recorded))
 
 
 # ----------------------------------------------------------------------------- the room
@@ -104,33 +105,33 @@ def record(y: Float64, sample_rate: int, rng: np.random.Generator, *, snr: float
 
 @functools.lru_cache(maxsize=4 * len(ROOMS))
 def impulse_response(room: Room, sample_rate: int) -> Float64:
-    """Compute what the microphone hears of a click.
+    """Compute the impulse response from loudspeaker to microphone.
 
     Args:
-        room: with its loudspeaker and microphone.
-        sample_rate: of the result, in Hz.
+        room: the room.
+        sample_rate: sample rate of the result, in Hz.
 
     Returns:
-        (n,) sound pressure, 1 at 1 m from the loudspeaker in the open; until 65 dB or more below.
-        The slow drift that mirrors without a phase add is in it and is left to the loudspeaker's
-        high-pass, as in the paper's.
+        (n,) sound pressure, 1 at 1 m from the loudspeaker in free field, until it has decayed by
+        65 dB or more. The slow drift of image sources without phase shift is not removed; the
+        high-pass of the loudspeaker does that, as in the paper.
 
     """
     seconds = 1.3 * room.rt60
     fine_rate = _FINER * sample_rate
     fine = np.zeros(math.ceil(seconds * fine_rate) + 1)
     for distance, amplitude in _image_sources(room, seconds * _SPEED_OF_SOUND):
-        places = np.rint(distance / _SPEED_OF_SOUND * fine_rate).astype(np.intp)
-        fine += np.bincount(places, amplitude / distance, len(fine))
-    # Each image is one fine sample long: its area must survive the change of rate.
+        samples = np.rint(distance / _SPEED_OF_SOUND * fine_rate).astype(np.intp)
+        fine += np.bincount(samples, amplitude / distance, len(fine))
+    # Each image is one fine sample long; the factor keeps its area at the lower rate.
     response: Float64 = _FINER * soxr.resample(fine, fine_rate, sample_rate)
     response.flags.writeable = False  # it is cached
     return response
 
 
 def _image_sources(room: Room, reach: float) -> list[tuple[Float64, Float64]]:
-    """Distances (k,) in metres and reflection factors (k,) of the images within ``reach``."""
-    kept = math.sqrt(1 - room.absorption)  # of the pressure, at each wall
+    """Return distances (k,) in metres and factors (k,) of the images within ``reach`` metres."""
+    kept = math.sqrt(1 - room.absorption)  # share of the pressure that a wall reflects
     x, y, z = (
         _images_along(*axis, reach)
         for axis in zip(room.size, room.loudspeaker, room.microphone, strict=True)
@@ -138,7 +139,7 @@ def _image_sources(room: Room, reach: float) -> list[tuple[Float64, Float64]]:
     plane = y[0][:, None] + z[0]
     plane_factor = kept ** (y[1][:, None] + z[1])
     found = []
-    for square, reflections in zip(*x, strict=True):  # plane by plane, for the memory's sake
+    for square, reflections in zip(*x, strict=True):  # plane by plane, to save memory
         distance = np.sqrt(square + plane)
         near = distance < reach
         found.append((distance[near], kept**reflections * plane_factor[near]))
@@ -148,30 +149,30 @@ def _image_sources(room: Room, reach: float) -> list[tuple[Float64, Float64]]:
 def _images_along(
     length: float, source: float, microphone: float, reach: float
 ) -> tuple[Float64, Float64]:
-    """Squared distances and numbers of reflections of the images along one axis, (k,) each.
+    """Return squared distances and numbers of reflections of the images along one axis, (k,) each.
 
-    The walls repeat the room like tiles, every other one mirrored.
+    The walls repeat the room like tiles; every other tile is mirrored.
     """
     n_tiles = math.ceil(reach / length) + 1
     tile = np.arange(-n_tiles, n_tiles + 1, dtype=np.float64)
-    place = np.where(tile % 2 == 0, tile * length + source, (tile + 1) * length - source)
-    return np.square(place - microphone), np.abs(tile)
+    position = np.where(tile % 2 == 0, tile * length + source, (tile + 1) * length - source)
+    return np.square(position - microphone), np.abs(tile)
 
 
 # ----------------------------------------------------------------------- the background
 
 
 def background(n_samples: int, sample_rate: int, rng: np.random.Generator) -> Float64:
-    """Draw pink noise and babble of equal power, (n_samples,)."""
+    """Return pink noise plus babble of equal power, (n_samples,)."""
     talk = babble(n_samples, sample_rate, rng)
     return talk + at_snr(shaped_noise(n_samples, sample_rate, rng, pink), talk, 0.0)
 
 
 def babble(n_samples: int, sample_rate: int, rng: np.random.Generator) -> Float64:
-    """Draw talk of several people without words, (n_samples,).
+    """Return the babble of several talkers without words, (n_samples,).
 
-    A talker is noise with the spectrum of speech whose loudness rises and falls in the time of
-    syllables. The sum of independent noises is one noise whose power is the sum of theirs.
+    A talker is noise with the spectrum of speech whose loudness changes at the rate of syllables.
+    The sum of independent noises is one noise whose power is the sum of their powers.
     """
     n_coarse = n_samples * _LOUDNESS_RATE // sample_rate + 2
     rhythm = low_pass(_SYLLABLES, 2)

@@ -10,14 +10,14 @@ import typer
 from genrelens.cli.console import out, print_error, print_note
 from genrelens.cli.figures import figure_text
 from genrelens.errors import DataError
-from genrelens.evaluation.calibration import (
-    Abstention,
+from genrelens.evaluation.calibration import Abstention
+from genrelens.evaluation.metrics import wilson_interval
+from genrelens.evaluation.model_calibration import (
     Calibration,
     calibrate_model,
     check_predictions,
     objection,
 )
-from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 from genrelens.evaluation.provenance import predictions_provenance
 from genrelens.model_file import ModelFile, packaged_models

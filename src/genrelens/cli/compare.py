@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +10,11 @@ import typer
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.figures import interval_text
 from genrelens.cli.options import AsJson, Seed
-from genrelens.data.folders import LabelledClip, clip_names, read_folder
+from genrelens.data.folders import read_folder
 from genrelens.evaluation.bootstrap import Estimate, interval_note
-from genrelens.evaluation.comparison import Comparison, common_clips
+from genrelens.evaluation.comparison import Comparison, common_clips, load_tables
 from genrelens.evaluation.comparison import compare as run_comparison
-from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
+from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.scores import FIGURES, Scores, score
 
 _COLUMNS = ("accuracy", "macro recall", "F1", "top 2", "log loss", "ECE")
@@ -59,7 +58,7 @@ def compare(
     """
     if len(files) < 2:
         raise typer.BadParameter("a comparison needs at least two files")
-    tables = _load(files, data)
+    tables = load_tables(files, () if data is None else read_folder(data))
     shared = common_clips(tables)
     left_out = [table.n - shared[0].n for table in tables]
     names = [display_name(str(path)) for path in files]
@@ -75,18 +74,6 @@ def compare(
         _print_comparison(names[0], name, each)
     if len(found) > 1:
         print_note(f"note: p is not corrected for the number of comparisons ({len(found)})")
-
-
-def _load(files: list[Path], data: Path | None) -> list[PredictionTable]:
-    """Read the tables; the genres of a clip in one table are used for tables without genres."""
-    truth = {} if data is None else _truth(read_folder(data))
-    tables = []
-    for path in files:
-        table = load_predictions(path, truth=truth)
-        known = dict(zip(table.clips, (table.labels[i] for i in table.true), strict=True))
-        truth = {**known, **truth}
-        tables.append(table)
-    return tables
 
 
 def _to_dict(
@@ -181,8 +168,3 @@ def _print_comparison(first: str, second: str, found: Comparison) -> None:
 
 def _p(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
-
-
-def _truth(clips: Sequence[LabelledClip]) -> dict[str, str]:
-    names = clip_names([clip.path for clip in clips])
-    return {name: clip.label for name, clip in zip(names, clips, strict=True)}

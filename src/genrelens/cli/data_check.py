@@ -23,7 +23,7 @@ from genrelens.data.quality import (
     ClipIssue,
     Duplicates,
     Inspection,
-    inspect,
+    inspect_clips,
     torn_duplicates,
     ungrouped_duplicates,
 )
@@ -85,7 +85,7 @@ def _inspect(clips: list[LabelledClip], jobs: int) -> Inspection:
             if error:
                 print_error(str(error))
 
-        return inspect(clips, jobs=jobs, on_clip=report)
+        return inspect_clips(clips, jobs=jobs, on_clip=report)
 
 
 def _once(groups: Iterable[Duplicates]) -> list[Duplicates]:

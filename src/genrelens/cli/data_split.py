@@ -13,12 +13,7 @@ import typer
 from genrelens.cli.console import out
 from genrelens.cli.options import DataFolder, SafeCsv, Seed
 from genrelens.data.folders import LabelledClip, read_folder
-from genrelens.data.protocols import (
-    filtered_split,
-    grouped_folds,
-    random_draws,
-    random_folds,
-)
+from genrelens.data.protocols import PROTOCOLS, split_clips
 from genrelens.data.splits import Split, read_groups
 from genrelens.errors import DataError
 
@@ -35,8 +30,6 @@ __all__ = [
     "read_clips",
     "split",
 ]
-
-PROTOCOLS = ("random", "grouped", "filtered")
 
 Protocol = Annotated[
     str,
@@ -88,15 +81,16 @@ class Request:
 
     def make(self, clips: Sequence[LabelledClip]) -> Split:
         """Return the split of some clips."""
-        if self.protocol == "filtered":
-            return filtered_split(clips)
-        if self.protocol == "grouped":
-            if any(clip.group is None for clip in clips):
-                raise DataError("--protocol grouped needs --groups")
-            return grouped_folds(clips, self.folds, seed=self.seed)
-        if self.draws is None:
-            return random_folds(clips, self.folds, seed=self.seed)
-        return random_draws(clips, self.draws, test_fraction=self.test_fraction, seed=self.seed)
+        if self.protocol == "grouped" and any(clip.group is None for clip in clips):
+            raise DataError("--protocol grouped needs --groups")
+        return split_clips(
+            clips,
+            self.protocol,
+            folds=self.folds,
+            draws=self.draws,
+            test_fraction=self.test_fraction,
+            seed=self.seed,
+        )
 
 
 def label_map(relabel: Sequence[str] | None) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""One large file over HTTP, resumable: what has arrived stays, and the next call asks for the rest.
+"""Download a large file over HTTP, and resume an interrupted download.
 
-The address must name content that never changes, as a pinned revision does; whoever calls
-verifies what arrived. Standard library only: proxies come from the environment (``https_proxy``).
+The address must be that of content that never changes, such as a pinned revision; the caller
+verifies the content. Only the standard library is used: proxies come from the environment
+(``https_proxy``).
 """
 
 from __future__ import annotations
@@ -10,63 +11,63 @@ import os
 import re
 import time
 from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import cast
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from typing import TYPE_CHECKING, cast
 
 from genrelens.errors import DataError
 
-__all__ = ["download"]
+if TYPE_CHECKING:  # urllib and http take long to import, and are imported at the first download
+    from http.client import HTTPResponse
+
+__all__ = ["download_file"]
 
 _BLOCK_BYTES = 2**18
 _TIMEOUT_SECONDS = 30.0
-_DELAYS = (1.0, 3.0, 8.0)  # seconds before each new try that follows a fruitless one
+_DELAYS = (1.0, 3.0, 8.0)  # seconds before another try after one without progress
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class _BrokenConnectionError(Exception):
-    """A connection ended early; another try may help. The text says why."""
+    """A connection ended early; another try may help."""
 
 
 class _RangeError(_BrokenConnectionError):
-    """The server cannot go on where the part ends; only a try from the start may help."""
+    """The server cannot continue at the end of the part; only a new start may help."""
 
 
-def download(url: str, part: Path, size: int, progress: Callable[[int, int], None]) -> None:
-    """Bring ``part`` to its full size; try again as long as every few tries bring something.
+def download_file(url: str, part: Path, size: int, progress: Callable[[int, int], None]) -> None:
+    """Download the missing rest of ``part``, with further tries while there is progress.
 
     Args:
         url: an ``http`` or ``https`` address.
-        part: the file to fill. What it holds already is taken for the beginning of the content;
-            where it is too long it starts anew.
-        size: of the whole content, in bytes.
-        progress: called with the bytes that are here and ``size``; an exception from it (Ctrl-C)
-            ends the call, and ``part`` stays.
+        part: the file. Its present content counts as the beginning of the download; a file that
+            is too long starts again.
+        size: size of the whole content in bytes.
+        progress: called with the bytes so far and ``size``; an exception from it (Ctrl-C) ends
+            the call and keeps ``part``.
 
     Raises:
-        DataError: the network fails for good, or the server refuses or offers something else.
+        DataError: the network fails repeatedly, or the server refuses or sends another content.
         OSError: ``part`` cannot be written.
 
     """
     if _size(part) > size:
         part.unlink()
-    fruitless, furthest = 0, _size(part)
+    failures, furthest = 0, _size(part)
     while _size(part) < size:
         try:
             _receive(url, part, size, progress)
         except _BrokenConnectionError as error:
-            fruitless = 1 if _size(part) > furthest else fruitless + 1
+            failures = 1 if _size(part) > furthest else failures + 1
             furthest = max(furthest, _size(part))
             if isinstance(error, _RangeError):
                 part.unlink(missing_ok=True)
-            if fruitless > len(_DELAYS):
+            if failures > len(_DELAYS):
                 raise DataError(
                     f"cannot download {url}: {error}. Check the network and run the same command "
-                    f"again: it goes on where it stopped, {_size(part)} of {size} bytes are here"
+                    f"again: it resumes at {_size(part)} of {size} bytes"
                 ) from error
-            time.sleep(_DELAYS[fruitless - 1])
+            time.sleep(_DELAYS[failures - 1])
 
 
 def _size(path: Path) -> int:
@@ -74,11 +75,11 @@ def _size(path: Path) -> int:
 
 
 def _receive(url: str, part: Path, size: int, progress: Callable[[int, int], None]) -> None:
-    """Ask once for what is missing, and append what comes."""
+    """Request the missing bytes once and append them."""
     have = _size(part)
     with _connect(url, have) as response:
         done = _start(response, url, size, have)
-        if done < have:  # the server ignores Range: from the start then
+        if done < have:  # the server ignores Range and sends all
             os.truncate(part, done)
         with part.open("ab") as file:
             while done < size:
@@ -90,37 +91,41 @@ def _receive(url: str, part: Path, size: int, progress: Callable[[int, int], Non
 
 
 def _connect(url: str, have: int) -> HTTPResponse:
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
     headers = {"User-Agent": "genrelens"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
         response = urlopen(Request(url, headers=headers), timeout=_TIMEOUT_SECONDS)
     except HTTPError as error:
         error.close()
         if error.code == 416 and have:
-            raise _RangeError(f"the server says {error}") from error
+            raise _RangeError(f"the server answers {error}") from error
         if error.code in _TEMPORARY:
-            raise _BrokenConnectionError(f"the server says {error}") from error
-        raise DataError(f"cannot download {url}: the server says {error}") from error
+            raise _BrokenConnectionError(f"the server answers {error}") from error
+        raise DataError(f"cannot download {url}: the server answers {error}") from error
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise _BrokenConnectionError(str(reason) or type(error).__name__) from error
-    return cast(HTTPResponse, response)
+    return cast("HTTPResponse", response)
 
 
 def _start(response: HTTPResponse, url: str, size: int, have: int) -> int:
-    """Say at which byte of the content the answer starts.
+    """Return the byte of the content at which the response starts.
 
-    The header decides, not the status: servers exist that answer a part with 200, and RFC 9110
-    lets a 206 start elsewhere than asked.
+    The header decides, not the status: some servers send a part with 200, and RFC 9110 allows a
+    206 to start elsewhere than requested.
     """
     given = response.headers.get("Content-Range", "")
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", given)
     length = match[2] if match else response.headers.get("Content-Length", "*")
     if response.status == 206 and not match:
-        raise _RangeError("the server sends a part and does not say which")
+        raise _RangeError("the server sends a part without its range")
     if response.headers.get_content_type() == "text/html" or length not in ("*", str(size)):
         raise DataError(
-            f"{url} gives something else ({response.headers.get_content_type()}, {length} bytes) "
-            f"than the file of {size} bytes. Is a login page or a proxy in between?"
+            f"{url} sends another content ({response.headers.get_content_type()}, {length} bytes) "
+            f"than the file of {size} bytes. Is there a login page or a proxy?"
         )
     start = int(match[1]) if match else 0
     if start > have:
@@ -129,10 +134,12 @@ def _start(response: HTTPResponse, url: str, size: int, have: int) -> int:
 
 
 def _read(response: HTTPResponse, n_bytes: int) -> bytes:
+    from http.client import HTTPException
+
     try:
         block = response.read(n_bytes)
     except (OSError, HTTPException) as error:
         raise _BrokenConnectionError(str(error) or type(error).__name__) from error
     if not block:
-        raise _BrokenConnectionError("the connection broke off")
+        raise _BrokenConnectionError("the connection was closed early")
     return block

@@ -1,12 +1,12 @@
-"""Fingerprints of recordings: a copy is known again, whatever codec, level or rate it has.
+"""Audio fingerprints, which identify copies of a recording in any codec, level or rate.
 
-Source: Haitsma & Kalker, "A Highly Robust Audio Fingerprinting System" (ISMIR 2002): of each
-frame 32 bits are kept, which say whether the difference in energy between two neighbouring bands
-fell or grew since the frame before. Copies share enough whole words to be found through a sorted
-index; a match is then verified by the share of bits that agree, frame by frame.
+Source: Haitsma & Kalker, "A Highly Robust Audio Fingerprinting System" (ISMIR 2002). Each frame
+gives a word of 32 bits: whether the difference in energy between two neighbouring bands fell or
+grew since the frame before. Copies share enough whole words to be found through a sorted index; a
+match is then verified by the share of equal bits, frame by frame.
 
-What is known again: another codec, bit rate, sample rate or level, an equaliser, a compressor, a
-shifted start, an excerpt, a recording that contains a part of another. What is not: another
+Recognised: another codec, bit rate, sample rate or level, an equaliser, a compressor, a shifted
+start, an excerpt, a recording that contains a part of another. Not recognised: another
 performance, a mix-down of both, speed or pitch changed by more than about half a percent.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from genrelens.features import FeatureConfig, iter_features
 
-__all__ = ["Match", "connected", "find_matches", "fingerprint"]
+__all__ = ["Match", "audio_fingerprint", "connected", "find_matches"]
 
 Words = NDArray[np.uint32]
 Int64 = NDArray[np.int64]
@@ -37,29 +37,33 @@ _BANDS = FeatureConfig(
     f_max=2000,
     log_scale=1e-9,
 )
-# 300 to 2000 Hz passes every codec and a telephone. Frames of 0.4 s come every 12.8 ms, so that a
-# start between two of them hardly matters. log(1 + c x) with so small a c is c x: plain energy.
+# 300 to 2000 Hz passes every codec and a telephone. Frames of 0.4 s start every 12.8 ms, so a shift
+# by half a frame step hardly matters. log(1 + c x) with such a small c is c x: plain energy.
 _FRAME_SECONDS = _BANDS.hop_length / _BANDS.sample_rate
 _SILENCE = 1e-9 * 3e-6  # mean energy of a band in white noise of -80 dBFS
 
-_NO_WORD = 0  # of a silent frame, which says nothing
-_NEIGHBOURS = 16  # how far apart in the index a pair is looked for: bounds work and memory
-_MIN_VOTES = 4  # words that must agree on one shift; the worst true pair measured had 12
+_NO_WORD = 0  # the word of a silent frame, which is ignored
+_NEIGHBOURS = 16  # largest distance of a pair in the index: bounds work and memory
+_MIN_VOTES = 4  # words that must give the same shift; the worst true pair measured had 12
 _WINDOW = 100  # frames (1.3 s) over which bits are compared
 _MAX_ERROR = 0.25  # share of bits; measured: 0.13 at most between copies, 0.34 at least by chance
 _CHANCE = 16  # bits of 32 that differ between unrelated frames
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Two recordings that share sound.
+class Match(NamedTuple):
+    """Two recordings that share audio.
 
     Attributes:
-        first: index of the one.
+        first: index of one recording.
         second: index of the other, above ``first``.
-        shift: how much later the shared sound comes in the second, in seconds; may be negative.
-        seconds: how much they share.
-        similarity: share of the fingerprint's bits that agree there: 1 for the same, 0.5 by chance.
+        shift: seconds by which the shared audio is later in the second; may be negative.
+        seconds: length of the shared audio.
+        similarity: share of equal fingerprint bits there: 1 for equal audio, 0.5 by chance.
+
+    Example::
+
+        for match in find_matches(prints):
+            print(match.first, match.second, f"{match.seconds:.0f} s in common")
 
     """
 
@@ -70,15 +74,20 @@ class Match:
     similarity: float
 
 
-def fingerprint(blocks: Iterable[NDArray[np.float32]], *, sample_rate: int) -> Words:
-    """Compute the fingerprint of a recording that arrives in blocks.
+def audio_fingerprint(blocks: Iterable[NDArray[np.float32]], *, sample_rate: int) -> Words:
+    """Compute the fingerprint of a recording from blocks.
 
     Args:
-        blocks: consecutive pieces of one waveform, each (n,) float32, full scale 1.0.
-        sample_rate: of the blocks, in Hz; at least 4 kHz, or the upper bands are empty.
+        blocks: consecutive blocks of one waveform, each (n,) float32, full scale 1.0.
+        sample_rate: sample rate of the blocks in Hz; below 4 kHz the upper bands are empty.
 
     Returns:
-        (n,) uint32, 78.1 words for each second, 0 where it is silent.
+        (n,) uint32, 78.1 words per second; 0 for silent frames.
+
+    Example::
+
+        blocks = stream_audio("song.mp3", sample_rate=22_050)
+        words = audio_fingerprint(blocks, sample_rate=22_050)
 
     """
     words = list(_iter_words(_resampled(blocks, sample_rate)))
@@ -92,7 +101,7 @@ def _resampled(
     for block in blocks:
         yield np.asarray(resampler.resample_chunk(block))
     yield np.asarray(resampler.resample_chunk(np.empty(0, np.float32), last=True))
-    yield np.zeros(1, np.float32)  # of the silence beyond the end: there is a frame in any case
+    yield np.zeros(1, np.float32)  # silence after the end, so that there is at least one frame
 
 
 def _iter_words(blocks: Iterable[NDArray[np.float32]]) -> Iterator[Words]:
@@ -110,16 +119,25 @@ def _iter_words(blocks: Iterable[NDArray[np.float32]]) -> Iterator[Words]:
 
 
 def find_matches(prints: Sequence[Words]) -> list[Match]:
-    """Find the recordings that share sound, at least 1.3 s of it.
+    """Find the recordings that share at least 1.3 s of audio.
 
     Work and memory grow with the total length of the recordings, not with the number of pairs.
-    Where very many share the same sound, not every pair is found, but each with some others.
+    If very many recordings share the same audio, not every pair is found, but each recording is
+    found with some others.
 
     Args:
-        prints: what :func:`fingerprint` gave, one for each recording.
+        prints: results of :func:`audio_fingerprint`, one for each recording.
 
     Returns:
         At most one match for each pair, sorted by ``first`` and ``second``.
+
+    Example::
+
+        prints = [
+            audio_fingerprint(stream_audio(path, sample_rate=22_050), sample_rate=22_050)
+            for path in paths
+        ]
+        matches = find_matches(prints)
 
     """
     if not sum(map(len, prints)):
@@ -132,8 +150,8 @@ def find_matches(prints: Sequence[Words]) -> list[Match]:
 
 
 def _candidates(prints: Sequence[Words]) -> Int64:
-    """Find pairs with the shift most of their common words agree on, (n, 3), sorted."""
-    reach = max(map(len, prints))  # a shift is in -reach..reach
+    """Return pairs with the most frequent shift of their common words, (n, 3), sorted."""
+    reach = max(map(len, prints))  # shifts are in -reach..reach
     keys = _votes(prints, reach)
     keys, counts = np.unique(keys, return_counts=True)
     if not len(keys):
@@ -144,7 +162,7 @@ def _candidates(prints: Sequence[Words]) -> Int64:
     votes[1:] += np.where(adjacent, counts[:-1], 0)
     pairs = keys // (2 * reach + 1)
     best = np.lexsort((votes, pairs))
-    best = best[np.append(np.diff(pairs[best]) > 0, True)]  # the last of each pair has the most
+    best = best[np.append(np.diff(pairs[best]) > 0, True)]  # the row with most votes
     best = best[votes[best] >= _MIN_VOTES]
     shifts = keys[best] % (2 * reach + 1) - reach
     first, second = np.divmod(pairs[best], len(prints))
@@ -152,20 +170,20 @@ def _candidates(prints: Sequence[Words]) -> Int64:
 
 
 def _votes(prints: Sequence[Words], reach: int) -> Int64:
-    """List for each word that two recordings share their indices and the shift, as one number."""
+    """Return one number, of both indices and the shift, for each word that two recordings share."""
     words = np.concatenate(prints)
     owners = np.repeat(np.arange(len(prints)), [len(words) for words in prints])
-    places = np.concatenate([np.arange(len(words)) for words in prints])
-    telling = words != _NO_WORD
-    telling[1:] &= words[1:] != words[:-1]  # a sustained note is one event
-    index = np.flatnonzero(telling)
+    positions = np.concatenate([np.arange(len(words)) for words in prints])
+    used = words != _NO_WORD
+    used[1:] &= words[1:] != words[:-1]  # a sustained note is one event
+    index = np.flatnonzero(used)
     index = index[np.argsort(words[index], kind="stable")]
-    words, owners, places = words[index], owners[index], places[index]
+    words, owners, positions = words[index], owners[index], positions[index]
     found: list[Int64] = [np.empty(0, np.int64)]
     for lag in range(1, min(_NEIGHBOURS, len(words) - 1) + 1):
         common = np.flatnonzero((words[lag:] == words[:-lag]) & (owners[lag:] != owners[:-lag]))
         pairs = owners[common] * len(prints) + owners[common + lag]
-        shifts = places[common + lag] - places[common]
+        shifts = positions[common + lag] - positions[common]
         found.append(pairs * (2 * reach + 1) + shifts + reach)
     return np.concatenate(found)
 
@@ -179,7 +197,7 @@ def _verify(prints: Sequence[Words], first: int, second: int, shift: int) -> Mat
 
 
 def _compare(a: Words, b: Words, shift: int) -> tuple[int, float, int]:
-    """Count the frames that agree where ``a[i]`` meets ``b[i + shift]``, and the share of bits."""
+    """Return matching frames of ``a[i]`` and ``b[i + shift]``, share of equal bits, and shift."""
     start, stop = max(0, -shift), min(len(a), len(b) - shift)
     if stop - start < _WINDOW:
         return 0, 0.0, shift
@@ -188,17 +206,23 @@ def _compare(a: Words, b: Words, shift: int) -> tuple[int, float, int]:
     errors[(a == _NO_WORD) | (b == _NO_WORD)] = _CHANCE
     total = np.concatenate([[0], np.cumsum(errors)])
     alike = total[_WINDOW:] - total[:-_WINDOW] <= _MAX_ERROR * 32 * _WINDOW
-    shared = np.pad(alike, (_WINDOW // 2, (_WINDOW - 1) // 2), mode="edge")  # of window, of frame
+    shared = np.pad(
+        alike, (_WINDOW // 2, (_WINDOW - 1) // 2), mode="edge"
+    )  # from windows to frames
     if shared.sum() < _WINDOW:
         return 0, 0.0, shift
     return int(shared.sum()), 1 - float(errors[shared].mean()) / 32, shift
 
 
 def connected(n: int, links: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Gather the numbers below ``n`` that links join, directly or through others.
+    """Return the connected components of a graph with nodes below ``n``.
+
+    Args:
+        n: number of nodes.
+        links: pairs of nodes.
 
     Returns:
-        The groups of two or more, each sorted; a number without a link is in none.
+        The components of two nodes or more, each sorted.
 
     """
     parent = list(range(n))

@@ -1,4 +1,4 @@
-"""Labelled clips on disk: a folder of ``genre/file``."""
+"""Labelled clips on disk, in a folder of ``genre/file``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,19 @@ Part = Literal["train", "valid", "test"]
 
 @dataclass(frozen=True, slots=True)
 class LabelledClip:
-    """One file and what is known of it.
+    """A file with its genre.
 
     Attributes:
         path: the file.
-        label: its genre, the label map applied.
-        part: the side of a split it is on, or None before a split.
-        group: what must stay on one side of any split (the artist), or None.
-        original_label: its genre before the label map, where that changed it; else None.
+        label: its genre, after the label map.
+        part: its part of a split; None before a split.
+        group: its group, usually the artist, which no split divides; None if not known.
+        original_label: its genre before the label map, if that changed it; else None.
+
+    Example:
+        >>> clip = LabelledClip(Path("clips/bebop/01.mp3"), "bebop", group="Monk")
+        >>> clip.renamed("jazz").label
+        'jazz'
 
     """
 
@@ -39,7 +44,7 @@ class LabelledClip:
     original_label: str | None = field(default=None, compare=False)
 
     def renamed(self, label: str) -> Self:
-        """Return the clip with another genre; the original one is kept."""
+        """Return the clip with another genre and the present one as ``original_label``."""
         if label == self.label:
             return self
         return replace(self, label=label, original_label=self.original_label or self.label)
@@ -52,7 +57,7 @@ def find_audio(folder: Path) -> list[Path]:
     A dangling link or a pipe is skipped with a ``DataWarning``.
 
     Raises:
-        DataError: ``folder`` is not a folder, or a folder cannot be listed.
+        DataError: ``folder`` cannot be listed.
 
     """
 
@@ -72,7 +77,7 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     """Read a folder of ``genre/file``: the name of the subfolder is the label.
 
     Args:
-        folder: holds one subfolder for each genre; files may lie deeper in it.
+        folder: holds one subfolder for each genre, which may have subfolders.
         label_map: renames labels, for instance ``{"blues": "jazz"}``.
 
     Returns:
@@ -80,6 +85,11 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
 
     Raises:
         DataError: the folder cannot be listed or holds no audio in subfolders.
+
+    Example::
+
+        clips = read_folder(Path("clips"), label_map={"bebop": "jazz"})
+        clips[0].label  # 'jazz'
 
     """
     renamed = dict(label_map or {})
@@ -103,15 +113,32 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
 
 
 def label_set(clips: Iterable[LabelledClip]) -> list[str]:
-    """Return the labels of the clips, sorted."""
+    """Return the labels of the clips, sorted.
+
+    Example:
+        >>> label_set([LabelledClip(Path("1.wav"), "jazz"), LabelledClip(Path("2.wav"), "blues")])
+        ['blues', 'jazz']
+
+    """
     return sorted({clip.label for clip in clips})
 
 
 def clip_names(paths: Sequence[Path]) -> list[str]:
-    """Name files: without folder and ending if that tells them apart, else with more of both.
+    """Return the shortest names that differ: file names without ending, or longer paths.
+
+    Args:
+        paths: the files.
+
+    Returns:
+        All file names without ending; if two are equal, all with the last folder; if two are still
+        equal, all paths.
 
     Raises:
-        DataError: a file is there twice.
+        DataError: a file occurs twice.
+
+    Example:
+        >>> clip_names([Path("blues/01.wav"), Path("jazz/01.wav")])
+        ['blues/01', 'jazz/01']
 
     """
     choices: list[list[str]] = [

@@ -1,15 +1,15 @@
-"""GTZAN, the field's usual data set: download, verify, unpack and check its thousand clips.
+"""Download, verify, unpack and check GTZAN, the usual data set of the field with 1000 clips.
 
-GTZAN has no licence, so genrelens ships none of its audio: :func:`fetch_gtzan` gets the archive
-from a public mirror, pinned by revision, size and SHA-256. Whatever breaks a call off (Ctrl-C, a
-lost connection, a full disk, a killed process), the same call again goes on where it stopped.
+GTZAN has no licence, so genrelens contains none of its audio: :func:`fetch_gtzan` downloads the
+archive from a public mirror, pinned by revision, size and SHA-256. If a call is interrupted
+(Ctrl-C, a lost connection, a full disk, a killed process), the same call resumes it.
 ::
 
     DIR/genres-b28cc067.tar.gz.part   the archive while it arrives, deleted when it is unpacked
     DIR/.genrelens-unpacking/         the clips while they are unpacked
-    DIR/genres/<genre>/<clip>.wav     appears at once and complete, with a list of its clips
+    DIR/genres/<genre>/<clip>.wav     the clips, renamed as a whole, with a list of them
 
-One call at a time may work in a folder.
+Only one call at a time may use a folder.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ import hashlib
 import json
 import re
 import shutil
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from genrelens.audio import load_audio, probe
-from genrelens.data.download import download
+from genrelens.data.download import download_file
 from genrelens.errors import AudioError, DataError
 from genrelens.files import reason
 
@@ -34,19 +33,23 @@ __all__ = ["GTZAN", "GTZAN_ORIGINAL", "Archive", "GtzanReport", "Progress", "Ste
 
 Step = Literal["download", "verify", "unpack", "check"]
 Progress = Callable[[Step, int, int], None]
-"""Called with a step, how much of it is done, and how much it is: bytes, or clips in "check"."""
+"""Called with a step, the amount done and the total: bytes, or clips in the step "check"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A ``.tar.gz`` that holds ``genres/<genre>/<clip>``, and how to be sure that it is the one.
+    """A ``.tar.gz`` that contains ``genres/<genre>/<clip>``, with size and digest.
 
     Attributes:
-        url: where it is, or was.
-        size: in bytes; 0 where it is not known, which rules a download out.
-        digest: what ``algorithm`` makes of it, in lower-case hexadecimal.
+        url: its address, or its former address.
+        size: size in bytes; 0 where it is not known, which excludes a download.
+        digest: digest by ``algorithm`` in lower-case hexadecimal.
         algorithm: ``"sha256"`` or ``"md5"``.
-        unpacked_size: about how many bytes its clips take, for a look at the free space.
+        unpacked_size: approximate size of its clips in bytes, for the check of the free space.
+
+    Example::
+
+        archive = Archive("https://example.org/genres.tar.gz", size=1_226_192_050, digest="b28c...")
 
     """
 
@@ -58,7 +61,7 @@ class Archive:
 
     @property
     def part_name(self) -> str:
-        """Name of the unfinished file; it tells versions apart, so they are never mixed."""
+        """Name of the unfinished file, which differs between versions."""
         return f"genres-{self.digest[:8]}.tar.gz.part"
 
 
@@ -78,18 +81,22 @@ GTZAN_ORIGINAL = Archive(
     algorithm="md5",
     unpacked_size=GTZAN.unpacked_size,
 )
-"""The clips as AU, from their author's server, which is gone; people still have the file."""
+"""The clips as AU from the server of their author, which no longer exists; copies do."""
 
 
-@dataclass(frozen=True, slots=True)
-class GtzanReport:
-    """What is on the disk after :func:`fetch_gtzan`.
+class GtzanReport(NamedTuple):
+    """Result of :func:`fetch_gtzan`.
 
     Attributes:
-        folder: ``DIR/genres``, one folder per genre in it.
+        folder: ``DIR/genres`` with one folder for each genre.
         clips: the clips that can be read, sorted.
-        unreadable: clip -> why it cannot be read. They stay where they are.
-        already_there: nothing had to be downloaded or unpacked.
+        unreadable: clip -> reason why it cannot be read. These files are kept.
+        already_there: whether nothing was downloaded or unpacked.
+
+    Example::
+
+        report = fetch_gtzan(Path("gtzan"))
+        print(len(report.clips), "clips,", len(report.unreadable), "unreadable")
 
     """
 
@@ -102,7 +109,7 @@ class GtzanReport:
 _LIST_NAME = ".genrelens.json"  # in DIR/genres: {"<genre>/<clip>": bytes}
 _CLIP = re.compile(r"(?:\./)?genres/(\w[\w-]*/\w[\w.-]*\.(?:wav|au))", re.ASCII)
 _BLOCK_BYTES = 2**18
-_AGAIN = "run the same command again and it goes on where it stopped"
+_AGAIN = "run the same command again to resume"
 
 
 def fetch_gtzan(
@@ -112,42 +119,49 @@ def fetch_gtzan(
     archive_path: Path | None = None,
     progress: Progress | None = None,
 ) -> GtzanReport:
-    """Put the GTZAN clips into ``directory/genres``; where they are there, only check them.
+    """Get the GTZAN clips into ``directory/genres`` and check them.
+
+    Clips that are there already are only checked.
 
     Args:
-        directory: where to put them; made where it is missing. It needs about 2.6 GB.
-        archive: what to download and what it must be.
-        archive_path: the archive, where somebody has it already: nothing is downloaded then, and
-            the file stays. ``GTZAN_ORIGINAL`` is taken as well.
+        directory: the folder, created if it does not exist. It needs about 2.6 GB.
+        archive: the archive to download.
+        archive_path: the archive on disk, if it is there already: nothing is downloaded, and the
+            file is kept. It may be ``GTZAN_ORIGINAL``, too.
         progress: called now and then; an exception from it (Ctrl-C) ends the call.
 
     Returns:
-        The readable and the unreadable clips. An unreadable clip is never an error.
+        The readable and the unreadable clips. An unreadable clip is not an error.
 
     Raises:
-        DataError: no network, no space, no permission, another archive than expected, or
-            ``directory/genres`` is not (or no longer) what an earlier call made.
+        DataError: there is no network, space or permission, the archive is not the expected one,
+            or ``directory/genres`` is not (or no longer) the result of an earlier call.
         ValueError: an archive of unknown size cannot be downloaded.
 
+    Example::
+
+        report = fetch_gtzan(Path("gtzan"))
+        len(report.clips)  # 999
+
     """
-    tell = progress or _tell_nobody
+    report = progress or _no_progress
     genres = directory / "genres"
     try:
         names = _installed(genres)
         already_there = names is not None
         if names is None:
-            names = _install(genres, archive, archive_path, tell)
+            names = _install(genres, archive, archive_path, report)
         (directory / archive.part_name).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
-            f"{reason(error)}. Make room there, get the "
-            f"permission or choose another folder; then {_AGAIN}",
+            f"{reason(error)}. Make room there, get the permission or choose another folder; then "
+            f"{_AGAIN}",
             path=error.filename or directory,
         ) from error
-    return _checked(genres, names, already_there, tell)
+    return _checked(genres, names, already_there, report)
 
 
-def _tell_nobody(step: Step, done: int, total: int) -> None:
+def _no_progress(step: Step, done: int, total: int) -> None:
     pass
 
 
@@ -155,7 +169,7 @@ def _tell_nobody(step: Step, done: int, total: int) -> None:
 
 
 def _installed(genres: Path) -> list[str] | None:
-    """Name the clips that an earlier call unpacked; None where there is nothing yet."""
+    """Return the clips that an earlier call unpacked; None if there are none yet."""
     if not genres.exists() or (genres.is_dir() and not any(genres.iterdir())):
         return None
     try:
@@ -163,13 +177,14 @@ def _installed(genres: Path) -> list[str] | None:
         wrong = [name for name, size in sizes.items() if _size(genres / name) != size]
     except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError) as error:
         raise DataError(
-            f"{genres} is there, but this command did not make it, and it overwrites nothing: "
-            "move it away or choose another folder"
+            "exists, and not from this command, which overwrites nothing: move it or choose "
+            "another folder",
+            path=genres,
         ) from error
     if wrong:
         raise DataError(
             f"{len(wrong)} of {len(sizes)} clips are missing or have changed, the first "
-            f"is {wrong[0]}. Delete that folder and run the same command again to get them all",
+            f"is {wrong[0]}. Delete that folder and run the same command again",
             path=genres,
         )
     return list(sizes)
@@ -178,9 +193,9 @@ def _installed(genres: Path) -> list[str] | None:
 def _install(
     genres: Path, archive: Archive, archive_path: Path | None, progress: Progress
 ) -> list[str]:
-    """Get the archive, verify it, unpack it beside ``genres``, and only then rename."""
+    """Get the archive, verify it, unpack it beside ``genres``, then rename."""
     fresh = genres.with_name(".genrelens-unpacking")
-    if fresh.exists():  # a killed call left it
+    if fresh.exists():  # from a killed call
         shutil.rmtree(fresh)
     genres.parent.mkdir(parents=True, exist_ok=True)
     source = _obtain(genres.parent, archive, archive_path, progress)
@@ -188,7 +203,7 @@ def _install(
         sizes = _unpack(source, fresh, progress)
         (fresh / _LIST_NAME).write_text(json.dumps(sizes, indent=0), encoding="utf-8")
         if genres.exists():
-            genres.rmdir()  # it is empty; Windows renames to no name that is taken
+            genres.rmdir()  # it is empty; Windows cannot rename to an existing folder
         fresh.rename(genres)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -201,21 +216,21 @@ def _obtain(
     """Return a verified archive file: the given one, or a downloaded one."""
     if archive_path is not None:
         if not archive_path.is_file():
-            raise DataError(f"{archive_path} is not a file: give the path of genres.tar.gz")
+            raise DataError("is not a file: give the path of genres.tar.gz", path=archive_path)
         _require_space(directory, archive.unpacked_size)
         if wrong := _difference(archive_path, (archive, GTZAN_ORIGINAL), progress):
-            raise DataError(f"{archive_path} is not the archive of GTZAN: {wrong}")
+            raise DataError(f"is not the archive of GTZAN: {wrong}", path=archive_path)
         return archive_path
     if archive.size < 1:
         raise ValueError(f"{archive.url} has no known size: give archive_path")
     part = directory / archive.part_name
     _require_space(directory, archive.size - _size(part) + archive.unpacked_size)
-    download(archive.url, part, archive.size, partial(progress, "download"))
+    download_file(archive.url, part, archive.size, partial(progress, "download"))
     if wrong := _difference(part, (archive,), progress):
         part.unlink()
         raise DataError(
-            f"what arrived is not the archive: {wrong}. It was deleted: run the "
-            "same command again to download it anew",
+            f"the download is not the archive: {wrong}. It was deleted: run the same command "
+            "again to download it again",
             path=archive.url,
         )
     return part
@@ -229,13 +244,14 @@ def _require_space(directory: Path, needed: int) -> None:
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise DataError(
-            f"{directory} has {free / 1e9:.1f} GB left and the data set needs {needed / 1e9:.1f} "
-            f"GB more: make room or choose another folder, then {_AGAIN}"
+            f"has {free / 1e9:.1f} GB left and the data set needs {needed / 1e9:.1f} GB more: "
+            f"make room or choose another folder, then {_AGAIN}",
+            path=directory,
         )
 
 
 def _difference(path: Path, candidates: tuple[Archive, ...], progress: Progress) -> str:
-    """Say how a file differs from each of some archives; empty where it is one of them."""
+    """Return how a file differs from some archives; empty if it is one of them."""
     sums = {a.algorithm: hashlib.new(a.algorithm, usedforsecurity=False) for a in candidates}
     total, done = _size(path), 0
     with path.open("rb") as file:
@@ -253,11 +269,13 @@ def _difference(path: Path, candidates: tuple[Archive, ...], progress: Progress)
 
 
 def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:
-    """Unpack the clips of an archive into a new folder; return name -> bytes.
+    """Unpack the clips of an archive into a new folder and return name -> size in bytes.
 
-    Only the content of a member is used, and its name only where it is ``genres/x/y.wav`` in
-    plain letters: no link, ``..``, owner, mode or macOS ``._y.wav`` reaches the disk.
+    Only regular members with names like ``genres/x/y.wav`` in plain letters are unpacked, and
+    only their content: no links, ``..``, owners, modes or macOS ``._y.wav``.
     """
+    import tarfile
+
     sizes: dict[str, int] = {}
     total = _size(source)
     with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:gz") as tar:
@@ -274,14 +292,14 @@ def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:
             sizes[match[1]] = member.size
     progress("unpack", total, total)
     if not sizes:
-        raise DataError(f"{source} holds no clips named genres/<genre>/<clip>.wav (or .au)")
+        raise DataError("holds no clips named genres/<genre>/<clip>.wav (or .au)", path=source)
     return sizes
 
 
 def _checked(
     genres: Path, names: list[str], already_there: bool, progress: Progress
 ) -> GtzanReport:
-    """Decode every clip to its end: a file can look right and hold no audio."""
+    """Decode every clip to its end, because a file of the right size may hold no audio."""
     clips: list[Path] = []
     unreadable: dict[Path, str] = {}
     for done, name in enumerate(sorted(names), 1):

@@ -1,4 +1,4 @@
-"""Protocols: how clips are split, so that a figure means something.
+"""Protocols: ways to split clips so that figures apply to unseen music.
 
 ``published_splits/gtzan-filtered.csv`` is the fault-filtered split of GTZAN: C. Kereliuk, B. L.
 Sturm and J. Larsen, "Deep Learning and Music Adversaries", IEEE Trans. Multimedia 17 (2015), from
@@ -23,21 +23,42 @@ from genrelens.data.folders import LabelledClip, Part, label_set
 from genrelens.data.splits import Split
 from genrelens.errors import DataError, MissingExtraError
 
-__all__ = ["filtered_split", "grouped_folds", "random_draws", "random_folds", "random_split"]
+__all__ = [
+    "PROTOCOLS",
+    "filtered_split",
+    "grouped_folds",
+    "random_draws",
+    "random_folds",
+    "random_split",
+    "split_clips",
+]
+
+PROTOCOLS = ("random", "grouped", "filtered")
 
 _SEGMENT_NAME = re.compile(r"(.+[._-]\d+)[._-]\d+")  # blues.00000.3: of the clip blues.00000
 
 
 def random_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> Split:
-    """Split whole clips at random into folds, the genres alike in each; each fold is test once.
+    """Split whole clips at random into folds with the same shares of the genres.
+
+    Each fold is the test part of one round.
+
+    Args:
+        clips: the clips.
+        n_folds: number of folds, at least 2.
+        seed: seed of the draw.
 
     Raises:
         DataError: a genre has fewer clips than there are folds, or the files are segments.
         MissingExtraError: scikit-learn is not installed.
 
+    Example::
+
+        split = random_folds(read_folder(Path("clips")), 5)
+
     """
     _check_request(clips, n_folds, "clips", Counter(clip.label for clip in clips))
-    _refuse_segments(clips)
+    _reject_segments(clips)
     splitter = _sklearn("StratifiedKFold")(n_folds, shuffle=True, random_state=seed)
     labels = [clip.label for clip in clips]
     tests = [test for _, test in splitter.split(labels, labels)]
@@ -45,12 +66,25 @@ def random_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) 
 
 
 def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> Split:
-    """Split into folds with all clips of a group (an artist) in one, the genres as alike as can be.
+    """Split clips into folds with all clips of a group (an artist) in one fold.
+
+    The shares of the genres in the folds are as equal as the groups allow. Each fold is the test
+    part of one round.
+
+    Args:
+        clips: the clips, each with a group.
+        n_folds: number of folds, at least 2.
+        seed: seed of the draw.
 
     Raises:
         DataError: a clip has no group, a genre has fewer groups than there are folds, or a fold
             would have no clip of some genre.
         MissingExtraError: scikit-learn is not installed.
+
+    Example::
+
+        clips = read_groups(Path("artists.csv"), read_folder(Path("clips")))
+        split = grouped_folds(clips, 5)
 
     """
     loose = [clip.path.name for clip in clips if clip.group is None]
@@ -72,19 +106,29 @@ def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0)
                 "fewer folds"
             )
     split = _split("grouped", clips, tests, seed)
-    split.check_rounds("the folds")
+    split.check_rounds()
     return split
 
 
 def random_draws(
     clips: Sequence[LabelledClip], n_draws: int, *, test_fraction: float = 0.1, seed: int = 0
 ) -> Split:
-    """Draw the test clips at random, again for each round; the original system's protocol.
+    """Draw the test clips of each round at random, the protocol of the original system.
+
+    Args:
+        clips: the clips.
+        n_draws: number of rounds.
+        test_fraction: share of the test clips, between 0 and 1.
+        seed: seed of the draws.
 
     Raises:
         DataError: a genre has fewer than two clips, the test part is too small to hold a clip of
             each genre, or the files are segments.
         MissingExtraError: scikit-learn is not installed.
+
+    Example::
+
+        split = random_draws(read_folder(Path("clips")), 10, test_fraction=0.1)
 
     """
     if n_draws < 1 or not 0 < test_fraction < 1:
@@ -93,7 +137,7 @@ def random_draws(
             "between 0 and 1"
         )
     _check_request(clips, 2, "clips", Counter(clip.label for clip in clips))
-    _refuse_segments(clips)
+    _reject_segments(clips)
     splitter = _sklearn("StratifiedShuffleSplit")(
         n_draws, test_size=test_fraction, random_state=seed
     )
@@ -108,10 +152,16 @@ def random_draws(
 def filtered_split(clips: Sequence[LabelledClip]) -> Split:
     """Split GTZAN as Kereliuk, Sturm & Larsen (2015) did; faulty clips are left out.
 
-    Clips are known by their names (``blues.00000``), whatever ends them.
+    Args:
+        clips: the clips; they are identified by their file names without ending
+            (``blues.00000``).
 
     Raises:
-        DataError: no clip is one of GTZAN's.
+        DataError: no clip is one of GTZAN.
+
+    Example::
+
+        split = filtered_split(read_folder(Path("gtzan/genres")))
 
     """
     folder = resources.files("genrelens.data") / "published_splits"
@@ -120,21 +170,71 @@ def filtered_split(clips: Sequence[LabelledClip]) -> Split:
     known = tuple(clip for clip in clips if clip.path.stem in parts)
     if not known:
         raise DataError(
-            f"the filtered split is of GTZAN; none of {len(clips)} clips has a name like "
+            f"the filtered split is for GTZAN; none of {len(clips)} clips has a name like "
             f"blues.00000 ({clips[0].path.name if clips else 'there are none'})"
         )
     chosen = tuple(cast(Part, parts[clip.path.stem]) for clip in known)
     return Split(protocol="filtered", clips=known, rounds=(chosen,))
 
 
+def split_clips(
+    clips: Sequence[LabelledClip],
+    protocol: str,
+    *,
+    folds: int = 5,
+    draws: int | None = None,
+    test_fraction: float = 0.1,
+    seed: int = 0,
+) -> Split:
+    """Split clips by the protocol of a name.
+
+    Args:
+        clips: the clips.
+        protocol: ``"random"`` (:func:`random_folds`, or :func:`random_draws` with ``draws``),
+            ``"grouped"`` (:func:`grouped_folds`) or ``"filtered"`` (:func:`filtered_split`).
+        folds: number of folds.
+        draws: number of random draws instead of folds.
+        test_fraction: share of the test clips of a draw.
+        seed: seed of the draw.
+
+    Raises:
+        DataError: the clips cannot be split so.
+        MissingExtraError: scikit-learn is not installed.
+        ValueError: there is no such protocol.
+
+    Example::
+
+        split = split_clips(read_folder(Path("clips")), "random", folds=3)
+
+    """
+    if protocol == "filtered":
+        return filtered_split(clips)
+    if protocol == "grouped":
+        return grouped_folds(clips, folds, seed=seed)
+    if protocol != "random":
+        raise ValueError(f"protocol={protocol!r} must be one of {', '.join(PROTOCOLS)}")
+    if draws is None:
+        return random_folds(clips, folds, seed=seed)
+    return random_draws(clips, draws, test_fraction=test_fraction, seed=seed)
+
+
 def random_split(
     clips: Sequence[LabelledClip], *, valid_fraction: float = 0.15, seed: int = 0
 ) -> list[LabelledClip]:
-    """Put whole clips at random into ``train`` and ``valid``, the same share of each genre.
+    """Return the clips with parts ``train`` and ``valid`` at random, the same share of each genre.
+
+    Args:
+        clips: the clips.
+        valid_fraction: share of the ``valid`` clips, between 0 and 1.
+        seed: seed of the draw.
 
     Raises:
-        DataError: a genre has fewer than two clips, so that one side would lack it.
+        DataError: a genre has fewer than two clips, so one part would lack it.
         ValueError: ``valid_fraction`` is not between 0 and 1.
+
+    Example::
+
+        clips = random_split(read_folder(Path("clips")), seed=1)
 
     """
     if not 0 < valid_fraction < 1:
@@ -198,8 +298,8 @@ def _check_request(
         )
 
 
-def _refuse_segments(clips: Sequence[LabelledClip]) -> None:
-    """Refuse files that are the segments of longer clips: at random they would be on two sides."""
+def _reject_segments(clips: Sequence[LabelledClip]) -> None:
+    """Reject files that are segments of longer clips, which a random split would divide."""
     matches = [_SEGMENT_NAME.fullmatch(clip.path.stem) for clip in clips]
     if not all(matches):
         return
@@ -208,5 +308,6 @@ def _refuse_segments(clips: Sequence[LabelledClip]) -> None:
         name, n = counts.most_common(1)[0]
         raise DataError(
             f"the files look like segments of longer clips ({n} of {name}); segments of one clip "
-            "would be in train and test. Give the clip of each as its group and split by group"
+            "would be in train and in test. Use the clip of each segment as its group and split by "
+            "group"
         )

@@ -1,4 +1,4 @@
-"""What is wrong with a collection of clips: duplicates, and files that no one should learn from."""
+"""Quality of a collection of clips: duplicates, and files that are unfit for training."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from genrelens.audio import probe, stream_audio
-from genrelens.data.fingerprint import Match, connected, find_matches, fingerprint
+from genrelens.data.fingerprint import Match, audio_fingerprint, connected, find_matches
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError
 from genrelens.threads import map_in_threads
@@ -25,26 +25,30 @@ __all__ = [
     "ClipIssue",
     "Duplicates",
     "Inspection",
-    "inspect",
+    "inspect_clips",
     "torn_duplicates",
     "ungrouped_duplicates",
 ]
 
 _SILENT_DB = -60.0  # of the loudest second
-_LOWEST_DB = -120.0  # stands for digital silence
-_SHORTEST = 1.5  # seconds; a fingerprint is compared over 1.3 s
-_RAIL = 0.999  # full scale, give or take what a codec adds
-_RUN = 3  # a wave that is not clipped touches full scale with a sample or two
+_LOWEST_DB = -120.0  # the level of digital silence
+_SHORTEST = 1.5  # seconds; fingerprints are compared over 1.3 s
+_FULL_SCALE = 0.999  # with a margin for codecs
+_RUN = 3  # samples; an unclipped wave has one or two at full scale
 _CLIPPED_SHARE = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class ClipIssue:
-    """A clip that something is wrong with.
+class ClipIssue(NamedTuple):
+    """A clip with an issue and its measured value.
 
     Attributes:
-        clip: which.
-        value: how much: the level in dBFS, the share of clipped samples, or the seconds.
+        clip: the clip.
+        value: level in dBFS, share of clipped samples, or length in seconds.
+
+    Example::
+
+        for issue in inspect_clips(clips).silent:
+            print(issue.clip.path, f"{issue.value:.0f} dBFS")
 
     """
 
@@ -54,14 +58,19 @@ class ClipIssue:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Clips that share sound, directly or through others; a split must keep them together.
+    """Clips that share audio, directly or through other clips; a split must not divide them.
 
     Attributes:
-        clips: at least two, in the order they were given.
-        kind: ``"exact"`` where all hold the same samples, in whatever file format, else ``"near"``.
-        similarity: of the clip that is least like any other here, the share of the fingerprint's
-            bits that agree with the most similar one: 1 for the same, 0.5 by chance.
-        seconds: how much these two share.
+        clips: at least two clips, in the given order.
+        kind: ``"exact"`` if all have the same samples, in any file format; else ``"near"``.
+        similarity: share of the fingerprint bits that the least similar clip has in common with
+            its most similar one here: 1 for equal audio, 0.5 by chance.
+        seconds: length of the audio that these two share.
+
+    Example::
+
+        for group in inspect_clips(clips).duplicates:
+            print(group.kind, *group.paths)
 
     """
 
@@ -77,11 +86,11 @@ class Duplicates:
 
     @property
     def labels(self) -> frozenset[str]:
-        """What they are labelled; more than one label is a contradiction."""
+        """Their labels; more than one label is a contradiction."""
         return frozenset(clip.label for clip in self.clips)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values; part and group only where they are known."""
+        """Return plain values for JSON; part and group only where they are known."""
         return {
             "kind": self.kind,
             "similarity": self.similarity,
@@ -96,16 +105,22 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What :func:`inspect` found.
+    """Result of :func:`inspect_clips`.
 
     Attributes:
-        n: number of clips that were looked at.
+        n: number of clips.
         unreadable: the error of each clip that cannot be read.
         silent: clips whose loudest second is below -60 dBFS, with that level.
-        clipped: clips of whose samples more than 0.1 % end a run of three or more at full scale,
-            with that share. Channels are averaged first: what only one channel clips is not seen.
-        short: clips below 1.5 s, with their length; too short to be compared.
-        duplicates: groups of clips that share sound; silent ones are in none.
+        clipped: clips in which more than 0.1 % of the samples end a run of three or more at full
+            scale, with that share. Channels are averaged first, so clipping of a single channel
+            is not found.
+        short: clips below 1.5 s with their length; they are too short to compare.
+        duplicates: groups of clips that share audio; silent clips are in none.
+
+    Example::
+
+        found = inspect_clips(clips)
+        print(len(found.unreadable), "of", found.n, "clips cannot be read")
 
     """
 
@@ -118,14 +133,14 @@ class Inspection:
 
     @property
     def contradictions(self) -> tuple[Duplicates, ...]:
-        """Duplicates that carry different labels."""
+        """Duplicates with different labels."""
         return tuple(group for group in self.duplicates if len(group.labels) > 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
+        """Return everything as plain values for JSON."""
 
-        def rows(findings: Iterable[ClipIssue], key: str) -> list[dict[str, Any]]:
-            return [{"path": str(found.clip.path), key: found.value} for found in findings]
+        def rows(issues: Iterable[ClipIssue], key: str) -> list[dict[str, Any]]:
+            return [{"path": str(issue.clip.path), key: issue.value} for issue in issues]
 
         return {
             "n": self.n,
@@ -138,20 +153,25 @@ class Inspection:
         }
 
 
-def inspect(
+def inspect_clips(
     clips: Sequence[LabelledClip],
     *,
     jobs: int = 1,
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None,
 ) -> Inspection:
-    """Look for duplicates and for clips that cannot be used.
+    """Find duplicates, and unreadable, silent, clipped and short clips.
 
     Each clip is decoded once, in memory that does not grow with its length.
 
     Args:
-        clips: labelled files; they need no part of a split yet.
-        jobs: how many files at once.
+        clips: labelled files, with or without part.
+        jobs: number of files at once.
         on_clip: called for each clip, in order, with the error of one that cannot be read.
+
+    Example::
+
+        found = inspect_clips(read_folder(Path("clips")), jobs=4)
+        [group.paths for group in found.duplicates]
 
     """
     measured: list[_Measured] = []
@@ -178,39 +198,57 @@ def inspect(
 def torn_duplicates(
     inspection: Inspection, clips: Iterable[LabelledClip]
 ) -> tuple[Duplicates, ...]:
-    """Find the duplicates that lie in more than one part of a split.
+    """Return the duplicates that a split divides.
 
     Args:
-        inspection: of the same files, before or after they were split.
-        clips: the files with their parts; a clip that is absent here or has no part is ignored.
+        inspection: result for the same files.
+        clips: the files with their parts; files that are missing here or have no part are ignored.
 
     Returns:
-        The torn groups, their clips with part and group.
+        The divided groups; their clips have part and group.
+
+    Example::
+
+        found = inspect_clips(clips)
+        divided = torn_duplicates(found, random_split(clips))
 
     """
     return tuple(
-        group for group in _placed(inspection, clips) if len({it.part for it in group.clips}) > 1
+        group
+        for group in _with_parts(inspection, clips)
+        if len({it.part for it in group.clips}) > 1
     )
 
 
 def ungrouped_duplicates(
     inspection: Inspection, clips: Iterable[LabelledClip]
 ) -> tuple[Duplicates, ...]:
-    """Find the duplicates that a split by group may tear, for their groups (artists) differ.
+    """Return the duplicates of different groups (artists), which a split by group may divide.
 
-    Arguments and result are those of :func:`torn_duplicates`.
+    Args:
+        inspection: result for the same files.
+        clips: the files with their parts; files that are missing here or have no part are ignored.
+
+    Returns:
+        The groups of duplicates; their clips have part and group.
+
+    Example::
+
+        found = inspect_clips(clips)
+        suspicious = ungrouped_duplicates(found, next(iter(grouped_folds(clips, 5))))
+
     """
     return tuple(
         group
-        for group in _placed(inspection, clips)
+        for group in _with_parts(inspection, clips)
         if len({it.group for it in group.clips} - {None}) > 1
     )
 
 
-def _placed(inspection: Inspection, clips: Iterable[LabelledClip]) -> Iterator[Duplicates]:
-    places = {clip.path: clip for clip in clips if clip.part is not None}
+def _with_parts(inspection: Inspection, clips: Iterable[LabelledClip]) -> Iterator[Duplicates]:
+    known = {clip.path: clip for clip in clips if clip.part is not None}
     for group in inspection.duplicates:
-        found = tuple(places[path] for path in group.paths if path in places)
+        found = tuple(known[path] for path in group.paths if path in known)
         if len(found) > 1:
             yield replace(group, clips=found)
 
@@ -218,17 +256,17 @@ def _placed(inspection: Inspection, clips: Iterable[LabelledClip]) -> Iterator[D
 # ------------------------------------------------------------------------------ measuring
 
 
-@dataclass(slots=True)
 class _Measured:
-    """What is gathered of a clip while it streams by."""
+    """Measurements of a clip, made while its audio streams through."""
 
-    clip: LabelledClip
-    sample_rate: int
-    n_samples: int = 0
-    n_clipped: int = 0
-    loudest: float = 0.0  # mean square of the loudest second
-    print: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
-    digest: str = ""
+    def __init__(self, clip: LabelledClip, sample_rate: int) -> None:
+        self.clip = clip
+        self.sample_rate = sample_rate
+        self.n_samples = 0
+        self.n_clipped = 0
+        self.loudest = 0.0  # mean square of the loudest second
+        self.print = np.empty(0, np.uint32)
+        self.digest = ""
 
     @property
     def seconds(self) -> float:
@@ -246,15 +284,15 @@ class _Measured:
     def silent(self) -> bool:
         return self.level_db < _SILENT_DB
 
-    def listen(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Pass blocks of a second on, and measure them."""
+    def measure(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Measure blocks of one second and yield them."""
         content = hashlib.blake2b(str(self.sample_rate).encode(), digest_size=16)
         before = np.zeros(_RUN - 1, bool)
         for block in blocks:
             content.update((block + np.float32(0)).tobytes())  # -0.0 is 0.0
-            at_rail = np.concatenate([before, np.abs(block) >= _RAIL])
-            before = at_rail[1 - _RUN :]
-            self.n_clipped += int(sliding_window_view(at_rail, _RUN).all(axis=1).sum())
+            at_full_scale = np.concatenate([before, np.abs(block) >= _FULL_SCALE])
+            before = at_full_scale[1 - _RUN :]
+            self.n_clipped += int(sliding_window_view(at_full_scale, _RUN).all(axis=1).sum())
             self.n_samples += len(block)
             self.loudest = max(self.loudest, float(np.square(block, dtype=np.float64).mean()))
             yield block
@@ -265,7 +303,9 @@ def _measure(clip: LabelledClip) -> _Measured | AudioError:
     try:
         measured = _Measured(clip, probe(clip.path).sample_rate)
         blocks = stream_audio(clip.path, sample_rate=measured.sample_rate, block_seconds=1.0)
-        measured.print = fingerprint(measured.listen(blocks), sample_rate=measured.sample_rate)
+        measured.print = audio_fingerprint(
+            measured.measure(blocks), sample_rate=measured.sample_rate
+        )
     except AudioError as error:
         return error
     except Exception as error:  # one clip of ten thousand must not end the run
@@ -277,13 +317,13 @@ def _measure(clip: LabelledClip) -> _Measured | AudioError:
 
 
 def _duplicates(measured: Sequence[_Measured]) -> Iterator[Duplicates]:
-    """Join clips of the same content and clips whose fingerprints match to groups."""
+    """Group the clips of equal samples and those whose fingerprints match."""
     same: defaultdict[str, list[int]] = defaultdict(list)
     for index, it in enumerate(measured):
         same[it.digest].append(index)
     unique = [indices[0] for indices in same.values()]
     matches = [
-        replace(match, first=unique[match.first], second=unique[match.second])
+        match._replace(first=unique[match.first], second=unique[match.second])
         for match in find_matches([measured[index].print for index in unique])
     ]
     links = [pair for indices in same.values() for pair in pairwise(indices)]

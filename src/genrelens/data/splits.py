@@ -1,9 +1,9 @@
-"""Splits: which clips a model learns from and which judge it, as a file to save, read and hash.
+"""Splits into training, validation and test clips, as files.
 
-A split has one round or several. In each round every clip is in ``train``, ``valid`` or ``test``,
-or left out. The CSV file has the columns ``clip`` (the file name without its
-ending, with folders where that does not tell clips apart), ``genre``,
-``group`` where groups are known, and ``split``, or ``split_1`` to ``split_k`` for several rounds.
+A split has one or more rounds. In each round every clip is in ``train``, ``valid`` or ``test``, or
+in no part. The CSV file has the columns ``clip`` (the name from
+:func:`~genrelens.data.folders.clip_names`), ``genre``, ``group`` where groups are known, and
+``split``, or ``split_1`` to ``split_k`` for several rounds.
 """
 
 from __future__ import annotations
@@ -31,13 +31,20 @@ _PARTS = ("train", "valid", "test")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Clips and, for each round, the part that each is in.
+    """Clips and their parts in each round.
 
     Attributes:
         protocol: ``"random"``, ``"grouped"``, ``"filtered"`` or ``"file"``.
-        clips: the clips, their part None.
-        rounds: for each round the part of each clip, or None where it is left out.
-        seed: of the draw, or None.
+        clips: the clips, without part.
+        rounds: for each round the part of each clip; None for a clip in no part.
+        seed: seed of a random split; else None.
+
+    Example::
+
+        split = grouped_folds(read_groups(Path("artists.csv"), clips), 5)
+        split.save(Path("folds.csv"))
+        for clips in split:
+            test = [clip for clip in clips if clip.part == "test"]
 
     """
 
@@ -47,7 +54,7 @@ class Split:
     seed: int | None = None
 
     def __iter__(self) -> Iterator[list[LabelledClip]]:
-        """Give the clips of each round with their parts."""
+        """Yield for each round the clips that have a part, with their parts."""
         for parts in self.rounds:
             pairs = zip(self.clips, parts, strict=True)
             yield [replace(clip, part=part) for clip, part in pairs if part is not None]
@@ -57,14 +64,14 @@ class Split:
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits that name the split: its clips, labels, groups and parts."""
+        """16 hexadecimal digits that identify clips, labels, groups and parts."""
         return hashlib.sha256(self._text().encode()).hexdigest()[:16]
 
     def save(self, path: Path, *, safe_csv: bool = False) -> None:
-        """Write the split as CSV.
+        """Write the split as a CSV file.
 
         Args:
-            path: of the file.
+            path: the file.
             safe_csv: put an apostrophe before text that a spreadsheet would run as a formula (it
                 begins with ``=``, ``+``, ``-`` or ``@``). :meth:`load` removes it again.
 
@@ -89,17 +96,21 @@ class Split:
 
     @classmethod
     def load(cls, path: Path, clips: Sequence[LabelledClip]) -> Self:
-        """Read a split for clips.
+        """Read the split of clips.
 
-        Rows without a clip are ignored. A clip without a row is an error: whoever made the file
-        did not know of it.
+        Rows of other clips are ignored. A clip without a row is an error, because it was not
+        there when the file was made.
+
+        Args:
+            path: the file.
+            clips: the clips.
 
         Raises:
             DataError: the file is malformed or lacks a clip; one of several rounds has no
-                training or test clips, or a group on two sides.
+                training or test clips, or has a group in several parts.
 
         Warns:
-            DataWarning: a group lies on two sides of a file of one round: published splits do so.
+            DataWarning: a file of one round has a group in several parts, as published splits do.
 
         """
         columns, found = _read_csv(path, "split")
@@ -114,58 +125,70 @@ class Split:
         rounds = [tuple(_part(path, row, column) for row in rows) for column in columns]
         split = cls(protocol="file", clips=tuple(known), rounds=tuple(rounds))
         if len(split) > 1:
-            split.check_rounds(str(path))
+            split.check_rounds(path)
         elif torn := _torn_groups(known, rounds[0]):
             group, parts = torn[0]
             message = (
-                f"{path}: {len(torn)} groups lie on two sides of the split, for instance {group} "
-                f"in {' and '.join(sorted(parts))}"
+                f"{path}: {len(torn)} groups are in several parts of the split, for instance "
+                f"{group} in {' and '.join(sorted(parts))}"
             )
             warnings.warn(DataWarning(message), stacklevel=2)
         return split
 
-    def check_rounds(self, place: str) -> None:
-        """Refuse rounds that judge nothing, or by clips of a group that was learnt from.
+    def check_rounds(self, path: Path | None = None) -> None:
+        """Check that every round has training and test clips and divides no group.
+
+        Args:
+            path: the file of the split, for the message.
 
         Raises:
-            DataError: there is one; ``place`` stands in the message.
+            DataError: a round does not.
 
         """
         for number, parts in enumerate(self.rounds, start=1):
             if not {"train", "test"} <= set(parts):
-                raise DataError(f"{place}: round {number} needs clips in train and in test")
-            for group, sides in _torn_groups(self.clips, parts):
+                raise DataError(f"round {number} needs clips in train and in test", path=path)
+            for group, found in _torn_groups(self.clips, parts):
                 raise DataError(
-                    f"{place}: group {group} is in {' and '.join(sorted(sides))} of round "
-                    f"{number}; all clips of a group belong on one side"
+                    f"group {group} is in {' and '.join(sorted(found))} of round {number}; all "
+                    f"clips of a group belong in one part",
+                    path=path,
                 )
 
 
 def split_by_file(path: Path, clips: Sequence[LabelledClip]) -> list[LabelledClip]:
-    """Put each clip on the side that a file of one round names; what it leaves out is left out.
+    """Return the clips with the parts from a file of one round; clips in no part are left out.
+
+    Args:
+        path: the file.
+        clips: the clips.
 
     Raises:
         DataError: the file is malformed, lacks a clip, or has several rounds.
 
     Warns:
-        DataWarning: a group lies on two sides, as in the published split of GTZAN.
+        DataWarning: a group is in several parts, as in the published split of GTZAN.
+
+    Example::
+
+        clips = split_by_file(Path("split.csv"), read_folder(folder))
 
     """
     split = Split.load(path, clips)
     if len(split) > 1:
-        raise DataError(f"has {len(split)} rounds; genrelens crossval goes through them", path=path)
+        raise DataError(f"has {len(split)} rounds, which are for genrelens crossval", path=path)
     return next(iter(split))
 
 
 def _torn_groups(
     clips: Sequence[LabelledClip], parts: Sequence[Part | None]
 ) -> list[tuple[str, set[str]]]:
-    """List the groups on more than one side, with the sides."""
-    sides: defaultdict[str, set[str]] = defaultdict(set)
+    """Return the groups in several parts, with the parts."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
     for clip, part in zip(clips, parts, strict=True):
         if clip.group is not None and part is not None:
-            sides[clip.group].add(part)
-    return [(group, found) for group, found in sorted(sides.items()) if len(found) > 1]
+            found[clip.group].add(part)
+    return [(group, each) for group, each in sorted(found.items()) if len(each) > 1]
 
 
 def _names(clips: Sequence[LabelledClip]) -> list[str]:
@@ -178,10 +201,19 @@ def _names(clips: Sequence[LabelledClip]) -> list[str]:
 def read_groups(
     path: Path, clips: Sequence[LabelledClip], *, column: str = "group"
 ) -> list[LabelledClip]:
-    """Give each clip its group from a CSV file with the columns ``clip`` and ``column``.
+    """Return the clips with groups from a CSV file with the columns ``clip`` and ``column``.
+
+    Args:
+        path: the file.
+        clips: the clips.
+        column: name of the column that holds the group.
 
     Raises:
-        DataError: the file is malformed, has no such column, or a clip has no group in it.
+        DataError: the file is malformed, has no such column, or lacks the group of a clip.
+
+    Example::
+
+        clips = read_groups(Path("artists.csv"), clips, column="artist")
 
     """
     _, rows = _read_csv(path, column)
@@ -194,7 +226,7 @@ def read_groups(
 
 
 def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, str]]]:
-    """Read rows by their clip, and the columns called ``column`` or ``column_1`` and so on."""
+    """Return the names of the columns ``column`` (or ``column_1`` and so on), and rows by clip."""
     rows: dict[str, dict[str, str]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -210,13 +242,15 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
                 )
             for row in reader:
                 if None in row or None in row.values():
-                    raise DataError(f"{path}, line {reader.line_num}: not {len(names)} columns")
+                    message = f"line {reader.line_num}: not {len(names)} columns"
+                    raise DataError(message, path=path)
                 row = {key: original_cell(text) for key, text in row.items()}
                 name = row["clip"]
                 if name in rows:
                     raise DataError(
-                        f"{path}, line {reader.line_num}: {name} stands there twice; segments of "
-                        "one clip belong together, in one row"
+                        f"line {reader.line_num}: {name} is there twice; segments of one clip "
+                        "belong together in one row",
+                        path=path,
                     )
                 rows[name] = row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -228,8 +262,8 @@ def _part(path: Path, row: dict[str, str], column: str) -> Part | None:
     value = row[column]
     if value and value not in _PARTS:
         raise DataError(
-            f"{row['clip']} has {column}={value!r}; known are {', '.join(_PARTS)} and "
-            "nothing at all",
+            f"{row['clip']} has {column}={value!r}; it must be one of {', '.join(_PARTS)}, or "
+            "empty",
             path=path,
         )
     return cast(Part, value) if value else None

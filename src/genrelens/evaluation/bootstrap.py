@@ -269,6 +269,10 @@ def interval_note(found: Iterable[Estimate], unit: str) -> str:
         found: the figures that are shown.
         unit: ``"clip"`` or ``"group"``.
 
+    Example::
+
+        print(interval_note([scores.accuracy, scores.ece], scores.bootstrap["unit"]))
+
     """
     methods = {each.method for each in found if not math.isnan(each.value)}
     sentences = []

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genrelens.data.folders import LabelledClip, clip_names
 from genrelens.errors import DataError
 from genrelens.evaluation.bootstrap import Estimate, paired_difference
-from genrelens.evaluation.prediction_table import PredictionTable
+from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 
-__all__ = ["Comparison", "common_clips", "compare"]
+__all__ = ["Comparison", "common_clips", "compare", "load_tables"]
 
 _LEVEL = 0.05
 
@@ -33,6 +35,11 @@ class Comparison:
         p_value: of McNemar's exact test, two-sided; None where clips were classified several
             times, which the test does not allow.
         bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``).
+
+    Example::
+
+        found = compare(first, second)
+        print(found.difference, found.p_value, found.better)
 
     """
 
@@ -87,10 +94,10 @@ def compare(
     Raises:
         DataError: fewer than two clips (or groups) are in common, or their genres differ.
 
-    Example:
-        >>> found = compare(load_predictions(a), load_predictions(b))  # doctest: +SKIP
-        >>> found.summary("model a", "model b")  # doctest: +SKIP
-        'model b is better'
+    Example::
+
+        found = compare(load_predictions(a), load_predictions(b))
+        found.summary("model a", "model b")  # 'model b is better'
 
     """
     one, other = common_clips([first, second])
@@ -121,6 +128,34 @@ def _mcnemar(first_alone: int, second_alone: int) -> float:
     return min(1.0, float(2 * tail / 2**n))
 
 
+def load_tables(paths: Sequence[Path], clips: Sequence[LabelledClip] = ()) -> list[PredictionTable]:
+    """Read predictions on the same clips from several files.
+
+    A file without genres gets those of ``clips``, or else those of the files before it.
+
+    Args:
+        paths: reports (their folder or ``metrics.json``) or CSV files.
+        clips: labelled clips that give the genres.
+
+    Raises:
+        DataError: a file is malformed, or the genre of a clip is not known.
+
+    Example::
+
+        ours, theirs = load_tables([Path("report"), Path("theirs.csv")])
+
+    """
+    names = clip_names([clip.path for clip in clips])
+    truth = {name: clip.label for name, clip in zip(names, clips, strict=True)}
+    tables = []
+    for path in paths:
+        table = load_predictions(path, truth=truth)
+        known = dict(zip(table.clips, (table.labels[i] for i in table.true), strict=True))
+        truth = {**known, **truth}
+        tables.append(table)
+    return tables
+
+
 def common_clips(tables: Sequence[PredictionTable]) -> list[PredictionTable]:
     """Reduce tables to the clips that all contain, in the order of the first table.
 
@@ -132,6 +167,10 @@ def common_clips(tables: Sequence[PredictionTable]) -> list[PredictionTable]:
 
     Raises:
         DataError: no clip is in all tables, or the genre of a clip differs.
+
+    Example::
+
+        ours, theirs = common_clips(load_tables([Path("ours.csv"), Path("theirs.csv")]))
 
     """
     by_round = any(len(set(table.clips)) < table.n for table in tables)

@@ -46,6 +46,11 @@ class Condition:
         description: what is done, in one phrase.
         change: function of (n,) float64, sample rate and generator; may exceed full scale.
 
+    Example::
+
+        quieter = Condition("gain-40db", "40 dB quieter", lambda y, rate, rng: 0.01 * y)
+        measure_robustness(classifier, clips, conditions=[CONDITIONS[0], quieter])
+
     """
 
     name: str

@@ -42,6 +42,10 @@ def confusion_matrix(true: ArrayLike, predicted: ArrayLike, n_classes: int) -> C
     Raises:
         ValueError: the lengths differ or an index is outside ``0..n_classes - 1``.
 
+    Example:
+        >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2).tolist()
+        [[1, 1], [0, 1]]
+
     """
     rows, columns = np.asarray(true, np.int64), np.asarray(predicted, np.int64)
     if len(rows) != len(columns):
@@ -55,13 +59,25 @@ def confusion_matrix(true: ArrayLike, predicted: ArrayLike, n_classes: int) -> C
 
 
 def accuracy(confusion: ArrayLike) -> float:
-    """Return the share of the diagonal, 0..1; NaN for an empty matrix."""
+    """Return the share of the diagonal, 0..1; NaN for an empty matrix.
+
+    Example:
+        >>> accuracy([[3, 1], [0, 4]])
+        0.875
+
+    """
     counts = np.asarray(confusion)
     return float(np.trace(counts) / counts.sum()) if counts.sum() else math.nan
 
 
 def recalls(confusion: ArrayLike) -> NDArray[np.float64]:
-    """Return the recall of each class, (n_classes,); NaN for a class without clips."""
+    """Return the recall of each class, (n_classes,); NaN for a class without clips.
+
+    Example:
+        >>> recalls([[3, 1], [0, 4]]).tolist()
+        [0.75, 1.0]
+
+    """
     counts = np.asarray(confusion, dtype=np.float64)
     support = counts.sum(axis=1)
     result = np.full(len(counts), math.nan)
@@ -70,7 +86,13 @@ def recalls(confusion: ArrayLike) -> NDArray[np.float64]:
 
 
 def macro_recall(confusion: ArrayLike) -> float:
-    """Return the mean recall of the classes that have clips; NaN if none has."""
+    """Return the mean recall of the classes that have clips; NaN if none has.
+
+    Example:
+        >>> macro_recall([[3, 1], [0, 4]])
+        0.875
+
+    """
     per_class = recalls(confusion)
     present = per_class[~np.isnan(per_class)]
     return float(present.mean()) if len(present) else math.nan

@@ -309,8 +309,9 @@ def load_predictions(path: Path, *, truth: Mapping[str, str] | None = None) -> P
     Raises:
         DataError: there is no table, or it is malformed.
 
-    Example:
-        >>> table = load_predictions(Path("predictions.csv"))  # doctest: +SKIP
+    Example::
+
+        table = load_predictions(Path("predictions.csv"))
 
     """
     if path.is_dir():

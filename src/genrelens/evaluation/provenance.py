@@ -42,9 +42,9 @@ def data_fingerprint(clips: Iterable[LabelledClip]) -> str:
     Raises:
         DataError: a clip cannot be read.
 
-    Example:
-        >>> data_fingerprint(read_folder(Path("clips")))  # doctest: +SKIP
-        '5f0c6b1d2e9a4c37'
+    Example::
+
+        data_fingerprint(read_folder(Path("clips")))  # '5f0c6b1d2e9a4c37'
 
     """
     return fingerprint_of((sha256(clip.path), clip) for clip in clips)
@@ -82,6 +82,11 @@ def data_provenance(
     Raises:
         DataError: one of the files cannot be read.
 
+    Example::
+
+        clips = read_folder(Path("clips"))
+        provenance = data_provenance(Path("clips"), clips, "all clips")
+
     """
     return {
         "data": None if folder is None else folder.resolve().name,
@@ -97,6 +102,10 @@ def predictions_provenance(path: Path) -> dict[str, Any]:
 
     Raises:
         DataError: the file cannot be read.
+
+    Example::
+
+        provenance = predictions_provenance(Path("predictions.csv"))
 
     """
     file = path / "predictions.csv" if path.is_dir() else path
@@ -115,6 +124,11 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
 
     Raises:
         DataError: the file cannot be read.
+
+    Example::
+
+        classifier = Classifier.load("my.onnx")
+        provenance = model_provenance("my.onnx", classifier.metadata)
 
     """
     name = DEFAULT_MODEL if model is None else model
@@ -146,7 +160,13 @@ def _training_fingerprints(provenance: Mapping[str, Any]) -> dict[str, str] | No
 
 
 def environment() -> dict[str, Any]:
-    """Return ``genrelens`` (its version), ``commit`` (or None), ``versions`` and ``date``."""
+    """Return ``genrelens`` (its version), ``commit`` (or None), ``versions`` and ``date``.
+
+    Example::
+
+        write_report(Path("report"), "My model", table, score(table), environment())
+
+    """
     from genrelens import __version__
 
     return {

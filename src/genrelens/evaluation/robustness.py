@@ -50,6 +50,11 @@ class ConditionScores:
             condition.
         confidence_change: mean change of the probability of the most probable genre.
 
+    Example::
+
+        for row in measure_robustness(classifier, clips).rows:
+            print(row.condition, row.accuracy.value, row.changed)
+
     """
 
     condition: str
@@ -85,6 +90,11 @@ class Robustness:
         failed: errors of the clips that failed; no figure includes them.
         model: name of the model.
         bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``).
+
+    Example::
+
+        found = measure_robustness(classifier, clips)
+        print([row.condition for row in found.rows])
 
     """
 
@@ -130,6 +140,10 @@ def compare_conditions(
     Raises:
         DataError: there is only one clip, or only one group, so no interval can be computed.
         ValueError: there is no table, or the tables hold different clips.
+
+    Example::
+
+        found = compare_conditions({"clean": clean, "noise": noise}, model="mine")
 
     """
     if not tables:
@@ -215,10 +229,11 @@ def measure_robustness(
         ModelError: the model is damaged and cannot be run.
         ValueError: there are no conditions, or two of one name, or ``jobs`` is below 1.
 
-    Example:
-        >>> clips = read_folder(Path("clips"))  # doctest: +SKIP
-        >>> for row in measure_robustness(Classifier.load(), clips).rows:  # doctest: +SKIP
-        ...     print(row.condition, row.accuracy.value)
+    Example::
+
+        clips = read_folder(Path("clips"))
+        for row in measure_robustness(Classifier.load(), clips).rows:
+            print(row.condition, row.accuracy.value)
 
     """
     if not conditions or len({each.name for each in conditions}) < len(conditions):

@@ -42,6 +42,11 @@ class Evaluation:
         model: name of the model.
         seed: seed of the bootstrap in ``scores``.
 
+    Example::
+
+        result = evaluate(Classifier.load(), clips)
+        print(result.accuracy, result.scores.macro_f1)
+
     """
 
     table: PredictionTable
@@ -134,10 +139,10 @@ def evaluate(
     Raises:
         DataError: the model does not have a label, or no clip could be read.
 
-    Example:
-        >>> result = evaluate(Classifier.load(), read_folder(Path("clips")))  # doctest: +SKIP
-        >>> result.accuracy  # doctest: +SKIP
-        0.81
+    Example::
+
+        result = evaluate(Classifier.load(), read_folder(Path("clips")))
+        result.accuracy  # 0.81
 
     """
     if not clips:
@@ -240,9 +245,9 @@ def evaluate_predictions(
     Warns:
         DataWarning: some of the clips have no row.
 
-    Example:
-        >>> evaluate_predictions(Path("predictions.csv")).accuracy  # doctest: +SKIP
-        0.75
+    Example::
+
+        evaluate_predictions(Path("predictions.csv")).accuracy  # 0.75
 
     """
     renamed = dict(label_map or {})

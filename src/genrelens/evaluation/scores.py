@@ -62,6 +62,11 @@ class ClassScores(NamedTuple):
         f1: harmonic mean of precision and recall; 0 where the class has clips and none was
             classified so; NaN without clips.
 
+    Example::
+
+        for each in score(table).per_class:
+            print(each.label, each.recall.value)
+
     """
 
     label: str
@@ -72,7 +77,14 @@ class ClassScores(NamedTuple):
 
 
 class WorstClip(NamedTuple):
-    """A clip with its true and its predicted genre and their probabilities, 0..1."""
+    """A clip with its true and its predicted genre and their probabilities, 0..1.
+
+    Example::
+
+        for each in score(table).worst:
+            print(each.clip, each.true, each.predicted)
+
+    """
 
     clip: str
     true: str
@@ -103,6 +115,11 @@ class Scores:
             confidence.
         bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``). The
             ``method`` of an estimate states whether its interval comes from the bootstrap.
+
+    Example::
+
+        scores = score(load_predictions(Path("report")))
+        print(scores.accuracy, scores.macro_f1, scores.ece)
 
     """
 
@@ -187,10 +204,10 @@ def score(table: PredictionTable, *, resamples: int = 2000, seed: int = 0) -> Sc
         DataError: there is only one clip, or only one group, so no interval can be computed.
         ValueError: ``resamples`` is below 1.
 
-    Example:
-        >>> scores = score(load_predictions(Path("report")))  # doctest: +SKIP
-        >>> scores.accuracy.value, scores.accuracy.low, scores.accuracy.high  # doctest: +SKIP
-        (0.81, 0.75, 0.87)
+    Example::
+
+        scores = score(load_predictions(Path("report")))
+        scores.accuracy.value, scores.accuracy.low, scores.accuracy.high  # (0.81, 0.75, 0.87)
 
     """
     if resamples < 1:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from genrelens.evaluation.robustness import Robustness
     from genrelens.evaluation.scores import Scores
 
-__all__ = ["page"]
+__all__ = ["report_page"]
 
 _NAMES = {
     "model_sha256": "model file, SHA-256",
@@ -45,7 +45,7 @@ _MARKS = {"bootstrap": "", "wilson": ", Wilson", "none": ""}
 Row = Sequence[object]
 
 
-def page(
+def report_page(
     title: str,
     table: PredictionTable,
     scores: Scores,

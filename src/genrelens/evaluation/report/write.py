@@ -18,7 +18,7 @@ from genrelens.evaluation.report.figures import (
     plot_reliability,
     plot_robustness,
 )
-from genrelens.evaluation.report.page import page
+from genrelens.evaluation.report.page import report_page
 from genrelens.files import reason, replaced, write_text_atomically
 from genrelens.plots import plot_confusion
 
@@ -89,12 +89,10 @@ def write_report(
         DataError: the folder cannot be written.
         MissingExtraError: matplotlib is not installed.
 
-    Example:
-        >>> result = evaluate(Classifier.load(), clips)  # doctest: +SKIP
-        >>> write_report(
-        ...     Path("report"), "My model", result.table, result.scores, environment()
-        ... )  # doctest: +SKIP
-        PosixPath('report/index.html')
+    Example::
+
+        result = evaluate(Classifier.load(), clips)
+        write_report(Path("report"), "My model", result.table, result.scores, environment())
 
     """
     check_report_folder(folder)
@@ -110,7 +108,7 @@ def write_report(
     }
     try:
         pictures, vectors = _draw(scores, before, robustness)
-        html = page(
+        html = report_page(
             title,
             table,
             scores,

@@ -1,0 +1,221 @@
+"""Calibrate a model: fit its temperature, test it on other data, and describe the result."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from genrelens.errors import DataError
+from genrelens.evaluation.calibration import (
+    SMALLEST,
+    Abstention,
+    apply_temperature,
+    cross_fitted,
+    fit_temperature,
+    held_out_abstention,
+)
+from genrelens.evaluation.prediction_table import PredictionTable
+from genrelens.evaluation.scores import Scores, score
+from genrelens.metadata import ModelMetadata
+
+__all__ = ["Calibration", "calibrate_model", "check_predictions", "objection"]
+
+_FEWEST = 20  # clips; a temperature from fewer is chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """A new temperature of a model, and its effect on clips that it was not fitted on.
+
+    Attributes:
+        metadata: the metadata of the model with the new temperature, the figures and, if asked
+            for, the new threshold of "not sure".
+        present_temperature: temperature of the model so far.
+        log_losses: mean negative log probability of the true genres, in nats: with the present
+            temperature, and of each fold with a temperature from the other folds.
+        before: figures with the present temperature.
+        after: figures of each fold with a temperature from the other folds.
+        answers: threshold of "not sure" and its effect; None if not asked for.
+
+    Example::
+
+        found = calibrate_model(metadata, table)
+        print(found.temperature, found.before.ece.value, found.after.ece.value)
+
+    """
+
+    metadata: ModelMetadata
+    present_temperature: float
+    log_losses: tuple[float, float]
+    before: Scores
+    after: Scores
+    answers: Abstention | None
+
+    @property
+    def temperature(self) -> float:
+        """The new temperature, fitted on all clips."""
+        return self.metadata.temperature
+
+    @property
+    def better(self) -> bool:
+        """Whether the log loss falls on clips that the temperature was not fitted on."""
+        return self.log_losses[1] < self.log_losses[0]
+
+
+def objection(table: PredictionTable) -> str:
+    """Return a sentence on why no temperature can be fitted; empty if one can.
+
+    It cannot with fewer than 20 clips, if most clips were in the model's training, and if every
+    answer is right, because the best temperature is then the lowest.
+
+    Example::
+
+        if not objection(table):
+            found = calibrate_model(metadata, table)
+
+    """
+    n_clips = len(set(table.clips))
+    if n_clips < _FEWEST:
+        are = "there is one clip" if n_clips == 1 else f"there are {n_clips} clips"
+        return f"{are}; a temperature needs {_FEWEST} or more"
+    if 2 * (table.n_in_training or 0) > table.n:
+        return (
+            f"{table.n_in_training} of {table.n} clips were in the model's training, so no "
+            f"temperature for unseen music can be fitted"
+        )
+    if table.right.all():
+        return (
+            "every answer is right, so no temperature can be fitted; all probabilities would "
+            "become 100 %"
+        )
+    return ""
+
+
+def calibrate_model(
+    metadata: ModelMetadata,
+    table: PredictionTable,
+    *,
+    sure: float | None = None,
+    force: bool = False,
+    predictions_sha256: str | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """Fit a temperature for a model, and compare it with the present one on other data.
+
+    :func:`genrelens.train.export.replace_metadata` stores ``metadata`` of the result in a model
+    file.
+
+    Args:
+        metadata: metadata of the model.
+        table: predictions on clips that the model was not trained on. With rounds they come from
+            the models of a cross-validation, which have no temperature; without, from the model
+            itself.
+        sure: required share of right answers, 0..1, for a new threshold of "not sure"; None keeps
+            the threshold.
+        force: fit a temperature in spite of an :func:`objection`.
+        predictions_sha256: digest of the file of the predictions, for the provenance.
+        seed: seed of the folds of a table without rounds.
+
+    Raises:
+        DataError: the labels are not those of the model, the model was calibrated with these
+            predictions already, there is an :func:`objection`, all clips are in one round, group
+            or file, or no threshold reaches ``sure``.
+
+    Example::
+
+        table = load_predictions(Path("report"))
+        found = calibrate_model(ModelFile.load("my.onnx").metadata, table)
+        found.temperature, found.better  # (1.31, True)
+
+    """
+    check_predictions(metadata, table, predictions_sha256)
+    if not force and (why := objection(table)):
+        raise DataError(why)
+    # What the probabilities were divided by: the models of a cross-validation have no temperature.
+    own = metadata.temperature if table.rounds is None else 1.0
+    present = replace(
+        table, probabilities=apply_temperature(table.probabilities, metadata.temperature / own)
+    )
+    fitted, _ = cross_fitted(table, seed=seed)
+    before, after = score(present), score(fitted)
+    with np.errstate(divide="ignore"):
+        factor = fit_temperature(np.log(table.probabilities), table.true)
+    figures = _calibration_figures(table, before, after)
+    calibration = {**figures, "predictions_sha256": predictions_sha256}
+    new = replace(
+        metadata,
+        temperature=factor * own,
+        provenance={**metadata.provenance, "calibration": calibration},
+    )
+    answers = None
+    if sure is not None:
+        answers = held_out_abstention(fitted, sure)
+        asked = {"asked": sure, "coverage": answers.coverage, "accuracy": answers.accuracy}
+        metrics = {**new.metrics, "not sure": asked}
+        new = replace(new, sure_threshold=answers.threshold, metrics=metrics)
+    return Calibration(
+        metadata=new,
+        present_temperature=metadata.temperature,
+        log_losses=(_log_loss(present), _log_loss(fitted)),
+        before=before,
+        after=after,
+        answers=answers,
+    )
+
+
+def check_predictions(
+    metadata: ModelMetadata, table: PredictionTable, predictions_sha256: str | None
+) -> None:
+    """Reject predictions that cannot be of a model.
+
+    Args:
+        metadata: metadata of the model.
+        table: the predictions.
+        predictions_sha256: digest of the file of the predictions; None if there is none.
+
+    Raises:
+        DataError: the labels are not those of the model, or the model was calibrated with these
+            predictions already, so they come from the model as it was before.
+
+    """
+    if table.labels != metadata.labels:
+        raise DataError(
+            f"the labels are {', '.join(table.labels)}; those of {metadata.name} are "
+            f"{', '.join(metadata.labels)}"
+        )
+    former = metadata.provenance.get("calibration")
+    used = former.get("predictions_sha256") if isinstance(former, dict) else None
+    if table.rounds is None and predictions_sha256 is not None and used == predictions_sha256:
+        raise DataError(
+            f"{metadata.name} was calibrated with these predictions; they come from the model as "
+            f"it was before. Evaluate it again"
+        )
+
+
+def _log_loss(table: PredictionTable) -> float:
+    of_true = table.probabilities[np.arange(table.n), table.true]
+    return float(-np.log(np.maximum(of_true, SMALLEST)).mean())
+
+
+def _calibration_figures(table: PredictionTable, before: Scores, after: Scores) -> dict[str, Any]:
+    """Return what the provenance of a model holds about a calibration."""
+    old, new = before.to_dict(), after.to_dict()
+    ends = ("value", "low", "high")
+    figures = {
+        name: {
+            "before": [old[name][end] for end in ends],
+            "after": [new[name][end] for end in ends],
+        }
+        for name in ("ece", "log_loss")
+    }
+    return {
+        "clips": table.n,
+        "in_training": table.n_in_training,
+        "groups": before.n_groups,
+        "rounds": None if table.rounds is None else len(set(table.rounds.tolist())),
+        **figures,
+        "date": time.strftime("%Y-%m-%d"),
+    }
