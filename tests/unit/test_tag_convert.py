@@ -23,8 +23,8 @@ Frames = tuple[Frame, ...]
 # What may be refused when a random tag is to become one of another version.
 REFUSED = re.compile(
     r"its frame .* cannot be written in ID3v2\.[34].*|its frame TCON is encrypted"
-    r"|has (bytes behind its frames|an extended header) that ID3v2\.[34] cannot hold"
-    r"|has an ID3v2 tag behind its sound, where ID3v2\.3 allows none",
+    r"|has (data after its frames|an extended header) that ID3v2\.[34] cannot store"
+    r"|has an ID3v2 tag after its audio, which ID3v2\.3 does not allow",
     re.DOTALL,
 )
 

@@ -179,7 +179,7 @@ def test_offsets_of_64_bits(tmp_path: Path) -> None:
             box(b"meta", keyed([b"a"], b"b").replace(b"\0\0\0\1\0\0\0\x09", b"\0\0\0\7\0\0\0\x09")),
             "list of keys",
         ),
-        (itunes() + box(b"cmov", b""), "its sound would move, and its atom 'cmov' says where"),
+        (itunes() + box(b"cmov", b""), "its audio would move, but its atom 'cmov' points"),
     ],
 )
 def test_damaged_atoms_are_refused_in_a_sentence(tags: bytes, reason: str, tmp_path: Path) -> None:

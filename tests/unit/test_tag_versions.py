@@ -76,7 +76,7 @@ def test_conversion_to_another_version_and_back(tmp_path: Path) -> None:
     assert (comment.encoding, comment.text) == (1, [long])
 
 
-NO_DATE = "it is no single year, day or minute"
+NO_DATE = "it is not a single year, day or minute"
 PACKED = "it is compressed, encrypted or part of a group"
 
 
@@ -84,7 +84,7 @@ PACKED = "it is compressed, encrypted or part of a group"
     ("found", "name", "data", "flags", "reason"),
     [
         (4, b"TDRC", b"\x001999-05", 0, NO_DATE),
-        (4, b"TDOR", b"\x001999-05", 0, "it is no single year"),
+        (4, b"TDOR", b"\x001999-05", 0, "it is not a single year"),
         (4, b"SYLT", b"\3eng\2\1\0", 0, "its text is damaged"),
         (4, b"TIT2", b"\3\xff", 0, "its text is damaged"),
         (3, b"PRIV", b"\x81a\0b", 0x20, PACKED),
@@ -110,22 +110,22 @@ CHECKED = bytes([0, 0, 0, 12, 1, 0x20, 5, 0, 0, 0, 0, 0])
 @pytest.mark.parametrize(
     ("tag", "reason"),
     [
-        (id3(TITLE, ROCK, JUNK), "has bytes behind its frames that ID3v2.4 cannot hold"),
+        (id3(TITLE, ROCK, JUNK), "has data after its frames that ID3v2.4 cannot store"),
         (
             id3(FOOTED, JUNK, version=4),
-            "has bytes behind its frames that ID3v2.3 cannot hold",
+            "has data after its frames that ID3v2.3 cannot store",
         ),
         (
             id3(UPDATE, FOOTED, version=4, flags=0x40),
-            "has an extended header that ID3v2.3 cannot hold",
+            "has an extended header that ID3v2.3 cannot store",
         ),
         (
             id3(RESTRICTED, FOOTED, version=4, flags=0x40),
-            "has an extended header that ID3v2.3 cannot hold",
+            "has an extended header that ID3v2.3 cannot store",
         ),
         (
             id3(bytes([0, 0, 0, 6, 0x40, 0, 0, 0, 0, 0]), TITLE, flags=0x40),
-            "has an extended header that ID3v2.4 cannot hold",
+            "has an extended header that ID3v2.4 cannot store",
         ),
     ],
 )
@@ -157,7 +157,7 @@ def test_conversion_keeps_the_footer_of_a_tag_at_the_end(tmp_path: Path) -> None
     assert path.read_bytes() == SOUND + id3(new, version=4, flags=0x10, padding=0)
     assert read_tags(path) == Tags("ID3v2.4", ("Disco",), title="Title")
     assert audio_digest(path) == digest
-    reason = "has an ID3v2 tag behind its sound, where ID3v2.3 allows none"
+    reason = "has an ID3v2 tag after its audio, which ID3v2.3 does not allow"
     assert refusal(path, ["Rock"], id3_version=3) == reason
 
 

@@ -129,14 +129,14 @@ def test_flac_behind_id3_tags(tmp_path: Path) -> None:
     [
         (".flac", lambda d: d.replace(b"case\2", b"case\3"), "Vorbis comments that are cut off"),
         (".flac", lambda d: d.replace(b"case\2", b"case\xff\xff"), "cut off|more than"),
-        (".flac", lambda d: d.replace(b"\xff\xf8", b"\xff\0", 1), "do not end where its sound"),
+        (".flac", lambda d: d.replace(b"\xff\xf8", b"\xff\0", 1), "do not end where its audio"),
         (".flac", lambda d: d[:60], "ends within its tags"),
-        (".opus", lambda d: d.replace(b"OpusTags", b"OpusTagz"), "second Opus packet holds no"),
-        (".ogg", lambda d: d[:70], "its Ogg pages end before its comments do"),
+        (".opus", lambda d: d.replace(b"OpusTags", b"OpusTagz"), "second Opus packet contains no"),
+        (".ogg", lambda d: d[:70], "its Ogg pages end before its comments end"),
         (".oga", lambda d: d.replace(b"\x7fFLAC", b"\x7fFLAX"), "is an Ogg file without"),
     ],
 )
-def test_damaged_comments_are_refused_in_a_sentence(
+def test_damaged_comments_are_refused_with_a_reason(
     suffix: str, change: Callable[[bytes], bytes], reason: str, tmp_path: Path
 ) -> None:
     data = change(with_comments(suffix, packed([b"GENRE=Rock", b"A=b"])))

@@ -1,32 +1,41 @@
-"""Genres in one file's tags. The only package that imports mutagen.
+"""Read and write the genres in the tags of one file.
 
-The format is found in the content of a file, not in its name. What is read and written:
+Example::
+
+    from genrelens.tags import read_tags, write_genres
+
+    read_tags("song.mp3").genres        # ("Rock",)
+    write_genres("copy.mp3", ["Jazz"])  # ("Jazz",)
+
+The format is detected from the content of a file, not from its name. Supported formats:
 
 ==================================  ===========================================================
-MP3, AAC (ADTS), TTA                ID3v2 at the front or the end; APEv2 where only that names
-                                    the recording
-WAV, AIFF, DSF                      ID3v2 in a chunk; ``IGNR`` of a WAV's ``INFO`` list where that
-                                    has one, or where there is no ID3v2
+MP3, AAC (ADTS), TTA                ID3v2 at the start or the end; APEv2 if only it names the
+                                    recording
+WAV, AIFF, DSF                      ID3v2 in a chunk; in a WAV ``IGNR`` of its ``INFO`` list, if
+                                    that has a genre or if there is no ID3v2
 FLAC, Ogg (Vorbis, Opus, FLAC,      Vorbis comments, one for each genre
 Speex)
 MP4 (AAC, ALAC)                     ``©gen``, one value for each genre; ``gnre`` is replaced by it.
-                                    Where the tags stand in a list of keys, its key ``genre``;
-                                    texts of QuickTime and 3GPP where one names a genre
+                                    In a list of keys, the key ``genre``; texts of QuickTime and
+                                    3GPP if one contains a genre
 ASF (WMA)                           ``WM/Genre``, one attribute for each genre; ``WM/GenreID`` is
                                     replaced by it
 WavPack, Monkey's Audio, Musepack,  APEv2, one value for each genre
 OptimFROG, TAK
 ==================================  ===========================================================
 
-ID3v2, APEv2 and ID3v1 tags that stand around the sound besides these are read, too, and a genre in
-one of them is the same as in the others after a write.
+Additional ID3v2, APEv2 and ID3v1 tags before and after the audio are read too. If they contain a
+genre, a write updates it as well.
 
-An ID3v2 tag keeps its version unless another is asked for. Its genre frame holds one value for each
-genre; before version 2.4, which knows no several values, they are joined by ``/``.
+An ID3v2 tag keeps its version unless another one is requested. Its genre frame contains one value
+for each genre. Versions before 2.4 allow only one value, in which the genres are joined by ``/``.
 
-Only the genre changes. All else in the tags (frames, items, comments, atoms, attributes, chunks)
-keeps its bytes and its place, whether it is valid or not; where that is impossible the write is
-refused with a reason that names it.
+Only the genre changes. Everything else in the tags (frames, items, comments, atoms, attributes,
+chunks) keeps its bytes and its order, whether it is valid or not. If that is impossible, the write
+is refused with a reason that names the part.
+
+This is the only package that imports mutagen.
 """
 
 from genrelens.tags.read_write import Tags, read_tags, write_genres

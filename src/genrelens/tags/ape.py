@@ -1,4 +1,4 @@
-"""APEv2 as a tag block: only the genre's item is replaced, in its place.
+"""APEv2 as a tag block: only the genre item is replaced, in its position.
 
 Source: "APEv2 specification" and "APE Tags Header" of Hydrogenaudio.
 """
@@ -30,9 +30,9 @@ class _Item:
     """An item.
 
     Attributes:
-        name: any bytes but a zero (Latin-1).
+        name: any bytes except zero, decoded as Latin-1.
         flags: 32 bits.
-        value: of it.
+        value: bytes of the value.
 
     """
 
@@ -49,13 +49,13 @@ class _Item:
         return head + self.name.encode("latin-1") + b"\0" + self.value
 
     def values(self) -> list[str]:
-        """Return the texts; a locator and binary data have none."""
+        """Return the texts; locators and binary data have none."""
         if self.flags & _KIND:
             return []
         try:
             text = self.value.decode()
         except UnicodeDecodeError:
-            text = self.value.decode("latin-1")  # as APEv1 had it
+            text = self.value.decode("latin-1")  # as in APEv1
         return [value for value in text.split("\0") if value]
 
 
@@ -63,10 +63,11 @@ class APEBlock(TagBlock):
     """An APEv2 tag.
 
     Args:
-        header: 32 bytes or nothing.
-        items: in order.
-        rest: what stands behind the items: damage.
-        footer: 32 bytes or nothing.
+        header: 32 bytes, or empty.
+        items: items in order.
+        rest: bytes after the items; not empty if the tag is damaged.
+        footer: 32 bytes, or empty.
+        surplus: number of items that the header states in excess.
 
     """
 
@@ -76,14 +77,14 @@ class APEBlock(TagBlock):
         self, header: bytes, items: Sequence[_Item], rest: bytes, footer: bytes, surplus: int = 0
     ) -> None:
         self._header, self._items, self._rest, self._footer = header, items, rest, footer
-        self._surplus = surplus  # by how many items its header promises too many
+        self._surplus = surplus
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Take a tag apart.
+        """Parse a tag.
 
         Raises:
-            ValueError: it has too many items.
+            ValueError: the tag has too many items.
 
         """
         has_header = data.startswith(_PREAMBLE) and len(data) > _EDGE and bool(data[23] & 0x20)
@@ -116,8 +117,8 @@ class APEBlock(TagBlock):
         return header + body + footer
 
     @property
-    def has_words(self) -> bool:
-        """Whether it names the recording, and does not only hold its loudness."""
+    def names_recording(self) -> bool:
+        """Whether it has a name or a genre, and not only the loudness."""
         return any(self._values(name) for name in (_GENRE, *_FIELDS.values()))
 
     @property
@@ -145,12 +146,12 @@ class APEBlock(TagBlock):
             if not item.is_genre
         ]
         edges = [edge[:12] + edge[20:] for edge in (self._header, self._footer) if edge]
-        rest = ("what stands behind the items of its APEv2 tag", content_of(self._rest))
+        rest = ("the data after the items of its APEv2 tag", content_of(self._rest))
         return [*items, rest, ("the header of its APEv2 tag", b"".join(edges))]
 
     def with_genres(self, genres: Sequence[str]) -> Self:
         """See :meth:`TagBlock.with_genres`."""
-        found = [place for place, item in enumerate(self._items) if item.is_genre]
+        found = [at for at, item in enumerate(self._items) if item.is_genre]
         items = [item for item in self._items if not item.is_genre]
         if genres:
             old = self._items[found[0]] if found else _Item("Genre", 0, b"")
@@ -164,7 +165,7 @@ class APEBlock(TagBlock):
 
 
 def _items(body: bytes, n_items: int) -> tuple[list[_Item], int]:
-    """Return the items, and where what is none begins; the number of them may be wrong."""
+    """Return the items and their end; the stated number of items may be wrong."""
     items: list[_Item] = []
     at = 0
     while at + 8 < len(body):

@@ -1,4 +1,4 @@
-"""The tags before and after the sound, all of which say the same after a write."""
+"""Tags before and after the audio. A write gives the same genres to all of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BLOCKS: dict[Kind, type[TagBlock]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A tag, and where it is in the file: nowhere yet, where it is to be made."""
+    """A tag and its position; a new tag has an empty span."""
 
     span: Span
     block: TagBlock
@@ -39,11 +39,11 @@ class _Part:
 
 
 class _Surroundings:
-    """All tags before and after the sound.
+    """All tags before and after the audio.
 
     Args:
-        file: to read and write.
-        end: where the container of the sound ends; None where it has none.
+        file: open file to read and write.
+        end: end of the container of the audio; None if it has no container.
 
     """
 
@@ -62,8 +62,8 @@ class _Surroundings:
     def _bytes(self, span: Span) -> bytes:
         return read_at(self._file, span.start, span.end - span.start)
 
-    def of(self, *kinds: Kind) -> list[_Part]:
-        """Return the tags of these kinds, sorted by kind, in the order in which they are read."""
+    def of_kind(self, *kinds: Kind) -> list[_Part]:
+        """Return the tags of these kinds, sorted by kind, in reading order."""
         first_to_last = [part for part in self.parts if part.span.kind != Kind.APE]
         last_to_first = [part for part in self.parts[::-1] if part.span.kind == Kind.APE]
         found = [*first_to_last, *last_to_first]
@@ -72,11 +72,11 @@ class _Surroundings:
     def others(
         self, new: Sequence[TagBlock] = (), *, meaning: bool = False
     ) -> list[tuple[str, bytes]]:
-        """Return all that is no genre in these tags, but nothing of one that is like a new one.
+        """Return everything except the genres in these tags; tags equal to a new one are left out.
 
         Args:
-            new: tags as they are made.
-            meaning: whether to say it in the same words for every version of ID3v2.
+            new: newly created tags.
+            meaning: whether to return it in a form that does not depend on the ID3v2 version.
 
         """
         blank = [block.meaning() if meaning else block.others() for block in new]
@@ -87,7 +87,7 @@ class _Surroundings:
         return known + [("its Lyrics3 tag", content_of(self._bytes(span))) for span in lyrics]
 
     def write(self, genres: Sequence[str], main: _Part | None = None) -> None:
-        """Write genres to the main tag and to all that have some, and their number to ID3v1."""
+        """Write genres to the main tag and to all tags that have some, as a number to ID3v1."""
         chosen = {part.span: part for part in self.parts if part.block.has_genre}
         if main and (genres or not main.is_new):
             chosen[main.span] = main
@@ -95,22 +95,22 @@ class _Surroundings:
         self.replace(replaced)
 
     def replace(self, blocks: Iterable[tuple[Span, TagBlock]]) -> None:
-        """Put tags in the place of others, the last one first, as it moves what is behind it."""
+        """Replace tags, starting with the last one, because a replacement moves what follows it."""
         for span, block in sorted(blocks, key=lambda each: (each[0].start, each[0].end))[::-1]:
             splice(self._file, span.start, span.end - span.start, block.to_bytes())
 
 
-# ------------------------------------------------------------------ sound without container
+# ------------------------------------------------------------------ audio without container
 
 
 class _StreamTags(TagFormat):
-    """The tags around sound that has no container which could hold some.
+    """The tags around audio that has no container for tags.
 
-    One of them is the main one. It takes the genres; each other one that has genres says the same
-    afterwards, as players differ in which tag they believe.
+    The main tag always gets the genres. Other tags get them if they have genres already, because
+    players differ in which tag they read.
 
     Args:
-        file: see :class:`TagFormat`.
+        file: open file; see :class:`TagFormat`.
 
     """
 
@@ -128,28 +128,28 @@ class _StreamTags(TagFormat):
 
     @abstractmethod
     def _find_main(self) -> _Part | None:
-        """Return the tag that takes the genres."""
+        """Return the tag that gets the genres; None if there is none."""
 
     @abstractmethod
     def _new_main(self) -> _Part:
-        """Return a tag that is to take the genres where there is none."""
+        """Return a new main tag."""
 
     @abstractmethod
     def _new_blocks(self) -> list[TagBlock]:
-        """Return all that a new tag may be before it takes genres."""
+        """Return all forms that a new tag may have before it gets genres."""
 
     @abstractmethod
     def _name_without_main(self) -> str:
-        """Return the name of the format where there is no tag that takes genres."""
+        """Return the name of the format if there is no main tag."""
 
     def genres(self) -> list[str]:
         """See :meth:`TagFormat.genres`."""
-        found = (part.block.genres() for part in self._around.of(*self.order))
+        found = (part.block.genres() for part in self._around.of_kind(*self.order))
         return next(filter(None, found), [])
 
     def text(self, field: str) -> str:
         """See :meth:`TagFormat.text`."""
-        found = (part.block.text(field) for part in self._around.of(*self.order))
+        found = (part.block.text(field) for part in self._around.of_kind(*self.order))
         return next(filter(None, found), "")
 
     def others(self) -> list[tuple[str, bytes]]:
@@ -167,20 +167,20 @@ class _StreamTags(TagFormat):
 
 
 class MPEGTags(_StreamTags):
-    """ID3v2 at the front or the end, or where there is none, APEv2 that names the recording."""
+    """ID3v2 at the start or the end; without it, APEv2 that names the recording."""
 
     order = (Kind.ID3V2, Kind.APE, Kind.ID3V1)
 
     def _find_main(self) -> _Part | None:
-        ape = (part for part in self._around.of(Kind.APE) if _has_words(part.block))
-        return next(iter([*self._around.of(Kind.ID3V2), *ape]), None)
+        ape = (part for part in self._around.of_kind(Kind.APE) if _names_recording(part.block))
+        return next(iter([*self._around.of_kind(Kind.ID3V2), *ape]), None)
 
     def _new_main(self) -> _Part:
         return _Part(Span(Kind.ID3V2, 0, 0), self._new_block(self._new_version))
 
     def _new_block(self, version: int) -> ID3Block:
-        """Return a tag that holds what ID3v1 says."""
-        old = [part.block for part in self._around.of(Kind.ID3V1)]
+        """Return a tag with the fields of ID3v1."""
+        old = [part.block for part in self._around.of_kind(Kind.ID3V1)]
         frames = old[0].frames(version) if old and isinstance(old[0], ID3v1Block) else []
         return ID3Block.new(version, frames)
 
@@ -188,14 +188,14 @@ class MPEGTags(_StreamTags):
         return [self._new_block(version) for version in (3, 4)]
 
     def _name_without_main(self) -> str:
-        return "ID3v1" if self._around.of(Kind.ID3V1) else "no tags"
+        return "ID3v1" if self._around.of_kind(Kind.ID3V1) else "no tags"
 
     def prepare(self, id3_version: int | None) -> None:
         """See :meth:`TagFormat.prepare`."""
         if id3_version is None:
             return
         self._new_version = id3_version
-        found = [(part.span, part.block) for part in self._around.of(Kind.ID3V2)]
+        found = [(part.span, part.block) for part in self._around.of_kind(Kind.ID3V2)]
         self._around.replace(
             (span, self._converted(span, block, id3_version))
             for span, block in found
@@ -205,17 +205,17 @@ class MPEGTags(_StreamTags):
 
     def _converted(self, span: Span, block: ID3Block, version: int) -> ID3Block:
         if span.start >= self._around.start and version == 3:
-            raise ValueError("has an ID3v2 tag behind its sound, where ID3v2.3 allows none")
+            raise ValueError("has an ID3v2 tag after its audio, which ID3v2.3 does not allow")
         return ID3Block(in_version(block.raw, version))
 
 
 class APETags(_StreamTags):
-    """APEv2 where it is the format's own, at the end before ID3v1."""
+    """APEv2 at the end, before ID3v1, in formats whose own tag it is."""
 
     order = (Kind.APE, Kind.ID3V2, Kind.ID3V1)
 
     def _find_main(self) -> _Part | None:
-        return next(iter(self._around.of(Kind.APE)), None)
+        return next(iter(self._around.of_kind(Kind.APE)), None)
 
     def _new_main(self) -> _Part:
         end = self._around.end
@@ -228,20 +228,20 @@ class APETags(_StreamTags):
         return "APEv2"
 
 
-def _has_words(block: TagBlock) -> bool:
-    return isinstance(block, APEBlock) and block.has_words
+def _names_recording(block: TagBlock) -> bool:
+    return isinstance(block, APEBlock) and block.names_recording
 
 
-# --------------------------------------------------------------------- sound in a container
+# --------------------------------------------------------------------- audio in a container
 
 
 class BesideTags(TagFormat):
-    """A format's own tags, and those of other kinds that some programs put around it.
+    """A format's own tags, and tags of other kinds that some programs add around it.
 
     Args:
-        file: see :class:`TagFormat`.
+        file: open file; see :class:`TagFormat`.
         own: the format's own tags.
-        end: where the container ends; None where only the sound's decoder knows.
+        end: end of the container; None if the container does not state it.
 
     """
 
@@ -254,25 +254,25 @@ class BesideTags(TagFormat):
 
     def genres(self) -> list[str]:
         """See :meth:`TagFormat.genres`."""
-        found = (part.block.genres() for part in self._around.of(*self._ORDER))
+        found = (part.block.genres() for part in self._around.of_kind(*self._ORDER))
         return self._own.genres() or next(filter(None, found), [])
 
     def text(self, field: str) -> str:
         """See :meth:`TagFormat.text`."""
-        found = (part.block.text(field) for part in self._around.of(*self._ORDER))
+        found = (part.block.text(field) for part in self._around.of_kind(*self._ORDER))
         return self._own.text(field) or next(filter(None, found), "")
 
     def others(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.others`."""
-        return [*self._own.others(), *self._around.others(), self._behind()]
+        return [*self._own.others(), *self._around.others(), self._after_end()]
 
     def meaning(self) -> list[tuple[str, bytes]]:
         """See :meth:`TagFormat.meaning`."""
-        return [*self._own.meaning(), *self._around.others(meaning=True), self._behind()]
+        return [*self._own.meaning(), *self._around.others(meaning=True), self._after_end()]
 
-    def _behind(self) -> tuple[str, bytes]:
-        place = self._around.end if self._end is None else self._end
-        return "what stands behind its end", digest(self._file, place, self._around.end)
+    def _after_end(self) -> tuple[str, bytes]:
+        start = self._around.end if self._end is None else self._end
+        return "the data after its end", digest(self._file, start, self._around.end)
 
     def prepare(self, id3_version: int | None) -> None:
         """See :meth:`TagFormat.prepare`."""

@@ -1,8 +1,8 @@
-"""The tags of ASF (WMA), of which only the genre is replaced.
+"""The tags of ASF (WMA); only the genre is replaced.
 
-The first genre is an attribute ``WM/Genre`` of the extended content description, the others stand
-in the metadata library, which may hold several of a name. ``WM/GenreID``, which names the genre
-once more, is read where there is nothing else, and goes when a genre is written.
+The first genre is an attribute ``WM/Genre`` of the extended content description. Further genres are
+in the metadata library, which allows several attributes of a name. ``WM/GenreID``, another form of
+the genre, is read if there is no ``WM/Genre``, and is removed when a genre is written.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ASFTags(TagFormat):
     """The tags of ASF.
 
     Args:
-        file: see :class:`TagFormat`.
+        file: open file; see :class:`TagFormat`.
 
     """
 
@@ -86,7 +86,7 @@ class ASFTags(TagFormat):
     def genres(self) -> list[str]:
         """See :meth:`TagFormat.genres`."""
         return self._texts(_GENRE) or [
-            genre for text in self._texts(_GENRE_ID) for genre in _in_words(text)
+            genre for text in self._texts(_GENRE_ID) for genre in _genre_names(text)
         ]
 
     def text(self, field: str) -> str:
@@ -106,7 +106,7 @@ class ASFTags(TagFormat):
         return [text for text in texts if text]
 
     def others(self) -> list[tuple[str, bytes]]:
-        """See :meth:`TagFormat.others`. Padding, and the size of the file, are left out."""
+        """See :meth:`TagFormat.others`. Padding and the size of the file are ignored."""
         size = self._file.seek(0, os.SEEK_END)
         within = _others(self._objects, self._lists, size)
         return [*within, *_others(self._extension, self._more_lists, size)]
@@ -125,20 +125,20 @@ class ASFTags(TagFormat):
         self,
         objects: Sequence[HeaderObject],
         lists: _Lists,
-        home: bytes,
+        target: bytes,
         genres: Sequence[Attribute],
     ) -> list[HeaderObject]:
-        """Return objects with genres in the first one of a kind, and in no other."""
+        """Return objects with genres in the first one of a kind only."""
         changed = list(objects)
         left = tuple(genres)
         for at, attributes in lists.items():
-            here = left if objects[at].guid == home else ()
-            left = left if objects[at].guid != home else ()
+            here = left if objects[at].guid == target else ()
+            left = left if objects[at].guid != target else ()
             if here or any(map(_is_genre, attributes.attributes)):
                 changed[at] = HeaderObject(objects[at].guid, _with(attributes, here).render())
         if left:
-            new = AttributeList(left, b"", is_long=home != _EXTENDED)
-            changed.append(HeaderObject(home, new.render()))
+            new = AttributeList(left, b"", is_long=target != _EXTENDED)
+            changed.append(HeaderObject(target, new.render()))
         return changed
 
     def _save(self, objects: list[HeaderObject], extension: list[HeaderObject]) -> None:
@@ -154,7 +154,7 @@ class ASFTags(TagFormat):
         splice(self._file, 0, self._size, head + data)
 
     def _with_file_size(self, objects: Sequence[HeaderObject]) -> Iterator[HeaderObject]:
-        """Yield objects; the size of the file is changed where it was right."""
+        """Yield objects; the stated size of the file is updated if it was right."""
         size = self._file.seek(0, os.SEEK_END)
         growth = sum(len(each.render()) for each in objects) + _HEADER - self._size
         for each in objects:
@@ -167,12 +167,12 @@ class ASFTags(TagFormat):
 
 
 def _header(size: int, n_objects: int) -> bytes:
-    """Return the beginning of the header of a file."""
+    """Return the start of the header of a file."""
     return guid("75B22630-668E-11CF-A6D9-00AA0062CE6C") + struct.pack("<QI", size, n_objects)
 
 
 def _parse_lists(objects: Sequence[HeaderObject], numbers: Iterator[int]) -> _Lists:
-    """Return the attributes of the objects that hold any, by the place of the object."""
+    """Return the attributes of the objects with attributes, by the index of the object."""
     kinds = {_EXTENDED: False, _METADATA: True, _LIBRARY: True}
     return {
         at: parse_attributes(each.data, numbers, is_long=kinds[each.guid])
@@ -185,25 +185,25 @@ def _is_genre(attribute: Attribute) -> bool:
     return attribute.is_named(_GENRE) or attribute.is_named(_GENRE_ID)
 
 
-def _in_words(text: str) -> list[str]:
-    """Return the genres of a text in which ID3 may have numbered them: ``(17)``."""
+def _genre_names(text: str) -> list[str]:
+    """Return the genres of a text; ID3 numbers such as ``(17)`` become names."""
     from mutagen.id3 import TCON
 
     return [genre for genre in TCON(text=[text]).genres if genre]
 
 
 def _with(attributes: AttributeList, genres: Sequence[Attribute]) -> AttributeList:
-    """Put genres in the place of the first one that is there, or at the end."""
+    """Replace the genres, or add them at the end."""
     old = attributes.attributes
-    place = next((at for at, each in enumerate(old) if _is_genre(each)), len(old))
-    others = (each for each in old[place:] if not _is_genre(each))
-    return attributes.with_attributes((*old[:place], *genres, *others))
+    first = next((at for at, each in enumerate(old) if _is_genre(each)), len(old))
+    others = (each for each in old[first:] if not _is_genre(each))
+    return attributes.with_attributes((*old[:first], *genres, *others))
 
 
 def _with_extension(
     objects: Sequence[HeaderObject], extension: Sequence[HeaderObject]
 ) -> list[HeaderObject]:
-    """Return objects with another content of the header extension, which may be new."""
+    """Return objects with other content of the header extension, which may be new."""
     content = b"".join(each.render() for each in extension)
     size = struct.pack("<I", len(content))
     at = next((at for at, each in enumerate(objects) if each.guid == _EXTENSION), len(objects))
@@ -212,12 +212,12 @@ def _with_extension(
 
 
 def _is_spare(each: HeaderObject) -> bool:
-    """Return whether an object is padding that holds nothing but zeros."""
+    """Return whether an object is padding that contains only zeros."""
     return each.guid == _PADDING and not any(each.data)
 
 
 def _padded(objects: list[HeaderObject], growth: int) -> list[HeaderObject]:
-    """Take the growth from padding that is large enough, if there is any."""
+    """Shrink a padding object of sufficient size by the growth, if there is one."""
     for at, each in enumerate(objects):
         if growth and _is_spare(each) and len(each.data) >= growth:
             shorter = HeaderObject(_PADDING, bytes(len(each.data) - growth))
@@ -232,7 +232,7 @@ def _has_size(each: HeaderObject, size: int) -> bool:
 def _others(
     objects: Sequence[HeaderObject], lists: _Lists, size: int
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield what is no genre; an object of attributes that only has genres may be new."""
+    """Yield everything except the genres; an object with only genres may be new."""
     for at, each in enumerate(objects):
         if at in lists:
             yield from _other_attributes(lists[at])
@@ -254,4 +254,4 @@ def _other_attributes(attributes: AttributeList) -> Iterator[tuple[str, bytes]]:
             raw = b"\0\1".join((numbers, each.name, each.value))
             yield f"the attribute {each.shown()!r}", content_of(raw)
     if attributes.tail:
-        yield "what follows the attributes", content_of(attributes.tail)
+        yield "the data after the attributes", content_of(attributes.tail)

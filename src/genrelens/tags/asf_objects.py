@@ -28,7 +28,7 @@ _CUT_OFF = "has ASF attributes that are cut off"
 
 
 def guid(text: str) -> bytes:
-    """Return a GUID as it stands in a file."""
+    """Return the bytes of a GUID in a file."""
     return UUID(text).bytes_le
 
 
@@ -37,8 +37,8 @@ class HeaderObject:
     """An object in the header.
 
     Attributes:
-        guid: tells what it is, 16 bytes.
-        data: its content.
+        guid: type, 16 bytes.
+        data: content.
 
     """
 
@@ -55,10 +55,10 @@ class Attribute:
     """An attribute.
 
     Attributes:
-        name: as it stands there, in UTF-16, mostly with a zero at its end.
-        kind: 0 for a text.
-        value: its bytes.
-        language: number of the language; 0 where the object has none.
+        name: bytes in UTF-16, mostly with a terminator.
+        kind: type; 0 is a text.
+        value: bytes of the value.
+        language: number of the language; 0 if the object has none.
         stream: number of the stream; 0 for the whole file.
 
     """
@@ -75,7 +75,7 @@ class Attribute:
         return cls(_utf16(name), _TEXT, _utf16(text))
 
     def is_named(self, name: str) -> bool:
-        """Return whether it has a name, in capitals or not."""
+        """Return whether it has a name; case is ignored."""
         return self.shown().casefold() == name.casefold()
 
     def shown(self) -> str:
@@ -83,7 +83,7 @@ class Attribute:
         return _text(self.name)
 
     def text(self) -> str:
-        """Return the value of a text, nothing for other types."""
+        """Return the value of a text; empty for other types."""
         return _text(self.value) if self.kind == _TEXT else ""
 
 
@@ -100,9 +100,9 @@ class AttributeList:
     """The attributes of an object.
 
     Attributes:
-        attributes: in order.
-        tail: what follows them.
-        is_long: whether they have languages, streams and long values, as those in the header
+        attributes: attributes in order.
+        tail: bytes after them.
+        is_long: whether they have languages, streams and long values, as in the header
             extension.
 
     """
@@ -126,7 +126,7 @@ class AttributeList:
             raise ValueError("its genres are too many or too long for ASF") from None
 
     def with_attributes(self, attributes: tuple[Attribute, ...]) -> AttributeList:
-        """Return the list with others."""
+        """Return the list with other attributes."""
         return replace(self, attributes=attributes)
 
 
@@ -144,14 +144,14 @@ def _render_long(each: Attribute) -> bytes:
 
 
 def parse_objects(data: bytes, numbers: Iterator[int]) -> list[HeaderObject]:
-    """Take apart the objects of a header or of its extension.
+    """Parse the objects of a header or of its extension.
 
     Args:
-        data: that holds nothing else.
-        numbers: count the objects of a file.
+        data: bytes of the objects.
+        numbers: counter of the objects of a file.
 
     Raises:
-        ValueError: the size of one is impossible, or there are too many.
+        ValueError: an object has an impossible size, or there are too many objects.
 
     """
     objects, at = [], 0
@@ -168,15 +168,15 @@ def parse_objects(data: bytes, numbers: Iterator[int]) -> list[HeaderObject]:
 
 
 def parse_attributes(data: bytes, numbers: Iterator[int], *, is_long: bool) -> AttributeList:
-    """Take apart the content of an object of attributes.
+    """Parse the content of an object with attributes.
 
     Args:
-        data: the content.
-        numbers: count the attributes of a file.
+        data: content.
+        numbers: counter of the attributes of a file.
         is_long: see :class:`AttributeList`.
 
     Raises:
-        ValueError: it is cut off, or there are too many.
+        ValueError: the content is truncated, or there are too many attributes.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""What a kind of tags can do."""
+"""The interface of the tags of a file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["TagFormat"]
 class TagFormat(ABC):
     """The tags of an open file.
 
-    Damage leads mutagen to exceptions of all kinds: in the constructor, and in every method.
+    A damaged file can cause any exception in the constructor and in every method.
 
     Args:
-        file: is read from its beginning; ``write`` needs it to be writable.
+        file: open file, read from its beginning; ``write`` needs it to be writable.
 
     Attributes:
-        name: of the format, for people.
+        name: name of the format, for people.
 
     """
 
@@ -30,30 +30,30 @@ class TagFormat(ABC):
 
     @abstractmethod
     def text(self, field: str) -> str:
-        """Return ``artist``, ``album`` or ``title``, or nothing."""
+        """Return ``artist``, ``album`` or ``title``; empty if there is none."""
 
     @abstractmethod
     def others(self) -> Any:
-        """Return all that is no genre: in the order of the file, a name for people, and bytes."""
+        """Return everything except the genres, as (name for people, bytes) in file order."""
 
     def meaning(self) -> Any:
-        """Return ``others`` in words that do not change with the version of ID3v2."""
+        """Return ``others`` in a form that does not depend on the version of ID3v2."""
         return self.others()
 
     def prepare(self, id3_version: int | None) -> None:  # noqa: B027 (most formats need none)
-        """Bring ID3v2 tags to a version: 3, 4, or None for the one that is there.
+        """Convert ID3v2 tags to version 3 or 4; None keeps their version.
 
         Raises:
-            ValueError: something in them cannot be expressed in it.
+            ValueError: something in them cannot be expressed in that version.
 
         """
 
     @abstractmethod
     def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
-        """Write genres (none removes them) to the file; return how they will be read.
+        """Write genres to the file and return them as they will be read.
 
         Args:
-            genres: to write.
-            id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None for the one that is there.
+            genres: new genres; an empty sequence removes them.
+            id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None keeps the version.
 
         """

@@ -1,4 +1,4 @@
-"""One tag among those that may stand around the sound: ID3v2, APEv2, ID3v1, Lyrics3."""
+"""The interface of one tag (ID3v2, APEv2, ID3v1 or RIFF INFO), and checks of changed tags."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LONGEST = 80  # characters of genres in a message
 
 
 class TagBlock(ABC):
-    """A tag as bytes. It does not change: what is written is another block.
+    """A tag as bytes. It is immutable; changes return another block.
 
     Attributes:
-        name: of the kind and its version, for people.
+        name: name of the kind and its version, for people.
 
     """
 
@@ -26,21 +26,21 @@ class TagBlock(ABC):
     @classmethod
     @abstractmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Take a tag apart.
+        """Parse a tag.
 
         Raises:
-            ValueError: it is damaged so that its parts cannot be found, or has too many.
+            ValueError: the tag is damaged so that its parts cannot be found, or has too many.
 
         """
 
     @abstractmethod
     def to_bytes(self) -> bytes:
-        """Return the tag as it stands in a file."""
+        """Return the bytes of the tag in a file."""
 
     @property
     @abstractmethod
     def has_genre(self) -> bool:
-        """Whether it has a place for genres, even an empty one or one that cannot be read."""
+        """Whether there is a field for genres, even if it is empty or cannot be read."""
 
     @abstractmethod
     def genres(self) -> list[str]:
@@ -48,35 +48,35 @@ class TagBlock(ABC):
 
     @abstractmethod
     def text(self, field: str) -> str:
-        """Return ``artist``, ``album`` or ``title``, or nothing."""
+        """Return ``artist``, ``album`` or ``title``; empty if there is none."""
 
     @abstractmethod
     def others(self) -> list[tuple[str, bytes]]:
-        """Return all that is no genre, in order: a name for people, and the bytes."""
+        """Return everything except the genres, as (name for people, bytes) in order."""
 
     def meaning(self) -> list[tuple[str, bytes]]:
-        """Return ``others`` in words that do not change with the version of the tag."""
+        """Return ``others`` in a form that does not depend on the version of the tag."""
         return self.others()
 
     @abstractmethod
     def with_genres(self, genres: Sequence[str]) -> Self:
-        """Return the same tag with other genres; none removes them.
+        """Return the same tag with other genres; an empty sequence removes them.
 
         Raises:
-            ValueError: it cannot hold them.
+            ValueError: the tag cannot store them.
 
         """
 
     @abstractmethod
     def as_read(self, genres: Sequence[str]) -> list[str]:
-        """Return how genres will be read once they were written to this tag."""
+        """Return genres as they are read after they were written to this tag."""
 
 
 def updated(block: TagBlock, genres: Sequence[str]) -> TagBlock:
-    """Return a tag with other genres, taken apart anew and compared with the old one.
+    """Return a tag with other genres, parsed again and compared with the old one.
 
     Raises:
-        ValueError: the genres would be read as others, or something else would be changed.
+        ValueError: other genres would be read, or something else would be changed.
 
     """
     new = block.from_bytes(block.with_genres(genres).to_bytes())
@@ -86,7 +86,7 @@ def updated(block: TagBlock, genres: Sequence[str]) -> TagBlock:
 
 
 def merged(lists: Iterable[Sequence[str]]) -> list[str]:
-    """Return the genres of several frames or items; what an earlier one has is not repeated."""
+    """Return the genres of several frames or items without those of an earlier one."""
     found: list[str] = []
     for genres in lists:
         known = set(found)
@@ -95,7 +95,12 @@ def merged(lists: Iterable[Sequence[str]]) -> list[str]:
 
 
 def check_genres(expected: Sequence[str], read: Sequence[str]) -> None:
-    """Make sure that genres are read as they were written."""
+    """Check that genres are read as they were written.
+
+    Raises:
+        ValueError: they are not.
+
+    """
     if list(expected) != list(read):
         texts = [" and ".join(map(repr, genres)) or "none" for genres in (expected, read)]
         shown = [text if len(text) <= _LONGEST else text[:_LONGEST] + "..." for text in texts]
@@ -103,7 +108,12 @@ def check_genres(expected: Sequence[str], read: Sequence[str]) -> None:
 
 
 def check_others(before: Sequence[tuple[str, bytes]], after: Sequence[tuple[str, bytes]]) -> None:
-    """Make sure that nothing but the genre is changed."""
+    """Check that only the genre has changed.
+
+    Raises:
+        ValueError: another part has changed; the message names it.
+
+    """
     name = first_difference(before, after)
     if name:
         raise ValueError(f"{name} would be changed")

@@ -1,8 +1,8 @@
-"""Files of chunks: RIFF and AIFF. A chunk that is not replaced keeps its bytes.
+"""RIFF and AIFF files: reading and replacing chunks. Other chunks keep their bytes.
 
 Sources: "Multimedia Programming Interface and Data Specifications 1.0" (RIFF) and "Audio
-Interchange File Format 1.3" (AIFF). A chunk is its name, its size, its content and, where the size
-is odd, one more byte.
+Interchange File Format 1.3" (AIFF). A chunk consists of its name, its size, its content and, if the
+size is odd, a padding byte.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Chunk", "ChunkFile", "chunk_bytes", "digest"]
 Order = Literal["little", "big"]
 _HEAD = 8  # bytes before the content of a chunk
 _FORM = 12  # bytes before the first chunk
-_UNKNOWN = (0, 0xFFFFFFFF)  # sizes of a recording whose end was not known
+_UNKNOWN = (0, 0xFFFFFFFF)  # sizes in files that were not finished
 _LARGEST = 0xFFFFFFF0  # bytes of a file
 _BLOCK = 2**20
 _TAGS = (b"LIST", b"ID3 ")
@@ -33,8 +33,8 @@ class Chunk:
 
     Attributes:
         name: four bytes.
-        start: of its content, in bytes from the beginning of the file.
-        size: of its content, in bytes.
+        start: offset of its content in the file, in bytes.
+        size: size of its content, in bytes.
 
     """
 
@@ -44,17 +44,17 @@ class Chunk:
 
     @property
     def end(self) -> int:
-        """Where the next chunk begins."""
+        """Offset of the next chunk."""
         return self.start + self.size + self.size % 2
 
     @property
     def label(self) -> str:
-        """What it is, for people."""
+        """Name for people."""
         return f"its chunk {shown(self.name.decode('latin-1').rstrip())}"
 
 
 def chunk_bytes(name: bytes, content: bytes, order: Order) -> bytes:
-    """Return a chunk as it stands in a file."""
+    """Return the bytes of a chunk in a file."""
     return name + len(content).to_bytes(4, order) + content + bytes(len(content) % 2)
 
 
@@ -62,13 +62,13 @@ class ChunkFile:
     """A RIFF or AIFF file.
 
     Args:
-        file: to read and write.
-        order: of the bytes in a size: ``little`` for RIFF, ``big`` for AIFF.
+        file: open file to read and write.
+        order: byte order of sizes: ``little`` for RIFF, ``big`` for AIFF.
 
     Attributes:
-        chunks: in order; those behind a damaged one are not found.
-        damage: why nothing can be written to it; nothing if it is sound.
-        end: where it ends according to its header, or the end of the file.
+        chunks: chunks in order; those after a damaged one are not found.
+        damage: why the file cannot be written; empty if it is intact.
+        end: end according to the header, or the end of the file.
 
     Raises:
         ValueError: there are too many chunks.
@@ -85,8 +85,8 @@ class ChunkFile:
         self.chunks: list[Chunk] = []
         self._tail = self._find()  # where the last chunk ends
         if has_end and _HEAD + size > max(self._tail, self._n_bytes):
-            self.note("was cut off: it is shorter than its header says")
-        self._look_behind()
+            self.note("was cut off: it is shorter than its header states")
+        self._look_after_end()
 
     def _find(self) -> int:
         at = _FORM
@@ -101,34 +101,34 @@ class ChunkFile:
             at = chunk.end
         return at
 
-    def _look_behind(self) -> None:
-        """Find tags behind the end that the header gives, which some programs read."""
-        behind = read_at(self._file, self.end, min(5, self._n_bytes - self.end))
-        if any(behind[at:].upper().startswith(_TAGS) for at in (0, 1)):
-            self.note("has a tag behind the end that its header gives")
+    def _look_after_end(self) -> None:
+        """Find tags after the end that the header states, which some programs read."""
+        following = read_at(self._file, self.end, min(5, self._n_bytes - self.end))
+        if any(following[at:].upper().startswith(_TAGS) for at in (0, 1)):
+            self.note("has a tag after the end that its header states")
 
     def note(self, damage: str) -> None:
-        """Note why nothing can be written to the file, unless a reason is known already."""
+        """Record why the file cannot be written, unless there is a reason already."""
         self.damage = self.damage or damage
 
     def content(self, chunk: Chunk) -> bytes:
-        """Return what is in a chunk."""
+        """Return the content of a chunk."""
         return read_at(self._file, chunk.start, chunk.size)
 
     def others(self, skipped: Iterable[Chunk]) -> Iterator[tuple[str, bytes]]:
-        """Yield a name and a digest of each chunk but some, and of what is left at the end."""
-        left_out = set(skipped)
+        """Yield (name, digest) of the other chunks, and of the data after the last chunk."""
+        ignored = set(skipped)
         for chunk in self.chunks:
-            if chunk not in left_out:
+            if chunk not in ignored:
                 data = (chunk.start, chunk.start + chunk.size)
                 yield chunk.label, chunk.name + digest(self._file, *data)
-        yield "what stands behind its last chunk", digest(self._file, self._tail, self.end)
+        yield "the data after its last chunk", digest(self._file, self._tail, self.end)
 
     def replace(self, contents: Iterable[tuple[Chunk, bytes]], more: bytes = b"") -> None:
-        """Replace the contents of chunks, and put other chunks behind the last one.
+        """Replace the contents of chunks, and add further chunks after the last one.
 
         Raises:
-            ValueError: the file is damaged, or would be longer than its header can express.
+            ValueError: the file is damaged, or would be longer than its header can state.
 
         """
         edits = {each: chunk_bytes(each.name, data, self._order) for each, data in contents}
@@ -138,7 +138,9 @@ class ChunkFile:
             raise ValueError("would be longer than its format allows")
         end = min(self._tail, self.end)
         if more:
-            filler = bytes(self._tail - end)  # where the last chunk is odd and not filled up
+            filler = bytes(
+                self._tail - end
+            )  # if the last chunk has an odd size and no padding byte
             splice(self._file, end, 0, filler + more)
             end = self._tail
         for old in sorted(edits, key=lambda each: each.start, reverse=True):
@@ -150,7 +152,7 @@ class ChunkFile:
 
 
 def digest(file: BinaryIO, start: int, end: int) -> bytes:
-    """Return a digest of the bytes between two places of a file."""
+    """Return a digest of the bytes between two offsets of a file."""
     hashed = hashlib.blake2b()
     file.seek(start)
     for left in range(end - start, 0, -_BLOCK):

@@ -1,7 +1,10 @@
-"""Where the tags before and after the sound begin and end.
+"""Where tags and containers begin and end.
+
+Some programs put ID3v1 or APEv2 after a container.
 
 Sources: "ID3 tag version 2.4.0 - Main Structure", sections 3 and 5; the pages "ID3v1" and
-"Lyrics3 v2.00" of id3.org; "APEv2 specification" of Hydrogenaudio.
+"Lyrics3 v2.00" of id3.org; "APEv2 specification" of Hydrogenaudio; ISO/IEC 14496-12, section 4.2;
+"Advanced Systems Format Specification", section 2.1; RFC 3533, section 6.
 """
 
 from __future__ import annotations
@@ -14,21 +17,22 @@ from io import FileIO
 from typing import BinaryIO
 
 from genrelens.tags.id3_frames import HEADER, tag_size
+from genrelens.tags.raw import check_items
 
-__all__ = ["Kind", "Span", "leading", "trailing"]
+__all__ = ["Kind", "Span", "end_of_atoms", "end_of_objects", "end_of_pages", "leading", "trailing"]
 
 _File = BinaryIO | FileIO
 
-_MOST_TAGS = 100  # on either side of the sound
+_MOST_TAGS = 100  # on either side of the audio
 _ID3V1 = 128  # bytes
-_ENHANCED = 227  # bytes of the "TAG+" that may stand before ID3v1
+_ENHANCED = 227  # bytes of the "TAG+" that may precede ID3v1
 _APE = 32  # bytes of the header, and of the footer
 _LYRICS3V1 = 5100 + len("LYRICSBEGINLYRICSEND")  # bytes, at most
 _LYRICS3V2 = len("000000LYRICS200")
 
 
 class Kind(StrEnum):
-    """What a tag is."""
+    """Kind of a tag."""
 
     ID3V2 = "ID3v2"
     APE = "APE"
@@ -38,12 +42,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a tag is.
+    """Position of a tag.
 
     Attributes:
-        kind: of the tag.
-        start: in bytes from the beginning of the file.
-        end: its first byte that is no part of it.
+        kind: kind of the tag.
+        start: offset of its first byte in the file.
+        end: offset of the first byte after it.
 
     """
 
@@ -53,46 +57,46 @@ class Span:
 
 
 def leading(file: _File) -> tuple[list[Span], int]:
-    """Find the ID3v2 and APEv2 tags at the beginning of a file.
+    """Find the ID3v2 and APEv2 tags at the start of a file.
 
     Returns:
-        Their places, and where they end.
+        Their positions, and the offset of their end.
 
     Raises:
         ValueError: there are too many, or one is damaged.
 
     """
     spans: list[Span] = []
-    place = 0
+    at = 0
     while True:
-        head = _at(file, place, _APE)
+        head = _at(file, at, _APE)
         if head.startswith(b"ID3") and len(head) >= HEADER:
             size = tag_size(head)
             if size < 0:
                 raise ValueError("has a damaged ID3v2 tag at the beginning")
-            end = place + HEADER + size
-            next_place = end + HEADER * bool(head[5] & 0x10)
+            end = at + HEADER + size
+            next_at = end + HEADER * bool(head[5] & 0x10)
             if _at(file, end, 3) == b"3DI":
-                end = next_place
-            spans.append(Span(Kind.ID3V2, place, end))
+                end = next_at
+            spans.append(Span(Kind.ID3V2, at, end))
         elif head.startswith(b"APETAGEX") and len(head) == _APE and head[23] & 0x20:
-            end = next_place = place + _APE + int.from_bytes(head[12:16], "little")
-            spans.append(Span(Kind.APE, place, end))
+            end = next_at = at + _APE + int.from_bytes(head[12:16], "little")
+            spans.append(Span(Kind.APE, at, end))
         else:
-            return spans, place
-        _check(len(spans), "ID3v2 tags before the sound")
-        place = next_place
+            return spans, at
+        _check(len(spans), "ID3v2 tags before the audio")
+        at = next_at
 
 
 def trailing(file: _File, start: int) -> list[Span]:
     """Find the tags at the end of a file.
 
     Args:
-        file: to look at.
-        start: where the sound begins, or a container ends.
+        file: open file.
+        start: offset where the audio begins or a container ends.
 
     Returns:
-        Their places, in the order of the file.
+        Their positions in file order.
 
     Raises:
         ValueError: there are too many.
@@ -102,7 +106,7 @@ def trailing(file: _File, start: int) -> list[Span]:
     end = file.seek(0, os.SEEK_END)
     while span := _before(file, start, end):
         spans.append(span)
-        _check(len(spans), "tags behind the sound")
+        _check(len(spans), "tags after the audio")
         end = span.start
     return spans[::-1]
 
@@ -118,7 +122,7 @@ def _at(file: _File, start: int, n: int) -> bytes:
 
 
 def _before(file: _File, start: int, end: int) -> Span | None:
-    """Find the tag that ends at a place."""
+    """Find the tag that ends at an offset."""
     tail = _at(file, max(start, end - _ID3V1 - 3), min(_ID3V1 + 3, end - start))
     for find in _FINDERS:
         found = find(file, tail, end)
@@ -130,7 +134,7 @@ def _before(file: _File, start: int, end: int) -> Span | None:
 def _id3v1(file: _File, tail: bytes, end: int) -> Span | None:
     if len(tail) < _ID3V1 or not tail[-_ID3V1:].startswith(b"TAG"):
         return None
-    if tail[:8] == b"APETAGEX":  # its third letter begins the word TAG
+    if tail[:8] == b"APETAGEX":  # the letters TAG are part of this word
         return None
     enhanced = end - _ID3V1 - _ENHANCED
     has_more = enhanced >= 0 and _at(file, enhanced, 4) == b"TAG+"
@@ -170,3 +174,63 @@ def _id3v2(file: _File, tail: bytes, end: int) -> Span | None:
 
 
 _FINDERS: list[Callable[[_File, bytes, int], Span | None]] = [_id3v1, _ape, _lyrics3, _id3v2]
+
+
+# ---------------------------------------------------------------------- ends of containers
+
+
+_ATOM, _LONG_ATOM = 8, 16  # bytes of the header
+_MOST_ATOMS = 250_000  # a fragmented file has many
+_OBJECT = 24  # bytes of the header
+_LARGEST_PAGE = 27 + 255 + 255 * 255  # bytes
+
+
+def end_of_atoms(file: BinaryIO) -> int:
+    """Return the end of the last complete atom of an MP4."""
+    n_bytes = file.seek(0, os.SEEK_END)
+    at = n_atoms = 0
+    while head := _head(file, at, _ATOM):
+        size = int.from_bytes(head[:4], "big")
+        if size == 1 and (long := _head(file, at, _LONG_ATOM)):
+            size = int.from_bytes(long[8:], "big")
+        if size == 0:  # to the end of the file
+            return n_bytes
+        if size < _ATOM or at + size > n_bytes:
+            return at
+        n_atoms += 1
+        check_items(n_atoms, "MP4 atoms", _MOST_ATOMS)
+        at += size
+    return at
+
+
+def end_of_objects(file: BinaryIO) -> int:
+    """Return the end of the last complete object of an ASF."""
+    n_bytes = file.seek(0, os.SEEK_END)
+    at = n_objects = 0
+    while head := _head(file, at, _OBJECT):
+        size = int.from_bytes(head[16:], "little")
+        if size < _OBJECT or at + size > n_bytes:
+            return at
+        n_objects += 1
+        check_items(n_objects, "objects")
+        at += size
+    return at
+
+
+def end_of_pages(file: BinaryIO) -> int:
+    """Return the end of the last page of an Ogg; without a page near it, the end of the file."""
+    n_bytes = file.seek(0, os.SEEK_END)
+    start = max(0, n_bytes - 2 * _LARGEST_PAGE)
+    file.seek(start)
+    tail = file.read()
+    page = tail.rfind(b"OggS")
+    n_segments = tail[page + 26] if 0 <= page < len(tail) - 26 else 0
+    end = page + 27 + n_segments + sum(tail[page + 27 : page + 27 + n_segments])
+    return start + end if page >= 0 and end <= len(tail) else n_bytes
+
+
+def _head(file: BinaryIO, at: int, n_bytes: int) -> bytes:
+    """Return a header; empty if the file ends within it."""
+    file.seek(at)
+    head = file.read(n_bytes)
+    return head if len(head) == n_bytes else b""

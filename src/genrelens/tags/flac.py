@@ -1,7 +1,7 @@
 """The metadata blocks of a FLAC file.
 
-Only blocks of comments are rewritten. What they grow by is taken from a block of padding where
-there is one, so that the sound need not move.
+Only comment blocks are rewritten. If there is a padding block of sufficient size, it shrinks by as
+much as they grow, so that the audio does not move.
 
 Source: RFC 9639, section 8.
 """
@@ -29,10 +29,10 @@ class _Block:
     """A metadata block.
 
     Attributes:
-        kind: 0 to 127.
-        start: of its content in the file.
-        size: of its content, in bytes.
-        data: its content where it is to be replaced.
+        kind: type, 0 to 127.
+        start: offset of its content in the file.
+        size: size of its content, in bytes.
+        data: new content; None to keep the old one.
 
     """
 
@@ -46,8 +46,8 @@ def flac_header(kind: int, size: int) -> bytes:
     """Return the header of a metadata block.
 
     Args:
-        kind: with the bit that marks the last block.
-        size: of the content, in bytes.
+        kind: type, including the bit of the last block.
+        size: size of the content, in bytes.
 
     Raises:
         ValueError: the block would be larger than FLAC allows.
@@ -59,10 +59,10 @@ def flac_header(kind: int, size: int) -> bytes:
 
 
 class FLACTags(VorbisTags):
-    """The tags of FLAC, which may stand behind ID3v2 tags.
+    """The tags of FLAC, which may follow ID3v2 tags.
 
     Args:
-        file: see :class:`TagFormat`.
+        file: open file; see :class:`TagFormat`.
 
     """
 
@@ -82,11 +82,11 @@ class FLACTags(VorbisTags):
                 yield block
 
     def _content(self, block: _Block) -> bytes:
-        """Return what is to be in a block."""
+        """Return the new content of a block."""
         return read_at(self._file, block.start, block.size) if block.data is None else block.data
 
     def others(self) -> list[tuple[str, bytes]]:
-        """See :meth:`TagFormat.others`. Zeros of padding are counted as nothing."""
+        """See :meth:`TagFormat.others`. Zero padding is ignored."""
         blocks = [
             (f"metadata block {at} (of type {each.kind})", self._fixed_content(each))
             for at, each in enumerate(each for each in self._layout if each.kind != _COMMENTS)
@@ -97,7 +97,7 @@ class FLACTags(VorbisTags):
         return b"" if self._is_spare(block) else content_of(self._content(block))
 
     def _is_spare(self, block: _Block) -> bool:
-        """Return whether a block is padding that holds nothing but zeros."""
+        """Return whether a block is padding that contains only zeros."""
         return block.kind == _PADDING and not any(self._content(block))
 
     def _save(self, blocks: Sequence[CommentBlock]) -> None:
@@ -111,7 +111,7 @@ class FLACTags(VorbisTags):
         splice(self._file, start, end - start, b"".join(self._rendered(new)))
 
     def _replaced(self, contents: Sequence[bytes]) -> list[_Block]:
-        """Return the layout with other comments; new ones follow the first block."""
+        """Return the layout with other comments; a new block follows the first one."""
         left = iter(contents)
         if contents and all(block.kind != _COMMENTS for block in self._layout):
             start = self._layout[0].start + self._layout[0].size + _HEADER
@@ -125,7 +125,7 @@ class FLACTags(VorbisTags):
         ]
 
     def _padded(self, layout: list[_Block], growth: int) -> list[_Block]:
-        """Take the growth from a block of padding that is large enough, if there is one."""
+        """Shrink a padding block of sufficient size by the growth, if there is one."""
         for at, block in enumerate(layout):
             size = block.size - growth
             if growth and 0 <= size <= _LARGEST and self._is_spare(block):
@@ -139,16 +139,16 @@ class FLACTags(VorbisTags):
             yield flac_header(block.kind | _LAST * (block is layout[-1]), len(content)) + content
 
     def _check_end(self) -> None:
-        """Make sure that a frame of FLAC follows the blocks: their sizes may lie."""
+        """Check that a FLAC frame follows the blocks, because their sizes may be wrong."""
         end = self._layout[-1].start + self._layout[-1].size
         self._file.seek(end)
         sync = self._file.read(2)
         if sync and (sync[0] != 0xFF or sync[-1] & 0xFE != 0xF8):
-            raise ValueError("its FLAC metadata blocks do not end where its sound begins")
+            raise ValueError("its FLAC metadata blocks do not end where its audio begins")
 
 
 def _read_blocks(file: BinaryIO, start: int) -> list[_Block]:
-    """Return the layout of the blocks from a place on."""
+    """Return the layout of the blocks from an offset on."""
     blocks: list[_Block] = []
     last = 0
     while not last:

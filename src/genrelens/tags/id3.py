@@ -1,4 +1,4 @@
-"""ID3v2 as a tag block: only the genre's frame is replaced, in its place."""
+"""ID3v2 as a tag block: only the genre frame is replaced, in its position."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 from genrelens.tags.block import TagBlock, merged
+from genrelens.tags.id3_convert import meaning_of
 from genrelens.tags.id3_frames import HEADER, Frame, RawID3, make_frame, new_tag, parse
-from genrelens.tags.id3_meaning import meaning_of
 from genrelens.tags.id3_text import escaped, genres_in, text_content, values_of
 from genrelens.tags.raw import content_of
 
@@ -23,7 +23,7 @@ _LONGEST = 2**20  # bytes of a text that is read
 
 
 def shown(name: str) -> str:
-    """Return the name of a frame, item or chunk for people, whatever bytes it has."""
+    """Return a printable name of a frame, item or chunk."""
     return name if re.fullmatch(r"[!-~]+", name) else repr(name)
 
 
@@ -31,7 +31,7 @@ class ID3Block(TagBlock):
     """An ID3v2 tag.
 
     Args:
-        raw: the tag.
+        raw: the tag as frames.
 
     """
 
@@ -41,7 +41,7 @@ class ID3Block(TagBlock):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Take a tag apart; see :func:`genrelens.tags.id3_frames.parse`."""
+        """Parse a tag; see :func:`genrelens.tags.id3_frames.parse`."""
         return cls(parse(data))
 
     @classmethod
@@ -56,7 +56,7 @@ class ID3Block(TagBlock):
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of the tag with its header and footer."""
+        """Size of the tag with its header and footer, in bytes."""
         return HEADER + self.raw.size + HEADER * self.raw.has_footer
 
     def to_bytes(self) -> bytes:
@@ -85,7 +85,7 @@ class ID3Block(TagBlock):
             for frame in self.raw.frames
             if not frame.is_genre
         ]
-        rest = ("what stands behind the frames of its ID3v2 tag", content_of(self.raw.rest))
+        rest = ("the data after the frames of its ID3v2 tag", content_of(self.raw.rest))
         return [("the header of its ID3v2 tag", self.raw.head[:6]), *frames, rest]
 
     def meaning(self) -> list[tuple[str, bytes]]:
@@ -96,20 +96,20 @@ class ID3Block(TagBlock):
         """See :meth:`TagBlock.with_genres`."""
         for frame in self.raw.frames:
             if frame.is_genre and len(frame.content()) > _LONGEST:
-                raise ValueError(f"its frame {frame.name} holds more than 1 MiB")
+                raise ValueError(f"its frame {frame.name} has more than 1 MiB")
         frames = [frame for frame in self.raw.frames if not frame.is_genre]
         if genres:
-            frames.insert(self._place(), self._genre_frame(genres))
+            frames.insert(self._genre_index(), self._genre_frame(genres))
         return type(self)(self.raw.with_frames(frames))
 
-    def _place(self) -> int:
-        """Return the place of the genre: its own, or before names that no reader knows."""
-        for place, frame in enumerate(self.raw.frames):
+    def _genre_index(self) -> int:
+        """Return the index of the genre frame; a new one goes before frames with invalid names."""
+        for index, frame in enumerate(self.raw.frames):
             if frame.is_genre:
-                return place
+                return index
         names = [frame.name for frame in self.raw.frames]
-        odd = (at for at, name in enumerate(names) if not re.fullmatch("[A-Z0-9]+", name))
-        return next(odd, len(names))
+        invalid = (at for at, name in enumerate(names) if not re.fullmatch("[A-Z0-9]+", name))
+        return next(invalid, len(names))
 
     def _genre_frame(self, genres: Sequence[str]) -> Frame:
         name = "TCO" if self.version == 2 else "TCON"
@@ -117,12 +117,12 @@ class ID3Block(TagBlock):
         return make_frame(name, text_content(values, self.version), self.version, like=self.raw)
 
     def as_read(self, genres: Sequence[str]) -> list[str]:
-        """See :meth:`TagBlock.as_read`. Before version 2.4 there is one text."""
+        """See :meth:`TagBlock.as_read`. Versions before 2.4 have one text."""
         return ["/".join(genres)] if genres and self.version < 4 else list(genres)
 
 
 def _readable(frame: Frame) -> bytes:
-    """Return the content of a frame, nothing where it cannot be read."""
+    """Return the content of a frame; empty if it cannot be read."""
     try:
         content = frame.content()
     except ValueError:

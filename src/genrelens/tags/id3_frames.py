@@ -1,4 +1,4 @@
-"""ID3v2 as raw frames: what is not replaced keeps its bytes and its place.
+"""ID3v2 tags as raw frames. Frames that are not replaced keep their bytes and their order.
 
 Sources: "ID3 tag version 2.2.0", "2.3.0" and "2.4.0 - Main Structure" (id3.org).
 """
@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 HEADER = 10  # bytes of the tag's header, and of its footer
-_MAX_CONTENT = 2**20  # bytes to which a compressed frame may inflate
-_PADDING = 1024  # bytes for what comes later, in a tag that grows
+_MAX_CONTENT = 2**20  # bytes of a decompressed frame at most
+_PADDING = 1024  # bytes of padding in a tag that has grown
 _KNOWN_NAME = re.compile(r"[A-Z][A-Z0-9]{2}[A-Z0-9 ]?")
 
 # Flags of a header.
@@ -34,7 +34,7 @@ _UNSYNC, _EXTENDED, _EXPERIMENTAL, _FOOTER = 0x80, 0x40, 0x20, 0x10
 
 
 def syncsafe(size: int) -> bytes:
-    """Return 4 bytes of 7 bits each."""
+    """Return a size as 4 bytes of 7 bits each."""
     return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
 
 
@@ -46,14 +46,14 @@ def _number(data: bytes, bits: int) -> int:
 
 
 def tag_size(head: bytes, mark: bytes = b"ID3") -> int:
-    """Return the bytes between header and footer of the tag that a header belongs to.
+    """Return the number of bytes between header and footer, as stated in a header or footer.
 
     Args:
-        head: 10 bytes or more.
+        head: the header or footer, at least 10 bytes.
         mark: ``ID3`` for a header, ``3DI`` for a footer.
 
     Returns:
-        -1 where it is no header.
+        The size, or -1 if ``head`` is not valid.
 
     """
     is_header = len(head) >= HEADER and head.startswith(mark) and max(head[6:HEADER]) < 0x80
@@ -68,11 +68,11 @@ class Frame:
     """One frame.
 
     Attributes:
-        name: 3 letters in version 2.2, else 4; any byte may occur (Latin-1).
+        name: 3 characters in version 2.2, otherwise 4; any bytes, decoded as Latin-1.
         version: 2, 3 or 4.
         flags: 16 bits; 0 in version 2.2.
-        raw: header and content as they stand in the tag.
-        unsync: whether a zero follows each 0xFF in ``raw``, for the whole tag's sake.
+        raw: header and content as in the file.
+        unsync: whether the tag is unsynchronised, so that zeros follow 0xFF in ``raw``.
 
     """
 
@@ -84,7 +84,7 @@ class Frame:
 
     @property
     def is_genre(self) -> bool:
-        """Whether it holds the genres."""
+        """Whether it contains the genres."""
         return self.name == ("TCO" if self.version == 2 else "TCON")
 
     @property
@@ -94,19 +94,19 @@ class Frame:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether only its writer can read it."""
+        """Whether it is encrypted."""
         return bool(self.flags & (0x40 if self.version == 3 else 0x04))
 
     @property
     def plain(self) -> bytes:
-        """Header and content without the zeros that were put in for the whole tag's sake."""
+        """Header and content without the zeros of unsynchronisation."""
         return _synced(self.raw) if self.unsync and self.version < 4 else self.raw
 
     def content(self) -> bytes:
-        """Return what it holds, inflated.
+        """Return its content, decompressed.
 
         Raises:
-            ValueError: it is encrypted, damaged, or inflates to more than 1 MiB.
+            ValueError: it is encrypted or damaged, or decompresses to more than 1 MiB.
 
         """
         if self.is_encrypted:
@@ -144,21 +144,21 @@ def _synced(data: bytes) -> bytes:
 
 
 def _unsynced(data: bytes) -> bytes:
-    """Put a zero behind each 0xFF that could be taken for the beginning of sound."""
+    """Insert a zero after each 0xFF that could be mistaken for the start of an MPEG frame."""
     return re.sub(rb"\xff(?=[\x00\xe0-\xff]|\Z)", b"\xff\x00", data)
 
 
 def make_frame(
     name: str, content: bytes, version: int, *, flags: int = 0, like: RawID3 | None = None
 ) -> Frame:
-    """Make a frame.
+    """Create a frame.
 
     Args:
-        name: of 3 letters in version 2.2, else 4.
-        content: of it; free of 0xFF in a tag of version 2.4 that is unsynchronised.
+        name: 3 characters in version 2.2, otherwise 4.
+        content: content without 0xFF if the tag is unsynchronised and has version 2.4.
         version: 2, 3 or 4.
         flags: 16 bits.
-        like: the tag that it is for, whose way of writing sizes and 0xFF it takes.
+        like: tag for the frame; the frame uses its format of sizes and its unsynchronisation.
 
     """
     if version == 2:
@@ -179,13 +179,13 @@ class RawID3:
     """A tag.
 
     Attributes:
-        head: its header, 10 bytes.
-        extended: its extended header, as it stands there.
-        frames: in order.
-        rest: what stands behind the frames and is no padding: damage.
-        size: bytes between header and footer.
-        has_footer: whether there is one.
-        plain_sizes: whether sizes of 2.4 have 8 bits a byte, as old iTunes wrote them.
+        head: header, 10 bytes.
+        extended: extended header as in the file.
+        frames: frames in order.
+        rest: bytes after the frames that are not padding; not empty if the tag is damaged.
+        size: number of bytes between header and footer.
+        has_footer: whether there is a footer.
+        plain_sizes: whether sizes in 2.4 have 8 bits per byte, as written by old iTunes.
 
     """
 
@@ -204,14 +204,14 @@ class RawID3:
 
     @property
     def is_experimental(self) -> bool:
-        """Whether the header says that the tag is experimental, which version 2.2 cannot."""
+        """Whether the header marks the tag as experimental; never in version 2.2."""
         return self.version > 2 and bool(self.head[5] & _EXPERIMENTAL)
 
     @property
     def extended_flags(self) -> int:
-        """What the extended header says besides a checksum and the size of the padding.
+        """Flags of the extended header without that of the checksum.
 
-        Its flags, without that of the checksum; -1 where it is of an unknown form.
+        The value is 0 without an extended header, and -1 if its form is unknown.
         """
         data = _synced(self.extended) if self.unsync else self.extended
         if self.version == 3 and len(data) in (10, 14):
@@ -222,14 +222,14 @@ class RawID3:
 
     @property
     def unsync(self) -> bool:
-        """Whether the header says that a zero follows each 0xFF."""
+        """Whether the tag is unsynchronised."""
         return bool(self.head[5] & _UNSYNC)
 
     def with_frames(self, frames: Iterable[Frame]) -> RawID3:
-        """Return the same tag with other frames; its size stays where there is room."""
+        """Return the same tag with other frames; it keeps its size if they fit."""
         chosen = tuple(frames)
         needed = len(self.extended) + sum(len(frame.raw) for frame in chosen) + len(self.rest)
-        if self.has_footer or self.rest:  # no padding goes with these
+        if self.has_footer or self.rest:  # these allow no padding
             size = needed
         else:
             size = self.size if needed <= self.size else needed + _PADDING
@@ -237,7 +237,7 @@ class RawID3:
         return replace(self, frames=chosen, size=size)
 
     def to_bytes(self) -> bytes:
-        """Return the tag as it stands in a file."""
+        """Return the bytes of the tag in a file."""
         frames = b"".join(frame.raw for frame in self.frames) + self.rest
         padding = bytes(self.size - len(self.extended) - len(frames))
         head = self.head[:6] + syncsafe(self.size)
@@ -245,7 +245,7 @@ class RawID3:
         return head + self._extended(frames, padding) + frames + padding + footer
 
     def _extended(self, frames: bytes, padding: bytes) -> bytes:
-        """Return the extended header with the size of the padding and the checksum set anew."""
+        """Return the extended header with updated padding size and checksum."""
         data = _synced(self.extended) if self.unsync else self.extended
         if self.version == 3 and len(data) in (10, 14):
             data = data[:6] + len(padding).to_bytes(4, "big") + data[10:]
@@ -255,11 +255,11 @@ class RawID3:
             new = _unsynced(data) if self.unsync else data
             return new if len(new) == len(self.extended) else self.extended
         if self.version == 4 and len(data) > 6 and data[5] & 0x20:
-            place = 6 + bool(data[5] & 0x40)  # behind the flags, and the empty data of "update"
+            at = 6 + bool(data[5] & 0x40)  # after the flags and the empty data of "update"
             crc = zlib.crc32(frames + padding)
             crc_bytes = bytes(crc >> shift & 0x7F for shift in (28, 21, 14, 7, 0))
-            if data[place : place + 1] == b"\x05" and len(data) >= place + 6:
-                return data[: place + 1] + crc_bytes + data[place + 6 :]
+            if data[at : at + 1] == b"\x05" and len(data) >= at + 6:
+                return data[: at + 1] + crc_bytes + data[at + 6 :]
         return self.extended
 
 
@@ -270,27 +270,27 @@ def new_tag(
     is_experimental: bool = False,
     footer: bool = False,
 ) -> RawID3:
-    """Return a new tag, with room for what comes later unless it has a footer."""
+    """Return a new tag with padding, or with a footer and without padding."""
     flags = _EXPERIMENTAL * is_experimental | _FOOTER * footer
     head = b"ID3" + bytes([version, 0, flags]) + bytes(4)
     return RawID3(head, b"", (), b"", 0, footer, False).with_frames(frames)
 
 
 def parse(data: bytes) -> RawID3:
-    """Take a tag apart.
+    """Parse a tag.
 
     Args:
-        data: begins with the header and may go on behind the tag.
+        data: bytes that start with the header and may continue after the tag.
 
     Raises:
-        ValueError: it is of an unknown version, damaged so that its frames cannot be found, or
-            has too many of them.
+        ValueError: the version is unknown, the frames cannot be found because the tag is
+            damaged, or there are too many of them.
 
     """
     head, size = data[:HEADER], tag_size(data)
     version, flags = head[3], head[5]
     if version not in (2, 3, 4):
-        raise ValueError(f"has a tag of the version ID3v2.{version}, which is unknown")
+        raise ValueError(f"has a tag of the unknown version ID3v2.{version}")
     check_size(size)
     body = data[HEADER : HEADER + size]
     if len(body) < size:
@@ -316,7 +316,7 @@ def parse(data: bytes) -> RawID3:
 def _end_of_extended(body: bytes, version: int, flags: int) -> int:
     """Return the length of the extended header.
 
-    Some programs set its flag and write none, so that a frame stands there.
+    Some programs set its flag without writing one; then a frame follows directly.
     """
     if not flags & _EXTENDED or re.match(rb"[A-Z][A-Z0-9]{3}", body):
         return 0
@@ -329,9 +329,9 @@ def _end_of_extended(body: bytes, version: int, flags: int) -> int:
 
 
 def _after(body: bytes, start: int, n: int, unsync: bool) -> int:
-    """Return where ``n`` bytes from ``start`` on end, not counting zeros put behind 0xFF.
+    """Return the end of ``n`` bytes from ``start`` on, not counting inserted zeros after 0xFF.
 
-    Returns -1 where there are not as many. Each byte is looked at once.
+    Returns -1 if there are fewer bytes. Each byte is searched once.
     """
     end = start
     while n:
@@ -345,7 +345,7 @@ def _after(body: bytes, start: int, n: int, unsync: bool) -> int:
 
 @dataclass(slots=True)
 class _Walk:
-    """Frames that were found, where they end, and how well they fit together."""
+    """The frames that were found, their end, and how plausible they are."""
 
     frames: list[Frame]
     end: int
@@ -359,7 +359,7 @@ class _Walk:
 
 
 def _frames_of(body: bytes, at: int, version: int, unsync: bool) -> _Walk:
-    """Find the frames; in version 2.4 with sizes of either kind, whichever fits."""
+    """Find the frames; in version 2.4 with the format of sizes that is more plausible."""
     walk = _walk(body, at, version, unsync, plain=version == 3)
     if version == 4 and walk.rank != (len(walk.frames), True):
         other = _walk(body, at, version, unsync, plain=True)
@@ -368,7 +368,7 @@ def _frames_of(body: bytes, at: int, version: int, unsync: bool) -> _Walk:
 
 
 def frames_in(data: bytes, version: int) -> tuple[list[Frame], bytes]:
-    """Return the frames within a frame, and what stands behind them."""
+    """Return the frames within a frame and the bytes after them."""
     walk = _frames_of(data, 0, version, False)
     return walk.frames, data[walk.end :]
 
@@ -387,9 +387,9 @@ def _walk(body: bytes, at: int, version: int, unsync: bool, *, plain: bool) -> _
 def _each(
     body: bytes, at: int, version: int, unsync: bool, plain: bool
 ) -> Iterator[tuple[Frame, int, bool]]:
-    """Yield each frame, where it ends, and whether its size is written as it should be."""
+    """Yield each frame, its end, and whether its size has a valid format."""
     n_name, n_header = (3, 6) if version == 2 else (4, 10)
-    in_tag = unsync and version < 4  # in 2.4 it is each frame's own matter
+    in_tag = unsync and version < 4  # in 2.4 each frame has its own flag
     while (start := _after(body, at, n_header, in_tag)) > 0:
         header = body[at:start]
         if in_tag:

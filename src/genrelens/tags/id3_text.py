@@ -1,4 +1,4 @@
-"""The texts in ID3v2 frames and in ID3v1: encodings, values, genres.
+"""Texts in ID3v2 frames and in ID3v1: encodings, values and genres.
 
 Sources: "ID3 tag version 2.3.0", section 3.3; "2.4.0 - Main Structure", section 4; "2.4.0 - Native
 Frames", section 4.2.
@@ -23,20 +23,20 @@ __all__ = [
 
 LATIN1, UTF16, UTF16BE, UTF8 = range(4)
 _CODECS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
-_LONGEST = 1000  # characters of a genre that is looked at for numbers
+_LONGEST = 1000  # characters; numbers are not resolved in a longer genre
 _NO_GENRE = 255  # in ID3v1
 
 
 def separator(encoding: int) -> bytes:
-    """Return what ends a text of an encoding."""
+    """Return the terminator of texts in an encoding."""
     return b"\0\0" if encoding in (UTF16, UTF16BE) else b"\0"
 
 
 def decode(data: bytes, encoding: int, errors: str = "replace") -> str:
-    """Return a text; one in UTF-16 without a mark of its byte order is little-endian.
+    """Decode a text; UTF-16 without a byte order mark is little-endian.
 
     Raises:
-        UnicodeDecodeError: it is damaged, and ``errors`` is ``strict``.
+        UnicodeDecodeError: the text is damaged and ``errors`` is ``strict``.
 
     """
     codec = _CODECS[encoding]
@@ -46,16 +46,16 @@ def decode(data: bytes, encoding: int, errors: str = "replace") -> str:
 
 
 def encode(text: str, encoding: int) -> bytes:
-    """Return the bytes of a text; UTF-16 is little-endian, and its mark stands before it."""
+    """Encode a text; UTF-16 is little-endian with a byte order mark."""
     if encoding == UTF16:
         return b"\xff\xfe" + text.encode("utf-16-le", "surrogatepass")
     return text.encode(_CODECS[encoding])
 
 
 def values_of(content: bytes, errors: str = "replace") -> list[str]:
-    """Return the values of a text frame without the empty ones at the end.
+    """Return the values of a text frame without empty ones at the end.
 
-    A first byte that is no encoding belongs to a text of an old program that wrote none.
+    If the first byte is not an encoding, it belongs to the text of an old program.
     """
     if not content:
         return []
@@ -66,7 +66,7 @@ def values_of(content: bytes, errors: str = "replace") -> list[str]:
 
 
 def text_content(values: Sequence[str], version: int) -> bytes:
-    """Return the content of a text frame in the encoding that all readers of a version know."""
+    """Return the content of a text frame in an encoding that all readers of a version support."""
     if all(value.isascii() for value in values):
         encoding = LATIN1
     else:
@@ -79,7 +79,7 @@ def text_content(values: Sequence[str], version: int) -> bytes:
 
 
 def genres_in(values: Iterable[str]) -> list[str]:
-    """Return the genres in a genre frame's values, with numbers such as ``(17)`` in words."""
+    """Return the genres in the values of a genre frame; numbers such as ``(17)`` become names."""
     from mutagen.id3 import TCON
 
     found: list[str] = []
@@ -90,12 +90,12 @@ def genres_in(values: Iterable[str]) -> list[str]:
 
 
 def escaped(genre: str) -> str:
-    """Mark a first parenthesis, which otherwise begins the number of a genre."""
+    """Escape a leading parenthesis, which otherwise starts a genre number."""
     return re.sub(r"^\(", "((", genre)
 
 
 def id3v1_genre(genres: Sequence[str]) -> int:
-    """Return the number of the first genre that ID3v1 knows, or 255 for none."""
+    """Return the number of the first genre that exists in ID3v1, or 255."""
     from mutagen.id3 import TCON
 
     numbers = {name.casefold(): number for number, name in reversed([*enumerate(TCON.GENRES)])}
@@ -104,7 +104,7 @@ def id3v1_genre(genres: Sequence[str]) -> int:
 
 
 def id3v1_name(number: int) -> list[str]:
-    """Return the genre of a number of ID3v1, or none."""
+    """Return the genre with an ID3v1 number; empty if there is none."""
     from mutagen.id3 import TCON
 
     return [TCON.GENRES[number]] if number < len(TCON.GENRES) else []

@@ -1,4 +1,4 @@
-"""ID3v1 at the end of a file, with the "TAG+" that may stand before it.
+"""ID3v1 at the end of a file, with the enhanced tag "TAG+" that may precede it.
 
 Source: the pages "ID3v1" of id3.org and "ID3v1 Enhanced tag" of Wikipedia.
 """
@@ -18,14 +18,14 @@ _SIZE = 128  # bytes
 _FIELDS = {"title": slice(3, 33), "artist": slice(33, 63), "album": slice(63, 93)}
 _YEAR, _COMMENT, _SHORT_COMMENT = slice(93, 97), slice(97, 127), slice(97, 125)
 _TRACK = 126
-_ENHANCED_GENRE = slice(185, 215)  # from the beginning of TAG+
+_ENHANCED_GENRE = slice(185, 215)  # from the start of TAG+
 
 
 class ID3v1Block(TagBlock):
     """An ID3v1 tag.
 
     Args:
-        data: 128 bytes, or 355 with the enhanced tag.
+        data: 128 bytes, or 355 bytes with the enhanced tag.
 
     """
 
@@ -36,7 +36,7 @@ class ID3v1Block(TagBlock):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Take a tag apart."""
+        """Parse a tag."""
         return cls(data)
 
     def to_bytes(self) -> bytes:
@@ -46,7 +46,7 @@ class ID3v1Block(TagBlock):
     @property
     def has_genre(self) -> bool:
         """See :attr:`TagBlock.has_genre`."""
-        return True  # the number of one
+        return True  # there is always a genre number
 
     def genres(self) -> list[str]:
         """See :meth:`TagBlock.genres`."""
@@ -73,7 +73,7 @@ class ID3v1Block(TagBlock):
         return [text] if text else id3v1_name(id3v1_genre(genres))
 
     def frames(self, version: int) -> list[Frame]:
-        """Return all but the genre as frames of an ID3v2 tag of version 3 or 4."""
+        """Return everything except the genre as frames of ID3v2 version 3 or 4."""
         has_track = not self._tag[_TRACK - 1] and self._tag[_TRACK]
         comment = _text(self._tag[_SHORT_COMMENT if has_track else _COMMENT])
         texts = [
@@ -106,7 +106,7 @@ def _enhanced_genre(genres: Sequence[str]) -> bytes:
 
 
 def _replaced(enhanced: bytes, genre: bytes) -> bytes:
-    """Return the enhanced tag, if there is one, with another genre."""
+    """Return the enhanced tag with another genre; empty if there is none."""
     if not enhanced:
         return b""
     return enhanced[: _ENHANCED_GENRE.start] + genre.ljust(30, b"\0") + enhanced[215:]

@@ -1,7 +1,7 @@
-"""The tags of MP4, of which only the genre is replaced.
+"""The tags of MP4; only the genre is replaced.
 
-The place comes from padding (``free``) where there is enough. Else ``moov`` gets longer or
-shorter, and what says where the sound is gets other offsets.
+Padding (``free``) grows or shrinks if there is enough. Otherwise ``moov`` changes its size, and the
+offsets that point to the audio are updated.
 """
 
 from __future__ import annotations
@@ -11,9 +11,19 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from genrelens.tags.base import TagFormat
-from genrelens.tags.mp4_atoms import Atom, TopAtom, is_spare, parse_moov, read_top_atoms, shown
+from genrelens.tags.mp4_atoms import (
+    Atom,
+    TopAtom,
+    check_movable,
+    is_spare,
+    parse_moov,
+    read_top_atoms,
+    shift_fragments,
+    shifted,
+    shown,
+    without_offsets,
+)
 from genrelens.tags.mp4_lists import HANDLER, KeyedItems, UserTexts, new_items, tag_lists
-from genrelens.tags.mp4_offsets import check_movable, shift_fragments, shifted, without_offsets
 from genrelens.tags.raw import MOST_BYTES, content_of, read_at, splice
 
 __all__ = ["MP4Tags"]
@@ -23,7 +33,7 @@ class MP4Tags(TagFormat):
     """The tags of MP4.
 
     Args:
-        file: see :class:`TagFormat`.
+        file: open file; see :class:`TagFormat`.
 
     """
 
@@ -35,7 +45,7 @@ class MP4Tags(TagFormat):
         found = next((atom for atom in self._atoms if atom.name == b"moov"), None)
         if found is None:
             raise ValueError("is an MP4 file without a moov atom")
-        self._place = found
+        self._moov_position = found
         content = read_at(file, found.start + found.n_header, found.n_bytes - found.n_header)
         self._moov = parse_moov(content, found.kind)
         self._lists = tag_lists(self._moov)
@@ -52,7 +62,7 @@ class MP4Tags(TagFormat):
         return next(filter(None, (each.values(field) for each in self._lists)), [])
 
     def others(self) -> list[tuple[str, bytes]]:
-        """See :meth:`TagFormat.others`. Offsets of the sound and padding are left out."""
+        """See :meth:`TagFormat.others`. Offsets of the audio and padding are ignored."""
         genres = {id(a) for tags in self._lists for a in tags.atoms if tags.is_genre(a)}
         keys = [each.other_keys() for each in self._lists if isinstance(each, KeyedItems)]
         within = [
@@ -82,34 +92,34 @@ class MP4Tags(TagFormat):
         for tags in holders:
             tags.set_genres(genres)
         self._save()
-        if genres and all(tags.one_text for tags in holders):
+        if genres and all(tags.is_single_text for tags in holders):
             return ["; ".join(genres)]
         return list(genres)
 
     # ------------------------------------------------------------------------------ saving
 
     def _save(self) -> None:
-        place = self._place
-        growth = len(self._moov.render()) - place.n_bytes
+        old = self._moov_position
+        growth = len(self._moov.render()) - old.n_bytes
         if growth and _take_from_padding(self._moov, growth):
             growth = 0
         moov = self._moov.render()
-        spare = self._spare_behind(growth) if growth else None
+        spare = self._spare_after(growth) if growth else None
         if spare is not None:
             n_free = spare.n_bytes - growth
             free = struct.pack(">I4s", n_free, spare.name) + bytes(n_free - 8)
-            splice(self._file, place.start, place.n_bytes + spare.n_bytes, moov + free)
+            splice(self._file, old.start, old.n_bytes + spare.n_bytes, moov + free)
         elif growth:
-            check_movable(moov, self._atoms, place.end)
-            moov = shifted(moov, place.end, growth)
-            splice(self._file, place.start, place.n_bytes, moov)
-            shift_fragments(self._file, self._atoms, place.end, growth)
+            check_movable(moov, self._atoms, old.end)
+            moov = shifted(moov, old.end, growth)
+            splice(self._file, old.start, old.n_bytes, moov)
+            shift_fragments(self._file, self._atoms, old.end, growth)
         else:
-            splice(self._file, place.start, place.n_bytes, moov)
+            splice(self._file, old.start, old.n_bytes, moov)
 
-    def _spare_behind(self, growth: int) -> TopAtom | None:
-        """Return the padding that follows ``moov`` where it is large enough."""
-        at = self._atoms.index(self._place) + 1
+    def _spare_after(self, growth: int) -> TopAtom | None:
+        """Return the padding after ``moov`` if it is large enough."""
+        at = self._atoms.index(self._moov_position) + 1
         if at == len(self._atoms):
             return None
         atom = self._atoms[at]
@@ -121,14 +131,14 @@ class MP4Tags(TagFormat):
 
 
 def _is_frame(atom: Atom) -> bool:
-    """Return whether an atom only holds others, as one that is made for a first genre does."""
+    """Return whether an atom may have been created for a first genre and has no other content."""
     is_new = atom.name == b"hdlr" and atom.data == HANDLER
     empty = atom.children is not None and not any(atom.data + atom.tail)
     return is_new or empty or atom.name == b"keys"
 
 
 def _take_from_padding(around: Atom, growth: int) -> bool:
-    """Take the growth from padding in ``moov``, ``udta`` or ``meta``; return whether there is."""
+    """Shrink padding in ``moov``, ``udta`` or ``meta`` by the growth, if there is any."""
     for atom in around.children or ():
         if is_spare(atom) and len(atom.data) >= growth and atom.kind == 32:
             atom.data = bytes(len(atom.data) - growth)

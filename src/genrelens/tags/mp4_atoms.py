@@ -1,28 +1,40 @@
-"""The atoms of an MP4 file that hold its tags, as a tree of raw bytes.
+"""The atoms of an MP4 file: the tags as a tree of bytes, and the offsets that point to the audio.
 
-Source: ISO/IEC 14496-12, sections 4.2 and 8.10; QuickTime File Format Specification, "Metadata".
+Sources: ISO/IEC 14496-12, sections 4.2, 8.7, 8.8 and 8.10; QuickTime File Format Specification,
+"Metadata".
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import BinaryIO
 
-from genrelens.tags.raw import check_items, content_of
+from genrelens.tags.raw import check_items, content_of, read_at
 
-__all__ = ["Atom", "TopAtom", "header_at", "is_spare", "parse_moov", "read_top_atoms", "shown"]
+__all__ = [
+    "Atom",
+    "TopAtom",
+    "check_movable",
+    "is_spare",
+    "parse_moov",
+    "read_top_atoms",
+    "shift_fragments",
+    "shifted",
+    "shown",
+    "without_offsets",
+]
 
-# What is taken apart, and what is taken apart within it.
+# Atoms that are parsed, and the atoms within them that are parsed.
 _CONTAINERS = {
     b"moov": (b"udta", b"meta"),
     b"udta": (b"meta",),
     b"meta": (b"ilst",),
     b"ilst": (),
 }
-_MOST_TOP_ATOMS = 250_000  # a day in fragments of a second has 172 800
+_MOST_TOP_ATOMS = 250_000  # one day in fragments of one second has 172 800
 _SPARE = (b"free", b"skip")
 
 
@@ -31,11 +43,11 @@ class Atom:
     """An atom: bytes, or more atoms.
 
     Attributes:
-        name: of four bytes.
-        data: its content, or what stands before the atoms in it.
-        children: the atoms in it; None where it is not taken apart.
-        tail: what follows the atoms in it.
-        kind: of the size field: 32 bits, 64 bits, or 0 for "to the end of the file".
+        name: four bytes.
+        data: content, or the bytes before the atoms within it.
+        children: atoms within it; None if it is not parsed.
+        tail: bytes after the atoms within it.
+        kind: type of the size field: 32 or 64 bits, or 0 for "to the end of the file".
 
     """
 
@@ -52,30 +64,30 @@ class Atom:
         return b"".join((_header(self.name, n_bytes, self.kind), self.data, within, self.tail))
 
     def find(self, name: bytes) -> Iterator[Atom]:
-        """Yield the atoms of a name that stand directly in this one."""
+        """Yield the direct children with a name."""
         return (child for child in self.children or () if child.name == name)
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Atom]]:
-        """Yield this atom and all within it, each with its path for people."""
+        """Yield this atom and all atoms within it, each with its path for people."""
         path = f"{path}/{shown(self.name)}".lstrip("/")
         yield path, self
         for child in self.children or ():
             yield from child.walk(path)
 
     def raw(self) -> bytes:
-        """Return what it holds beside other atoms, to be compared; zeros of padding are nothing."""
+        """Return its own bytes for comparison, without other atoms and zero padding."""
         return b"" if is_spare(self) else content_of(self.data + self.tail)
 
 
 @dataclass(frozen=True, slots=True)
 class TopAtom:
-    """Where an atom of the outermost level stands.
+    """Position of an atom of the top level.
 
     Attributes:
-        name: of four bytes.
-        start: of its header in the file.
-        n_header: bytes of its header.
-        n_bytes: of the whole; it may claim more than there is.
+        name: four bytes.
+        start: offset of its header in the file.
+        n_header: size of its header, in bytes.
+        n_bytes: stated size of the atom, in bytes; it may exceed the file.
         kind: see :class:`Atom`.
 
     """
@@ -88,12 +100,12 @@ class TopAtom:
 
     @property
     def end(self) -> int:
-        """Where the next one begins."""
+        """Offset of the next atom."""
         return self.start + self.n_bytes
 
 
 def shown(name: bytes) -> str:
-    """Return a name for people; that of an item without a name is its number."""
+    """Return a name for people; an item without a name is shown by its number."""
     if name.startswith(b"\0"):
         return str(int.from_bytes(name, "big"))
     text = name.decode("latin-1")
@@ -101,7 +113,7 @@ def shown(name: bytes) -> str:
 
 
 def is_spare(atom: Atom) -> bool:
-    """Return whether an atom is padding that holds nothing but zeros."""
+    """Return whether an atom is padding that contains only zeros."""
     return atom.name in _SPARE and not any(atom.data)
 
 
@@ -111,11 +123,11 @@ def _header(name: bytes, n_bytes: int, kind: int) -> bytes:
     return struct.pack(">I4s", n_bytes + 8 if kind else 0, name)
 
 
-def header_at(data: bytes, at: int, end: int) -> tuple[bytes, int, int, int]:
-    """Return the name of the atom at a place, where its content begins and ends, and its kind.
+def _header_at(data: bytes, at: int, end: int) -> tuple[bytes, int, int, int]:
+    """Return name, start and end of the content, and kind of the atom at an offset.
 
     Args:
-        data: that holds the header.
+        data: bytes with the header.
         at: where it begins.
         end: of the atoms around it.
 
@@ -136,10 +148,10 @@ def header_at(data: bytes, at: int, end: int) -> tuple[bytes, int, int, int]:
 
 
 def read_top_atoms(file: BinaryIO) -> list[TopAtom]:
-    """Return the atoms of the outermost level, up to the end or to what is none.
+    """Return the atoms of the top level, up to the end or to invalid data.
 
     Raises:
-        ValueError: there are more than any program writes, or one has an impossible size.
+        ValueError: there are more atoms than any program writes, or one has an impossible size.
 
     """
     size = file.seek(0, 2)
@@ -148,10 +160,10 @@ def read_top_atoms(file: BinaryIO) -> list[TopAtom]:
     while at + 8 <= size:
         file.seek(at)
         try:
-            name, start, end, kind = header_at(file.read(16), 0, size - at)
+            name, start, end, kind = _header_at(file.read(16), 0, size - at)
         except ValueError:
             if any(atom.name == b"moov" for atom in atoms):
-                break  # something else stands at the end
+                break  # other data at the end
             raise
         atoms.append(TopAtom(name, at, start, end, kind))
         check_items(len(atoms), "MP4 atoms", _MOST_TOP_ATOMS)
@@ -160,14 +172,14 @@ def read_top_atoms(file: BinaryIO) -> list[TopAtom]:
 
 
 def parse_moov(data: bytes, kind: int) -> Atom:
-    """Take apart the content of ``moov``, as far as tags stand in it.
+    """Parse the parts of ``moov`` that can contain tags.
 
     Args:
-        data: the content.
-        kind: of its size field, see :class:`Atom`.
+        data: content of ``moov``.
+        kind: type of its size field, see :class:`Atom`.
 
     Raises:
-        ValueError: the size of an atom is impossible, or there are too many.
+        ValueError: an atom has an impossible size, or there are too many atoms.
 
     """
     return _parse(b"moov", data, kind, "moov", count(1))
@@ -178,11 +190,9 @@ def _parse(name: bytes, data: bytes, kind: int, path: str, numbers: Iterator[int
     children, end = [], len(data)
     at = start
     while at + 8 <= end and any(data[at : at + 8]):
-        child, first, at, child_kind = header_at(data, at, end)
+        child, first, at, child_kind = _header_at(data, at, end)
         if at > end or not child_kind:
-            raise ValueError(
-                f"has an atom {path}/{shown(child)} that reaches beyond the one around it"
-            )
+            raise ValueError(f"has an atom {path}/{shown(child)} that is longer than its container")
         check_items(next(numbers), "MP4 atoms")
         children.append(
             _parse(child, data[first:at], child_kind, f"{path}/{shown(child)}", numbers)
@@ -195,3 +205,134 @@ def _parse(name: bytes, data: bytes, kind: int, path: str, numbers: Iterator[int
 def _n_before(name: bytes, data: bytes) -> int:
     """Return the bytes before the atoms in one: only ``meta`` has any, and not in QuickTime."""
     return 4 if name == b"meta" and data[4:8] != b"hdlr" else 0
+
+
+# -------------------------------------------------------------------- offsets of the audio
+
+
+_TO_TABLES = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+_TABLES = {b"stco": 4, b"co64": 8}  # bytes of an offset
+_TOO_FAR = "would need an offset that is too large for its MP4"
+
+
+def _atoms_at(
+    data: bytes, at: int, end: int, path: Sequence[bytes] = ()
+) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, start and end of the content of each atom at the end of a path."""
+    n = 0
+    while at + 8 <= end and any(data[at : at + 8]):
+        name, start, at, _ = _header_at(data, at, end)
+        if at > end:
+            raise ValueError(f"has an atom {shown(name)!r} that is longer than its container")
+        check_items(n := n + 1, "MP4 atoms")
+        if not path:
+            yield name, start, at
+        elif name == path[0]:
+            yield from _atoms_at(data, start, at, path[1:])
+
+
+def _tables(moov: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the position of the offsets of each table, their number, and their size in bytes."""
+    for name, start, end in _atoms_at(moov, 0, len(moov), _TO_TABLES):
+        if name in _TABLES and end >= start + 8:
+            (n,) = struct.unpack_from(">I", moov, start + 4)
+            if n * _TABLES[name] > end - start - 8:
+                raise ValueError("has a table of offsets that is cut off")
+            yield start + 8, n, _TABLES[name]
+
+
+def without_offsets(moov: bytes) -> bytes:
+    """Return ``moov`` with zeros instead of the offsets of the audio."""
+    changed = bytearray(moov)
+    for start, n, size in _tables(moov):
+        changed[start : start + n * size] = bytes(n * size)
+    return bytes(changed)
+
+
+def shifted(moov: bytes, boundary: int, shift: int) -> bytes:
+    """Return ``moov`` with a shift added to offsets that point to ``boundary`` or after it.
+
+    Raises:
+        ValueError: an offset would be too large for its table.
+
+    """
+    changed = bytearray(moov)
+    for start, n, size in _tables(moov):
+        layout = f">{n}{'IQ'[size == 8]}"
+        offsets = struct.unpack_from(layout, moov, start)
+        moved = [offset + shift * (offset >= boundary) for offset in offsets]
+        if moved and max(moved) >= 256**size:
+            raise ValueError(_TOO_FAR)
+        struct.pack_into(layout, changed, start, *moved)
+    return bytes(changed)
+
+
+def check_movable(moov: bytes, atoms: Sequence[TopAtom], boundary: int) -> None:
+    """Check that all offsets of the audio can be updated.
+
+    Args:
+        moov: atom ``moov`` with its header.
+        atoms: atoms of the top level.
+        boundary: offset in the file after which everything will move.
+
+    Raises:
+        ValueError: an atom with other offsets exists; the message names it.
+
+    """
+    paths = (_TO_TABLES, _TO_TABLES[:1], (b"moov", b"meta"))
+    within = {name for path in paths for name, _, _ in _atoms_at(moov, 0, len(moov), path)}
+    outside = {atom.name for atom in atoms if atom.name == b"meta"}
+    outside |= {atom.name for atom in atoms if atom.name == b"sidx" and atom.start < boundary}
+    found = within & {b"saio", b"cmov", b"iloc"} | outside
+    if found and any(atom.start >= boundary for atom in atoms):
+        raise ValueError(f"its audio would move, but its atom {min(found).decode()!r} points to it")
+
+
+def shift_fragments(file: BinaryIO, atoms: Sequence[TopAtom], boundary: int, shift: int) -> None:
+    """Update the offsets in fragments and in their index, which have moved already.
+
+    Args:
+        file: open file.
+        atoms: atoms of the top level with their former positions.
+        boundary: former offset of the first byte that moved.
+        shift: number of bytes by which it moved.
+
+    Raises:
+        ValueError: an offset would be too large.
+
+    """
+    for atom in atoms:
+        if atom.name in (b"moof", b"mfra"):
+            start = atom.start + shift * (atom.start >= boundary)
+            whole = read_at(file, start, atom.n_bytes)
+            data = bytearray(whole)
+            for at, size in [*_fragment_offsets(whole), *_index_offsets(whole)]:
+                offset = int.from_bytes(data[at : at + size], "big")
+                if offset >= boundary:
+                    if offset + shift >= 256**size:
+                        raise ValueError(_TOO_FAR)
+                    data[at : at + size] = (offset + shift).to_bytes(size, "big")
+            file.seek(start)
+            file.write(data)
+
+
+def _fragment_offsets(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield position and size of each offset in a ``moof``."""
+    for name, start, end in _atoms_at(data, 0, len(data), (b"moof", b"traf")):
+        if name == b"tfhd" and end >= start + 16 and data[start + 3] & 1:
+            yield start + 8, 8
+
+
+def _index_offsets(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield position and size of each offset of a ``moof`` in an ``mfra``."""
+    for name, start, end in _atoms_at(data, 0, len(data), (b"mfra",)):
+        if name != b"tfra" or end < start + 16:
+            continue
+        lengths, n = struct.unpack_from(">II", data, start + 8)
+        size = 8 if data[start] else 4
+        n_numbers = 3 + sum(lengths >> bits & 3 for bits in (0, 2, 4))
+        step = 2 * size + n_numbers
+        if n * step > end - start - 16:
+            raise ValueError("has an index of fragments that is cut off")
+        for at in range(start + 16, start + 16 + n * step, step):
+            yield at + size, size

@@ -38,10 +38,10 @@ _UNDETERMINED = 0x55C4  # the language "und"
 
 
 class TagList(ABC):
-    """Tags that stand in one place of the file."""
+    """Tags at one position of the file."""
 
-    one_text = False
-    """Whether it holds only one text for a name."""
+    is_single_text = False
+    """Whether it stores only one text for each name."""
 
     @abstractmethod
     def values(self, field: str) -> list[str]:
@@ -49,28 +49,28 @@ class TagList(ABC):
 
     @abstractmethod
     def is_genre(self, atom: Atom) -> bool:
-        """Return whether an atom of it is a genre."""
+        """Return whether one of its atoms is a genre."""
 
     @property
     @abstractmethod
     def atoms(self) -> list[Atom]:
-        """The atoms of it, with the genres."""
+        """Its atoms, including the genres."""
 
     @abstractmethod
     def _new(self, genres: Sequence[str]) -> Atom:
-        """Return the atom of genres."""
+        """Return a new atom with genres."""
 
     def has_genre(self) -> bool:
-        """Return whether a genre is here, even one that cannot be read."""
+        """Return whether there is a genre, even if it cannot be read."""
         return any(map(self.is_genre, self.atoms))
 
     def set_genres(self, genres: Sequence[str]) -> None:
-        """Put genres in the place of those that are here, or at the end; none removes them."""
+        """Replace the genres, or add them at the end; an empty sequence removes them."""
         atoms = self.atoms
-        places = [at for at, atom in enumerate(atoms) if self.is_genre(atom)]
-        place = places[0] if places else len(atoms)
-        others = [atom for atom in atoms[place:] if not self.is_genre(atom)]
-        atoms[place:] = [*([self._new(genres)] if genres else []), *others]
+        indices = [at for at, atom in enumerate(atoms) if self.is_genre(atom)]
+        first = indices[0] if indices else len(atoms)
+        others = [atom for atom in atoms[first:] if not self.is_genre(atom)]
+        atoms[first:] = [*([self._new(genres)] if genres else []), *others]
 
 
 # --------------------------------------------------------------------- items with values
@@ -80,7 +80,7 @@ class iTunesItems(TagList):  # noqa: N801 (its name)
     """The items of iTunes.
 
     Args:
-        items: the atom ``ilst``.
+        items: atom ``ilst``.
 
     """
 
@@ -98,7 +98,7 @@ class iTunesItems(TagList):  # noqa: N801 (its name)
         return atom.name in (*_ITUNES["genre"], _NUMBER)
 
     def values(self, field: str) -> list[str]:
-        """See :meth:`TagList.values`. A number counts where there is no text."""
+        """See :meth:`TagList.values`. A genre number is used if there is no text."""
         found = [atom for atom in self.atoms if atom.name in _ITUNES[field]]
         values = [text for atom in found for text in _texts(atom.data)]
         if field == "genre" and not values:
@@ -111,11 +111,11 @@ class iTunesItems(TagList):  # noqa: N801 (its name)
 
 
 class KeyedItems(TagList):
-    """Items whose names stand in a list of keys; an item begins with the number of its key.
+    """Items with names in a list of keys; the name of an item is the number of its key.
 
     Args:
-        items: the atom ``ilst``.
-        keys: the atom ``keys``.
+        items: atom ``ilst``.
+        keys: atom ``keys``.
 
     """
 
@@ -148,7 +148,7 @@ class KeyedItems(TagList):
         return _item(self._number().to_bytes(4, "big"), genres)
 
     def _number(self) -> int:
-        """Return the number of the key, which is made where there is none."""
+        """Return the number of the genre key; create the key if there is none."""
         plain = [name.removeprefix(_QUICKTIME).lower() for name in self._names]
         if b"genre" in plain:
             return plain.index(b"genre") + 1
@@ -164,14 +164,14 @@ class KeyedItems(TagList):
         return len(self._names)
 
     def other_keys(self) -> bytes:
-        """Return the keys without that of the genre, which may be new."""
+        """Return the keys without the genre key, which may be new."""
         return b"\0".join(
             name for name in self._names if name.removeprefix(_QUICKTIME).lower() != b"genre"
         )
 
 
 def _key_names(data: bytes) -> Iterator[bytes]:
-    """Yield the names in the content of ``keys``, up to where they are cut off."""
+    """Yield the complete names in the content of ``keys``."""
     at = 8
     for n in range(int.from_bytes(data[4:8], "big")):
         n_bytes = int.from_bytes(data[at : at + 4], "big")
@@ -190,7 +190,7 @@ def _item(name: bytes, texts: Sequence[str]) -> Atom:
 
 
 def _values(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the type and the bytes of the values of an item, up to what is none."""
+    """Yield type and bytes of each value of an item, up to invalid data."""
     at = n = 0
     while at + 16 <= len(data):
         n_bytes, name, kind = struct.unpack_from(">I4sI", data, at)
@@ -209,7 +209,7 @@ def _texts(data: bytes) -> list[str]:
 
 
 def _numbered(data: bytes) -> list[str]:
-    """Return the genres whose numbers (one more than in ID3v1) are the values of an item."""
+    """Return the genres of the numbers in an item; they are one more than in ID3v1."""
     from mutagen.id3 import TCON
 
     numbers = (int.from_bytes(value, "big") for _, value in _values(data) if len(value) == 2)
@@ -220,14 +220,14 @@ def _numbered(data: bytes) -> list[str]:
 
 
 class UserTexts(TagList):
-    """Texts that stand in ``udta`` itself.
+    """Texts directly in ``udta``.
 
     Args:
-        udta: the atom.
+        udta: atom ``udta``.
 
     """
 
-    one_text = True
+    is_single_text = True
 
     def __init__(self, udta: Atom) -> None:
         self._udta = udta
@@ -250,7 +250,7 @@ class UserTexts(TagList):
         return list(dict.fromkeys(filter(None, texts)))
 
     def set_genres(self, genres: Sequence[str]) -> None:
-        """See :meth:`TagList.set_genres`. Each of the two forms keeps its place."""
+        """See :meth:`TagList.set_genres`. Both forms keep their positions."""
         atoms, seen = [], set()
         for atom in self.atoms:
             if not self.is_genre(atom):
@@ -265,39 +265,39 @@ class UserTexts(TagList):
 
 
 def _quicktime_text(data: bytes) -> str:
-    """Return the first text: two bytes of its length, two of its language, and the words."""
+    """Return the first text, which follows two bytes of its length and two of its language."""
     length, language = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:4], "big")
     codec = "mac-roman" if language < 0x400 else "utf-8"
     return data[4 : 4 + length].decode(codec, "replace").rstrip("\0")
 
 
 def _3gpp_text(data: bytes) -> str:
-    """Return a text: four bytes of flags, two of the language, and the words."""
-    words = data[6:]
-    if words.startswith(b"\xfe\xff"):
-        return words[2:].decode("utf-16-be", "replace").split("\0")[0]
-    return words.split(b"\0")[0].decode("utf-8", "replace")
+    """Return a text, which follows four bytes of flags and two of its language."""
+    raw = data[6:]
+    if raw.startswith(b"\xfe\xff"):
+        return raw[2:].decode("utf-16-be", "replace").split("\0")[0]
+    return raw.split(b"\0")[0].decode("utf-8", "replace")
 
 
 def _user_text(old: Atom, text: str) -> Atom:
-    """Return an atom of the form of an old one with another text, in the same language."""
-    words = text.encode()
+    """Return an atom like an old one with another text in the same language."""
+    encoded = text.encode()
     if old.name == _3GPP["genre"]:
         head = old.data[:6].ljust(6, b"\0")
-        return Atom(old.name, head + words + b"\0", kind=old.kind)
+        return Atom(old.name, head + encoded + b"\0", kind=old.kind)
     language = int.from_bytes(old.data[2:4], "big")
     if not text.isascii() and language < 0x400:
         language = _UNDETERMINED
-    if len(words) > 0xFFFF:
+    if len(encoded) > 0xFFFF:
         raise ValueError("its genres would be too long for moov/udta/©gen")
-    return Atom(old.name, struct.pack(">HH", len(words), language) + words, kind=old.kind)
+    return Atom(old.name, struct.pack(">HH", len(encoded), language) + encoded, kind=old.kind)
 
 
-# ------------------------------------------------------------------------- in the file
+# ------------------------------------------------------------------------- all lists
 
 
 def tag_lists(moov: Atom) -> list[TagList]:
-    """Return all places of tags, those first that most programs read."""
+    """Return all lists of tags; those that most programs read come first."""
     users = list(moov.find(b"udta"))
     metas = [meta for around in (*users, moov) for meta in around.find(b"meta")]
     found = [each for meta in metas for each in _items_of(meta)]
@@ -316,7 +316,7 @@ def _items_of(meta: Atom) -> Iterator[TagList]:
 
 
 def new_items(moov: Atom) -> iTunesItems:
-    """Add an empty list of iTunes to ``moov``."""
+    """Add an empty iTunes list to ``moov``."""
     items = Atom(b"ilst", children=[])
     handler = Atom(b"hdlr", HANDLER)
     meta = Atom(b"meta", bytes(4), [handler, items])
@@ -331,4 +331,4 @@ def new_items(moov: Atom) -> iTunesItems:
 
 
 HANDLER = bytes(8) + b"mdirappl" + bytes(9)
-"""The content of ``hdlr`` beside a list of iTunes."""
+"""Content of ``hdlr`` beside an iTunes list."""

@@ -1,7 +1,7 @@
-"""The packet of comments of Ogg Vorbis, Opus, Ogg FLAC and Speex.
+"""The comment packet of Ogg Vorbis, Opus, Ogg FLAC and Speex.
 
-Only the pages of that packet are written anew, in as many pages as before where they have room for
-it: then no other page of the file changes. Else the pages that follow get other numbers.
+Only the pages of that packet are rewritten. If the packet fits into the same number of pages, no
+other page changes. Otherwise the following pages get other numbers.
 
 Sources: RFC 3533 (Ogg), RFC 7845 (Opus), RFC 9639, section 10.1 (FLAC in Ogg).
 """
@@ -19,7 +19,7 @@ from genrelens.tags.vorbis import CommentBlock, VorbisTags
 
 __all__ = ["OggTags"]
 
-# What the first packet of a stream begins with: its name, and what its comments begin with.
+# Start of the first packet of a stream: name of the codec, and start of the comment packet.
 _CODECS = {
     b"\x01vorbis": ("Ogg Vorbis", b"\x03vorbis"),
     b"OpusHead": ("Opus", b"OpusTags"),
@@ -27,15 +27,15 @@ _CODECS = {
     b"Speex   ": ("Speex", b""),
 }
 _FLAC_COMMENTS = 4  # the type of the metadata block
-_SEGMENT = 255  # bytes, and the number of them in a page
+_SEGMENT = 255  # bytes in a segment, and segments in a page
 _LARGEST_PAGE = 27 + _SEGMENT + _SEGMENT * _SEGMENT
 
 
 class OggTags(VorbisTags):
-    """The tags of the first stream of sound in an Ogg file.
+    """The tags of the first audio stream in an Ogg file.
 
     Args:
-        file: see :class:`TagFormat`.
+        file: open file; see :class:`TagFormat`.
 
     """
 
@@ -47,7 +47,7 @@ class OggTags(VorbisTags):
         packet = b"".join(page.packets[0] for page in self._pages if page.packets)
         self._prefix = packet[:4] if self.name == "Ogg FLAC" else start
         if not (packet and packet.startswith(self._prefix) and self._is_comments()):
-            raise ValueError(f"its second {self.name} packet holds no comments")
+            raise ValueError(f"its second {self.name} packet contains no comments")
         super().__init__([CommentBlock.parse(packet[len(self._prefix) :])])
 
     def _is_comments(self) -> bool:
@@ -59,7 +59,7 @@ class OggTags(VorbisTags):
         return [*super().others(), ("the packet after the comments", content_of(following))]
 
     def _later(self) -> list[bytes]:
-        """Return what follows the comments in their last page."""
+        """Return the packets after the comments in their last page."""
         return list(self._pages[-1].packets[1:])
 
     def _save(self, blocks: Sequence[CommentBlock]) -> None:
@@ -77,7 +77,7 @@ class OggTags(VorbisTags):
             _renumber(self._file, start + len(data), self._serial, len(new) - len(old))
 
     def _interleaved(self, old: Sequence[Any], new: Sequence[Any]) -> Iterator[bytes]:
-        """Yield new pages in the place of the old ones; pages of other streams stay between."""
+        """Yield the new pages and, between them, the pages of other streams."""
         at = old[0].offset
         for before, after in zip_longest(old, new):
             if before is not None:
@@ -88,7 +88,7 @@ class OggTags(VorbisTags):
 
 
 def _pages(file: BinaryIO, start: int) -> Iterator[Any]:
-    """Yield mutagen's pages from a place on, as many as may come before the sound."""
+    """Yield mutagen's pages from an offset on, up to a maximum before the audio."""
     from mutagen.ogg import OggPage
     from mutagen.ogg import error as OggError  # noqa: N812 (mutagen's spelling)
 
@@ -97,13 +97,13 @@ def _pages(file: BinaryIO, start: int) -> Iterator[Any]:
         try:
             page = OggPage(file)
         except (EOFError, OggError):
-            raise ValueError("its Ogg pages end before its comments do") from None
+            raise ValueError("its Ogg pages end before its comments end") from None
         check_items(n, "Ogg pages before the end of its comments")
         yield page
 
 
 def _first_stream(pages: Iterator[Any]) -> tuple[int, str, bytes]:
-    """Return the number, the codec and the beginning of the comments of the first sound."""
+    """Return serial number, codec and start of the comment packet of the first audio stream."""
     for page in pages:
         if not page.first:
             break
@@ -113,7 +113,7 @@ def _first_stream(pages: Iterator[Any]) -> tuple[int, str, bytes]:
                 if len(page.packets) > 1 or not page.complete:
                     raise ValueError("its first Ogg page does not hold exactly one packet")
                 return page.serial, name, comments
-    raise ValueError("is an Ogg file without Vorbis, Opus, FLAC and Speex")
+    raise ValueError("is an Ogg file without Vorbis, Opus, FLAC or Speex")
 
 
 def _pages_of_packet(pages: Iterator[Any], serial: int) -> list[Any]:
@@ -123,7 +123,7 @@ def _pages_of_packet(pages: Iterator[Any], serial: int) -> list[Any]:
         if page.serial != serial:
             continue
         if page.continued != bool(found):
-            raise ValueError("has lost a page of its comments")
+            raise ValueError("lacks a page of its comments")
         found.append(page)
         check_size(page.offset + page.size - found[0].offset)
         if len(page.packets) > 1 or (page.packets and page.complete):
@@ -132,14 +132,14 @@ def _pages_of_packet(pages: Iterator[Any], serial: int) -> list[Any]:
 
 
 def _packet_after(file: BinaryIO, last: Any) -> bytes:
-    """Return the packet after the comments, whose last page is given; nothing at the end."""
+    """Return the packet after the comments, whose last page is given; empty at the end."""
     size, at, packet = file.seek(0, os.SEEK_END), last.offset, b""
     while (page := _page_at(file, at, size)) is not None:
         if page.serial == last.serial:
-            pieces = page.packets[at == last.offset :]
-            packet += b"".join(pieces[:1])
+            parts = page.packets[at == last.offset :]
+            packet += b"".join(parts[:1])
             check_size(len(packet))
-            if page.last or len(pieces) > 1 or (pieces and page.complete):
+            if page.last or len(parts) > 1 or (parts and page.complete):
                 break
         at += page.size
     return packet
@@ -149,18 +149,18 @@ def _packet_after(file: BinaryIO, last: Any) -> bytes:
 
 
 def _laid_out(packets: Sequence[bytes], old: Sequence[Any]) -> list[Any]:
-    """Return pages that hold packets, as many as the old ones if that is possible."""
+    """Return pages with packets, as many as the old pages if possible."""
     from mutagen.ogg import OggPage
 
     counts = [len(packet) // _SEGMENT + 1 for packet in packets]
     counts[-1] -= not old[-1].complete
-    pieces = _Pieces(packets, counts)
+    reader = _SegmentReader(packets, counts)
     pages: list[Any] = []
     for at, n_segments in enumerate(_page_sizes(old, sum(counts))):
         page = OggPage()
         page.serial, page.sequence = old[0].serial, old[0].sequence + at
         page.continued = at > 0 and not pages[-1].complete
-        page.packets, n_ended = pieces.take(n_segments)
+        page.packets, n_ended = reader.take(n_segments)
         page.complete = n_ended == len(page.packets)
         page.position = max(old[-1].position, 0) if n_ended else -1
         pages.append(page)
@@ -172,7 +172,7 @@ def _laid_out(packets: Sequence[bytes], old: Sequence[Any]) -> list[Any]:
 
 
 def _page_sizes(old: Sequence[Any], n_segments: int) -> list[int]:
-    """Distribute segments among pages, as they were as far as that is possible."""
+    """Distribute segments among pages, as similarly to the old pages as possible."""
     found = (page.size - 27 - sum(map(len, page.packets)) for page in old)
     sizes = [size for size in found if size][:n_segments]
     left = n_segments - sum(sizes)
@@ -186,12 +186,12 @@ def _page_sizes(old: Sequence[Any], n_segments: int) -> list[int]:
     return sizes
 
 
-class _Pieces:
-    """Packets that are taken in pieces of some segments.
+class _SegmentReader:
+    """Reads packets in parts of some segments.
 
     Args:
-        packets: in order.
-        counts: the number of segments of each.
+        packets: packets in order.
+        counts: number of segments of each packet.
 
     """
 
@@ -200,22 +200,22 @@ class _Pieces:
         self._at = self._start = 0
 
     def take(self, n_segments: int) -> tuple[list[bytes], int]:
-        """Return the next pieces, and how many of them end their packet."""
-        pieces, n_ended = [], 0
+        """Return the next parts, and how many of them end their packet."""
+        parts, n_ended = [], 0
         while n_segments:
             n = min(n_segments, self._left[self._at])
             packet = self._packets[self._at]
-            pieces.append(packet[self._start : self._start + n * _SEGMENT])
+            parts.append(packet[self._start : self._start + n * _SEGMENT])
             n_segments -= n
             self._left[self._at] -= n
             self._start += n * _SEGMENT
             if not self._left[self._at]:
                 self._at, self._start, n_ended = self._at + 1, 0, n_ended + 1
-        return pieces, n_ended
+        return parts, n_ended
 
 
 def _renumber(file: BinaryIO, start: int, serial: int, shift: int) -> None:
-    """Shift the numbers of the pages of a stream from a place on, up to its last page."""
+    """Shift the page numbers of a stream from an offset on, up to its last page."""
     size, at = file.seek(0, os.SEEK_END), start
     while (page := _page_at(file, at, size)) is not None:
         if page.serial == serial:
@@ -228,7 +228,7 @@ def _renumber(file: BinaryIO, start: int, serial: int, shift: int) -> None:
 
 
 def _page_at(file: BinaryIO, at: int, size: int) -> Any:
-    """Return the page at a place; None where the file ends, before it or within it."""
+    """Return the page at an offset; None if the file ends before it or within it."""
     from mutagen.ogg import OggPage
     from mutagen.ogg import error as OggError  # noqa: N812 (mutagen's spelling)
 
@@ -240,4 +240,4 @@ def _page_at(file: BinaryIO, at: int, size: int) -> Any:
     except OggError:
         if size - at < _LARGEST_PAGE and read_at(file, at, min(4, size - at)) == b"OggS":
             return None
-        raise ValueError("holds bytes between its Ogg pages that belong to none") from None
+        raise ValueError("has bytes between its Ogg pages that belong to no page") from None

@@ -1,7 +1,7 @@
-"""What the readers of raw bytes share: replacing bytes of a file, limits, and comparing.
+"""Functions that all readers of raw tags use: replacing bytes, limits, and comparison.
 
-A file can be made to be slow: of a hundred million bytes in items of eight bytes each. Tags beyond
-the limits here are refused. No tagger comes near them.
+A malicious file can be slow to read, for instance with a hundred million bytes in items of eight
+bytes. Tags beyond these limits are refused. No tagger comes close to them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ __all__ = [
 
 MOST_ITEMS = 100_000
 MOST_BYTES = 125_829_120
-"""The largest header of comments that a reader of Opus must accept (RFC 7845, section 5.2)."""
+"""Size of the largest comment header that an Opus reader must accept (RFC 7845, section 5.2)."""
 
-_LONG = 64  # bytes; of what is longer, a digest is kept
+_LONG = 64  # bytes; longer data are replaced by a digest
 
 
 def splice(file: BinaryIO, start: int, n_bytes: int, data: bytes) -> None:
-    """Replace ``n_bytes`` bytes of a file from ``start`` on by others; what follows moves."""
+    """Replace ``n_bytes`` bytes of a file from ``start`` on by ``data``; following bytes move."""
     from mutagen._util import resize_bytes
 
     resize_bytes(file, n_bytes, len(data), start)
@@ -43,7 +43,7 @@ def read_at(file: BinaryIO, start: int, n_bytes: int) -> bytes:
     """Return ``n_bytes`` bytes of a file from ``start`` on.
 
     Raises:
-        ValueError: there are fewer, or they are more than are held in memory.
+        ValueError: there are fewer bytes, or more than may be held in memory.
 
     """
     check_size(n_bytes)
@@ -55,27 +55,27 @@ def read_at(file: BinaryIO, start: int, n_bytes: int) -> bytes:
 
 
 def after_id3(file: BinaryIO) -> int:
-    """Return where the ID3v2 tags end that some programs put before every kind of file.
+    """Return the end of the ID3v2 tags that some programs add before files of any format.
 
     Source: ID3 tag version 2.4.0, main structure, section 3.
     """
-    place = n_tags = 0
+    at = n_tags = 0
     while True:
-        file.seek(place)
+        file.seek(at)
         head = file.read(10)
         if not head.startswith(b"ID3") or len(head) < 10:
-            return place
-        check_items(n_tags := n_tags + 1, "ID3v2 tags before its sound")
+            return at
+        check_items(n_tags := n_tags + 1, "ID3v2 tags before its audio")
         has_footer = bool(head[5] & 0x10)
         size = sum((byte & 0x7F) << 7 * i for i, byte in enumerate(reversed(head[6:10])))
-        place += 10 + size + 10 * has_footer
+        at += 10 + size + 10 * has_footer
 
 
 def check_items(n_items: int, what: str, most: int = MOST_ITEMS) -> None:
-    """Refuse tags of more items than any tagger writes.
+    """Check that a number of items is not larger than any tagger writes.
 
     Raises:
-        ValueError: there are too many; the message names ``what``.
+        ValueError: there are too many items; the message names ``what``.
 
     """
     if n_items > most:
@@ -83,10 +83,10 @@ def check_items(n_items: int, what: str, most: int = MOST_ITEMS) -> None:
 
 
 def check_size(n_bytes: int) -> None:
-    """Refuse tags that are larger than any that a tagger writes.
+    """Check that tags are not larger than any tagger writes.
 
     Raises:
-        ValueError: they are.
+        ValueError: they are larger.
 
     """
     if n_bytes > MOST_BYTES:
@@ -94,14 +94,14 @@ def check_size(n_bytes: int) -> None:
 
 
 def content_of(data: bytes) -> bytes:
-    """Return short data as they are, and a digest of long ones, to compare them later."""
+    """Return short data unchanged, and a digest of long data, for later comparison."""
     return data if len(data) <= _LONG else hashlib.blake2b(data, digest_size=_LONG).digest()
 
 
 def first_difference(
     before: Sequence[tuple[str, bytes]], after: Iterable[tuple[str, bytes]]
 ) -> str | None:
-    """Return the name of the first item that is not the same in both lists, or None."""
+    """Return the name of the first item that differs between two lists; None if they are equal."""
     for old, new in zip_longest(before, after):
         if old != new:
             return str((old or new)[0])

@@ -1,4 +1,4 @@
-"""From a file to the tags in it: what it is, is told by its content."""
+"""Detect the format of a file by its content, and read and write its tags."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from genrelens.tags.around import APETags, BesideTags, MPEGTags
 from genrelens.tags.asf import ASFTags
 from genrelens.tags.base import TagFormat
 from genrelens.tags.block import check_genres, check_others
-from genrelens.tags.edges import leading
-from genrelens.tags.ends import end_of_atoms, end_of_objects, end_of_pages
+from genrelens.tags.edges import end_of_atoms, end_of_objects, end_of_pages, leading
 from genrelens.tags.flac import FLACTags
 from genrelens.tags.mp4 import MP4Tags
 from genrelens.tags.ogg import OggTags
@@ -25,20 +24,25 @@ from genrelens.tags.wav import AIFFTags, DSFTags, WAVTags, end_of_aiff, end_of_r
 
 __all__ = ["Tags", "read_tags", "write_genres"]
 
-_HEAD = 64  # bytes that tell what a file is
-_NOT_ONE = "is in a format whose tags genrelens cannot write"
+_HEAD = 64  # bytes that identify the format
+_TAG_BEFORE = "has an ID3v2 tag before its first byte, which its format does not allow"
+_UNSUPPORTED = "is in a format whose tags genrelens cannot write"
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What the tags of a file say.
+    """The genres and names in the tags of a file.
+
+    Example::
+
+        read_tags("song.mp3")  # Tags(format="ID3v2.4", genres=("Rock",), artist="", ...)
 
     Attributes:
-        format: of the tags, for people: ``ID3v2.3``, ``FLAC``.
-        genres: as they stand there, in order; a number that ID3 has for a genre is in words.
-        artist: or nothing, as the next two.
-        album: where the recording was published.
-        title: of the recording.
+        format: format of the tags, for people: ``ID3v2.3``, ``FLAC``.
+        genres: genres in file order; ID3 genre numbers are replaced by their names.
+        artist: name of the artist; empty if there is none.
+        album: name of the album; empty if there is none.
+        title: title of the recording; empty if there is none.
 
     """
 
@@ -52,8 +56,12 @@ class Tags:
 def read_tags(path: str | os.PathLike[str]) -> Tags:
     """Read the tags of a file.
 
+    Example::
+
+        read_tags("song.mp3").genres  # ("Rock",)
+
     Raises:
-        TagError: the file cannot be read, is damaged, or is in a format without such tags.
+        TagError: the file cannot be read, is damaged, or is in an unsupported format.
 
     """
     with _open(path, "rb") as file:
@@ -65,28 +73,33 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
 def write_genres(
     path: str | os.PathLike[str], genres: Sequence[str], *, id3_version: int | None = None
 ) -> tuple[str, ...]:
-    """Write genres to the tags of a file, in place, and read them again.
+    """Write genres to the tags of a file in place, and read them back.
 
-    A file that this fails for may be damaged: give it a copy, as ``genrelens.library`` does.
+    If this fails, the file may be damaged. So pass a copy, as ``genrelens.library`` does.
+
+    Example::
+
+        write_genres("copy.mp3", ["Rock", "Blues"])  # ("Rock", "Blues")
 
     Args:
-        path: of the file.
-        genres: to write, in order; none removes them.
-        id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None keeps that of the file, and is 4 for
-            a new tag. What cannot be expressed in it is refused.
+        path: path of the file.
+        genres: new genres in order; an empty sequence removes them.
+        id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None keeps the version of the file, and means
+            4 for a new tag. A tag that cannot be expressed in that version is refused.
 
     Returns:
-        How they are read: before ID3v2.4 there is one text, in which they are joined by ``/``.
+        The genres as they are read: before ID3v2.4 one text, in which they are joined by ``/``.
 
     Raises:
-        TagError: it cannot be written, does not read back, or another tag was changed by it.
+        TagError: the file cannot be written, the genres are not read back, or something else in
+            the tags has changed.
         ValueError: ``id3_version`` is neither 3 nor 4.
 
     """
     if id3_version not in (None, 3, 4):
         raise ValueError(f"id3_version={id3_version} must be 3 or 4")
     with _open(path, "r+b") as file:
-        _check_words(genres)
+        _check_names(genres)
         tags = _tags_in(file)
         if id3_version is not None:
             tags = _in_version(file, tags, id3_version)
@@ -101,10 +114,10 @@ def write_genres(
 
 
 def _in_version(file: BinaryIO, tags: TagFormat, id3_version: int) -> TagFormat:
-    """Bring the ID3v2 tags of a file to a version and read all its tags again.
+    """Convert the ID3v2 tags of a file to a version and read all its tags again.
 
     Raises:
-        ValueError: something in them cannot be expressed in it, or would be changed.
+        ValueError: something in them cannot be expressed in that version, or would change.
 
     """
     meaning = tags.meaning()
@@ -116,33 +129,35 @@ def _in_version(file: BinaryIO, tags: TagFormat, id3_version: int) -> TagFormat:
     return converted
 
 
-def _check_words(genres: Sequence[str]) -> None:
+def _check_names(genres: Sequence[str]) -> None:
     for genre in genres:
         if not genre.strip() or not genre.isprintable():
-            raise ValueError(f"{genre!r} is no name of a genre")
+            raise ValueError(f"{genre!r} is not a valid genre name")
 
 
 # ------------------------------------------------------------------------------ formats
 
 
 def _tags_in(file: BinaryIO) -> TagFormat:
-    """Find out what a file is and read its tags."""
+    """Detect the format of a file and read its tags."""
     _, start = leading(file)
     file.seek(start)
     head = file.read(_HEAD)
     for pattern, reader in _FORMATS:
         if re.match(pattern, head, re.DOTALL):
-            if start and not re.match(_BEHIND_ID3, head):
-                raise ValueError("has an ID3v2 tag before its first byte, where none belongs")
+            if start and not re.match(_AFTER_ID3, head):
+                raise ValueError(
+                    "has an ID3v2 tag before its first byte, which its format does not allow"
+                )
             file.seek(0)
             return reader(file)
     if re.match(rb"(RF64|BW64|RIFX)", head) or not _is_mpeg(file):
-        raise ValueError(_NOT_ONE)
+        raise ValueError(_UNSUPPORTED)
     return MPEGTags(file)
 
 
 def _is_mpeg(file: BinaryIO) -> bool:
-    """Find out whether frames of MPEG audio come after what is at the beginning."""
+    """Return whether MPEG audio frames follow the start of the file."""
     from mutagen.mp3 import HeaderNotFoundError, MPEGInfo
 
     file.seek(0)
@@ -152,14 +167,14 @@ def _is_mpeg(file: BinaryIO) -> bool:
         return False
 
 
-def _beside(
+def _with_tags_around(
     kind: Callable[[BinaryIO], TagFormat], find_end: Callable[[BinaryIO], int] | None = None
 ) -> Callable[[BinaryIO], TagFormat]:
-    """Return what reads a format's own tags, and those of other kinds around it.
+    """Return a reader of a format's own tags and of the tags around them.
 
     Args:
-        kind: of the format's own tags.
-        find_end: returns where the container ends; None where it does not say.
+        kind: class of the format's own tags.
+        find_end: returns the end of the container; None if the container does not state it.
 
     """
 
@@ -171,21 +186,21 @@ def _beside(
     return open_tags
 
 
-# What a file begins with, as a regular expression, and what reads the tags then.
+# Start of a file (regular expression) and reader of its tags.
 _FORMATS: list[tuple[bytes, Callable[[BinaryIO], TagFormat]]] = [
-    (rb"fLaC", _beside(FLACTags)),
-    (rb"OggS", _beside(OggTags, end_of_pages)),
-    (rb"....ftyp", _beside(MP4Tags, end_of_atoms)),
-    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _beside(ASFTags, end_of_objects)),
-    (rb"RIFF....WAVE", _beside(WAVTags, end_of_riff)),
-    (rb"FORM....AIF[FC]", _beside(AIFFTags, end_of_aiff)),
+    (rb"fLaC", _with_tags_around(FLACTags)),
+    (rb"OggS", _with_tags_around(OggTags, end_of_pages)),
+    (rb"....ftyp", _with_tags_around(MP4Tags, end_of_atoms)),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _with_tags_around(ASFTags, end_of_objects)),
+    (rb"RIFF....WAVE", _with_tags_around(WAVTags, end_of_riff)),
+    (rb"FORM....AIF[FC]", _with_tags_around(AIFFTags, end_of_aiff)),
     (rb"DSD ", DSFTags),
     (rb"wvpk|MAC |MPCK|MP\+|OFR |tBaK", APETags),
     (rb"TTA1|\xff[\xe2-\xff]|\xff[\xf0\xf1\xf8\xf9]|ADIF", MPEGTags),
 ]
 
-# What may stand behind an ID3v2 tag at the front.
-_BEHIND_ID3 = rb"fLaC|OggS|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
+# Formats that may follow an ID3v2 tag at the start.
+_AFTER_ID3 = rb"fLaC|OggS|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
 
 
 # ------------------------------------------------------------------------------- errors
@@ -193,12 +208,12 @@ _BEHIND_ID3 = rb"fLaC|OggS|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
 
 @contextmanager
 def _open(path: str | os.PathLike[str], mode: str) -> Iterator[BinaryIO]:
-    """Open a file, and turn what goes wrong with it, in whatever way, into a ``TagError``."""
+    """Open a file, and turn every exception into a ``TagError``."""
     name = os.fspath(path)
     try:
         with Path(path).open(mode) as file:
             yield file  # type: ignore[misc]
     except OSError as error:
         raise TagError(name, reason(error)) from error
-    except Exception as error:  # damage leads mutagen to exceptions of every kind
+    except Exception as error:  # mutagen raises exceptions of all kinds for damaged files
         raise TagError(name, reason(error)) from error

@@ -1,7 +1,7 @@
-"""Vorbis comments: the tags of FLAC and of everything in Ogg.
+"""Vorbis comments: the tags of FLAC and of all formats in Ogg.
 
-A block of comments is a list of byte strings. Only those that begin with ``GENRE=`` are replaced;
-all others stay as they are, whether or not they are text.
+A comment block is a list of byte strings. Only those that start with ``GENRE=`` are replaced. All
+others stay unchanged, whether they are valid text or not.
 
 Source: Ogg Vorbis I format specification, comment field and header specification.
 """
@@ -28,8 +28,8 @@ class CommentBlock:
 
     Attributes:
         vendor: name of the encoder.
-        comments: ``NAME=value``, or whatever stands there.
-        rest: what follows the comments: the framing bit of Ogg Vorbis, padding.
+        comments: ``NAME=value``, or any other bytes.
+        rest: bytes after the comments: the framing bit of Ogg Vorbis, or padding.
 
     """
 
@@ -39,14 +39,14 @@ class CommentBlock:
 
     @classmethod
     def parse(cls, data: bytes, n_before: int = 0) -> CommentBlock:
-        """Read a block.
+        """Parse a block.
 
         Args:
-            data: the block.
-            n_before: the number of comments in other blocks of the file.
+            data: bytes of the block.
+            n_before: number of comments in other blocks of the file.
 
         Raises:
-            ValueError: it claims more than there is, or more than any tagger writes.
+            ValueError: it states more comments than there are, or than any tagger writes.
 
         """
         vendor, at = _string(data, 0)
@@ -67,33 +67,33 @@ class CommentBlock:
         return b"".join((strings[0], count, *strings[1:], self.rest))
 
     def values(self, name: bytes) -> list[str]:
-        """Return the values of a name, which is given in capitals; empty ones are left out."""
+        """Return the values of a name in capitals, without empty ones."""
         values = (_value(each) for each in self.comments if _name(each) == name)
         return [value for value in values if value]
 
     def has_genre(self) -> bool:
-        """Return whether there is a comment of a genre, even an empty one."""
+        """Return whether there is a genre comment, even an empty one."""
         return any(_name(comment) == _GENRE for comment in self.comments)
 
     def with_genres(self, genres: Sequence[str]) -> CommentBlock:
-        """Put genres in the place of those that are here, or at the end; none removes them.
+        """Replace the genres, or add them at the end; an empty sequence removes them.
 
-        The name keeps its spelling.
+        The name keeps its capitalisation.
         """
-        places = [at for at, comment in enumerate(self.comments) if _name(comment) == _GENRE]
-        place = places[0] if places else len(self.comments)
-        name = self.comments[place].partition(b"=")[0] if places else _GENRE
+        indices = [at for at, comment in enumerate(self.comments) if _name(comment) == _GENRE]
+        first = indices[0] if indices else len(self.comments)
+        name = self.comments[first].partition(b"=")[0] if indices else _GENRE
         new = [name + b"=" + genre.encode() for genre in genres]
-        others = [each for each in self.comments[place:] if _name(each) != _GENRE]
-        return replace(self, comments=(*self.comments[:place], *new, *others))
+        others = [each for each in self.comments[first:] if _name(each) != _GENRE]
+        return replace(self, comments=(*self.comments[:first], *new, *others))
 
     def others(self) -> list[tuple[str, bytes]]:
-        """Return all but the genres: what each is for people, and its bytes."""
+        """Return everything except the genres, as (name for people, bytes)."""
         comments = [each for each in self.comments if _name(each) != _GENRE]
         return [
             ("the vendor of the Vorbis comments", self.vendor),
             *((f"the Vorbis comment {_shown(each)}", content_of(each)) for each in comments),
-            ("what follows the Vorbis comments", content_of(self.rest)),
+            ("the data after the Vorbis comments", content_of(self.rest)),
         ]
 
 
@@ -101,7 +101,7 @@ _NEW = CommentBlock(b"genrelens", ())
 
 
 def _string(data: bytes, at: int) -> tuple[bytes, int]:
-    """Return the string at a place, and where it ends."""
+    """Return the string at an offset, and its end."""
     end = at + 4
     if end <= len(data):
         start, end = end, end + int.from_bytes(data[at:end], "little")
@@ -111,7 +111,7 @@ def _string(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _name(comment: bytes) -> bytes:
-    """Return the name of a comment in capitals; nothing where there is no ``=``."""
+    """Return the name of a comment in capitals; empty if there is no ``=``."""
     name, equals, _ = comment.partition(b"=")
     return name.upper() if equals else b""
 
@@ -125,10 +125,10 @@ def _shown(comment: bytes) -> str:
 
 
 class VorbisTags(TagFormat):
-    """The blocks of Vorbis comments of a file. Normally there is one.
+    """The Vorbis comment blocks of a file. Normally there is one.
 
     Args:
-        blocks: in the order of the file.
+        blocks: blocks in file order.
 
     """
 
@@ -144,7 +144,7 @@ class VorbisTags(TagFormat):
         return "; ".join(self._values(field.upper().encode()))
 
     def _values(self, name: bytes) -> list[str]:
-        """Return the values in the first block that has any."""
+        """Return the values in the first block that has some."""
         found = (block.values(name) for block in self._blocks)
         return next(filter(None, found), [])
 
@@ -163,4 +163,4 @@ class VorbisTags(TagFormat):
 
     @abstractmethod
     def _save(self, blocks: Sequence[CommentBlock]) -> None:
-        """Write blocks in the place of those that are there; a first one may be new."""
+        """Replace the blocks of the file; the first one may be new."""
