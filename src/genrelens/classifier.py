@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genrelens.audio import AudioSource, source_name
+from genrelens.audio import AudioSource, as_mono, resampled, source_name
 from genrelens.errors import AudioError, ModelError
 from genrelens.excerpts import Excerpt, open_excerpts
 from genrelens.features import (
@@ -24,7 +24,6 @@ from genrelens.model_file import ModelFile, ModelMetadata
 from genrelens.pooling import PooledRecording, SegmentTrack, Window
 from genrelens.prediction import Prediction
 from genrelens.threads import map_in_threads
-from genrelens.waveforms import as_mono, resampled
 
 __all__ = ["Classifier"]
 

@@ -1,10 +1,10 @@
-"""Cells of CSV files that a spreadsheet would run as formulas.
+"""CSV cells that a spreadsheet does not run as formulas.
 
-A file name, a tag or a label may begin with ``=``, ``+``, ``-`` or ``@``; a spreadsheet that opens
-the CSV takes such a cell for a formula, which can send data elsewhere. With an apostrophe in front
-it is text. Numbers are never touched.
+A spreadsheet runs a cell that starts with ``=``, ``+``, ``-`` or ``@`` as a formula, and formulas
+can send data to other machines. File names, tags and labels can start with these characters. An
+apostrophe before such a cell makes it text. Numbers are never changed.
 
-Source: OWASP, "CSV Injection"; the characters include the full-width ones that it lists.
+Source: OWASP, "CSV Injection", with the full-width characters listed there.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ _PROTECTED = re.compile(f"'+{_START}")
 
 
 def safe_row(cells: Iterable[Any]) -> list[Any]:
-    """Put an apostrophe before each text that a spreadsheet would run as a formula."""
+    """Return the cells with an apostrophe before each text that a spreadsheet runs as a formula."""
     return [_with_apostrophe(each, _FORMULA) for each in _escaped(cells)]
 
 
 def readable_row(cells: Iterable[Any], *, safe: bool) -> list[Any]:
-    """Return the cells of a file that is read back with :func:`original_cell`.
+    """Return the cells of a row that :func:`original_cell` can decode.
 
     Args:
         cells: text and numbers.
-        safe: also do as :func:`safe_row`.
+        safe: also protect formulas, as :func:`safe_row` does.
 
     """
     return safe_row(cells) if safe else _escaped(cells)
 
 
 def original_cell(text: str) -> str:
-    """Return the text of a cell of :func:`readable_row`."""
+    """Return the text of a cell that :func:`readable_row` or :func:`safe_row` encoded."""
     return text[1:] if _PROTECTED.match(text) else text
 
 
 def _escaped(cells: Iterable[Any]) -> list[Any]:
-    """Add an apostrophe to text that looks as if it had been given one."""
+    """Add an apostrophe to text that already looks protected."""
     return [_with_apostrophe(each, _PROTECTED) for each in cells]
 
 

@@ -1,22 +1,30 @@
-"""Every error that genrelens raises on purpose.
+"""The errors and warnings of genrelens.
 
-::
+All errors derive from :class:`GenrelensError`::
 
     GenrelensError
     ├── AudioError          a recording cannot be read
-    ├── ModelError          a model file is missing, foreign, damaged or of another version
-    ├── DataError           a folder of labelled clips, a split or a download is not usable
-    ├── RecipeError         a training recipe has an unknown key or an impossible value
+    ├── ModelError          a model file is missing, damaged, of another version or no model
+    ├── DataError           clips, a split, predictions or an output file are not usable
+    ├── RecipeError         a training recipe has an unknown key or an invalid value
     ├── TagError            the tags of a file cannot be read or written
-    ├── LibraryError        a catalogue, a plan, a policy or a journal is not usable
+    ├── LibraryError        a catalogue, plan, policy or journal is not usable
     └── MissingExtraError   an optional dependency is not installed
 
     AudioWarning            a recording is damaged, cut off, or its header states another length
-    DataWarning             a data set can be used, but a result on it needs a caveat
+    DataWarning             a data set is usable, but results on it need a caveat
 
-Each of them can be pickled and copied with all its fields, so it can come from another process.
+An error keeps its fields when it is pickled or copied, so it can be sent between processes. Invalid
+arguments raise ``ValueError`` or ``TypeError``.
 
-Wrong arguments from a programmer raise ``ValueError`` or ``TypeError`` as everywhere else.
+Example::
+
+    from genrelens import Classifier, GenrelensError
+
+    try:
+        print(Classifier.load().classify("song.mp3").genre)
+    except GenrelensError as error:
+        print(error.path, error.reason)
 """
 
 from __future__ import annotations
@@ -26,15 +34,20 @@ from typing import Any
 
 
 class GenrelensError(Exception):
-    """Base of every error that genrelens raises on purpose.
+    """Base class of all errors of genrelens.
 
     Args:
-        reason: what is wrong, in a sentence.
-        path: the file or folder it is wrong with, if it is one.
+        reason: what is wrong, without the path.
+        path: the file or folder that the error concerns, if any.
 
     Attributes:
         reason: what is wrong, without the path.
-        path: name of the file or folder; None if the error is not about one.
+        path: name of the file or folder, or None.
+
+    Example::
+
+        >>> print(GenrelensError("is empty", path="song.mp3"))
+        song.mp3: is empty
 
     """
 
@@ -44,12 +57,12 @@ class GenrelensError(Exception):
         super().__init__(reason if self.path is None else f"{self.path}: {reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Restore message and fields; subclasses may have any constructor."""
+        """Pickle message and fields without calling the constructor of a subclass."""
         return _restored, (type(self), self.args), self.__dict__
 
 
 def _restored(kind: type[GenrelensError], args: tuple[Any, ...]) -> GenrelensError:
-    """Make an error with these ``args`` without its constructor."""
+    """Return an error with these ``args`` without calling its constructor."""
     error = kind.__new__(kind)
     error.args = args
     return error
@@ -59,13 +72,21 @@ class AudioError(GenrelensError):
     """A recording cannot be read.
 
     Args:
-        source: name of the file (or ``"<bytes>"``, ``"<stdin>"``) for the message; ``path`` is
-            the same.
-        reason: what is wrong, in a sentence.
-        decoder_messages: decoder name -> its own words, for each decoder that was tried.
+        source: name of the recording: its path, ``"<bytes>"`` or ``"<stream>"``.
+        reason: what is wrong, without the name.
+        decoder_messages: message of each decoder that was tried, by its name.
 
     Attributes:
-        full_reason: the reason with the decoders' own words.
+        path: the name of the recording.
+        reason: what is wrong, without the name.
+        full_reason: the reason with the messages of the decoders.
+        decoder_messages: message of each decoder that was tried, by its name.
+
+    Example::
+
+        >>> error = AudioError("song.mp3", "is damaged", {"FFmpeg": "Invalid data"})
+        >>> print(error)
+        song.mp3: is damaged (FFmpeg: Invalid data)
 
     """
 
@@ -76,26 +97,26 @@ class AudioError(GenrelensError):
     ) -> None:
         self.decoder_messages = dict(decoder_messages or {})
         super().__init__(reason, path=source)
-        details = "; ".join(f"{name}: {words}" for name, words in self.decoder_messages.items())
+        details = "; ".join(f"{name}: {message}" for name, message in self.decoder_messages.items())
         self.full_reason = reason + (f" ({details})" if details else "")
         self.args = (f"{source}: {self.full_reason}",)
 
     @property
     def source(self) -> str:
-        """Name of the recording."""
+        """Name of the recording, the same as ``path``."""
         return self.path
 
 
 class ModelError(GenrelensError):
-    """A model file is missing, foreign, damaged or of another format version."""
+    """A model file is missing, damaged, of another format version, or is not a model file."""
 
 
 class DataError(GenrelensError):
-    """A folder of labelled clips, a split file or a download is not usable."""
+    """Clips, a split, predictions or an output file are not usable."""
 
 
 class RecipeError(GenrelensError):
-    """A training recipe has an unknown key or an impossible value."""
+    """A training recipe has an unknown key or an invalid value."""
 
 
 class TagError(GenrelensError):
@@ -103,7 +124,7 @@ class TagError(GenrelensError):
 
     Args:
         path: name of the file.
-        reason: what is wrong, in a few words.
+        reason: what is wrong, without the path.
 
     """
 
@@ -114,15 +135,20 @@ class TagError(GenrelensError):
 
 
 class LibraryError(GenrelensError):
-    """A catalogue, a plan, a policy or a journal is not usable."""
+    """A catalogue, plan, policy or journal is not usable."""
 
 
 class MissingExtraError(GenrelensError):
     """An optional dependency is not installed.
 
     Args:
-        package: what could not be imported.
-        extra: the extra of genrelens that brings it.
+        package: name of the missing package.
+        extra: the extra of genrelens that installs it.
+
+    Example::
+
+        >>> print(MissingExtraError("matplotlib", "plot"))
+        matplotlib is not installed; it comes with: pip install 'genrelens[plot]'
 
     """
 
@@ -135,8 +161,14 @@ class MissingExtraError(GenrelensError):
 
 
 class AudioWarning(UserWarning):
-    """A recording is damaged or cut off, or its header states another length than it has."""
+    """A recording is damaged or cut off, or its header states a wrong length."""
 
 
 class DataWarning(UserWarning):
-    """A data set can be used, but a result on it needs a caveat."""
+    """A data set is usable, but results on it need a caveat."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ``ValueError`` with ``message`` unless ``condition`` holds."""
+    if not condition:
+        raise ValueError(message)

@@ -1,4 +1,4 @@
-"""Files that are either old or new, never half written, and what several modules do with files."""
+"""Files written completely or not at all, their SHA-256, and the reason of an error."""
 
 from __future__ import annotations
 
@@ -30,8 +30,19 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     See :func:`replaced_path` for permissions, links and errors.
 
+    Args:
+        path: the file to write or replace.
+
     Yields:
         The open temporary file.
+
+    Raises:
+        DataError: the file cannot be written.
+
+    Example::
+
+        with replaced("figures.json") as file:
+            file.write(b"{}")
 
     """
     with replaced_path(path) as temporary, temporary.open("wb") as file:
@@ -40,12 +51,15 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replaced_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write to a temporary file by its name and rename it to ``path`` on success.
+    """Yield the path of a temporary file and rename the file to ``path`` on success.
 
-    The temporary file is empty, lies in the same folder, and is removed if an exception is raised.
-    A file that is replaced keeps its permissions; a new one has those that the umask allows.
-    The content is on the disk before the rename, and the rename before the return. The target of
-    a symbolic link is replaced, not the link. A pipe or a device is written to directly.
+    The temporary file is empty, is in the same folder, and is removed if an exception is raised.
+    A replaced file keeps its permissions; a new file gets those that the umask allows. The content
+    is on the disk before the rename, and the rename before the return. If ``path`` is a symbolic
+    link, its target is replaced. A pipe or device is written to directly.
+
+    Args:
+        path: the file to write or replace.
 
     Yields:
         The path of the temporary file.
@@ -78,7 +92,7 @@ def _is_pipe_or_device(path: Path) -> bool:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Return an unused name in the folder of ``path``, however long its own name is."""
+    """Return the path of a new temporary file in the folder of ``path``, with a short name."""
     return path.with_name(f".genrelens-{secrets.token_hex(6)}.tmp")
 
 
@@ -90,9 +104,9 @@ def _create_like(path: Path, temporary: Path) -> None:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Write a text file (UTF-8, line ends as given) and rename it to ``path`` on success.
+    """Write a text file in UTF-8 completely or not at all; line ends are written as given.
 
-    File names that are not UTF-8 are written as their bytes.
+    Surrogate escapes, which stand for bytes in file names, are written as those bytes.
 
     Raises:
         DataError: the file cannot be written.
@@ -103,16 +117,16 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Write the content of a file to the disk."""
+    """Flush the content of a file to the disk (fsync)."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Write the names in a folder to the disk, on systems that allow it."""
+    """Flush the names in a folder to the disk, on systems that support it."""
     if os.name != "posix":
         return
-    with suppress(OSError):  # some network drives cannot
+    with suppress(OSError):  # some network drives do not support it
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -121,7 +135,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's content, 64 hexadecimal digits.
+    """Return the SHA-256 of the content of a file, 64 hexadecimal digits.
 
     Raises:
         DataError: the file cannot be read.
@@ -135,5 +149,12 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error says, without the path and the number of the error."""
+    """Return the message of an error without a path or an error number.
+
+    Example::
+
+        >>> reason(FileNotFoundError(2, "No such file or directory", "song.mp3"))
+        'No such file or directory'
+
+    """
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

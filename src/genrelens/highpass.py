@@ -1,4 +1,4 @@
-"""A high-pass that removes what is no sound: an offset (DC) and what sways below 20 Hz."""
+"""A high-pass filter that removes a DC offset and rumble below 20 Hz."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ __all__ = ["high_pass", "iter_high_pass"]
 Float32 = NDArray[np.float32]
 
 _AVERAGES_PER_SECOND = 40  # -3 dB at 23 Hz, 0.4 dB at most above 40 Hz
-_BLOCKS_PER_SECOND = 2000  # the local mean is computed so often, and interpolated in between
-_STEPS = 2**22  # of the full scale: whole numbers add up exactly, however they are cut
+_BLOCKS_PER_SECOND = 2000  # small blocks; the local mean is interpolated between their centres
+_STEPS = 2**22  # in full scale; sums of integers are exact and do not depend on the blocks
 
 
 def high_pass(y: Float32, sample_rate: int) -> Float32:
-    """Remove an offset and what lies below about 23 Hz (-3 dB) from a waveform.
+    """Remove a DC offset and frequencies below about 23 Hz (-3 dB) from a waveform.
 
-    The local mean is subtracted: that of 25 ms, averaged over 25 ms again, which is a window of
-    triangular shape around each sample. So the phase stays, an offset vanishes, and digital
-    silence stays digital silence. Beyond its ends the waveform is taken as its mirror image, so
-    that an offset makes no step there.
+    The filter subtracts the local mean, weighted with a triangular window of 50 ms around each
+    sample (a mean over 25 ms, applied twice). It has no phase shift, and digital silence remains
+    digital silence. The waveform is mirrored at both ends, so that an offset causes no step there.
 
     Args:
         y: (n_samples,) float32, full scale 1.0.
@@ -36,14 +35,19 @@ def high_pass(y: Float32, sample_rate: int) -> Float32:
 
 
 def iter_high_pass(blocks: Iterable[Float32], sample_rate: int) -> Iterator[Float32]:
-    """Like :func:`high_pass` for a waveform that arrives in blocks.
+    """Yield what :func:`high_pass` returns, for a waveform in blocks.
+
+    Args:
+        blocks: consecutive blocks of one waveform, each (n,) float32.
+        sample_rate: in Hz.
 
     Yields:
-        (n,) float32, n >= 1; all of them together are what :func:`high_pass` returns, to the bit.
+        (n,) float32 with n >= 1; concatenated, they are bit-identical to the result of
+        :func:`high_pass`.
 
     """
     size, half = _geometry(sample_rate)
-    reach = (2 * half + 1) * size  # of the mirror image: a whole number of small blocks
+    reach = (2 * half + 1) * size  # samples mirrored at each end: a whole number of small blocks
     n_in = n_out = 0
     rest, mirrored = np.empty(0, np.float32), False
     for block in blocks:
@@ -67,22 +71,22 @@ def iter_high_pass(blocks: Iterable[Float32], sample_rate: int) -> Iterator[Floa
 
 
 def _geometry(sample_rate: int) -> tuple[int, int]:
-    """Return the samples of a small block, an odd number, and half a window in such blocks."""
+    """Return the odd number of samples in a small block, and the half window in such blocks."""
     size = sample_rate // _BLOCKS_PER_SECOND | 1
     return size, max(1, round(sample_rate / size / _AVERAGES_PER_SECOND / 2))
 
 
 def _filtered(samples: Float32, n_new: int, size: int, half: int) -> Float32:
-    """Filter ``n_new`` small blocks, from the middle of block number ``2 * half`` on."""
+    """Filter ``n_new`` small blocks, starting at the centre of block number ``2 * half``."""
     n_blocks = n_new + 1 + 4 * half
-    cut = samples[: n_blocks * size].reshape(n_blocks, size)
-    whole = np.rint(np.einsum("ij->i", cut).astype(np.float64) * _STEPS).astype(np.int64)
+    in_blocks = samples[: n_blocks * size].reshape(n_blocks, size)
+    sums = np.rint(np.einsum("ij->i", in_blocks).astype(np.float64) * _STEPS).astype(np.int64)
     width = 2 * half + 1
     for _ in range(2):
-        running = np.cumsum(np.append(0, whole))
-        whole = running[width:] - running[:-width]
-    means = (whole * (1 / (_STEPS * size * width**2))).astype(np.float32)  # (n_new + 1,)
-    between = np.arange(size, dtype=np.float32) / np.float32(size)
-    baseline = means[:-1, None] + between * np.diff(means)[:, None]
+        running = np.cumsum(np.append(0, sums))
+        sums = running[width:] - running[:-width]
+    means = (sums * (1 / (_STEPS * size * width**2))).astype(np.float32)  # (n_new + 1,)
+    fraction = np.arange(size, dtype=np.float32) / np.float32(size)
+    baseline = means[:-1, None] + fraction * np.diff(means)[:, None]
     start = 2 * half * size + size // 2
     return np.asarray(samples[start : start + n_new * size] - baseline.ravel())

@@ -1,4 +1,4 @@
-"""How loud a recording is, segment by segment, and from where on it is silence."""
+"""The level of segments in dBFS, the level of silence, and the range of valid samples."""
 
 from __future__ import annotations
 
@@ -7,54 +7,70 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from genrelens.frontend import FeatureConfig
-
-__all__ = ["FLOOR_LEVEL", "SILENCE_LEVEL", "LevelMeter", "to_dbfs"]
+__all__ = ["FLOOR_LEVEL", "SILENCE_LEVEL", "LevelMeter", "first_invalid", "to_dbfs"]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 FLOOR_LEVEL = -120.0
-"""The level that digital silence is given, in dBFS."""
+"""The level of digital silence, in dBFS."""
 
 SILENCE_LEVEL = -70.0
-"""A segment below this level, in dBFS, is silence; so is a recording of such segments only.
+"""A segment below this level, in dBFS, is silent; a recording is if all its segments are.
 
-Dither of 16 bits lies at -96 dBFS, and a converter that idles on its last three bits below -78. A
-network gives such noise a genre too, and there is nothing to classify in it.
+16-bit dither lies at -96 dBFS, the noise of an idle converter in its last three bits below -78. A
+network assigns a genre to such noise too, although there is nothing to classify.
 """
+
+_MAX_AMPLITUDE = 1e6  # 120 dB over full scale; the power still fits into float32
+
+
+def first_invalid(samples: Float32) -> int | None:
+    """Return the index of the first sample that is not finite or far beyond full scale.
+
+    Args:
+        samples: (n,) with n >= 1, full scale 1.0.
+
+    Returns:
+        The index, or None if all samples are valid. More than 120 dB over full scale is invalid.
+
+    """
+    if -_MAX_AMPLITUDE <= samples.min() <= samples.max() <= _MAX_AMPLITUDE:
+        return None
+    return int(np.argmin(np.abs(samples) <= _MAX_AMPLITUDE))
 
 
 def to_dbfs(mean_square: Float64) -> Float64:
-    """Convert mean squares to RMS levels in dBFS, -120 at least; a full square wave has 0."""
+    """Convert mean squares to RMS levels in dBFS, at least -120; a full square wave has 0."""
     floor = 10 ** (FLOOR_LEVEL / 10)
     return np.asarray(10 * np.log10(np.maximum(mean_square, floor)))
 
 
 class LevelMeter:
-    """Measures the segments of a waveform that passes in blocks.
+    """Measures the levels of the segments of a waveform that passes in blocks.
 
-    A frame stands for the samples around its centre, as many as the hop is long: these pass
-    before the frame can be computed.
+    The level of a frame is that of the ``hop_length`` samples around its centre. These pass before
+    the frame can be computed.
 
     Args:
-        config: the front end.
+        hop_length: distance between frames in samples.
+        segment_frames: number of frames in a segment.
 
     Attributes:
         n_samples: number of samples that have passed.
 
     """
 
-    def __init__(self, config: FeatureConfig) -> None:
+    def __init__(self, *, hop_length: int, segment_frames: int) -> None:
         self.n_samples = 0
-        self._hop, self._frames = config.hop_length, config.segment_frames
+        self._hop, self._frames = hop_length, segment_frames
         self._powers = np.empty(0)  # of the frames from number self._first on
         self._first = 0
-        self._rest = np.zeros(self._hop // 2, np.float32)  # before the first sample
+        self._rest = np.zeros(hop_length // 2, np.float32)  # before the first sample
 
     def through(self, blocks: Iterable[Float32]) -> Iterator[Float32]:
-        """Pass blocks (n,) on."""
+        """Measure blocks (n,) and yield them unchanged."""
         for block in blocks:
             self.n_samples += len(block)
             rest = np.concatenate([self._rest, block])
@@ -69,10 +85,10 @@ class LevelMeter:
         self._powers = np.concatenate([self._powers, powers.astype(np.float64)])
 
     def levels(self, starts: Int64) -> Float64:
-        """Return the RMS levels of segments in dBFS; earlier ones are not asked for again.
+        """Return the RMS levels of segments in dBFS and discard what precedes the last one.
 
         Args:
-            starts: frames that segments start with, (k,), ascending.
+            starts: number of the first frame of each segment, (k,), ascending, also over calls.
 
         """
         sums = [self._powers[s : s + self._frames].sum() for s in starts - self._first]

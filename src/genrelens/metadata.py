@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from genrelens.frontend import FeatureConfig, require
+from genrelens.errors import require
+from genrelens.features import FeatureConfig
 
 __all__ = ["FORMAT_VERSION", "ModelMetadata", "StyleTag"]
 

@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genrelens.errors import ModelError
+from genrelens.errors import ModelError, require
 from genrelens.files import reason
-from genrelens.frontend import require
 from genrelens.metadata import FORMAT_VERSION, ModelMetadata, StyleTag
 
 # onnxruntime sends telemetry from its import on, unless this says no (seen in 1.32).

@@ -1,4 +1,4 @@
-"""C libraries kept off the error stream of the process, where Python goes on writing."""
+"""Standard error without the output of C libraries."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ _STDERR = 2  # the file descriptor
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep off stderr what C libraries write there by themselves: libmpg123 does so a lot."""
+    """Drop what C libraries such as libmpg123 write to standard error; Python still writes there.
+
+    Nothing changes if ``sys.stderr`` is not the standard error of the process.
+    """
     stream = sys.stderr
     try:
-        ours = stream.fileno() == _STDERR
-    except (AttributeError, OSError, ValueError):  # no stream, or one that is no file
-        ours = False
-    if not ours:
+        is_standard = stream.fileno() == _STDERR
+    except (AttributeError, OSError, ValueError):  # no stream, or a stream without a file
+        is_standard = False
+    if not is_standard:
         yield
         return
     stream.flush()
     copy = os.dup(_STDERR)
     with (
         open(copy, "w", buffering=1, encoding=stream.encoding, errors=stream.errors) as sys.stderr,  # noqa: PTH123
-        open(os.devnull, "w") as nowhere,  # noqa: PTH123
+        open(os.devnull, "w") as null,  # noqa: PTH123
     ):
-        os.dup2(nowhere.fileno(), _STDERR)
+        os.dup2(null.fileno(), _STDERR)
         try:
             yield
         finally:

@@ -1,7 +1,7 @@
-"""Recordings classified in processes of their own.
+"""Classification in worker processes.
 
-A decoder that crashes takes its process along and nothing else, one that hangs is ended when its
-time is over, and what one recording may cost in memory has a bound.
+A decoder that crashes ends only its worker process. A job that exceeds its time limit is ended with
+its worker, and the memory of each worker is bounded.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ __all__ = ["ClassifierPool", "Limits", "WorkerError", "WorkerResult"]
 
 T = TypeVar("T")
 
-_START = 120.0  # seconds that the first worker may take to start
-_GLANCE = 0.1  # seconds between two looks at the workers
+_START_SECONDS = 120.0  # within which the first worker must start
+_POLL_SECONDS = 0.1  # between two checks of the workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a recording may be and cost.
+    """Limits on a recording and on the worker that classifies it.
 
     Attributes:
-        seconds: of audio, by what is decoded and not by what the file says of itself.
-        sample_rate: in Hz.
-        channels: number of channels.
-        memory: of a worker process beyond what it starts with, in bytes; 0 sets no bound. Kept
-            where the system can (Linux).
+        seconds: longest duration, measured by decoding; the header is not trusted.
+        sample_rate: highest sample rate, in Hz.
+        channels: highest number of channels.
+        memory: what a worker may allocate after its start, in bytes; 0 sets no limit. Enforced
+            on Linux only.
 
     """
 
@@ -61,7 +61,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class WorkerResult:
-    """What a worker says of a recording: the prediction, and its picture if one was asked for."""
+    """A recording that was classified.
+
+    Attributes:
+        prediction: the result.
+        picture: :meth:`FeatureImage.to_dict` of the features, or None if it was not requested.
+        notes: texts of the audio warnings, for instance that the file is damaged.
+
+    """
 
     prediction: Prediction
     picture: Mapping[str, Any] | None
@@ -70,11 +77,11 @@ class WorkerResult:
 
 @dataclass(frozen=True, slots=True)
 class WorkerError:
-    """Why a recording was not classified.
+    """A recording that was not classified.
 
     Attributes:
-        name: of the recording, for people.
-        reason: in a sentence, without the name.
+        name: name of the recording for messages.
+        reason: what is wrong, without the name.
 
     """
 
@@ -82,23 +89,30 @@ class WorkerError:
     reason: str
 
     def __str__(self) -> str:
-        """Return name and reason."""
+        """Return the name and the reason."""
         return f"{self.name}: {self.reason}"
 
 
 class ClassifierPool:
-    """Processes that classify recordings, each with a classifier of its own.
+    """A pool of processes that classify recordings, each with its own classifier.
 
     Args:
         model: as for :meth:`Classifier.load`.
         workers: number of processes.
-        limits: what a recording may be and cost.
+        limits: limits on each recording and worker.
+
+    Example::
+
+        pool = ClassifierPool(None, workers=2, limits=Limits())
+        future = pool.submit(Path("song.mp3"), "song.mp3", timeout=60)
+        print(future.result())
+        pool.close()
 
     """
 
     def __init__(self, model: str | None, *, workers: int, limits: Limits) -> None:
-        self._model, self._workers, self._limits = model, workers, limits
-        self._workforce = self._started()
+        self._model, self._n_workers, self._limits = model, workers, limits
+        self._workers = self._started()
 
     def submit(
         self,
@@ -110,72 +124,78 @@ class ClassifierPool:
         alone: bool = False,
         timeout: float | None = None,
     ) -> Future[WorkerResult | WorkerError]:
-        """Classify a file; see :meth:`run` for what may become of it.
+        """Classify a file in a worker.
 
         Args:
-            path: of the file.
-            name: of the recording, for people; stands in the result instead of ``path``.
-            fast: hear three passages of 30 s, as :meth:`Classifier.classify` does.
-            picture: add a picture of what the network hears.
-            alone: nothing else is under way, so the network may use all cores. It is done sooner
-                then, though the cores do more in sum.
+            path: the file.
+            name: name of the recording for messages; replaces ``path`` in the result.
+            fast: classify three excerpts of 30 s, as :meth:`Classifier.classify` does.
+            picture: add an image of the network's input.
+            alone: no other job is running, so the network uses all cores. This takes less time
+                and more CPU time.
             timeout: as for :meth:`run`.
+
+        Returns:
+            A future with the errors of :meth:`run`.
 
         """
         job = partial(
-            _judge, str(path), name, self._limits, fast=fast, picture=picture, alone=alone
+            _classify_file, str(path), name, self._limits, fast=fast, picture=picture, alone=alone
         )
         return self.run(job, timeout=timeout)
 
     def run(self, job: Callable[[], T], *, timeout: float | None = None) -> Future[T]:
-        """Do something else in a worker.
+        """Call a function in a worker.
 
-        A worker that is at it when the future is cancelled is ended; another takes its place. The
-        future's errors: those of the job (``RuntimeError`` for a fault of genrelens),
-        ``pebble.ProcessExpired`` if the worker crashed, ``BrokenProcessPool`` if there was none,
-        ``TimeoutError`` if the time was over.
+        Cancelling the future ends the worker that runs the job; another one is started.
 
         Args:
-            job: to be called there; it, its result and its errors are pickled.
-            timeout: seconds that it may take before the worker is ended; None sets no bound.
+            job: the function; it, its result and its errors are pickled.
+            timeout: seconds after which the worker is ended; None sets no limit.
+
+        Returns:
+            A future. Its errors are those of the job (``RuntimeError`` for a bug in genrelens),
+            ``pebble.ProcessExpired`` if the worker crashed, ``BrokenProcessPool`` if no worker
+            could be started, and ``TimeoutError`` if the time limit was exceeded.
 
         """
-        if not self._workforce.active:  # Pebble gives up when a worker dies with nothing to do
-            self._workforce = self._started()
-        return self._workforce.run(job, timeout)
+        if not self._workers.active:  # Pebble stops when an idle worker dies
+            self._workers = self._started()
+        return self._workers.run(job, timeout)
 
     def close(self) -> None:
-        """End the processes at once; what they were doing is lost."""
-        self._workforce.close()
+        """End the processes at once, with the jobs that they are running."""
+        self._workers.close()
 
-    def _started(self) -> _Workforce:
-        return _Workforce(
+    def _started(self) -> _Workers:
+        return _Workers(
             ProcessPool(
-                self._workers,
+                self._n_workers,
                 initializer=_start,
                 initargs=(self._model, self._limits.memory),
-                # A fork would copy the locks of this process' threads as they happen to be.
+                # A fork would copy locks that other threads of this process hold.
                 context=multiprocessing.get_context("spawn"),
             )
         )
 
 
-class _Workforce:
-    """The worker processes from their start to their end, which every future learns of.
+class _Workers:
+    """Worker processes, with a thread that watches them.
 
-    Pebble forgets jobs that it is given while its workers die, and it replaces workers that end
-    without an error for ever. A thread watches it, therefore.
+    Pebble loses jobs that are scheduled while its workers die, and it endlessly replaces workers
+    that end without an error. The thread fails all pending futures when the workers have ended or
+    do not start in time.
     """
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._pending: set[Future[Any]] = set()
-        self._lock = Lock()  # guards what follows and the set above
+        self._lock = Lock()  # guards _pending and _broken
         self._broken = False
         try:
             with _no_interrupts():
                 first = pool.schedule(_nothing)  # the first job starts all workers
-        except (RuntimeError, OSError):  # they cannot even be started
+        except (RuntimeError, OSError):  # no worker can be started
             self._broken = True
             pool.stop()
             first = Future[None]()
@@ -184,17 +204,17 @@ class _Workforce:
 
     @property
     def active(self) -> bool:
-        """Whether the workers take jobs."""
+        """Whether the workers accept jobs."""
         return not self._broken and bool(self._pool.active)
 
     def run(self, job: Callable[[], T], timeout: float | None) -> Future[T]:
-        """Give a job to a worker; the future fails with ``BrokenProcessPool`` if there is none."""
+        """Schedule a job; the future fails with ``BrokenProcessPool`` if there is no worker."""
         with self._lock:
             try:
                 if self._broken:
                     raise BrokenProcessPool("no worker process")
                 future: Future[T] = self._pool.schedule(job, timeout=timeout)
-            except RuntimeError as error:  # Pebble's, if they ended just now
+            except RuntimeError as error:  # raised by Pebble if the workers have just ended
                 future = Future()
                 future.set_exception(BrokenProcessPool(str(error)))
                 return future
@@ -203,31 +223,31 @@ class _Workforce:
         return future
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers and the thread."""
         self._pool.stop()
         self._watcher.join()
 
     def _watch(self, first: Future[None]) -> None:
-        """Wait until the workers end, or do not begin in time; fail what waits for them then."""
-        latest = time.monotonic() + _START
-        while self.active and (first.done() or time.monotonic() < latest):
-            time.sleep(_GLANCE)
+        """Wait until the workers end, or do not start in time; then fail the pending futures."""
+        deadline = time.monotonic() + _START_SECONDS
+        while self.active and (first.done() or time.monotonic() < deadline):
+            time.sleep(_POLL_SECONDS)
         with self._lock:
             self._broken = True
         self._pool.stop()
         self._pool.join()
         for future in list(self._pending):
-            with contextlib.suppress(InvalidStateError):  # it was cancelled
+            with contextlib.suppress(InvalidStateError):  # the future was cancelled
                 future.set_exception(BrokenProcessPool("the worker processes ended"))
 
 
 @contextlib.contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """Let threads and processes start that a Ctrl-C does not reach, not even while they import."""
+    """Block Ctrl-C in threads and processes that start here, even while they import modules."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # else it starts with the first worker, and unblocks SIGINT
+    resource_tracker.ensure_running()  # else the first worker starts it, which unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -235,24 +255,24 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-# -------------------------------------------------------------------- in the other process
+# ---------------------------------------------------------------------- in the worker process
 
-_classifiers: dict[bool, Classifier] = {}  # by whether it may use all cores
-_for_life = contextlib.ExitStack()  # what a worker enters once, and leaves when it ends
+_classifiers: dict[bool, Classifier] = {}  # by whether the network uses all cores
+_until_exit = contextlib.ExitStack()  # contexts that last as long as the worker
 
 
 def _start(model: str | None, memory: int) -> None:
-    """Make a worker ready: its classifiers, a bound on memory, no stray lines, and an end."""
-    _for_life.enter_context(quiet_libraries())
-    Thread(target=_leave_with_parent, daemon=True).start()
+    """Prepare a worker: load the classifiers, bound its memory and silence C libraries."""
+    _until_exit.enter_context(quiet_libraries())
+    Thread(target=_exit_with_parent, daemon=True).start()
     _classifiers.update({False: Classifier.load(model, threads=1), True: Classifier.load(model)})
     if memory:
         with contextlib.suppress(ImportError, ValueError, OSError):
             _bound_memory(memory)
 
 
-def _leave_with_parent() -> None:
-    """End this process once its parent is gone, which may have been killed: a decoder may hang."""
+def _exit_with_parent() -> None:
+    """End this process when its parent ends or is killed, even while a decoder hangs."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -263,41 +283,47 @@ def _bound_memory(memory: int) -> None:
     import resource
 
     pages = int(Path("/proc/self/statm").read_text().split()[5])  # data and stack
-    bound = pages * os.sysconf("SC_PAGE_SIZE") + memory
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + memory
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def _nothing() -> None:
     pass
 
 
-def _judge(
+def _classify_file(
     path: str, name: str, limits: Limits, *, fast: bool, picture: bool, alone: bool
 ) -> WorkerResult | WorkerError:
     classifier = _classifiers[alone]
-    columns = FeatureImage(classifier.metadata.features) if picture else None
+    image = FeatureImage(classifier.metadata.features) if picture else None
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", AudioWarning)
-            prediction = _within(limits, classifier, path, fast, columns)
+            _check_header(path, limits)
+            prediction = classifier.classify(
+                path,
+                duration=limits.seconds + 1,
+                fast=fast,
+                on_segments=None if image is None else image.add,
+            )
+        if prediction.duration > limits.seconds:
+            raise AudioError(path, f"is longer than {limits.seconds:.0f} s")
     except AudioError as error:
         return WorkerError(name, error.full_reason.replace(path, name))
     except MemoryError:
-        return WorkerError(name, "needs more memory than it may take")
-    except Exception:  # many cannot be pickled, which Pebble would not survive
+        return WorkerError(name, "exceeds the memory limit")
+    except Exception:  # Pebble fails on errors that cannot be unpickled
         raise RuntimeError(traceback.format_exc()) from None
     notes = tuple(
         str(each.message).replace(path, name)
         for each in caught
         if issubclass(each.category, AudioWarning)
     )
-    drawn = columns.to_dict(prediction.segment_weights) if columns is not None else None
+    drawn = None if image is None else image.to_dict(prediction.segment_weights)
     return WorkerResult(replace(prediction, source=name), drawn, notes)
 
 
-def _within(
-    limits: Limits, classifier: Classifier, path: str, fast: bool, columns: FeatureImage | None
-) -> Prediction:
+def _check_header(path: str, limits: Limits) -> None:
     info = probe(path)
     for what, value, limit in (
         ("Hz of sample rate", info.sample_rate, limits.sample_rate),
@@ -306,12 +332,3 @@ def _within(
     ):
         if value > limit:
             raise AudioError(path, f"has {value:.0f} {what}; {limit:.0f} are allowed")
-    prediction = classifier.classify(
-        path,
-        duration=limits.seconds + 1,
-        fast=fast,
-        on_segments=None if columns is None else columns.add,
-    )
-    if prediction.duration > limits.seconds:
-        raise AudioError(path, f"is longer than {limits.seconds:.0f} s")
-    return prediction

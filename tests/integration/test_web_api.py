@@ -352,7 +352,7 @@ def test_a_recording_that_crashes_its_decoder(
     client: Local, monkeypatch: pytest.MonkeyPatch, crash: Any
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(isolation, "_judge", crash)
+        patch.setattr(isolation, "_classify_file", crash)
         answer = send(client, WAV)
     assert assert_problem(answer, 422) == "a.wav: crashed its decoder"
     assert send(client, WAV).status_code == 200
@@ -360,7 +360,7 @@ def test_a_recording_that_crashes_its_decoder(
 
 def test_a_fault_of_ours(client: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(isolation, "_judge", misbehaviour.raise_plainly)
+        patch.setattr(isolation, "_classify_file", misbehaviour.raise_plainly)
         answer = send(client, WAV)
     detail = assert_problem(answer, 500)
     assert detail == "genrelens failed; its log says more"

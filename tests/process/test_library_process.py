@@ -32,7 +32,7 @@ def test_workers_that_crash_and_hang(
     files = {name: wav("noise", seed=seed) for seed, name in enumerate(names)}
     music = write_files(tmp_path / "music", files | {"hang2.wav": files["hang.wav"]})
     timeout = 3 + 20 * seconds_for_a_file(tmp_path / "one", model)
-    monkeypatch.setattr(isolation, "_judge", misbehaviour.as_the_name_says)
+    monkeypatch.setattr(isolation, "_classify_file", misbehaviour.as_the_name_says)
     for expected in ("failed", "failed before"):
         with Catalog.open(tmp_path / "x.sqlite") as catalog:
             found = find_files([music], on_problem=pytest.fail)

@@ -1,4 +1,4 @@
-"""Processes that classify: what they answer, and what they survive."""
+"""The worker pool: its results, its limits, and what it survives."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 from pebble import ProcessExpired
 
-from genrelens import Classifier
-from genrelens import worker_pool as isolation
+from genrelens import Classifier, worker_pool
 from genrelens.worker_pool import ClassifierPool, Limits, WorkerError, WorkerResult
 from support import misbehaviour, synth, tiny
 from support.processes import PATIENCE, start
@@ -42,51 +41,51 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
-def answer(pool: ClassifierPool, path: Path, **options: Any) -> WorkerResult | WorkerError:
+def classified(pool: ClassifierPool, path: Path, **options: Any) -> WorkerResult | WorkerError:
     return pool.submit(path, "song.wav", **options).result(SECONDS)
 
 
 def refusal(pool: ClassifierPool, path: Path, content: bytes) -> str:
     path.write_bytes(content)
-    verdict = answer(pool, path)
-    assert isinstance(verdict, WorkerError), verdict
-    assert path.name not in str(verdict)
-    return str(verdict)
+    result = classified(pool, path)
+    assert isinstance(result, WorkerError), result
+    assert path.name not in str(result)
+    return str(result)
 
 
 def run(pool: ClassifierPool, work: Any) -> Future[Any]:
-    """Have a worker do something else."""
+    """Run a function in a worker."""
     future: Future[Any] = pool.run(work)
     return future
 
 
 @pytest.mark.parametrize("alone", [False, True])
-def test_the_same_as_a_classifier(
+def test_the_result_is_that_of_a_classifier(
     pool: ClassifierPool, model: Path, clip: Path, alone: bool
 ) -> None:
-    verdict = answer(pool, clip, alone=alone)
+    result = classified(pool, clip, alone=alone)
     expected = Classifier.load(model, threads=1).classify(clip)
-    assert isinstance(verdict, WorkerResult)
-    assert (verdict.picture, verdict.notes) == (None, ())
-    assert verdict.prediction.source == "song.wav"
-    assert verdict.prediction.to_dict(timeline=True) == (
+    assert isinstance(result, WorkerResult)
+    assert (result.picture, result.notes) == (None, ())
+    assert result.prediction.source == "song.wav"
+    assert result.prediction.to_dict(timeline=True) == (
         replace(expected, source="song.wav").to_dict(timeline=True)
     )
 
 
-def test_in_haste(model: Path, tmp_path: Path) -> None:
-    """The bound holds for the whole recording, not for what is heard of it."""
+def test_the_fast_mode(model: Path, tmp_path: Path) -> None:
+    """The limit applies to the whole recording, not only to the excerpts."""
     path = tmp_path / "upload-19"
     path.write_bytes(synth.write(tiny.sound("clicks", 100), tiny.RATE))
     pool = ClassifierPool(str(model), workers=1, limits=replace(LIMITS, seconds=100))
     try:
-        verdict = answer(pool, path, fast=True)
+        result = classified(pool, path, fast=True)
         path.write_bytes(synth.write(tiny.sound("clicks", 101), tiny.RATE))
-        refusal = answer(pool, path, fast=True)
+        refusal = classified(pool, path, fast=True)
     finally:
         pool.close()
-    assert isinstance(verdict, WorkerResult)
-    assert (verdict.prediction.heard, verdict.prediction.duration) == (90.0, 100.0)
+    assert isinstance(result, WorkerResult)
+    assert (result.prediction.heard, result.prediction.duration) == (90.0, 100.0)
     assert refusal == WorkerError("song.wav", "has 101 s of audio; 100 are allowed")
 
 
@@ -94,9 +93,9 @@ def test_a_damaged_recording_is_noted(pool: ClassifierPool, tmp_path: Path) -> N
     flac = synth.write(synth.music(4, tiny.RATE), tiny.RATE, "FLAC")
     path = tmp_path / "upload-18"
     path.write_bytes(flac[: len(flac) * 3 // 4])
-    verdict = answer(pool, path)
-    assert isinstance(verdict, WorkerResult)
-    (note,) = verdict.notes
+    result = classified(pool, path)
+    assert isinstance(result, WorkerResult)
+    (note,) = result.notes
     assert note.startswith("song.wav: is damaged; ")
     assert str(path) not in note
 
@@ -118,7 +117,9 @@ def test_extreme_headers(
     assert refusal(pool, tmp_path / "upload", content) == f"song.wav: {words}"
 
 
-def test_a_header_that_admits_the_length(pool: ClassifierPool, tmp_path: Path) -> None:
+def test_a_header_that_states_a_length_beyond_the_limit(
+    pool: ClassifierPool, tmp_path: Path
+) -> None:
     wav = synth.write(np.zeros(61 * tiny.RATE, np.float32), tiny.RATE)
     reason = refusal(pool, tmp_path / "upload", wav)
     assert reason == "song.wav: has 61 s of audio; 60 are allowed"
@@ -127,13 +128,13 @@ def test_a_header_that_admits_the_length(pool: ClassifierPool, tmp_path: Path) -
 def test_exactly_the_limit_is_allowed(pool: ClassifierPool, tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_bytes(synth.write(np.zeros(60 * tiny.RATE, np.float32), tiny.RATE))
-    verdict = answer(pool, path)
-    assert isinstance(verdict, WorkerResult)
-    assert verdict.prediction.duration == 60
+    result = classified(pool, path)
+    assert isinstance(result, WorkerResult)
+    assert result.prediction.duration == 60
 
 
 def test_decoding_stops_at_the_limit(pool: ClassifierPool, tmp_path: Path) -> None:
-    """Where no header tells the length, or tells a wrong one."""
+    """The header states no length."""
     content = bytearray(synth.write(np.zeros(90 * 48_000, np.int16), 48_000, "FLAC"))
     content[21:26] = bytes([content[21] & 0xF0, 0, 0, 0, 0])  # STREAMINFO: length unknown
     reason = refusal(pool, tmp_path / "upload", bytes(content))
@@ -141,7 +142,7 @@ def test_decoding_stops_at_the_limit(pool: ClassifierPool, tmp_path: Path) -> No
 
 
 def test_a_bomb_takes_no_more_memory_than_a_song(model: Path, clip: Path, tmp_path: Path) -> None:
-    """Half an hour of silence in a FLAC of some hundred kB; no header says so."""
+    """Half an hour of silence in a small FLAC file whose header states no length."""
     import soundfile
 
     bomb = tmp_path / "bomb"
@@ -155,28 +156,28 @@ def test_a_bomb_takes_no_more_memory_than_a_song(model: Path, clip: Path, tmp_pa
     limits = replace(LIMITS, seconds=600)
     pool = ClassifierPool(str(model), workers=1, limits=limits)
     try:
-        answer(pool, clip)
+        classified(pool, clip)
         before = run(pool, misbehaviour.peak_memory).result(SECONDS)
-        verdict = answer(pool, bomb, picture=True)
+        result = classified(pool, bomb, picture=True)
         after = run(pool, misbehaviour.peak_memory).result(SECONDS)
     finally:
         pool.close()
-    assert isinstance(verdict, WorkerError)
-    assert str(verdict) == "song.wav: is longer than 600 s"
+    assert isinstance(result, WorkerError)
+    assert str(result) == "song.wav: is longer than 600 s"
     assert after - before < 60 * 2**20  # 600 s of its samples are 115 MB
 
 
-def test_memory_has_a_bound(model: Path, clip: Path) -> None:
+def test_memory_is_bounded(model: Path, clip: Path) -> None:
     pool = ClassifierPool(str(model), workers=1, limits=replace(LIMITS, memory=2**28))
     try:
         with pytest.raises(MemoryError):
-            run(pool, _much).result(SECONDS)
-        assert isinstance(answer(pool, clip), WorkerResult)
+            run(pool, _allocate).result(SECONDS)
+        assert isinstance(classified(pool, clip), WorkerResult)
     finally:
         pool.close()
 
 
-def _much() -> int:
+def _allocate() -> int:
     return len(bytearray(2**29))
 
 
@@ -188,21 +189,23 @@ def test_a_crash_costs_one_recording(
     pool: ClassifierPool, clip: Path, monkeypatch: pytest.MonkeyPatch, crash: Any
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(isolation, "_judge", crash)
+        patch.setattr(worker_pool, "_classify_file", crash)
         future = pool.submit(clip, "song.wav")
     with pytest.raises(ProcessExpired):
         future.result(SECONDS)
-    assert isinstance(answer(pool, clip), WorkerResult)
+    assert isinstance(classified(pool, clip), WorkerResult)
 
 
-def test_an_error_of_any_kind_can_be_sent(
+def test_an_error_that_cannot_be_unpickled_is_reported(
     model: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of several decoders can be pickled, but not be read again."""
-    monkeypatch.setattr(isolation, "_classifiers", {True: Classifier.load(model)})
-    monkeypatch.setattr(isolation, "probe", misbehaviour.fail)
+    """Errors of several decoders can be pickled, but not unpickled."""
+    monkeypatch.setattr(worker_pool, "_classifiers", {True: Classifier.load(model)})
+    monkeypatch.setattr(worker_pool, "probe", misbehaviour.fail)
     with pytest.raises(RuntimeError, match="UnpicklableError") as failure:
-        isolation._judge(str(clip), "song.wav", LIMITS, fast=False, picture=False, alone=True)
+        worker_pool._classify_file(
+            str(clip), "song.wav", LIMITS, fast=False, picture=False, alone=True
+        )
     assert str(pickle.loads(pickle.dumps(failure.value))) == str(failure.value)
 
 
@@ -211,32 +214,32 @@ def test_a_cancelled_job_is_ended(
 ) -> None:
     first = run(pool, os.getpid).result(SECONDS)
     with monkeypatch.context() as patch:
-        patch.setattr(isolation, "_judge", misbehaviour.hang)
+        patch.setattr(worker_pool, "_classify_file", misbehaviour.hang)
         future = pool.submit(clip, "song.wav")
     while not future.running():
         time.sleep(0.01)
     assert future.cancel()
-    assert isinstance(answer(pool, clip), WorkerResult)
+    assert isinstance(classified(pool, clip), WorkerResult)
     assert run(pool, os.getpid).result(SECONDS) != first
 
 
-def test_a_job_that_takes_too_long_is_ended(
+def test_a_job_beyond_its_time_limit_is_ended(
     pool: ClassifierPool, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = pool.run(os.getpid).result(SECONDS)
     with monkeypatch.context() as patch:
-        patch.setattr(isolation, "_judge", misbehaviour.hang)
+        patch.setattr(worker_pool, "_classify_file", misbehaviour.hang)
         future = pool.submit(clip, "song.wav", timeout=0.2)
     with pytest.raises(TimeoutError):
         future.result(SECONDS)
-    assert isinstance(answer(pool, clip, timeout=SECONDS), WorkerResult)
+    assert isinstance(classified(pool, clip, timeout=SECONDS), WorkerResult)
     assert pool.run(os.getpid).result(SECONDS) != first
 
 
 def test_c_libraries_are_kept_off_the_error_stream(
     model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A server's journal holds its own lines; what Python says, such as a traceback, stays."""
+    """Output of C libraries is dropped; output of Python, such as a traceback, is kept."""
     pool = ClassifierPool(str(model), workers=1, limits=LIMITS)
     try:
         run(pool, misbehaviour.write_as_a_library).result(SECONDS)
@@ -247,45 +250,46 @@ def test_c_libraries_are_kept_off_the_error_stream(
     assert capfd.readouterr().err == "a line of Python\n"
 
 
-def test_an_idle_worker_may_be_killed(pool: ClassifierPool, clip: Path) -> None:
-    """By the kernel, which is short of memory, or by an administrator."""
+def test_an_idle_worker_that_is_killed_is_replaced(pool: ClassifierPool, clip: Path) -> None:
+    """The kernel kills processes when memory is short."""
     pid = run(pool, os.getpid).result(SECONDS)
     os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + SECONDS
-    while pool._workforce.active and time.monotonic() < deadline:
-        time.sleep(0.01)  # until it has noticed
-    assert isinstance(answer(pool, clip), WorkerResult)
+    while pool._workers.active and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert isinstance(classified(pool, clip), WorkerResult)
 
 
-def test_workers_do_not_hear_ctrl_c(pool: ClassifierPool, clip: Path) -> None:
+def test_ctrl_c_does_not_reach_workers(pool: ClassifierPool, clip: Path) -> None:
     pid = run(pool, os.getpid).result(SECONDS)
     os.kill(pid, signal.SIGINT)
-    assert isinstance(answer(pool, clip), WorkerResult)
+    assert isinstance(classified(pool, clip), WorkerResult)
     assert run(pool, os.getpid).result(SECONDS) == pid
 
 
 def test_a_busy_worker_ends_with_its_parent(model: Path) -> None:
-    """Even if that is killed, and so cannot end it."""
+    """The parent is killed, so it cannot end its workers itself."""
     script = (
-        "import os, sys, time, misbehaviour\n"
+        "import os, sys, time\n"
+        "from support import misbehaviour\n"
         "from genrelens.worker_pool import ClassifierPool, Limits\n"
         "if __name__ == '__main__':\n"
         "    pool = ClassifierPool(sys.argv[1], workers=1, limits=Limits())\n"
         "    print(pool.run(os.getpid).result(), flush=True)\n"
         "    pool.run(misbehaviour.hang).result()\n"
     )
-    place = model.parent / "hang.py"  # a file, which the worker can import
-    place.write_text(script)
+    path = model.parent / "hang.py"  # the worker imports it
+    path.write_text(script)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     parent = start(
-        [sys.executable, place, model],
+        [sys.executable, path, model],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
     )
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
-    time.sleep(0.2)  # it is at it
+    time.sleep(0.2)  # the job is running now
     parent.kill()
     parent.communicate()
     deadline = time.monotonic() + SECONDS
@@ -312,14 +316,15 @@ def test_closing_ends_the_processes(model: Path) -> None:
 
 @pytest.mark.parametrize("program", ["/bin/false", "/bin/true"])
 def test_workers_that_cannot_start(program: str, model: Path) -> None:
-    """Their Python ends before it reads a line, with an error or without: no job waits for ever."""
+    """The interpreter ends at once, with an error or without; every job fails."""
     script = (
         "import multiprocessing, os, sys\n"
         "from concurrent.futures.process import BrokenProcessPool\n"
-        "from genrelens import isolation\n"
-        "isolation._START = 2.0\n"
+        "from genrelens import worker_pool\n"
+        "worker_pool._START_SECONDS = 2.0\n"
         "multiprocessing.set_executable(sys.argv[2])\n"
-        "pool = isolation.ClassifierPool(sys.argv[1], workers=2, limits=isolation.Limits())\n"
+        "limits = worker_pool.Limits()\n"
+        "pool = worker_pool.ClassifierPool(sys.argv[1], workers=2, limits=limits)\n"
         "for _ in range(3):\n"
         "    futures = [pool.run(os.getpid) for _ in range(3)]\n"
         "    errors = [future.exception() for future in futures]\n"

@@ -1,4 +1,4 @@
-"""What goes wrong in a worker; in a module of its own, because workers import it."""
+"""Functions that misbehave in a worker process, in a module that workers can import."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def hang(*args: Any, **kwargs: Any) -> None:
 
 
 class UnpicklableError(Exception):
-    """Can be sent, but not read: as the errors of several decoders."""
+    """An error that can be pickled but not unpickled, as those of several decoders."""
 
     def __init__(self, one: int, two: int) -> None:
         super().__init__("a secret of the server")
@@ -34,14 +34,14 @@ def fail(*args: Any, **kwargs: Any) -> None:
 
 
 def peak_memory(*args: Any, **kwargs: Any) -> int:
-    """Peak of this process in bytes."""
+    """Return the peak memory of this process in bytes."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def write_as_a_library() -> None:
-    """Write to the error stream of the process, past Python, and then as Python does."""
+    """Write to standard error as a C library does, then as Python does."""
     os.write(2, b"a line of a C library\n")
     print("a line of Python", file=sys.stderr, flush=True)
 
@@ -51,12 +51,12 @@ def raise_plainly(*args: Any, **kwargs: Any) -> None:
 
 
 def as_the_name_says(path: str, *args: Any, **kwargs: Any) -> Any:
-    """Crash, hang, or classify."""
-    from genrelens import worker_pool as isolation
+    """Crash, hang, or classify, as the file name says."""
+    from genrelens import worker_pool
 
     name = Path(path).name
     if "crash" in name:
         die()
     if "hang" in name:
         hang()
-    return isolation._judge(path, *args, **kwargs)
+    return worker_pool._classify_file(path, *args, **kwargs)

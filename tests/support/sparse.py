@@ -4,7 +4,7 @@ import os
 import struct
 from pathlib import Path
 
-RATE = 16_000
+RATE = 8_000
 
 
 def empty_wav(path: Path, seconds: int) -> Path:

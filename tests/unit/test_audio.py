@@ -23,7 +23,7 @@ STEREO = synth.stereo(3, RATE)
 MONO = STEREO.mean(axis=1)
 
 
-def resample_nothing(source: bytes | Path, **options: Any) -> Float32:
+def load(source: bytes | Path, **options: Any) -> Float32:
     return load_audio(source, sample_rate=RATE, **options)
 
 
@@ -102,7 +102,7 @@ LOSSY: dict[str, tuple[str, Callable[[], bytes], float]] = {
 
 
 def lag_of(part: Float32, whole: Float32, expected: int, reach: int) -> int:
-    """Where ``part`` fits best into ``whole``, as samples after ``expected``."""
+    """Return where ``part`` fits best into ``whole``, in samples after ``expected``."""
     start = max(0, expected - reach)
     near = whole[start : expected + reach + len(part)].astype(np.float64)
     products = np.fft.irfft(np.fft.rfft(near) * np.conj(np.fft.rfft(part, len(near))), len(near))
@@ -125,7 +125,7 @@ def test_lossless_formats_give_the_mean_of_the_channels_exactly(name: str) -> No
     info = probe(file)
     assert (info.decoder, info.sample_rate, info.channels) == (decoder, RATE, 2)
     assert info.seconds == pytest.approx(3)
-    y = resample_nothing(file)
+    y = load(file)
     assert y.dtype == np.float32
     np.testing.assert_array_equal(y, MONO)
 
@@ -133,7 +133,7 @@ def test_lossless_formats_give_the_mean_of_the_channels_exactly(name: str) -> No
 @pytest.mark.parametrize("name", LOSSLESS)
 @pytest.mark.parametrize(("offset", "duration"), [(1.25, 0.5), (2.9, 60.0), (0.0, 1e-9)])
 def test_a_part_of_a_lossless_file_is_a_slice(name: str, offset: float, duration: float) -> None:
-    part = resample_nothing(LOSSLESS[name][1](), offset=offset, duration=duration)
+    part = load(LOSSLESS[name][1](), offset=offset, duration=duration)
     start = round(offset * RATE)
     np.testing.assert_array_equal(part, MONO[start : start + max(1, round(duration * RATE))])
 
@@ -144,7 +144,7 @@ def test_lossy_formats_give_about_the_recording(name: str) -> None:
     file = make()
     info = probe(file)
     assert (info.decoder, info.sample_rate, info.channels) == (decoder, RATE, 2)
-    y = resample_nothing(file)
+    y = load(file)
     assert len(y) == pytest.approx(len(MONO), abs=0.05 * RATE)  # an encoder's delay and padding
     middle = MONO[RATE : 2 * RATE]
     delay = lag_of(middle, y, RATE, reach=RATE // 20)
@@ -156,17 +156,17 @@ def test_lossy_formats_give_about_the_recording(name: str) -> None:
 def test_a_part_of_a_lossy_file_is_about_a_slice(name: str) -> None:
     _, make, clock_error = LOSSY[name]
     file = make()
-    whole = resample_nothing(file)
-    part = resample_nothing(file, offset=1.25, duration=0.5)
+    whole = load(file)
+    part = load(file, offset=1.25, duration=0.5)
     assert len(part) == RATE // 2
     lag = lag_of(part, whole, round(1.25 * RATE), reach=RATE // 10)
     assert abs(lag) <= clock_error * RATE
     start = round(1.25 * RATE) + lag
-    # Codecs that fill noise in (AAC) do so afresh after a jump; the others agree far better.
+    # AAC generates new noise after a seek; other codecs agree far better.
     assert rms(whole[start : start + len(part)] - part) < 0.05 * rms(part)
 
 
-def test_the_suffixes_are_lower_case_endings() -> None:
+def test_the_suffixes_are_lower_case() -> None:
     assert {".wav", ".mp3", ".m4a", ".flac", ".webm"} <= AUDIO_SUFFIXES
     assert all(s.startswith(".") and s == s.lower() for s in AUDIO_SUFFIXES)
 
@@ -177,19 +177,19 @@ def test_the_suffixes_are_lower_case_endings() -> None:
 @pytest.mark.parametrize("kind", ["WAV", "FLAC"])
 def test_eight_channels_are_averaged(kind: str) -> None:
     channels = np.stack([synth.sine(200 * n, 1, RATE, level=0.8) for n in range(1, 9)], axis=1)
-    y = resample_nothing(synth.write(channels, RATE, kind, "PCM_24"))
+    y = load(synth.write(channels, RATE, kind, "PCM_24"))
     np.testing.assert_allclose(y, channels.mean(axis=1), atol=2**-23)
 
 
 def test_eight_channels_through_ffmpeg() -> None:
     channels = np.stack([synth.sine(200 * n, 1, RATE, level=0.8) for n in range(1, 9)], axis=1)
-    y = resample_nothing(synth.encode(channels, RATE, "flac", "matroska"))
+    y = load(synth.encode(channels, RATE, "flac", "matroska"))
     np.testing.assert_allclose(y, channels.mean(axis=1), atol=2**-14)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 9])  # nine have no name in FFmpeg
+@pytest.mark.parametrize("channels", [1, 2, 9])  # FFmpeg has no name for nine
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
-def test_both_decoders_give_the_same(subtype: str, channels: int, tmp_path: Path) -> None:
+def test_both_decoders_agree(subtype: str, channels: int, tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     y = np.stack([synth.noise(1, RATE, seed=n) for n in range(channels)], axis=1)
     path.write_bytes(synth.write(y, RATE, "WAV", subtype))
@@ -207,7 +207,7 @@ def test_opposite_channels_do_not_cancel(signs: list[int]) -> None:
     y = synth.music(1, RATE)
     file = synth.write(y[:, None] * np.float32(signs), RATE, "WAV", "FLOAT")
     expected = signs[0] * y * np.float32(np.mean(np.abs(signs)))
-    np.testing.assert_allclose(resample_nothing(file), expected, atol=1e-6)
+    np.testing.assert_allclose(load(file), expected, atol=1e-6)
 
 
 RATES = [8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000]
@@ -215,7 +215,7 @@ RATES = [8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000]
 
 @pytest.mark.parametrize("rate_in", RATES)
 @pytest.mark.parametrize("rate_out", [16_000, 22_050, 44_100])
-def test_a_sine_comes_back_after_resampling(rate_in: int, rate_out: int) -> None:
+def test_a_sine_survives_resampling(rate_in: int, rate_out: int) -> None:
     file = synth.write(synth.sine(440, 2, rate_in), rate_in, "WAV", "FLOAT")
     y = load_audio(file, sample_rate=rate_out)
     expected = synth.sine(440, 2, rate_out)
@@ -233,7 +233,7 @@ def test_a_lossy_sine_keeps_frequency_and_level(codec: str, container: str) -> N
     assert spectrum.max() == pytest.approx(0.25, rel=0.02)
 
 
-def test_what_lies_above_half_the_new_rate_is_gone() -> None:
+def test_frequencies_above_half_the_new_rate_are_removed() -> None:
     file = synth.write(synth.sine(10_000, 2, 44_100), 44_100, "WAV", "FLOAT")
     y = load_audio(file, sample_rate=16_000)
     assert np.abs(y[1000:-1000]).max() < 1e-5  # as an alias it would be 0.5
@@ -244,7 +244,7 @@ def test_a_part_after_resampling_is_a_slice_away_from_its_ends() -> None:
     whole = load_audio(file, sample_rate=16_000)
     part = load_audio(file, sample_rate=16_000, offset=1.0, duration=1.0)
     assert len(part) == 16_000
-    inner = slice(160, -160)  # the filter hears silence beyond the ends of a part
+    inner = slice(160, -160)  # the filter assumes silence beyond the ends of a part
     np.testing.assert_allclose(part[inner], whole[16_000:32_000][inner], atol=1e-6)
 
 
@@ -269,7 +269,7 @@ def test_a_stream_gives_what_load_audio_gives(
     np.testing.assert_array_equal(np.concatenate(blocks), load_audio(STREAMED[name], **part))
 
 
-def test_blocks_are_about_as_long_as_asked() -> None:
+def test_blocks_have_the_requested_length() -> None:
     lengths = [len(b) for b in stream_audio(STREAMED["WAV"], sample_rate=RATE, block_seconds=0.5)]
     assert lengths == [RATE // 2] * 6
 
@@ -305,7 +305,7 @@ def test_ffmpeg_decodes_little_more_than_the_part(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's list of open files")
-def test_a_stream_that_is_left_early_closes_its_file(tmp_path: Path) -> None:
+def test_a_stream_that_is_dropped_closes_its_file(tmp_path: Path) -> None:
     def is_open() -> bool:
         return path in [link.resolve() for link in Path("/proc/self/fd").iterdir()]
 
@@ -324,7 +324,7 @@ CONFIG = FeatureConfig(
 
 
 def peak_bytes(path: Path) -> int:
-    """Peak of the memory that Python and NumPy take while a file is streamed to features."""
+    """Return the peak memory of Python and NumPy while a file is streamed to features."""
     tracemalloc.start()
     try:
         blocks = stream_audio(path, sample_rate=CONFIG.sample_rate)

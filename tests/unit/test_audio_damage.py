@@ -1,4 +1,4 @@
-"""Files that are damaged, cut off, empty, hostile, or no audio at all."""
+"""Files that are damaged, cut off, empty, malicious, or not audio."""
 
 import io
 import tempfile
@@ -29,7 +29,7 @@ def load(content: bytes, **options: Any) -> Float32:
     return load_audio(content, sample_rate=RATE, **options)
 
 
-def refusal(content: bytes, **options: Any) -> AudioError:
+def error_of(content: bytes, **options: Any) -> AudioError:
     with pytest.raises(AudioError) as caught:
         load(content, **options)
     assert str(caught.value).startswith("<bytes>: ")
@@ -37,13 +37,13 @@ def refusal(content: bytes, **options: Any) -> AudioError:
 
 
 def assert_alike(part: Float32, expected: Float32) -> None:
-    """Up to noise that a codec makes up, and a shift by less than a sample."""
+    """Compare except for generated noise and a shift by less than a sample."""
     error = np.square(part - expected).mean() / np.square(expected).mean()
-    assert error < 0.2**2  # of unrelated sounds: about 2
+    assert error < 0.2**2  # of unrelated signals about 2
 
 
 def index_first(content: bytes) -> bytes:
-    """Move the index of an MP4 file in front of the sound."""
+    """Move the index of an MP4 file before its audio."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x.m4a")
         with (
@@ -71,7 +71,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "M4A in fragments": lambda: synth.encode(Y, RATE, "aac", "mp4", options=FRAGMENTED),
     "M4A, index first": lambda: index_first(synth.encode(Y, RATE, "aac", "ipod")),
     "MKV": lambda: synth.encode(Y, RATE, "aac", "matroska"),
-    "MKV with a film": lambda: synth.encode(Y, RATE, "aac", "matroska", video=True),
+    "MKV with video": lambda: synth.encode(Y, RATE, "aac", "matroska", video=True),
     "WebM": lambda: synth.encode(Y, RATE, "libopus", "webm"),
     "WMA": lambda: synth.encode(Y, RATE, "wmav2", "asf"),
 }
@@ -93,12 +93,12 @@ FILES: dict[str, Callable[[], bytes]] = {
     ],
     ids=["letter", "text", "PNG", "ID3v2 alone", "zeros", "MP3 syncs", "random", "HLS"],
 )
-def test_what_is_no_audio_is_refused_in_the_words_of_both_decoders(content: bytes) -> None:
-    error = refusal(content)
+def test_what_is_not_audio_is_an_error_with_the_messages_of_both_decoders(content: bytes) -> None:
+    error = error_of(content)
     assert error.reason == UNREADABLE
     assert list(error.decoder_messages) == ["libsndfile", "FFmpeg"]
-    assert all(words and "0x" not in words for words in error.decoder_messages.values())
-    assert all(words in str(error) for words in error.decoder_messages.values())
+    assert all(text and "0x" not in text for text in error.decoder_messages.values())
+    assert all(text in str(error) for text in error.decoder_messages.values())
 
 
 @pytest.mark.parametrize("read", [load, probe])
@@ -108,20 +108,20 @@ def test_an_empty_file(read: Callable[[bytes], Any]) -> None:
 
 
 @pytest.mark.parametrize("container", ["mp4", "matroska", "avi"])
-def test_a_video_without_sound(container: str) -> None:
-    error = refusal(synth.silent_video(container))
-    assert error.decoder_messages["FFmpeg"] == "it holds no sound"
+def test_a_video_without_audio(container: str) -> None:
+    error = error_of(synth.silent_video(container))
+    assert error.decoder_messages["FFmpeg"] == "it contains no audio"
 
 
 @pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "OGG", "CAF", "W64"])
 def test_a_file_of_no_samples(kind: str) -> None:
     content = synth.write(np.zeros(0, np.float32), RATE, kind)
-    assert refusal(content).reason == "holds no audio samples"
+    assert error_of(content).reason == "holds no audio samples"
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_header_alone(name: str) -> None:
-    assert refusal(FILES[name]()[:40]).reason in (
+    assert error_of(FILES[name]()[:40]).reason in (
         UNREADABLE,
         NO_INDEX,
         "holds no audio samples",
@@ -129,8 +129,8 @@ def test_a_header_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_offset_past_the_end(name: str) -> None:
-    assert refusal(FILES[name](), offset=100).reason == "holds no audio samples after 100 s"
+def test_an_offset_beyond_the_end(name: str) -> None:
+    assert error_of(FILES[name](), offset=100).reason == "holds no audio samples after 100 s"
 
 
 # ----------------------------------------------------------------------- damaged or cut off
@@ -145,16 +145,16 @@ def test_an_offset_past_the_end(name: str) -> None:
         ("OGG Vorbis", "the file ends within a page of Ogg"),
         ("OGG Opus", "the file ends within a page of Ogg"),
         ("MP3", "header says 3.0 s"),
-        ("AAC", "packets left out"),
+        ("AAC", "packets skipped"),
         ("M4A in fragments", ""),
         ("M4A, index first", "header says 3.0 s"),
         ("MKV", "the file has [0-9]+ of [0-9]+ bytes; header says 3.0 s"),
-        ("MKV with a film", "the file has [0-9]+ of [0-9]+ bytes"),
+        ("MKV with video", "the file has [0-9]+ of [0-9]+ bytes"),
         ("WebM", "header says 3.0 s"),
-        ("WMA", "packets left out"),
+        ("WMA", "packets skipped"),
     ],
 )
-def test_what_is_cut_off_is_read_with_a_warning(name: str, note: str) -> None:
+def test_a_file_that_is_cut_off_is_decoded_with_a_warning(name: str, note: str) -> None:
     content = FILES[name]()
     part = content[: len(content) // 2]
     with pytest.warns(AudioWarning, match=note) as caught:
@@ -164,11 +164,11 @@ def test_what_is_cut_off_is_read_with_a_warning(name: str, note: str) -> None:
     assert 0.9 * RATE < len(y) < 2 * RATE
     # FFmpeg reads the cut MP3, libsndfile the whole one: they differ by rounding.
     np.testing.assert_allclose(y[:40_000], load(content)[:40_000], atol=1e-5)
-    assert len(load(part, duration=0.5)) == RATE // 2  # nothing is missing of this
+    assert len(load(part, duration=0.5)) == RATE // 2  # this part is complete
 
 
 @pytest.mark.parametrize("name", ["FLAC", "AAC", "M4A"])
-def test_a_hole_is_passed_with_a_warning(name: str) -> None:
+def test_a_gap_is_skipped_with_a_warning(name: str) -> None:
     content = bytearray(FILES[name]())
     whole = load(bytes(content))
     middle = len(content) // 2
@@ -181,32 +181,32 @@ def test_a_hole_is_passed_with_a_warning(name: str) -> None:
 
 
 @pytest.mark.parametrize("rate", [RATE, 22_050])
-def test_ffmpeg_goes_on_where_libsndfile_breaks_off(rate: int) -> None:
+def test_ffmpeg_continues_where_libsndfile_stops(rate: int) -> None:
     content = bytearray(FILES["FLAC"]())
     whole = load_audio(bytes(content), sample_rate=rate)
-    place = len(content) * 2 // 3
-    content[place : place + 300] = bytes(300)
+    gap = len(content) * 2 // 3
+    content[gap : gap + 300] = bytes(300)
     with pytest.warns(AudioWarning, match="libsndfile: .*lost sync"):
         blocks = list(stream_audio(bytes(content), sample_rate=rate, block_seconds=0.5))
     with pytest.warns(AudioWarning):
         assert len(load_audio(bytes(content), sample_rate=rate, duration=2.5)) == 2.5 * rate
     y = np.concatenate(blocks)
     assert len(whole) - 0.2 * rate < len(y) <= len(whole) + 1
-    sound = round(1.4 * rate)  # libsndfile gave 1.5 s; FFmpeg the rest but for the hole
-    np.testing.assert_allclose(y[:sound], whole[:sound], atol=1e-6)
-    assert_alike(y[-sound // 3 :], whole[-sound // 3 :])
+    n = round(1.4 * rate)  # libsndfile decodes 1.5 s, FFmpeg the rest except the gap
+    np.testing.assert_allclose(y[:n], whole[:n], atol=1e-6)
+    assert_alike(y[-n // 3 :], whole[-n // 3 :])
 
 
-def test_concatenated_mp3_files_are_read_to_the_end() -> None:
-    """The first file's header counts only its own frames, where libsndfile would stop."""
+def test_concatenated_mp3_files_are_decoded_to_the_end() -> None:
+    """The header of the first file counts only its own frames; libsndfile stops there."""
     one = FILES["MP3"]()
     assert len(load(one)) == len(Y)
     with pytest.warns(AudioWarning, match=r"header says 3\.0 s, 6\.0 s were decoded"):
         assert len(load(one + one)) == pytest.approx(2 * len(Y), abs=0.1 * RATE)
 
 
-def test_an_mp3_that_gets_thinner_is_read_to_the_end() -> None:
-    """Without a header, libsndfile guesses the length by the size of the first frames."""
+def test_an_mp3_with_a_falling_bit_rate_is_decoded_to_the_end() -> None:
+    """Without a header, libsndfile estimates the length from the size of the first frames."""
     bare = {"write_xing": "0", "id3v2_version": "0"}
     thick, thin = (
         synth.encode(synth.noise(4, RATE), RATE, "libmp3lame", "mp3", bit_rate=b, options=bare)
@@ -217,7 +217,7 @@ def test_an_mp3_that_gets_thinner_is_read_to_the_end() -> None:
 
 
 def test_a_flac_of_unknown_length() -> None:
-    """As an encoder writes it into a pipe: the count of samples in its header is zero."""
+    """An encoder that writes to a pipe states a length of zero."""
     content = bytearray(FILES["FLAC"]())
     content[21] &= 0xF0
     content[22:26] = bytes(4)
@@ -225,7 +225,7 @@ def test_a_flac_of_unknown_length() -> None:
     np.testing.assert_array_equal(load(bytes(content)), load(FILES["FLAC"]()))
 
 
-def test_the_format_may_change_on_the_way() -> None:
+def test_the_format_can_change_within_a_file() -> None:
     mono = synth.encode(Y, RATE, "aac", "adts")
     stereo = synth.encode(np.stack([Y, Y], axis=1), 24_000, "aac", "adts")
     y = load(mono + stereo)
@@ -233,11 +233,11 @@ def test_the_format_may_change_on_the_way() -> None:
     np.testing.assert_array_equal(y[: 2 * RATE], load(mono)[: 2 * RATE])
 
 
-def test_tags_that_are_no_text_do_no_harm() -> None:
+def test_tags_that_are_not_utf8_do_no_harm() -> None:
     content = synth.encode(Y, RATE, "aac", "ipod", title="QQQQ").replace(
         b"QQQQ", b"\xff\xfe\xff\xfe"
     )
-    with pytest.raises(UnicodeDecodeError):  # what PyAV does unless told otherwise
+    with pytest.raises(UnicodeDecodeError):  # the default of PyAV
         av.open(io.BytesIO(content))
     assert len(load(content)) > len(Y)
 
@@ -247,41 +247,41 @@ def test_tags_that_are_no_text_do_no_harm() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
 @pytest.mark.parametrize("offset", [0.0, 1.0])
-def test_a_sample_that_no_sound_has_is_refused(value: float, offset: float) -> None:
+def test_an_invalid_sample_is_an_error(value: float, offset: float) -> None:
     y = np.stack([Y, Y], axis=1)
     y[2 * RATE] = value
     content = synth.write(y, RATE, "WAV", "FLOAT")
-    reason = refusal(content, offset=offset).reason
+    reason = error_of(content, offset=offset).reason
     assert reason == f"holds the sample {value:g} at 2.00 s; full scale is 1"
     assert len(load(content, offset=offset, duration=0.5)) == RATE // 2
 
 
-def test_channels_whose_mean_overflows_are_refused() -> None:
+def test_channels_whose_mean_overflows_are_an_error() -> None:
     y = np.full((RATE, 2), 3e38, np.float32)
-    assert "holds the sample inf" in refusal(synth.write(y, RATE, "WAV", "FLOAT")).reason
+    assert "holds the sample inf" in error_of(synth.write(y, RATE, "WAV", "FLOAT")).reason
     y[:, 1] *= np.inf
     y[:, 0] *= -np.inf
-    assert "holds the sample nan" in refusal(synth.write(y, RATE, "WAV", "FLOAT")).reason
+    assert "holds the sample nan" in error_of(synth.write(y, RATE, "WAV", "FLOAT")).reason
 
 
 @pytest.mark.parametrize("rate", [0, 1, 999, 3_000_001, 2**31 - 1, 4_000_000_000])
-def test_an_absurd_sample_rate_is_refused(rate: int) -> None:
+def test_an_impossible_sample_rate_is_an_error(rate: int) -> None:
     content = synth.wav_header(rate, 1, 20_000) + bytes(20_000)
-    assert refusal(content).reason == UNREADABLE
+    assert error_of(content).reason == UNREADABLE
     with pytest.raises(AudioError, match=UNREADABLE):
         probe(content)
 
 
 @pytest.mark.parametrize("rate", [1_000, 3_000_000])
-def test_an_extreme_sample_rate_is_read(rate: int) -> None:
+def test_an_extreme_sample_rate_is_decoded(rate: int) -> None:
     content = synth.wav_header(rate, 1, 60_000) + bytes(60_000)
     assert len(load_audio(content, sample_rate=16_000)) == 30_000 * 16_000 // rate
 
 
 @pytest.mark.parametrize("channels", [0, 257, 1000, 65_535])
-def test_an_absurd_number_of_channels_is_refused(channels: int) -> None:
+def test_an_impossible_number_of_channels_is_an_error(channels: int) -> None:
     content = synth.wav_header(RATE, channels, 500_000) + bytes(500_000)
-    assert refusal(content).reason == UNREADABLE
+    assert error_of(content).reason == UNREADABLE
 
 
 def test_many_channels_at_a_high_rate_come_in_small_blocks() -> None:
@@ -292,34 +292,34 @@ def test_many_channels_at_a_high_rate_come_in_small_blocks() -> None:
     assert max(lengths) * 256 <= 2**22
 
 
-# ----------------------------------------------------------- damage that ended the process
+# ------------------------------------------------------- damage that crashed the process
 
 
-def test_nothing_is_sought_before_something_could_be_read(
+def test_libsndfile_seeks_only_after_a_successful_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After a damaged set-up header of Vorbis, libsndfile's seek ends the process."""
+    """After a damaged setup header of Vorbis, a seek crashes libsndfile."""
     calls: list[str] = []
     monkeypatch.setattr(soundfile.SoundFile, "seek", lambda *_: calls.append("seek"))
     monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: np.empty((0, 1), np.float32))
-    assert len(load(FILES["WAV"](), offset=1.0)) == 2 * RATE  # FFmpeg reads it
+    assert len(load(FILES["WAV"](), offset=1.0)) == 2 * RATE  # FFmpeg decodes it
     assert not calls
 
 
 @pytest.mark.parametrize("name", ["aac-more-planes-than-channels.mkv", "vorbis-setup-flipped.ogg"])
 @pytest.mark.parametrize("options", [{}, {"offset": 1.0}, {"offset": 1.0, "duration": 1.0}])
-def test_files_that_ended_the_process(name: str, options: dict[str, float]) -> None:
+def test_files_that_crashed_the_process(name: str, options: dict[str, float]) -> None:
     path = CASES / name
     if not path.exists():
-        pytest.skip(f"{path} is not here: such a file cannot be made in a test")
+        pytest.skip(f"{path} is missing; the test cannot generate such a file")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)
         with pytest.raises(AudioError):
             load_audio(path, sample_rate=RATE, **options)
 
 
-def test_gsm_is_read_without_a_warning() -> None:
-    """libsndfile cannot seek in it, not even to its beginning."""
+def test_gsm_is_decoded_without_a_warning() -> None:
+    """libsndfile cannot seek in GSM, not even to the beginning."""
     content = synth.write(synth.music(3, 8000), 8000, "WAV", "GSM610")
     whole = load_audio(content, sample_rate=8000)
     assert len(whole) == pytest.approx(3 * 8000, abs=320)
@@ -333,10 +333,10 @@ def atom(name: bytes, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("read", [probe, lambda content: load_audio(content, sample_rate=8000)])
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.9])
-def test_an_m4a_without_its_index_is_called_cut_off(
+def test_an_m4a_without_its_index_is_reported_as_cut_off(
     read: Callable[[bytes], Any], share: float
 ) -> None:
-    """The index stands last, where a download that broke off does not come to."""
+    """The index is at the end of the file."""
     content = synth.encode(synth.noise(3, 48_000), 48_000, "aac", "ipod")
     with pytest.raises(AudioError, match=f"<bytes>: {NO_INDEX}"):
         read(content[: max(40, round(share * content.index(b"moov")))])
@@ -352,6 +352,6 @@ def test_an_m4a_without_its_index_is_called_cut_off(
     ],
     ids=["a damaged index", "a picture", "very many atoms", "a text"],
 )
-def test_other_files_are_not_called_cut_off(content: bytes) -> None:
+def test_other_files_are_not_reported_as_cut_off(content: bytes) -> None:
     with pytest.raises(AudioError, match=UNREADABLE):
         probe(content)

@@ -1,4 +1,4 @@
-"""Headers that lie about the length: all that can be decoded is, and both lengths are stated."""
+"""Headers with a wrong length: all is decoded, and a warning states both lengths."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def load(content: bytes, **options: Any) -> Any:
     return load_audio(content, sample_rate=RATE, **options)
 
 
-def patched(content: bytes, place: int, new: bytes) -> bytes:
-    assert 0 <= place <= len(content) - len(new)
-    return content[:place] + new + content[place + len(new) :]
+def patched(content: bytes, start: int, new: bytes) -> bytes:
+    assert 0 <= start <= len(content) - len(new)
+    return content[:start] + new + content[start + len(new) :]
 
 
 # --------------------------------------------------------------------- uncompressed formats
@@ -56,8 +56,8 @@ def w64(size: int) -> bytes:
 
 def aiff(size: int, frames: int | None = None) -> bytes:
     content = synth.write(Y, RATE, "AIFF", "PCM_16")
-    place = content.index(b"COMM") + 10
-    content = patched(content, place, struct.pack(">I", size // 4 if frames is None else frames))
+    start = content.index(b"COMM") + 10
+    content = patched(content, start, struct.pack(">I", size // 4 if frames is None else frames))
     return patched(content, content.index(b"SSND") + 4, struct.pack(">I", size + 8))
 
 
@@ -83,27 +83,27 @@ PCM: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("name", PCM)
 @pytest.mark.parametrize("share", [0, 0.3, 3])
-def test_a_wrong_size_is_read_past_and_both_lengths_are_stated(name: str, share: float) -> None:
+def test_a_wrong_size_is_corrected_with_a_warning(name: str, share: float) -> None:
     content = PCM[name](4 * round(share * len(Y)))
     both = rf"<bytes>: header says {share * SECONDS:.1f} s, 6\.0 s were decoded"
     with pytest.warns(AudioWarning, match=both):
         y = load(content)
     np.testing.assert_allclose(y, MONO, atol=1e-6)
-    if share < 1:  # what is there is known without decoding; it must not mislead --fast
+    if share < 1:  # --fast uses this length
         assert probe(content).seconds == pytest.approx(SECONDS, abs=0.01)
     with pytest.warns(AudioWarning, match=both):
         np.testing.assert_allclose(load(content, offset=4.5), MONO[round(4.5 * RATE) :], atol=1e-6)
 
 
-def test_a_recorder_that_was_switched_off() -> None:
-    """Neither the size of the file nor that of the samples was ever written."""
+def test_a_recorder_that_lost_power() -> None:
+    """The sizes of the file and of the samples are zero."""
     content = patched(wav(0), 4, bytes(4))
     with pytest.warns(AudioWarning, match=r"header says 0\.0 s, 6\.0 s were decoded"):
         np.testing.assert_allclose(load(content), MONO, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", PCM)
-def test_right_sizes_are_not_doubted(name: str) -> None:
+def test_right_sizes_cause_no_warning(name: str) -> None:
     np.testing.assert_allclose(load(PCM[name](N_BYTES)), MONO, atol=1e-6)
 
 
@@ -112,19 +112,19 @@ def test_right_sizes_are_not_doubted(name: str) -> None:
     [wav(2**32 - 1), wav(0x7FFF_F000), au(2**32 - 1), caf(-5), rf64(2**64 - 1)],
     ids=["WAV", "WAV of sox", "AU", "CAF", "RF64"],
 )
-def test_a_size_that_is_left_open_is_no_lie(content: bytes) -> None:
-    """As a program writes it into a pipe."""
+def test_an_open_size_causes_no_warning(content: bytes) -> None:
+    """Programs that write to a pipe leave the size open."""
     np.testing.assert_allclose(load(content), MONO, atol=1e-6)
 
 
 @pytest.mark.parametrize("frames", [0, len(Y) // 3])
-def test_aiff_may_count_frames_wrongly_in_a_chunk_of_the_right_size(frames: int) -> None:
+def test_an_aiff_with_a_wrong_number_of_frames_in_a_right_chunk(frames: int) -> None:
     with pytest.warns(AudioWarning, match=r"header says .*, 6\.0 s were decoded"):
         np.testing.assert_allclose(load(aiff(N_BYTES, frames)), MONO, atol=1e-6)
 
 
 def test_a_size_that_wrapped_around_at_four_gibibytes() -> None:
-    """By its chunks this is a second of audio followed by what is no chunk."""
+    """The stated second of audio is not followed by a chunk."""
     with pytest.warns(AudioWarning, match=r"header says 1\.0 s, 6\.0 s were decoded"):
         assert len(load(wav(4 * RATE))) == len(Y)
 
@@ -140,7 +140,7 @@ def test_a_size_that_wrapped_around_at_four_gibibytes() -> None:
     ],
     ids=["LIST", "ID3 of odd size", "ID3v1", "APE", "zeros"],
 )
-def test_what_stands_behind_the_samples_is_no_sound(tail: bytes) -> None:
+def test_data_after_the_samples_is_not_decoded(tail: bytes) -> None:
     np.testing.assert_allclose(load(wav(N_BYTES) + tail), MONO, atol=1e-6)
 
 
@@ -161,10 +161,10 @@ def test_a_file_of_a_million_chunks_is_not_read_chunk_by_chunk() -> None:
 
 def xing(content: bytes, *, frames: int | None = None, n_bytes: int | None = None) -> bytes:
     """Change what the Xing or Info tag of an MP3 file states."""
-    place = max(content.find(b"Xing"), content.find(b"Info"))
+    tag = max(content.find(b"Xing"), content.find(b"Info"))
     for offset, number in ((8, frames), (12, n_bytes)):
         if number is not None:
-            content = patched(content, place + offset, struct.pack(">I", number))
+            content = patched(content, tag + offset, struct.pack(">I", number))
     return content
 
 
@@ -177,7 +177,7 @@ FRAMES = 1 + SECONDS * RATE // 1152
 
 
 @pytest.mark.parametrize("name", MP3)
-def test_mp3_headers_are_right_as_they_are(name: str) -> None:
+def test_right_mp3_headers(name: str) -> None:
     header = read_mp3_header(io.BytesIO(MP3[name]))
     assert header is not None
     assert header.whole
@@ -188,7 +188,7 @@ def test_mp3_headers_are_right_as_they_are(name: str) -> None:
 
 @pytest.mark.parametrize("frames", [0, 50, FRAMES * 2 // 3, FRAMES * 5 // 6, 3 * FRAMES])
 @pytest.mark.parametrize("name", ["constant rate", "variable rate"])
-def test_an_mp3_that_states_another_length_is_read_to_its_end(name: str, frames: int) -> None:
+def test_an_mp3_with_a_wrong_length_is_decoded_to_its_end(name: str, frames: int) -> None:
     content = xing(MP3[name], frames=frames)
     stated = frames * 1152 / RATE
     with pytest.warns(AudioWarning, match=rf"header says {stated:.1f} s, 6\.0 s were decoded"):
@@ -201,22 +201,22 @@ def test_an_mp3_that_states_another_length_is_read_to_its_end(name: str, frames:
         assert probe(content).seconds is None  # so --fast decodes all of it
 
 
-def test_a_vbri_tag_is_read_and_doubted_too() -> None:
-    """As Fraunhofer's encoder writes it, 32 bytes behind the header of the first frame."""
+def test_a_vbri_tag_is_checked_too() -> None:
+    """Fraunhofer's encoder writes it 32 bytes after the header of the first frame."""
     content = MP3["constant rate"]
     place = max(content.find(b"Xing"), content.find(b"Info"))
     start = content.rindex(b"\xff\xfb", 0, place)
-    for frames, doubted in ((FRAMES, False), (20, True)):
+    for frames, is_wrong in ((FRAMES, False), (20, True)):
         tag = b"VBRI" + struct.pack(">HHHII", 1, 0, 0, len(content), frames)
         file = patched(patched(content, place, bytes(120)), start + 36, tag)
         header = read_mp3_header(io.BytesIO(file))
         assert header is not None
         assert header.stated == pytest.approx(frames * 1152 / RATE)
-        assert (header.seconds is None) == doubted
+        assert (header.seconds is None) == is_wrong
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             assert len(load(file)) == pytest.approx(len(Y), abs=0.1 * RATE)
-        assert bool(caught) == doubted
+        assert bool(caught) == is_wrong
 
 
 def test_an_mp3_without_a_tag_states_no_length() -> None:
@@ -224,11 +224,11 @@ def test_an_mp3_without_a_tag_states_no_length() -> None:
     constant = synth.encode(Y, RATE, "libmp3lame", "mp3", options=bare)
     assert probe(constant).seconds == pytest.approx(SECONDS, abs=0.1)
     thin = synth.encode(Y, RATE, "libmp3lame", "mp3", bit_rate=32_000, options=bare)
-    assert probe(constant + thin).seconds is None  # FFmpeg goes by the first bit rate
+    assert probe(constant + thin).seconds is None  # FFmpeg uses the first bit rate
 
 
 def test_a_length_beyond_any_recording_is_not_reported() -> None:
-    """More than 200 years, in the properties of a WMA file; --fast would start in them."""
+    """The properties of a WMA file state more than 200 years; --fast would seek into them."""
     content = synth.encode(Y[: 2 * RATE], RATE, "wmav2", "asf")
     properties = content.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
     assert probe(content).seconds == pytest.approx(2, abs=0.1)
@@ -236,7 +236,7 @@ def test_a_length_beyond_any_recording_is_not_reported() -> None:
     assert probe(lying).seconds is None
 
 
-def test_a_large_tag_behind_an_mp3_is_no_sound() -> None:
+def test_a_large_tag_after_an_mp3_is_not_decoded() -> None:
     tag = b"APETAGEX" + bytes(300_000)
     whole = load(MP3["constant rate"])
     y = load(MP3["constant rate"] + tag)
@@ -254,7 +254,7 @@ def streaminfo(n_samples: int) -> bytes:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.8, 4])
-def test_a_flac_that_states_another_length_is_read_to_its_end(share: float) -> None:
+def test_a_flac_with_a_wrong_length_is_decoded_to_its_end(share: float) -> None:
     content = streaminfo(round(share * len(Y)))
     with pytest.warns(AudioWarning, match=rf"header says {6 * share:.1f} s, 6\.0 s were decoded"):
         np.testing.assert_allclose(load(content), MONO, atol=1e-6)
@@ -280,7 +280,7 @@ def test_the_last_frame_of_another_encoder_is_found() -> None:
     assert header.last == pytest.approx(SECONDS)
 
 
-# ---------------------------------------------------------------------------- no false alarm
+# ------------------------------------------------------------------------ no false warning
 
 
 def ogg_pages(content: bytes) -> list[int]:
@@ -288,7 +288,7 @@ def ogg_pages(content: bytes) -> list[int]:
 
 
 def crc(page: bytes) -> int:
-    """The checksum of a page of Ogg (RFC 3533)."""
+    """Return the checksum of a page of Ogg (RFC 3533)."""
     value = 0
     for byte in page:
         value ^= byte << 24
@@ -299,7 +299,7 @@ def crc(page: bytes) -> int:
 
 @pytest.mark.parametrize("back", [100, 488])
 def test_opus_whose_pages_are_behind_their_samples(back: int) -> None:
-    """As FFmpeg writes it from sources whose clock jumps; libsndfile calls it malformed."""
+    """FFmpeg writes such pages from sources whose time jumps; libsndfile rejects them."""
     content = bytearray(synth.encode(synth.music(6, 48_000), 48_000, "libopus", "ogg"))
     pages = [*ogg_pages(bytes(content)), len(content)]
     for start, end in pairwise(pages[3:-1]):
@@ -327,7 +327,7 @@ def test_chained_ogg_files_are_one_recording(codec: str) -> None:
     np.testing.assert_allclose(part, whole[4 * rate : 6 * rate], atol=1e-6)
 
 
-FILMS = ("mp4", "mov", "matroska", "avi", "mpegts")
+WITH_VIDEO = ("mp4", "mov", "matroska", "avi", "mpegts")
 NOISE = synth.noise(3, 48_000)
 
 
@@ -358,18 +358,18 @@ NOISE = synth.noise(3, 48_000)
     ],
 )
 def test_ordinary_files_raise_no_warning(codec: str, container: str) -> None:
-    """With a film of one second beside the sound, too, where the container can hold one."""
-    films = (False, True) if container in FILMS else (False,)
-    for seconds, film in product((0.3, 3), films):
+    """Also with a video of one second, if the container supports it."""
+    videos = (False, True) if container in WITH_VIDEO else (False,)
+    for seconds, video in product((0.3, 3), videos):
         content = synth.encode(
-            NOISE[: round(seconds * 48_000)], 48_000, codec, container, video=film
+            NOISE[: round(seconds * 48_000)], 48_000, codec, container, video=video
         )
         y = load_audio(content, sample_rate=48_000)
         assert len(y) == pytest.approx(seconds * 48_000, abs=0.1 * 48_000)
 
 
-def test_an_av_clock_with_a_gap_is_no_lie() -> None:
-    """A recording that was paused states the time of the clock, not that of its samples."""
+def test_a_gap_in_the_times_causes_no_warning() -> None:
+    """The header of a paused recording states the time including the pause."""
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as output:
         stream: Any = output.add_stream("libopus", rate=48_000, layout="mono")
@@ -389,7 +389,7 @@ def test_an_av_clock_with_a_gap_is_no_lie() -> None:
 
 
 def without_byte_rate(content: bytes) -> bytes:
-    """As FFmpeg writes it where the rate varies; the chunk ``fact`` still counts the samples."""
+    """Remove the byte rate, as FFmpeg does if it varies; ``fact`` still counts the samples."""
     return patched(content, content.index(b"fmt ") + 16, bytes(4))
 
 
@@ -407,7 +407,7 @@ COMPRESSED: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", COMPRESSED)
-def test_compressed_samples_that_are_cut_off_are_told(name: str) -> None:
+def test_compressed_samples_that_are_cut_off_cause_a_warning(name: str) -> None:
     content = COMPRESSED[name]()
     assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)  # without a warning
     with pytest.warns(AudioWarning, match=r"header says 6\.\d s, [23]\.\d s were decoded"):
@@ -416,23 +416,23 @@ def test_compressed_samples_that_are_cut_off_are_told(name: str) -> None:
 
 
 @pytest.mark.parametrize("codec", ["libmp3lame", "pcm_s16le"])
-def test_an_avi_that_is_cut_off_is_told(codec: str) -> None:
+def test_an_avi_that_is_cut_off_causes_a_warning(codec: str) -> None:
     content = synth.encode(Y, RATE, codec, "avi")
     assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)  # without a warning
     half = content[: len(content) // 2]
-    words = rf"the file has {len(half)} of {len(content)} bytes"
-    with pytest.warns(AudioWarning, match=words):
+    message = rf"the file has {len(half)} of {len(content)} bytes"
+    with pytest.warns(AudioWarning, match=message):
         load(half)
 
 
 @pytest.mark.parametrize("size", [0, 2**32 - 1])
-def test_an_avi_whose_size_is_left_open_is_not_doubted(size: int) -> None:
+def test_an_avi_with_an_open_size_causes_no_warning(size: int) -> None:
     content = patched(synth.encode(Y, RATE, "libmp3lame", "avi"), 4, struct.pack("<I", size))
     assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)
 
 
-def test_mp3_of_a_variable_rate_in_wav_is_read_to_its_end() -> None:
-    """libsndfile takes the bit rate of the first frame for all, and ends early."""
+def test_mp3_of_a_variable_rate_in_wav_is_decoded_to_its_end() -> None:
+    """libsndfile assumes the bit rate of the first frame and stops early."""
     y = np.concatenate([synth.noise(1, RATE), np.zeros(5 * RATE, np.float32)])
     file = io.BytesIO()
     with av.open(file, "w", format="wav") as output:

@@ -1,4 +1,4 @@
-"""Where audio may come from: paths with any name, bytes, files, pipes; and where it may not."""
+"""Sources of audio: paths with any name, bytes, file objects, pipes; and invalid ones."""
 
 import gzip
 import io
@@ -35,7 +35,7 @@ def saved(folder: Path, name: str, content: bytes) -> Path:
 
 
 class Pipe:
-    """A stream that can only be read forwards."""
+    """A stream that cannot seek."""
 
     def __init__(self, content: bytes) -> None:
         self._file = io.BytesIO(content)
@@ -72,7 +72,7 @@ def test_paths_and_open_files(content: bytes, tmp_path: Path) -> None:
     assert_reads(path)
     assert_reads(str(path))
     with path.open("rb") as file:
-        file.read(5)  # a file is read from its beginning, wherever it stands
+        file.read(5)  # decoding starts at the beginning nevertheless
         assert_reads(file)
         assert not file.closed
     with path.open("r+b") as file:
@@ -100,7 +100,7 @@ def test_a_named_pipe(tmp_path: Path) -> None:
         *("%d %s", "-o", "http:", "a:b", "x.raw", "x.mp3", "x.sd2"),
     ],
 )
-def test_any_name_will_do(name: str, content: bytes, tmp_path: Path) -> None:
+def test_any_file_name_is_allowed(name: str, content: bytes, tmp_path: Path) -> None:
     path = saved(tmp_path, name, content)
     assert_reads(path)
     with path.open("rb") as file:
@@ -108,14 +108,14 @@ def test_any_name_will_do(name: str, content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["MP3", "FLAC", "OGG"])
-def test_the_content_counts_not_the_suffix(kind: str, tmp_path: Path) -> None:
+def test_the_format_follows_from_the_content(kind: str, tmp_path: Path) -> None:
     content = synth.write(Y, RATE, kind)
     right, wrong = (saved(tmp_path, f"x.{end}", content) for end in (kind.lower(), "wav"))
     np.testing.assert_array_equal(*(load_audio(path, sample_rate=RATE) for path in (right, wrong)))
 
 
 @pytest.mark.parametrize("name", ["x.mp3", "x.flac", "x.aac", "x"])
-def test_text_is_refused_as_such_whatever_its_suffix(name: str, tmp_path: Path) -> None:
+def test_text_with_any_suffix_is_an_error(name: str, tmp_path: Path) -> None:
     path = saved(tmp_path, name, b"This is text, not audio.\n" * 200)
     with pytest.raises(AudioError) as caught:
         load_audio(path, sample_rate=RATE)
@@ -127,7 +127,7 @@ def test_text_is_refused_as_such_whatever_its_suffix(name: str, tmp_path: Path) 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere a descriptor is not portable")
 def test_libsndfile_gets_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through callbacks into Python, it takes Ctrl-C for the end of the file."""
+    """With callbacks into Python, it takes Ctrl-C for the end of the file."""
     opened = []
     original = soundfile.SoundFile.__init__
 
@@ -149,7 +149,7 @@ def test_libsndfile_gets_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
         (io.BytesIO(), "<stream>"),
     ],
 )
-def test_a_source_has_a_name_for_people(source: Any, name: str) -> None:
+def test_the_name_of_a_source(source: Any, name: str) -> None:
     assert source_name(source) == name
 
 
@@ -160,7 +160,7 @@ def test_an_open_file_is_named_by_its_path(tmp_path: Path) -> None:
     assert caught.value.source == str(path)
 
 
-# -------------------------------------------------------------------------- not to be read
+# ------------------------------------------------------------------------ invalid sources
 
 
 def assert_refused(source: Any, reason: str) -> None:
@@ -179,7 +179,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nul\0byte.wav", "\ud800.wav"])
-def test_what_cannot_be_a_name(name: str) -> None:
+def test_an_impossible_file_name(name: str) -> None:
     assert_refused(name, "is not a file name")
 
 
@@ -207,7 +207,7 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
 
 
 class Broken(Pipe):
-    """A stream that fails on the way."""
+    """A stream that fails after some bytes."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(WAV)
@@ -228,15 +228,15 @@ def test_a_stream_that_fails(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("source", [5, None, ["x.wav"], io.StringIO("text")])
-def test_what_is_no_source(source: Any) -> None:
+def test_a_source_of_another_type(source: Any) -> None:
     with pytest.raises(TypeError, match="binary"):
         load_audio(source, sample_rate=RATE)
 
 
-def relative_playlist(kind: str, sound: Path) -> bytes:
+def relative_playlist(kind: str, audio: Path) -> bytes:
     if kind == "ffconcat":
-        return f"ffconcat version 1.0\nfile {sound.name}\n".encode()
-    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1", "#EXTINF:1,", sound.name, "#EXT-X-ENDLIST", ""]
+        return f"ffconcat version 1.0\nfile {audio.name}\n".encode()
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1", "#EXTINF:1,", audio.name, "#EXT-X-ENDLIST", ""]
     return "\n".join(lines).encode()
 
 
@@ -244,10 +244,10 @@ def relative_playlist(kind: str, sound: Path) -> bytes:
 def test_a_playlist_opens_nothing(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # where FFmpeg looks for files that a nameless list names
-    sound = saved(tmp_path, "sound.ts", synth.encode(Y, RATE, "aac", "mpegts"))
-    playlist = saved(tmp_path, f"x.{kind}", relative_playlist(kind, sound))
-    with av.open(playlist) as container:  # FFmpeg on its own follows it
+    monkeypatch.chdir(tmp_path)  # where FFmpeg searches the files of a list without a name
+    audio = saved(tmp_path, "audio.ts", synth.encode(Y, RATE, "aac", "mpegts"))
+    playlist = saved(tmp_path, f"x.{kind}", relative_playlist(kind, audio))
+    with av.open(playlist) as container:  # FFmpeg follows it by default
         assert next(container.decode(audio=0)).samples
     assert_refused(playlist, "is not audio that any decoder can read")
     with playlist.open("rb") as file:
@@ -278,12 +278,12 @@ def test_arguments_out_of_range_are_named(arguments: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("duration", [None, 100.0, 1e300, float("inf")])
-def test_a_duration_may_pass_the_end(duration: float | None) -> None:
+def test_a_duration_beyond_the_end(duration: float | None) -> None:
     part = load_audio(WAV, sample_rate=RATE, offset=0.5, duration=duration)
     np.testing.assert_array_equal(part, Y[RATE // 2 :])
 
 
-def test_a_caller_may_give_any_binary_file() -> None:
+def test_any_binary_file_object() -> None:
     file: BinaryIO = io.BytesIO(WAV)
     assert probe(file).decoder == "libsndfile"
     assert_reads(file)

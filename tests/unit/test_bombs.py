@@ -1,4 +1,4 @@
-"""Files made to be slow are read in linear time, or refused, scaled down and counted."""
+"""Files made to be slow are read in linear time or rejected; checked with small files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMALL = 20_000  # bytes
 
 
 class Counted(io.FileIO):
-    """A file that counts what is read of it."""
+    """A file that counts reads and bytes."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -32,7 +32,7 @@ class Counted(io.FileIO):
 
 
 def cost(path: Path) -> tuple[int, int]:
-    """How often and how much ``audio_digest`` reads of a file."""
+    """Return how often and how many bytes ``audio_digest`` reads of a file."""
     with Counted(path) as file:
         content._digest(file)
         return file.n_reads, file.n_bytes
@@ -40,7 +40,7 @@ def cost(path: Path) -> tuple[int, int]:
 
 @pytest.mark.parametrize("name", bombs.BOMBS)
 def test_reading_is_linear(name: str, tmp_path: Path) -> None:
-    """Twice as long a file takes at most twice as many reads and bytes, and some that are fixed."""
+    """The number of reads and bytes grows at most linearly with the size."""
     sizes = (SMALL, 2 * SMALL, 4 * SMALL)
     paths = [bombs.write_bomb(name, tmp_path / f"{n}", n) for n in sizes]
     (reads, n_bytes), _, (more_reads, more_bytes) = map(cost, paths)
@@ -58,7 +58,7 @@ def test_reading_is_linear(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["id3 empty tags.mp3", "id3 tags of 20 bytes.mp3"])
-def test_many_tags_in_front_are_refused(name: str, tmp_path: Path) -> None:
+def test_many_leading_tags_are_rejected(name: str, tmp_path: Path) -> None:
     path = bombs.write_bomb(name, tmp_path / "x.mp3", 200_000)
     with Counted(path) as file, pytest.raises(DecodeError, match="more than 1000 ID3 tags"):
         limits.end_of_id3(file)
@@ -71,7 +71,7 @@ def test_many_tags_in_front_are_refused(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["id3v1 chain.mp3", "lyrics3 chain.mp3", "ape chain.mp3", "all tags in turn.mp3"]
 )
-def test_many_tags_behind_are_not_counted_to_the_last(name: str, tmp_path: Path) -> None:
+def test_not_all_of_many_trailing_tags_are_read(name: str, tmp_path: Path) -> None:
     path = bombs.write_bomb(name, tmp_path / "x.mp3", 400_000)
     with Counted(path) as file:
         content._place_of_sound(file)
@@ -80,12 +80,12 @@ def test_many_tags_behind_are_not_counted_to_the_last(name: str, tmp_path: Path)
 
 
 def test_some_tags_are_no_bomb(tmp_path: Path) -> None:
-    """Those of ordinary files do not change the digest."""
+    """The tags of ordinary files do not change the digest."""
     plain, tagged_often = tmp_path / "a.mp3", tmp_path / "b.mp3"
-    sound = tagged.recording("mp3-bare")
-    plain.write_bytes(sound)
+    recording = tagged.recording("mp3-bare")
+    plain.write_bytes(recording)
     tags = b"LYRICSBEGIN000011LYRICS200" + b"TAG" + bytes(125)
-    tagged_often.write_bytes(bombs._id3(bytes(500)) * 20 + sound + tags * 20)
+    tagged_often.write_bytes(bombs._id3(bytes(500)) * 20 + recording + tags * 20)
     assert audio_digest(plain) == audio_digest(tagged_often)
 
 
@@ -100,10 +100,10 @@ def mp3(tmp_path: Path, tag: bytes) -> Path:
 
 @pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.parametrize(("n_frames", "is_bomb"), [(9_999, False), (10_001, True)])
-def test_many_frames_are_not_given_to_mpg123(
+def test_many_frames_do_not_reach_mpg123(
     tmp_path: Path, version: int, n_frames: int, is_bomb: bool
 ) -> None:
-    """It takes a time that grows with the square of their number."""
+    """The time that mpg123 takes grows with the square of their number."""
     tag = bombs._id3(b"".join(map(bombs._txxx, range(n_frames))), version)
     path = mp3(tmp_path, tag * 3 if not is_bomb and n_frames < 3333 else tag)
     with path.open("rb", buffering=0) as file:
@@ -118,8 +118,8 @@ def test_many_frames_are_not_given_to_mpg123(
 @pytest.mark.parametrize(
     "tags",
     [
-        bombs._id3(b"".join(map(bombs._txxx, range(3_400)))) * 3,  # they are added
-        bombs._id3(bytes(200_000), 3, 0x80),  # escaped: taken for the worst
+        bombs._id3(b"".join(map(bombs._txxx, range(3_400)))) * 3,  # the frames are added up
+        bombs._id3(bytes(200_000), 3, 0x80),  # unsynchronised: the worst case is assumed
     ],
     ids=["several tags", "an escaped tag"],
 )
@@ -140,11 +140,11 @@ def test_a_picture_is_no_bomb(tmp_path: Path) -> None:
     assert probe(path).sample_rate == tagged.RATE
 
 
-# ------------------------------------------------------------------------- the bound on time
+# ------------------------------------------------------------------------- the time limit
 
 
 class Clock:
-    """A second passes each time it is read."""
+    """A clock that advances by one second each time."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -164,7 +164,7 @@ class Clock:
         ("flac empty blocks.flac", "more than 10000 metadata blocks"),
     ],
 )
-def test_many_comments_are_not_given_to_ffmpeg(name: str, reason: str, tmp_path: Path) -> None:
+def test_many_comments_do_not_reach_ffmpeg(name: str, reason: str, tmp_path: Path) -> None:
     path = bombs.write_bomb(name, tmp_path / "x", 400_000)
     with Counted(path) as file, pytest.raises(DecodeError, match=reason):
         FFmpegDecoder(file)
@@ -192,7 +192,7 @@ def test_a_header_that_takes_too_long(
     assert len(audio_digest(path)) == 40  # of the whole file
 
 
-def test_no_bound_once_it_is_open(tmp_path: Path) -> None:
+def test_there_is_no_time_limit_after_opening(tmp_path: Path) -> None:
     clock = Clock()
     (tmp_path / "x").write_bytes(bytes(1000))
     with (tmp_path / "x").open("rb", buffering=0) as file:

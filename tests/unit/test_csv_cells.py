@@ -28,19 +28,19 @@ words = st.text(st.sampled_from("'=+-@\t\r\n\uff1dab1"), max_size=5)
 
 
 @given(words)
-def test_no_text_is_a_formula_and_all_of_it_comes_back(text: str) -> None:
+def test_no_cell_is_a_formula_and_the_text_is_recovered(text: str) -> None:
     [plain], [safe] = readable_row([text], safe=False), readable_row([text], safe=True)
     assert not safe.startswith(SPREADSHEET)
     assert original_cell(plain) == original_cell(safe) == text
 
 
 @given(words)
-def test_only_what_is_dangerous_is_changed(text: str) -> None:
+def test_only_formulas_are_changed(text: str) -> None:
     [safe] = safe_row([text])
     assert safe == (f"'{text}" if text.lstrip("'").startswith(SPREADSHEET) else text)
 
 
-def test_numbers_stay_as_they_are() -> None:
+def test_numbers_are_not_changed() -> None:
     assert safe_row([-0.5, -7, None, np.float64(-1e-9), True]) == [-0.5, -7, None, -1e-9, True]
 
 
@@ -121,7 +121,7 @@ def table() -> PredictionTable:
 
 
 @pytest.mark.parametrize("safe", [False, True])
-def test_predictions_come_back(table: PredictionTable, tmp_path: Path, safe: bool) -> None:
+def test_predictions_are_recovered(table: PredictionTable, tmp_path: Path, safe: bool) -> None:
     table.save(tmp_path / "t.csv", safe_csv=safe)
     written = cells((tmp_path / "t.csv").read_text())
     if safe:
@@ -140,7 +140,7 @@ def test_a_safe_table_compares_with_a_plain_one(
 
 
 @pytest.mark.parametrize("safe", [False, True])
-def test_splits_come_back(tmp_path: Path, safe: bool) -> None:
+def test_splits_are_recovered(tmp_path: Path, safe: bool) -> None:
     names = ("=a", "-b", "'@c", "d")
     clips = tuple(LabelledClip(Path(f"{n}.wav"), "+pop", group=f"-{n}") for n in names)
     parts = ("train", "test", "test", "train")

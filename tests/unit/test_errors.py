@@ -1,4 +1,4 @@
-"""Errors and warnings: what they say, and that they survive the way from another process."""
+"""Errors and warnings: messages, fields, and copies from other processes."""
 
 from __future__ import annotations
 
@@ -70,8 +70,7 @@ def test_copies_have_all_fields(error: GenrelensError, way: Callable[[Any], Any]
     assert fields(again) == fields(error)
 
 
-def test_no_exception_of_the_package_is_forgotten(every_module: list[str]) -> None:
-    """The examples hold each kind; a new one, wherever it is, must be added to them."""
+def test_the_examples_cover_every_error_of_the_package(every_module: list[str]) -> None:
     ours = {each for each in descendants(GenrelensError) if each.__module__.startswith("genrelens")}
     assert ours == {type(error) for error in EXAMPLES}
 
@@ -79,7 +78,7 @@ def test_no_exception_of_the_package_is_forgotten(every_module: list[str]) -> No
 def test_exceptions_with_a_constructor_of_their_own_share_the_base(
     every_module: list[str],
 ) -> None:
-    """Others keep the constructor of ``Exception``, which pickles; but that of a web answer."""
+    """All others keep the constructor of ``Exception``, except ``web.problems.Problem``."""
     from genrelens.web.problems import Problem
 
     strange = [
@@ -96,7 +95,7 @@ def test_exceptions_with_a_constructor_of_their_own_share_the_base(
 
 
 class OddError(GenrelensError):
-    """Takes what no other does."""
+    """An error with a constructor of its own."""
 
     def __init__(self, *, number: int) -> None:
         super().__init__(f"is {number}")
@@ -104,7 +103,7 @@ class OddError(GenrelensError):
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_subclasses_need_no_care(way: Callable[[Any], Any]) -> None:
+def test_subclasses_with_another_constructor(way: Callable[[Any], Any]) -> None:
     again = way(OddError(number=3))
     assert (type(again), str(again), again.number, again.path) == (OddError, "is 3", 3, None)
 
@@ -133,7 +132,7 @@ def test_path_and_reason(error: GenrelensError, path: str | None, reason: str, t
     assert (error.path, error.reason, str(error)) == (path, reason, text)
 
 
-def test_an_audio_error_has_the_decoders_words() -> None:
+def test_an_audio_error_has_the_messages_of_the_decoders() -> None:
     error = EXAMPLES[1]
     assert isinstance(error, AudioError)
     assert error.source == error.path
@@ -144,13 +143,13 @@ def test_an_audio_error_has_the_decoders_words() -> None:
 
 
 def results(pool: Executor | Pool, paths: list[str]) -> list[str | AudioError]:
-    """Classify in a pool as a user does: one job for each file."""
+    """Classify in a pool, one job for each file."""
     if isinstance(pool, Executor):
-        ask: list[Callable[[], Any]] = [pool.submit(judging.genre, path).result for path in paths]
+        jobs: list[Callable[[], Any]] = [pool.submit(judging.genre, path).result for path in paths]
     else:
-        ask = [pool.apply_async(judging.genre, (path,)).get for path in paths]
+        jobs = [pool.apply_async(judging.genre, (path,)).get for path in paths]
     found: list[str | AudioError] = []
-    for each in ask:
+    for each in jobs:
         try:
             found.append(each())
         except AudioError as error:
@@ -161,7 +160,7 @@ def results(pool: Executor | Pool, paths: list[str]) -> list[str | AudioError]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ProcessPoolExecutor", "Pool"])
 def test_one_bad_file_in_a_pool_of_processes(kind: str, model: Path, tmp_path: Path) -> None:
-    """It is that file's error: the pool goes on, and the other files have results."""
+    """The file has an error, and the other files have results."""
     paths = [str(tmp_path / f"{name}.wav") for name in ("a", "bad", "b", "absent", "c")]
     for path, genre in zip(paths[::2], tiny.GENRES, strict=True):
         Path(path).write_bytes(synth.write(tiny.sound(genre, 1), tiny.RATE))

@@ -1,4 +1,4 @@
-"""Files that are replaced: whole or not at all, and as private as the user asked."""
+"""Replaced files: written completely or not at all, with the right permissions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-# --------------------------------------------------------------------------------- privacy
+# ----------------------------------------------------------------------------- permissions
 
 
 def _table(path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_old_content_stays_until_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), OSError(errno.ENOSPC, "No space left")])
-def test_an_error_leaves_everything_as_it_was(tmp_path: Path, error: Exception) -> None:
+def test_an_error_changes_nothing(tmp_path: Path, error: Exception) -> None:
     path = tmp_path / "x"
     path.write_text("old")
     expected = DataError if isinstance(error, OSError) else type(error)
@@ -134,34 +134,34 @@ def test_an_error_leaves_everything_as_it_was(tmp_path: Path, error: Exception) 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_it_is_on_the_disk_before_it_is_renamed(
+def test_the_content_is_on_the_disk_before_the_rename(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
-    def noted_fsync(handle: int) -> None:
+    def recorded_fsync(handle: int) -> None:
         done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
         fsync(handle)
 
-    def noted_replace(self: Path, target: Path) -> Path:
+    def recorded_replace(self: Path, target: Path) -> Path:
         done.append("rename")
         return replace(self, target)
 
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(Path, "replace", noted_replace)
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
+    monkeypatch.setattr(Path, "replace", recorded_replace)
     write_text_atomically(tmp_path / "x", "text")
     assert done == (["file", "rename", "folder"] if os.name == "posix" else ["file", "rename"])
 
 
-def test_a_name_as_long_as_names_can_be(tmp_path: Path) -> None:
+def test_a_name_of_maximum_length(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 251 + ".csv")
     write_text_atomically(path, "text")
     assert path.read_text() == "text"
 
 
 @posix
-def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+def test_the_target_of_a_symbolic_link_is_replaced(tmp_path: Path) -> None:
     link, target = tmp_path / "link", tmp_path / "folder" / "target"
     target.parent.mkdir()
     link.symlink_to(target)
@@ -188,7 +188,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert done.stdout == b"text"
 
 
-def test_what_cannot_be_written(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none" / "x"):
         with pytest.raises(DataError, match="cannot be written") as caught, replaced_path(path):
             pass
@@ -196,7 +196,7 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# ----------------------------------------------------------------------------- small things
+# -------------------------------------------------------------------- digests and reasons
 
 
 def test_sha256(tmp_path: Path) -> None:

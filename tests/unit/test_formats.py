@@ -14,8 +14,7 @@ from genrelens.decoders.formats import FFMPEG_SUFFIXES, LIBSNDFILE_SUFFIXES
 from genrelens.discovery.find import find_files
 from support import synth
 
-# Files that can be made here: FFmpeg's name of the format, the encoder, the name of the muxer if
-# it is another, and the sample rate.
+# Formats that can be encoded: FFmpeg's name, the encoder, another name of the muxer, sample rate.
 MADE = {
     "aac": ("aac", "adts", 48_000),
     "ac3": ("ac3", "", 48_000),
@@ -45,7 +44,7 @@ MADE = {
     "wv": ("wavpack", "", 48_000),
 }
 
-# What decodes the others, for which FFmpeg has no encoder.
+# The decoders of other formats, for which FFmpeg has no encoder.
 DECODED_BY = {
     "ape": "ape",
     "dsf": "dsd_lsbf_planar",
@@ -63,7 +62,7 @@ DECODED_BY = {
     "m4a": "aac",
 }
 
-# Endings that a folder search once left out although such files were read.
+# Suffixes that a former version did not find in folders.
 EXPECTED = {".ac3", ".dts", ".spx", ".ts", ".dsf", ".eac3", ".amr", ".3gp", ".mpga", ".m4r", ".tak"}
 EXPECTED |= {".weba", ".wave", ".voc", ".mp3", ".mp4", ".flac"}
 
@@ -73,7 +72,7 @@ def made(name: str) -> bytes:
     return synth.encode(synth.noise(1, rate), rate, codec, container or name)
 
 
-def test_each_format_is_made_or_has_a_decoder() -> None:
+def test_each_format_has_an_encoder_or_a_decoder() -> None:
     assert set(MADE) | set(DECODED_BY) == set(FFMPEG_SUFFIXES)
     known = {name for each in av.formats_available for name in each.split(",")}
     assert set(FFMPEG_SUFFIXES) <= known
@@ -82,32 +81,32 @@ def test_each_format_is_made_or_has_a_decoder() -> None:
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_each_ending_of_ffmpeg_is_read(name: str, tmp_path: Path) -> None:
-    assert_found_and_read(lambda: made(name), FFMPEG_SUFFIXES[name].split(), tmp_path)
+def test_each_suffix_of_ffmpeg_is_found_and_decoded(name: str, tmp_path: Path) -> None:
+    assert_found_and_decoded(lambda: made(name), FFMPEG_SUFFIXES[name].split(), tmp_path)
 
 
 @pytest.mark.parametrize("name", LIBSNDFILE_SUFFIXES)
-def test_each_ending_of_libsndfile_is_read(name: str, tmp_path: Path) -> None:
+def test_each_suffix_of_libsndfile_is_found_and_decoded(name: str, tmp_path: Path) -> None:
     if name not in soundfile.available_formats():
         pytest.skip(f"this libsndfile has no {name}")
     rate = 8000 if name == "WVE" else 44_100
     y = synth.noise(1, rate)
     content = synth.write(y, rate, name)
-    assert_found_and_read(lambda: content, LIBSNDFILE_SUFFIXES[name].split(), tmp_path)
+    assert_found_and_decoded(lambda: content, LIBSNDFILE_SUFFIXES[name].split(), tmp_path)
 
 
-def assert_found_and_read(make: Callable[[], bytes], suffixes: list[str], folder: Path) -> None:
+def assert_found_and_decoded(make: Callable[[], bytes], suffixes: list[str], folder: Path) -> None:
     content = make()
     for suffix in suffixes:
         (folder / f"x{suffix}").write_bytes(content)
         (folder / f"y{suffix.upper()}").write_bytes(content)
     found = [Path(each.path) for each in find_files([folder], on_problem=pytest.fail)]
     assert len(found) == 2 * len(suffixes)
-    for path in found[:2]:  # the content counts, not the ending
+    for path in found[:2]:  # the format follows from the content
         assert len(load_audio(path, sample_rate=16_000)) == pytest.approx(16_000, abs=1600)
 
 
-def test_the_endings_are_lower_case_and_no_playlists_or_pictures() -> None:
+def test_the_suffixes_are_lower_case_and_exclude_playlists_and_images() -> None:
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in AUDIO_SUFFIXES)
     assert EXPECTED <= AUDIO_SUFFIXES
     assert not AUDIO_SUFFIXES & {".m3u", ".m3u8", ".pls", ".cue", ".jpg", ".png", ".txt", ".ofr"}

@@ -1,4 +1,4 @@
-"""The high-pass against its formula, and in pieces."""
+"""The high-pass filter against its formula, and in blocks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ RATE = 8000
 NOISE = synth.noise(3, RATE)
 
 
-def test_it_is_a_triangular_mean_that_is_subtracted() -> None:
-    """The mean has a deviation of 6e-3; that it is computed in small blocks changes 3 % of it."""
+def test_the_filter_subtracts_a_triangular_mean() -> None:
+    """The mean has a deviation of 6e-3; computing it in small blocks changes it by 3 %."""
     box = np.ones(199) / 199  # 25 ms
     mirrored = np.pad(NOISE.astype(np.float64), 198, mode="symmetric")
     expected = np.convolve(mirrored, np.convolve(box, box), "valid")
@@ -38,7 +38,7 @@ def test_it_is_a_triangular_mean_that_is_subtracted() -> None:
         (1000, -0.01, 0.01),
     ],
 )
-def test_what_it_lets_pass(hz: float, lowest: float, highest: float) -> None:
+def test_the_frequency_response(hz: float, lowest: float, highest: float) -> None:
     y = synth.sine(hz, 4, RATE)
     inside = slice(RATE, 3 * RATE)
     gain = np.linalg.norm(high_pass(y, RATE)[inside]) / np.linalg.norm(y[inside])
@@ -47,14 +47,14 @@ def test_what_it_lets_pass(hz: float, lowest: float, highest: float) -> None:
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 48_000])
 def test_an_offset_vanishes_without_a_step(rate: int) -> None:
-    """Zero-phase and mirrored at the ends: nothing else changes, not even there."""
+    """The filter has no phase shift and mirrors the waveform at its ends."""
     y = synth.noise(1, rate)
     np.testing.assert_allclose(high_pass(y + np.float32(0.4), rate), high_pass(y, rate), atol=1e-6)
     assert np.abs(high_pass(np.full(rate, 0.4, np.float32), rate)).max() < 1e-6
 
 
 def test_silence_stays_silence() -> None:
-    """To the bit, even behind a loud sound: frames of digital silence are told by their zeros."""
+    """Digital silence stays exactly zero, even after loud noise."""
     y = np.concatenate([1e6 * NOISE, np.zeros(1000, np.float32)])
     assert not high_pass(y, RATE)[len(NOISE) + 210 :].any()
 
@@ -70,7 +70,7 @@ def test_no_samples() -> None:
 
 
 @given(cuts=st.lists(st.integers(0, 24_000), max_size=40), n_samples=st.integers(1, 24_000))
-def test_a_stream_gives_the_very_numbers_of_the_whole(cuts: list[int], n_samples: int) -> None:
+def test_blocks_give_the_result_of_the_whole(cuts: list[int], n_samples: int) -> None:
     y = NOISE[:n_samples]
     blocks = np.split(y, sorted(min(cut, n_samples) for cut in cuts))
     pieces = list(iter_high_pass(blocks, RATE))

@@ -189,7 +189,7 @@ def test_copies_are_heard_once(
     statuses = run(jobs=jobs)
     copies = [status for name, status in statuses.items() if name.startswith(("copy", "noise"))]
     assert sorted(copies) == ["analysed"] + 5 * ["known"]
-    assert steps(pools).count("_judge") == 3
+    assert steps(pools).count("_classify_file") == 3
 
 
 def test_a_changed_file_is_heard_again(
@@ -229,7 +229,7 @@ def test_a_new_model_hears_all_but_reads_no_file_twice(
 ) -> None:
     run()
     assert run(model=str(recurrent_model)) == all_of("analysed")
-    assert steps(pools[1:]) == ["_judge"] * 3
+    assert steps(pools[1:]) == ["_classify_file"] * 3
     assert {each.prediction and each.prediction.model for each in catalog.files()} == {"recurrent"}
     assert run() == run(model=str(recurrent_model)) == all_of("unchanged")
 
@@ -326,7 +326,7 @@ def test_copies_of_a_bad_file_fail_together(
 ) -> None:
     shutil.copy(broken / "text.mp3", broken / "copy.mp3")
     assert run(jobs=4)["copy.mp3"] == "failed"
-    assert steps(pools).count("_judge") == 5
+    assert steps(pools).count("_classify_file") == 5
 
 
 def test_a_file_that_may_not_be_read_is_tried_every_time(
@@ -382,8 +382,8 @@ def test_a_fault_of_ours_costs_one_file(
             raise RuntimeError("Traceback ...\n  File ...\nKeyError: 'x'\n")
         return judge(path, name, *args, **options)
 
-    judge = isolation._judge
-    monkeypatch.setattr(isolation, "_judge", fail)
+    judge = isolation._classify_file
+    monkeypatch.setattr(isolation, "_classify_file", fail)
     assert run() == all_of("analysed") | {"noise.wav": "failed"}
     assert reasons(catalog) == {"noise.wav": "is more than genrelens can handle (KeyError: 'x')"}
 
@@ -460,7 +460,7 @@ def test_whoever_stops_early_keeps_what_was_told(
     first = next(outcomes)
     outcomes.close()
     assert catalog.entry(first.path) is not None
-    assert steps(pools).count("_judge") < 3
+    assert steps(pools).count("_classify_file") < 3
     assert (
         sum(each.status == "unchanged" for each in scan_files(catalog, files, model=str(model)))
         >= 1

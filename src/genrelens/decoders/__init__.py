@@ -1,23 +1,24 @@
-"""Two decoders with one face: libsndfile (soundfile) and FFmpeg (PyAV).
+"""Decoding with libsndfile (soundfile) and FFmpeg (PyAV) behind one interface.
 
-Each opens a file and yields blocks of mono float32 at the file's own rate; ``mono`` mixes the
-channels. libsndfile comes first because it reads MP3 about twice as fast; FFmpeg reads what it
-cannot, and takes over where it breaks off.
+A :class:`Decoder` opens a file and yields blocks of mono float32 at the file's own rate;
+:mod:`~genrelens.decoders.mono` mixes the channels. libsndfile comes first because it decodes MP3
+about twice as fast. FFmpeg decodes what libsndfile cannot, and goes on where libsndfile stops
+(:class:`FileReader`).
 """
 
-from genrelens.decoders.base import DecodeError, Decoder, disagree
-from genrelens.decoders.complete import cut_off, lacks_index
+from genrelens.decoders.base import DecodeError, Decoder
 from genrelens.decoders.ffmpeg import FFmpegDecoder
 from genrelens.decoders.formats import AUDIO_SUFFIXES
 from genrelens.decoders.libsndfile import SoundFileDecoder
+from genrelens.decoders.reading import MAX_SECONDS, FileReader, open_decoder
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "MAX_SECONDS",
     "DecodeError",
     "Decoder",
     "FFmpegDecoder",
+    "FileReader",
     "SoundFileDecoder",
-    "cut_off",
-    "disagree",
-    "lacks_index",
+    "open_decoder",
 ]

@@ -1,8 +1,7 @@
-"""What the decoders have in common."""
+"""The interface of the decoders and what they share."""
 
 from __future__ import annotations
 
-import functools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,10 +15,12 @@ from numpy.typing import NDArray
 from genrelens.files import reason
 
 __all__ = [
+    "MAX_CHANNELS",
+    "MAX_RATE",
+    "MIN_RATE",
     "DecodeError",
     "Decoder",
     "Float32",
-    "behind_id3",
     "check_claims",
     "disagree",
     "in_words",
@@ -28,35 +29,33 @@ __all__ = [
 
 Float32 = NDArray[np.float32]
 
-# What a header may claim; beyond it the file is damaged, or made to exhaust memory.
-_MIN_RATE, _MAX_RATE = 1_000, 3_000_000  # Hz; the upper end is DSD512
-_MAX_CHANNELS = 256
-_PADDING = 0.15  # seconds; a frame of MP3 at 8 kHz
-_MAX_BLOCK = 2**22  # numbers in a block, all channels together: 16 MiB
-
-
-_MOST_TAGS = 64  # in front of the sound; more are made to be slow
+# Beyond these values a file is damaged, or made to exhaust memory.
+MIN_RATE, MAX_RATE = 1_000, 3_000_000  # Hz; the highest is DSD512
+MAX_CHANNELS = 256
+_PADDING = 0.15  # seconds; one MP3 frame at 8 kHz
+_MAX_BLOCK = 2**22  # values in a block, all channels together: 16 MiB
 
 
 class DecodeError(Exception):
-    """A decoder cannot read a file; the text is the decoder's own words."""
+    """A decoder cannot read a file; the text is the message of the decoder."""
 
 
 class Decoder(ABC):
     """An open recording.
 
     Args:
-        file: on disk; read from its beginning; stays open.
+        file: on disk, decoded from its beginning; stays open.
 
     Attributes:
+        name: name of the decoder.
         sample_rate: in Hz.
         channels: number of channels.
-        seconds: duration, or None where the file does not say, or says what cannot be true.
-        stated: duration that the header states, true or not; None where it states none.
-        failure: once ``blocks`` has ended, what could not be decoded, in the decoder's own words.
-        is_strict: whether ``failure`` may be a complaint about a file that is in order.
-        has_more: once ``blocks`` has ended, whether it left the rest of the file unread.
-        end: seconds from the beginning up to which the container's clock has come.
+        seconds: duration, or None if the file states none or states one that is impossible.
+        stated: duration that the header states, right or wrong; None if it states none.
+        failure: message of the decoder about what it could not decode; set when ``blocks`` ends.
+        is_strict: whether ``failure`` can concern a file that is not damaged.
+        has_more: whether a part of the file was not read; set when ``blocks`` ends.
+        end: latest time in the container that was reached, in seconds from the beginning.
 
     Raises:
         DecodeError: this decoder cannot open the file.
@@ -78,10 +77,14 @@ class Decoder(ABC):
 
     @abstractmethod
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
-        """Yield (n,) float32 from ``offset`` seconds on, mixed by :func:`~.mono.mixed`.
+        """Decode from ``offset`` seconds on and mix the channels with :func:`~.mono.mixed`.
 
-        A block is about ``block_seconds`` long, less where memory would not be bounded. What
-        cannot be decoded is left out and told in ``failure``.
+        What cannot be decoded is skipped and reported in ``failure``.
+
+        Yields:
+            (n,) float32, about ``block_seconds`` long; shorter where the sample rate and the
+            number of channels would take too much memory.
+
         """
 
     @abstractmethod
@@ -93,56 +96,40 @@ class Decoder(ABC):
 
 
 def check_claims(sample_rate: int, channels: int) -> None:
-    """Compare a rate in Hz and a number of channels with what a recording can have.
+    """Check the sample rate in Hz and the number of channels that a file claims.
 
     Raises:
-        DecodeError: they are beyond it.
+        DecodeError: no recording has such a value.
 
     """
-    if not _MIN_RATE <= sample_rate <= _MAX_RATE:
-        raise DecodeError(f"a sample rate of {sample_rate} Hz is not in {_MIN_RATE}..{_MAX_RATE}")
-    if not 1 <= channels <= _MAX_CHANNELS:
-        raise DecodeError(f"{channels} channels are not in 1..{_MAX_CHANNELS}")
-
-
-def behind_id3(file: Any) -> int:
-    """Return where the ID3v2 tags in front of the sound end, in bytes.
-
-    Source: ID3 tag version 2.4.0, main structure, section 3.
-    """
-    start = 0
-    for _ in range(_MOST_TAGS):
-        file.seek(start)
-        tag = file.read(10)
-        if len(tag) < 10 or not tag.startswith(b"ID3"):
-            break
-        start += 10 + functools.reduce(lambda n, byte: n << 7 | byte & 127, tag[6:], 0)
-        start += 10 if tag[5] & 0x10 else 0  # a footer
-    return start
+    if not MIN_RATE <= sample_rate <= MAX_RATE:
+        raise DecodeError(f"a sample rate of {sample_rate} Hz is not in {MIN_RATE}..{MAX_RATE}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise DecodeError(f"{channels} channels are not in 1..{MAX_CHANNELS}")
 
 
 def disagree(stated: float, real: float) -> bool:
-    """Return whether two lengths in seconds differ by more than an encoder's padding and rounding.
+    """Return whether two durations in seconds differ by more than padding and rounding.
 
-    Half a second and 0.2 % are allowed, but no more than half of what the header states, or the
-    padding of an encoder where that is longer.
+    The tolerance is 0.5 s plus 0.2 % of the stated duration. It is limited to half of the stated
+    duration or to the padding of an encoder, whichever is longer.
     """
     return abs(stated - real) > min(0.5 + 0.002 * stated, max(0.5 * stated, _PADDING))
 
 
 def nameless(file: RawIOBase) -> Any:
-    """Hide the name, so that nobody guesses the format by it."""
+    """Return a file object without a name, so that libraries do not guess the format by it."""
 
     def seek(offset: int, whence: int = os.SEEK_SET) -> int:
         try:
             return file.seek(offset, whence)
-        except OSError:  # before the beginning: PyAV would print it
+        except OSError:  # before the beginning; PyAV would print the error
             return -1
 
     return SimpleNamespace(read=file.read, seek=seek, tell=file.tell)
 
 
 def in_words(error: BaseException) -> str:
-    """Return what an error of a decoder says, without its code and its full stop."""
+    """Return the message of a decoder's error without its code and its full stop."""
     text = getattr(error, "error_string", None) or reason(error)
     return " ".join(text.split()).rstrip(".") or type(error).__name__

@@ -1,6 +1,6 @@
-"""Whether a file is cut off, or several in one, by the structure of its container.
+"""Files that are cut off and chained Ogg files, detected by the structure of the container.
 
-Decoders read what is left of an Ogg, Matroska or AVI file without a complaint.
+Decoders read what remains of a truncated Ogg, Matroska or AVI file without an error.
 Sources: RFC 3533 (Ogg), RFC 8794 and RFC 9559 (EBML, Matroska), Microsoft's AVI RIFF reference,
 ISO/IEC 14496-12 (MP4).
 """
@@ -14,17 +14,17 @@ from genrelens.decoders.headers import is_open_size
 
 __all__ = ["cut_off", "is_chained", "lacks_index"]
 
-_PAGE = 27  # bytes of a page's header without its segment table
+_PAGE = 27  # bytes of a page header without its segment table
 _LONGEST_PAGE = _PAGE + 255 + 255 * 255
-_MOST_ATOMS = 1000  # that are looked at; files made of millions of them are made to be slow
+_MAX_ATOMS = 1000  # read at most; files with millions of atoms are made to be slow
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def cut_off(file: Any) -> str:
-    """Return in what way an Ogg, Matroska or AVI file is incomplete, or an empty string.
+    """Return how an Ogg, Matroska or AVI file is cut off, or an empty string.
 
     Args:
-        file: binary, can seek; its position changes.
+        file: binary and seekable; its position changes.
 
     """
     size = file.seek(0, os.SEEK_END)
@@ -40,12 +40,12 @@ def cut_off(file: Any) -> str:
 
 
 def is_chained(file: Any) -> bool:
-    """Return whether an Ogg file is several recordings one after the other.
+    """Return whether an Ogg file contains several recordings one after the other.
 
-    It is if its last page belongs to none of the streams that begin at its beginning.
+    This is so if its last page belongs to none of the streams that start at the beginning.
 
     Args:
-        file: binary, can seek; its position changes.
+        file: binary and seekable; its position changes.
 
     """
     size = file.seek(0, os.SEEK_END)
@@ -66,12 +66,12 @@ def is_chained(file: Any) -> bool:
 
 
 def lacks_index(file: Any) -> bool:
-    """Return whether an MP4 or M4A file has no index: it stands last, and a download broke off.
+    """Return whether an MP4 or M4A file has no index, as after an interrupted download.
 
-    The index is the atom ``moov``. A file of pictures has ``meta`` in its place.
+    The index is the atom ``moov``, often the last one. Image files have ``meta`` instead.
 
     Args:
-        file: binary, can seek; its position changes.
+        file: binary and seekable; its position changes.
 
     """
     size = file.seek(0, os.SEEK_END)
@@ -79,7 +79,7 @@ def lacks_index(file: Any) -> bool:
     if file.read(8)[4:] != b"ftyp":
         return False
     start = 0
-    for _ in range(_MOST_ATOMS):
+    for _ in range(_MAX_ATOMS):
         file.seek(start)
         head = file.read(16)
         if head[4:8] in (b"moov", b"meta"):
@@ -88,29 +88,29 @@ def lacks_index(file: Any) -> bool:
         if n_bytes == 1:
             n_bytes = int.from_bytes(head[8:], "big")
         start += n_bytes
-        if n_bytes < 8 or start >= size:  # 0 is "up to the end"
+        if n_bytes < 8 or start >= size:  # 0 means up to the end
             return True
     return False
 
 
 def _ends_with_page(tail: bytes) -> bool:
-    """Return whether the last page that begins in the tail of a file ends there, with a packet."""
+    """Return whether the last page in the tail of a file is complete and ends with a packet."""
     start = len(tail)
     while (start := tail.rfind(b"OggS", 0, start)) >= 0:
         if len(tail) >= start + 5 and tail[start + 4]:
-            continue  # not of version 0: the letters stand within a packet
+            continue  # not version 0: these letters are inside a packet
         sizes = tail[start + _PAGE : start + _PAGE + 255]
         if len(tail) <= start + _PAGE:
             return False
         sizes = sizes[: tail[start + _PAGE - 1]]
         ends = start + _PAGE + len(sizes) + sum(sizes)
-        whole = len(sizes) == tail[start + _PAGE - 1] and ends <= len(tail)
-        return whole and not sizes.endswith(b"\xff")
-    return True  # no page at all: something long stands behind the last one
+        is_whole = len(sizes) == tail[start + _PAGE - 1] and ends <= len(tail)
+        return is_whole and not sizes.endswith(b"\xff")
+    return True  # no page: the last one is followed by something long
 
 
 def _stated_size(head: bytes) -> int | None:
-    """Return how many bytes a Matroska or AVI file has as it states; None if it is left open."""
+    """Return the size of a Matroska or AVI file that its header states, in bytes, or None."""
     if head.startswith(_EBML):
         return _matroska_size(head)
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
@@ -120,7 +120,7 @@ def _stated_size(head: bytes) -> int | None:
 
 
 def _matroska_size(head: bytes) -> int | None:
-    """Return how many bytes the file has as stated by its first segment; None if it is open."""
+    """Return the size of a Matroska file that its first segment states, in bytes, or None."""
     header, at = _number(head, 4)
     if header is None or head[at + header : at + header + 4] != _SEGMENT:
         return None
@@ -129,7 +129,7 @@ def _matroska_size(head: bytes) -> int | None:
 
 
 def _number(data: bytes, at: int) -> tuple[int | None, int]:
-    """Read a number of variable length, None if it is "unknown"; return what comes behind it."""
+    """Return a number of variable length (None if "unknown") and the position after it."""
     if at >= len(data) or not data[at]:
         return None, at
     width = 9 - data[at].bit_length()

@@ -1,4 +1,4 @@
-"""What the header of a FLAC file states about its length, compared with its last frame.
+"""The duration that the header of a FLAC file states, compared with its last frame.
 
 Source: RFC 9639.
 """
@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from genrelens.decoders.base import behind_id3, disagree
+from genrelens.decoders.base import disagree
+from genrelens.decoders.limits import end_of_id3
 
 __all__ = ["FlacHeader", "read_flac_header"]
 
-_TAIL = 2**17  # bytes at the end in which the last frame is searched
+_TAIL = 2**17  # bytes at the end that are searched for the last frame
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 
 
-@dataclass(frozen=True, slots=True)
-class FlacHeader:
-    """The length of a FLAC file.
+class FlacHeader(NamedTuple):
+    """The duration of a FLAC file.
 
     Attributes:
-        stated: seconds that the header states, or None.
-        last: seconds at which the last frame ends, or None if none is found.
+        stated: duration in seconds that the header states, or None.
+        last: time in seconds at which the last frame ends, or None if none is found.
 
     """
 
@@ -33,29 +32,29 @@ class FlacHeader:
 
     @property
     def seconds(self) -> float | None:
-        """The length in seconds, None where the header states none that can be true."""
+        """The duration in seconds, or None if the header states none or a wrong one."""
         if self.stated is None or (self.last is not None and disagree(self.stated, self.last)):
             return None
         return self.stated
 
     @property
     def is_too_short(self) -> bool:
-        """Whether there are frames behind the length that the header states."""
+        """Whether frames follow after the duration that the header states."""
         return self.seconds is None and (self.last or 0.0) > (self.stated or 0.0)
 
 
 def read_flac_header(file: Any) -> FlacHeader | None:
-    """Read the length from STREAMINFO, and the number of the last frame.
+    """Return the duration in STREAMINFO and that of the last frame.
 
     Args:
-        file: binary, can seek; its position changes.
+        file: binary and seekable; its position changes.
 
     Returns:
-        None if there is no header of native FLAC behind the tags in front.
+        None if no header of native FLAC follows the ID3v2 tags.
 
     """
     size = file.seek(0, os.SEEK_END)
-    file.seek(behind_id3(file))
+    file.seek(end_of_id3(file))
     head = file.read(42)
     if len(head) < 42 or not head.startswith(b"fLaC"):
         return None
@@ -72,7 +71,7 @@ def read_flac_header(file: Any) -> FlacHeader | None:
 
 
 def _last_sample(tail: bytes, fixed_block: int) -> int | None:
-    """Return the number of samples up to the end of the last frame that begins in ``tail``."""
+    """Return the number of samples up to the end of the last frame that starts in ``tail``."""
     for match in reversed(list(_SYNC.finditer(tail))):
         end = _end_of_frame(tail[match.start() : match.start() + 16], fixed_block)
         if end is not None:
@@ -81,10 +80,10 @@ def _last_sample(tail: bytes, fixed_block: int) -> int | None:
 
 
 def _end_of_frame(head: bytes, fixed_block: int) -> int | None:
-    """Read a frame's header; return the number of the sample behind it, None if it is none."""
+    """Return the number of the sample after a frame, or None if ``head`` is no frame header."""
     if len(head) < 16 or head[3] & 1 or head[2] >> 4 == 0 or head[2] & 15 == 15:
         return None
-    ones = 8 - (head[4] ^ 0xFF).bit_length()  # of the coded number, which is like UTF-8
+    ones = 8 - (head[4] ^ 0xFF).bit_length()  # of the number, which is coded as UTF-8 is
     if ones in (1, 8):
         return None
     at = 4 + max(1, ones)
@@ -99,7 +98,7 @@ def _end_of_frame(head: bytes, fixed_block: int) -> int | None:
 
 
 def _block_size(head: bytes, at: int) -> tuple[int, int]:
-    """Return the samples in a frame, and the place behind what states them."""
+    """Return the number of samples in a frame and the position after the field."""
     code = head[2] >> 4
     if code in (6, 7):
         return int.from_bytes(head[at : at + code - 5], "big") + 1, at + code - 5

@@ -1,8 +1,9 @@
-"""The formats that are read, and the endings that their files have: one list for both purposes.
+"""The supported formats and the suffixes of their files.
 
-FFmpeg opens no other formats. A folder is searched for these endings; a file that is named counts
-whatever its ending. Formats without an ending of their own are left out: ``.raw`` needs a rate,
-``.mat`` holds any data, SD2 needs a second file, OptimFROG (``.ofr``) has no free decoder.
+FFmpeg opens no other formats. A search in a folder finds files with these suffixes; a file given by
+its path is opened with any suffix. Formats without a suffix of their own are not supported:
+``.raw`` needs a sample rate, ``.mat`` contains any data, SD2 needs a second file, OptimFROG
+(``.ofr``) has no free decoder.
 """
 
 from __future__ import annotations
@@ -51,10 +52,10 @@ FFMPEG_SUFFIXES = {
     "wv": ".wv",
     "xwma": ".xwma",
 }
-"""FFmpeg's name of a format, and the endings of its files.
+"""Suffixes by FFmpeg's name of the format.
 
-FFmpeg also knows playlists that name other files and addresses, terminal captures, image
-sequences and devices. An audio file is none of these, and none of these is opened.
+FFmpeg also supports playlists, which refer to other files and addresses, terminal captures, image
+sequences and devices. None of these is opened.
 """
 
 LIBSNDFILE_SUFFIXES = {
@@ -70,9 +71,9 @@ LIBSNDFILE_SUFFIXES = {
     "WVE": ".wve",
     "XI": ".xi",
 }
-"""libsndfile's name of a format that FFmpeg does not open, and the endings of its files."""
+"""Suffixes by libsndfile's name of the format, for formats that only libsndfile decodes."""
 
 AUDIO_SUFFIXES = frozenset(
     " ".join((*FFMPEG_SUFFIXES.values(), *LIBSNDFILE_SUFFIXES.values())).split()
 )
-"""Endings that count as audio (or video with sound) when a folder is searched."""
+"""Suffixes of audio files and of videos with sound, all lower case with a leading dot."""

@@ -1,10 +1,10 @@
-"""What the headers of WAV, W64, AIFF, AU and CAF files state about their length, and what is there.
+"""Wrong lengths in the headers of WAV, W64, AIFF, AU and CAF files, and their correction.
 
-A recorder that was switched off leaves a size of 0 behind, sizes above 4 GiB wrap around, and a
-file that was cut off still states its old size. Decoders believe such sizes, each in its own way.
-Here the samples are found by the chunks around them, and wrong sizes are corrected in a view of the
-file, so that one decoder after the other reads all of it. Of compressed samples in these files the
-size is not corrected; it tells whether the file was cut off.
+A recorder that loses power leaves a size of 0, sizes above 4 GiB wrap around, and a truncated file
+still states its old size. Decoders handle such sizes differently. This module locates the samples
+by the chunks around them and corrects wrong sizes in a view of the file (:class:`Patched`), so that
+a decoder reads the whole file. The size of compressed samples is not corrected; it only shows
+whether the file is cut off.
 
 Sources: Microsoft's RIFF and WAVEFORMATEX, EBU Tech 3306 (RF64) and ITU-R BS.2088 (BW64), Sony's
 W64, Apple's AIFF-C and CAF specifications, the AU page of the Open Group.
@@ -16,30 +16,32 @@ import io
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from genrelens.decoders.base import disagree
 
 __all__ = ["Header", "Patched", "is_open_size", "read_header"]
 
-_MOST_CHUNKS = 1000  # that are looked at; files made of millions of them are made to be slow
-_STREAMED = (range(0x7FFF_0000, 0x8000_0000), range(0xFFFF_F000, 2**32))  # sizes written to pipes
-_TAGS = (b"ID3", b"TAG", b"APET", b"LYRI")  # that may stand behind the last chunk
-_PCM = {1, 3, 6, 7, 0xFFFE}  # linear, float, A-law, mu-law, and the extensible form of them
-_W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # of the names of its chunks
+_MAX_CHUNKS = 1000  # read at most; files with millions of chunks are made to be slow
+_STREAMED = (
+    range(0x7FFF_0000, 0x8000_0000),
+    range(0xFFFF_F000, 2**32),
+)  # sizes in pipes
+_TAGS = (b"ID3", b"TAG", b"APET", b"LYRI")  # tags that can follow the last chunk
+_PCM = {1, 3, 6, 7, 0xFFFE}  # linear, float, A-law, mu-law, extensible
+_W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # common end of the names of chunks
 _AIFF_PCM = {b"NONE", b"sowt", b"twos", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64"}
-_AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # of a sample, by its encoding
+_AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # bytes of a sample by its encoding
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The length that a header states.
+class Header(NamedTuple):
+    """The duration that a header states.
 
     Attributes:
-        seconds: as stated, or None where the header leaves the length open.
-        patches: place in the file and bytes that correct it; empty if it states enough.
-        reason: why the stated length is wrong, where there are patches.
+        seconds: the stated duration, or None if the header leaves it open.
+        patches: positions in the file with the bytes that correct the stated length; empty if
+            the header is right.
+        reason: why the stated length is wrong, if there are patches.
 
     """
 
@@ -48,18 +50,18 @@ class Header:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class _Samples:
-    """Where a header locates the samples.
+class _Samples(NamedTuple):
+    """The position and size of the samples as the header states them.
 
     Attributes:
-        start: of the samples, in bytes from the beginning of the file.
-        stated: number of bytes that the samples take, or None for "up to the end".
-        chunk: number of bytes of the chunk that holds them, where that is another statement.
-        per_second: bytes of uncompressed samples; 0 where they are compressed.
-        fields: that state the length: place, format, bytes in a unit, and what is added.
-        must_state: whether decoders refuse a length that is left open.
-        compressed: bytes per second of compressed samples; 0 where that is not known.
+        start: position of the samples in the file, in bytes.
+        stated: size of the samples in bytes, or None for "up to the end".
+        chunk: size in bytes of the chunk that contains them, if stated separately.
+        per_second: bytes per second of uncompressed samples; 0 if they are compressed.
+        fields: fields that state the length: position, struct format, bytes per unit, constant
+            that is added.
+        must_state: whether decoders reject an open length.
+        compressed: bytes per second of compressed samples; 0 if unknown.
 
     """
 
@@ -73,7 +75,7 @@ class _Samples:
 
 
 class Patched(io.RawIOBase):
-    """A view of a file in which some bytes are others."""
+    """A view of a file in which some bytes are replaced."""
 
     def __init__(self, file: Any, patches: tuple[tuple[int, bytes], ...]) -> None:
         self._file, self._patches = file, patches
@@ -82,10 +84,10 @@ class Patched(io.RawIOBase):
         """Read as :meth:`io.RawIOBase.read` does."""
         start = self._file.tell()
         content = bytearray(self._file.read(size))
-        for place, new in self._patches:
-            first, last = max(place, start), min(place + len(new), start + len(content))
+        for position, new in self._patches:
+            first, last = max(position, start), min(position + len(new), start + len(content))
             if first < last:
-                content[first - start : last - start] = new[first - place : last - place]
+                content[first - start : last - start] = new[first - position : last - position]
         return bytes(content)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -100,15 +102,15 @@ class Patched(io.RawIOBase):
 
 
 def read_header(file: Any) -> Header | None:
-    """Read what the header of a WAV, RF64, W64, AIFF, AU or CAF file states about its length.
+    """Return the duration that the header of a WAV, RF64, W64, AIFF, AU or CAF file states.
 
     Args:
-        file: binary, can seek; its position changes.
+        file: binary and seekable; its position changes.
 
     Returns:
-        None for every other file, and where the header cannot be understood. Of compressed
-        samples a length is stated only where the file ends before they do: the rate of their
-        bytes is too rough to doubt a whole file.
+        None for other files and for headers that cannot be parsed. For compressed samples a
+        duration is given only if the file is cut off; their bit rate is too inexact to compare
+        the durations of complete files.
 
     """
     size = file.seek(0, os.SEEK_END)
@@ -118,29 +120,33 @@ def read_header(file: Any) -> Header | None:
         return None
     if found is None or found.start > size:
         return None
-    there = size - found.start
+    available = size - found.start
     chunk = found.stated if found.chunk is None else found.chunk
-    if chunk is not None and chunk < there and _is_chunk(file, found.start + chunk, size):
-        there = chunk
+    if chunk is not None and chunk < available and _is_chunk(file, found.start + chunk, size):
+        available = chunk
     if not found.per_second:
-        is_cut = found.compressed > 0 and (found.stated or 0) > there
+        is_cut = found.compressed > 0 and (found.stated or 0) > available
         return Header((found.stated or 0) / found.compressed if is_cut else None)
     patches = tuple(
-        (place, struct.pack(form, min(there // unit + more, 2 ** (8 * struct.calcsize(form)) - 1)))
-        for place, form, unit, more in found.fields
+        (position, _packed(form, available // unit + added))
+        for position, form, unit, added in found.fields
     )
     if found.stated is None:
         return Header(
             None, patches if found.must_state else (), "the header leaves the length open"
         )
-    stated, real = found.stated / found.per_second, there / found.per_second
-    if found.stated >= there or not disagree(stated, real):
+    stated, real = found.stated / found.per_second, available / found.per_second
+    if found.stated >= available or not disagree(stated, real):
         return Header(stated)
     return Header(stated, patches, f"the header states {stated:.1f} s, {real:.1f} s are there")
 
 
+def _packed(form: str, number: int) -> bytes:
+    return struct.pack(form, min(number, 2 ** (8 * struct.calcsize(form)) - 1))
+
+
 def is_open_size(n_bytes: int) -> bool:
-    """Return whether a size of 32 bits is what a program writes to a pipe, and states nothing."""
+    """Return whether a 32-bit size is a placeholder that programs write to a pipe."""
     return any(n_bytes in sizes for sizes in _STREAMED)
 
 
@@ -159,25 +165,26 @@ def _find(file: Any, size: int) -> _Samples | None:
     return None
 
 
-def _at(file: Any, place: int, n_bytes: int) -> bytes:
-    file.seek(place)
+def _at(file: Any, position: int, n_bytes: int) -> bytes:
+    file.seek(position)
     content: bytes = file.read(n_bytes)
     return content
 
 
-def _unpack(form: str, file: Any, place: int) -> tuple[Any, ...]:
-    return struct.unpack(form, _at(file, place, struct.calcsize(form)))
+def _unpack(form: str, file: Any, position: int) -> tuple[Any, ...]:
+    return struct.unpack(form, _at(file, position, struct.calcsize(form)))
 
 
 def _chunks(
     file: Any, size: int, start: int, form: str, align: int = 2, counted: int = 0
 ) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, place of the content and size of chunks, as ``form`` reads name and size.
+    """Yield the name, the position of the content and the size of each chunk.
 
-    A size covers ``counted`` bytes of the chunk's own header.
+    ``form`` is the struct format of name and size. The size includes ``counted`` bytes of the
+    header of the chunk.
     """
     n_header = struct.calcsize(form)
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         if start + n_header > size:
             return
         name, n_bytes = _unpack(form, file, start)
@@ -186,12 +193,12 @@ def _chunks(
         start += -start % align
 
 
-def _is_chunk(file: Any, place: int, size: int) -> bool:
-    """Return whether a chunk or a tag, or nothing, stands at a place: then the samples end there.
+def _is_chunk(file: Any, position: int, size: int) -> bool:
+    """Return whether the samples end at a position: a chunk, a tag or nothing follows.
 
-    What takes no more than the padding before it is nothing.
+    Less than eight bytes are padding and count as nothing.
     """
-    for start in (place, place + place % 2, place + -place % 8):
+    for start in (position, position + position % 2, position + -position % 8):
         head = _at(file, start, 16)
         if len(head) < 8 or head.startswith(_TAGS) or head.endswith(_W64_TAIL):
             return True
@@ -202,20 +209,19 @@ def _is_chunk(file: Any, place: int, size: int) -> bool:
 
 
 def _open_length(n_bytes: int) -> int | None:
-    """Return the size that a header states, None where it leaves it open."""
+    """Return the size that a header states, or None if it is a placeholder."""
     return None if is_open_size(n_bytes) else n_bytes
 
 
 # ------------------------------------------------------------------------------- the formats
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What a ``fmt`` chunk says.
+class _Form(NamedTuple):
+    """The content of a ``fmt`` chunk.
 
     Attributes:
         pcm: bytes per second of uncompressed samples, else 0.
-        compressed: the same of compressed samples; 0 also where their rate varies.
+        compressed: bytes per second of compressed samples, else 0; also 0 if their rate varies.
         unit: bytes in a block.
         sample_rate: in Hz.
 
@@ -229,7 +235,7 @@ class _Form:
     def compressed_rate(self, n_bytes: int, frames: int) -> float:
         """Return bytes per second of compressed samples, or 0.
 
-        Where the rate varies, it is the mean of ``n_bytes`` that hold ``frames`` (chunk ``fact``).
+        A rate that varies is computed from ``n_bytes`` and ``frames`` (chunk ``fact``).
         """
         if self.pcm or self.compressed or not frames:
             return self.compressed
@@ -256,8 +262,8 @@ def _wav(file: Any, size: int) -> _Samples | None:
             fields = [(start - 4, "<I", 1, 0)]
             stated, must_state = _open_length(n_bytes), False
             if long_size is not None and n_bytes == 2**32 - 1:
-                place, long, _ = long_size
-                fields = [(place + 8, "<Q", 1, 0), (place + 16, "<Q", max(1, form.unit), 0)]
+                position, long, _ = long_size
+                fields = [(position + 8, "<Q", 1, 0), (position + 16, "<Q", max(1, form.unit), 0)]
                 stated, must_state = _open_length(long) if long < 2**62 else None, True
             compressed = form.compressed_rate(stated or 0, frames)
             return _Samples(start, stated, None, form.pcm, fields, must_state, compressed)
@@ -286,12 +292,12 @@ def _aiff(file: Any, size: int) -> _Samples | None:
             unit = channels * -(-bits // 8) if kind in _AIFF_PCM else 0
             common = start, channels, frames, unit, rate, kind
         elif name == b"SSND" and common is not None:
-            place, channels, frames, unit, rate, kind = common
+            position, channels, frames, unit, rate, kind = common
             chunk = max(0, n_bytes - 8)
             if unit <= 0:
                 ima4 = rate * channels * 34 / 64 if kind == b"ima4" else 0  # packets of 64 frames
                 return _Samples(start + 8, chunk, chunk, 0, [], compressed=ima4)
-            fields = [(start - 4, ">I", 1, 8), (place + 2, ">I", unit, 0)]
+            fields = [(start - 4, ">I", 1, 8), (position + 2, ">I", unit, 0)]
             return _Samples(start + 8, frames * unit, chunk, rate * unit, fields)
     return None
 

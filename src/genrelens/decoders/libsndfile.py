@@ -1,4 +1,4 @@
-"""libsndfile: WAV, AU, FLAC, AIFF, OGG (Vorbis, Opus), MP3 and more."""
+"""The decoder for WAV, AU, FLAC, AIFF, Ogg (Vorbis, Opus), MP3 and more: libsndfile."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from genrelens.decoders.mp3 import read_mp3_header
 
 __all__ = ["SoundFileDecoder"]
 
-_MAX_FRAMES = 2**48  # libsndfile says "unknown" with a larger number
+_MAX_FRAMES = 2**48  # libsndfile reports an unknown length as a larger number
 
 
 class SoundFileDecoder(Decoder):
-    """WAV, AU, FLAC, AIFF, OGG (Vorbis, Opus), MP3 and more, through libsndfile."""
+    """Decodes WAV, AU, FLAC, AIFF, Ogg (Vorbis, Opus), MP3 and more with libsndfile."""
 
     name = "libsndfile"
 
@@ -40,8 +40,8 @@ class SoundFileDecoder(Decoder):
         check_id3_frames(file)
         header = self._header(file)
         file.seek(0)
-        # Through a descriptor, since calls from C into Python would swallow Ctrl-C and take it
-        # for the end of the file. On Windows, a descriptor belongs to one C library.
+        # A descriptor, because callbacks from C into Python would take Ctrl-C for the end of the
+        # file. On Windows, a descriptor is valid in one C library only.
         source = file.fileno() if os.name == "posix" else nameless(file)
         try:
             self._file = soundfile.SoundFile(source, closefd=False)
@@ -54,42 +54,42 @@ class SoundFileDecoder(Decoder):
             if self._file.frames > _MAX_FRAMES:
                 raise DecodeError("the header does not state the length")
             if self._file.subtype.startswith("MPEG") and self._file.format != "MP3":
-                raise DecodeError("MP3 in a container, whose length libsndfile guesses")
+                raise DecodeError("MP3 in a container; libsndfile estimates its length")
             self.seconds = self._file.frames / self.sample_rate
             self.stated = header.seconds if header is not None else self._stated()
         except DecodeError:
             self.close()
             raise
-        # It refuses pages whose clock is behind their samples, as FFmpeg writes them now and then.
+        # It rejects pages whose time is behind their samples, which FFmpeg sometimes writes.
         self.is_strict = self._file.subtype == "OPUS"
 
     @staticmethod
     def _header(file: FileIO) -> Header | None:
-        """Read the header; refuse a file that libsndfile would read in part, or complain about."""
+        """Return the header; raise ``DecodeError`` for a file that needs FFmpeg."""
         header = read_header(file)
         if header is not None and header.patches:
             raise DecodeError(header.reason)
         file.seek(0)
         head = file.read(32)
         if is_chained(file):
-            raise DecodeError("a chain of Ogg streams, of which libsndfile reads the first")
+            raise DecodeError("a chain of Ogg streams; libsndfile decodes only the first")
         if head.startswith(b"caff") and head.endswith(b"alac"):
-            raise DecodeError("ALAC is left to FFmpeg, since libsndfile writes to standard output")
+            raise DecodeError("ALAC in CAF; libsndfile writes to standard output")
         return header
 
     def _stated(self) -> float | None:
-        """Return the seconds that the header of an MP3 or FLAC file states.
+        """Return the duration in seconds that the header of an MP3 or FLAC file states.
 
-        An untrue length is refused: libsndfile reads no further than it.
+        Raises:
+            DecodeError: the duration is wrong; libsndfile stops decoding at that time.
+
         """
         position = self._raw.tell()
         try:
             if self._file.format == "MP3":
                 mp3 = read_mp3_header(self._raw)
                 if mp3 is None or mp3.stated is None or mp3.seconds is None or not mp3.whole:
-                    raise DecodeError(
-                        "an MP3 whose header does not state its length, or another one"
-                    )
+                    raise DecodeError("an MP3 whose header states no length or a wrong one")
                 return mp3.stated
             if self._file.format == "FLAC" and (flac := read_flac_header(self._raw)):
                 if flac.is_too_short:
@@ -105,27 +105,27 @@ class SoundFileDecoder(Decoder):
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
         """See :meth:`Decoder.blocks`."""
         size = self._block_size(block_seconds)
-        least = 1 if self.channels == 1 else self._block_size(1.0)  # the mix needs seconds
+        least = 1 if self.channels == 1 else self._block_size(1.0)  # the mix works on whole seconds
         return mixed(self._channels(offset, max(size, least)), self.sample_rate, size)
 
     def _channels(self, offset: float, size: int) -> Iterator[Float32]:
-        """Decode from ``offset`` on: blocks (channels, n)."""
+        """Decode from ``offset`` seconds on; yield blocks (channels, n)."""
         start = round(offset * self.sample_rate)
         try:
             self._skip(min(start, self._file.frames))
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):
                 yield block.T
-            self.has_more = self._left_bytes()
+            self.has_more = self._has_unread_bytes()
         except self._error as error:
             self.failure = in_words(error)
-        except ValueError:  # soundfile allocates what is left, which is less than nothing
-            self.failure = "it goes to a place beyond its end"
+        except ValueError:  # soundfile allocates memory for a negative number of samples
+            self.failure = "a position beyond the end"
 
     def _skip(self, n_frames: int) -> None:
-        """Go to a frame, only after a first one could be read.
+        """Seek to a frame after reading the first one.
 
-        libsndfile ends the process where it seeks in a stream of Vorbis whose set-up header is
-        damaged; after a read, it seeks rightly only from the beginning. It cannot seek in GSM 6.10.
+        libsndfile crashes if it seeks in a Vorbis stream with a damaged setup header; after a
+        read, it seeks correctly only from the beginning. It cannot seek in GSM 6.10.
         """
         if n_frames == 0 or len(self._file.read(1, dtype="float32")) == 0:
             return
@@ -137,13 +137,13 @@ class SoundFileDecoder(Decoder):
         while left and (n_read := len(self._file.read(min(left, 2**16), dtype="float32"))):
             left -= n_read
 
-    def _left_bytes(self) -> bool:
-        """Return whether much of a compressed file lies behind the place that was read last."""
+    def _has_unread_bytes(self) -> bool:
+        """Return whether a large part of a compressed file was not read."""
         if self._file.format not in ("MP3", "FLAC", "OGG") or self.seconds is None:
             return False
-        place = self._raw.tell()
+        position = self._raw.tell()
         size = os.fstat(self._raw.fileno()).st_size
-        return place > 0 and disagree(self.seconds, self.seconds * size / place)
+        return position > 0 and disagree(self.seconds, self.seconds * size / position)
 
     def close(self) -> None:
         """See :meth:`Decoder.close`."""

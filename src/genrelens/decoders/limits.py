@@ -1,10 +1,10 @@
-"""Bounds on what a file that is made to be slow may cost before its sound is reached.
+"""Limits on the tags and headers of files that are made to be slow to open.
 
-Two libraries take a time that grows with the square of the number of entries in a file's tags:
-FFmpeg, in every container, and mpg123, by which libsndfile reads MP3, in ID3v2 tags. ID3v2 tags in
-front are hidden from FFmpeg and counted for mpg123. Comments of FLAC and Ogg and tags of Matroska,
-which FFmpeg reads whole before it enters them, are counted. For everything else FFmpeg may use a
-fixed time of this thread's CPU to open a file. Ordinary files take a few milliseconds.
+The time that two libraries take grows with the square of the number of tag entries: FFmpeg in every
+container, and mpg123, with which libsndfile decodes MP3, in ID3v2 tags. Leading ID3v2 tags are
+hidden from FFmpeg, and their frames are counted for mpg123. Comments of FLAC and Ogg and tags of
+Matroska, which FFmpeg reads before it processes them, are counted. For everything else the CPU time
+in which FFmpeg opens a file is limited. Ordinary files take a few milliseconds.
 """
 
 from __future__ import annotations
@@ -23,37 +23,40 @@ from genrelens.decoders.base import DecodeError
 __all__ = ["GuardedFile", "check_id3_frames", "end_of_id3"]
 
 _HEADER = 10  # bytes of an ID3v2 tag or frame
-_MAX_TAGS = 1000  # in front of each other
-_MAX_FRAMES = 10_000  # in all of them; mpg123 takes 0.3 s for these
+_MAX_TAGS = 1000  # one after the other
+_MAX_FRAMES = 10_000  # in all tags; mpg123 takes 0.3 s for these
 _MAX_COMMENTS = 10_000  # FFmpeg takes 0.5 s for these
-_MAX_BLOCKS = 10_000  # of metadata in FLAC
-_SECONDS = 5.0  # of CPU; what FFmpeg does with what it has read may take three times as long
-_SIMPLE_TAG = b"\x67\xc8"  # the ID of a tag of Matroska; in other content, one in 65 536 bytes
-_OGG_HEAD = 2**20  # bytes in which the comments of an Ogg file begin
+_MAX_BLOCKS = 10_000  # metadata blocks in FLAC
+_SECONDS = 5.0  # CPU time for reading; processing can take three times as long
+_SIMPLE_TAG = b"\x67\xc8"  # ID of a Matroska tag; in other content once in 65 536 bytes
+_OGG_HEAD = 2**20  # bytes within which the comments of an Ogg file start
 _OGG_COMMENTS = re.compile(rb"\x03vorbis|OpusTags|\x81theora")
-_FLAC_COMMENTS = 4  # kind of a metadata block
+_FLAC_COMMENTS = 4  # type of a metadata block
 
 
 def end_of_id3(file: RawIOBase) -> int:
-    """Return the place behind the ID3v2 tags at the beginning, which may be that of the end.
+    """Return the position after the leading ID3v2 tags; it can be beyond the end of the file.
+
+    Args:
+        file: binary and seekable; its position changes.
 
     Raises:
-        DecodeError: there are more of them than in any recording.
+        DecodeError: there are more tags than in any recording.
 
     Source: ID3 tag version 2.4.0, main structure, section 3.
 
     """
-    place = 0
+    position = 0
     for _ in range(_MAX_TAGS):
-        n_bytes = _id3_length(_bytes(file, place, _HEADER))
+        n_bytes = _id3_length(_bytes(file, position, _HEADER))
         if not n_bytes:
-            return place
-        place += n_bytes
+            return position
+        position += n_bytes
     raise DecodeError(f"it begins with more than {_MAX_TAGS} ID3 tags")
 
 
 def _id3_length(head: bytes) -> int:
-    """Return the length of the ID3v2 tag that begins so, 0 if it is none."""
+    """Return the length of the ID3v2 tag with this header, 0 if it is no tag."""
     if len(head) < _HEADER or not head.startswith(b"ID3") or max(head[6:]) > 0x7F:
         return 0
     footer = _HEADER if head[5] & 0x10 else 0
@@ -61,38 +64,40 @@ def _id3_length(head: bytes) -> int:
 
 
 def check_id3_frames(file: RawIOBase) -> None:
-    """Refuse ID3v2 tags at the beginning that have more frames than those of any recording.
+    """Check the number of frames in the leading ID3v2 tags.
+
+    Args:
+        file: binary and seekable; its position changes.
 
     Raises:
-        DecodeError: they have.
+        DecodeError: there are more frames than in any recording.
 
     """
-    end, place, n_frames = end_of_id3(file), 0, 0
-    while place < end:
-        head = _bytes(file, place, _HEADER)
+    end, position, n_frames = end_of_id3(file), 0, 0
+    while position < end:
+        head = _bytes(file, position, _HEADER)
         n_bytes = _id3_length(head)
-        n_frames += _count_frames(file, place, head, n_bytes, _MAX_FRAMES - n_frames)
+        n_frames += _count_frames(file, position, head, n_bytes, _MAX_FRAMES - n_frames)
         if n_frames > _MAX_FRAMES:
             raise DecodeError(f"its ID3 tags have more than {_MAX_FRAMES} frames")
-        place += n_bytes
+        position += n_bytes
 
 
 def _count_frames(file: RawIOBase, start: int, head: bytes, n_bytes: int, limit: int) -> int:
-    """Count the frames of a tag, no further than one beyond the limit.
+    """Return the number of frames of a tag, at most one more than ``limit``.
 
-    A tag whose bytes are escaped, or that has an extended header, counts as if it were full of the
-    smallest frames.
+    For a tag with unsynchronisation or an extended header, return the largest possible number.
     """
     version, flags = head[3], head[5]
     if flags & 0xC0:
         return n_bytes // (_HEADER + 1)
     size = _synchsafe if version == 4 else int.from_bytes
-    place, n_frames = start + _HEADER, 0
-    while place < start + n_bytes and n_frames <= limit:
-        frame = _bytes(file, place, _HEADER)
+    position, n_frames = start + _HEADER, 0
+    while position < start + n_bytes and n_frames <= limit:
+        frame = _bytes(file, position, _HEADER)
         if len(frame) < _HEADER or not frame[0]:  # the end, or padding
             break
-        place += _HEADER + size(frame[4:8])
+        position += _HEADER + size(frame[4:8])
         n_frames += 1
     return n_frames
 
@@ -107,15 +112,15 @@ def _bytes(file: RawIOBase, start: int, size: int) -> bytes:
 
 
 def _check_comments(file: RawIOBase, start: int) -> None:
-    """Refuse FLAC and Ogg with more comments than any recording has."""
+    """Raise ``DecodeError`` if FLAC or Ogg has more comments than any recording."""
     head = _bytes(file, start, 4)
     counts: Iterator[int] = iter(())
     if head == b"fLaC":
         counts = _flac_comments(file, start + 4)
     elif head == b"OggS":
         content = _bytes(file, start, _OGG_HEAD)
-        places = (found.end() for found in _OGG_COMMENTS.finditer(content))
-        counts = (_n_comments(content[place : place + 2**16]) for place in places)
+        starts = (found.end() for found in _OGG_COMMENTS.finditer(content))
+        counts = (_n_comments(content[start : start + 2**16]) for start in starts)
     total = 0
     for n in counts:
         total += n
@@ -123,8 +128,8 @@ def _check_comments(file: RawIOBase, start: int) -> None:
             raise DecodeError(f"it has more than {_MAX_COMMENTS} comments")
 
 
-def _flac_comments(file: RawIOBase, place: int) -> Iterator[int]:
-    """Yield how many comments each metadata block has.
+def _flac_comments(file: RawIOBase, position: int) -> Iterator[int]:
+    """Yield the number of comments in each metadata block.
 
     Raises:
         DecodeError: there are more blocks than in any recording.
@@ -133,19 +138,19 @@ def _flac_comments(file: RawIOBase, place: int) -> Iterator[int]:
 
     """
     for _ in range(_MAX_BLOCKS):
-        head = _bytes(file, place, 4)
+        head = _bytes(file, position, 4)
         if len(head) < 4:
             return
         if head[0] & 0x7F == _FLAC_COMMENTS:
-            yield _n_comments(_bytes(file, place + 4, 2**16))
-        place += 4 + int.from_bytes(head[1:])
+            yield _n_comments(_bytes(file, position + 4, 2**16))
+        position += 4 + int.from_bytes(head[1:])
         if head[0] >> 7:  # the last one
             return
     raise DecodeError(f"it has more than {_MAX_BLOCKS} metadata blocks")
 
 
 def _n_comments(content: bytes) -> int:
-    """Return how many comments a header claims that begins so; it may begin with a long name."""
+    """Return the number of comments that a header claims; a long vendor name may precede it."""
     try:
         (length,) = struct.unpack_from("<I", content)
         (n,) = struct.unpack_from("<I", content, 4 + length)
@@ -155,17 +160,17 @@ def _n_comments(content: bytes) -> int:
 
 
 class GuardedFile:
-    """A file for FFmpeg: without a name, from a place on, and with a bound on the time to open it.
+    """A view of a file for FFmpeg, from a position on, with a limit on the time to open it.
 
-    It has no name, so that nobody guesses the format by it.
+    It has no name, so that FFmpeg does not guess the format by it.
 
     Args:
-        file: to read from.
-        start: place that is the beginning for FFmpeg.
-        clock: seconds that this thread used.
+        file: the file.
+        start: position that FFmpeg gets as the beginning.
+        clock: returns the CPU time of this thread in seconds.
 
     Attributes:
-        exceeded: whether opening took too long; what was read then is not the whole header.
+        exceeded: whether opening took too long, so that only a part of the header was read.
 
     """
 
@@ -179,22 +184,27 @@ class GuardedFile:
         file.seek(start)
 
     @classmethod
-    def behind_tags(cls, file: RawIOBase) -> Self:
-        """Hide the ID3v2 tags at the beginning, unless nothing is behind them.
+    def after_tags(cls, file: RawIOBase) -> Self:
+        """Return a view that hides the leading ID3v2 tags, unless nothing follows them.
 
         Raises:
             DecodeError: there are more tags or comments than in any recording.
 
         """
         start = end_of_id3(file)
-        if start >= file.seek(0, os.SEEK_END):  # the tag claims more than there is
+        if start >= file.seek(0, os.SEEK_END):  # the tag claims to be longer than the file
             check_id3_frames(file)
             start = 0
         _check_comments(file, start)
         return cls(file, start)
 
     def opened(self) -> None:
-        """End the bound. Raises ``DecodeError`` if it was reached."""
+        """End the time limit.
+
+        Raises:
+            DecodeError: the time was exceeded, or there are too many tags.
+
+        """
         self._deadline = None
         if self.exceeded:
             if self._n_tags > _MAX_COMMENTS:
@@ -202,7 +212,7 @@ class GuardedFile:
             raise DecodeError(f"its header takes more than {_SECONDS:g} s to read")
 
     def read(self, size: int = -1) -> bytes:
-        """Read as a file does; nothing once the time is over."""
+        """Read as a file does; return nothing after the time limit."""
         if self._deadline is None:
             return self._file.read(size) or b""
         if self.exceeded or self._clock() > self._deadline:
@@ -214,7 +224,7 @@ class GuardedFile:
         return found
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Seek as a file does; return -1 before the beginning, which PyAV would print."""
+        """Seek as a file does; return -1 before the beginning, since PyAV prints exceptions."""
         try:
             if whence == os.SEEK_SET:
                 return self._file.seek(offset + self._start) - self._start if offset >= 0 else -1
@@ -223,5 +233,5 @@ class GuardedFile:
             return -1
 
     def tell(self) -> int:
-        """Return the place as FFmpeg knows it."""
+        """Return the position relative to ``start``."""
         return self._file.tell() - self._start

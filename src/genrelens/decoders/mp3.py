@@ -1,4 +1,4 @@
-"""What the header of an MP3 file states about its length, compared with the frames that follow.
+"""The duration that the header of an MP3 file states, compared with the frames of the file.
 
 Sources: ISO 11172-3 for the frames, the Xing and LAME tag as LAME writes it, Fraunhofer's VBRI tag.
 """
@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 import re
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from genrelens.decoders.base import behind_id3
+from genrelens.decoders.limits import end_of_id3
 
 __all__ = ["Mp3Header", "read_mp3_header"]
 
-_PLACES = 24  # where frames are sampled
-_PROBE = 4096  # bytes read at each place: more than two frames
+_N_SAMPLED = 24  # positions at which frames are read
+_PROBE = 4096  # bytes read at each position: more than two frames
 
-_KBIT = {  # by version 1 or not, and layer
+_KBIT = {  # bit rates by whether the version is 1, and layer
     (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -28,15 +27,14 @@ _HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 800
 _SYNC = re.compile(rb"\xff[\xe0-\xff][\x10-\xef]", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Mp3Header:
-    """The length of an MP3 file.
+class Mp3Header(NamedTuple):
+    """The duration of an MP3 file.
 
     Attributes:
-        stated: seconds that the header states, or None.
-        estimated: seconds that the frames take, estimated by some of them: exactly where all have
-            one bit rate, within about a tenth elsewhere.
-        constant: whether the frames looked at have one bit rate.
+        stated: duration in seconds that the header states, or None.
+        estimated: duration in seconds estimated from a sample of the frames: exact at a constant
+            bit rate, within about 10 % otherwise.
+        constant: whether the sampled frames have the same bit rate.
         whole: whether the header states the number of bytes, and the file has as many.
 
     """
@@ -48,15 +46,14 @@ class Mp3Header:
 
     @property
     def seconds(self) -> float | None:
-        """The length in seconds, None where the header states none that can be true."""
+        """The duration in seconds, or None if the header states none or an impossible one."""
         if self.stated is not None:
             return self.stated if 0.75 < self.stated / self.estimated < 1.33 else None
         return self.estimated if self.constant else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """A frame's header: what does not change within a file, its samples, rate and bytes."""
+class _Frame(NamedTuple):
+    """The header of a frame: kind (constant in a file), samples, sample rate and bytes."""
 
     kind: tuple[int, int, int]
     samples: int
@@ -65,7 +62,7 @@ class _Frame:
 
     @classmethod
     def at(cls, data: bytes, start: int) -> _Frame | None:
-        """Read the four bytes of a header; None if they are none, or of layer I."""
+        """Return the header at ``start``, or None if there is none or its layer is I."""
         if start + 4 > len(data):
             return None
         version, layer = data[start + 1] >> 3 & 3, 4 - (data[start + 1] >> 1 & 3)
@@ -80,17 +77,17 @@ class _Frame:
 
 
 def read_mp3_header(file: Any) -> Mp3Header | None:
-    """Read what an MP3 file states about its length, and look at some of its frames.
+    """Return the stated and the estimated duration of an MP3 file.
 
     Args:
-        file: binary, can seek; its position changes.
+        file: binary and seekable; its position changes.
 
     Returns:
-        None if no frames of MPEG audio, layer II or III, stand behind the tags in front.
+        None if no MPEG audio frames of layer II or III follow the ID3v2 tags.
 
     """
     size = file.seek(0, os.SEEK_END)
-    start = behind_id3(file)
+    start = end_of_id3(file)
     file.seek(start)
     head = file.read(_PROBE)
     at, first = _first_frame(head)
@@ -99,8 +96,8 @@ def read_mp3_header(file: Any) -> Mp3Header | None:
     rates = [
         each
         for each in (
-            _mean_rate(file, place, first)
-            for place in range(start, size, max(1, (size - start) // _PLACES))
+            _seconds_per_byte(file, position, first)
+            for position in range(start, size, max(1, (size - start) // _N_SAMPLED))
         )
         if each
     ]
@@ -115,7 +112,7 @@ def read_mp3_header(file: Any) -> Mp3Header | None:
 def _first_frame(
     data: bytes, kind: tuple[int, int, int] | None = None
 ) -> tuple[int, _Frame | None]:
-    """Find a frame that another one of its kind follows."""
+    """Return the position and header of the first frame that is followed by one of its kind."""
     for match in _SYNC.finditer(data):
         frame = _Frame.at(data, match.start())
         if frame is None or kind not in (None, frame.kind):
@@ -126,15 +123,15 @@ def _first_frame(
     return 0, None
 
 
-def _mean_rate(file: Any, place: int, like: _Frame) -> float:
-    """Return seconds for each byte around a place, 0 if no frame is found."""
-    file.seek(place)
+def _seconds_per_byte(file: Any, position: int, like: _Frame) -> float:
+    """Return seconds per byte of a frame after ``position``, 0 if there is none."""
+    file.seek(position)
     _, frame = _first_frame(file.read(_PROBE), like.kind)
     return 0.0 if frame is None else frame.samples / frame.rate / frame.n_bytes
 
 
 def _stated(head: bytes, frame: _Frame) -> tuple[float | None, int | None]:
-    """Read the seconds and the bytes that a Xing, Info or VBRI tag states."""
+    """Return the seconds and the bytes that a Xing, Info or VBRI tag states."""
     n_frames = n_bytes = None
     if found := re.search(rb"(?:Xing|Info)(.{12})", head, re.DOTALL):
         flags, *numbers = struct.unpack(">III", found[1])

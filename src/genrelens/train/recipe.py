@@ -11,9 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from genrelens.errors import RecipeError
+from genrelens.errors import RecipeError, require
+from genrelens.features import FeatureConfig
 from genrelens.files import reason
-from genrelens.frontend import FeatureConfig, require
 from genrelens.train.augment import AugmentConfig
 from genrelens.train.lens.musicnn import N_BANDS
 from genrelens.train.settings import HeadConfig, SegmentLstmConfig, TrainingConfig

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genrelens.frontend import require
+from genrelens.errors import require
 
 __all__ = ["HeadConfig", "SegmentLstmConfig", "TrainingConfig"]
 

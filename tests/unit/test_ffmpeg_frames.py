@@ -1,6 +1,6 @@
-"""Frames of FFmpeg whose planes PyAV counts wrongly: the conversion must not read beyond them.
+"""Audio frames of FFmpeg whose planes PyAV counts wrongly.
 
-Each crash would end this process, so a run that reports anything at all is part of the check.
+A read beyond the memory of a frame can crash this process.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import pytest
 
 from genrelens.audio import load_audio
 from genrelens.decoders import DecodeError
-from genrelens.decoders.frames import FrameArrays
+from genrelens.decoders.ffmpeg import FrameArrays
 from support import synth
 
 RATE = 48_000
 
 
 def channels(n: int, seconds: float = 1) -> Any:
-    """Sines; the fourth is low, since it is the subwoofer in 7.1."""
+    """Return sines; the fourth is low, since it is the subwoofer in 7.1."""
     pitches = [200, 300, 400, 60, *range(500, 100 + 100 * n, 100)]
     return np.stack([synth.sine(pitch, seconds, RATE, 0.4) for pitch in pitches], axis=1)
 
@@ -36,7 +36,7 @@ def channels(n: int, seconds: float = 1) -> Any:
     ],
 )
 def test_eight_and_more_channels(codec: str, container: str, n: int, tolerance: float) -> None:
-    """All eight pointers of a frame are in use: PyAV alone reads what lies behind them."""
+    """All eight pointers of a frame are in use; PyAV alone reads beyond them."""
     y = channels(n)
     content = synth.encode(y, RATE, codec, container)
     decoded = load_audio(content, sample_rate=RATE)
@@ -69,11 +69,11 @@ def frame(n: int, n_planes: int, rate: int = RATE) -> Any:
         (frame(2, 2, rate=2**31 - 1), "a sample rate of 2147483647 Hz is not in"),
     ],
 )
-def test_an_impossible_frame_is_refused(claimed: Any, reason: str) -> None:
+def test_an_impossible_frame_is_an_error(claimed: Any, reason: str) -> None:
     with pytest.raises(DecodeError, match=reason):
         FrameArrays(2).check(claimed)
 
 
-def test_frames_may_have_as_many_channels_as_the_header_states() -> None:
+def test_frames_can_have_as_many_channels_as_the_header_states() -> None:
     FrameArrays(16).check(frame(16, 20))
     FrameArrays(2).check(frame(6, 6))

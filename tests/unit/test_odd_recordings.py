@@ -1,4 +1,4 @@
-"""Odd recordings, made from a bundled song, that were once judged wrongly."""
+"""Odd recordings, made from a bundled song, that former versions classified wrongly."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def plain(lens: Classifier, song: Float32) -> Prediction:
 
 
 def classify(lens: Classifier, y: Float32, *, fast: bool = False) -> Prediction:
-    """Classify samples as a file and as an array; both must say the same."""
+    """Classify samples as a file and as an array; the results must agree."""
     from_file = lens.classify(synth.write(y, RATE, subtype="FLOAT"), fast=fast)
     if not fast:
         from_array = lens.classify_waveform(y, RATE)
@@ -70,15 +70,15 @@ def test_channels_that_cancel_completely(lens: Classifier, song: Float32) -> Non
     assert close(lens.classify_waveform(surround, RATE), expected, 1e-3)
 
 
-def test_half_of_it_inverted(lens: Classifier, song: Float32, plain: Prediction) -> None:
+def test_a_channel_inverted_in_one_half(lens: Classifier, song: Float32, plain: Prediction) -> None:
     half = song.copy()
     half[8 * RATE : 16 * RATE, 1] *= -1
-    assert close(classify(lens, half), plain, 0.15)  # it may turn a second early or late
+    assert close(classify(lens, half), plain, 0.15)  # the mix may change one second early or late
 
 
 @pytest.mark.parametrize("channel", [0, 1])
 def test_a_dead_channel(lens: Classifier, song: Float32, channel: int) -> None:
-    """It is half as loud as the live one alone, and ``lens`` does not depend on the level."""
+    """The mix is half as loud as the other channel; ``lens`` does not depend on the level."""
     dead = song.copy()
     dead[:, channel] = 0
     live = lens.classify_waveform(song[:, 1 - channel], RATE)
@@ -87,7 +87,7 @@ def test_a_dead_channel(lens: Classifier, song: Float32, channel: int) -> None:
 
 @pytest.mark.parametrize("milliseconds", [0.5, 1, 10])
 def test_a_delayed_channel(lens: Classifier, song: Float32, milliseconds: float) -> None:
-    """Mixed plainly, 0.5 ms make it "reggae" and 1 ms "not sure"."""
+    """With the plain mean, a delay of 0.5 ms gives "reggae" and 1 ms "not sure"."""
     mono = song.mean(axis=1)
     n = round(milliseconds * RATE / 1000)
     delayed = np.stack([mono[n:], mono[: len(mono) - n]], axis=1)
@@ -103,7 +103,7 @@ def silence(seconds: float) -> Float32:
 
 @pytest.mark.parametrize("before", [0, 60])
 @pytest.mark.parametrize("after", [0, 60])
-def test_silence_does_not_vote(
+def test_silence_does_not_change_the_genre(
     before: int, after: int, lens: Classifier, song: Float32, plain: Prediction
 ) -> None:
     prediction = classify(lens, np.concatenate([silence(before), song, silence(after)]))
@@ -115,8 +115,8 @@ def test_silence_does_not_vote(
 
 
 @pytest.mark.parametrize("fast", [False, True])
-def test_a_hidden_track_counts(lens: Classifier, song: Float32, fast: bool) -> None:
-    """Song, five minutes of nothing, and one more: both sides of it are heard, in haste too."""
+def test_a_hidden_track_is_classified(lens: Classifier, song: Float32, fast: bool) -> None:
+    """A song, five minutes of silence and another song; the fast mode decodes all of it."""
     other, _ = soundfile.read(SONG.with_name("pachelbel-canon.ogg"), dtype="float32")
     y = np.concatenate([song, silence(300), other[: 20 * RATE]])
     prediction = classify(lens, y, fast=fast)
@@ -137,11 +137,13 @@ def test_the_timeline_shows_silence(lens: Classifier, song: Float32) -> None:
     assert set(last["probabilities"]) == {1 / len(document["labels"])}
 
 
-# ---------------------------------------------------------------------------- all of it
+# ------------------------------------------------------------------------- the last segment
 
 
 @pytest.mark.parametrize("seconds", [5.4, 5.9, 20.0])
-def test_the_tail_is_heard(lens: Classifier, song: Float32, seconds: float) -> None:
+def test_the_last_segment_ends_with_the_recording(
+    lens: Classifier, song: Float32, seconds: float
+) -> None:
     prediction = classify(lens, song[: round(seconds * RATE)])
     end = prediction.segment_times[-1] + prediction.segment_seconds
     assert end <= seconds
@@ -152,7 +154,7 @@ def test_the_tail_is_heard(lens: Classifier, song: Float32, seconds: float) -> N
     assert covered == pytest.approx(seconds, abs=0.016)
 
 
-def test_the_end_decides_as_much_as_it_lasts(lens: Classifier, song: Float32) -> None:
+def test_the_last_segment_is_weighted_by_its_new_frames(lens: Classifier, song: Float32) -> None:
     """2.99 s of disco and 2.4 s of Bach: the second segment ends with the recording."""
     other, _ = soundfile.read(SONG.with_name("bach-prelude.ogg"), dtype="float32")
     n = round(2.992 * RATE)
@@ -172,10 +174,10 @@ def test_shorter_than_a_segment(lens: Classifier, song: Float32) -> None:
     assert (quiet.verdict, [each.verdict for each in quiet.sections]) == ("silence", ["silence"])
 
 
-# -------------------------------------------------------------------------------- offset
+# ----------------------------------------------------------------------------- DC offset
 
 
-def test_an_offset_is_no_sound(lens: Classifier, song: Float32) -> None:
+def test_a_dc_offset_does_not_count(lens: Classifier, song: Float32) -> None:
     quiet = song * np.float32(0.45)
     expected = classify(lens, quiet)
     shifted = classify(lens, quiet + np.float32(0.4))
@@ -184,7 +186,7 @@ def test_an_offset_is_no_sound(lens: Classifier, song: Float32) -> None:
     assert lens.classify_waveform(np.full(320_000, 0.4), 16_000).verdict == "silence"
 
 
-# ------------------------------------------------------------------------- by every door
+# -------------------------------------------------------------------------------- blocks
 
 
 def opposed(song: Float32) -> Float32:

@@ -1,4 +1,4 @@
-"""FeatureConfig: what it refuses, and how it travels."""
+"""FeatureConfig: validation, JSON and the digest."""
 
 import json
 from dataclasses import FrozenInstanceError, replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genrelens.frontend import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig
+from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig
 
 VALUES: dict[str, Any] = {
     "kind": "mfcc",
@@ -53,7 +53,7 @@ VALUES: dict[str, Any] = {
     ],
     ids=str,
 )
-def test_an_impossible_value_is_named_with_its_rule(change: dict[str, Any], message: str) -> None:
+def test_an_invalid_value_is_named_with_its_rule(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         FeatureConfig(**{**VALUES, **change})
     assert message in str(caught.value)
@@ -75,7 +75,7 @@ def test_an_impossible_value_is_named_with_its_rule(change: dict[str, Any], mess
     ],
     ids=str,
 )
-def test_the_edges_are_allowed(edge: dict[str, Any]) -> None:
+def test_the_limits_are_allowed(edge: dict[str, Any]) -> None:
     assert FeatureConfig(**{**VALUES, **edge}).to_dict() == {**VALUES, **edge}
 
 
@@ -86,18 +86,18 @@ def test_settings_survive_json(config: FeatureConfig) -> None:
     assert again.digest() == config.digest()
 
 
-def test_an_unknown_setting_is_refused() -> None:
+def test_an_unknown_setting_is_an_error() -> None:
     with pytest.raises(ValueError, match="unknown feature settings: hop, window"):
         FeatureConfig.from_dict({**VALUES, "window": "hann", "hop": 1})
 
 
-def test_a_missing_setting_is_refused() -> None:
+def test_a_missing_setting_is_an_error() -> None:
     del (values := dict(VALUES))["n_fft"]
     with pytest.raises(ValueError, match=r"incomplete feature settings: .*n_fft"):
         FeatureConfig.from_dict(values)
 
 
-def test_a_configuration_does_not_change() -> None:
+def test_a_configuration_is_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         ORIGINAL_MEL.n_fft = 2048  # type: ignore[misc]
 
@@ -117,19 +117,19 @@ def test_a_configuration_does_not_change() -> None:
     ],
     ids=str,
 )
-def test_the_digest_tells_settings_of_frames_apart(change: dict[str, Any]) -> None:
+def test_the_digest_depends_on_the_settings_of_frames(change: dict[str, Any]) -> None:
     config = FeatureConfig(**VALUES)
     assert len(config.digest()) == 16
     assert replace(config, **change).digest() != config.digest()
 
 
 @pytest.mark.parametrize("change", [{"segment_frames": 11}, {"segment_hop": 3}], ids=str)
-def test_the_digest_leaves_segmentation_out(change: dict[str, int]) -> None:
+def test_the_digest_does_not_depend_on_the_segmentation(change: dict[str, int]) -> None:
     config = FeatureConfig(**VALUES)
     assert replace(config, **change).digest() == config.digest()
 
 
-def test_equal_settings_have_one_digest() -> None:
+def test_equal_settings_have_the_same_digest() -> None:
     whole = FeatureConfig(**{**VALUES, "f_min": 1, "f_max": 4000, "log_scale": 100})
     assert whole == FeatureConfig(**{**VALUES, "f_min": 1.0})
     assert whole.digest() == FeatureConfig(**{**VALUES, "f_min": 1.0}).digest()
