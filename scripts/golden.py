@@ -1,6 +1,6 @@
-"""Rewrite ``tests/golden.json``: what the packaged models say of the bundled recordings.
+"""Write ``tests/golden.json``: the probabilities of the packaged models for the bundled clips.
 
-Run it after training new models, and look at the difference before you commit it.
+Run it after you train new models, and check the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from genrelens import Classifier
-from genrelens.model_file import packaged_models
+from genrelens import Classifier, packaged_models
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def golden() -> dict[str, dict[str, dict[str, float]]]:
-    """Model -> recording -> genre -> probability."""
+    """Return model -> recording -> genre -> probability."""
     return {
         name: {
             path.name: dict(Classifier.load(name, threads=1).classify(path).top())

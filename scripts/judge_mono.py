@@ -1,10 +1,10 @@
-"""Measure how far the mono mix of stereo music is from the plain mean of its channels.
+"""Measure the difference between the mono mix of stereo music and the mean of its channels.
 
     python scripts/judge_mono.py FOLDER
 
-For each stereo recording below FOLDER whose mix is not the mean to the bit, the largest change of
-a probability is printed, then how many recordings there were. With `--inverted`, one channel of
-each is inverted, and what remains of the change that this makes to the plain mean is printed.
+For each stereo recording below FOLDER whose mix is not exactly the mean, the script prints the
+largest change of a probability, and at the end the number of recordings. With ``--inverted``, it
+inverts one channel of each recording, and prints the changes of the mix and of the mean.
 """
 
 from __future__ import annotations
@@ -42,23 +42,22 @@ def main() -> None:
         if np.array_equal(mean, mix):
             continue
         n_changed += 1
-        before, after, naive = (
+        of_mean, of_mix, of_inverted_mean = (
             classifier.classify_waveform(y, rate) for y in (mean, mix, mean_of(channels))
         )
-        change, was = (
-            float(np.abs(each.probabilities - before.probabilities).max())
-            for each in (after, naive)
+        change, change_of_mean = (
+            float(np.abs(each.probabilities - of_mean.probabilities).max())
+            for each in (of_mix, of_inverted_mean)
         )
-        words = f"{path.name}: {before.answer} -> {after.answer}, {change:.4f}"
-        print(
-            words + (f" (plain mean: {naive.answer}, {was:.4f})" if arguments.inverted else ""),
-            flush=True,
-        )
-    print(f"{n} stereo recordings, of which {n_changed} are not mixed as their plain mean")
+        line = f"{path.name}: {of_mean.answer} -> {of_mix.answer}, {change:.4f}"
+        if arguments.inverted:
+            line += f" (mean: {of_inverted_mean.answer}, {change_of_mean:.4f})"
+        print(line, flush=True)
+    print(f"{n} stereo recordings; the mix of {n_changed} is not the mean of the channels")
 
 
 def recordings(folder: Path) -> Iterator[tuple[Path, Float32, int]]:
-    """Yield recordings of 20 s or more whose two channels differ, each once: (2, n) and rate."""
+    """Yield path, samples (2, n) and rate of stereo recordings of at least 20 s, each once."""
     seen = set()
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in SUFFIXES:

@@ -1,12 +1,12 @@
-"""Write into a model file of a former version which recordings it was trained on.
+"""Store in a model file of a former version the recordings that it was trained on.
 
     python scripts/stamp_training.py model.onnx DATA/audio
     python scripts/stamp_training.py mfcc-lstm.onnx DATA/audio --split DATA/clips.csv
 
-Newer trainings write it themselves. The file already holds a fingerprint of its clips, by content,
-label and part; nothing is written unless the clips here have the same one. The graph stays as it
-is. Recordings of the training that are no labelled clips (``genrelens train --not-music``) are in
-no fingerprint: give their folder with ``--not-music``.
+New trainings store them themselves. The file already has a fingerprint of its clips, from content,
+label and part; nothing is written unless the given clips have the same fingerprint. The graph is
+not changed. Recordings of the training that are not labelled clips (``genrelens train
+--not-music``) have no fingerprint: give their folder with ``--not-music``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy as np
 from genrelens.data.folders import LabelledClip, find_audio, read_folder
 from genrelens.data.splits import split_by_file
 from genrelens.errors import DataError
-from genrelens.model_file import ModelFile, ModelMetadata
+from genrelens.metadata import ModelMetadata
+from genrelens.model_file import ModelFile
 from genrelens.train.cache import file_digest
 from genrelens.train.dataset import TrainingClip, split_fingerprint
 from genrelens.train.export import replace_metadata
@@ -31,18 +32,18 @@ _NO_FRAMES = np.empty((0, 0), np.float32)
 
 
 def stamp(model: Path, clips: Sequence[LabelledClip], not_music: Sequence[Path] = ()) -> int:
-    """Store the hashes and the fingerprints of a model's training in its file.
+    """Store the hashes and the fingerprints of the training in the model file.
 
     Args:
         model: an ``.onnx`` file, changed in place.
         clips: labelled as in its training, each with its part, ``train`` or ``valid``.
-        not_music: recordings that are no labelled clips.
+        not_music: recordings that are not labelled clips.
 
     Returns:
         The number of recordings.
 
     Raises:
-        DataError: the model was trained on other clips, or does not say on which.
+        DataError: the model was trained on other clips, or has no fingerprint.
 
     """
     metadata = ModelFile.load(model).metadata
@@ -65,30 +66,30 @@ def stamp(model: Path, clips: Sequence[LabelledClip], not_music: Sequence[Path] 
 def _check(model: Path, metadata: ModelMetadata, clips: Sequence[TrainingClip]) -> None:
     data = metadata.provenance.get("data", {})
     stored, found = data.get("fingerprint"), split_fingerprint(clips)
-    if "fingerprints" in data:  # it was stamped before, or is of a newer training
+    if "fingerprints" in data:  # stored before, or by a new training
         found = data_fingerprints([(each.digest, each.clip) for each in clips])["fingerprints"]
         stored = data["fingerprints"]
     if stored != found:
         raise DataError(
-            f"{model}: was trained on other clips (their fingerprint is {stored}, here it is "
-            f"{found})"
+            f"was trained on other clips (their fingerprint is {stored}, here it is {found})",
+            path=model,
         )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("folder", type=Path, help="of genre/file")
-    parser.add_argument("--split", type=Path, help="a CSV file (clip, split); else all are train")
-    parser.add_argument("--not-music", type=Path, help="a folder of other recordings")
-    given = parser.parse_args()
-    clips = read_folder(given.folder, label_map=ModelFile.load(given.model).metadata.label_map)
-    parts = split_by_file(given.split, clips) if given.split else clips
-    chosen = [clip if given.split else replace(clip, part="train") for clip in parts]
-    others = find_audio(given.not_music) if given.not_music else []
+    parser.add_argument("folder", type=Path, help="folder of genre/file")
+    parser.add_argument("--split", type=Path, help="CSV file (clip, split); default: all are train")
+    parser.add_argument("--not-music", type=Path, help="folder of other recordings")
+    options = parser.parse_args()
+    clips = read_folder(options.folder, label_map=ModelFile.load(options.model).metadata.label_map)
+    parts = split_by_file(options.split, clips) if options.split else clips
+    chosen = [clip if options.split else replace(clip, part="train") for clip in parts]
+    others = find_audio(options.not_music) if options.not_music else []
     used = [clip for clip in chosen if clip.part in ("train", "valid")]
     try:
-        print(f"{given.model}: {stamp(given.model, used, others)} recordings")
+        print(f"{options.model}: {stamp(options.model, used, others)} recordings")
     except DataError as error:
         raise SystemExit(str(error)) from error
 

@@ -1,22 +1,36 @@
-"""genrelens tells what kind of music a recording is.
+"""genrelens classifies recordings of music by genre.
 
-::
+Example::
 
     from genrelens import Classifier
 
-    prediction = Classifier.load().classify("song.mp3")
-    print(prediction.genre, prediction.top(3))
+    classifier = Classifier.load()
+    prediction = classifier.classify("song.mp3")
+    print(prediction.answer)            # rock
+    print(prediction.top(3))            # [('rock', 0.91), ('metal', 0.05), ('blues', 0.02)]
+    for section in prediction.sections:
+        print(section.start, section.end, section.genre)
+
+Many recordings as a table::
+
+    from genrelens import to_pandas
+
+    table = to_pandas(result for _, result in classifier.classify_many(paths))
+
+The other packages: :mod:`genrelens.library` (a catalogue of a music library, and genre tags),
+:mod:`genrelens.evaluation` (accuracy, calibration, reports), :mod:`genrelens.data` (labelled
+clips), :mod:`genrelens.train` (networks of your own) and :mod:`genrelens.web` (the server).
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # that of typing takes long to import, and Ctrl-C is not handled yet
+TYPE_CHECKING = False  # importing typing takes too long: Ctrl-C has no handler yet
 if TYPE_CHECKING:
     from typing import Any
 
-    from genrelens.audio import load_audio, stream_audio
+    from genrelens.audio import load_audio, probe, stream_audio
     from genrelens.classifier import Classifier
     from genrelens.errors import (
         AudioError,
@@ -31,7 +45,11 @@ if TYPE_CHECKING:
         TagError,
     )
     from genrelens.features import FeatureConfig, extract_segments
-    from genrelens.prediction import Prediction
+    from genrelens.metadata import ModelMetadata
+    from genrelens.model_file import packaged_models
+    from genrelens.prediction import Prediction, Style
+    from genrelens.results_table import to_columns, to_pandas
+    from genrelens.segmentation import Section
 
 __version__ = "0.1.0"
 
@@ -46,28 +64,44 @@ __all__ = [
     "LibraryError",
     "MissingExtraError",
     "ModelError",
+    "ModelMetadata",
     "Prediction",
     "RecipeError",
+    "Section",
+    "Style",
     "TagError",
     "__version__",
     "extract_segments",
     "load_audio",
+    "packaged_models",
+    "probe",
     "stream_audio",
+    "to_columns",
+    "to_pandas",
 ]
 
-_PLACES = {
-    **dict.fromkeys(("load_audio", "stream_audio"), "audio"),
-    **dict.fromkeys(("FeatureConfig", "extract_segments"), "features"),
+_MODULES = {
     "Classifier": "classifier",
+    "FeatureConfig": "features",
+    "ModelMetadata": "metadata",
     "Prediction": "prediction",
+    "Section": "segmentation",
+    "Style": "prediction",
+    "extract_segments": "features",
+    "load_audio": "audio",
+    "packaged_models": "model_file",
+    "probe": "audio",
+    "stream_audio": "audio",
+    "to_columns": "results_table",
+    "to_pandas": "results_table",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, so that the command line begins before NumPy and others do."""
+    """Import a public name at its first use, so that the command line starts without NumPy."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
+    module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
     value = globals()[name] = getattr(module, name)
     return value
 

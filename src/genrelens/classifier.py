@@ -1,11 +1,11 @@
-"""The public API: load a model, classify recordings."""
+"""Load a model and classify recordings: the main entry point for Python users."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from threading import Event
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,15 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from genrelens.audio import AudioSource, as_mono, resampled, source_name
 from genrelens.errors import AudioError, ModelError
 from genrelens.excerpts import Excerpt, open_excerpts
-from genrelens.features import (
-    FeatureConfig,
-    MeasuredSegments,
-    iter_measured_segments,
-    segment_weights,
-)
+from genrelens.features import MeasuredSegments, iter_measured_segments, segment_weights
 from genrelens.levels import SILENCE_LEVEL
-from genrelens.model_file import ModelFile, ModelMetadata
-from genrelens.pooling import PooledRecording, SegmentTrack, Window
+from genrelens.metadata import ModelMetadata
+from genrelens.model_file import ModelFile, Outputs
+from genrelens.pooling import PooledRecording
 from genrelens.prediction import Prediction
 from genrelens.threads import map_in_threads
 
@@ -34,39 +30,50 @@ Results = Generator[tuple[AudioSource, Prediction | AudioError], None, None]
 
 
 class Classifier:
-    """Tells the genre of recordings.
+    """Classifies recordings by genre.
+
+    A classifier can be used from several threads at once.
+
+    Args:
+        model_file: the loaded model; :meth:`load` is the usual way.
 
     Example::
 
         classifier = Classifier.load()
         prediction = classifier.classify("song.mp3")
-        print(prediction.genre, prediction.top(3))
+        print(prediction.answer, prediction.top(3))
 
-    A classifier may be used from several threads at once.
     """
 
-    def __init__(self, artifact: ModelFile) -> None:
-        self._artifact = artifact
+    def __init__(self, model_file: ModelFile) -> None:
+        self._model_file = model_file
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int = 0) -> Self:
         """Load a model.
 
         Args:
-            model: name of a packaged model (``genrelens models``) or path of an ``.onnx`` file;
-                None takes the packaged default.
-            threads: that the network may use for one recording; 0 uses one for each core.
+            model: name of a packaged model (see :func:`genrelens.packaged_models`) or path of an
+                ``.onnx`` file; None is the packaged default.
+            threads: number of threads that the network uses for one recording; 0 is one for each
+                core.
 
         Raises:
             ModelError: the model is missing, foreign, damaged or of another version.
+
+        Example::
+
+            Classifier.load()
+            Classifier.load("mfcc-lstm", threads=1)
+            Classifier.load("runs/mine/model.onnx")
 
         """
         return cls(ModelFile.load(model, threads=threads))
 
     @property
     def metadata(self) -> ModelMetadata:
-        """What the model says of itself: labels, front end, provenance, metrics."""
-        return self._artifact.metadata
+        """The metadata of the model: labels, front end, thresholds, provenance, metrics."""
+        return self._model_file.metadata
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -82,46 +89,59 @@ class Classifier:
         fast: bool = False,
         on_segments: Callable[[Float32], None] | None = None,
     ) -> Prediction:
-        """Classify a recording, in memory that does not grow with its length.
+        """Classify a recording. Memory does not grow with its length.
 
         Args:
-            source: path, bytes of a file, or binary file object; any format, rate and channels.
+            source: path, bytes of a file, or binary file object; any format, sample rate and
+                number of channels.
             offset: where to start, in seconds.
-            duration: how much to hear, in seconds; None hears all of it.
-            fast: hear three passages of 30 s, around 1/6, 3/6 and 5/6 of that, and leave the rest
-                undecoded. What lasts 90 s or less, what does not say how long it lasts (some
-                streams, and pipes), what is damaged, and what is silent there is decoded whole.
-            on_segments: called with the features that the network hears, (k, segment_frames,
-                n_bins) float32, piece by piece.
+            duration: length to classify, in seconds; None is the rest of the recording.
+            fast: classify three excerpts of 30 s, around 1/6, 3/6 and 5/6 of the recording, and
+                do not decode the rest. A recording is decoded whole if it lasts 90 s or less, if
+                its length is unknown (some streams, and pipes), if it is damaged, or if an excerpt
+                is silent.
+            on_segments: called with the input of the network, (k, segment_frames, n_bins) float32,
+                for consecutive runs of segments.
 
         Raises:
             AudioError: the recording cannot be read.
-            ModelError: the model is damaged so that it cannot be run.
+            ModelError: the model is damaged and cannot be run.
+
+        Example::
+
+            classifier.classify("song.mp3")
+            classifier.classify(Path("mix.flac").read_bytes(), fast=True)
+            classifier.classify("concert.wav", offset=600, duration=240)
 
         """
-        passages, seconds = open_excerpts(
+        excerpts, seconds = open_excerpts(
             source,
             sample_rate=self.metadata.features.sample_rate,
             offset=offset,
             duration=duration,
             fast=fast,
         )
-        return self._classify(passages, source_name(source), seconds, on_segments)
+        return self._classify(excerpts, source_name(source), seconds, on_segments)
 
     def classify_waveform(self, y: ArrayLike, sample_rate: float) -> Prediction:
-        """Classify samples.
+        """Classify an array of samples.
 
         Args:
-            y: (n_samples,) or (n_samples, n_channels); full scale is 1.0 for floats and the
-                type's own for integers of 8 to 32 bits (unsigned ones have their zero in the
-                middle, as in WAV files).
+            y: (n_samples,) or (n_samples, n_channels). Full scale is 1.0 for floats, and the full
+                range of the type for integers of 8 to 32 bits (the zero of unsigned integers is in
+                the middle, as in WAV files).
             sample_rate: of ``y``, in Hz.
 
         Raises:
             AudioError: there are no samples, or some are not finite or far beyond full scale.
-            ModelError: the model is damaged so that it cannot be run.
-            TypeError: numbers of this type have no full scale that everybody agrees on.
-            ValueError: ``y`` or ``sample_rate`` cannot be meant so.
+            ModelError: the model is damaged and cannot be run.
+            TypeError: numbers of this type have no agreed full scale.
+            ValueError: ``y`` or ``sample_rate`` has an invalid shape or range.
+
+        Example::
+
+            y, sample_rate = soundfile.read("song.wav")
+            classifier.classify_waveform(y, sample_rate)
 
         """
         rate = self.metadata.features.sample_rate
@@ -131,23 +151,28 @@ class Classifier:
     def classify_many(
         self, sources: Iterable[AudioSource], *, jobs: int = 1, fast: bool = False
     ) -> Results:
-        """Classify recordings side by side; a failed one does not stop the rest.
+        """Classify recordings in parallel. A recording that fails does not stop the others.
 
-        Whatever goes wrong with one recording, a fault of a decoder too, is the ``AudioError`` of
-        that recording. At most ``2 * jobs`` sources are taken ahead of what was yielded; whoever
-        stops early drops those. Nothing reads a source any more once the iterator is closed.
+        Any error of one recording, also one inside a decoder, becomes the ``AudioError`` of that
+        recording. At most ``2 * jobs`` sources are taken before their results are yielded; closing
+        the iterator early drops those. No source is read once the iterator is closed.
 
         Args:
-            sources: what to classify.
-            jobs: how many at once; load the classifier with ``threads=1`` if it is above 1.
-            fast: hear three passages of each, as :meth:`classify` does.
+            sources: the recordings; see :meth:`classify`.
+            jobs: number of recordings at once; above 1, load the classifier with ``threads=1``.
+            fast: classify three excerpts of each, as :meth:`classify` does.
 
         Yields:
             Each source with its prediction or its error, in order.
 
         Raises:
-            ModelError: the model is damaged so that it cannot be run.
+            ModelError: the model is damaged and cannot be run.
             ValueError: ``jobs`` is below 1.
+
+        Example::
+
+            for path, result in classifier.classify_many(paths, jobs=4):
+                print(path, result.answer if isinstance(result, Prediction) else result.reason)
 
         """
         if jobs < 1:
@@ -161,14 +186,14 @@ class Classifier:
         name = source_name(source)
         rate = self.metadata.features.sample_rate
         try:
-            passages, seconds = open_excerpts(
+            excerpts, seconds = open_excerpts(
                 source, sample_rate=rate, offset=0.0, duration=None, fast=fast
             )
-            watched = [Excerpt(each.start, _until(stop, each.blocks)) for each in passages]
+            watched = [Excerpt(each.start, _until(stop, each.blocks)) for each in excerpts]
             return self._classify(watched, name, seconds)
         except AudioError as error:
             return error
-        except ModelError:  # the next recording would fare no better
+        except ModelError:  # it would be the same for each recording
             raise
         except Exception as error:  # one recording of ten thousand must not end the run
             failure = AudioError(name, f"cannot be classified ({type(error).__name__}: {error})")
@@ -177,111 +202,109 @@ class Classifier:
 
     def _classify(
         self,
-        passages: Iterable[Excerpt],
-        name: str,
-        seconds: float | None = None,
+        excerpts: Iterable[Excerpt],
+        source: str,
+        duration: float | None = None,
         on_segments: Callable[[Float32], None] | None = None,
     ) -> Prediction:
-        """Classify what is to be heard of a recording of so many seconds (None: all of it)."""
-        metadata, features = self.metadata, self.metadata.features
-        counter = _Counter()
-        windows, track = self._hear(passages, counter, on_segments)
-        heard = PooledRecording(windows, track, metadata)
-        seconds_heard = counter.n_samples / features.sample_rate
+        """Classify excerpts of a recording of ``duration`` seconds (None: they are all of it)."""
+        counter = _SampleCounter()
+        windows: list[Outputs] = []
+        tracks = []
+        for excerpt in excerpts:
+            outputs, track = self._run(excerpt, counter, on_segments)
+            windows += outputs
+            tracks.append(track)
+        times, shares, levels = map(np.concatenate, zip(*tracks, strict=True))
+        pooled = PooledRecording(
+            windows, self.metadata, shares=shares, silent=levels < SILENCE_LEVEL
+        )
+        features = self.metadata.features
+        seconds = counter.n_samples / features.sample_rate
         return Prediction(
-            labels=self.labels,
-            probabilities=heard.probabilities,
-            segments=heard.segments,
-            segment_times=track.times,
-            segment_seconds=features.segment_seconds,
-            segment_weights=track.weights,
-            segment_levels=track.levels,
-            duration=seconds_heard if seconds is None else seconds,
-            heard=seconds_heard,
+            metadata=self.metadata,
+            source=source,
+            probabilities=pooled.probabilities,
+            segments=pooled.segments,
+            segment_times=times,
+            segment_weights=shares,
+            segment_levels=levels,
+            segment_music=pooled.segment_music,
+            music=pooled.music,
+            styles=pooled.styles,
+            embedding=pooled.embedding,
+            duration=seconds if duration is None else duration,
+            heard=seconds,
+            level=float(levels.max()),
             padded=counter.n_samples < features.min_samples,
-            level=float(track.levels.max()),
-            model=metadata.name,
-            source=name,
-            styles=heard.styles(metadata.styles),
-            embedding=heard.embedding,
-            music=heard.music,
-            segment_music=heard.segment_music,
-            music_threshold=metadata.music_threshold,
-            sure_threshold=metadata.sure_threshold,
-            temperature=metadata.temperature,
         )
 
-    def _hear(
+    def _run(
         self,
-        passages: Iterable[Excerpt],
-        counter: _Counter,
-        listener: Callable[[Float32], None] | None,
-    ) -> tuple[list[Window], SegmentTrack]:
-        """Run the network on what sounds, window by window; return its answers and the segments."""
+        excerpt: Excerpt,
+        counter: _SampleCounter,
+        on_segments: Callable[[Float32], None] | None,
+    ) -> tuple[list[Outputs], tuple[Float64, ...]]:
+        """Run the network on the segments of an excerpt that are not silent.
+
+        Returns:
+            The outputs for each window; and times, shares and levels of all segments.
+
+        """
         features = self.metadata.features
-        windows: list[Window] = []
-        tracks = []
-        for passage in passages:
-            seen: list[tuple[Int64, Float64]] = []
-            segments = iter_measured_segments(counter.through(passage.blocks), features)
-            for window in _cut(_sounding(segments, seen, listener), self.metadata.window_segments):
-                windows.append(Window.of(self._artifact.run(window), self.metadata))
-            tracks.append(_track(seen, passage.start, features))
-        return windows, SegmentTrack(*map(np.concatenate, zip(*tracks, strict=True)))
+        positions: list[tuple[Int64, Float64]] = []
+        runs = iter_measured_segments(counter.count(excerpt.blocks), features)
+        loud = _without_silence(runs, positions, on_segments)
+        windows = _windows(loud, self.metadata.window_segments)
+        outputs = [self._model_file.run(window) for window in windows]
+        starts, levels = map(np.concatenate, zip(*positions, strict=True))
+        times = excerpt.start + starts * (features.hop_length / features.sample_rate)
+        return outputs, (times, segment_weights(starts, features), levels)
 
 
-class _Counter:
-    """Counts the samples that pass."""
+class _SampleCounter:
+    """Counts the samples of the blocks that pass through."""
 
     def __init__(self) -> None:
         self.n_samples = 0
 
-    def through(self, blocks: Iterable[Float32]) -> Iterator[Float32]:
+    def count(self, blocks: Iterable[Float32]) -> Iterator[Float32]:
         for block in blocks:
             self.n_samples += len(block)
             yield block
 
 
-def _sounding(
+def _without_silence(
     runs: Iterable[MeasuredSegments],
-    seen: list[tuple[Int64, Float64]],
-    listener: Callable[[Float32], None] | None,
+    positions: list[tuple[Int64, Float64]],
+    on_segments: Callable[[Float32], None] | None,
 ) -> Iterator[Float32]:
-    """Pass on the segments that are not silent; note the starts and levels of all of them.
+    """Yield the features of segments that are not silent; store starts and levels of all segments.
 
-    The listener, if there is one, gets all of them first.
+    ``on_segments`` is called with the features of all segments.
     """
     for run in runs:
-        if listener is not None:
-            listener(run.features)
-        seen.append((run.starts, run.levels))
-        sounding = run.levels >= SILENCE_LEVEL
-        if sounding.any():
-            yield run.features if sounding.all() else run.features[sounding]
-
-
-def _track(
-    seen: Sequence[tuple[Int64, Float64]], start: float, config: FeatureConfig
-) -> tuple[NDArray[Any], ...]:
-    """Return the fields of a :class:`SegmentTrack` for an excerpt that starts at ``start``."""
-    starts, levels = map(np.concatenate, zip(*seen, strict=True))
-    times = start + starts * (config.hop_length / config.sample_rate)
-    return times, segment_weights(starts, config), levels, levels >= SILENCE_LEVEL
+        if on_segments is not None:
+            on_segments(run.features)
+        positions.append((run.starts, run.levels))
+        loud = run.levels >= SILENCE_LEVEL
+        if loud.any():
+            yield run.features if loud.all() else run.features[loud]
 
 
 def _until(stop: Event, blocks: Iterable[Float32]) -> Iterator[Float32]:
-    """Pass blocks on until somebody sets ``stop``."""
+    """Yield blocks; raise ``InterruptedError`` once ``stop`` is set."""
     for block in blocks:
         if stop.is_set():
             raise InterruptedError("stopped")
         yield block
 
 
-def _cut(pieces: Iterable[Float32], size: int) -> Iterator[Float32]:
-    """Join pieces (k, t, b) and cut them into windows of ``size`` segments; the last is shorter."""
+def _windows(runs: Iterable[Float32], size: int) -> Iterator[Float32]:
+    """Cut runs of segments (k, t, b) into windows of ``size`` segments; the last can be shorter."""
     rest: Float32 | None = None
-    for piece in pieces:
-        rest = piece if rest is None else np.concatenate([rest, piece])
+    for run in runs:
+        rest = run if rest is None else np.concatenate([rest, run])
         while len(rest) >= size:
             yield rest[:size]
             rest = rest[size:]

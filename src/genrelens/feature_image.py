@@ -1,4 +1,4 @@
-"""A picture of the features that a network hears, small enough to send to a browser."""
+"""An image of the network's input, small enough to send to a browser."""
 
 from __future__ import annotations
 
@@ -13,15 +13,23 @@ from genrelens.mel import mel_edges
 
 __all__ = ["FeatureImage"]
 
-_MAX_COLUMNS = 1200  # about what a screen shows
+_MAX_COLUMNS = 1200  # about the width of a screen in pixels
 _COLUMNS_OF_A_SEGMENT = 8
 
 
 class FeatureImage:
-    """Collects features as they pass; a recording of three hours costs some 50 MB meanwhile.
+    """Collects the input of the network, run by run, and makes an image of it.
+
+    A recording of three hours needs about 50 MB of memory until :meth:`to_dict`.
 
     Args:
         config: the front end.
+
+    Example::
+
+        image = FeatureImage(classifier.metadata.features)
+        prediction = classifier.classify("song.mp3", on_segments=image.add)
+        image.to_dict(prediction.segment_weights)
 
     """
 
@@ -30,24 +38,24 @@ class FeatureImage:
         self._columns: list[NDArray[np.float32]] = []
 
     def add(self, segments: NDArray[np.float32]) -> None:
-        """Take in segments (k, t, b)."""
-        fresh = segments[:, : self._config.segment_hop]  # what the next segment does not repeat
-        pieces = np.array_split(fresh, _COLUMNS_OF_A_SEGMENT, axis=1)
-        means = np.stack([piece.mean(axis=1) for piece in pieces], axis=1)  # (k, 8, b)
+        """Add consecutive segments, (k, segment_frames, n_bins)."""
+        fresh = segments[:, : self._config.segment_hop]  # without the overlap with the next segment
+        parts = np.array_split(fresh, _COLUMNS_OF_A_SEGMENT, axis=1)
+        means = np.stack([part.mean(axis=1) for part in parts], axis=1)  # (k, 8, b)
         self._columns.append(means)
 
     def to_dict(self, weights: NDArray[np.float64] | None = None) -> dict[str, Any]:
-        """Return the picture as plain values that JSON can hold.
+        """Return the image as plain values for JSON.
 
         Args:
-            weights: what each segment adds to those before, as a share of a hop, (n_segments,);
-                None: 1. Only the end of a segment that adds less is drawn.
+            weights: share of each segment that the segments before it do not cover, (n_segments,)
+                in 0..1; None: all 1. Only this share, the end of the segment, is in the image.
 
         Returns:
-            ``kind`` ("mel" or "mfcc"), ``columns`` (1200 at most), ``bands``,
-            ``seconds_per_column``, ``hz`` (centre of each band, None for cepstra), ``minimum`` and
-            ``maximum`` (what the bytes 0 and 255 stand for, in the network's own unit) and
-            ``data``: base64 of the bytes, column by column, the lowest band first.
+            ``kind`` ("mel" or "mfcc"), ``columns`` (at most 1200), ``bands``,
+            ``seconds_per_column``, ``hz`` (centre of each band; None for MFCCs), ``minimum`` and
+            ``maximum`` (values of the bytes 0 and 255, in the unit of the features) and ``data``:
+            base64 of the bytes, column by column, the lowest band first.
 
         """
         columns = self._fresh_columns(weights)
@@ -69,7 +77,7 @@ class FeatureImage:
         }
 
     def _fresh_columns(self, weights: NDArray[np.float64] | None) -> NDArray[np.float32]:
-        """Join the columns of all segments, without those that repeat: (n, b)."""
+        """Concatenate the columns of all segments without their overlaps: (n, b)."""
         columns = np.concatenate(self._columns)  # (k, 8, b)
         shares = np.ones(len(columns)) if weights is None else weights
         n_stale = _COLUMNS_OF_A_SEGMENT - np.round(_COLUMNS_OF_A_SEGMENT * shares)

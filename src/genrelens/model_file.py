@@ -1,9 +1,9 @@
-"""A model file: one ``.onnx`` whose metadata holds all that is needed to use and to judge it.
+"""Model files: one ``.onnx`` file holds the network and its metadata.
 
-The graph takes ``segments`` (n_segments, segment_frames, n_bins) float32, any number of them, and
-gives what :class:`Outputs` describes: ``clip_logits`` and ``segment_logits``, and each of the
-others if the model has it. The key ``genrelens`` of the file's ``metadata_props`` holds a
-:class:`ModelMetadata` as JSON.
+The input of the graph is ``segments``, (n_segments, segment_frames, n_bins) float32, for any number
+of segments. Its outputs are those of :class:`Outputs`: ``clip_logits`` and ``segment_logits``, and
+the others if the model has them. The key ``genrelens`` of ``metadata_props`` has the
+:class:`~genrelens.metadata.ModelMetadata` as JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genrelens.errors import ModelError, require
 from genrelens.files import reason
 from genrelens.metadata import FORMAT_VERSION, ModelMetadata, StyleTag
 
-# onnxruntime sends telemetry from its import on, unless this says no (seen in 1.32).
+# onnxruntime sends telemetry from its import on unless this is set (seen in 1.32).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
@@ -50,16 +50,16 @@ _OPTIONAL = ["embeddings", "style_logits", "music_logits"]
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a graph says of n segments: float32, logits unless told otherwise.
+    """The outputs of a graph for n segments, float32.
 
-    The last three are None where the model does not have them.
+    The last three are None if the model does not have them.
 
     Attributes:
-        clip_logits: of the genres, of all segments together, (n_classes,).
-        segment_logits: of the genres, of each segment, (n, n_classes).
-        embeddings: of each segment, (n, d), of any length; not logits.
-        style_logits: of each style by itself (a sigmoid makes it a probability), (n, n_styles).
-        music_logits: that a segment is music (a sigmoid as well), (n,).
+        clip_logits: of the genres, for all segments together, (n_classes,), for a softmax.
+        segment_logits: of the genres, for each segment, (n, n_classes), for a softmax.
+        embeddings: of each segment, (n, d), not normalised.
+        style_logits: of each style, for each segment, (n, n_styles), for a sigmoid.
+        music_logits: of music, for each segment, (n,), for a sigmoid.
 
     """
 
@@ -74,17 +74,26 @@ class ModelFile:
     """A loaded model file.
 
     Attributes:
-        metadata: what the file says of itself.
+        name: of a packaged model, or path of the file.
+        metadata: of the model.
         size: of the file, in bytes.
+
+    Example::
+
+        model_file = ModelFile.load("runs/mine/model.onnx")
+        outputs = model_file.run(extract_segments(y, model_file.metadata.features))
 
     """
 
-    def __init__(self, metadata: ModelMetadata, session: ort.InferenceSession, size: int) -> None:
+    def __init__(
+        self, name: str, metadata: ModelMetadata, session: ort.InferenceSession, size: int
+    ) -> None:
+        self.name = name
         self.metadata = metadata
         self.size = size
         self._session = session
-        given = {entry.name for entry in session.get_outputs()}
-        self._outputs = [*_OUTPUTS, *(name for name in _OPTIONAL if name in given)]
+        present = {entry.name for entry in session.get_outputs()}
+        self._outputs = [*_OUTPUTS, *(name for name in _OPTIONAL if name in present)]
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int = 0) -> ModelFile:
@@ -92,13 +101,14 @@ class ModelFile:
 
         Args:
             model: name of a packaged model or path of an ``.onnx`` file; None is the default.
-            threads: that a run may use; 0 uses one for each core.
+            threads: number of threads for one run; 0 is one for each core.
 
         Raises:
             ModelError: the file is missing, foreign, damaged or of another version.
 
         """
-        name, content = read_model(DEFAULT_MODEL if model is None else model)
+        name = DEFAULT_MODEL if model is None else os.fspath(model)
+        content = read_model(name)
         session = _open_session(name, content, threads)
         try:
             text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
@@ -106,8 +116,8 @@ class ModelFile:
             metadata = ModelMetadata.from_json(text)
             _check_graph(session, metadata)
         except (ValueError, OverflowError) as error:
-            raise ModelError(f"{name}: {error}") from error
-        return cls(metadata, session, len(content))
+            raise ModelError(str(error), path=name) from error
+        return cls(name, metadata, session, len(content))
 
     def run(self, segments: Float32) -> Outputs:
         """Run the graph on the segments of one clip or window.
@@ -116,23 +126,30 @@ class ModelFile:
             segments: (n_segments, segment_frames, n_bins) float32, n_segments >= 1.
 
         Raises:
-            ModelError: the graph is damaged: it fails, or gives NaN.
+            ModelError: the graph is damaged: it fails, or returns NaN.
 
         """
         try:
             values = self._session.run(self._outputs, {_INPUT: segments})
         except Exception as error:  # onnxruntime's exceptions share no base class of their own
-            raise ModelError(f"{self.metadata.name}: the graph fails ({_words(error)})") from error
+            raise ModelError(f"the graph fails ({_one_line(error)})", path=self.name) from error
         if not all(np.isfinite(value).all() for value in values):
             raise ModelError(
-                f"{self.metadata.name}: the graph gives NaN; its weights are damaged, or diverged "
-                "in training"
+                "the graph returns NaN; its weights are damaged, or diverged in training",
+                path=self.name,
             )
         return Outputs(**dict(zip(self._outputs, values, strict=True)))
 
 
 def packaged_models() -> list[str]:
-    """Return the names of the models in the package, the default one first."""
+    """Return the names of the models in the package, the default one first.
+
+    Example::
+
+        >>> packaged_models()[0]
+        'lens'
+
+    """
     folder = resources.files("genrelens") / "models"
     if not folder.is_dir():
         return []
@@ -154,11 +171,11 @@ def model_digest(model: str | os.PathLike[str] | None = None) -> str:
         ModelError: there is no such file, or it cannot be read.
 
     """
-    return hashlib.sha256(read_model(DEFAULT_MODEL if model is None else model)[1]).hexdigest()
+    return hashlib.sha256(read_model(DEFAULT_MODEL if model is None else model)).hexdigest()
 
 
-def read_model(model: str | os.PathLike[str]) -> tuple[str, bytes]:
-    """Return a name for messages and the bytes of a model file.
+def read_model(model: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a model file.
 
     Args:
         model: name of a packaged model or path of an ``.onnx`` file.
@@ -169,39 +186,39 @@ def read_model(model: str | os.PathLike[str]) -> tuple[str, bytes]:
     """
     name = os.fspath(model)
     if name in packaged_models():
-        return name, (resources.files("genrelens") / "models" / f"{name}.onnx").read_bytes()
+        return (resources.files("genrelens") / "models" / f"{name}.onnx").read_bytes()
     try:
-        return name, Path(name).read_bytes()
+        return Path(name).read_bytes()
     except FileNotFoundError as error:
         known = ", ".join(packaged_models()) or "none"
         raise ModelError(
-            f"{name}: there is no such file, nor a packaged model of that name (known: {known})"
+            f"there is no such file, nor a packaged model of that name (known: {known})", path=name
         ) from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{name}: {reason(error)}") from error
+        raise ModelError(reason(error), path=name) from error
 
 
 def _open_session(name: str, content: bytes, threads: int) -> ort.InferenceSession:
-    """Open a graph from memory; one that takes weights from other files is refused."""
+    """Open a graph from memory. A graph with weights in other files is an error."""
     options = ort.SessionOptions()
-    # onnxruntime would look for such files in the working directory; below this there are none
+    # Otherwise onnxruntime looks for such files in the working directory.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", os.devnull
     )
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # errors arrive as exceptions; nothing is written to stderr
+    options.log_severity_level = 4  # nothing on stderr; errors are raised as exceptions
     try:
         return ort.InferenceSession(
             content,
             options,
             providers=["CPUExecutionProvider"],
-            enable_fallback=0,  # it would print to stdout
+            enable_fallback=0,  # the fallback prints to stdout
         )
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
-        raise ModelError(f"{name}: is not a complete ONNX file ({_words(error)})") from error
+        raise ModelError(f"is not a complete ONNX file ({_one_line(error)})", path=name) from error
 
 
-def _words(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
@@ -227,31 +244,31 @@ def _check_genres(shapes: dict[str, list[int | str]], metadata: ModelMetadata) -
     shape = [features.segment_frames, features.n_bins]
     require(
         segments[1:] == shape and not isinstance(segments[0], int),
-        f"its graph takes segments of shape {segments}, its front end makes any number of {shape}",
+        f"its graph takes segments of shape {segments}, its front end any number of {shape}",
     )
     require(
         clip_logits == [n_classes] and segment_logits[1:] == [n_classes],
-        f"its graph gives logits of shape {clip_logits} and {segment_logits}, "
+        f"its graph has logits of shape {clip_logits} and {segment_logits}, "
         f"its metadata {n_classes} labels",
     )
 
 
 def _check_optional(shapes: dict[str, list[int | str]], metadata: ModelMetadata) -> None:
-    """Check that graph and metadata agree on what not every model has."""
+    """Check that graph and metadata agree on the optional outputs."""
     styles, n_styles = shapes.get("style_logits"), len(metadata.styles)
     require(
         (styles is None and not n_styles)
         or (styles is not None and len(styles) == 2 and styles[1] == n_styles > 0),
-        f"its graph gives style logits of shape {styles}, its metadata {n_styles} styles",
+        f"its graph has style logits of shape {styles}, its metadata {n_styles} styles",
     )
     music, threshold = shapes.get("music_logits"), metadata.music_threshold
     require(
         (music is None and threshold is None)
         or (music is not None and len(music) == 1 and threshold is not None),
-        f"its graph gives music logits of shape {music}, its metadata music_threshold={threshold}",
+        f"its graph has music logits of shape {music}, its metadata music_threshold={threshold}",
     )
     vectors = shapes.get("embeddings")
     require(
         vectors is None or (len(vectors) == 2 and isinstance(vectors[1], int)),
-        f"its graph gives embeddings of shape {vectors}, not one vector for each segment",
+        f"its graph has embeddings of shape {vectors}, not one vector for each segment",
     )

@@ -1,4 +1,4 @@
-"""Figures, drawn with matplotlib (the extra ``plot``). Nothing here shows a window."""
+"""Figures as image files, drawn with matplotlib (the extra ``plot``)."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ __all__ = [
 Float32 = NDArray[np.float32]
 
 _COLUMNS = 2500  # about two for each pixel
-_RANGE_DB = 80.0  # below the loudest point; what a picture shows, not what a network hears
+_RANGE_DB = 80.0  # of the figure, below its loudest point; the network has no such limit
 _MEL_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
 
 
 def check_picture(path: Path) -> None:
-    """Find out before the work whether a picture can be written; ``path`` is left alone.
+    """Check that an image file can be written to ``path``, without a change on the disk.
 
     Raises:
-        DataError: the ending is unknown, or the folder is missing or closed to us.
+        DataError: the file extension is unknown, or the folder is missing or not writable.
         MissingExtraError: matplotlib is not installed.
 
     """
@@ -56,46 +56,50 @@ def check_picture(path: Path) -> None:
         from matplotlib.backend_bases import FigureCanvasBase
     except ImportError as error:
         raise MissingExtraError("matplotlib", "plot") from error
-    endings = sorted(FigureCanvasBase.get_supported_filetypes())
-    if path.suffix[1:].lower() not in endings:
-        raise DataError(f"the ending of a picture is one of {', '.join(endings)}", path=path)
+    extensions = sorted(FigureCanvasBase.get_supported_filetypes())
+    if path.suffix[1:].lower() not in extensions:
+        raise DataError(f"the extension of an image is one of {', '.join(extensions)}", path=path)
     if path.is_dir() or not path.parent.is_dir():
         reason = "is a folder" if path.is_dir() else "its folder is missing"
         raise DataError(reason, path=path)
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise DataError("may not be written", path=path)
+        raise DataError("is not writable", path=path)
 
 
 @contextmanager
 def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Give an empty figure of a size in inches, and write it once it is drawn."""
+    """Yield an empty figure of a size in inches, and write it to ``path`` at the end."""
     check_picture(path)
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    # Labels are names of folders: a $ in them is a dollar.
+    # Labels are names of folders: a $ is no mathematics.
     with rc_context({"text.parse_math": False}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         try:
             figure.savefig(path, dpi=120)
         except (OSError, ValueError) as error:
-            raise DataError(f"the picture cannot be written ({error})", path=path) from error
+            raise DataError(f"the image cannot be written ({error})", path=path) from error
 
 
 # -------------------------------------------------------------------------------- results
 
 
 def plot_bars(prediction: Prediction, path: Path) -> None:
-    """Draw the probabilities of all genres in descending order, the percentage above each bar.
+    """Draw the probabilities of all genres in descending order, with a percentage above each bar.
 
     Args:
         prediction: of one recording.
-        path: of the picture; its ending says the format.
+        path: of the image; the extension selects the format.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
+
+    Example::
+
+        plot_bars(Classifier.load().classify("song.mp3"), Path("bars.png"))
 
     """
     labels, probabilities = zip(*prediction.top(), strict=True)
@@ -111,15 +115,15 @@ def plot_bars(prediction: Prediction, path: Path) -> None:
 
 
 def plot_confusion(confusion: ArrayLike, labels: Sequence[str], path: Path) -> None:
-    """Draw a confusion matrix with its counts; the shade is the share of the row.
+    """Draw a confusion matrix with its counts, shaded by the share in the row.
 
     Args:
         confusion: counts, (n_classes, n_classes); rows true, columns predicted.
         labels: of the classes.
-        path: of the picture; its ending says the format.
+        path: of the image; the extension selects the format.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
 
     """
@@ -144,10 +148,10 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     Args:
         history: one mapping for each epoch: ``epoch``, ``train_loss``, ``train_error`` and, where
             there was validation, ``val_loss`` and ``val_error``.
-        path: of the picture; its ending says the format.
+        path: of the image; the extension selects the format.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
 
     """
@@ -171,17 +175,17 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
 def plot_features(
     y: ArrayLike, mel: FeatureConfig, cepstra: FeatureConfig, path: Path, *, offset: float = 0.0
 ) -> None:
-    """Draw waveform, spectrogram, mel spectrogram and MFCCs of a recording below each other.
+    """Draw waveform, spectrogram, mel spectrogram and MFCCs of a recording in four panels.
 
     Args:
         y: waveform, (n_samples,), at ``mel.sample_rate``.
         mel: settings of the spectrogram and the mel spectrogram.
-        cepstra: settings of the MFCCs; ``y`` is resampled for them if their rate is another.
-        path: of the picture; its ending says the format.
+        cepstra: settings of the MFCCs; ``y`` is resampled to their rate.
+        path: of the image; the extension selects the format.
         offset: time of the first sample in seconds, for the axis.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
         ValueError: ``y`` is not one-dimensional, is empty or is not finite.
 
@@ -189,10 +193,10 @@ def plot_features(
     waveform = np.asarray(y, dtype=np.float32)
     power = spectrogram(waveform, n_fft=mel.n_fft, hop_length=mel.hop_length)
     resampled = soxr.resample(waveform, mel.sample_rate, cepstra.sample_rate)
-    if not len(resampled):  # of one or two samples, nothing is left at a lower rate
+    if not len(resampled):  # one or two samples become none at a lower rate
         resampled = waveform
     with picture(path, 11, 12) as figure:
-        # The second column is for the colour bars, so that all panels have the same time axis.
+        # A second column for the colour bars, so that all panels have the same time axis.
         panels = figure.subplots(4, 2, width_ratios=(1, 0.015), sharex="col")
         _draw_waveform(panels[0], waveform, mel.sample_rate, offset)
         _draw_levels(panels[1], _Frames(power, mel, offset), (0, mel.sample_rate / 2))
@@ -205,7 +209,7 @@ def plot_features(
 
 
 class _Frames:
-    """Frames to draw: runs of them are averaged until they fit into a picture."""
+    """Frames to draw, averaged in runs so that they fit into an image."""
 
     def __init__(self, frames: Float32, config: FeatureConfig, offset: float) -> None:
         run = 1 + len(frames) // _COLUMNS
@@ -216,7 +220,7 @@ class _Frames:
 
 
 def _draw_waveform(panel: Any, waveform: Float32, rate: int, offset: float) -> None:
-    """Draw the extremes of runs of samples: fast for any length."""
+    """Draw minimum and maximum of runs of samples, which is fast for any length."""
     axes, beside = panel
     beside.set_axis_off()
     run = 1 + len(waveform) // _COLUMNS
@@ -228,10 +232,10 @@ def _draw_waveform(panel: Any, waveform: Float32, rate: int, offset: float) -> N
 
 
 def _draw_levels(panel: Any, power: _Frames, rows: tuple[float, float]) -> None:
-    """Draw power in dB below its loudest point; the bins fill ``rows`` of the y axis."""
+    """Draw power in dB below its loudest point, from ``rows[0]`` to ``rows[1]`` of the y axis."""
     levels = power_to_db(power.values)
     loudest = float(levels.max())
-    if loudest <= DB_FLOOR:  # silence is dark, not as loud as itself
+    if loudest <= DB_FLOOR:  # silence is dark
         loudest += _RANGE_DB
     image = panel[0].imshow(
         (levels - loudest).T,
@@ -246,7 +250,7 @@ def _draw_levels(panel: Any, power: _Frames, rows: tuple[float, float]) -> None:
 
 
 def _draw_mel(panel: Any, power: _Frames, config: FeatureConfig) -> None:
-    """Draw bands at equal distances, with their frequencies beside them."""
+    """Draw bands at equal distances, with their frequencies at the axis."""
     low, high = hz_to_mel(np.array([config.f_min, config.f_max]))
     _draw_levels(panel, power, (low, high))
     hertz = [tick for tick in _MEL_TICKS if config.f_min <= tick <= config.f_max]
@@ -255,7 +259,7 @@ def _draw_mel(panel: Any, power: _Frames, config: FeatureConfig) -> None:
 
 
 def _draw_cepstra(panel: Any, cepstra: _Frames) -> None:
-    """Draw MFCCs without the first, which is the level and dwarfs the rest."""
+    """Draw MFCCs without the first, the level, which is far larger than the others."""
     n_mfcc = cepstra.values.shape[1]
     first = min(1, n_mfcc - 1)
     shown = cepstra.values[:, first:]
@@ -270,6 +274,6 @@ def _draw_cepstra(panel: Any, cepstra: _Frames) -> None:
         vmax=extent,
     )
     panel[0].figure.colorbar(image, cax=panel[1], label="dB")
-    left_out = " (0, the level, is left out)" if first else ""
-    panel[0].set(ylabel="coefficient", title=f"MFCC {first} to {n_mfcc - 1}{left_out}")
+    omitted = " (0, the level, is omitted)" if first else ""
+    panel[0].set(ylabel="coefficient", title=f"MFCC {first} to {n_mfcc - 1}{omitted}")
     panel[0].set_yticks(range(first, n_mfcc, 1 + n_mfcc // 12))

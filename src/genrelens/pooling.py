@@ -1,174 +1,109 @@
-"""From what a network says of windows and segments to what is said of a recording."""
+"""Pooling: from the outputs of the network for windows and segments to those of a recording."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrelens.metadata import ModelMetadata, StyleTag
+from genrelens.metadata import ModelMetadata
 from genrelens.model_file import Outputs
 from genrelens.prediction import Style
 from genrelens.segmentation import calibrated
 
-__all__ = ["PooledRecording", "SegmentTrack", "Window"]
+__all__ = ["PooledRecording"]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_EQUAL = 1e-5  # two probabilities of one graph that differ only by rounding
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What a model says of a window of n segments: probabilities, float64.
-
-    Attributes:
-        clip: of the genres, for the whole window, (n_classes,).
-        segments: of the genres, for each segment, (n, n_classes).
-        embeddings: of the segments, (n, d), or None.
-        styles: that a segment has a style, (n, n_styles), or None.
-        music: that a segment is music, (n,), or None.
-        raw: of the genres, for each segment, before any temperature, if the graph's answer for
-            the window is the plain mean of these; else None.
-        temperature: of the clip.
-
-    """
-
-    clip: Float64
-    segments: Float64
-    embeddings: Float64 | None
-    styles: Float64 | None
-    music: Float64 | None
-    raw: Float64 | None
-    temperature: float
-
-    @classmethod
-    def of(cls, outputs: Outputs, metadata: ModelMetadata) -> Self:
-        """Turn the outputs of a graph into probabilities."""
-        vectors, styles, music = outputs.embeddings, outputs.style_logits, outputs.music_logits
-        raw = _softmax(outputs.segment_logits)
-        is_mean = np.abs(_softmax(outputs.clip_logits) - raw.mean(axis=0)).max() <= _EQUAL
-        return cls(
-            clip=_softmax(outputs.clip_logits / metadata.temperature),
-            segments=_softmax(outputs.segment_logits / metadata.segment_temperature),
-            embeddings=None if vectors is None else vectors.astype(np.float64),
-            styles=None if styles is None else _sigmoid(styles),
-            music=None if music is None else _sigmoid(music),
-            raw=raw if is_mean else None,
-            temperature=metadata.temperature,
-        )
-
-    def pooled(self, shares: Float64) -> Float64:
-        """Return the probabilities of the genres for the whole window, (n_classes,).
-
-        A graph that takes the mean of its segments cannot know that one of them overlaps others;
-        its mean is weighted here. What any other graph makes of the window stays.
-
-        Args:
-            shares: what each segment adds to those before, (n,).
-
-        """
-        if self.raw is None or (shares == 1).all():
-            return self.clip
-        return calibrated(np.average(self.raw, axis=0, weights=shares), self.temperature)
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentTrack:
-    """Where the segments of a recording are, and which of them sound.
-
-    Attributes:
-        times: start of each in seconds, (n,).
-        weights: what each adds to those before, as a share of a segment, (n,).
-        levels: in dBFS, (n,).
-        sounding: those that are not silent, (n,): the network gets no others.
-
-    """
-
-    times: Float64
-    weights: Float64
-    levels: Float64
-    sounding: Bools
+_ROUNDING = 1e-5  # largest difference of two probabilities of one graph that are the same
 
 
 class PooledRecording:
-    """A recording, as the sum of its windows.
+    """The outputs of all windows of a recording, pooled.
 
-    A recording is judged by what sounds and is music: silent segments are in no window, and if the
-    model tells music from other sounds, a segment weighs as much as it is probably music, and
-    nothing if that is below the model's threshold. So an hour of talk with two songs in it has the
-    genre of the songs. Where nothing is music, or the model does not tell, all segments that sound
-    weigh the same, but for one that overlaps others: it weighs what it adds.
+    Only music counts. Silent segments are in no window. If the model has music logits, a segment
+    is weighted by its probability of being music, or by 0 if that is below the model's threshold:
+    an hour of talk with two songs in it gets the genre of the songs. If no segment is music, or
+    the model has no music logits, all segments that are not silent have the same weight. A segment
+    that overlaps others is weighted by the share of it that they do not cover.
 
     Args:
-        windows: of the segments that sound; none at all of a silent recording.
-        track: of all segments.
+        windows: outputs of the network for consecutive segments that are not silent; empty for a
+            silent recording.
         metadata: of the model.
+        shares: share of each segment that the segments before it do not cover, (n,) in 0..1.
+        silent: which segments are silent, (n,).
 
     Attributes:
-        segments: probabilities of the genres for each segment, (n, n_classes); all genres are as
-            probable where it is silent.
-        segment_music: probability that a segment is music, (n,), 0 where it is silent; or None.
+        segments: probabilities of the genres for each segment, (n, n_classes); all genres are
+            equally probable in silent segments.
+        segment_music: probability that a segment is music, (n,), 0 where it is silent; None if the
+            model has no music logits.
 
     """
 
     def __init__(
-        self, windows: Sequence[Window], track: SegmentTrack, metadata: ModelMetadata
+        self, windows: Sequence[Outputs], metadata: ModelMetadata, *, shares: Float64, silent: Bools
     ) -> None:
-        self._windows = windows
-        self._n_classes = len(metadata.labels)
-        self._shares = track.weights[track.sounding]
-        self._music = _joined([window.music for window in windows])
-        self._weights = _weights(self._shares, self._music, metadata.music_threshold)
-        self.segments = np.full((len(track.times), self._n_classes), 1 / self._n_classes)
-        self.segment_music = None
-        if metadata.music_threshold is not None:
-            self.segment_music = np.zeros(len(track.times))
+        n, n_classes = len(shares), len(metadata.labels)
+        self._windows, self._metadata = windows, metadata
+        self._shares = shares[~silent]
+        self._music = _joined([_sigmoid(each.music_logits) for each in windows])
+        self._weights = _music_weights(self._shares, self._music, metadata.music_threshold)
+        self.segments = np.full((n, n_classes), 1 / n_classes)
+        self.segment_music = None if metadata.music_threshold is None else np.zeros(n)
         if windows:
-            self.segments[track.sounding] = np.concatenate([each.segments for each in windows])
+            temperature = metadata.segment_temperature
+            of_windows = [_softmax(each.segment_logits / temperature) for each in windows]
+            self.segments[~silent] = np.concatenate(of_windows)
             if self.segment_music is not None:
-                self.segment_music[track.sounding] = self._music
+                self.segment_music[~silent] = self._music
 
     @property
     def probabilities(self) -> Float64:
-        """Of the genres, (n_classes,): the windows' mean, each with the weight of its segments."""
+        """Probabilities of the genres, (n_classes,): the mean over windows.
+
+        A window is weighted by the sum of the weights of its segments.
+        """
         if not self._windows:
-            return np.full(self._n_classes, 1 / self._n_classes)
-        starts = np.cumsum([len(window.segments) for window in self._windows[:-1]])
-        shares = np.split(self._shares, starts)
-        clips = [each.pooled(share) for each, share in zip(self._windows, shares, strict=True)]
-        weights = [each.sum() for each in np.split(self._weights, starts)]
-        return np.asarray(np.average(np.stack(clips), axis=0, weights=weights))
+            return np.full(len(self._metadata.labels), 1 / len(self._metadata.labels))
+        starts = np.cumsum([len(window.segment_logits) for window in self._windows[:-1]])
+        shares, weights = np.split(self._shares, starts), np.split(self._weights, starts)
+        pooled = [
+            _window_probabilities(window, share, self._metadata.temperature)
+            for window, share in zip(self._windows, shares, strict=True)
+        ]
+        return np.asarray(np.average(np.stack(pooled), axis=0, weights=[w.sum() for w in weights]))
 
     @property
     def music(self) -> float | None:
-        """Probability that the recording is music: the mean over its segments that sound."""
+        """Probability that the recording is music: the mean over segments that are not silent."""
         if self.segment_music is None:
             return None
         return 0.0 if self._music is None else float(np.average(self._music, weights=self._shares))
 
-    def styles(self, tags: Sequence[StyleTag]) -> tuple[Style, ...]:
-        """Weigh the segments' probabilities of each style; the likeliest comes first."""
-        of_segments = _joined([window.styles for window in self._windows])
+    @property
+    def styles(self) -> tuple[Style, ...]:
+        """The styles of the model, the most probable first: weighted means over segments."""
+        tags = self._metadata.styles
+        of_segments = _joined([_sigmoid(window.style_logits) for window in self._windows])
         means = np.zeros(len(tags))
         if of_segments is not None:
             means = np.average(of_segments, axis=0, weights=self._weights)
         pairs = zip(tags, means.tolist(), strict=True)
-        found = [Style(tag.name, p, tag.threshold) for tag, p in pairs]
-        return tuple(sorted(found, key=lambda style: -style.probability))
+        styles = [Style(tag.name, probability, tag.threshold) for tag, probability in pairs]
+        return tuple(sorted(styles, key=lambda style: -style.probability))
 
     @property
     def embedding(self) -> Float64 | None:
-        """The mean of the segments' embeddings, scaled to length 1; None if that is zero.
+        """The mean of the segments' embeddings, (d,), scaled to length 1; None if it is zero.
 
-        All segments that sound count, music or not.
+        All segments that are not silent count, whether they are music or not.
         """
-        vectors = _joined([window.embeddings for window in self._windows])
+        vectors = _joined([_as_float64(window.embeddings) for window in self._windows])
         if vectors is None:
             return None
         total = self._shares @ vectors
@@ -176,7 +111,21 @@ class PooledRecording:
         return total / length if length else None
 
 
-def _weights(shares: Float64, music: Float64 | None, threshold: float | None) -> Float64:
+def _window_probabilities(window: Outputs, shares: Float64, temperature: float) -> Float64:
+    """Return the probabilities of the genres for a window, (n_classes,).
+
+    A graph whose answer is the plain mean over its segments does not consider that one of them
+    overlaps others. Its mean is weighted here, by the shares (n,). The answer of another graph
+    stays as it is.
+    """
+    segments = _softmax(window.segment_logits)
+    difference = np.abs(_softmax(window.clip_logits) - segments.mean(axis=0)).max()
+    if difference > _ROUNDING or (shares == 1).all():
+        return _softmax(window.clip_logits / temperature)
+    return calibrated(np.average(segments, axis=0, weights=shares), temperature)
+
+
+def _music_weights(shares: Float64, music: Float64 | None, threshold: float | None) -> Float64:
     if music is not None and threshold is not None:
         weights = np.where(music >= threshold, music, 0.0) * shares
         if weights.any():
@@ -185,7 +134,7 @@ def _weights(shares: Float64, music: Float64 | None, threshold: float | None) ->
 
 
 def _joined(parts: Sequence[Float64 | None]) -> Float64 | None:
-    """Join the parts of all windows; a model has something in all of them or in none."""
+    """Concatenate an output of all windows; a model has it in all of them or in none."""
     present = [part for part in parts if part is not None]
     return np.concatenate(present) if present else None
 
@@ -196,5 +145,9 @@ def _softmax(logits: Float32) -> Float64:
     return result
 
 
-def _sigmoid(logits: Float32) -> Float64:
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64))))
+def _sigmoid(logits: Float32 | None) -> Float64 | None:
+    return None if logits is None else 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
+
+
+def _as_float64(values: Float32 | None) -> Float64 | None:
+    return None if values is None else values.astype(np.float64)

@@ -1,14 +1,15 @@
-"""A timeline with change points: which parts of a recording have which genre."""
+"""The sections of a recording: stretches of the timeline with one genre."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from genrelens.metadata import ModelMetadata
 
 __all__ = ["Section", "VerdictName", "calibrated", "find_sections"]
 
@@ -18,26 +19,32 @@ Float64 = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
-# A segment speaks for one state and against another with odds of 100 : 1 at most, however sure the
-# network is, and a change costs just more than that. So one segment alone is never a section, not
-# even the first or the last one; two sure ones can be at an end, three between two others, and
-# weak evidence takes more: 7 segments of 2 : 1 at an end, 14 in between.
-_HEAVIEST = math.log(100)
-_SWITCH = math.log(101)
+# The odds of one segment for a state and against another are limited to 100 : 1, however sure the
+# network is, and a change costs slightly more. So one segment alone is never a section, not even
+# the first or the last one. Two sure segments can be a section at an end, three between two others.
+# Weak evidence needs more: 7 segments of 2 : 1 at an end, 14 in between.
+_HIGHEST_LOG_ODDS = math.log(100)
+_SWITCH_COST = math.log(101)
 _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A stretch of a recording that sounds alike.
+    """A stretch of a recording with one genre.
 
     Attributes:
         start: in seconds.
         end: in seconds.
-        verdict: "genre"; "not sure" if the genre's probability is too low to rely on it; "not
-            music"; "silence".
-        genre: of the stretch, the likeliest one even where the verdict is another.
-        probability: of that genre: the mean over the segments, calibrated as a recording's is.
+        verdict: ``"genre"``; ``"not sure"`` if the probability of the genre is too low to rely on;
+            ``"not music"``; or ``"silence"``.
+        genre: the most probable genre of the section, also where the verdict is another one.
+        probability: of that genre, in 0..1: the mean over the segments, calibrated like that of a
+            recording.
+
+    Example::
+
+        for section in prediction.sections:
+            print(section.start, section.end, section.genre, section.probability)
 
     """
 
@@ -51,85 +58,90 @@ class Section:
 def find_sections(
     segments: Float64,
     times: Float64,
+    metadata: ModelMetadata,
     *,
-    labels: Sequence[str],
-    seconds: float,
     end: float,
     music: Float64 | None = None,
-    music_threshold: float | None = None,
-    sure_threshold: float | None = None,
-    temperature: float = 1.0,
     weights: Float64 | None = None,
     silent: Bools | None = None,
 ) -> tuple[Section, ...]:
-    """Join segments to sections.
+    """Group consecutive segments into sections.
 
-    The likeliest sequence of genres (and "not music" and "silence") is sought, in which every
-    change has a price; time and memory grow with the number of segments times that of genres.
-    Where there are segments missing in between, a section ends in any case. A border lies in the
-    middle of what the segments on its two sides share.
+    The sections follow the most probable sequence of genres (and of "not music" and "silence")
+    when each change has a fixed cost. Time and memory grow with the number of segments times the
+    number of genres. A gap between segments always ends a section. A border lies in the middle of
+    the overlap of the segments on its two sides.
 
     Args:
         segments: probabilities of the genres, (n, n_classes).
         times: start of each segment in seconds, (n,), ascending.
-        labels: of the genres.
-        seconds: length of a segment.
-        end: of the recording, in seconds; the last section does not go beyond.
-        music: probability that a segment is music, (n,), or None.
-        music_threshold: from which on it is. None where ``music`` is.
-        sure_threshold: below this probability a section is "not sure"; None: never.
-        temperature: that calibrates the mean over segments: its logarithm is divided by it. It is
-            that of recordings, so a section of few segments may seem somewhat surer than it is.
-        weights: what each segment adds to those before, as a share of a segment, (n,); None: 1.
-        silent: which segments are silent, (n,); None: none. These have no genre: a section of
-            another verdict that holds some has the mean of its other segments.
+        metadata: of the model: its labels, thresholds, temperature, and the length of a segment.
+            The temperature was fitted on whole recordings, so a section of few segments can seem
+            slightly surer than it is.
+        end: of the recording, in seconds; the last section ends there at the latest.
+        music: probability that a segment is music, (n,); None if the model has no such output.
+        weights: share of each segment that the segments before it do not cover, (n,), in 0..1;
+            None: all 1.
+        silent: which segments are silent, (n,); None: none. Silent segments have no genre. They do
+            not count in the mean of a section that has other segments.
 
-    Source: Viterbi (1967), with one price for every change.
+    Returns:
+        The sections, in order.
+
+    Source: Viterbi (1967), with the same cost for every change.
 
     """
     weights = np.ones(len(times)) if weights is None else weights
     silent = np.zeros(len(times), np.bool_) if silent is None else silent
-    scores = weights[:, None] * _with_silence(_scores(segments, music, music_threshold), silent)
-    counted = np.where(silent, 1e-9, 1.0) * weights  # where all is silent the mean is of that
-    together = np.diff(times) <= seconds * (1 + 1e-6)
-    starts, ends = times.copy(), times + seconds
-    starts[1:][together] = ends[:-1][together] = ((ends[:-1] + starts[1:]) / 2)[together]
+    scores = _with_silence(_scores(segments, music, metadata.music_threshold), silent)
+    scores = weights[:, None] * scores
+    mean_weights = np.where(silent, 1e-9, 1.0) * weights  # not 0: all segments may be silent
+    starts, ends, adjacent = _borders(times, metadata.features.segment_seconds)
     sections = []
-    for stretch in np.split(np.arange(len(times)), np.flatnonzero(~together) + 1):
-        states = _likeliest_states(scores[stretch])
+    for stretch in np.split(np.arange(len(times)), np.flatnonzero(~adjacent) + 1):
+        states = _most_probable_states(scores[stretch])
         for run in np.split(stretch, np.flatnonzero(np.diff(states)) + 1):
-            mean = np.average(segments[run], axis=0, weights=counted[run])
-            genre, probability, verdict = _judge(
-                int(states[run[0] - stretch[0]]), calibrated(mean, temperature), sure_threshold
-            )
+            mean = np.average(segments[run], axis=0, weights=mean_weights[run])
+            probabilities = calibrated(mean, metadata.temperature)
+            state = int(states[run[0] - stretch[0]])
+            genre, verdict = _verdict_of_state(state, probabilities, metadata.sure_threshold)
+            label, probability = metadata.labels[genre], float(probabilities[genre])
             first, last = float(starts[run[0]]), float(min(ends[run[-1]], end))
-            sections.append(Section(first, last, verdict, labels[genre], probability))
+            sections.append(Section(first, last, verdict, label, probability))
     return tuple(sections)
 
 
-def calibrated(means: Float64, temperature: float) -> Float64:
-    """Divide the logarithm of probabilities (n_classes,) by a temperature; they sum to 1 again."""
-    powers = (means / means.max()) ** (1 / temperature)
+def calibrated(probabilities: Float64, temperature: float) -> Float64:
+    """Divide the logarithm of probabilities (n_classes,) by a temperature, and normalise them."""
+    powers = (probabilities / probabilities.max()) ** (1 / temperature)
     return np.asarray(powers / powers.sum())
 
 
-def _judge(
-    state: int, means: Float64, sure_threshold: float | None
-) -> tuple[int, float, VerdictName]:
-    """Return genre, its probability and the verdict of a section with these probabilities."""
-    if state >= len(means):
-        genre = int(means.argmax())
-        return genre, float(means[genre]), "not music" if state == len(means) else "silence"
-    probability = float(means[state])
-    unsure = sure_threshold is not None and probability < sure_threshold
-    return state, probability, "not sure" if unsure else "genre"
+def _borders(times: Float64, seconds: float) -> tuple[Float64, Float64, Bools]:
+    """Return start and end of each segment, without overlaps, and whether it touches the next."""
+    adjacent = np.diff(times) <= seconds * (1 + 1e-6)
+    starts, ends = times.copy(), times + seconds
+    starts[1:][adjacent] = ends[:-1][adjacent] = ((ends[:-1] + starts[1:]) / 2)[adjacent]
+    return starts, ends, adjacent
+
+
+def _verdict_of_state(
+    state: int, probabilities: Float64, sure_threshold: float | None
+) -> tuple[int, VerdictName]:
+    """Return the index of the genre and the verdict of a section in this state."""
+    if state == len(probabilities):
+        return int(probabilities.argmax()), "not music"
+    if state > len(probabilities):
+        return int(probabilities.argmax()), "silence"
+    unsure = sure_threshold is not None and probabilities[state] < sure_threshold
+    return state, "not sure" if unsure else "genre"
 
 
 def _scores(segments: Float64, music: Float64 | None, threshold: float | None) -> Float64:
-    """Log-likelihood of each genre and of "not music", 0 for the best of a segment: (n, c + 1).
+    """Return the log-likelihood of each genre and of "not music", (n, n_classes + 1).
 
-    "Not music" is measured against the best genre, so that between these two the music's odds,
-    relative to the threshold's, decide alone, as they do for a whole recording.
+    The best state of a segment has 0. "Not music" is compared with the best genre, so only the odds
+    of music relative to the threshold decide between these two, as for a whole recording.
     """
     scores = np.log(np.maximum(segments, _TINY))
     if music is not None and threshold is not None:
@@ -140,19 +152,19 @@ def _scores(segments: Float64, music: Float64 | None, threshold: float | None) -
     else:
         not_music = np.full(len(scores), -np.inf)
     scores = np.column_stack([scores, not_music])
-    return np.asarray(np.maximum(scores - scores.max(axis=1, keepdims=True), -_HEAVIEST))
+    return np.asarray(np.maximum(scores - scores.max(axis=1, keepdims=True), -_HIGHEST_LOG_ODDS))
 
 
 def _with_silence(scores: Float64, silent: Bools) -> Float64:
-    """Add the state "silence": (n, k) -> (n, k + 1). It alone fits a segment that is silent."""
-    states = np.column_stack([scores, np.full(len(scores), -_HEAVIEST)])
-    states[silent] = -_HEAVIEST
+    """Add the state "silence", the only one that fits a silent segment: (n, k) -> (n, k + 1)."""
+    states = np.column_stack([scores, np.full(len(scores), -_HIGHEST_LOG_ODDS)])
+    states[silent] = -_HIGHEST_LOG_ODDS
     states[silent, -1] = 0
     return states
 
 
-def _likeliest_states(scores: Float64) -> Indices:
-    """Find the sequence of states with the highest sum of scores less the price of its changes.
+def _most_probable_states(scores: Float64) -> Indices:
+    """Find the sequence of states with the highest sum of scores minus the cost of its changes.
 
     Args:
         scores: (n, n_states).
@@ -163,15 +175,15 @@ def _likeliest_states(scores: Float64) -> Indices:
     """
     n, n_states = scores.shape
     stay = np.arange(n_states)
-    came_from = np.empty((n, n_states), np.intp)
+    previous = np.empty((n, n_states), np.intp)
     total = scores[0]
     for row in range(1, n):
         best = int(total.argmax())
-        switched = total[best] - _SWITCH > total
-        came_from[row] = np.where(switched, best, stay)
-        total = np.maximum(total, total[best] - _SWITCH) + scores[row]
+        switched = total[best] - _SWITCH_COST > total
+        previous[row] = np.where(switched, best, stay)
+        total = np.maximum(total, total[best] - _SWITCH_COST) + scores[row]
     states = np.empty(n, np.intp)
     states[-1] = total.argmax()
     for row in range(n - 1, 0, -1):
-        states[row - 1] = came_from[row, states[row]]
+        states[row - 1] = previous[row, states[row]]
     return states

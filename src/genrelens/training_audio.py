@@ -1,8 +1,8 @@
-"""Which recordings a model was trained on, so that nobody judges it on them by mistake.
+"""The recordings that a model was trained on, so that an evaluation on them has a warning.
 
-A model file holds a hash of each recording of its training: the first 8 bytes of the digest that
-:func:`genrelens.library.audio_digest` computes from the encoded audio. Tags and file names do not
-matter. A re-encoded copy and an excerpt have other digests and are not recognised.
+A model file has a hash of each recording of its training: the first 8 bytes of the digest that
+:func:`genrelens.library.audio_digest` computes from the encoded audio. The hash does not depend on
+tags and file names. A re-encoded copy and an excerpt have other hashes and are not recognised.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Self
 __all__ = ["TrainingAudio"]
 
 _KEY = "training_audio"
-_SIZE = 8  # bytes: a recording is taken for one of 2000 by chance with a probability of 1e-16
+_SIZE = 8  # bytes: a recording equals one of 2000 by chance with a probability of 1e-16
 _HASH = "BLAKE2b of the encoded audio, first 8 bytes"
 
 
@@ -24,10 +24,13 @@ _HASH = "BLAKE2b of the encoded audio, first 8 bytes"
 class TrainingAudio:
     """The recordings of a training, by hashes of their content.
 
-    ``digest in audio`` says whether a recording was among them.
-
     Attributes:
         hashes: 8 bytes for each recording.
+
+    Example::
+
+        audio = TrainingAudio.from_provenance(classifier.metadata.provenance)
+        audio_digest("song.mp3") in audio    # False: the model was not trained on it
 
     """
 
@@ -35,7 +38,7 @@ class TrainingAudio:
 
     @classmethod
     def of(cls, digests: Iterable[str]) -> Self:
-        """Collect the digests of recordings, each of 16 hexadecimal digits or more."""
+        """Store the digests of recordings, each of at least 16 hexadecimal digits."""
         return cls(frozenset(map(_shortened, digests)))
 
     def __contains__(self, digest: str) -> bool:
@@ -45,13 +48,13 @@ class TrainingAudio:
         return len(self.hashes)
 
     def to_provenance(self) -> dict[str, Any]:
-        """Return an entry for the ``provenance`` of a model: about 11 characters a recording."""
+        """Return an entry for the ``provenance`` of a model, 11 characters for each recording."""
         text = base64.b64encode(b"".join(sorted(self.hashes))).decode()
         return {_KEY: {"hash": _HASH, "recordings": len(self), "hashes": text}}
 
     @classmethod
     def from_provenance(cls, provenance: Mapping[str, Any]) -> Self | None:
-        """Read the entry of :meth:`to_provenance`; None if there is none that can be read."""
+        """Read the entry of :meth:`to_provenance`. Return None if it is missing or unreadable."""
         entry = provenance.get(_KEY)
         if not isinstance(entry, Mapping) or entry.get("hash") != _HASH:
             return None
@@ -61,8 +64,7 @@ class TrainingAudio:
             return None
         if len(content) % _SIZE:
             return None
-        pieces = (content[i : i + _SIZE] for i in range(0, len(content), _SIZE))
-        return cls(frozenset(pieces))
+        return cls(frozenset(content[i : i + _SIZE] for i in range(0, len(content), _SIZE)))
 
 
 def _shortened(digest: str) -> bytes:

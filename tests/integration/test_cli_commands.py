@@ -79,7 +79,7 @@ def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> Non
         (["music"], 1, "music: is a folder, not a recording"),
         (["text.mp3"], 1, "text.mp3: is not audio"),
         (["music/a/noise.wav", "--offset", "9"], 1, "holds no audio samples after 9 s"),
-        (["music/a/noise.wav", "--plot", "look"], 2, "the ending of a picture"),
+        (["music/a/noise.wav", "--plot", "look"], 2, "the extension of an image"),
         (["music/a/noise.wav", "--save", "gone/x.npz"], 2, "gone/x.npz: cannot be written"),
         (["music/a/noise.wav", "--duration", "0"], 2, "--duration"),
         (["music/a/noise.wav", "--model", "absent"], 3, "absent: there is no such file"),

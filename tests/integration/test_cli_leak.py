@@ -117,7 +117,7 @@ def test_unreadable_clip(leak: Leak, music: Path) -> None:
         (("--groups", "few.csv"), "few.csv: 17 clips have no group, for instance hop0b.wav"),
         (("--relabel", "ska=hop"), "data has no genre 'ska'"),
         (("--relabel", "rap=hop", "--relabel", "pop=hop"), "18 clips of 1 genres"),
-        (("--plot", "leak.doc"), "leak.doc: the ending of a picture"),
+        (("--plot", "leak.doc"), "leak.doc: the extension of an image"),
     ],
 )
 def test_impossible_requests(

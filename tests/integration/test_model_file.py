@@ -1,4 +1,4 @@
-"""Model files: what a good one says, and a clear sentence for every bad one."""
+"""Model files: a good one is loaded, and each bad one has a clear error."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def refused(path: Path, words: str) -> None:
 
 
 def test_good_file(good: bytes, tmp_path: Path) -> None:
-    artifact = ModelFile.load(write(tmp_path, good), threads=1)
-    assert artifact.metadata == tiny.metadata(metrics={"x": 1.5})
-    assert artifact.size == len(good)
-    outputs = artifact.run(tiny.random_segments(4).numpy())
+    model_file = ModelFile.load(write(tmp_path, good), threads=1)
+    assert model_file.metadata == tiny.metadata(metrics={"x": 1.5})
+    assert model_file.size == len(good)
+    outputs = model_file.run(tiny.random_segments(4).numpy())
     assert outputs.clip_logits.shape == (3,)
     assert outputs.segment_logits.shape == (4, 3)
     assert outputs.clip_logits.dtype == outputs.segment_logits.dtype == np.float32
@@ -72,7 +72,7 @@ def test_good_file(good: bytes, tmp_path: Path) -> None:
 
 
 def test_file_of_the_first_version(good: bytes, tmp_path: Path) -> None:
-    """It knows nothing of what came later, and says so when it is asked."""
+    """Fields of later versions have their defaults."""
     later = {"styles", "segment_temperature", "music_threshold", "sure_threshold"}
 
     def as_it_was(values: dict[str, Any]) -> dict[str, Any]:
@@ -123,10 +123,10 @@ def test_truncated(share: float, good: bytes, tmp_path: Path) -> None:
 def test_damaged_bytes_never_end_in_another_error(
     good: bytes, tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[float, int]]
 ) -> None:
-    """Many such files still load (a weight has no check sum); none may crash or babble."""
+    """Many such files still load (a weight has no check sum); none may crash or print."""
     content = bytearray(good)
-    for place, value in changes:
-        content[int(place * len(good))] = value
+    for fraction, value in changes:
+        content[int(fraction * len(good))] = value
     path = write(tmp_path_factory.mktemp("damaged"), bytes(content))
     try:
         outputs = ModelFile.load(path, threads=1).run(tiny.random_segments(2).numpy())
@@ -137,8 +137,8 @@ def test_damaged_bytes_never_end_in_another_error(
 
 def test_nothing_is_printed(good: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """onnxruntime would print to stdout, where the JSON of --json goes."""
-    place = good.index(b"segment_network.1.weight")  # a name that leads nowhere
-    refused(write(tmp_path, good[:place] + b"\xff" + good[place + 1 :]), "not a complete ONNX")
+    index = good.index(b"segment_network.1.weight")  # a name without a tensor
+    refused(write(tmp_path, good[:index] + b"\xff" + good[index + 1 :]), "not a complete ONNX")
     refused(write(tmp_path, good[:500]), "not a complete ONNX")
     assert capfd.readouterr() == ("", "")
 
@@ -152,7 +152,7 @@ def test_onnx_without_our_metadata(good: bytes, tmp_path: Path) -> None:
 def test_weights_in_another_file(
     good: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a file must not make us read others: not beside it, not in the working directory."""
+    """A model file must not read other files, beside it or in the working directory."""
     model = onnx.load_from_string(good)
     path = tmp_path / "model.onnx"
     onnx.save(model, path, save_as_external_data=True, location="weights", size_threshold=99)
@@ -187,17 +187,17 @@ def with_metadata(good: bytes, change: Callable[[dict[str, Any]], Any]) -> onnx.
         ({"labels": "abc"}, "labels='abc'"),
         ({"labels": ["a"]}, "at least 2 labels"),
         ({"labels": ["a", "b", "a"]}, "labels are not distinct"),
-        ({"labels": ["a", "b", 3]}, "labels are words"),
-        ({"labels": ["a", "b", ""]}, "labels are words"),
+        ({"labels": ["a", "b", 3]}, "a label is a text"),
+        ({"labels": ["a", "b", ""]}, "a label is a text"),
         ({"labels": ["a", "b", "c", "d"]}, r"logits of shape \[3\].*4 labels"),
         ({"labels": ["a", "b"]}, r"logits of shape \[3\].*2 labels"),
-        ({"label_map": {"blues": "jazz"}}, "label map leads to unknown labels: jazz"),
+        ({"label_map": {"blues": "jazz"}}, "label map has unknown labels: jazz"),
         ({"label_map": ["blues"]}, "label_map="),
         ({"window_segments": 0}, "window_segments=0 is below 1"),
         ({"window_segments": 5.5}, "window_segments=5.5"),
         ({"temperature": 0}, "temperature=0 must be positive"),
-        ({"temperature": float("nan")}, "not JSON: NaN"),
-        ({"temperature": float("inf")}, "not JSON: Infinity"),
+        ({"temperature": float("nan")}, "not JSON: it contains NaN"),
+        ({"temperature": float("inf")}, "not JSON: it contains Infinity"),
         ({"temperature": "hot"}, "temperature='hot'"),
         ({"temperature": True}, "temperature=True"),
         ({"segment_temperature": -1}, "segment_temperature=-1 must be positive"),
@@ -235,15 +235,15 @@ def test_missing_metadata_is_named(name: str, good: bytes, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "3", "null", "[" * 100_000, "1" * 5000])
-def test_metadata_that_is_no_json_object(text: str, good: bytes, tmp_path: Path) -> None:
+def test_metadata_that_are_not_a_json_object(text: str, good: bytes, tmp_path: Path) -> None:
     model = onnx.load_from_string(good)
     model.metadata_props[0].value = text
     refused(write(tmp_path, model), "its metadata is not (a )?JSON")
 
 
-def test_metadata_that_is_no_text(good: bytes, tmp_path: Path) -> None:
-    place = good.index(b'{"description"')
-    refused(write(tmp_path, good[: place + 5] + b"\xff" + good[place + 6 :]), "decode byte 0xff")
+def test_metadata_that_are_not_text(good: bytes, tmp_path: Path) -> None:
+    index = good.index(b'{"description"')
+    refused(write(tmp_path, good[: index + 5] + b"\xff" + good[index + 6 :]), "decode byte 0xff")
 
 
 # -------------------------------------------------------------------------------- graph
@@ -298,15 +298,15 @@ def test_weights_that_are_nan(good: bytes, tmp_path: Path) -> None:
         if weights.data_type == onnx.TensorProto.FLOAT:
             values = np.full(tuple(weights.dims), np.nan, np.float32)
             weights.CopyFrom(onnx.numpy_helper.from_array(values, weights.name))
-    artifact = ModelFile.load(write(tmp_path, model))
-    with pytest.raises(ModelError, match="tiny: the graph gives NaN"):
-        artifact.run(tiny.random_segments(2).numpy())
+    model_file = ModelFile.load(write(tmp_path, model))
+    with pytest.raises(ModelError, match=r"model\.onnx: the graph returns NaN"):
+        model_file.run(tiny.random_segments(2).numpy())
 
 
 def test_graph_that_fails(good: bytes, tmp_path: Path) -> None:
-    artifact = ModelFile.load(write(tmp_path, good))
-    with pytest.raises(ModelError, match=r"tiny: the graph fails .*Got: 21 Expected: 20"):
-        artifact.run(np.zeros((1, 21, 16), np.float32))
+    model_file = ModelFile.load(write(tmp_path, good))
+    with pytest.raises(ModelError, match=r"model\.onnx: the graph fails .*Got: 21 Expected: 20"):
+        model_file.run(np.zeros((1, 21, 16), np.float32))
 
 
 # -------------------------------------------------------------------------- round trips
@@ -362,7 +362,7 @@ def all_metadata(draw: st.DrawFn) -> ModelMetadata:
 @settings(max_examples=100, deadline=None)
 @given(all_metadata())
 @example(tiny.metadata(tiny.MFCC))
-@example(tiny.metadata(name="caf\udce9"))  # a folder's name with bytes that are no UTF-8
+@example(tiny.metadata(name="caf\udce9"))  # the name of a folder with bytes that are not UTF-8
 def test_metadata_survives_json(metadata: ModelMetadata) -> None:
     text = metadata.to_json()
     assert text.isascii()
@@ -370,6 +370,6 @@ def test_metadata_survives_json(metadata: ModelMetadata) -> None:
     assert json.loads(text)["format_version"] == FORMAT_VERSION
 
 
-def test_figures_that_are_no_json_are_refused_when_written() -> None:
+def test_numbers_that_are_not_finite_are_not_written() -> None:
     with pytest.raises(ValueError, match="JSON"):
         replace(tiny.metadata(), metrics={"accuracy": float("nan")}).to_json()

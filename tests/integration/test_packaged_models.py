@@ -1,4 +1,4 @@
-"""The models in the package: what they say of the bundled clips, and of real music."""
+"""The packaged models: their metadata, and their results for bundled clips and real music."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ TRAINED_ON = {"lens": 552, "mel-cnn-lstm": 552, "mfcc-lstm": 392}
 GOLDEN = json.loads((ROOT / "tests" / "golden.json").read_text())
 
 
-def test_what_ships() -> None:
+def test_names_of_the_packaged_models() -> None:
     assert DEFAULT_MODEL == "lens"
     assert packaged_models() == ["lens", "mel-cnn-lstm", "mfcc-lstm"]
     assert set(GOLDEN) == set(packaged_models())
 
 
 @pytest.mark.parametrize("name", packaged_models())
-def test_card_is_complete(name: str) -> None:
+def test_metadata_are_complete(name: str) -> None:
     metadata = ModelFile.load(name).metadata
     assert metadata.name == name
     assert metadata.labels == LABELS[name]
@@ -52,21 +52,21 @@ def test_golden_outputs(name: str) -> None:
 
 
 def test_a_clip_of_one_section_has_one_probability() -> None:
-    """The timeline and the answer must not contradict each other."""
+    """The timeline and the answer agree."""
     prediction = Classifier.load().classify(ROOT / "examples" / "disco-groove.ogg")
     (section,) = prediction.sections
     assert (section.genre, section.verdict) == (prediction.genre, prediction.verdict)
     assert section.probability == pytest.approx(prediction.probabilities.max(), abs=1e-6)
 
 
-def test_the_default_knows_todays_styles() -> None:
+def test_the_default_model_has_modern_styles() -> None:
     styles = {style.name for style in ModelFile.load().metadata.styles}
-    asked = {"electronic", "house", "hip-hop", "rnb", "soul", "funk", "punk", "indie", "folk"}
-    assert {*asked, "ambient"} <= styles
+    required = {"electronic", "house", "hip-hop", "rnb", "soul", "funk", "punk", "indie", "folk"}
+    assert {*required, "ambient"} <= styles
     assert len(styles) >= 25
 
 
-def test_the_default_doubts() -> None:
+def test_the_default_model_recognises_noise_tones_and_silence() -> None:
     classifier = Classifier.load()
     rng = np.random.default_rng(0)
     time = np.arange(10 * 22_050) / 22_050
@@ -77,20 +77,20 @@ def test_the_default_doubts() -> None:
     assert verdicts == ["not music", "not music", "silence"]
 
 
-def test_loudness_is_no_evidence() -> None:
+def test_loudness_has_no_influence() -> None:
     y = load_audio(ROOT / "examples" / "disco-groove.ogg", sample_rate=22_050)
     loud, quiet = (Classifier.load().classify_waveform(gain * y, 22_050) for gain in (1, 0.1))
     assert quiet.probabilities == pytest.approx(loud.probabilities, abs=0.01)
 
 
-def test_demo_clip_is_heard_as_what_it_is() -> None:
+def test_genre_of_the_demo_clip() -> None:
     assert Classifier.load().classify(ROOT / "examples" / "disco-groove.ogg").genre == "disco"
 
 
 @pytest.mark.skipif(not GTZAN.exists(), reason="needs the GTZAN clips in ../shared/gtzan")
 @pytest.mark.filterwarnings("ignore::genrelens.errors.DataWarning")
-def test_real_music_is_recognised() -> None:
-    """The packaged model was trained on these clips: it must know nearly all of them."""
+def test_real_music() -> None:
+    """The packaged model was trained on these clips, so nearly all must be right."""
     clips = split_by_file(GTZAN / "clips.csv", read_folder(GTZAN / "audio"))[::12]
     result = evaluate(Classifier.load(threads=1), clips, jobs=2)
     assert not result.failed

@@ -12,12 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from pebble import ProcessExpired
 
-from genrelens.prediction import Prediction
 from genrelens.web import admission as admission_module
 from genrelens.web import app as module
 from genrelens.web import uploads
@@ -25,6 +23,7 @@ from genrelens.web.admission import Admission
 from genrelens.web.problems import Problem
 from genrelens.web.settings import Settings
 from genrelens.worker_pool import WorkerError, WorkerResult
+from support.predictions import prediction
 from support.processes import PATIENCE
 from support.serving import FORM, Exchange, HeldPool, form, metric, running, until
 
@@ -49,20 +48,7 @@ def changed(settings: Settings, **changes: Any) -> Settings:
 
 
 def verdict() -> WorkerResult:
-    prediction = Prediction(
-        labels=("a", "b"),
-        probabilities=np.array([0.25, 0.75]),
-        segments=np.array([[0.25, 0.75]]),
-        segment_times=np.zeros(1),
-        segment_seconds=1.0,
-        duration=1.0,
-        heard=1.0,
-        padded=False,
-        level=-20.0,
-        model="m",
-        source="x",
-    )
-    return WorkerResult(prediction, None, ())
+    return WorkerResult(prediction({"a": 0.25, "b": 0.75}), None, ())
 
 
 def upload(app: FastAPI, content: bytes = b"sound") -> Exchange:

@@ -12,7 +12,7 @@ import numpy as np
 from genrelens import worker_pool as isolation
 from genrelens.library.records import StoredPrediction
 from genrelens.prediction import Prediction, Style
-from support import synth, tiny
+from support import predictions, synth, tiny
 
 
 def wav(genre: str, seconds: float = 1, seed: int = 0) -> bytes:
@@ -42,28 +42,23 @@ class HerePool(isolation.ClassifierPool):
 
 
 def prediction(genre: str = "rock", probability: float = 0.8, **changes: Any) -> Prediction:
-    """A prediction of three genres, the asked one first; the others share the rest."""
-    labels = (genre, *[name for name in ("jazz", "rock", "pop") if name != genre][:2])
+    """A prediction of three genres, the given one first; the others share the rest."""
     rest = (1 - probability) / 2
+    others = [name for name in ("jazz", "rock", "pop") if name != genre][:2]
     values: dict[str, Any] = {
-        "labels": labels,
-        "probabilities": np.array([probability, rest, rest]),
+        "name": "small",
         "segments": np.ones((1, 3)) / 3,
-        "segment_times": np.zeros(1),
-        "segment_seconds": 1.0,
         "duration": 200.0,
         "heard": 200.0,
-        "padded": False,
         "level": -10.0,
-        "model": "small",
-        "source": "song.mp3",
         "styles": (Style("house", 0.7, 0.5), Style("techno", 0.2, 0.3)),
         "embedding": np.array([0.6, -0.8]),
         "music": 0.99,
         "music_threshold": 0.5,
         "sure_threshold": 0.4,
     }
-    return Prediction(**values | changes)
+    probabilities = {genre: probability, **dict.fromkeys(others, rest)}
+    return predictions.prediction(probabilities, **values | changes)
 
 
 def stored(

@@ -1,4 +1,4 @@
-"""The classifier: one answer by every door, and what the answer is made of."""
+"""The classifier: inputs, windows, silence, excerpts, threads and memory."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ def probabilities(classifier: Classifier, y: NDArray[Any], rate: float = RATE) -
     return classifier.classify_waveform(y, rate).probabilities
 
 
-# --------------------------------------------------------------------------------- doors
+# -------------------------------------------------------------------------------- inputs
 
 
-def test_it_knows_its_genres(classifier: Classifier) -> None:
+def test_clips_of_each_genre(classifier: Classifier) -> None:
     for genre in tiny.GENRES:
         assert classifier.classify_waveform(tiny.sound(genre, 3), RATE).genre == genre
 
 
-def test_every_door_gives_the_same(classifier: Classifier, tmp_path: Path) -> None:
+def test_all_kinds_of_sources_have_the_same_result(classifier: Classifier, tmp_path: Path) -> None:
     content = synth.write(tiny.sound("clicks", 3), RATE)
     path = tmp_path / "clicks.wav"
     path.write_bytes(content)
     expected = classifier.classify(path)
     assert (expected.source, expected.model) == (str(path), "tiny")
     with path.open("rb") as file:
-        doors = [str(path), content, io.BytesIO(content), file]
-        results = [classifier.classify(source) for source in doors]
-        results += [result for _, result in classifier.classify_many(doors[:3])]  # type: ignore
+        sources = [str(path), content, io.BytesIO(content), file]
+        results = [classifier.classify(source) for source in sources]
+        results += [result for _, result in classifier.classify_many(sources[:3])]  # type: ignore
     for result in results:
         np.testing.assert_array_equal(result.probabilities, expected.probabilities)
         np.testing.assert_array_equal(result.segments, expected.segments)
@@ -69,7 +69,7 @@ def test_every_door_gives_the_same(classifier: Classifier, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("packaged", ["mel-cnn-lstm", "mfcc-lstm"])
-def test_packaged_models_by_every_door(packaged: str) -> None:
+def test_packaged_models_with_path_bytes_and_array(packaged: str) -> None:
     classifier = Classifier.load(packaged)
     path = Path(__file__).parents[2] / "examples" / "rock-riff.ogg"
     y, rate = soundfile.read(path)
@@ -82,10 +82,11 @@ def test_packaged_models_by_every_door(packaged: str) -> None:
     )
 
 
-@pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 96_000])
-@pytest.mark.parametrize("channels", [1, 2, 8])
+@pytest.mark.parametrize(
+    ("rate", "channels"), [(8000, 1), (11_025, 2), (22_050, 1), (44_100, 2), (96_000, 8)]
+)
 def test_any_rate_and_channels(classifier: Classifier, rate: int, channels: int) -> None:
-    """A file is resampled block by block, a waveform at once: soxr rounds at other places."""
+    """A file is resampled block by block and a waveform at once; soxr rounds them differently."""
     tones = [synth.sine(330 * (number + 1), 1.5, rate, 0.9) for number in range(channels)]
     y = np.stack(tones, axis=1)
     from_file = classifier.classify(synth.write(y, rate, subtype="FLOAT"))
@@ -116,8 +117,8 @@ def test_any_type_of_samples(classifier: Classifier, dtype: str, scale: int, zer
     )
 
 
-def test_the_scale_of_a_type_matters(classifier: Classifier) -> None:
-    """What the test above would not see: that level changes the answer at all."""
+def test_level_changes_the_result(classifier: Classifier) -> None:
+    """Otherwise the test above could not fail."""
     y = tiny.sound("chords", 3)
     assert np.abs(probabilities(classifier, y) - probabilities(classifier, y / 128)).max() > 0.05
 
@@ -174,8 +175,8 @@ def test_windows_are_averaged_by_their_length(recurrent: Classifier, recurrent_m
     y = np.concatenate([tiny.sound(genre, 1.3) for genre in tiny.GENRES])
     segments = extract_segments(y, tiny.MEL)
     assert len(segments) == 13
-    artifact = ModelFile.load(recurrent_model)
-    outputs = [artifact.run(window) for window in np.split(segments, [5, 10])]
+    model_file = ModelFile.load(recurrent_model)
+    outputs = [model_file.run(window) for window in np.split(segments, [5, 10])]
     first, second, third = (softmax(each.clip_logits) for each in outputs)
     prediction = recurrent.classify_waveform(y, RATE)
     np.testing.assert_allclose(
@@ -183,7 +184,7 @@ def test_windows_are_averaged_by_their_length(recurrent: Classifier, recurrent_m
     )
     segment_logits = np.concatenate([each.segment_logits for each in outputs])
     np.testing.assert_allclose(prediction.segments, softmax(segment_logits), atol=1e-6)
-    whole = softmax(artifact.run(segments).clip_logits)  # what it would be without windows
+    whole = softmax(model_file.run(segments).clip_logits)  # without windows
     assert np.abs(prediction.probabilities - whole).max() > 1e-3
 
 
@@ -200,9 +201,7 @@ def test_times_of_segments(classifier: Classifier) -> None:
     ("n_samples", "padded"),
     [(1, True), (tiny.MEL.min_samples - 1, True), (tiny.MEL.min_samples, False)],
 )
-def test_short_recordings_are_padded_and_flagged(
-    classifier: Classifier, n_samples: int, padded: bool
-) -> None:
+def test_short_recordings_are_padded(classifier: Classifier, n_samples: int, padded: bool) -> None:
     prediction = classifier.classify_waveform(np.full(n_samples, 0.1), RATE)
     assert prediction.padded is padded
     assert len(prediction.segments) == 1
@@ -235,7 +234,7 @@ def test_temperature(recurrent: Classifier, temperature: float, tmp_path: Path) 
 
 @pytest.mark.slow  # it makes a model of its own with torch
 def test_damaged_weights_stop_a_run(tmp_path: Path) -> None:
-    """No recording would fare better, so this is no failure of one of them."""
+    """This is not an error of one recording, because all would fail."""
     path = write_model(tmp_path)
     proto = onnx.load(path)
     for tensor in proto.graph.initializer:
@@ -244,40 +243,40 @@ def test_damaged_weights_stop_a_run(tmp_path: Path) -> None:
             tensor.CopyFrom(numpy_helper.from_array(np.full_like(values, np.nan), tensor.name))
     onnx.save(proto, path)
     broken = Classifier.load(path)
-    with pytest.raises(ModelError, match="tiny: the graph gives NaN"):
+    with pytest.raises(ModelError, match="the graph returns NaN"):
         broken.classify_waveform(tiny.sound("noise", 1), RATE)
-    with pytest.raises(ModelError, match="tiny: the graph gives NaN"):
+    with pytest.raises(ModelError, match="the graph returns NaN"):
         list(broken.classify_many([synth.write(tiny.sound("noise", 1), RATE)] * 2, jobs=2))
 
 
-# ------------------------------------------------------------------- silence, styles, haste
+# ---------------------------------------------------------------- silence, styles, excerpts
 
 
 @pytest.fixture(scope="module")
-def listener(listener_model: Path) -> Classifier:
+def full(listener_model: Path) -> Classifier:
     return Classifier.load(listener_model, threads=1)
 
 
-def test_everything_that_a_model_may_say(listener: Classifier) -> None:
-    """Noise, then silence for as long: loud and soft, and only the noise counts."""
+def test_all_optional_outputs(full: Classifier) -> None:
+    """Noise, then silence of the same length; only the noise counts."""
     noise = tiny.sound("noise", 3.2)
     y = np.concatenate([noise, np.zeros_like(noise)])
     segments = extract_segments(y, tiny.MEL).astype(np.float64)
     loudness = segments.mean(axis=(1, 2))
-    sounding = np.arange(len(segments)) < 11  # the eleventh begins with a frame half of noise
-    prediction = listener.classify_waveform(y, RATE)
+    not_silent = np.arange(len(segments)) < 11  # the eleventh begins with a frame half of noise
+    prediction = full.classify_waveform(y, RATE)
     music = 1 / (1 + np.exp(3 - loudness))
     assert music[:9].min() > 0.9
-    assert prediction.segment_music == pytest.approx(np.where(sounding, music, 0), abs=1e-5)
-    assert prediction.music == pytest.approx(music[sounding].mean(), abs=1e-5)
-    weights = np.where(sounding & (music >= 0.5), music, 0)
+    assert prediction.segment_music == pytest.approx(np.where(not_silent, music, 0), abs=1e-5)
+    assert prediction.music == pytest.approx(music[not_silent].mean(), abs=1e-5)
+    weights = np.where(not_silent & (music >= 0.5), music, 0)
     loud, soft = (1 / (1 + np.exp(sign * (loudness - at))) for sign, at in ((-1, 5), (1, 2)))
     by_name = {style.name: style for style in prediction.styles}
     for name, values in (("loud", loud), ("soft", soft)):
         expected = float((weights * values).sum() / weights.sum())
         assert by_name[name].probability == pytest.approx(expected, abs=1e-5)
     assert (by_name["loud"].applies, by_name["soft"].applies) == (True, False)
-    mean = segments[sounding].mean(axis=(0, 1))
+    mean = segments[not_silent].mean(axis=(0, 1))
     assert prediction.embedding == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
     assert (prediction.music_threshold, prediction.sure_threshold) == (0.5, 0.2)
     assert [each.verdict for each in prediction.sections] == ["genre", "silence"]
@@ -288,7 +287,7 @@ def test_everything_that_a_model_may_say(listener: Classifier) -> None:
     ("level", "verdict"), [(-69, "genre"), (-71, "silence"), (-200, "silence")]
 )
 def test_silence(classifier: Classifier, level: float, verdict: str) -> None:
-    """For every model; one loud segment is enough."""
+    """One loud segment is enough for a genre."""
     y = 10 ** (level / 20) * np.sign(np.sin(np.arange(8 * RATE) * 0.3 + 0.1))
     prediction = classifier.classify_waveform(y, RATE)
     assert prediction.level == pytest.approx(max(level, -120), abs=0.02)
@@ -297,8 +296,8 @@ def test_silence(classifier: Classifier, level: float, verdict: str) -> None:
     assert classifier.classify_waveform(y, RATE).verdict == "genre"
 
 
-def test_in_haste(recurrent: Classifier) -> None:
-    """Chords around the three places where it listens, noise where it does not."""
+def test_fast(recurrent: Classifier) -> None:
+    """Chords in the three excerpts, noise elsewhere."""
     y = tiny.sound("noise", 150)
     for middle in (25, 75, 125):
         y[(middle - 16) * RATE : (middle + 16) * RATE] = tiny.sound("chords", 32)
@@ -306,8 +305,8 @@ def test_in_haste(recurrent: Classifier) -> None:
     prediction = recurrent.classify(content, fast=True)
     assert (prediction.heard, prediction.duration) == (90.0, 150.0)
     starts = (10, 60, 110)
-    passages = [y[start * RATE : (start + 30) * RATE] for start in starts]
-    expected = [recurrent.classify_waveform(passage, RATE) for passage in passages]
+    excerpts = [y[start * RATE : (start + 30) * RATE] for start in starts]
+    expected = [recurrent.classify_waveform(excerpt, RATE) for excerpt in excerpts]
     n = len(expected[0].segments)
     assert n == 30 * RATE // (20 * 128) + 1
     np.testing.assert_allclose(
@@ -325,14 +324,14 @@ def test_in_haste(recurrent: Classifier) -> None:
     assert recurrent.classify(content).heard == 150
 
 
-def test_in_haste_the_features_are_those_of_the_passages(classifier: Classifier) -> None:
+def test_fast_passes_on_the_features_of_the_excerpts(classifier: Classifier) -> None:
     content = synth.write(tiny.sound("noise", 100), RATE)
-    pieces: list[NDArray[Any]] = []
-    classifier.classify(content, fast=True, on_segments=pieces.append)
-    passages, _ = open_excerpts(content, sample_rate=RATE, offset=0.0, duration=None, fast=True)
-    samples = [np.concatenate(list(passage.blocks)) for passage in passages]
+    runs: list[NDArray[Any]] = []
+    classifier.classify(content, fast=True, on_segments=runs.append)
+    excerpts, _ = open_excerpts(content, sample_rate=RATE, offset=0.0, duration=None, fast=True)
+    samples = [np.concatenate(list(excerpt.blocks)) for excerpt in excerpts]
     expected = [extract_segments(y, tiny.MEL) for y in samples]
-    np.testing.assert_array_equal(np.concatenate(pieces), np.concatenate(expected))
+    np.testing.assert_array_equal(np.concatenate(runs), np.concatenate(expected))
 
 
 # --------------------------------------------------------------------- threads and memory
@@ -361,5 +360,5 @@ def test_memory_does_not_grow_with_length(classifier: Classifier, tmp_path: Path
         tracemalloc.stop()
         return size
 
-    peak(1)  # what is made once
+    peak(1)  # allocates what is allocated once
     assert peak(16) < peak(2) + 3_000_000  # 14 minutes more are 27 MB as float32

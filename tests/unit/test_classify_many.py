@@ -1,4 +1,4 @@
-"""Classifying side by side: order, failures, and an end that comes early."""
+"""Recordings classified in parallel: order, failures, and closing early."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ def recordings() -> list[bytes]:
 
 
 class Faulty(io.BytesIO):
-    """A file whose reading raises what no file should."""
+    """A file that raises an unexpected error when it is read."""
 
     def read(self, size: int | None = -1) -> bytes:
         raise RuntimeError("the tape is torn")
 
 
 class Stuck(io.RawIOBase):
-    """A pipe that gives nothing until it is let go."""
+    """A pipe that blocks until it is released."""
 
     def __init__(self) -> None:
-        self.reached, self.let_go = threading.Event(), threading.Event()
+        self.reached, self.released = threading.Event(), threading.Event()
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
         self.reached.set()
-        self.let_go.wait(PATIENCE)
+        self.released.wait(PATIENCE)
         return b""
 
 
@@ -56,12 +56,12 @@ def workers() -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name.startswith("genrelens")]
 
 
-def assert_no_worker_lingers() -> None:
+def assert_workers_end() -> None:
     wait_until(lambda: workers() == [])
 
 
 @JOBS
-def test_results_come_in_order(classifier: Classifier, recordings: list[bytes], jobs: int) -> None:
+def test_results_are_in_order(classifier: Classifier, recordings: list[bytes], jobs: int) -> None:
     results = list(classifier.classify_many(recordings, jobs=jobs))
     assert [source for source, _ in results] == recordings
     for source, result in results:
@@ -69,7 +69,7 @@ def test_results_come_in_order(classifier: Classifier, recordings: list[bytes], 
         np.testing.assert_array_equal(
             result.probabilities, classifier.classify(source).probabilities
         )
-    assert_no_worker_lingers()
+    assert_workers_end()
 
 
 @JOBS
@@ -88,7 +88,7 @@ def test_a_failure_does_not_stop_the_rest(
 
 
 @JOBS
-def test_sources_are_taken_as_they_are_needed(
+def test_sources_are_taken_as_needed(
     classifier: Classifier, recordings: list[bytes], jobs: int
 ) -> None:
     taken = []
@@ -103,7 +103,7 @@ def test_sources_are_taken_as_they_are_needed(
         next(results)
     results.close()
     assert len(taken) <= 3 + 2 * jobs
-    assert_no_worker_lingers()
+    assert_workers_end()
 
 
 @JOBS
@@ -114,7 +114,7 @@ def test_sources_that_raise(classifier: Classifier, recordings: list[bytes], job
 
     with pytest.raises(LookupError, match="torn"):
         list(classifier.classify_many(torn(), jobs=jobs))
-    assert_no_worker_lingers()
+    assert_workers_end()
 
 
 @pytest.mark.parametrize("jobs", [0, -1])
@@ -123,11 +123,11 @@ def test_jobs_below_one(classifier: Classifier, jobs: int) -> None:
         classifier.classify_many([], jobs=jobs)
 
 
-def test_whoever_stops_early_does_not_wait_for_long_recordings(
+def test_closing_early_does_not_wait_for_a_long_recording(
     classifier: Classifier, recordings: list[bytes], tmp_path: Path
 ) -> None:
-    """The second recording lasts two days, which would take minutes of processor time."""
-    endless = empty_wav(tmp_path / "endless.wav", 48 * 3600)
+    """The second recording lasts 36 hours, which would take minutes of processor time."""
+    endless = empty_wav(tmp_path / "endless.wav", 36 * 3600)
     results = classifier.classify_many([recordings[0], endless, recordings[1]], jobs=2)
     next(results)
     started = time.process_time()
@@ -144,6 +144,6 @@ def test_ctrl_c_does_not_wait_for_a_pipe(classifier: Classifier) -> None:
     assert stuck.reached.wait(PATIENCE)
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)
-    assert workers() != []  # it was not waited for
-    stuck.let_go.set()
-    assert_no_worker_lingers()
+    assert workers() != []  # it did not wait
+    stuck.released.set()
+    assert_workers_end()

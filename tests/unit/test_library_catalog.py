@@ -190,8 +190,8 @@ def test_another_edition_of_a_model_replaces_it(catalog: Catalog) -> None:
 
 
 def test_the_latest_of_several_models_counts(catalog: Catalog) -> None:
-    put(catalog, "/x", prediction=stored("jazz", model="one"))
-    put(catalog, "/x", prediction=stored("rock", model="two", model_digest="d2"))
+    put(catalog, "/x", prediction=stored("jazz", name="one"))
+    put(catalog, "/x", prediction=stored("rock", name="two", model_digest="d2"))
     assert heard(catalog, "/x").model == "two"
     assert catalog.has_prediction("a", "d1", fast=False)
     assert paths(catalog, genre="jazz") == []

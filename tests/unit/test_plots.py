@@ -1,4 +1,4 @@
-"""Pictures: that they are written, and what is in them."""
+"""Figures: the image files, and their content."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from genrelens.plots import (
 from genrelens.prediction import Prediction
 from support import synth
 from support.drawn import figures, ticks
+from support.predictions import prediction
 
 __all__ = ["figures"]  # the fixture
 
@@ -32,29 +33,18 @@ if TYPE_CHECKING:
 RATE = ORIGINAL_MEL.sample_rate
 
 
-def prediction(*labels: str) -> Prediction:
-    probabilities = np.arange(1, len(labels) + 1) / (len(labels) * (len(labels) + 1) / 2)
-    return Prediction(
-        labels=labels,
-        probabilities=probabilities,
-        segments=probabilities[None],
-        segment_times=np.zeros(1),
-        segment_seconds=1.0,
-        duration=1.0,
-        heard=1.0,
-        padded=False,
-        level=-20.0,
-        model="tiny",
-        source="song.mp3",
-    )
+def rising(*labels: str) -> Prediction:
+    """A prediction in which each genre is more probable than the one before."""
+    total = len(labels) * (len(labels) + 1) / 2
+    return prediction({label: rank / total for rank, label in enumerate(labels, 1)})
 
 
 # -------------------------------------------------------------------------------- results
 
 
 def test_bars(figures: list[Figure], tmp_path: Path) -> None:
-    """As in the original: descending, four significant digits above each bar, the verdict."""
-    plot_bars(prediction("jazz", "pop", "rock"), tmp_path / "bars.png")
+    """As in the original: descending order, percentages of four significant digits, the verdict."""
+    plot_bars(rising("jazz", "pop", "rock"), tmp_path / "bars.png")
     axes = figures[0].axes[0]
     assert axes.get_title() == "The predicted genre is: rock"
     assert ticks(axes) == ["rock", "pop", "jazz"]
@@ -67,12 +57,12 @@ def test_bars(figures: list[Figure], tmp_path: Path) -> None:
 def test_size_of_bars(genres: int, width: int, tmp_path: Path) -> None:
     import matplotlib.image
 
-    plot_bars(prediction(*"abcdefghij"[:genres]), tmp_path / "bars.png")
+    plot_bars(rising(*"abcdefghij"[:genres]), tmp_path / "bars.png")
     assert matplotlib.image.imread(tmp_path / "bars.png").shape[:2] == (540, width)
 
 
 def test_labels_are_text_not_mathematics(figures: list[Figure], tmp_path: Path) -> None:
-    plot_bars(prediction("$a$", "$\\bad", "{R&B}"), tmp_path / "bars.png")
+    plot_bars(rising("$a$", "$\\bad", "{R&B}"), tmp_path / "bars.png")
     assert ticks(figures[0].axes[0]) == ["{R&B}", "$\\bad", "$a$"]
 
 
@@ -116,7 +106,7 @@ def test_features_of_a_tone(figures: list[Figure], tmp_path: Path) -> None:
         "Waveform",
         "Spectrogram",
         "Mel spectrogram, 128 bands",
-        "MFCC 1 to 19 (0, the level, is left out)",
+        "MFCC 1 to 19 (0, the level, is omitted)",
     ]
     assert [axes.get_ylabel() for axes in (waveform, spectrum, mel, cepstra)] == [
         "amplitude",
@@ -135,7 +125,7 @@ def test_features_of_a_tone(figures: list[Figure], tmp_path: Path) -> None:
 
 
 def loudest_row(axes: Axes) -> float:
-    """Position on the y axis of the loudest row of a picture."""
+    """Position on the y axis of the loudest row of an image."""
     image = axes.images[0]
     levels = np.asarray(image.get_array()).mean(axis=1)
     _, _, low, high = image.get_extent()
@@ -147,7 +137,7 @@ def loudest_row(axes: Axes) -> float:
     [np.full(1, 0.1), synth.music(0.1, RATE), np.zeros(RATE), 3 * synth.noise(1, RATE)],
     ids=["one sample", "0.1 s", "silence", "beyond full scale"],
 )
-def test_features_of_odd_sounds(figures: list[Figure], y: Any, tmp_path: Path) -> None:
+def test_features_of_extreme_waveforms(figures: list[Figure], y: Any, tmp_path: Path) -> None:
     plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, tmp_path / "look.png")
     waveform, spectrum = figures[0].axes[:3:2]
     low, high = waveform.get_ylim()
@@ -156,7 +146,7 @@ def test_features_of_odd_sounds(figures: list[Figure], y: Any, tmp_path: Path) -
     assert levels.max() == pytest.approx(0 if y.any() else -80)  # silence is dark
 
 
-def test_long_recordings_are_thinned(figures: list[Figure], tmp_path: Path) -> None:
+def test_long_recordings_are_averaged(figures: list[Figure], tmp_path: Path) -> None:
     y = synth.noise(70, RATE)
     plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, tmp_path / "look.png")
     images = [axes.images[0] for axes in figures[0].axes[2::2]]
@@ -165,11 +155,11 @@ def test_long_recordings_are_thinned(figures: list[Figure], tmp_path: Path) -> N
     assert ends == pytest.approx([70] * 3, abs=0.1)
 
 
-# --------------------------------------------------------------------------------- places
+# ----------------------------------------------------------------------------------- paths
 
 DRAWN: list[Callable[[Path], None]] = [
     check_picture,
-    lambda path: plot_bars(prediction("a", "b"), path),
+    lambda path: plot_bars(rising("a", "b"), path),
     lambda path: plot_confusion([[1]], ["a"], path),
     lambda path: plot_curves([], path),
     lambda path: plot_features(np.zeros(100), ORIGINAL_MEL, ORIGINAL_MFCC, path),
@@ -180,13 +170,13 @@ DRAWN: list[Callable[[Path], None]] = [
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("bars.bmpx", r"bars\.bmpx: the ending of a picture is one of .*png, .*svg"),
-        ("bars", "the ending of a picture"),
+        ("bars.bmpx", r"bars\.bmpx: the extension of an image is one of .*png, .*svg"),
+        ("bars", "the extension of an image"),
         ("gone/bars.png", "its folder is missing"),
         ("folder.png", "is a folder"),
     ],
 )
-def test_places_without_a_picture(
+def test_paths_that_are_refused(
     draw: Callable[[Path], None], name: str, words: str, tmp_path: Path
 ) -> None:
     (tmp_path / "folder.png").mkdir()
@@ -194,20 +184,20 @@ def test_places_without_a_picture(
         draw(tmp_path / name)
 
 
-def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from matplotlib.figure import Figure
 
     def savefig(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Figure, "savefig", savefig)
-    with pytest.raises(DataError, match=r"bars\.png: the picture cannot be written .*No space"):
-        plot_bars(prediction("a", "b"), tmp_path / "bars.png")
+    with pytest.raises(DataError, match=r"bars\.png: the image cannot be written .*No space"):
+        plot_bars(rising("a", "b"), tmp_path / "bars.png")
 
 
-def test_a_closed_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_folder_that_is_not_writable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere
-    with pytest.raises(DataError, match="may not be written"):
+    with pytest.raises(DataError, match="is not writable"):
         check_picture(tmp_path / "bars.png")
 
 

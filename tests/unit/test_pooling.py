@@ -1,4 +1,4 @@
-"""From windows and segments to a recording, by hand."""
+"""Pooling of windows and segments, computed by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from genrelens.model_file import Outputs, StyleTag
-from genrelens.pooling import PooledRecording, SegmentTrack, Window
+from genrelens.pooling import PooledRecording
 from genrelens.prediction import Style
 from support import tiny
 
@@ -26,7 +26,7 @@ def outputs(
     styles: ArrayLike | None = None,
     embeddings: ArrayLike | None = None,
 ) -> Outputs:
-    """A window of n segments with these probabilities; the segments say what the clip says."""
+    """The outputs for a window of n segments, all with the probabilities of the window."""
     logits = np.log(np.asarray(clip)).astype(np.float32)
     return Outputs(
         clip_logits=logits,
@@ -37,68 +37,67 @@ def outputs(
     )
 
 
-def heard(
+def pooled(
     *windows: Outputs,
-    music_threshold: float | None = None,
     last: float = 1.0,
-    sounding: ArrayLike | None = None,
-    **metadata: float,
+    silent: ArrayLike | None = None,
+    styles: tuple[StyleTag, ...] = TAGS,
+    **metadata: float | None,
 ) -> PooledRecording:
-    """Pool windows of a recording whose last segment that sounds weighs ``last``."""
-    values = tiny.metadata(music_threshold=music_threshold, **metadata)
+    """Pool windows of a recording whose last segment that is not silent has the share ``last``."""
     n = sum(len(each.segment_logits) for each in windows)
-    sound = np.ones(n, bool) if sounding is None else np.asarray(sounding, bool)
-    weights = np.ones(len(sound))
+    silence = np.zeros(n, bool) if silent is None else np.asarray(silent, bool)
+    shares = np.ones(len(silence))
     if n:
-        weights[np.flatnonzero(sound)[-1]] = last
-    track = SegmentTrack(np.arange(len(sound)) * 0.32, weights, np.where(sound, -20, -90.0), sound)
-    return PooledRecording([Window.of(each, values) for each in windows], track, values)
+        shares[np.flatnonzero(~silence)[-1]] = last
+    values = tiny.metadata(styles=styles, **metadata)
+    return PooledRecording(windows, values, shares=shares, silent=silence)
 
 
 ROCK, JAZZ = (0.8, 0.1, 0.1), (0.1, 0.1, 0.8)
 
 
-def test_windows_count_by_their_segments() -> None:
-    of_both = heard(outputs(ROCK, 5), outputs(JAZZ, 2))
+def test_windows_are_weighted_by_their_segments() -> None:
+    of_both = pooled(outputs(ROCK, 5), outputs(JAZZ, 2), styles=())
     expected = (5 * np.array(ROCK) + 2 * np.array(JAZZ)) / 7
     np.testing.assert_allclose(of_both.probabilities, expected, atol=1e-7)
     assert of_both.segments.shape == (7, 3)
     assert (of_both.music, of_both.segment_music, of_both.embedding) == (None, None, None)
-    assert of_both.styles(()) == ()
+    assert of_both.styles == ()
 
 
-def test_talk_does_not_count() -> None:
-    """Of the second window one segment is music; the third is none at all."""
+def test_only_music_counts() -> None:
+    """In the second window one segment is music, in the third none."""
     windows = [
         outputs(ROCK, 2, music=[0.9, 0.6]),
         outputs(JAZZ, 3, music=[0.3, 0.5, 0.1]),
         outputs(JAZZ, 4, music=[0.01, 0.02, 0.03, 0.04]),
     ]
-    radio = heard(*windows, music_threshold=0.5)
+    radio = pooled(*windows, music_threshold=0.5)
     expected = (1.5 * np.array(ROCK) + 0.5 * np.array(JAZZ)) / 2.0
     np.testing.assert_allclose(radio.probabilities, expected, atol=1e-6)
     assert radio.music == pytest.approx(2.5 / 9)
     assert radio.segment_music == pytest.approx([0.9, 0.6, 0.3, 0.5, 0.1, 0.01, 0.02, 0.03, 0.04])
 
 
-def test_where_nothing_is_music_everything_counts() -> None:
+def test_all_segments_count_if_none_is_music() -> None:
     windows = [outputs(ROCK, 1, music=[0.4]), outputs(JAZZ, 3, music=[0.1, 0.2, 0.3])]
-    talk = heard(*windows, music_threshold=0.5)
+    talk = pooled(*windows, music_threshold=0.5)
     expected = (np.array(ROCK) + 3 * np.array(JAZZ)) / 4
     np.testing.assert_allclose(talk.probabilities, expected, atol=1e-7)
 
 
-def test_styles_are_those_of_the_music() -> None:
+def test_styles_are_weighted_by_music() -> None:
     first = outputs(ROCK, 2, music=[0.9, 0.1], styles=[[0.7, 0.2], [0.1, 0.9]])
     second = outputs(ROCK, 1, music=[0.6], styles=[[0.2, 0.4]])
-    folk, house = sorted(heard(first, second, music_threshold=0.5).styles(TAGS), key=str)
+    folk, house = sorted(pooled(first, second, music_threshold=0.5).styles, key=str)
     assert house == Style("house", pytest.approx((0.9 * 0.7 + 0.6 * 0.2) / 1.5), 0.6)
     assert folk == Style("folk", pytest.approx((0.9 * 0.2 + 0.6 * 0.4) / 1.5), 0.2)
     assert (folk.applies, house.applies) == (True, False)
 
 
 def test_styles_without_music_logits_and_their_order() -> None:
-    plain = heard(outputs(ROCK, 2, styles=[[0.1, 0.3], [0.2, 0.7]])).styles(TAGS)
+    plain = pooled(outputs(ROCK, 2, styles=[[0.1, 0.3], [0.2, 0.7]])).styles
     assert [style.name for style in plain] == ["folk", "house"]
     assert [style.probability for style in plain] == pytest.approx([0.5, 0.15])
 
@@ -106,12 +105,12 @@ def test_styles_without_music_logits_and_their_order() -> None:
 def test_embeddings_are_averaged_and_have_length_one() -> None:
     """(2, 0), (4, 2) and (3, 7) sum up to (9, 9)."""
     first = outputs(ROCK, 2, embeddings=[[2, 0], [4, 2]])
-    assert heard(first, outputs(ROCK, 1, embeddings=[[3, 7]])).embedding == pytest.approx(
+    assert pooled(first, outputs(ROCK, 1, embeddings=[[3, 7]])).embedding == pytest.approx(
         [0.5**0.5, 0.5**0.5]
     )
 
 
-def test_a_segment_that_overlaps_weighs_what_it_adds() -> None:
+def test_an_overlapping_segment_is_weighted_by_its_share() -> None:
     """In its window and among the windows, for genres, styles, music and the embedding."""
     first = outputs(
         ROCK, 2, music=[0.8, 0.6], styles=[[0.5, 0.2], [0.1, 0.2]], embeddings=[[1, 0], [1, 0]]
@@ -123,78 +122,76 @@ def test_a_segment_that_overlaps_weighs_what_it_adds() -> None:
         logit([[0.5, 0.2], [0.9, 0.2]]),
         logit([0.8, 0.9]),
     )
-    result = heard(first, mixed, music_threshold=0.5, last=0.25)
+    result = pooled(first, mixed, music_threshold=0.5, last=0.25)
     second = (np.array(ROCK) + 0.25 * np.array(JAZZ)) / 1.25
     weights = 0.8 + 0.6, 0.8 + 0.25 * 0.9
     expected = np.average([ROCK, second], axis=0, weights=weights)
     np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
     assert result.music == pytest.approx((0.8 + 0.6 + 0.8 + 0.25 * 0.9) / 3.25)
-    style = next(each for each in result.styles(TAGS) if each.name == "house")
+    style = next(each for each in result.styles if each.name == "house")
     total = 0.8 * 0.5 + 0.6 * 0.1 + 0.8 * 0.5 + 0.225 * 0.9
     assert style.probability == pytest.approx(total / sum(weights))
     assert result.embedding == pytest.approx(np.array([3, 0.25]) / np.hypot(3, 0.25))
 
 
-def test_the_temperature_is_that_of_the_weighted_mean() -> None:
+def test_the_temperature_is_applied_to_the_weighted_mean() -> None:
     both = Outputs(
         np.log(np.mean([ROCK, JAZZ], axis=0)).astype(np.float32),
         np.log([ROCK, JAZZ]).astype(np.float32),
     )
     mean = (np.array(ROCK) + 0.5 * np.array(JAZZ)) / 1.5
     expected = np.sqrt(mean) / np.sqrt(mean).sum()
-    result = heard(both, last=0.5, temperature=2.0)
+    result = pooled(both, last=0.5, temperature=2.0)
     np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
 
 
-def test_a_graph_that_takes_no_mean_has_the_last_word() -> None:
+def test_the_answer_of_a_graph_without_a_mean_is_kept() -> None:
     own = Outputs(np.log(JAZZ).astype(np.float32), np.log([ROCK, ROCK]).astype(np.float32))
-    np.testing.assert_allclose(heard(own, last=0.5).probabilities, JAZZ, atol=1e-6)
+    np.testing.assert_allclose(pooled(own, last=0.5).probabilities, JAZZ, atol=1e-6)
 
 
-def test_silent_segments_count_for_nothing() -> None:
-    sound = outputs(
+def test_silent_segments_do_not_count() -> None:
+    loud = outputs(
         ROCK, 2, music=[0.9, 0.7], styles=[[0.4, 0.2], [0.6, 0.2]], embeddings=[[3, 4], [3, 4]]
     )
-    result = heard(sound, music_threshold=0.5, sounding=[False, True, False, True, False])
+    result = pooled(loud, music_threshold=0.5, silent=[True, False, True, False, True])
     np.testing.assert_allclose(result.probabilities, ROCK, atol=1e-6)
     np.testing.assert_allclose(result.segments[[1, 3]], [ROCK, ROCK], atol=1e-6)
     np.testing.assert_array_equal(result.segments[[0, 2, 4]], np.full((3, 3), 1 / 3))
     assert result.segment_music == pytest.approx([0, 0.9, 0, 0.7, 0])
     assert result.music == pytest.approx(0.8)
     assert result.embedding == pytest.approx([0.6, 0.8])
-    assert result.styles(TAGS)[0].probability == pytest.approx((0.9 * 0.4 + 0.7 * 0.6) / 1.6)
+    assert result.styles[0].probability == pytest.approx((0.9 * 0.4 + 0.7 * 0.6) / 1.6)
 
 
-def test_nothing_but_silence() -> None:
-    result = heard(music_threshold=0.5, sounding=[False, False])
+def test_a_silent_recording() -> None:
+    result = pooled(music_threshold=0.5, silent=[True, True])
     np.testing.assert_array_equal(result.probabilities, np.full(3, 1 / 3))
     np.testing.assert_array_equal(result.segments, np.full((2, 3), 1 / 3))
     assert (result.music, result.embedding) == (0, None)
-    assert [style.probability for style in result.styles(TAGS)] == [0, 0]
+    assert [style.probability for style in result.styles] == [0, 0]
 
 
-def test_a_direction_that_is_none() -> None:
-    assert heard(outputs(ROCK, 2, embeddings=[[2, -1], [-2, 1]])).embedding is None
+def test_embeddings_that_cancel_give_none() -> None:
+    assert pooled(outputs(ROCK, 2, embeddings=[[2, -1], [-2, 1]])).embedding is None
 
 
 def test_temperatures() -> None:
-    metadata = tiny.metadata(temperature=2.0, segment_temperature=0.5)
-    window = Window.of(outputs((0.64, 0.32, 0.04), 1), metadata)
-    assert window.clip == pytest.approx(np.array([0.8, 0.5657, 0.2]) / 1.5657, abs=1e-4)
-    assert window.segments[0] == pytest.approx(np.array([64**2, 32**2, 16]) / 5136, abs=1e-6)
+    result = pooled(outputs((0.64, 0.32, 0.04), 1), temperature=2.0, segment_temperature=0.5)
+    expected = np.array([0.8, 0.5657, 0.2]) / 1.5657
+    assert result.probabilities == pytest.approx(expected, abs=1e-4)
+    assert result.segments[0] == pytest.approx(np.array([64**2, 32**2, 16]) / 5136, abs=1e-6)
 
 
 def test_extreme_logits() -> None:
-    sure = Outputs(
+    extreme = Outputs(
         np.array([1e4, 0, 0], np.float32),
         np.array([[0, -1e4, 0]], np.float32),
         style_logits=np.array([[1e4, -1e4]], np.float32),
         music_logits=np.array([-1e4], np.float32),
     )
-    window = Window.of(sure, tiny.metadata())
-    assert window.clip.tolist() == [1, 0, 0]
-    assert window.segments.tolist() == [[0.5, 0, 0.5]]
-    assert window.styles is not None
-    assert window.styles.tolist() == [[1, 0]]
-    assert window.music is not None
-    assert window.music.tolist() == [0]
+    result = pooled(extreme, music_threshold=0.5)
+    assert result.probabilities.tolist() == [1, 0, 0]
+    assert result.segments.tolist() == [[0.5, 0, 0.5]]
+    assert [style.probability for style in result.styles] == [1, 0]
+    assert result.music == 0

@@ -59,7 +59,7 @@ def replace_metadata(source: Path, metadata: ModelMetadata, target: Path) -> Non
 
     """
     try:
-        model = onnx.load_model_from_string(read_model(source)[1])
+        model = onnx.load_model_from_string(read_model(source))
         _set_metadata(model, metadata)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replaced_path(target) as temporary:

@@ -1,0 +1,80 @@
+"""Many results as a table: plain columns, or a pandas DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from genrelens.errors import AudioError, MissingExtraError
+from genrelens.prediction import Prediction
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["to_columns", "to_pandas"]
+
+_COLUMNS = ("path", "genre", "probability", "verdict", "styles", "music", "duration", "model")
+
+
+def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any]]:
+    """Return a column of plain values for each property of the results.
+
+    Args:
+        results: predictions, and errors of recordings that could not be classified.
+
+    Returns:
+        Columns with a value for each result: ``path``, ``genre``, ``probability`` (of that genre),
+        ``verdict``, ``styles`` (those that apply, joined by ``"|"``), ``music``, ``duration`` (in
+        seconds), ``model`` and ``error``, then ``p_rock`` and so on, the probability of each
+        genre. A value that a result does not have is None.
+
+    Example::
+
+        classifier = Classifier.load()
+        columns = to_columns(result for _, result in classifier.classify_many(paths))
+        columns["genre"]    # ['rock', 'jazz', None]
+        columns["error"]    # [None, None, 'is not audio ...']
+
+    """
+    rows = [_row(result) for result in results]
+    genres = dict.fromkeys(name for row in rows for name in row if name.startswith("p_"))
+    return {name: [row.get(name) for row in rows] for name in (*_COLUMNS, "error", *genres)}
+
+
+def to_pandas(results: Iterable[Prediction | AudioError]) -> DataFrame:
+    """Return a pandas DataFrame with a row for each result and the columns of :func:`to_columns`.
+
+    Args:
+        results: predictions, and errors of recordings that could not be classified.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+
+    Example::
+
+        classifier = Classifier.load()
+        table = to_pandas(result for _, result in classifier.classify_many(paths))
+        table.groupby("genre")["duration"].sum()
+
+    """
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        raise MissingExtraError("pandas", "pandas") from error
+    return DataFrame(to_columns(results))
+
+
+def _row(result: Prediction | AudioError) -> dict[str, Any]:
+    if isinstance(result, AudioError):
+        return {"path": result.path, "error": result.full_reason}
+    values = {
+        "path": result.source,
+        "genre": result.genre,
+        "probability": float(result.probabilities.max()),
+        "verdict": result.verdict,
+        "styles": "|".join(style.name for style in result.styles if style.applies),
+        "music": result.music,
+        "duration": result.duration,
+        "model": result.model,
+    }
+    return values | {f"p_{label}": probability for label, probability in result.top()}
