@@ -16,7 +16,7 @@ from support.mp4_cases import box, value
 
 
 def mp4(tags: bytes, *, after: bytes | None = None) -> bytes:
-    """Return a recording with the sound behind ``moov``, or before it and what is given."""
+    """Return a recording with the audio after ``moov``, or before it and the given atoms."""
     tracks, sound, parts = mp4_cases._base(False)
     moov, mdat = box(b"moov", tracks + tags), box(b"mdat", sound)
     order = [moov, mdat] if after is None else [mdat, moov, after]
@@ -68,7 +68,7 @@ def test_padding_of_mp4_is_used(before: bytes, after: bytes, tmp_path: Path) -> 
     assert path.stat().st_size == len(data) + 53  # it is not enough, and stays as it is
 
 
-def test_an_old_number_is_replaced_by_words(tmp_path: Path) -> None:
+def test_an_old_genre_number_is_replaced_by_a_name(tmp_path: Path) -> None:
     number = box(b"gnre", value(0, b"\0\x12"))
     path = make(tmp_path, mp4(itunes(ODD[0], number, ODD[1], box(b"\xa9gen", value(1, b"")))))
     assert read_tags(path).genres == ("Rock",)
@@ -124,7 +124,7 @@ def test_a_first_genre_is_read_by_ffmpeg_beside_the_title(
 
 @pytest.mark.parametrize("language", [0, 0x55C4])
 def test_the_texts_of_quicktime_and_3gpp(language: int, tmp_path: Path) -> None:
-    """They hold only one text."""
+    """They store only one text."""
 
     def tags(genre: str, language: int) -> bytes:
         words = genre.encode()
@@ -182,7 +182,7 @@ def test_offsets_of_64_bits(tmp_path: Path) -> None:
         (itunes() + box(b"cmov", b""), "its audio would move, but its atom 'cmov' points"),
     ],
 )
-def test_damaged_atoms_are_refused_in_a_sentence(tags: bytes, reason: str, tmp_path: Path) -> None:
+def test_damaged_atoms_are_refused_with_a_reason(tags: bytes, reason: str, tmp_path: Path) -> None:
     data = mp4(tags)
     path = make(tmp_path, data)
     with pytest.raises(TagError, match=reason):
