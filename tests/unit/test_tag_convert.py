@@ -1,4 +1,4 @@
-"""ID3v2 tags in another version: whatever a conversion loses is noticed."""
+"""ID3v2 tags converted to another version: every loss is detected."""
 
 from __future__ import annotations
 

@@ -142,10 +142,10 @@ def test_genre_numbers_are_read_as_names(text: list[str], genres: list[str], mp3
     assert list(read_tags(mp3).genres) == genres
 
 
-@pytest.mark.parametrize("word", ["17", "RX", "  ", "", "a\0b", "a\nb", "\udc80"])
-def test_genres_that_would_be_read_differently_are_refused(word: str, mp3: Path) -> None:
+@pytest.mark.parametrize("genre", ["17", "RX", "  ", "", "a\0b", "a\nb", "\udc80"])
+def test_genres_that_would_be_read_differently_are_refused(genre: str, mp3: Path) -> None:
     with pytest.raises(TagError):
-        write_genres(mp3, [word])
+        write_genres(mp3, [genre])
 
 
 def test_a_parenthesis_is_not_read_as_a_number(mp3: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_parenthesis_is_not_read_as_a_number(mp3: Path) -> None:
 def test_id3v1_gets_the_genre_and_keeps_other_fields(mp3: Path) -> None:
     mp3.write_bytes(mp3.read_bytes() + tagged.id3v1("Another title", genre=9))
     tagged.id3(mp3, version=3, frames=[m.TIT2(text=["A title"])])
-    assert read_tags(mp3).genres == ("Metal",)  # nothing else says it
+    assert read_tags(mp3).genres == ("Metal",)  # no other tag has a genre
     for genres, number in ((["Hip-Hop", "jazz"], 7), (["Boom bap", "jazz"], 8), (["Zeuhl"], 255)):
         write_genres(mp3, genres)
         assert mp3.read_bytes()[-128:] == tagged.id3v1("Another title", genre=number)
@@ -214,8 +214,8 @@ def test_apev2_with_a_title_and_no_id3_gets_the_genre(mp3: Path) -> None:
 
 
 def test_lyrics3_between_apev2_and_id3v1_stays(mp3: Path) -> None:
-    words = b"LYRICSBEGIN" + b"LYR00011Some words." + b"IND00003TAG"
-    end = words + b"%06dLYRICS200" % len(words) + tagged.id3v1("A title", genre=9)
+    lyrics = b"LYRICSBEGIN" + b"LYR00011Some words." + b"IND00003TAG"
+    end = lyrics + b"%06dLYRICS200" % len(lyrics) + tagged.id3v1("A title", genre=9)
     mp3.write_bytes(mp3.read_bytes() + tagged.ape(Title="Y") + end)
     write_genres(mp3, ["Rock"])
     assert mp3.read_bytes()[-len(end) : -1] == end[:-1]
@@ -236,8 +236,8 @@ def test_the_list_of_a_wav_is_updated(tmp_path: Path) -> None:
     items = b"INAM\7\0\0\0A title\0IGNR\4\0\0\0Pop\0IART\2\0\0\0X\0"
     data = path.read_bytes()
     chunk = b"LIST" + (len(items) + 4).to_bytes(4, "little") + b"INFO" + items
-    for place in (36, len(data)):  # before the sound and after it
-        whole = data[:place] + chunk + data[place:]
+    for offset in (36, len(data)):  # before the audio and after it
+        whole = data[:offset] + chunk + data[offset:]
         path.write_bytes(whole[:4] + (len(whole) - 8).to_bytes(4, "little") + whole[8:])
         wave = mutagen.wave.WAVE(path)
         wave.add_tags()

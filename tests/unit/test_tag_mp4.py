@@ -127,12 +127,12 @@ def test_the_texts_of_quicktime_and_3gpp(language: int, tmp_path: Path) -> None:
     """They store only one text."""
 
     def tags(genre: str, language: int) -> bytes:
-        words = genre.encode()
+        encoded = genre.encode()
         return box(
             b"udta",
             box(b"\xa9nam", b"\0\1\0\0A")
-            + box(b"\xa9gen", struct.pack(">HH", len(words), language) + words)
-            + box(b"gnre", bytes(4) + b"\x15\xc7" + words + b"\0")
+            + box(b"\xa9gen", struct.pack(">HH", len(encoded), language) + encoded)
+            + box(b"gnre", bytes(4) + b"\x15\xc7" + encoded + b"\0")
             + bytes(4),
         )
 
@@ -155,9 +155,9 @@ def test_offsets_of_64_bits(tmp_path: Path) -> None:
     grown = len(changed) - len(data)
     moved = bytearray(changed)
     for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
-        place = changed.index(name) - 4
-        moved[place : place + 4] = (
-            int.from_bytes(changed[place : place + 4], "big") + grown
+        offset = changed.index(name) - 4
+        moved[offset : offset + 4] = (
+            int.from_bytes(changed[offset : offset + 4], "big") + grown
         ).to_bytes(4, "big")
     for i in range(at + 16, at + 16 + len(wide), 8):
         moved[i : i + 8] = (int.from_bytes(changed[i : i + 8], "big") + grown).to_bytes(8, "big")

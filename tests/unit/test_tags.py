@@ -186,8 +186,8 @@ def test_a_genre_number_in_mp4(tmp_path: Path) -> None:
     file["\xa9gen"] = ["XY"]
     file.save()
     data = path.read_bytes().replace(b"\xa9gen", b"gnre")
-    place = data.index(b"gnre") + 4 + 8  # the data atom's type
-    patched = data[:place] + bytes(8) + (18).to_bytes(2, "big") + data[place + 10 :]
+    offset = data.index(b"gnre") + 4 + 8  # the data atom's type
+    patched = data[:offset] + bytes(8) + (18).to_bytes(2, "big") + data[offset + 10 :]
     path.write_bytes(patched)
     assert read_tags(path).genres == ("Rock",)
     write_genres(path, ["Jazz"])
@@ -230,11 +230,11 @@ def failure(act: Callable[[], object]) -> str:
 def test_damage_raises_only_tag_errors(kind: str, tmp_path: Path) -> None:
     whole = tagged.recording(kind)
     path = tmp_path / "song"
-    said = []
-    for place, value in itertools.product(range(0, min(len(whole), 400), 7), (0, 0xFF)):
-        path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
-        said.append(failure(lambda: read_tags(path)))
-        path.write_bytes(whole[: place * len(whole) // 400])
-        said.append(failure(lambda: write_genres(path, ["Rock"])))
-    assert said.count("") > 10
-    assert all(words.startswith(f"{path}: ") for words in said if words)
+    messages = []
+    for offset, value in itertools.product(range(0, min(len(whole), 400), 7), (0, 0xFF)):
+        path.write_bytes(whole[:offset] + bytes([value]) + whole[offset + 1 :])
+        messages.append(failure(lambda: read_tags(path)))
+        path.write_bytes(whole[: offset * len(whole) // 400])
+        messages.append(failure(lambda: write_genres(path, ["Rock"])))
+    assert messages.count("") > 10
+    assert all(each.startswith(f"{path}: ") for each in messages if each)
