@@ -17,7 +17,7 @@ from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from genrelens import Classifier
+from genrelens import Classifier, web
 from genrelens.web.app import RevalidatedFiles
 from genrelens.web.settings import Settings
 from support import synth, tiny
@@ -38,6 +38,13 @@ def client(model: Path) -> Iterator[LocalClient]:
 @pytest.fixture(scope="module")
 def document(client: LocalClient) -> Any:
     return client.get("/openapi.json").json()
+
+
+def test_the_face_for_python_users() -> None:
+    for name in web.__all__:
+        assert "Example::" in getattr(web, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = web.nothing
 
 
 # -------------------------------------------------------------------------------- headers

@@ -55,8 +55,8 @@ def aiff(*chunks: bytes, size: int) -> bytes:
     return b"FORM" + struct.pack(">I", size) + b"AIFF" + b"".join(chunks)
 
 
-def dsf(size: int, place: int) -> bytes:
-    return b"DSD " + struct.pack("<QQQ", 28, size, place) + bytes(60)
+def dsf(size: int, offset: int) -> bytes:
+    return b"DSD " + struct.pack("<QQQ", 28, size, offset) + bytes(60)
 
 
 def head(name: bytes, size: int, order: str = "<") -> bytes:

@@ -38,7 +38,7 @@ def asf(extended: bytes, *inner: tuple[bytes, bytes], padding: int | None = None
 ROW = (2, 1, "WM/Mood", 0, utf16("calm"))
 
 
-def test_the_number_of_a_genre_in_asf_goes_with_the_old_genre(tmp_path: Path) -> None:
+def test_the_genre_number_in_asf_is_removed_with_the_old_genre(tmp_path: Path) -> None:
     year, picture = ("WM/Year", 3, b"\1\0\0\0"), ("WM/Picture", 1, b"\0" * 9)
     old = [("WM/Genre", 0, utf16("Rock")), ("WM/GenreID", 0, utf16("(17)"))]
     more = (1, 0, "WM/Genre", 0, utf16("Metal"))
@@ -53,9 +53,7 @@ def test_the_number_of_a_genre_in_asf_goes_with_the_old_genre(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("text", "genres"), [("(17)", ("Rock",)), ("Zeuhl", ("Zeuhl",))])
-def test_a_genre_that_only_its_number_names(
-    text: str, genres: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_a_genre_that_is_only_a_number(text: str, genres: tuple[str, ...], tmp_path: Path) -> None:
     path = make(tmp_path, asf(short(("WM/GenreID", 0, utf16(text)))))
     assert read_tags(path).genres == genres
     write_genres(path, ["Jazz"])
@@ -80,7 +78,7 @@ def test_padding_of_asf_is_used(tmp_path: Path) -> None:
         (lambda d: d[:16] + b"\xff" * 8 + d[24:], "has tags of"),
     ],
 )
-def test_a_damaged_header_of_asf(
+def test_a_damaged_asf_header(
     change: Callable[[bytes], bytes], reason: str, tmp_path: Path
 ) -> None:
     path = make(tmp_path, data := change(asf(short(("WM/Genre", 0, utf16("Pop"))))))
@@ -93,7 +91,7 @@ def test_a_damaged_header_of_asf(
     assert path.read_bytes() == data
 
 
-def test_a_genre_that_asf_has_no_room_for(tmp_path: Path) -> None:
+def test_a_genre_that_is_too_long_for_asf(tmp_path: Path) -> None:
     path = make(tmp_path, data := asf(short()))
     with pytest.raises(TagError, match="too many or too long for ASF"):
         write_genres(path, ["x" * 33_000])

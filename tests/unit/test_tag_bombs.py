@@ -1,4 +1,4 @@
-"""Files whose tags are made to be slow."""
+"""Files whose tags are slow to read on purpose."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_files_made_to_be_slow_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["m4a", "wma"])
-def test_an_id3_tag_before_a_format_that_has_none(kind: str, tmp_path: Path) -> None:
+def test_an_id3_tag_before_a_format_without_id3(kind: str, tmp_path: Path) -> None:
     path = make(tmp_path, b"ID3\4\0\0\0\0\0\0" + tagged.recording(kind))
     with pytest.raises(TagError, match="has an ID3v2 tag before its first byte"):
         read_tags(path)

@@ -24,7 +24,7 @@ NEW = [["Jazz"], ["Rock", "Jazz"], ["Größe ✓"], [], ["x" * 3000], [f"genre {
 
 
 def compare(cases: ModuleType, rng: random.Random, path: Path) -> str:
-    """Write a genre to a file of a case; return why it was refused, if it was."""
+    """Write a genre to the file of a case; return the reason if it was refused."""
     suffix, data = cases.cases(rng)
     path = path.with_suffix(suffix)
     path.write_bytes(data)
@@ -49,7 +49,7 @@ def compare(cases: ModuleType, rng: random.Random, path: Path) -> str:
 @pytest.mark.parametrize(
     ("cases", "seed"), [(cases, seed) for cases, n in CASES for seed in range(n // 20)]
 )
-def test_all_but_the_genre_stays(cases: ModuleType, seed: int, tmp_path: Path) -> None:
+def test_only_the_genre_changes(cases: ModuleType, seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     reasons = [compare(cases, rng, tmp_path / "song") for _ in range(20)]
     assert reasons.count("") >= 10  # most of them can be written
@@ -58,17 +58,17 @@ def test_all_but_the_genre_stays(cases: ModuleType, seed: int, tmp_path: Path) -
 
 @pytest.fixture
 def in_memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where there is one, since every step of the library waits for the disk."""
+    """A folder in memory if possible, because each step of the library waits for the disk."""
     memory = Path("/dev/shm")
     with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
         yield Path(folder)
 
 
 @pytest.mark.parametrize("cases", [cases for cases, _ in CASES])
-def test_undo_brings_every_byte_back(
+def test_undo_restores_every_byte(
     cases: ModuleType, in_memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through the library, which also makes sure that the sound stays."""
+    """Through the library, which also checks that the audio stays the same."""
     monkeypatch.setenv("GENRELENS_JOURNAL", str(in_memory / "journal.sqlite"))
     rng, music = random.Random(1), in_memory / "music"
     music.mkdir()

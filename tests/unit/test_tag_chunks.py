@@ -105,8 +105,8 @@ class Counted:
         self.n_bytes += len(data)
         return data
 
-    def seek(self, *place: int) -> int:
-        return self.file.seek(*place)
+    def seek(self, *position: int) -> int:
+        return self.file.seek(*position)
 
 
 def test_many_tags_are_refused_before_they_are_read(tmp_path: Path) -> None:

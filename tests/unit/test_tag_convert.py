@@ -1,4 +1,4 @@
-"""ID3v2 tags in another version: whatever a conversion loses is noticed."""
+"""ID3v2 tags converted to another version: every loss is detected."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ LOSSES = {
 @pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("in_chunk", [False, True])
-def test_what_a_conversion_loses_is_noticed(
+def test_losses_of_a_conversion_are_detected(
     in_chunk: bool, loss: str, version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def losing(old: RawID3, to: int) -> RawID3:
@@ -107,7 +107,9 @@ def test_what_a_conversion_loses_is_noticed(
 
 @pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.parametrize("kind", [stream_cases, chunk_cases])
-def test_no_whole_conversion_is_refused(kind: ModuleType, version: int, tmp_path: Path) -> None:
+def test_lossless_conversions_are_not_refused(
+    kind: ModuleType, version: int, tmp_path: Path
+) -> None:
     path, reasons = tmp_path / "song", [""] * 400
     for seed in range(400):
         path.write_bytes(kind.cases(random.Random(seed))[1])

@@ -16,7 +16,7 @@ from support.mp4_cases import box, value
 
 
 def mp4(tags: bytes, *, after: bytes | None = None) -> bytes:
-    """Return a recording with the sound behind ``moov``, or before it and what is given."""
+    """Return a recording with the audio after ``moov``, or before it and the given atoms."""
     tracks, sound, parts = mp4_cases._base(False)
     moov, mdat = box(b"moov", tracks + tags), box(b"mdat", sound)
     order = [moov, mdat] if after is None else [mdat, moov, after]
@@ -68,7 +68,7 @@ def test_padding_of_mp4_is_used(before: bytes, after: bytes, tmp_path: Path) -> 
     assert path.stat().st_size == len(data) + 53  # it is not enough, and stays as it is
 
 
-def test_an_old_number_is_replaced_by_words(tmp_path: Path) -> None:
+def test_an_old_genre_number_is_replaced_by_a_name(tmp_path: Path) -> None:
     number = box(b"gnre", value(0, b"\0\x12"))
     path = make(tmp_path, mp4(itunes(ODD[0], number, ODD[1], box(b"\xa9gen", value(1, b"")))))
     assert read_tags(path).genres == ("Rock",)
@@ -124,15 +124,15 @@ def test_a_first_genre_is_read_by_ffmpeg_beside_the_title(
 
 @pytest.mark.parametrize("language", [0, 0x55C4])
 def test_the_texts_of_quicktime_and_3gpp(language: int, tmp_path: Path) -> None:
-    """They hold only one text."""
+    """They store only one text."""
 
     def tags(genre: str, language: int) -> bytes:
-        words = genre.encode()
+        encoded = genre.encode()
         return box(
             b"udta",
             box(b"\xa9nam", b"\0\1\0\0A")
-            + box(b"\xa9gen", struct.pack(">HH", len(words), language) + words)
-            + box(b"gnre", bytes(4) + b"\x15\xc7" + words + b"\0")
+            + box(b"\xa9gen", struct.pack(">HH", len(encoded), language) + encoded)
+            + box(b"gnre", bytes(4) + b"\x15\xc7" + encoded + b"\0")
             + bytes(4),
         )
 
@@ -155,9 +155,9 @@ def test_offsets_of_64_bits(tmp_path: Path) -> None:
     grown = len(changed) - len(data)
     moved = bytearray(changed)
     for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
-        place = changed.index(name) - 4
-        moved[place : place + 4] = (
-            int.from_bytes(changed[place : place + 4], "big") + grown
+        offset = changed.index(name) - 4
+        moved[offset : offset + 4] = (
+            int.from_bytes(changed[offset : offset + 4], "big") + grown
         ).to_bytes(4, "big")
     for i in range(at + 16, at + 16 + len(wide), 8):
         moved[i : i + 8] = (int.from_bytes(changed[i : i + 8], "big") + grown).to_bytes(8, "big")
@@ -182,7 +182,7 @@ def test_offsets_of_64_bits(tmp_path: Path) -> None:
         (itunes() + box(b"cmov", b""), "its audio would move, but its atom 'cmov' points"),
     ],
 )
-def test_damaged_atoms_are_refused_in_a_sentence(tags: bytes, reason: str, tmp_path: Path) -> None:
+def test_damaged_atoms_are_refused_with_a_reason(tags: bytes, reason: str, tmp_path: Path) -> None:
     data = mp4(tags)
     path = make(tmp_path, data)
     with pytest.raises(TagError, match=reason):

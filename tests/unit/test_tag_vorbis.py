@@ -34,7 +34,7 @@ def packed(comments: list[bytes], vendor: bytes = b"case") -> bytes:
 
 
 def with_comments(suffix: str, content: bytes, *blocks: tuple[int, bytes]) -> bytes:
-    """Return a recording with these comments (of FLAC: and more metadata blocks)."""
+    """Return a recording with these comments; FLAC also gets other metadata blocks."""
     if suffix == ".flac":
         parts, frames = vorbis_cases._flac_parts(tagged.recording("flac"), 0)
         return flac([parts[0], (4, content), *blocks]) + frames
@@ -43,7 +43,7 @@ def with_comments(suffix: str, content: bytes, *blocks: tuple[int, bytes]) -> by
 
 
 def comments_of(data: bytes, suffix: str) -> list[bytes]:
-    """Return the vendor and the comments, as they stand in a file."""
+    """Return the bytes of vendor and comments in a file."""
     found: list[bytes] = []
 
     def parse(block: bytes) -> None:
@@ -80,7 +80,7 @@ def test_a_comment_without_a_vendor_and_a_genre_without_a_value(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("padding", "moves"), [(100, 0), (8, 0), (7, 8), (None, 8)])
-def test_padding_of_flac_is_used_where_it_is_enough(
+def test_padding_of_flac_is_used_if_it_is_sufficient(
     padding: int | None, moves: int, tmp_path: Path
 ) -> None:
     blocks = [(2, b"appl one"), (6, b"a picture"), (6, b"a picture"), (20, b"unknown")]
@@ -104,7 +104,7 @@ def test_flac_without_comments_gets_a_block(tmp_path: Path) -> None:
     assert path.read_bytes() == expected
 
 
-def test_old_and_new_genre_do_not_stand_in_two_blocks_of_flac(tmp_path: Path) -> None:
+def test_the_genre_is_in_only_one_block_of_flac(tmp_path: Path) -> None:
     blocks = [packed([b"A=b"]), packed([b"genre=Pop", b"C=d"]), packed([b"GENRE=Rock"])]
     more = [(4, each) for each in blocks[1:]]
     path = make(tmp_path, with_comments(".flac", blocks[0], *more))
@@ -115,7 +115,7 @@ def test_old_and_new_genre_do_not_stand_in_two_blocks_of_flac(tmp_path: Path) ->
     assert [content for kind, content in parts if kind == 4] == expected
 
 
-def test_flac_behind_id3_tags(tmp_path: Path) -> None:
+def test_flac_after_id3_tags(tmp_path: Path) -> None:
     before = synth.id3v2(b"") + b"ID3\4\0\x10\0\0\0\0" + b"3DI\4\0\x10\0\0\0\0"
     path = make(tmp_path, before + with_comments(".flac", packed([b"GENRE=Pop"])))
     assert read_tags(path).genres == ("Pop",)
@@ -153,7 +153,7 @@ def numbers(data: bytes) -> list[tuple[int, int]]:
     return [(page[2], page[3]) for page in vorbis_cases._pages(data)]
 
 
-def test_pages_behind_the_comments_stay_where_those_have_room(tmp_path: Path) -> None:
+def test_pages_after_the_comments_stay_if_the_comments_fit(tmp_path: Path) -> None:
     data = with_comments(".opus", packed([b"GENRE=Pop"]))
     path = make(tmp_path, data)
     write_genres(path, ["x" * 1000])
@@ -162,7 +162,7 @@ def test_pages_behind_the_comments_stay_where_those_have_room(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("suffix", [".ogg", ".opus", ".oga", ".spx"])
-def test_more_pages_of_comments_shift_the_numbers_of_the_others(
+def test_more_comment_pages_shift_the_numbers_of_following_pages(
     suffix: str, tmp_path: Path
 ) -> None:
     data = with_comments(suffix, packed([b"GENRE=Pop"]))
@@ -180,14 +180,14 @@ def test_more_pages_of_comments_shift_the_numbers_of_the_others(
 
 
 def test_the_next_recording_in_an_ogg_keeps_its_numbers(tmp_path: Path) -> None:
-    """Of radio: one after the other, here with the same serial number, as some write it."""
+    """As recorded from radio; here with the same serial number, as some programs do."""
     data = with_comments(".opus", packed([b"GENRE=Pop"]))
     path = make(tmp_path, data + data)
     write_genres(path, ["x" * 100_000])
     assert path.read_bytes().endswith(data)
 
 
-def test_a_page_that_is_cut_off_at_the_end_stays(tmp_path: Path) -> None:
+def test_a_truncated_last_page_stays(tmp_path: Path) -> None:
     data = with_comments(".opus", packed([b"GENRE=Pop"]))
     path = make(tmp_path, data[:-100])
     write_genres(path, ["x" * 100_000])

@@ -175,7 +175,7 @@ def _mp4_with_udta(items: bytes) -> Pieces:
 
 @bomb("mp4 claims samples.m4a")
 def _(size: int) -> Pieces:
-    """Small, whatever size is asked for: it claims 2**31 samples of a byte."""
+    """Return a file that states 2**31 samples of one byte; it is small for every ``size``."""
     content = bytearray(tagged.recording("m4a"))
     at = content.index(b"stsz")
     content[at + 8 : at + 16] = struct.pack(">II", 1, min(2**31 - 1, size * 20))

@@ -29,8 +29,8 @@ def bomb(name: str) -> Callable[[Maker], Maker]:
 def write_bomb(name: str, path: Path, size: int) -> Path:
     """Write a file of about this size."""
     with path.open("wb") as file:
-        for piece in BOMBS[name][1](size):
-            file.write(piece)
+        for part_bytes in BOMBS[name][1](size):
+            file.write(part_bytes)
     return path
 
 
@@ -43,9 +43,9 @@ def many(size: int, part: Callable[[int], bytes] | bytes) -> Iterator[bytes]:
         return
     written, numbers = 0, count()
     while written < size:
-        piece = b"".join(part(next(numbers)) for _ in range(_BATCH if size > 2**20 else 64))
-        written += len(piece)
-        yield piece
+        part_bytes = b"".join(part(next(numbers)) for _ in range(_BATCH if size > 2**20 else 64))
+        written += len(part_bytes)
+        yield part_bytes
 
 
 def joined(size: int, part: Callable[[int], bytes] | bytes) -> bytes:
