@@ -230,7 +230,7 @@ def test_a_genre_without_clips(genrelens: Genrelens, data: Path, model: Path) ->
     (data / "polka").mkdir()
     done = genrelens("evaluate", data, "-m", model)
     assert (done.code, done.out) == (2, "")
-    assert "polka: contains no audio; fill the folder or remove it" in done.err
+    assert "polka: holds no audio; fill the folder or remove it" in done.err
 
 
 def test_without_scikit_learn(

@@ -23,8 +23,8 @@ from genrelens.cli.data_split import (
     Groups,
     Protocol,
     Relabel,
-    Request,
     TestFraction,
+    check_protocol,
     label_map,
     read_clips,
 )
@@ -39,6 +39,7 @@ from genrelens.cli.train import (
     changed_recipe,
     check_device,
 )
+from genrelens.data.protocols import split_clips
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
 from genrelens.evaluation.prediction_table import PredictionTable
@@ -122,15 +123,18 @@ def crossval(
 
     check_device(device)
     numbers = _rounds(rounds)
-    request = Request(
-        protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
-    )
+    if split is None:
+        check_protocol(protocol, draws, groups)
+    options: dict[str, Any] = {"folds": folds, "draws": draws, "test_fraction": test_fraction}
     chosen = changed_recipe(recipe, epochs=epochs)
     renamed = label_map(relabel)
     target = _target(folder, f"{chosen.name}-{protocol if split is None else split.stem}")
     with warnings_as_notes(), quiet_libraries(), ExitStack() as stack:
         clips = read_clips(data, renamed, groups, group_column)
-        made = request.make(clips) if split is None else Split.load(split, clips)
+        if split is None:
+            made = split_clips(clips, protocol, seed=seed, **options)
+        else:
+            made = Split.load(split, clips)
         run = Run(
             recipe=chosen,
             folder=target,
@@ -142,7 +146,7 @@ def crossval(
             on_clip=Reading(clips, stack),
             on_stage=print_note,
         )
-        results, failed = _validated(run, made, numbers, n_jobs(jobs), safe_csv=safe_csv)
+        results, failed = _evaluated(run, made, numbers, n_jobs(jobs), safe_csv=safe_csv)
     _print_results(results, made, run.folder, as_json=as_json)
     if failed:
         raise typer.Exit(1)
@@ -154,7 +158,7 @@ def _target(folder: Path | None, name: str) -> Path:
     return target
 
 
-def _validated(
+def _evaluated(
     run: Run, split: Split, rounds: Sequence[int] | None, jobs: int, *, safe_csv: bool
 ) -> tuple[dict[str, Any], list[AudioError]]:
     """Train and evaluate; return the figures of each network, and the clips that failed."""
@@ -206,7 +210,7 @@ def _print_results(
         print_json({"split": split.digest, "protocol": split.protocol, "networks": results})
         return
     out.print(_table(results))
-    out.print(f"Intervals are 95 % intervals. The reports are in {folder}", soft_wrap=True)
+    out.print(f"The intervals are 95 % intervals; the reports are in {folder}", soft_wrap=True)
 
 
 def _table(results: Mapping[str, Any]) -> Table:

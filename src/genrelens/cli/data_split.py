@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from genrelens.cli.console import out
 from genrelens.cli.options import DataFolder, SafeCsv, Seed
 from genrelens.data.folders import LabelledClip, read_folder
 from genrelens.data.protocols import PROTOCOLS, split_clips
-from genrelens.data.splits import Split, read_groups
+from genrelens.data.splits import read_groups
 from genrelens.errors import DataError
 
 __all__ = [
@@ -24,8 +23,8 @@ __all__ = [
     "Groups",
     "Protocol",
     "Relabel",
-    "Request",
     "TestFraction",
+    "check_protocol",
     "label_map",
     "read_clips",
     "split",
@@ -61,36 +60,14 @@ Relabel = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The requested split."""
-
-    protocol: str
-    folds: int = 5
-    draws: int | None = None
-    test_fraction: float = 0.1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS:
-            raise typer.BadParameter(
-                f"--protocol {self.protocol} must be one of {', '.join(PROTOCOLS)}"
-            )
-        if self.draws is not None and self.protocol != "random":
-            raise typer.BadParameter("--draws needs --protocol random")
-
-    def make(self, clips: Sequence[LabelledClip]) -> Split:
-        """Return the split of some clips."""
-        if self.protocol == "grouped" and any(clip.group is None for clip in clips):
-            raise DataError("--protocol grouped needs --groups")
-        return split_clips(
-            clips,
-            self.protocol,
-            folds=self.folds,
-            draws=self.draws,
-            test_fraction=self.test_fraction,
-            seed=self.seed,
-        )
+def check_protocol(protocol: str, draws: int | None, groups: Path | None) -> None:
+    """Refuse an unknown protocol, and options that it does not go with."""
+    if protocol not in PROTOCOLS:
+        raise typer.BadParameter(f"--protocol {protocol} must be one of {', '.join(PROTOCOLS)}")
+    if draws is not None and protocol != "random":
+        raise typer.BadParameter("--draws needs --protocol random")
+    if protocol == "grouped" and groups is None:
+        raise typer.BadParameter("--protocol grouped needs --groups")
 
 
 def label_map(relabel: Sequence[str] | None) -> dict[str, str]:
@@ -140,13 +117,14 @@ def split(
             Draw 20 % of the clips as test clips, 20 times.
 
     """
-    request = Request(
-        protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
+    check_protocol(protocol, draws, groups)
+    clips = read_clips(folder, label_map(relabel), groups, group_column)
+    made = split_clips(
+        clips, protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
     )
-    made = request.make(read_clips(folder, label_map(relabel), groups, group_column))
     made.save(target, safe_csv=safe_csv)
-    for number, clips in enumerate(made, start=1):
-        counts = Counter(clip.part for clip in clips)
+    for number, assigned in enumerate(made, start=1):
+        counts = Counter(clip.part for clip in assigned)
         parts = ", ".join(f"{counts[part]} {part}" for part in ("train", "valid", "test"))
         out.print(f"round {number}: {parts}")
     out.print(f"{target} (split {made.digest})", soft_wrap=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -24,9 +24,10 @@ from genrelens.cli.console import (
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, label_map
 from genrelens.cli.figures import figure_text, interval_text
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
-from genrelens.cli.selection import Selection
-from genrelens.data.folders import LabelledClip
-from genrelens.errors import AudioError
+from genrelens.data.folders import LabelledClip, Part
+from genrelens.data.selection import select_clips
+from genrelens.data.splits import read_groups
+from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.bootstrap import interval_note
 from genrelens.evaluation.metrics import recalls
 from genrelens.evaluation.provenance import (
@@ -124,7 +125,7 @@ def evaluate(
     _check_request(folder, model, predictions, split, part, robustness=robustness)
     _check_outputs(report, plot)
     started = time.monotonic()
-    data = Selection(folder, split, part or "valid", groups, group_column, label_map(relabel))
+    data = _Selection(folder, split, part or "valid", groups, group_column, label_map(relabel))
     with quiet_libraries(), warnings_as_notes():
         if predictions is None:
             result, found, origin = _evaluate_model(data, model, jobs, seed, robustness=robustness)
@@ -182,8 +183,59 @@ def _check_outputs(report: Path | None, plot: Path | None) -> None:
 # ----------------------------------------------------------------------------- evaluation
 
 
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """The clips to evaluate on.
+
+    Attributes:
+        folder: a folder with one subfolder for each genre, or None.
+        split: a CSV file that assigns clips to parts; None for all clips.
+        part: part of the split.
+        groups: a CSV file with the groups, or None.
+        group_column: column of the groups.
+        renamed: old label -> new label.
+
+    """
+
+    folder: Path | None
+    split: Path | None
+    part: str
+    groups: Path | None
+    group_column: str
+    renamed: dict[str, str]
+
+    def clips(self) -> list[LabelledClip]:
+        """Return the clips with their original labels; none without a folder."""
+        if self.folder is None:
+            return []
+        return select_clips(
+            self.folder,
+            split=self.split,
+            part=cast(Part, self.part),
+            groups=self.groups,
+            group_column=self.group_column,
+        )
+
+    def grouped(self, clips: list[LabelledClip]) -> list[LabelledClip]:
+        """Return clips with the groups of ``--groups``."""
+        if self.groups is None:
+            return clips
+        return read_groups(self.groups, clips, column=self.group_column)
+
+    def check_renamed(self, *known: Collection[str]) -> None:
+        """Refuse to rename a genre that is neither in the data nor in the model."""
+        for old, new in self.renamed.items():
+            if not any(old in labels for labels in known):
+                raise DataError(f"--relabel {old}={new}: there is no genre {old!r}")
+
+    @property
+    def protocol(self) -> str:
+        """The split in words, for the report."""
+        return "all clips" if self.split is None else f"part {self.part} of {self.split.name}"
+
+
 def _evaluate_model(
-    data: Selection, model: str | None, jobs: int, seed: int, *, robustness: bool
+    data: _Selection, model: str | None, jobs: int, seed: int, *, robustness: bool
 ) -> tuple[Evaluation, Robustness | None, dict[str, Any]]:
     clips = data.clips()
     jobs = min(n_jobs(jobs), len(clips))
@@ -222,7 +274,7 @@ def _measure_robustness(
         return measure_robustness(classifier, clips, on_clip=lambda *_: advance(), **options)
 
 
-def _evaluate_file(data: Selection, path: Path, seed: int) -> tuple[Evaluation, dict[str, Any]]:
+def _evaluate_file(data: _Selection, path: Path, seed: int) -> tuple[Evaluation, dict[str, Any]]:
     clips = data.clips()
     result = evaluate_predictions(path, clips, label_map=data.renamed, seed=seed)
     origin = predictions_provenance(path)
