@@ -92,7 +92,7 @@ def test_evaluate_part_of_a_split(genrelens: Genrelens, data: Path, model: Path)
         (["."], 2, "has no genre 'data'; it has chords, clicks, noise"),
         (["data", "--part", "test"], 2, "--part needs --split"),
         (["data", "--split", "s.csv", "--part", "dev"], 2, "one of train, valid, test"),
-        (["data", "--plot", "x.bmpx"], 2, "the ending of a picture"),
+        (["data", "--plot", "x.bmpx"], 2, "the extension of an image"),
         (["data", "--report", "data/noise/text.mp3"], 2, "is a file; a report is a folder"),
         (["data", "--relabel", "polka=noise"], 2, "there is no genre 'polka'"),
         (["data", "--relabel", "noise"], 2, "must read OLD=NEW"),
