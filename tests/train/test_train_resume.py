@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -152,8 +153,8 @@ def test_kill_while_a_checkpoint_is_written(
     run = Cut(shutil.copytree(killed.root, tmp_path / "copy"), 0, "")
     whole = (run.stage / "last.ckpt").read_bytes()
 
-    def save(checkpoint: object, path: Path) -> None:
-        path.write_bytes(whole[:1000])
+    def save(checkpoint: object, file: BinaryIO) -> None:
+        file.write(whole[:1000])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -195,7 +195,8 @@ def test_text_json_and_page_warn(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pictures = dict.fromkeys(("confusion", "recall", "reliability", "rejection"), b"<svg/>")
+    names = ("confusion", "recall", "reliability", "rejection")
+    pictures = {f"{name}.svg": b"<svg/>" for name in names}
     monkeypatch.setattr("genrelens.evaluation.report.write._draw", lambda *_: pictures)
     folder = clips[0].path.parent.parent
     text = genrelens("evaluate", folder, "-m", stamped, "--report", tmp_path / "report").out

@@ -89,9 +89,9 @@ def crossval(
 
     The same command again goes on where it was cut off.
     """
+    check_device(device)
     from genrelens.train import Hardware, Run
 
-    check_device(device)
     numbers = _rounds(rounds)
     request = Request(
         protocol=protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed

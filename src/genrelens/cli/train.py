@@ -72,13 +72,13 @@ def train(
     recipes: Annotated[bool, typer.Option("--recipes", help="List the packaged recipes.")] = False,
 ) -> None:
     """Train a model on a folder of genre/file, where each subfolder is a genre."""
-    from genrelens.train import Hardware, Run
-    from genrelens.train import train as train_model
-
     if recipes:
         _list_recipes()
         return
     data = _checked(data, device, split, everything=everything)
+    from genrelens.train import Hardware, Run
+    from genrelens.train import train as train_model
+
     renamed = label_map(relabel)
     chosen = changed_recipe(recipe, epochs=epochs, seed=seed, precision=precision)
     with warnings_as_notes(), ExitStack() as stack:
