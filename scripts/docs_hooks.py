@@ -109,15 +109,17 @@ def _default(param: Any) -> str:
 
 
 def _layers() -> Iterator[str]:
+    """Write the layers of ``pyproject.toml``: one a line, and those within a package as a list."""
     project = tomllib.loads(Path("pyproject.toml").read_text())
-    for contract in project["tool"]["importlinter"]["contracts"]:
-        if contract["type"] == "layers":
-            inside = contract.get("containers", ["genrelens"])[0]
-            yield f"\n    **{inside}**, from the top:\n"
-            names = (layer.replace("genrelens.", "") for layer in contract["layers"])
-            yield "    " + " > ".join(
-                ", ".join(f"`{n}`" for n in each.split(" | ")) for each in names
-            )
+    contracts = project["tool"]["importlinter"]["contracts"]
+    for contract in (each for each in contracts if each["type"] == "layers"):
+        layers = [
+            layer.replace("genrelens.", "").replace(" | ", ", ") for layer in contract["layers"]
+        ]
+        if "containers" in contract:
+            yield f"- Within `{contract['containers'][0]}`: {' > '.join(layers)}"
+        else:
+            yield "```text\n" + "\n".join(layers) + "\n```\n"
     yield ""
 
 
