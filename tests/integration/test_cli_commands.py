@@ -115,7 +115,7 @@ def test_details_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     assert rows["genres"].strip() == "chords, clicks, noise"
     assert rows["renamed"].strip() == "hiss -> noise"
     assert rows["styles"].strip() == "none"
-    assert rows["no genre if"].strip() == "never: it always gives a genre"
+    assert rows["abstains"].strip() == "never"
     assert rows["trained on"].strip() == "7 clips (train)"
     assert rows["measured"].strip() == "50.0 % (25.0 to 75.0 %), macro recall 40.0 %, 8 clips"
     document = json.loads(genrelens("models", path, "--json").out)
@@ -127,7 +127,7 @@ def test_details_of_a_model_with_styles(genrelens: Genrelens, listener_model: Pa
     card = genrelens("models", listener_model)
     rows = [" ".join(line.split()) for line in card.out.splitlines()]
     assert "styles loud, soft" in rows
-    assert "no genre if not music below 50 %, not sure below 20 %" in rows
+    assert "abstains not music below 50 %, not sure below 20 %" in rows
     document = json.loads(genrelens("models", listener_model, "--json").out)
     assert document["styles"][1] == {"name": "soft", "threshold": 0.25}
 

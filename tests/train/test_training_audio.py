@@ -196,8 +196,8 @@ def test_text_json_and_page_warn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ("confusion", "recall", "reliability", "rejection")
-    pictures = {f"{name}.svg": b"<svg/>" for name in names}
-    monkeypatch.setattr("genrelens.evaluation.report.write._draw", lambda *_: pictures)
+    empty = dict.fromkeys(names, b"<svg/>")
+    monkeypatch.setattr("genrelens.evaluation.report.write._draw", lambda *_: ({}, empty))
     folder = clips[0].path.parent.parent
     text = genrelens("evaluate", folder, "-m", stamped, "--report", tmp_path / "report").out
     assert f"warning       {WARNING}" in text
@@ -206,7 +206,7 @@ def test_text_json_and_page_warn(
     assert found["warning"].startswith(WARNING)
     assert found["provenance"]["training_recordings"] == 4
     page = (tmp_path / "report" / "index.html").read_text()
-    assert "Warning: 4 of 6 clips were in the model&#x27;s training" in page
+    assert "Warning: 4 of 6 clips were in the model&#39;s training" in page
     csv = tmp_path / "report" / "predictions.csv"
     assert f"warning       {WARNING}" in genrelens("evaluate", "--predictions", csv).out
     compared = genrelens("compare", csv, csv)

@@ -73,7 +73,7 @@ def _print_details(file: ModelFile) -> None:
         "genres": ", ".join(metadata.labels),
         "renamed": renamed or "none",
         "styles": ", ".join(style.name for style in metadata.styles) or "none",
-        "no genre if": _thresholds(metadata),
+        "abstains": _thresholds(metadata),
         "input": f"{features.kind} at {features.sample_rate} Hz, {features.f_min:g} to "
         f"{features.f_max:g} Hz, segments of {features.segment_seconds:.2f} s",
         "trained on": _clips(metadata.provenance) or "unknown",
@@ -88,10 +88,10 @@ def _print_details(file: ModelFile) -> None:
 
 
 def _thresholds(metadata: ModelMetadata) -> str:
-    """Write below which probabilities the model gives no genre."""
+    """Write below which probabilities the model answers without a genre."""
     thresholds = {"not music": metadata.music_threshold, "not sure": metadata.sure_threshold}
     texts = [f"{verdict} below {percent(p)}" for verdict, p in thresholds.items() if p is not None]
-    return ", ".join(texts) or "never: it always gives a genre"
+    return ", ".join(texts) or "never"
 
 
 def _clips(provenance: dict[str, Any]) -> str | None:
