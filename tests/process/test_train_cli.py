@@ -104,17 +104,15 @@ def test_split_file_and_overrides(train: Train, place: Path) -> None:
         for i, part in enumerate(["train", "train", "valid", "test"])
     ]
     (place / "split.csv").write_text("\n".join(["clip,split", *rows]))
-    (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn", epochs=1))
-    done = train(
-        "--split", "split.csv", "--epochs", "2", "--seed", "7", "--precision", "bf16-mixed"
-    )
+    (place / "tiny.toml").write_text(tiny.recipe_text(epochs=1, precision="bf16-mixed"))
+    done = train("--split", "split.csv", "--epochs", "2", "--seed", "7", "--precision", "32-true")
     assert done.code == 0
     assert "on 3 validation clips" in done.out
     provenance = ModelFile.load("run/model.onnx").metadata.provenance
     assert provenance["data"]["clips"]["train"] == dict.fromkeys(tiny.GENRES, 2)
     training = provenance["recipe"]["training"]
     assert (training["epochs"], training["seed"]) == (2, 7)
-    assert training["precision"] == "bf16-mixed"
+    assert training["precision"] == "32-true"
     assert len(read_history(place / "run" / "segments")) == 2
 
 

@@ -119,9 +119,9 @@ def crossval(
             Use the first two rounds of a split file.
 
     """
+    check_device(device)
     from genrelens.train import Hardware, Run
 
-    check_device(device)
     numbers = _rounds(rounds)
     if split is None:
         check_protocol(protocol, draws, groups)

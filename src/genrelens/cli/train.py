@@ -131,13 +131,13 @@ def train(
             Train on the clips that a CSV file assigns to the training part.
 
     """
-    from genrelens.train import Hardware, Run
-    from genrelens.train import train as train_model
-
     if recipes:
         _list_recipes()
         return
     data = _checked(data, device, split, everything=everything)
+    from genrelens.train import Hardware, Run
+    from genrelens.train import train as train_model
+
     renamed = label_map(relabel)
     chosen = changed_recipe(recipe, epochs=epochs, seed=seed, precision=precision)
     with warnings_as_notes(), ExitStack() as stack:

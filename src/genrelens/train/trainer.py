@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from genrelens import plots
 from genrelens.errors import RecipeError
-from genrelens.files import replaced_path
+from genrelens.files import replaced
 
 __all__ = ["Hardware", "NetworkModule", "fit_module", "read_history"]
 
@@ -255,8 +255,8 @@ def _save_weights(checkpoint: Path, target: Path) -> None:
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     prefix = "network."
     network = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    with replaced_path(target) as temporary:
-        torch.save(network, temporary)
+    with replaced(target) as file:
+        torch.save(network, file)
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):
@@ -271,8 +271,8 @@ class _AtomicCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Save a checkpoint as ``path``."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with replaced_path(path) as temporary:
-            torch.save(checkpoint, temporary)
+        with replaced(path) as file:
+            torch.save(checkpoint, file)
 
 
 class _Curves(Callback):
