@@ -65,9 +65,9 @@ def seconds_for_a_file(folder: Path, model: Path) -> float:
 def test_a_killed_scan_loses_no_yielded_result(model: Path, tmp_path: Path) -> None:
     files = {f"{number}.wav": wav("noise", 0.3, seed=number) for number in range(8)}
     music = write_files(tmp_path / "music", {**files, "copy.wav": files["3.wav"], "x.mp3": b"x"})
-    script = Path(__file__).parents[1] / "support" / "killed_scans.py"
     done = subprocess.run(
-        [sys.executable, script, model, music, tmp_path, str(N_KILLS)],
+        [sys.executable, "-m", "support.killed_scans", model, music, tmp_path, str(N_KILLS)],
+        cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -19,11 +19,11 @@ N_KILLS = 200
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_every_file_is_old_or_new_and_can_be_restored(tmp_path: Path) -> None:
-    script = Path(__file__).parents[1] / "support" / "killed_writes.py"
     memory = Path("/dev/shm")  # a busy disk would be slow, and only a process is killed
     with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
         done = subprocess.run(
-            [sys.executable, script, folder, str(N_KILLS)],
+            [sys.executable, "-m", "support.killed_writes", folder, str(N_KILLS)],
+            cwd=Path(__file__).parents[1],
             capture_output=True,
             text=True,
             timeout=PATIENCE,

@@ -22,7 +22,8 @@ Example::
             result = apply_changes(plan, catalog=catalog)
             undo(result.run, catalog=catalog)
 
-Errors are ``LibraryError`` with the path of the file and the reason.
+Errors are ``LibraryError`` with the path of the file and the reason. Names that are not in
+``__all__`` are private and may change.
 """
 
 from genrelens.discovery.find import Found, find_files

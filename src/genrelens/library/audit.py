@@ -221,6 +221,12 @@ def audit_page(audit: Audit, path: str | os.PathLike[str], *, top: int | None = 
         path: path that the page will be written to.
         top: show only the first mismatches, at most this many.
 
+    Example::
+
+        with Catalog.open(readonly=True) as catalog:
+            audit = audit_library(catalog, ["Music"])
+        Path("audit.html").write_text(audit_page(audit, "audit.html"), encoding="utf-8")
+
     """
     from genrelens import __version__
 

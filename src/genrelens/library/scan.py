@@ -321,6 +321,11 @@ def prune(catalog: Catalog, folder: str | os.PathLike[str], files: Sequence[Foun
         LibraryError: no file was found in the folder, which may be a drive that is not connected;
             or the catalogue cannot be written.
 
+    Example::
+
+        with Catalog.open() as catalog:
+            gone = prune(catalog, "Music", list(find_files(["Music"], on_problem=print)))
+
     """
     prefix = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
     if not any(found.path.startswith(prefix) for found in files):

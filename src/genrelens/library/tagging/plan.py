@@ -170,6 +170,10 @@ def write_plan(plan: Plan, path: Path) -> None:
     Raises:
         DataError: the file cannot be written.
 
+    Example::
+
+        write_plan(plan_changes(catalog, ["Music"]), Path("plan.jsonl"))
+
     """
     write_text_atomically(path, "".join(f"{line}\n" for line in _lines(plan)))
 
@@ -215,6 +219,10 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
 
     Raises:
         LibraryError: the file cannot be read, is not a plan, or contains an invalid value.
+
+    Example::
+
+        apply_changes(read_plan("plan.jsonl"))
 
     """
     try:

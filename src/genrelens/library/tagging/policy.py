@@ -197,6 +197,14 @@ def decide(entry: Entry, policy: Policy) -> Change | str:
         no tags that can be written, it is not music, the model is not sure, or the tags would be
         the same. The reason is the same text for all files of that kind.
 
+    Example::
+
+        decision = decide(catalog.entry("Music/song.mp3"), Policy(min_confidence=0.7))
+        if isinstance(decision, Change):
+            print(decision.before, "->", decision.after)
+        else:
+            print("not changed:", decision)
+
     """
     obstacle = _obstacle(entry, policy)
     if obstacle:
@@ -330,6 +338,10 @@ def read_mapping(path: Path) -> GenreMapping:
 
     Raises:
         LibraryError: the file cannot be read, or has another form.
+
+    Example::
+
+        policy = Policy(mapping=read_mapping(Path("words.toml")))
 
     """
     try:

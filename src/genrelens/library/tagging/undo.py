@@ -36,6 +36,11 @@ def list_runs(
     Raises:
         LibraryError: the journal cannot be opened.
 
+    Example::
+
+        for run in list_runs():
+            print(run.id, run.started, run.written, "written", run.undone, "undone")
+
     """
     with Journal.open(journal) as opened:
         update_catalog(catalog, *opened.recovered)
