@@ -20,7 +20,7 @@ GENRES = ("jazz", "rock")
 
 
 def judged(hits: range, **columns: Any) -> PredictionTable:
-    """Make a table of jazz and rock in turns, right in ``hits``."""
+    """Return a table of alternating jazz and rock clips, right in ``hits``."""
     true = np.arange(N) % 2
     called = np.where(np.isin(np.arange(N), list(hits)), true, 1 - true)
     return PredictionTable(
@@ -37,7 +37,7 @@ OURS, THEIRS, WORSE = judged(range(50)), judged(range(48)), judged(range(20, 50)
 
 @pytest.fixture
 def compare(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Result]:
-    """Run it on tables, which are saved first."""
+    """Run the command on tables, which are saved first."""
 
     def compare(*args: Any) -> Result:
         paths = []
@@ -97,7 +97,7 @@ def test_json(compare: Compare) -> None:
     assert pair["verdict"] == f"{pair['first']} is better"
 
 
-def test_clips_that_not_all_models_classified(compare: Compare) -> None:
+def test_clips_that_not_all_models_have_are_counted(compare: Compare) -> None:
     done = compare(OURS, THEIRS.select(range(10, 60)))
     assert "clips that all models classified: 50\nnot compared: 10 of " in done.out
 
@@ -134,7 +134,7 @@ def test_a_report_against_a_file_that_lacks_the_genres(compare: Compare, tmp_pat
         ([THEIRS.select([0])], "there is only 1 clip (clips: 1)"),
     ],
 )
-def test_what_cannot_be_compared(compare: Compare, others: list[Any], words: str) -> None:
+def test_invalid_comparisons(compare: Compare, others: list[Any], words: str) -> None:
     done = compare(OURS, *others)
     assert done.code == 2
     assert done.out == ""

@@ -86,7 +86,7 @@ def done(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_reports_of_both_networks_and_what_they_rest_on(done: Path) -> None:
+def test_reports_of_both_networks_and_their_provenance(done: Path) -> None:
     for network in ("mel-cnn-lstm", "mel-cnn"):
         report = done / f"report-{network}"
         metrics = json.loads((report / "metrics.json").read_text())
@@ -128,7 +128,7 @@ def test_same_command_again_only_reads(done: Path, data: Path, capsys: Capture) 
 def test_split_file_and_some_rounds(
     done: Path, data: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    """The split that a run wrote can be run again, a round at a time."""
+    """The split of a run can be run again, one round at a time."""
     folder = shutil.copytree(done, tmp_path / "copy")
     result = cross_validate(
         capsys, data, folder, "--split", str(done / "split.csv"), "--rounds", "2"
@@ -191,10 +191,10 @@ def test_split_command(data: Path, tmp_path: Path, capsys: Capture) -> None:
 # --------------------------------------------------------------------------- calibrate
 
 
-def test_calibrated_model_says_what_the_predictions_say(
+def test_the_temperature_of_the_predictions_is_stored(
     done: Path, data: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    """Fold models say how sure the recipe's models are: their temperature goes into the file."""
+    """The temperature of the predictions of the fold models is stored in the model."""
     model, new = done / "round-1" / "model.onnx", tmp_path / "new.onnx"
     arguments = (model, done / "mel-cnn-lstm.csv", "--out", new, "--force")  # 12 clips are chance
     result = run(capsys, "calibrate", *arguments)
@@ -214,7 +214,7 @@ def test_calibrated_model_says_what_the_predictions_say(
 
 
 def test_own_predictions_calibrate_on_top(done: Path, tmp_path: Path, capsys: Capture) -> None:
-    """A model of temperature 2 whose own predictions ask for 1/2 gets its temperature back."""
+    """A model of temperature 2 whose own predictions require 1/2 gets temperature 1."""
     from genrelens.train.export import replace_metadata
 
     model, metadata = tmp_path / "m.onnx", ModelFile.load(done / "round-1" / "model.onnx").metadata
@@ -231,7 +231,7 @@ def test_own_predictions_calibrate_on_top(done: Path, tmp_path: Path, capsys: Ca
     )
 
 
-def test_calibrate_refuses(done: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_calibrate_rejects(done: Path, tmp_path: Path, capsys: Capture) -> None:
     model = done / "round-1" / "model.onnx"
     (tmp_path / "p.csv").write_text("clip,genre,a,b\nx,a,0.5,0.5\ny,b,0.25,0.75\n")
     result = run(capsys, "calibrate", model, tmp_path / "p.csv")
@@ -249,7 +249,7 @@ def test_calibrate_refuses(done: Path, tmp_path: Path, capsys: Capture) -> None:
 def drawn_table(
     labels: tuple[str, ...], temperature: float, n: int = 300, **columns: Any
 ) -> PredictionTable:
-    """Predictions that ask for exactly this temperature."""
+    """Return predictions with exactly this optimal temperature."""
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 2, (n, len(labels)))
     true = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
@@ -263,10 +263,10 @@ def drawn_table(
     )
 
 
-def test_calibrate_stores_nothing_that_is_not_better(
+def test_calibrate_stores_only_a_better_temperature(
     model: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    """Calibrated predictions: a new temperature can only be worse on what it was not fitted on."""
+    """Calibrated predictions: a new temperature can only be worse on other clips."""
     mine = tmp_path / "mine.onnx"
     shutil.copy(model, mine)
     before = mine.read_bytes()
@@ -283,7 +283,9 @@ def test_calibrate_stores_nothing_that_is_not_better(
     assert mine.read_bytes() != before
 
 
-def test_calibrate_stores_what_is_better(model: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_calibrate_stores_a_better_temperature(
+    model: Path, tmp_path: Path, capsys: Capture
+) -> None:
     mine = tmp_path / "mine.onnx"
     shutil.copy(model, mine)
     table = drawn_table(tiny.GENRES, 3.0)
@@ -299,7 +301,7 @@ def test_calibrate_stores_what_is_better(model: Path, tmp_path: Path, capsys: Ca
     assert mine.read_bytes() == once
 
 
-def test_calibrate_warns_of_clips_of_the_training(
+def test_calibrate_warns_about_clips_of_the_training(
     model: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     mine = tmp_path / "mine.onnx"
@@ -329,7 +331,7 @@ def refused_tables() -> dict[str, tuple[PredictionTable, str]]:
 
 
 @pytest.mark.parametrize("name", ["all right", "one clip", "few clips", "trained on"])
-def test_calibrate_refuses_predictions_that_tell_no_temperature(
+def test_calibrate_rejects_predictions_without_a_temperature(
     name: str, model: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     table, words = refused_tables()[name]
@@ -347,7 +349,7 @@ def test_calibrate_refuses_predictions_that_tell_no_temperature(
         assert (forced.code, new.exists()) == (0, True)
 
 
-def test_calibrate_takes_twenty_clips_of_which_one_is_wrong(
+def test_calibrate_accepts_twenty_clips_with_one_mistake(
     model: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     drawn = drawn_table(tiny.GENRES, 3.0)
@@ -357,7 +359,7 @@ def test_calibrate_takes_twenty_clips_of_which_one_is_wrong(
     assert "temperature  " in result.out
 
 
-def test_calibrate_knows_packaged_models_by_their_name(tmp_path: Path, capsys: Capture) -> None:
+def test_calibrate_accepts_names_of_packaged_models(tmp_path: Path, capsys: Capture) -> None:
     metadata = ModelFile.load("lens").metadata
     drawn_table(metadata.labels, 3.0).save(tmp_path / "p.csv")
     in_place = run(capsys, "calibrate", "lens", tmp_path / "p.csv", "--force")

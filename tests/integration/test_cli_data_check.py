@@ -24,7 +24,7 @@ def check(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An Ogg copy under another genre, and two clips of their own."""
+    """An Ogg copy with another genre, and two other clips."""
     monkeypatch.chdir(tmp_path)
     put(tmp_path, "data/blues/a.wav", song(1))
     put(tmp_path, "data/jazz/b.ogg", song(1))
@@ -38,7 +38,7 @@ def split_file(*rows: str, columns: str = "clip,split,group") -> str:
     return "split.csv"
 
 
-def test_nothing_wrong(check: Check, data: Path) -> None:
+def test_no_issue(check: Check, data: Path) -> None:
     (data / "jazz" / "b.ogg").unlink()
     result = check(data)
     assert (result.code, result.err) == (0, "")
@@ -66,7 +66,7 @@ def test_duplicates_of_two_labels(check: Check, data: Path) -> None:
     assert result.code == 0
 
 
-def test_everything_that_can_be_wrong_with_a_file(check: Check, data: Path) -> None:
+def test_every_issue_of_a_file(check: Check, data: Path) -> None:
     put(data, "rock/empty.wav", b"")
     put(data, "rock/flat.wav", np.sign(synth.noise(2, RATE)))
     put(data, "rock/pause.wav", np.zeros(2 * RATE, np.float32))
@@ -110,7 +110,7 @@ def test_split(check: Check, data: Path, parts: tuple[str, str], code: int) -> N
 
 
 def test_duplicates_of_different_artists(check: Check, data: Path) -> None:
-    """They are on one side here, but a split by artist may part them."""
+    """They are in one part here; a split by artist may divide them."""
     split = split_file("a,train,x", "b,train,y", "c,train,y", "d,test,z")
     result = check(data, "--split", split, "--json")
     assert len(json.loads(result.out)["ungrouped"]) == 1
@@ -118,7 +118,7 @@ def test_duplicates_of_different_artists(check: Check, data: Path) -> None:
     assert result.code == 0
 
 
-def test_torn_in_the_second_round_alone(check: Check, data: Path) -> None:
+def test_duplicates_divided_only_in_the_second_round(check: Check, data: Path) -> None:
     rows = ["a,train,train", "b,train,test", "c,test,train", "d,test,train"]
     split = split_file(*rows, columns="clip,split_1,split_2")
     result = check(data, "--split", split, "--json")

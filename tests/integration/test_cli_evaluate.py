@@ -27,7 +27,7 @@ def genrelens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two clips of each genre; one of noise stands under clicks, and one is no clip."""
+    """Two clips of each genre; one clip of noise is labelled clicks, and one file is not audio."""
     monkeypatch.chdir(tmp_path)
     folder = tiny.write_clips(tmp_path / "data", per_genre=2)
     (folder / "noise" / "noise.0.wav").rename(folder / "clicks" / "noise.0.wav")
@@ -101,7 +101,7 @@ def test_evaluate_part_of_a_split(genrelens: Genrelens, data: Path, model: Path)
         (["data", "--model", "absent"], 3, "absent: there is no such file"),
     ],
 )
-def test_evaluate_what_cannot_be(
+def test_invalid_requests(
     genrelens: Genrelens, data: Path, tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
     write_model(tmp_path)
@@ -117,7 +117,7 @@ def test_evaluate_what_cannot_be(
 def test_report(
     genrelens: Genrelens, data: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Page, figures and numbers; the file that is no clip is named in both."""
+    """Page, figures and numbers; the unreadable file is in both."""
     monkeypatch.setattr(sys, "argv", ["genrelens", "evaluate", "my data", "--report", "out"])
     Path("groups.csv").write_text(
         "\n".join(["clip,artist", *(f"{p.stem},{p.stem[-1]}" for p in data.glob("*/*"))])
@@ -138,7 +138,7 @@ def test_report(
     assert "clips         6 from 2 groups (1 more" in done.out
 
 
-def test_the_seed_is_of_the_intervals(genrelens: Genrelens, data: Path, model: Path) -> None:
+def test_the_seed_changes_the_intervals(genrelens: Genrelens, data: Path, model: Path) -> None:
     (data / "noise" / "text.mp3").unlink()
     found = [
         json.loads(genrelens("evaluate", data, "-m", model, "--json", "--seed", seed).out)["scores"]
@@ -150,7 +150,7 @@ def test_the_seed_is_of_the_intervals(genrelens: Genrelens, data: Path, model: P
 def test_robustness(
     genrelens: Genrelens, data: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """20 dB quieter, noise is taken for something else; renamed, it is the same again."""
+    """20 dB quieter, noise has another prediction; with renamed labels it is the same again."""
     (data / "noise" / "text.mp3").unlink()
     done = genrelens("evaluate", data, "-m", model, "--robustness", "--json")
     conditions = json.loads(done.out)["robustness"]["conditions"]
@@ -168,7 +168,7 @@ def test_robustness(
 
 @pytest.fixture
 def peer(data: Path) -> Path:
-    """A model that takes everything for clicks."""
+    """Predictions of clicks for every clip."""
     (data / "noise" / "text.mp3").unlink()
     rows = [f"{path.stem},0.1,0.7,0.2" for path in sorted(data.glob("*/*.wav"))]
     path = Path("peer.csv")
@@ -204,7 +204,7 @@ def test_groups_of_predictions_without_clips(genrelens: Genrelens, data: Path, p
         ("", "peer.csv"),
     ],
 )
-def test_predictions_that_cannot_be(
+def test_invalid_predictions(
     genrelens: Genrelens, data: Path, peer: Path, text: str, words: str
 ) -> None:
     peer.write_text(text)

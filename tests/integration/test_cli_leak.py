@@ -1,4 +1,4 @@
-"""``genrelens leak`` on sounds whose only mark is the room they were recorded in."""
+"""``genrelens leak`` on noise whose only signature is an equaliser for each album."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Leak = Callable[..., Result]
 
 
 def recording(album: int, clip: int) -> synth.Float32:
-    """Noise of 12 s through an equaliser: much of it the album's, something the clip's."""
+    """Return 12 s of noise through the equalisers of the album (strong) and the clip (weak)."""
     rng, of_clip = np.random.default_rng(album), np.random.default_rng([album, clip])
     gains = 20 * rng.standard_normal(12) + 3 * of_clip.standard_normal(12)  # dB
     spectrum = np.fft.rfft(of_clip.standard_normal(12 * RATE))
@@ -32,7 +32,7 @@ def recording(album: int, clip: int) -> synth.Float32:
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """18 clips: each genre has albums, and nothing else that would tell it."""
+    """18 clips: a genre differs from others only in its albums."""
     folder = tmp_path_factory.mktemp("leak")
     rows = ["clip,artist,group"]
     for album in range(len(GENRES) * ALBUMS):
@@ -55,7 +55,7 @@ def leak(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mu
 
 
 def test_the_leak(leak: Leak) -> None:
-    """Albums give their genre away; without them, it is a guess among three."""
+    """Albums reveal the genre; without them, it is chance among three."""
     result = leak("--groups", "groups.csv", "--json", "--jobs", "2")
     assert (result.code, result.err) == (0, "")
     values = json.loads(result.out)
@@ -123,7 +123,7 @@ def test_unreadable_clip(leak: Leak, music: Path) -> None:
 def test_impossible_requests(
     leak: Leak, music: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], words: str
 ) -> None:
-    """They are refused with their reason, and before any work."""
+    """They are rejected with a reason before any work."""
     (music / "few.csv").write_text("clip,group\nhop0a,x")
     monkeypatch.setattr("genrelens.cli.leak.tabulate", lambda *_, **__: pytest.fail("worked"))
     result = leak(*options)

@@ -1,4 +1,4 @@
-"""A table of predictions that is small enough to judge by hand."""
+"""A table of predictions that is small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = {
 
 
 def table(*, sharpness: float = 1.0, **changes: Any) -> PredictionTable:
-    """Six clips; ``sharpness`` is a power of the probabilities, 1 leaves them as they are."""
+    """Return six clips; ``sharpness`` is a power of the probabilities, 1 keeps them."""
     powers = np.array([row[:3] for row in ROWS.values()], dtype=np.float64) ** sharpness
     columns: dict[str, Any] = {
         "labels": LABELS,
@@ -34,5 +34,5 @@ def table(*, sharpness: float = 1.0, **changes: Any) -> PredictionTable:
 
 
 def scores(*, sharpness: float = 1.0, **changes: Any) -> Scores:
-    """What ``genrelens.evaluation.scores.score`` makes of it."""
+    """Return the scores of the table."""
     return score(table(sharpness=sharpness, **changes), resamples=200)

@@ -1,4 +1,4 @@
-"""A web server on this machine that serves one file, well or badly, and counts what it sends."""
+"""A local web server that serves one file, with faults on demand, and records its requests."""
 
 import contextlib
 import re
@@ -22,7 +22,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer(self, mirror.content)
 
     def asked(self) -> int:
-        """The first byte that the client wants."""
+        """The first byte that the client requests."""
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))
         assert match, self.headers["Range"]
         return int(match[1])
@@ -44,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Mirror:
-    """The server: ``answers`` are used up one per request, then comes ``otherwise``."""
+    """A server that uses one of ``answers`` for each request, then ``otherwise``."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -87,7 +87,7 @@ def without_range(handler: _Handler, content: bytes) -> None:
 
 
 def part_from(start: int, status: int = 206, total: str = "") -> Answer:
-    """Serve the content from ``start``, whatever was asked."""
+    """Serve the content from ``start``, whatever was requested."""
 
     def answer(handler: _Handler, content: bytes) -> None:
         given = f"bytes {start}-{len(content) - 1}/{total or len(content)}"
@@ -98,13 +98,13 @@ def part_from(start: int, status: int = 206, total: str = "") -> Answer:
 
 
 def unnamed_part(handler: _Handler, content: bytes) -> None:
-    """A 206 that does not say which part it is."""
+    """Send a 206 without the range."""
     handler.head(206, len(content) - handler.asked())
     handler.body(content[handler.asked() :])
 
 
 def breaking_off(after: int, *, heed_range: bool = True, reset: bool = False) -> Answer:
-    """Promise everything, send ``after`` bytes, and close or reset the connection."""
+    """Announce everything, send ``after`` bytes, and close or reset the connection."""
 
     def answer(handler: _Handler, content: bytes) -> None:
         start = handler.asked() if heed_range else 0
@@ -122,7 +122,7 @@ def breaking_off(after: int, *, heed_range: bool = True, reset: bool = False) ->
 
 
 def falling_silent(after: int, until: threading.Event) -> Answer:
-    """Send ``after`` bytes and then nothing; at last, to whoever still listens, zeros."""
+    """Send ``after`` bytes, then nothing, and at the end zeros."""
 
     def answer(handler: _Handler, content: bytes) -> None:
         handler.head(200, len(content))
@@ -139,13 +139,13 @@ def status(code: int) -> Answer:
 
 
 def page(handler: _Handler, _: bytes) -> None:
-    """What a login page in between sends: 200, text/html, of no stated length."""
+    """Send a login page: 200, text/html, without length."""
     handler.head(200, None, Content_Type="text/html; charset=utf-8")
     handler.body(b"<html>Please log in</html>" * 100)
 
 
 def overlong(handler: _Handler, content: bytes) -> None:
-    """The content and more behind it, of no stated length."""
+    """Send the content and more, without length."""
     handler.head(200, None)
     handler.body(content + b"and more")
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 GTZAN = ROOT.parent / "shared" / "gtzan"
-WARNING = "4 of 6 clips were in the model's training; figures on them say nothing about"
+WARNING = "4 of 6 clips were in the model's training; figures on them do not apply to unseen"
 
 
 # ------------------------------------------------------------------------------ hashes

@@ -1,4 +1,4 @@
-"""Temperatures: found again, against scipy, and at their limits."""
+"""Temperature scaling: known temperatures, scipy as a reference, and limits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from genrelens.metadata import ModelMetadata
 def drawn(
     temperature: float, *, n: int = 20_000, classes: int = 5, seed: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Draw classes from calibrated logits; return the logits, spoilt by ``temperature``."""
+    """Draw classes from calibrated logits; return the logits multiplied by ``temperature``."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (n, classes))
     noise = rng.gumbel(size=logits.shape)  # the largest of both is a draw from the softmax
@@ -65,8 +65,8 @@ def metadata(table: PredictionTable, temperature: float) -> ModelMetadata:
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
-def test_a_known_temperature_is_found_again(temperature: float) -> None:
-    """20 000 clips tell a temperature to about 1 %."""
+def test_a_known_temperature_is_recovered(temperature: float) -> None:
+    """20 000 clips determine a temperature to about 1 %."""
     logits, true = drawn(temperature)
     assert fit_temperature(logits, true) == pytest.approx(temperature, rel=0.03)
     assert fit_temperature(log_softmax(logits, axis=1), true) == pytest.approx(
@@ -75,7 +75,7 @@ def test_a_known_temperature_is_found_again(temperature: float) -> None:
 
 
 @given(st.integers(0, 999), st.integers(2, 40), st.floats(0.1, 5))
-def test_it_is_the_optimum_that_scipy_finds(seed: int, n: int, temperature: float) -> None:
+def test_the_temperature_agrees_with_scipy(seed: int, n: int, temperature: float) -> None:
     logits, true = drawn(temperature, n=n, classes=3, seed=seed)
     logs = np.maximum(log_softmax(logits, axis=1), math.log(1e-12))
 
@@ -95,7 +95,7 @@ def test_it_is_the_optimum_that_scipy_finds(seed: int, n: int, temperature: floa
 
 
 def test_by_hand() -> None:
-    """Odds of 9 to 1, but right in 3 of 4: the odds should be 3 to 1, the square of T."""
+    """Odds of 9 to 1 with 3 of 4 right should be 3 to 1, so T is 2."""
     logs = np.log([[0.9, 0.1]] * 4)
     assert fit_temperature(logs, [0, 0, 0, 1]) == pytest.approx(2)
 
@@ -112,7 +112,7 @@ def test_what_no_temperature_changes() -> None:
 
 
 def test_probabilities_of_zero_and_one() -> None:
-    """Sure of three right clips and a wrong one: as sure as 3 of 4 after the fit."""
+    """Certain of three right clips and a wrong one: 3 of 4 after the fit."""
     with np.errstate(divide="ignore"):
         logs = np.log([[1.0, 0.0]] * 4)
     temperature = fit_temperature(logs, [0, 0, 0, 1])
@@ -134,7 +134,7 @@ def test_probabilities_of_zero_and_one() -> None:
         ([[-math.inf, -math.inf]], [0]),
     ],
 )
-def test_what_cannot_be_fitted(logs: Any, true: list[int]) -> None:
+def test_invalid_arguments_of_the_fit(logs: Any, true: list[int]) -> None:
     with pytest.raises(ValueError, match="log_probabilities"):
         fit_temperature(logs, true)
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_fitted(logs: Any, true: list[int]) -> None:
     st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda p: sum(p) > 0.01),
     st.floats(0.05, 20),
 )
-def test_only_the_certainty_changes(weights: list[float], temperature: float) -> None:
+def test_the_answers_stay(weights: list[float], temperature: float) -> None:
     before = np.array(weights) / sum(weights)
     after = apply_temperature(before, temperature)
     assert after.sum() == pytest.approx(1)
@@ -176,7 +176,9 @@ def test_against_softmax_of_logits() -> None:
         ([-0.5, 1.5], 1, "probabilities"),
     ],
 )
-def test_what_cannot_be_applied(probabilities: Any, temperature: float, words: str) -> None:
+def test_invalid_temperatures_and_probabilities(
+    probabilities: Any, temperature: float, words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         apply_temperature(probabilities, temperature)
 
@@ -185,7 +187,7 @@ def test_what_cannot_be_applied(probabilities: Any, temperature: float, words: s
 
 
 def test_each_round_is_calibrated_by_the_others() -> None:
-    """Round 1 is right half the time, round 2 always; each gets what the other asks for."""
+    """Round 1 is right half the time, round 2 always; each gets the temperature of the other."""
     sure = [[0.9, 0.1]]
     rounds = np.array([1] * 4 + [2] * 4)
     before = made(sure * 8, [0, 0, 0, 1, 0, 0, 0, 0], rounds=rounds)
@@ -227,7 +229,7 @@ def test_rounds_that_share_a_group_are_not_fitted_on_it() -> None:
     np.testing.assert_allclose(after.probabilities[:, 0], 1, atol=1e-9)
 
 
-def test_a_clip_that_is_judged_again_is_not_fitted_on_itself() -> None:
+def test_a_clip_of_several_rounds_is_not_fitted_on_itself() -> None:
     """Two draws share clip 0, which is wrong in both; each is fitted on the other's right one."""
     before = replace(
         made([[0.9, 0.1]] * 4, [1, 0, 1, 0], rounds=np.array([1, 1, 2, 2])),
@@ -251,7 +253,7 @@ def test_folds_follow_the_seed_and_not_the_order() -> None:
 @pytest.mark.parametrize(
     "columns", [{"rounds": np.array([3, 3])}, {"groups": ("a", "a")}], ids=["rounds", "groups"]
 )
-def test_nothing_to_fit_on(columns: dict[str, Any]) -> None:
+def test_no_clip_is_left_to_fit_on(columns: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="the 2 clips are all in one round"):
         cross_fitted(made([[0.9, 0.1]] * 2, [0, 1], **columns))
     with pytest.raises(DataError, match="no clip is left to fit"):
@@ -262,10 +264,8 @@ def test_nothing_to_fit_on(columns: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("factor", "better"), [(1.0, False), (3.0, True), (0.4, True)])
-def test_a_temperature_has_to_be_better_on_what_it_was_not_fitted_on(
-    factor: float, better: bool
-) -> None:
-    """None is better than the best of all clips, which factor 1 leaves as it is."""
+def test_a_better_temperature_is_better_on_other_clips(factor: float, better: bool) -> None:
+    """No temperature is better than the optimum of all clips, which is 1 for factor 1."""
     logits, true = drawn(1, n=400)
     logits *= factor / fit_temperature(logits, true)
     table = made(softmax(logits, axis=1), true)
@@ -278,8 +278,8 @@ def test_a_temperature_has_to_be_better_on_what_it_was_not_fitted_on(
     assert found.temperature == pytest.approx(factor, rel=1e-3)
 
 
-def test_the_own_predictions_hold_the_present_temperature() -> None:
-    """On top of 2, 3 is 6. Those of a cross-validation hold none: the present one is applied."""
+def test_own_predictions_contain_the_present_temperature() -> None:
+    """2 times 3 is 6. Predictions of a cross-validation contain no temperature."""
     logits, true = drawn(1, n=400)
     logits *= 3 / fit_temperature(logits, true)
     own = made(softmax(logits, axis=1), true)
@@ -320,7 +320,7 @@ def test_predictions_that_cannot_calibrate() -> None:
 
 
 def confident(tops: list[float], right: list[bool], rounds: list[int] | None = None) -> Any:
-    """A table of two genres: how sure each answer is, and whether it is right."""
+    """Return a table of two genres from the top probabilities and whether they are right."""
     return PredictionTable(
         labels=("a", "b"),
         clips=tuple(f"clip{i}" for i in range(len(tops))),
@@ -330,13 +330,13 @@ def confident(tops: list[float], right: list[bool], rounds: list[int] | None = N
     )
 
 
-def test_the_threshold_answers_as_much_as_it_may() -> None:
+def test_the_threshold_is_the_lowest() -> None:
     table = confident([0.9, 0.8, 0.7, 0.6], [True, True, False, True])
     assert abstention(table, 0.75) == Abstention(0.6, 1.0, 0.75, 4)
     assert abstention(table, 0.76) == Abstention(0.8, 0.5, 1.0, 2)
 
 
-def test_answers_that_are_equally_sure_are_given_together() -> None:
+def test_equal_probabilities_get_the_same_answer() -> None:
     table = confident([0.9, 0.8, 0.8, 0.6], [True, True, False, False])
     assert abstention(table, 0.9) == Abstention(0.9, 0.25, 1.0, 1)
 
@@ -346,7 +346,7 @@ def test_a_threshold_that_does_not_exist() -> None:
         abstention(confident([0.9, 0.8], [False, True]), 0.9)
 
 
-def test_each_round_is_answered_with_the_threshold_of_the_others() -> None:
+def test_each_round_gets_the_threshold_of_the_others() -> None:
     table = confident(
         [0.9, 0.7, 0.8, 0.6], [True, True, True, False], [1, 1, 2, 2]
     )  # round 1 by 0.8 answers one of two, round 2 by 0.7 one of two

@@ -1,4 +1,4 @@
-"""Codecs and tempo: lengths, alignment, an independent decoder, what is lost."""
+"""Codecs and tempo: lengths, alignment, an independent decoder, losses."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_g711_as_libsndfile_does_it() -> None:
     assert len(np.unique(coded)) > 200  # 8 bits
 
 
-def test_encoder_that_is_not_there() -> None:
+def test_missing_encoder() -> None:
     with pytest.raises(AudioError, match="no encoder quadraphonic"):
         encode(np.zeros(99), 8000, codec="quadraphonic", container="wav", bit_rate=1)
 

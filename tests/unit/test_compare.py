@@ -1,4 +1,4 @@
-"""Two models on the same clips, against cases by hand, scipy and theory."""
+"""Comparison of two models, by hand and against scipy and theory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genrelens.evaluation.prediction_table import PredictionTable
 
 
 def judged(right: Sequence[int], **columns: Any) -> PredictionTable:
-    """Make a table of clips that are all of jazz; ``right`` says which were called so."""
+    """Return a table of jazz clips; ``right`` marks those that are predicted as jazz."""
     columns.setdefault("clips", tuple(f"clip {i}" for i in range(len(right))))
     columns.setdefault("labels", ("jazz", "rock"))
     return PredictionTable(
@@ -60,15 +60,15 @@ def test_equal_models() -> None:
     assert found.summary("A", "B") == "no significant difference"
 
 
-def test_five_to_none_is_not_enough() -> None:
-    """The interval alone would tell a difference; the test gives 2 / 2^5."""
+def test_five_against_none_is_not_significant() -> None:
+    """The interval alone excludes zero; the test gives 2 / 2^5."""
     found = compare(judged([0] * 5 + [1] * 15), judged([1] * 20))
     assert found.p_value == pytest.approx(2 / 2**5)
     assert found.difference.low > 0
     assert found.better is None
 
 
-def test_the_interval_is_that_of_scipy() -> None:
+def test_the_interval_agrees_with_scipy() -> None:
     gains = SECOND.right.astype(float) - FIRST.right
     expected = stats.bootstrap(
         (gains,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
@@ -96,7 +96,7 @@ def test_the_other_way_round_is_the_same(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_the_clips_of_one_artist_do_not_make_a_difference() -> None:
-    """12 clips in which the second is right alone are of one artist."""
+    """The 12 clips that only the second classifies correctly are of one artist."""
     groups = tuple("x" if 42 <= i < 54 else f"y{i}" for i in range(60))
     found = compare(FIRST, replace(SECOND, groups=groups))
     assert found.bootstrap["unit"] == "group"
@@ -106,7 +106,7 @@ def test_the_clips_of_one_artist_do_not_make_a_difference() -> None:
     assert found.better is None
 
 
-def test_clips_that_were_judged_several_times() -> None:
+def test_clips_of_several_rounds() -> None:
     rounds = {"clips": FIRST.clips[:30] * 2, "rounds": np.repeat([1, 2], 30)}
     one, other = replace(FIRST, **rounds), replace(SECOND, **rounds)
     found = compare(one, other.select(range(59, -1, -1)))
@@ -117,7 +117,7 @@ def test_clips_that_were_judged_several_times() -> None:
         compare(one, replace(other, rounds=np.repeat([3, 4], 30)))
 
 
-# ------------------------------------------------------------------------------ what is compared
+# ------------------------------------------------------------------------------ common clips
 
 
 def test_only_common_clips_count_in_any_order() -> None:
@@ -165,7 +165,7 @@ def test_common_clips_of_three() -> None:
         assert table.groups == groups[10:41]
 
 
-# ------------------------------------------------------------------------------ around it
+# ------------------------------------------------------------------------------ plain values
 
 
 def test_as_json() -> None:

@@ -1,4 +1,4 @@
-"""Each condition does what it is called, and nothing else."""
+"""Each condition has the effect of its name and no other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def under(name: str, y: Float32, rate: int = RATE, clip: str = "clip") -> Float3
 
 
 def gain(name: str, hz: float, rate: int = RATE) -> float:
-    """Level in dB of what comes out of the middle of a sine of 4 s, at its own frequency."""
+    """Return the level in dB of the middle of a changed sine of 4 s, at its own frequency."""
     y = synth.sine(hz, 4, rate)
     carrier = np.exp(-2j * np.pi * hz * np.arange(len(y)) / rate)[rate:-rate]
     came = np.abs(np.mean(under(name, y, rate)[rate:-rate] * carrier))
@@ -65,8 +65,8 @@ def test_names() -> None:
 
 
 @every_condition
-def test_sound_comes_out(condition: Condition) -> None:
-    """At every rate and length sound of the right length, and the input is left alone."""
+def test_length_of_the_result(condition: Condition) -> None:
+    """At every rate and length the result has the right length and the input is unchanged."""
     speed = {"speed+5%": 1.05, "speed-5%": 0.95}.get(condition.name, 1.0)
     for rate, seconds in ((8000, 0.1), (16_000, 1.0), (RATE, 0.1), (44_100, 0.1), (48_000, 1.0)):
         y = synth.music(seconds, rate)
@@ -79,7 +79,7 @@ def test_sound_comes_out(condition: Condition) -> None:
 
 
 @every_condition
-def test_next_to_nothing(condition: Condition) -> None:
+def test_very_short_input(condition: Condition) -> None:
     for n in (1, 2, 22, 300):
         came = under(condition.name, np.full(n, 0.5, np.float32))
         assert 1 <= len(came) <= 1.1 * n + 1
@@ -108,7 +108,7 @@ def test_nothing_goes_beyond_full_scale(condition: Condition) -> None:
     assert np.mean(np.abs(came) == 1) < 0.01 or condition.name == "clean"  # turned down, not cut
 
 
-def test_what_came_in_beyond_full_scale_may_stay_there() -> None:
+def test_input_beyond_full_scale_may_stay_there() -> None:
     y = 1.5 * synth.music(1, RATE) / np.abs(synth.music(1, RATE)).max()
     np.testing.assert_array_equal(under("clean", y), y)
     assert np.abs(under("noise-10db", y)).max() == pytest.approx(1.5)
@@ -163,7 +163,7 @@ def test_mp3() -> None:
 
 
 def test_mp3_has_a_limited_band() -> None:
-    """At 64 kbit/s LAME gives up what is above 16 kHz or so."""
+    """At 64 kbit/s LAME removes the content above about 16 kHz."""
     from scipy import signal
 
     y = synth.noise(4, 44_100)
@@ -191,7 +191,7 @@ def test_telephone(hz: float, lowest: float, highest: float) -> None:
 
 
 def test_telephone_has_eight_bits() -> None:
-    """G.711 keeps a sine about 38 dB above its noise (ITU-T G.712 asks for 33)."""
+    """G.711 keeps a sine about 38 dB above its noise (ITU-T G.712 requires 33)."""
     y = synth.sine(1004, 4, 8000)
     middle = slice(8000, -8000)
     heard = under("telephone", y, 8000)[middle].astype(np.float64)
@@ -234,7 +234,7 @@ def test_more_noise_is_the_same_noise() -> None:
 
 
 def test_room() -> None:
-    """Notes that ended are still heard, and the pauses hold noise 15 dB below."""
+    """Notes reverberate after their end, and the pauses contain noise 15 dB below."""
     time = np.arange(4 * RATE) / RATE
     y = (0.3 * np.sin(2 * np.pi * 700 * time) * (time % 1 < 0.5)).astype(np.float32)
     heard = under("room", y)
@@ -257,7 +257,7 @@ def test_pitch(name: str, semitones: int, rate: int) -> None:
 
 @pytest.mark.parametrize("name", ["pitch+1", "pitch-1"])
 def test_pitch_leaves_the_time(name: str) -> None:
-    """A tone that sets in after two seconds of four does so afterwards, too."""
+    """A tone that starts after two of four seconds still does."""
     y = synth.sine(440, 4, RATE)
     y[: 2 * RATE] = 0
     came = np.abs(under(name, y))

@@ -1,4 +1,4 @@
-"""Resumable downloads, against a server on this machine that misbehaves on demand."""
+"""Resumable downloads, with a local server that fails on demand."""
 
 import errno
 import threading
@@ -38,7 +38,7 @@ def part(tmp_path: Path) -> Path:
 
 
 def fetch(mirror: Mirror, part: Path) -> list[int]:
-    """Download; return what the progress said."""
+    """Download and return the reported progress."""
     told: list[int] = []
 
     def progress(done: int, total: int) -> None:
@@ -59,7 +59,7 @@ def test_a_download_from_nothing_is_one_request(mirror: Mirror, part: Path) -> N
     assert told == [*range(0, SIZE, 4096), SIZE]
 
 
-def test_a_resumed_download_asks_for_the_missing_bytes_only(mirror: Mirror, part: Path) -> None:
+def test_a_resumed_download_requests_only_the_missing_bytes(mirror: Mirror, part: Path) -> None:
     part.write_bytes(CONTENT[:15_000])
     told = fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -68,13 +68,13 @@ def test_a_resumed_download_asks_for_the_missing_bytes_only(mirror: Mirror, part
     assert told[0] == 15_000
 
 
-def test_what_is_complete_is_not_asked_for(mirror: Mirror, part: Path) -> None:
+def test_a_complete_file_is_not_requested(mirror: Mirror, part: Path) -> None:
     part.write_bytes(CONTENT)
     fetch(mirror, part)
     assert mirror.ranges == []
 
 
-def test_what_is_too_long_starts_anew(mirror: Mirror, part: Path) -> None:
+def test_a_file_that_is_too_long_starts_again(mirror: Mirror, part: Path) -> None:
     part.write_bytes(bytes(SIZE + 1))
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -89,7 +89,7 @@ def test_a_redirect_keeps_the_range(mirror: Mirror, part: Path) -> None:
     assert mirror.ranges == ["bytes=15000-", "bytes=15000-"]
 
 
-def test_ctrl_c_keeps_what_has_arrived(mirror: Mirror, part: Path) -> None:
+def test_ctrl_c_keeps_the_bytes_so_far(mirror: Mirror, part: Path) -> None:
     def stop(done: int, _: int) -> None:
         if done >= 8192:
             raise KeyboardInterrupt
@@ -121,7 +121,7 @@ def test_a_part_that_comes_with_status_200_is_appended(mirror: Mirror, part: Pat
     assert len(mirror.ranges) == 1
 
 
-def test_a_part_that_starts_earlier_than_asked_overwrites(mirror: Mirror, part: Path) -> None:
+def test_a_part_that_starts_earlier_than_requested_overwrites(mirror: Mirror, part: Path) -> None:
     part.write_bytes(CONTENT[:15_000])
     mirror.answers = [answers.part_from(8192)]
     fetch(mirror, part)
@@ -142,9 +142,7 @@ def test_a_part_of_unknown_total_is_appended(mirror: Mirror, part: Path) -> None
     [answers.status(416), answers.unnamed_part, answers.part_from(20_000)],
     ids=["416", "206 without Content-Range", "206 that skips"],
 )
-def test_where_a_part_is_no_use_it_starts_anew(
-    mirror: Mirror, part: Path, answer: answers.Answer
-) -> None:
+def test_a_useless_part_starts_again(mirror: Mirror, part: Path, answer: answers.Answer) -> None:
     part.write_bytes(JUNK)
     mirror.answers = [answer]
     fetch(mirror, part)
@@ -152,7 +150,7 @@ def test_where_a_part_is_no_use_it_starts_anew(
     assert mirror.ranges == ["bytes=15000-", None]
 
 
-def test_nothing_behind_the_end_is_taken(mirror: Mirror, part: Path) -> None:
+def test_bytes_after_the_end_are_ignored(mirror: Mirror, part: Path) -> None:
     mirror.answers = [answers.overlong]
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -163,7 +161,7 @@ def test_nothing_behind_the_end_is_taken(mirror: Mirror, part: Path) -> None:
     [answers.page, answers.other(CONTENT[:-1]), answers.part_from(15_000, total="50000")],
     ids=["login page", "other length", "other total"],
 )
-def test_another_file_is_refused_and_the_part_kept(
+def test_another_file_is_rejected_and_the_part_kept(
     mirror: Mirror, part: Path, answer: answers.Answer
 ) -> None:
     part.write_bytes(CONTENT[:15_000])
@@ -178,7 +176,7 @@ def test_another_file_is_refused_and_the_part_kept(
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-def test_a_broken_connection_is_taken_up_again(mirror: Mirror, part: Path, reset: bool) -> None:
+def test_a_broken_connection_is_resumed(mirror: Mirror, part: Path, reset: bool) -> None:
     mirror.answers = [answers.breaking_off(9000, reset=reset)]
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -188,21 +186,21 @@ def test_a_broken_connection_is_taken_up_again(mirror: Mirror, part: Path, reset
         assert sum(mirror.sent) == SIZE
 
 
-def test_a_silent_connection_is_given_up(
+def test_a_silent_connection_is_closed(
     mirror: Mirror, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_TIMEOUT_SECONDS", 0.2)
-    given_up = threading.Event()
-    mirror.answers = [answers.falling_silent(9000, given_up)]
+    closed = threading.Event()
+    mirror.answers = [answers.falling_silent(9000, closed)]
     # The server has one thread: it is set free by the pause before the second try.
-    monkeypatch.setattr(module.time, "sleep", lambda _: given_up.set())
+    monkeypatch.setattr(module.time, "sleep", lambda _: closed.set())
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
     assert mirror.ranges[1] in {"bytes=8192-", "bytes=9000-"}
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
-def test_a_busy_server_is_asked_again(mirror: Mirror, part: Path, code: int) -> None:
+def test_a_busy_server_is_requested_again(mirror: Mirror, part: Path, code: int) -> None:
     mirror.answers = [answers.status(code), answers.status(code)]
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -217,7 +215,7 @@ def test_a_refusal_is_final(mirror: Mirror, part: Path, code: int) -> None:
     assert len(mirror.ranges) == 1
 
 
-def test_tries_that_bring_something_do_not_count(mirror: Mirror, part: Path) -> None:
+def test_tries_with_progress_do_not_count(mirror: Mirror, part: Path) -> None:
     mirror.answers = [answers.breaking_off(3000)] * 12  # three times the tries
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -233,8 +231,8 @@ def test_tries_without_progress_end(mirror: Mirror, part: Path) -> None:
     assert part.read_bytes() == CONTENT[:15_000]
 
 
-def test_a_server_that_never_gets_further_ends(mirror: Mirror, part: Path) -> None:
-    """Each try brings 5000 bytes, and always the same ones."""
+def test_a_server_without_progress_ends(mirror: Mirror, part: Path) -> None:
+    """Each try brings 5000 bytes, always the same."""
     mirror.otherwise = answers.breaking_off(5000, heed_range=False)
     with pytest.raises(DataError, match="closed early"):
         fetch(mirror, part)
@@ -261,7 +259,7 @@ def test_no_server_at_all(part: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_a_full_disk_is_not_taken_for_the_network(mirror: Mirror, part: Path) -> None:
+def test_a_full_disk_is_not_a_network_error(mirror: Mirror, part: Path) -> None:
     part.symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left") as caught:
         fetch(mirror, part)

@@ -1,4 +1,4 @@
-"""A classifier against labelled files."""
+"""Evaluation of a classifier, and of predictions in files, on labelled clips."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHORDS, CLICKS, NOISE = range(3)
 
 @pytest.fixture(scope="module")
 def classifier(model: Path) -> Classifier:
-    """Its label map takes hiss as noise."""
+    """A classifier whose label map renames hiss to noise."""
     return Classifier.load(model, threads=1)
 
 
@@ -65,10 +65,10 @@ def test_unknown_label(classifier: Classifier, clips: list[LabelledClip]) -> Non
     message = r"no genre 'polka', 'ska'; it has chords, clicks, hiss, noise\. .*--relabel"
     with pytest.raises(DataError, match=message):
         evaluate(classifier, odd, on_clip=lambda clip, result: seen.append(clip))
-    assert seen == []  # said before the work, not after
+    assert seen == []  # reported before the work
 
 
-def test_failures_are_in_no_figure(
+def test_figures_exclude_failures(
     classifier: Classifier, clips: list[LabelledClip], tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.mp3"
@@ -119,10 +119,10 @@ def test_to_dict_is_json(classifier: Classifier, clips: list[LabelledClip], tmp_
 # --------------------------------------------------------------------------------- the table
 
 
-def test_the_table_holds_what_the_model_said(
+def test_the_table_contains_the_predictions(
     classifier: Classifier, clips: list[LabelledClip], tmp_path: Path
 ) -> None:
-    """A clip that fails leaves no hole in it."""
+    """A failed clip has no row."""
     gone = LabelledClip(tmp_path / "gone.wav", "noise")
     result = evaluate(classifier, [clips[0], gone, clips[4]]).table
     assert result.clips == ("chords.0", "clicks.1")
@@ -132,7 +132,9 @@ def test_the_table_holds_what_the_model_said(
         np.testing.assert_allclose(row, classifier.classify(clip.path).probabilities, rtol=1e-6)
 
 
-def test_a_clip_without_group_is_its_own(classifier: Classifier, clips: list[LabelledClip]) -> None:
+def test_a_clip_without_group_is_its_own_group(
+    classifier: Classifier, clips: list[LabelledClip]
+) -> None:
     some = [replace(clips[0], group="x"), clips[1], replace(clips[2], group="x")]
     assert evaluate(classifier, some).table.groups == ("x", "chords.1", "x")
 
@@ -148,12 +150,12 @@ def test_files_of_the_same_name(classifier: Classifier, tmp_path: Path) -> None:
         evaluate(classifier, [clips[0], clips[0]])
 
 
-# ---------------------------------------------------------------------- anybody's predictions
+# ---------------------------------------------------------------------- other models
 
 
 @pytest.fixture
 def predictions(tmp_path: Path) -> Path:
-    """What a model that thinks everything noise, less so the first, says of four clips."""
+    """Predictions of noise for four clips, with the lowest probability for the first."""
     path = tmp_path / "peer.csv"
     rows = ["chords.0,0.5,0.2,0.3", "clicks.0,0.1,0.3,0.6", "noise.0,0.1,0,0.9", "noise.1,0,0,1"]
     path.write_text("\n".join(["clip,chords,clicks,noise", *rows]))
@@ -174,7 +176,7 @@ def test_predictions_of_another_model(predictions: Path, clips: list[LabelledCli
 
 
 def test_only_the_clips_count(predictions: Path, clips: list[LabelledClip]) -> None:
-    """Rows of clips that are not known here are in no figure; groups come from the clips."""
+    """Rows of other clips are ignored; groups come from the clips."""
     some = [replace(clip, group="x") for clip in of(clips, "noise.0", "noise.1")]
     result = evaluate_predictions(predictions, some).table
     assert (result.clips, result.groups) == (("noise.0", "noise.1"), ("x", "x"))
@@ -183,7 +185,7 @@ def test_only_the_clips_count(predictions: Path, clips: list[LabelledClip]) -> N
 
 
 def test_predictions_of_a_report(predictions: Path, clips: list[LabelledClip]) -> None:
-    """It knows the genres; of the clips that are given, only their choice counts."""
+    """The report contains the genres; the clips only select rows."""
     first = evaluate_predictions(predictions, of(clips, *FOUR)).table
     report = predictions.with_name("metrics.json")
     report.write_text(json.dumps({"predictions": first.to_dict()}))
@@ -207,7 +209,7 @@ def test_clips_without_a_row(predictions: Path, clips: list[LabelledClip]) -> No
 
 
 def test_labels_that_the_file_does_not_have(predictions: Path, clips: list[LabelledClip]) -> None:
-    """The data say click and hiss; the file says clicks and noise."""
+    """The data have click and hiss; the file has clicks and noise."""
     odd = [
         replace(clip, label={"clicks": "click", "noise": "hiss"}.get(clip.label, clip.label))
         for clip in of(clips, *FOUR)
@@ -219,7 +221,7 @@ def test_labels_that_the_file_does_not_have(predictions: Path, clips: list[Label
 
 
 def test_merged_labels(predictions: Path, clips: list[LabelledClip]) -> None:
-    """With clicks a kind of noise, all four are right."""
+    """With clicks renamed to noise, all four are right."""
     result = evaluate_predictions(predictions, of(clips, *FOUR), label_map={"clicks": "noise"})
     assert result.labels == ("chords", "noise")
     np.testing.assert_allclose(result.table.probabilities[:, 1], [0.5, 0.9, 0.9, 1])
@@ -227,7 +229,7 @@ def test_merged_labels(predictions: Path, clips: list[LabelledClip]) -> None:
     assert result.accuracy == 1.0  # the first is 0.5 to 0.5: the first of equals
 
 
-def test_merging_keeps_what_it_does_not_name() -> None:
+def test_relabelling_keeps_other_labels() -> None:
     before = table()
     merged = before.relabel({"pop": "jazz", "polka": "metal"})
     assert merged.labels == ("jazz", "metal")

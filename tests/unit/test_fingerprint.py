@@ -1,4 +1,4 @@
-"""Fingerprints: what is known again, and what must not be."""
+"""Fingerprints: what is recognised, and what must not be."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def words(y: synth.Float32, rate: int = RATE) -> Words:
     return audio_fingerprint([y], sample_rate=rate)
 
 
-def match(*sounds: synth.Float32) -> Match | None:
-    found = find_matches([words(y) for y in sounds])
+def match(*recordings: synth.Float32) -> Match | None:
+    found = find_matches([words(y) for y in recordings])
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -70,7 +70,7 @@ def test_blocks_give_the_words_of_the_whole(song: synth.Float32) -> None:
 
 
 def test_silence_has_no_words() -> None:
-    """Nor has what a dither or a codec leaves of it."""
+    """Nor has silence after a dither or a codec."""
     assert not words(np.zeros(3 * RATE, np.float32)).any()
     assert not words(synth.noise(3, RATE, level=2e-5)).any()
     assert words(synth.noise(3, RATE, level=1e-3)).all()
@@ -122,7 +122,7 @@ def test_another_level_or_polarity(song: synth.Float32, gain: float) -> None:
     assert found.similarity > 0.98
 
 
-def test_another_tone(song: synth.Float32) -> None:
+def test_an_equaliser(song: synth.Float32) -> None:
     """Bass and treble turned by 10 dB and more, and a soft limiter."""
     import scipy.signal
 
@@ -156,8 +156,8 @@ def test_an_excerpt_of_two_seconds(song: synth.Float32) -> None:
     assert found.seconds == pytest.approx(2, abs=0.1)
 
 
-def test_a_part_within_something_else(songs: list[synth.Float32]) -> None:
-    """Only what is shared counts as shared."""
+def test_a_part_within_another_recording(songs: list[synth.Float32]) -> None:
+    """The shared length is that of the part."""
     five = 5 * RATE
     medley = np.concatenate([songs[0][:five], songs[1][five : 2 * five], songs[4][:five]])
     found = match(songs[1], medley)
@@ -184,7 +184,7 @@ def test_silences_do_not_match(song: synth.Float32) -> None:
 
 
 def test_limits_that_are_documented(song: synth.Float32) -> None:
-    """Neither another speed nor less than 1.3 s is known again."""
+    """Neither another speed nor less than 1.3 s is recognised."""
     assert match(song, soxr.resample(song, RATE, round(RATE / 1.05))) is None
     assert match(song, song[: round(1.2 * RATE)]) is None
     assert find_matches([]) == []
@@ -192,14 +192,14 @@ def test_limits_that_are_documented(song: synth.Float32) -> None:
 
 
 def test_among_many(songs: list[synth.Float32]) -> None:
-    """Pairs come with their own indices, in order."""
+    """Pairs have the right indices, in order."""
     prints = [words(y) for y in songs]
     prints += [words(songs[3][RATE:]), words(songs[0])]
     assert [(it.first, it.second) for it in find_matches(prints)] == [(0, 6), (3, 5)]
 
 
 def test_more_copies_than_neighbours_in_the_index(song: synth.Float32) -> None:
-    """Not all pairs are compared, but all copies hang together."""
+    """Not all pairs are compared; all copies are connected."""
     rng = np.random.default_rng(0)
     copies = [song[rng.integers(RATE) :] for _ in range(30)]
     matches = find_matches([words(y) for y in copies])

@@ -1,4 +1,4 @@
-"""Folders of labelled clips, and how they are split."""
+"""Folders of labelled clips."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_subfolders_are_the_genres_however_deep_the_files_lie(tmp_path: Path) ->
     assert label_set(clips) == ["jazz", "rock"]
 
 
-def test_hidden_things_and_other_files_are_left_out(tmp_path: Path) -> None:
+def test_hidden_and_other_files_are_skipped(tmp_path: Path) -> None:
     touch(
         tmp_path,
         "jazz/a.wav",
@@ -61,7 +61,7 @@ def test_hidden_things_and_other_files_are_left_out(tmp_path: Path) -> None:
 
 
 def test_symbolic_links(tmp_path: Path) -> None:
-    """Files and genres may be links; links to other folders are not followed."""
+    """Files and genres may be links; links to deeper folders are not followed."""
     touch(tmp_path / "elsewhere", "a.wav", "b.wav")
     touch(tmp_path / "data", "jazz/c.wav")
     jazz = tmp_path / "data" / "jazz"
@@ -92,7 +92,7 @@ def test_folder_without_labelled_audio(content: list[str], tmp_path: Path) -> No
         read_folder(tmp_path)
 
 
-def test_what_is_no_folder(tmp_path: Path) -> None:
+def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
     touch(tmp_path, "file")
     with pytest.raises(DataError, match="file: Not a directory"):
         read_folder(tmp_path / "file")

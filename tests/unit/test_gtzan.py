@@ -1,4 +1,4 @@
-"""Fetching GTZAN: a small archive that holds whatever a large one may, from a local server."""
+"""Download of GTZAN, with a small archive from a local server."""
 
 import gzip
 import hashlib
@@ -56,7 +56,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfil
 
 
 def archive_of(clips: dict[str, bytes], outside: Path) -> bytes:
-    """The clips, and among them what must not reach the disk; ``outside`` is where links lead."""
+    """Pack the clips with members that must not be unpacked; links lead to ``outside``."""
     odd = [
         (member("genres", tarfile.DIRTYPE), b""),
         (member("genres/blues/._blues.00000.wav"), b"Mac OS X"),
@@ -109,7 +109,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def tree(folder: Path) -> set[str]:
-    """Everything below a folder but folders, hidden things as well."""
+    """Return all files below a folder, also hidden ones."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
 
 
@@ -140,7 +140,7 @@ def test_the_clips_and_nothing_else_reach_the_disk(
     assert {path.name for path in tmp_path.iterdir()} == {"outside", "data"}
 
 
-def test_the_report_tells_readable_from_unreadable(archive: Archive, folder: Path) -> None:
+def test_the_report_separates_readable_and_unreadable(archive: Archive, folder: Path) -> None:
     report = fetch_gtzan(folder, archive=archive)
     assert report.clips == tuple(report.folder / name for name in sorted(GOOD))
     assert list(report.unreadable) == [report.folder / name for name in sorted(BAD)]
@@ -176,7 +176,7 @@ def test_a_second_call_downloads_nothing_and_reports_the_same(
     assert {name: (folder / name).stat().st_mtime_ns for name in tree(folder)} == before
 
 
-def test_an_empty_genres_folder_is_no_hindrance(archive: Archive, folder: Path) -> None:
+def test_an_empty_genres_folder_is_replaced(archive: Archive, folder: Path) -> None:
     (folder / "genres").mkdir(parents=True)
     assert len(fetch_gtzan(folder, archive=archive).clips) == len(GOOD)
 
@@ -234,7 +234,7 @@ def test_a_kill_in_the_unpacking_leaves_no_genres(
     assert tree(folder) == {"genres/.genrelens.json"} | {f"genres/{name}" for name in CLIPS}
 
 
-def test_a_kill_after_the_renaming_leaves_nothing_for_long(
+def test_a_kill_after_the_renaming_leaves_nothing_permanently(
     archive: Archive, mirror: Mirror, folder: Path
 ) -> None:
     fetch_gtzan(folder, archive=archive)
@@ -246,7 +246,7 @@ def test_a_kill_after_the_renaming_leaves_nothing_for_long(
 # ------------------------------------------------------------------------- what is not as told
 
 
-def test_wrong_bytes_are_deleted_and_both_digests_told(
+def test_wrong_bytes_are_deleted_and_both_digests_reported(
     archive: Archive, mirror: Mirror, folder: Path
 ) -> None:
     wrong = bytes(archive.size)
@@ -270,7 +270,7 @@ def test_an_unfinished_other_version_is_not_continued(
 
 
 @pytest.mark.parametrize("change", ["missing", "cut"])
-def test_clips_that_went_away_are_told_not_fetched(
+def test_missing_clips_are_reported_not_downloaded(
     archive: Archive, mirror: Mirror, folder: Path, change: str
 ) -> None:
     path = fetch_gtzan(folder, archive=archive).clips[1]
@@ -321,7 +321,7 @@ def test_a_local_archive_needs_no_network_and_stays(
     assert not list(folder.glob("*.part"))
 
 
-def test_the_original_archive_is_taken_by_its_md5(
+def test_the_original_archive_is_accepted_by_its_md5(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = packed([(member("genres/disco/disco.00000.au"), clip(220, "AU"))])
@@ -334,7 +334,7 @@ def test_the_original_archive_is_taken_by_its_md5(
     assert report.unreadable == {}
 
 
-def test_a_wrong_local_archive_is_told_and_stays(
+def test_a_wrong_local_archive_is_reported_and_kept(
     archive: Archive, folder: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "holiday.tar.gz"
@@ -364,7 +364,7 @@ def test_an_archive_of_unknown_size_cannot_be_downloaded(folder: Path) -> None:
 # ------------------------------------------------------------------- disk, permission, network
 
 
-def test_too_little_space_is_told_before_the_download(
+def test_too_little_space_is_reported_before_the_download(
     archive: Archive, mirror: Mirror, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(folder.parents[1])._replace(free=archive.size - 100)
@@ -377,7 +377,7 @@ def test_too_little_space_is_told_before_the_download(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_a_disk_that_fills_up_in_the_download_is_told(archive: Archive, folder: Path) -> None:
+def test_a_disk_that_fills_up_in_the_download_is_reported(archive: Archive, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / archive.part_name).symlink_to("/dev/full")
     with pytest.raises(DataError, match=r"No space left on device\. Make room .* same command"):
@@ -400,13 +400,13 @@ def test_a_disk_that_fills_up_in_the_unpacking_leaves_nothing_half_done(
     assert list(folder.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_told(archive: Archive, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(archive: Archive, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DataError, match="choose another folder"):
         fetch_gtzan(tmp_path / "file", archive=archive)
 
 
-def test_no_permission_is_told(
+def test_no_permission_is_reported(
     archive: Archive, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(self: Path, **_: object) -> None:
@@ -417,7 +417,7 @@ def test_no_permission_is_told(
         fetch_gtzan(folder, archive=archive)
 
 
-def test_no_network_is_told_and_leaves_no_clips(
+def test_no_network_is_reported_and_leaves_no_clips(
     archive: Archive, mirror: Mirror, folder: Path
 ) -> None:
     mirror.otherwise = answers.status(503)

@@ -1,4 +1,4 @@
-"""Intervals where the bootstrap has none: by hand, against theory, and by how often they hold."""
+"""Intervals where the bootstrap has none: by hand, against theory, and their coverage."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def judged(right: Any, **columns: Any) -> PredictionTable:
 
 
 def test_a_perfect_score_on_24_clips() -> None:
-    """The case of the issue: it printed 100.0 % to 100.0 %. By Wilson it is n / (n + z^2)."""
+    """Not 100.0 % to 100.0 %: Wilson's lower bound is n / (n + z^2)."""
     scores = score(judged(np.ones(24)))
     assert scores.accuracy == pytest.approx((1, 24 / (24 + Z2), 1))
     assert scores.accuracy.method == scores.top2.method == "wilson"
@@ -60,13 +60,13 @@ def test_no_clip_is_right() -> None:
 
 
 def test_the_effective_number_is_that_of_the_groups() -> None:
-    """100 clips of 10 artists, all right: they cannot show more than 10 clips can."""
+    """100 clips of 10 artists, all right: the interval is that of 10 clips."""
     groups = tuple(f"artist {i % 10}" for i in range(100))
     found = score(judged(np.ones(100), groups=groups)).accuracy
     assert found == pytest.approx((1, 10 / (10 + Z2), 1))
 
 
-def test_groups_that_all_fare_alike() -> None:
+def test_groups_with_equal_results() -> None:
     """Each of 20 artists has one right and one wrong clip: every resample is 50 % right."""
     groups = tuple(f"artist {i // 2}" for i in range(40))
     found = score(judged(np.tile([1, 0], 20), groups=groups)).accuracy
@@ -95,7 +95,7 @@ def test_macro_f1_is_no_narrower_than_macro_recall() -> None:
     assert scores.macro_f1.low < scores.macro_recall.low < 1
 
 
-def test_classes_without_clips_are_in_no_mean() -> None:
+def test_means_exclude_classes_without_clips() -> None:
     chosen = judged(np.ones(24)).select([i for i in range(24) if i % 3])
     scores = score(chosen)
     assert scores.per_class[0].recall.method == "none"
@@ -104,11 +104,11 @@ def test_classes_without_clips_are_in_no_mean() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.97, 0.8])
-def test_how_often_the_intervals_hold(rate: float) -> None:
-    """Of 400 draws of 24 clips, 95 % hold the true rate, within three standard errors.
+def test_coverage_of_the_intervals(rate: float) -> None:
+    """Of 400 draws of 24 clips, 95 % include the true rate, within three standard errors.
 
-    The bootstrap alone held 97 % accurate models in about half of the draws: where all 24 clips
-    were right.
+    The bootstrap alone included the rate of 97 % accurate models in about half of the draws,
+    because in the others all 24 clips were right.
     """
     rng = np.random.default_rng(0)
     found = [score(judged(rng.random(24) < rate), resamples=200) for _ in range(400)]
@@ -121,7 +121,7 @@ def test_how_often_the_intervals_hold(rate: float) -> None:
 
 
 @pytest.mark.parametrize("right", [np.ones(24), np.zeros(24), [1, 1, 0, 1, 1]])
-def test_calibration_of_what_was_always_right_or_of_few_clips(right: Any) -> None:
+def test_no_interval_of_the_calibration_if_all_are_right_or_few(right: Any) -> None:
     scores = score(judged(right))
     for figure in (scores.ece, scores.log_loss):
         assert figure.method == "none"
@@ -155,7 +155,7 @@ def difference(gained: int, lost: int, n: int) -> tuple[float, float, float]:
     return paired_difference(gains(gained, lost, n), units, resamples=200, seed=0)
 
 
-def test_equal_answers_are_no_proof_of_equality() -> None:
+def test_equal_answers_have_an_interval() -> None:
     at_most = Z2 / (24 + Z2)
     assert difference(0, 0, 24) == pytest.approx((0, -at_most, at_most))
 
@@ -190,7 +190,7 @@ def test_models_with_the_same_answers() -> None:
     assert found.better is None
 
 
-# ------------------------------------------------------------------------------ what is printed
+# ------------------------------------------------------------------------------ output
 
 
 @pytest.fixture

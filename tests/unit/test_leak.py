@@ -1,4 +1,4 @@
-"""The leak: that the wrong protocol leaks, that the right ones do not, and the sums behind it."""
+"""The leak: the wrong protocol leaks, the right ones do not; features and figures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def clips_of(n_genres: int, per_genre: int, per_group: int | None = None) -> lis
 
 
 def signatures(genre: float, album: float, clip: float, *, seed: int = 0) -> SegmentTable:
-    """Segments that carry their genre, their album and their clip, each this strongly."""
+    """Return segments with signatures of genre, album and clip, of these strengths."""
     rng = np.random.default_rng(seed)
     of_genre = genre * rng.standard_normal((N_GENRES, 1, 1, 1, 80))
     of_album = album * rng.standard_normal((N_GENRES, N_ALBUMS, 1, 1, 80))
@@ -64,7 +64,7 @@ def accuracies(leak: Leak) -> dict[str, float]:
 
 
 def test_album_and_clip_leak() -> None:
-    """Where nothing tells the genre, only the honest protocol says so: one in four by chance."""
+    """Without information on the genre, only the split by group is at chance: one in four."""
     leak = measure_leak(signatures(genre=0, album=0.7, clip=0.7), n_folds=3, resamples=200)
     found = accuracies(leak)
     assert found["segment"] > 0.9
@@ -76,7 +76,7 @@ def test_album_and_clip_leak() -> None:
 
 
 def test_clip_alone_leaks() -> None:
-    """With albums that mean nothing, clips are as honest as albums."""
+    """Without signatures of albums, the splits by clip and by album agree."""
     found = accuracies(measure_leak(signatures(genre=0, album=0, clip=1), n_folds=3, resamples=20))
     assert found["segment"] > 0.9
     assert abs(found["clip"] - 0.25) < 0.15
@@ -84,7 +84,7 @@ def test_clip_alone_leaks() -> None:
 
 
 def test_no_leak_without_signatures() -> None:
-    """What is in the music is found under every protocol."""
+    """Information in the music is found under every protocol."""
     leak = measure_leak(signatures(genre=0.3, album=0, clip=0), n_folds=3, resamples=20)
     found = accuracies(leak)
     assert min(found.values()) > 0.8
@@ -115,7 +115,7 @@ def test_same_as_scikit_learn() -> None:
     assert leak.n_train == len(true) * 2 // 3
 
 
-def test_all_learn_from_equally_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_folds_have_equally_many_training_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Albums of different sizes make folds of different sizes."""
     from sklearn.svm import SVC
 
@@ -127,16 +127,16 @@ def test_all_learn_from_equally_many(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     owner = np.repeat(np.arange(40), 3)
     values = np.random.default_rng(0).standard_normal((120, 80))
-    learnt: list[int] = []
+    sizes_seen: list[int] = []
     fit = SVC.fit
-    monkeypatch.setattr(SVC, "fit", lambda self, x, y: learnt.append(len(x)) or fit(self, x, y))
+    monkeypatch.setattr(SVC, "fit", lambda self, x, y: sizes_seen.append(len(x)) or fit(self, x, y))
     leak = measure_leak(SegmentTable(tuple(clips), owner, values), n_folds=3, resamples=20)
-    assert learnt == [leak.n_train] * 9
+    assert sizes_seen == [leak.n_train] * 9
     assert leak.n_train < 80
 
 
-def test_two_genres_are_decided_like_more() -> None:
-    """Of two, scikit-learn gives one column; far apart, all is right."""
+def test_two_genres() -> None:
+    """For two classes scikit-learn returns one column; far apart, all are right."""
     table = SegmentTable(
         tuple(clips_of(2, 4)),
         np.repeat(np.arange(8), 2),
@@ -163,7 +163,7 @@ def test_shares_by_hand() -> None:
 
 
 def test_intervals_are_of_groups() -> None:
-    """Clips of one album are no independent evidence: the interval is wider than that of clips."""
+    """Clips of one album are not independent: the interval is wider than that of clips."""
     table = signatures(genre=0.1, album=0.5, clip=0.1)
     bare = SegmentTable(
         tuple(LabelledClip(clip.path, clip.label) for clip in table.clips),
@@ -178,7 +178,7 @@ def test_intervals_are_of_groups() -> None:
     assert wide.high - wide.low > narrow.high - narrow.low
 
 
-def test_the_seed_is_all_that_is_drawn() -> None:
+def test_only_the_seed_is_random() -> None:
     table = signatures(genre=0.1, album=0.3, clip=0.3)
     first, again, other = (
         measure_leak(table, n_folds=2, seed=seed, resamples=20).to_dict() for seed in (1, 1, 2)
@@ -187,7 +187,7 @@ def test_the_seed_is_all_that_is_drawn() -> None:
     assert first["protocols"] != other["protocols"]
 
 
-def test_plan_refuses() -> None:
+def test_impossible_splits() -> None:
     with pytest.raises(DataError, match=r"genre 'genre0' has only 4 clips"):
         leak_splits(clips_of(2, 4), 5)
     with pytest.raises(DataError, match=r"genre 'genre[01]' has only 2 groups"):
@@ -242,7 +242,7 @@ def test_tabulate(folder: Path) -> None:
         assert table.values[row] == pytest.approx(expected, abs=0.02)  # dB
 
 
-def test_nothing_can_be_read(folder: Path) -> None:
+def test_no_clip_can_be_read(folder: Path) -> None:
     with pytest.raises(DataError, match=r"no clip of 1 could be read; the first: .*bad\.wav"):
         tabulate([LabelledClip(folder / "bad.wav", "a")])
 
@@ -251,7 +251,7 @@ def test_a_clip_of_one_frame(tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_bytes(synth.write(np.ones(10, np.float32), 16_000))
     values = tabulate([LabelledClip(tmp_path / "x.wav", "a")]).values
     assert values.shape == (1, 80)
-    assert not values[:, 20:].any()  # nothing varies
+    assert not values[:, 20:].any()  # constant
 
 
 # --------------------------------------------------------------------------------- results

@@ -1,4 +1,4 @@
-"""Counts and rates, against cases by hand, scikit-learn and published figures."""
+"""Metrics, by hand and against scikit-learn, scipy and published figures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_rates_by_hand() -> None:
     assert macro_recall(BY_HAND) == 0.625
 
 
-def test_nothing_counted() -> None:
+def test_empty_matrix() -> None:
     nothing = confusion_matrix([], [], 2)
     assert nothing.tolist() == [[0, 0], [0, 0]]
     assert math.isnan(accuracy(nothing))
@@ -93,6 +93,6 @@ def test_wilson_interval_at_the_ends() -> None:
 
 
 @pytest.mark.parametrize(("successes", "n"), [(-1, 5), (6, 5), (0, -1)])
-def test_wilson_interval_of_the_impossible(successes: int, n: int) -> None:
+def test_invalid_arguments_of_the_wilson_interval(successes: int, n: int) -> None:
     with pytest.raises(ValueError, match=rf"successes={successes} must be in 0\.\.n={n}"):
         wilson_interval(successes, n)

@@ -1,4 +1,4 @@
-"""Tables of predictions: what is read, what is refused."""
+"""Tables of predictions: valid and invalid files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def table(**changes: Any) -> PredictionTable:
 
 
 def assert_same(one: PredictionTable, other: PredictionTable) -> None:
-    """Nothing may differ, not even the last bit."""
+    """Check that two tables are equal to the last bit."""
     assert (one.labels, one.clips, one.groups) == (other.labels, other.clips, other.groups)
     np.testing.assert_array_equal(one.true, other.true)
     np.testing.assert_array_equal(one.probabilities, other.probabilities)
@@ -93,7 +93,7 @@ def test_optional_columns_may_be_empty_throughout(write: Write) -> None:
     assert read.rounds is None
 
 
-def test_repeated_draws_judge_a_clip_again(write: Write) -> None:
+def test_repeated_draws_contain_a_clip_again(write: Write) -> None:
     again = table(clips=("a", "b", "b"), groups=None, rounds=np.array([1, 1, 2]))
     path = write("clip,genre,round,jazz,rock\na,jazz,1,0.75,0.25\nb,rock,1,0.5,0.5\nb,rock,2,1,0\n")
     assert_same(PredictionTable.load(path), again)
@@ -106,7 +106,7 @@ def test_truth_from_elsewhere(write: Write) -> None:
     assert read.true.tolist() == [0, 1]
 
 
-def test_a_byte_order_mark_and_dos_lines_are_no_matter(write: Write) -> None:
+def test_a_byte_order_mark_and_dos_lines_do_not_matter(write: Write) -> None:
     assert_same(PredictionTable.load(write("\ufeff" + ROCK.replace("\n", "\r\n"))), table())
 
 
@@ -181,7 +181,7 @@ def test_saving_changes_nothing(tmp_path_factory: pytest.TempPathFactory, one: A
     assert_same(PredictionTable.from_dict(json.loads(json.dumps(one.to_dict()))), one)
 
 
-def test_file_names_that_are_no_text(tmp_path: Path) -> None:
+def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
     one = table(clips=(os.fsdecode(b"caf\xe9"), "b", "c"))
     one.save(tmp_path / "t.csv")
     assert b"caf\xe9,jazz" in (tmp_path / "t.csv").read_bytes()
@@ -204,12 +204,12 @@ def test_saving_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_saving_into_nowhere(tmp_path: Path) -> None:
+def test_saving_into_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"t\.csv: cannot be written \(No such file"):
         table().save(tmp_path / "nowhere" / "t.csv")
 
 
-def test_a_label_may_not_be_taken_for_a_column(tmp_path: Path) -> None:
+def test_a_label_with_the_name_of_a_column(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a label cannot be named group"):
         table(labels=("jazz", "group")).save(tmp_path / "t.csv")
 
@@ -256,14 +256,14 @@ def test_a_label_may_not_be_taken_for_a_column(tmp_path: Path) -> None:
         ("a" * 200_000, "line 1: field larger than field limit"),
     ],
 )
-def test_what_is_no_table(write: Write, text: str, words: str) -> None:
+def test_invalid_files(write: Write, text: str, words: str) -> None:
     path = write(text)
     with pytest.raises(DataError, match=words) as caught:
         PredictionTable.load(path)
     assert str(caught.value).startswith(str(path))
 
 
-def test_the_line_of_a_row_after_one_of_two_lines(write: Write) -> None:
+def test_line_numbers_after_a_row_of_two_lines(write: Write) -> None:
     with pytest.raises(DataError, match="line 4: rock"):
         PredictionTable.load(write('clip,genre,jazz,rock\n"a\nb",jazz,1,0\nc,jazz,1,x\n'))
 
@@ -281,8 +281,8 @@ def test_truth_that_lacks_a_clip(write: Write) -> None:
         PredictionTable.load(path, truth={"a": "jazz"})
 
 
-def test_what_the_file_says_stands(write: Write) -> None:
-    """A model may have been judged on other genres than the folders': merged ones."""
+def test_the_genres_of_the_file_take_precedence(write: Write) -> None:
+    """A model may have been evaluated on renamed genres."""
     path = write("clip,genre,jazz,rock\na,jazz,1,0\n")
     assert PredictionTable.load(path, truth={"a": "blues"}).true.tolist() == [0]
 
@@ -304,7 +304,7 @@ def test_what_the_file_says_stands(write: Write) -> None:
         ({"rounds": [1, 1.5, 2]}, "clip 2: round='1.5' must be"),
     ],
 )
-def test_what_is_no_dictionary(changes: dict[str, Any], words: str) -> None:
+def test_invalid_dictionaries(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=rf"^x\.json.*{words}"):
         PredictionTable.from_dict({**table().to_dict(), **changes}, source="x.json")
 
@@ -343,7 +343,7 @@ def test_folder_without_a_table(tmp_path: Path) -> None:
         ([True, True], "all 2 clips were in the model's training; figures on them do not"),
     ],
 )
-def test_the_warning_of_clips_in_training_counts_rightly(trained: list[bool], words: str) -> None:
+def test_the_warning_about_clips_of_the_training(trained: list[bool], words: str) -> None:
     n = len(trained)
     table = PredictionTable(
         labels=("a", "b"),

@@ -1,4 +1,4 @@
-"""Where a figure comes from."""
+"""Provenance of figures."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_commit_of_a_checkout(checkout: Path) -> None:
     assert git_commit(module) == f"{head} with changes"
 
 
-def test_what_is_only_installed_has_no_commit(checkout: Path, tmp_path: Path) -> None:
+def test_an_installed_package_has_no_commit(checkout: Path, tmp_path: Path) -> None:
     assert git_commit(checkout / "installed" / "module.py") is None
 
 

@@ -15,7 +15,8 @@ import pytest
 
 import genrelens
 
-OTHER_FACES = [f"genrelens.{name}" for name in ("data", "evaluation", "library", "train", "web")]
+FACES = ("genrelens", "genrelens.data", "genrelens.evaluation")
+OTHER_FACES = [f"genrelens.{name}" for name in ("library", "train", "web")]
 EXAMPLE = re.compile(r">>>|^ *(Example|Examples|)::?$", re.MULTILINE)
 
 
@@ -136,8 +137,9 @@ def test_all_errors_are_exported_and_have_one_base() -> None:
 # ------------------------------------------------------------------------------- examples
 
 
-def test_public_names_of_the_package_have_examples() -> None:
-    assert without_example("genrelens") == []
+@pytest.mark.parametrize("name", FACES)
+def test_public_names_have_examples(name: str) -> None:
+    assert without_example(name) == []
 
 
 @pytest.mark.parametrize("name", OTHER_FACES)
@@ -146,7 +148,14 @@ def test_public_names_of_other_packages_have_examples(name: str) -> None:
     assert without_example(name) == []
 
 
-@pytest.mark.parametrize("name", ["model_file", "percentages", "prediction"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("model_file", "percentages", "prediction", "data.folders"),
+        *(f"evaluation.{name}" for name in ("bootstrap", "calibration", "metrics")),
+        "evaluation.prediction_table",
+    ],
+)
 def test_examples_are_right(name: str) -> None:
     module = importlib.import_module(f"genrelens.{name}")
     result = doctest.testmod(module)

@@ -1,4 +1,4 @@
-"""What is wrong with a collection of clips."""
+"""Duplicates and unfit files in a collection of clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support import synth
 from support.songs import RATE, put, song
 
 
-def look(folder: Path, jobs: int = 1) -> Inspection:
+def inspected(folder: Path, jobs: int = 1) -> Inspection:
     return inspect_clips(read_folder(folder), jobs=jobs)
 
 
@@ -31,7 +31,7 @@ def names(found: Inspection) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two exact copies, two near ones under another label, an excerpt, and two of their own."""
+    """Two exact copies, two near ones with another label, an excerpt, and two other clips."""
     folder = tmp_path_factory.mktemp("data")
     steps = np.round(song(0) * 2**15) / np.float32(2**15)  # what 16 bits hold
     put(folder, "blues/a.wav", steps)
@@ -46,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(data: Path) -> Inspection:
-    return look(data)
+    return inspected(data)
 
 
 def test_duplicates(found: Inspection) -> None:
@@ -64,7 +64,7 @@ def test_contradictions(found: Inspection) -> None:
     assert found.duplicates[1].labels == {"blues", "jazz", "rock"}
 
 
-def test_similarity_is_of_the_clip_least_like_the_others() -> None:
+def test_similarity_is_that_of_the_least_similar_clip() -> None:
     """Two copies may be far from each other, each near the original."""
     clips = tuple(LabelledClip(Path(name), "a") for name in "xyz")
     matches = [Match(0, 1, 0, 9, 0.9), Match(0, 2, 0, 8, 0.95), Match(1, 2, 0, 7, 0.75)]
@@ -72,14 +72,14 @@ def test_similarity_is_of_the_clip_least_like_the_others() -> None:
     assert (group.kind, group.similarity, group.seconds) == ("near", 0.9, 9)
 
 
-def test_several_at_once_find_the_same(data: Path, found: Inspection) -> None:
-    assert look(data, jobs=3) == found
+def test_several_jobs_give_the_same_result(data: Path, found: Inspection) -> None:
+    assert inspected(data, jobs=3) == found
 
 
-def test_same_samples_at_another_rate_are_no_exact_copy(tmp_path: Path) -> None:
+def test_equal_samples_at_another_rate_are_not_an_exact_copy(tmp_path: Path) -> None:
     put(tmp_path, "a/1.wav", song(0))
     put(tmp_path, "a/2.wav", song(0), 2 * RATE)
-    assert look(tmp_path).duplicates == ()
+    assert inspected(tmp_path).duplicates == ()
 
 
 # ----------------------------------------------------------------------------- both sides
@@ -112,7 +112,7 @@ def test_torn(data: Path, found: Inspection) -> None:
     assert (torn.kind, torn.similarity) == ("near", found.duplicates[1].similarity)
 
 
-def test_clips_outside_the_split_tear_nothing(data: Path, found: Inspection) -> None:
+def test_clips_outside_the_split_are_ignored(data: Path, found: Inspection) -> None:
     assert torn_duplicates(found, placed(data, c=("train", None), d=("train", None))) == ()
     assert torn_duplicates(found, read_folder(data)) == ()  # before a split
 
@@ -152,7 +152,7 @@ def test_unreadable(tmp_path: Path) -> None:
     assert result.n == 3
 
 
-def test_a_fault_of_a_decoder_is_that_of_one_clip(
+def test_an_exception_in_a_decoder_fails_one_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, "a/1.wav", song(0))
@@ -163,21 +163,21 @@ def test_a_fault_of_a_decoder_is_that_of_one_clip(
         return probe(path) if path.name == "2.wav" else 1 / 0
 
     monkeypatch.setattr(inspection, "probe", faulty)
-    (error,) = look(tmp_path).unreadable
+    (error,) = inspected(tmp_path).unreadable
     assert str(error) == (
         f"{tmp_path / 'a' / '1.wav'}: cannot be read (ZeroDivisionError: division by zero)"
     )
 
 
 def test_silent(tmp_path: Path) -> None:
-    """Below -60 dBFS even where it is loudest; what is silent is no duplicate of anything."""
+    """Below -60 dBFS in the loudest second; a silent clip is never a duplicate."""
     pause = np.zeros(3 * RATE, np.float32)
     put(tmp_path, "a/digital.wav", pause)
     put(tmp_path, "a/digital2.wav", pause)
     put(tmp_path, "a/hiss.wav", synth.noise(3, RATE, level=0.0008))
     put(tmp_path, "a/quiet.wav", synth.noise(3, RATE, level=0.0012))
     put(tmp_path, "a/with pauses.wav", np.concatenate([pause, 0.01 * song(0), pause]))
-    result = look(tmp_path)
+    result = inspected(tmp_path)
     levels = {finding.clip.path.name: finding.value for finding in result.silent}
     assert levels == {
         "digital.wav": -120,
@@ -189,13 +189,13 @@ def test_silent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_clipped(tmp_path: Path, jobs: int) -> None:
-    """Flat tops are; a loud master, which touches full scale here and there, is not."""
+    """Flat tops are clipped; a loud master with single samples at full scale is not."""
     loud = song(3) / np.abs(song(3)).max()
     put(tmp_path, "a/loud.wav", loud)
     put(tmp_path, "b/clipped.wav", np.clip(4 * loud, -1, 1))
     put(tmp_path, "c/sine.wav", synth.sine(440, 3, RATE, level=1.0))
     put(tmp_path, "c/square.wav", np.sign(synth.sine(100, 3, RATE) + np.float32(1e-6)))
-    result = look(tmp_path, jobs)
+    result = inspected(tmp_path, jobs)
     shares = {finding.clip.path.name: finding.value for finding in result.clipped}
     assert list(shares) == ["clipped.wav", "square.wav"]
     assert 0.002 < shares["clipped.wav"] < 0.5
@@ -220,7 +220,7 @@ def test_short(tmp_path: Path) -> None:
     put(tmp_path, "a/1.wav", song(0, 1.4))
     put(tmp_path, "a/2.wav", song(0, 1.6))
     put(tmp_path, "a/3.wav", np.ones(1, np.float32))
-    result = look(tmp_path)
+    result = inspected(tmp_path)
     assert [(each.clip.path.name, each.value) for each in result.short] == [
         ("1.wav", pytest.approx(1.4)),
         ("3.wav", 1 / RATE),

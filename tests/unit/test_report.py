@@ -1,4 +1,4 @@
-"""Reports: the folder that is written, and what stands on the page."""
+"""Reports: the files in the folder, and the content of the page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _VOID = {"meta", "img", "br"}
 
 
 class Page(HTMLParser):
-    """A page as it is read: tags must be closed in order."""
+    """A parsed page, whose tags must be closed in order."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw the figures; coarsely, which is faster."""
+    """Draw the figures at a low resolution, which is faster."""
     from matplotlib.figure import Figure
 
     save = Figure.savefig
@@ -86,7 +86,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the figures out where nobody looks at them."""
+    """Skip the figures in tests that do not read them."""
     if "drawn" not in request.fixturenames:
         names = ("confusion", "recall", "reliability", "rejection", "robustness")
         empty = dict.fromkeys(names, b"<svg/>")
@@ -137,7 +137,7 @@ def test_numbers_of_the_page(tmp_path: Path) -> None:
 
 
 def test_worst_clips(tmp_path: Path) -> None:
-    """b2 is metal and was called jazz with 0.9; c1 is pop and was called metal with 0.6."""
+    """b2 is metal, predicted as jazz with 0.9; c1 is pop, predicted as metal with 0.6."""
     page = write(tmp_path)
     wrong = [row for row in page.rows if row[0] in table().clips]
     assert wrong == [
@@ -168,7 +168,7 @@ def test_no_mistakes(tmp_path: Path) -> None:
     assert next(row for row in page.rows if row[0] == "pop")[1:4] == ["0", "-", "-"]
 
 
-def test_intervals_say_what_they_are_of(tmp_path: Path) -> None:
+def test_the_page_describes_the_intervals(tmp_path: Path) -> None:
     alone = write(tmp_path / "alone")
     assert "as if they were independent" in alone.text
     grouped = write(tmp_path / "grouped", table(groups=("x", "x", "y", "y", "z", "z")))
@@ -177,7 +177,7 @@ def test_intervals_say_what_they_are_of(tmp_path: Path) -> None:
     assert "200 times" in grouped.text
 
 
-def test_a_page_that_needs_nothing_else(drawn: None, tmp_path: Path) -> None:
+def test_the_page_needs_no_other_file(drawn: None, tmp_path: Path) -> None:
     page = write(tmp_path)
     assert page.all("script") == page.all("link") == []
     sources = [str(image["src"]) for image in page.all("img")]
@@ -190,7 +190,7 @@ def test_a_page_that_needs_nothing_else(drawn: None, tmp_path: Path) -> None:
     assert not re.search(r"url\(|@import|https?://", re.sub(r"base64,[^\"]+", "", text))
 
 
-def test_a_page_for_everybody(tmp_path: Path) -> None:
+def test_accessibility_of_the_page(tmp_path: Path) -> None:
     page = write(tmp_path)
     assert page.all("html")[0]["lang"] == "en"
     assert "width=device-width" in str(page.all("meta")[1]["content"])
@@ -245,7 +245,7 @@ def test_rounds(tmp_path: Path) -> None:
     assert "the models of the rounds were right 4 times" in page.text
 
 
-def test_clips_that_were_judged_again(tmp_path: Path) -> None:
+def test_clips_of_several_rounds(tmp_path: Path) -> None:
     names = ("a", "b", "c", "a", "b", "c")
     page = write(tmp_path, table(clips=names, rounds=np.array([1, 1, 1, 2, 2, 2])))
     assert "On 3 clips, classified 6 times in all, the models" in page.text
@@ -325,7 +325,7 @@ def test_provenance_on_the_page(tmp_path: Path) -> None:
     assert "git commit" not in page.text
 
 
-# ---------------------------------------------------------------------------------- places
+# ---------------------------------------------------------------------------------- folders
 
 
 def test_an_earlier_report_is_replaced(drawn: None, tmp_path: Path) -> None:
@@ -336,7 +336,9 @@ def test_an_earlier_report_is_replaced(drawn: None, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {*FILES, "notes.txt"}
 
 
-def test_nothing_half_written(drawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_file_is_half_written(
+    drawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A disk that is full at the last figure leaves the earlier report as it was."""
     write(tmp_path, title="first")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -373,18 +375,18 @@ def is_in_a_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("place", [is_a_file, is_in_a_file])
-def test_a_file_is_no_folder(place: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_a_file_is_not_a_folder(place: Callable[[Path], Path], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a file; a report is a folder"):
         check_report_folder(place(tmp_path))
 
 
-def test_a_closed_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_folder_without_permission(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(DataError, match="may not be written"):
         check_report_folder(tmp_path / "report")
 
 
-def test_checking_makes_nothing(tmp_path: Path) -> None:
+def test_the_check_creates_nothing(tmp_path: Path) -> None:
     check_report_folder(tmp_path / "a" / "b")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""Figures of scores: what is drawn where."""
+"""Figures of a report: positions and values."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def errorbars(axes: Axes) -> list[ErrorbarContainer]:
 
 
 def ends(bars: ErrorbarContainer) -> list[tuple[float, float]]:
-    """Where the bars begin and end, along the axis that they lie on."""
+    """Return the ends of the error bars along their axis."""
     segments = np.array(bars.lines[2][0].get_segments())
     along = 0 if bars.has_xerr else 1
     return [(float(low), float(high)) for low, high in segments[:, :, along]]
 
 
 def test_reliability(figures: list[Figure], tmp_path: Path) -> None:
-    """Of ``results.scores``: four clips at 0.9 (three right), two at 0.6 (one right)."""
+    """Four clips at 0.9 (three right), two at 0.6 (one right)."""
     plot_reliability(scores(), tmp_path / "r.png")
     upper, lower = figures[0].axes
     (model,) = errorbars(upper)
@@ -57,7 +57,7 @@ def test_reliability(figures: list[Figure], tmp_path: Path) -> None:
 
 
 def test_reliability_before_and_after(figures: list[Figure], tmp_path: Path) -> None:
-    """Told apart by line style and marker, not by colour alone."""
+    """The series differ in line style and marker, not only in colour."""
     plot_reliability(scores(), tmp_path / "r.png", before=scores(sharpness=2))
     before, after = errorbars(figures[0].axes[0])
     assert before.lines[0].get_xdata().max() > after.lines[0].get_xdata().max()
@@ -74,7 +74,7 @@ def test_reliability_before_and_after(figures: list[Figure], tmp_path: Path) -> 
 
 
 def test_rejection(figures: list[Figure], tmp_path: Path) -> None:
-    """The four surest clips are three right, all six are four right."""
+    """Of the four clips with the highest probabilities three are right; of all six, four."""
     plot_rejection(scores(), tmp_path / "r.png")
     (axes,) = figures[0].axes
     curve, overall = axes.lines
@@ -138,7 +138,7 @@ def test_robustness(figures: list[Figure], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["r.png", "r.svg"])
-def test_a_model_that_is_certain(name: str, figures: list[Figure], tmp_path: Path) -> None:
+def test_probabilities_of_one(name: str, figures: list[Figure], tmp_path: Path) -> None:
     """All in one bin, at the edge of the picture, and a curve of one point."""
     sure = scores(sharpness=300)
     plot_reliability(sure, tmp_path / name)

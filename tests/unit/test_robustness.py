@@ -46,7 +46,7 @@ def table(true: list[int], rows: list[list[float]], **fields: object) -> Predict
 def random_table(
     right: NDArray[np.bool_], groups: tuple[str, ...] | None = None
 ) -> PredictionTable:
-    """Clips of the first genre, of which those of ``right`` are taken for it."""
+    """Clips of the first genre, of which those of ``right`` are predicted correctly."""
     rows = np.where(right[:, None], [0.6, 0.3, 0.1], [0.3, 0.6, 0.1])
     return table([0] * len(right), rows.tolist(), groups=groups)
 
@@ -60,7 +60,7 @@ def compared(**tables: PredictionTable) -> Robustness:
 
 
 def test_by_hand() -> None:
-    """Clean: rock is taken for blues. Hiss: blues for jazz, and jazz for rock."""
+    """Clean: rock is predicted as blues. Hiss: blues as jazz, and jazz as rock."""
     result = compare_conditions(
         {"clean": CLEAN, "hiss": HISS},
         model="tiny",
@@ -248,19 +248,21 @@ def test_unreadable_clips_are_collected(
     assert seen == [(clip.path, clip is bad) for clip in mixed]
 
 
-def test_a_fault_in_a_condition_costs_one_clip(
+def test_an_exception_in_a_condition_fails_one_clip(
     classifier: Classifier, clips: list[LabelledClip]
 ) -> None:
-    def picky(y: NDArray[np.float64], rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def failing(y: NDArray[np.float64], rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
         if len(y) > 2.2 * rate:  # every other clip
-            raise ZeroDivisionError("so long")
+            raise ZeroDivisionError("too long")
         return y
 
     result = measure_robustness(
-        classifier, clips, conditions=[FEW[0], condition("picky", picky)], resamples=50
+        classifier, clips, conditions=[FEW[0], condition("failing", failing)], resamples=50
     )
     assert [row.n for row in result.rows] == [3, 3]
-    assert all("cannot be classified (ZeroDivisionError: so long)" in str(e) for e in result.failed)
+    assert all(
+        "cannot be classified (ZeroDivisionError: too long)" in str(e) for e in result.failed
+    )
 
 
 def test_a_missing_encoder_is_reported_before_the_work(

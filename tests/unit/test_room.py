@@ -1,4 +1,4 @@
-"""The room: its geometry by hand, its decay by Schroeder's method, its noise."""
+"""The simulated room: geometry by hand, decay by Schroeder's method, noise."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_direct_to_reverberant_ratio(room: Room) -> None:
     assert 10 * math.log10(measured) == pytest.approx(expected, abs=3)
 
 
-def test_it_runs_until_nothing_is_heard() -> None:
+def test_the_response_runs_until_it_has_decayed() -> None:
     from scipy import signal
 
     h = impulse_response(ROOMS[-1], RATE)
@@ -102,7 +102,7 @@ def test_it_runs_until_nothing_is_heard() -> None:
     assert 10 * np.log10(np.sum(high[-200:] ** 2) / np.sum(high**2)) < -60
 
 
-def test_in_the_open_there_is_the_direct_sound_alone() -> None:
+def test_without_reflections_only_the_direct_sound_remains() -> None:
     room = Room("meadow", (5, 4, 3), (1, 1, 1), (3, 2, 1), 1 - 1e-12, 0.05)
     h = impulse_response(room, 48_000)
     metres = math.sqrt(5)
@@ -111,7 +111,7 @@ def test_in_the_open_there_is_the_direct_sound_alone() -> None:
 
 
 def test_images_one_by_one() -> None:
-    """All images within reach, counted off as in equation 9 of Allen & Berkley (1979)."""
+    """All images within reach, enumerated as in equation 9 of Allen & Berkley (1979)."""
     room = Room("cupboard", (1.1, 0.9, 1.3), (0.3, 0.2, 0.5), (0.8, 0.7, 0.6), 0.4, 0.02)
     rate, seconds = 16_000, 1.3 * room.rt60
     fine = np.zeros(math.ceil(seconds * 4 * rate) + 1)
@@ -131,7 +131,7 @@ def test_images_one_by_one() -> None:
     np.testing.assert_allclose(impulse_response(room, rate), expected, atol=1e-9)
 
 
-def test_a_response_cannot_be_spoilt() -> None:
+def test_a_cached_response_cannot_be_modified() -> None:
     with pytest.raises(ValueError, match="read-only"):
         impulse_response(ROOMS[0], RATE)[0] = 1.0
 
@@ -144,8 +144,8 @@ def white(seconds: float, seed: int = 1) -> Float64:
 
 
 @pytest.mark.parametrize("snr", [0.0, 15.0])
-def test_background_is_as_far_below_as_asked(snr: float) -> None:
-    """The music alone is what remains when the noise is 300 dB below it."""
+def test_background_has_the_requested_level(snr: float) -> None:
+    """With the noise 300 dB below it, only the music remains."""
     y = white(20)
     heard = record(y, RATE, np.random.default_rng(3), snr=snr)
     music = record(y, RATE, np.random.default_rng(3), snr=300.0)
@@ -177,7 +177,7 @@ def test_a_small_loudspeaker_has_no_bass() -> None:
 
 
 def test_clips_are_played_in_different_rooms() -> None:
-    """A click tells the room by its decay."""
+    """The decay of a click identifies the room."""
     click = np.zeros(RATE)
     click[0] = 1.0
     decays = {
@@ -214,7 +214,7 @@ def test_babble_has_the_rhythm_of_syllables() -> None:
 
 
 def test_background_is_half_talk_half_pink_noise() -> None:
-    """Above 4 kHz and below 60 Hz next to all of it is pink noise, which is half of the whole."""
+    """Above 4 kHz and below 60 Hz nearly all is pink noise, which is half of the power."""
     from scipy import signal
 
     y = background(60 * RATE, RATE, np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""The figures of an evaluation: by hand, against scikit-learn, scipy and theory."""
+"""Figures of an evaluation, by hand and against scikit-learn, scipy and theory."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def table(probabilities: Any, true: Any, **columns: Any) -> PredictionTable:
 
 
 def drawn(n: int, n_classes: int, seed: int, **columns: Any) -> PredictionTable:
-    """Draw a model that knows something: no two probabilities are equal."""
+    """Return random predictions better than chance; no two probabilities are equal."""
     rng = np.random.default_rng(seed)
     true = rng.integers(0, n_classes, n)
     weights = rng.gamma(0.7, size=(n, n_classes)) + 0.5 * np.eye(n_classes)[true]
     return table(weights / weights.sum(axis=1, keepdims=True), true, **columns)
 
 
-# Class a: two of three found, the third taken for b. Class b: found. Class c: called once,
-# wrongly, for a b. Class d: nothing is so, nothing is called so.
+# Class a: two of three are right, the third is predicted as b. Class b: one of two is right, the
+# other is predicted as c. Class d has no clips and no predictions.
 BY_HAND = table(
     [
         [0.75, 0.25, 0, 0],
@@ -88,13 +88,13 @@ def test_classes_by_hand() -> None:
     ]
     assert (a.precision.value, a.recall.value) == (1, 2 / 3)
     assert (b.precision.value, b.recall.value, b.f1.value) == (0.5, 0.5, 0.5)
-    assert c.precision == pytest.approx((0, *wilson_interval(0, 1)))  # called once, wrongly
+    assert c.precision == pytest.approx((0, *wilson_interval(0, 1)))  # predicted once, wrongly
     assert all(math.isnan(each) for each in (*c.recall, *c.f1))
     assert all(math.isnan(each) for each in (*d.precision, *d.recall, *d.f1))
     assert score(BY_HAND, resamples=200).absent == ("c", "d")
 
 
-def test_a_class_that_is_never_called_has_an_f1_of_zero() -> None:
+def test_a_class_that_is_never_predicted_has_an_f1_of_zero() -> None:
     scores = score(table([[0.9, 0.1], [0.8, 0.2]], [0, 1]))
     never = scores.per_class[1]
     assert math.isnan(never.precision.value)
@@ -123,7 +123,7 @@ def test_reliability_by_hand() -> None:
 
 
 def test_the_edges_of_the_bins() -> None:
-    """A bin holds its upper edge; 0 is in the first."""
+    """A bin includes its upper edge; 0 is in the first bin."""
     edges = np.arange(11) / 10
     bins = reliability_bins(edges, np.ones(11, bool))
     assert [each.n for each in bins] == [2] + [1] * 9
@@ -155,14 +155,14 @@ def test_of_many_clips_only_the_worst_are_listed() -> None:
     assert [each.probability_of_predicted for each in worst] == pytest.approx(surest.tolist())
 
 
-def test_equals_count_as_their_first() -> None:
+def test_of_equal_probabilities_the_first_counts() -> None:
     """The top 1 is in the top 2, also where all probabilities are the same."""
     scores = score(table([[1 / 3] * 3] * 3, [0, 1, 2]))
     assert scores.accuracy.value == pytest.approx(1 / 3)
     assert scores.top2.value == pytest.approx(2 / 3)
 
 
-def test_sure_and_wrong() -> None:
+def test_certain_and_wrong() -> None:
     """The log loss stays finite."""
     scores = score(table([[1, 0], [1, 0]], [1, 1]))
     assert scores.log_loss.value == pytest.approx(-math.log(1e-15))
@@ -170,7 +170,7 @@ def test_sure_and_wrong() -> None:
     assert scores.ece.value == 1
 
 
-# ------------------------------------------------------------------------------ against others
+# ------------------------------------------------------------------------------ references
 
 
 @given(st.integers(0, 999), st.integers(2, 60), st.integers(3, 5))
@@ -207,7 +207,7 @@ def test_weights_of_one_give_the_figures(seed: int, n: int, n_classes: int) -> N
 
 
 @given(st.integers(0, 999), st.integers(2, 30))
-def test_weights_of_two_are_clips_that_stand_there_twice(seed: int, n: int) -> None:
+def test_weights_of_two_are_clips_that_occur_twice(seed: int, n: int) -> None:
     one = drawn(n, 3, seed)
     chosen = np.random.default_rng(seed).integers(0, n, n)
     weights = np.bincount(chosen, minlength=n)[None].astype(np.float64)
@@ -217,7 +217,7 @@ def test_weights_of_two_are_clips_that_stand_there_twice(seed: int, n: int) -> N
 
 
 @given(st.integers(0, 999), st.permutations(range(12)), st.booleans())
-def test_the_order_of_the_clips_is_no_matter(seed: int, order: list[int], grouped: bool) -> None:
+def test_the_order_of_the_clips_does_not_matter(seed: int, order: list[int], grouped: bool) -> None:
     groups = tuple("abcd" * 3) if grouped else None
     one = drawn(12, 3, seed, groups=groups)
     scores, again = (score(each, resamples=50) for each in (one, one.select(order)))
@@ -229,7 +229,7 @@ def test_the_order_of_the_clips_is_no_matter(seed: int, order: list[int], groupe
 
 
 @given(st.integers(0, 999), st.permutations(range(4)))
-def test_the_order_of_the_labels_is_no_matter(seed: int, order: list[int]) -> None:
+def test_the_order_of_the_labels_does_not_matter(seed: int, order: list[int]) -> None:
     one = drawn(20, 4, seed)
     again = score(
         table(
@@ -261,7 +261,7 @@ def test_the_interval_of_an_accuracy_is_binomial() -> None:
     assert found.high == pytest.approx(high, abs=1.01 / n)
 
 
-def test_the_interval_of_a_log_loss_is_that_of_scipy() -> None:
+def test_the_interval_of_a_log_loss_agrees_with_scipy() -> None:
     one = drawn(80, 3, 4)
     loss = -np.log(one.probabilities[np.arange(80), one.true])
     expected = stats.bootstrap(
@@ -270,10 +270,10 @@ def test_the_interval_of_a_log_loss_is_that_of_scipy() -> None:
     found = score(one, resamples=20_000).log_loss
     assert found.low == pytest.approx(expected.low, abs=0.01)
     assert found.high == pytest.approx(expected.high, abs=0.01)
-    assert found.high - found.low > 0.2  # so that 0.01 says something
+    assert found.high - found.low > 0.2  # so that 0.01 is a strict tolerance
 
 
-def test_the_interval_of_a_macro_f1_is_that_of_scipy() -> None:
+def test_the_interval_of_a_macro_f1_agrees_with_scipy() -> None:
     one = drawn(60, 3, 5)
 
     def macro_f1(true: Any, predicted: Any) -> float:
@@ -294,7 +294,7 @@ def test_the_interval_of_a_macro_f1_is_that_of_scipy() -> None:
     assert found.high - found.low > 0.1
 
 
-def test_clips_of_one_artist_are_no_independent_evidence() -> None:
+def test_clips_of_one_artist_are_not_independent() -> None:
     """Ten groups of ten equal clips are ten clips: the interval is that of n = 10."""
     right = np.repeat([1, 1, 1, 1, 1, 1, 1, 0, 0, 0], 10)
     probabilities, groups = np.tile([0.8, 0.2], (100, 1)), tuple(str(i // 10) for i in range(100))
@@ -309,7 +309,7 @@ def test_clips_of_one_artist_are_no_independent_evidence() -> None:
     assert widths[1] > 2.5 * widths[0]
 
 
-def test_a_clip_that_is_judged_again_is_drawn_with_all_its_rounds() -> None:
+def test_a_clip_of_several_rounds_is_drawn_with_all_its_rounds() -> None:
     once = drawn(20, 3, 1)
     twice = table(
         np.tile(once.probabilities, (2, 1)),
@@ -328,7 +328,7 @@ def test_groups_of_one_clip_are_clips() -> None:
 
 
 def test_the_interval_of_a_calibration_error_is_not_shifted() -> None:
-    """A perfectly calibrated model of few clips: resamples alone would lie far above it."""
+    """A perfectly calibrated model of few clips: the resamples alone are far above it."""
     rng = np.random.default_rng(0)
     sure = rng.uniform(0.5, 1, 60)
     right = rng.random(60) < sure
@@ -338,7 +338,7 @@ def test_the_interval_of_a_calibration_error_is_not_shifted() -> None:
 
 
 @given(st.integers(0, 999), st.integers(2, 12))
-def test_an_interval_holds_its_figure(seed: int, n: int) -> None:
+def test_an_interval_includes_its_figure(seed: int, n: int) -> None:
     scores = score(drawn(n, 4, seed), resamples=20)
     rows = [getattr(scores, name) for name in FIGURES]
     rows += [each for one in scores.per_class for each in (one.precision, one.recall, one.f1)]
@@ -366,14 +366,14 @@ def test_resamples_draw_as_many_units_as_there_are(monkeypatch: pytest.MonkeyPat
     )
 
 
-def test_percentiles_leave_out_what_is_not_defined() -> None:
+def test_percentiles_ignore_undefined_figures() -> None:
     samples = np.full((101, 2), np.nan)
     samples[:41, 0] = np.arange(41)
     low, high = percentile_interval(samples)
     np.testing.assert_allclose((low, high), [[1, np.nan], [39, np.nan]])
 
 
-# ------------------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------------------ errors
 
 
 def test_one_clip_has_no_interval() -> None:
@@ -420,7 +420,7 @@ def test_as_json_and_back() -> None:
 
 
 @pytest.mark.parametrize("key", ["n", "accuracy", "per_class", "confusion", "worst", "rejection"])
-def test_what_are_no_scores(key: str) -> None:
+def test_invalid_scores(key: str) -> None:
     values = score(BY_HAND, resamples=5).to_dict()
     for broken in ({**values, key: "x"}, {k: v for k, v in values.items() if k != key}):
         with pytest.raises(DataError, match="these are no scores"):

@@ -25,7 +25,7 @@ def split_file(folder: Path, text: str, *, encoding: str = "utf-8") -> Path:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_split_file_says_where_each_clip_goes(encoding: str, tmp_path: Path) -> None:
+def test_a_split_file_gives_each_clip_its_part(encoding: str, tmp_path: Path) -> None:
     text = "clip,artist,group,split\na.0,X,x,train\nb.0,Y,,valid\nb.é,Z,z,test\nc.9,,,train\n"
     clips = clips_named("a.0", "b.0", "b.é")
     placed = split_by_file(split_file(tmp_path, text, encoding=encoding), clips)
@@ -50,7 +50,7 @@ def test_file_of_several_rounds_is_for_cross_validation(tmp_path: Path) -> None:
         split_by_file(path, clips_named("a.0", "a.1"))
 
 
-def test_torn_group_is_warned_of(tmp_path: Path) -> None:
+def test_a_divided_group_causes_a_warning(tmp_path: Path) -> None:
     rows = "a.0,train,miles\na.1,test,miles\na.2,train,monk\nb.0,train,miles\n"
     path = split_file(tmp_path, "clip,split,group\n" + rows)
     words = "1 groups are in several parts.*miles in test and train"

@@ -1,4 +1,4 @@
-"""Protocols as code: splits that can be saved, read and hashed, and requests that are refused."""
+"""Protocols and files of splits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genrelens.errors import DataError
 
 
 def clips(n: int = 12, *, genres: int = 3, groups: int | None = None) -> list[LabelledClip]:
-    """``n`` clips of each genre; with ``groups``, so many artists in each."""
+    """Return ``n`` clips of each genre; ``groups`` is the number of artists of each genre."""
     return [
         LabelledClip(
             Path(f"/music/g{genre}/g{genre}.{i:03}.wav"),
@@ -34,7 +34,7 @@ def clips(n: int = 12, *, genres: int = 3, groups: int | None = None) -> list[La
     ]
 
 
-def judging_clips(split: Split) -> list[set[str]]:
+def clips_of_the_test_parts(split: Split) -> list[set[str]]:
     return [{clip.path.stem for clip in parts if clip.part == "test"} for parts in split]
 
 
@@ -44,7 +44,7 @@ def judging_clips(split: Split) -> list[set[str]]:
 def test_every_clip_is_test_in_exactly_one_random_fold() -> None:
     split = random_folds(clips(), 4, seed=3)
     assert len(split) == 4
-    assert Counter(name for test in judging_clips(split) for name in test) == Counter(
+    assert Counter(name for test in clips_of_the_test_parts(split) for name in test) == Counter(
         clip.path.stem for clip in clips()
     )
     for parts in split:
@@ -54,9 +54,9 @@ def test_every_clip_is_test_in_exactly_one_random_fold() -> None:
 
 
 @given(seed=st.integers(0, 1000), n_folds=st.integers(2, 4))
-def test_no_group_is_on_two_sides(seed: int, n_folds: int) -> None:
+def test_no_group_is_divided(seed: int, n_folds: int) -> None:
     split = grouped_folds(clips(24, groups=6), n_folds, seed=seed)
-    assert sum(len(test) for test in judging_clips(split)) == 72
+    assert sum(len(test) for test in clips_of_the_test_parts(split)) == 72
     for parts in split:
         sides = {part: {c.group for c in parts if c.part == part} for part in ("train", "test")}
         assert not sides["train"] & sides["test"]
@@ -74,7 +74,7 @@ def test_seed_decides() -> None:
 
 def test_draws_are_stratified_and_differ() -> None:
     split = random_draws(clips(20), 5, test_fraction=0.1, seed=0)
-    tests = judging_clips(split)
+    tests = clips_of_the_test_parts(split)
     assert [len(test) for test in tests] == [6] * 5
     assert len({frozenset(test) for test in tests}) == 5
     assert {Counter(name[:2] for name in test)["g1"] for test in tests} == {2}
@@ -122,12 +122,12 @@ def test_filtered_split_of_all_of_gtzan_has_its_published_sizes() -> None:
         (lambda: filtered_split(clips()), "none of 36 clips has a name like blues.00000"),
     ],
 )
-def test_impossible_requests_are_refused(request_: object, reason: str) -> None:
+def test_impossible_requests_are_rejected(request_: object, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         request_()  # type: ignore[operator]
 
 
-def test_a_fold_without_some_genre_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fold_without_some_genre_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unlucky:
         def __init__(self, *args: object, **kwargs: object) -> None:
             pass
@@ -171,7 +171,7 @@ def test_saved_split_reads_back_the_same(tmp_path: Path, n_folds: int) -> None:
     assert (tmp_path / "split.csv").read_bytes() == split._text().encode()
 
 
-def test_digest_knows_labels_groups_and_parts_but_not_the_order() -> None:
+def test_the_digest_depends_on_labels_groups_and_parts_only() -> None:
     split = random_folds(clips(6), 2)
     turned = Split(
         protocol="file", clips=split.clips[::-1], rounds=tuple(p[::-1] for p in split.rounds)
@@ -229,8 +229,8 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
 
 
-def test_clips_of_the_same_file_name_are_told_apart_by_their_folder(tmp_path: Path) -> None:
-    """As in any music library: 01.mp3 in every album."""
+def test_clips_of_the_same_file_name_are_distinguished_by_their_folder(tmp_path: Path) -> None:
+    """Music libraries have 01.mp3 in every album."""
     albums = [
         LabelledClip(Path(f"/music/{genre}/{album}/{i:02}.mp3"), genre)
         for genre, album in (("jazz", "blue"), ("rock", "red"))
@@ -262,7 +262,7 @@ def test_groups_come_from_any_column(tmp_path: Path) -> None:
         ("clip,group\ng0.000,x\ng1.000,\n", "1 clips have no group"),
     ],
 )
-def test_group_files_that_lack_something(tmp_path: Path, text: str, reason: str) -> None:
+def test_invalid_group_files(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "g.csv").write_text(text)
     with pytest.raises(DataError, match=reason):
         read_groups(tmp_path / "g.csv", clips(1, genres=2))

@@ -92,7 +92,7 @@ def _turned_down(y: Float64, *, ceiling: float) -> Float64:
 # ------------------------------------------------------------------------- the changes
 
 
-def _nothing(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
+def _unchanged(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
     return y
 
 
@@ -150,8 +150,8 @@ def _fitted(y: Float64, n_samples: int) -> Float64:
 
 
 CONDITIONS = (
-    Condition("clean", "as it is", _nothing),
-    Condition("high-pass-30hz", "without what is below 30 Hz", _without_rumble),
+    Condition("clean", "unchanged", _unchanged),
+    Condition("high-pass-30hz", "without content below 30 Hz", _without_rumble),
     Condition("gain-20db", "20 dB quieter", _quiet),
     Condition("mp3-64k", "as an MP3 of 64 kbit/s", _mp3),
     Condition("telephone", "through a telephone: 300-3400 Hz, 8 kHz, G.711", _telephone),

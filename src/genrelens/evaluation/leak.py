@@ -351,10 +351,10 @@ def plot_leak(leak: Leak, path: Path) -> None:
 
     Args:
         leak: the figures.
-        path: the picture; its ending sets the format.
+        path: the image; its extension sets the format.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
 
     """

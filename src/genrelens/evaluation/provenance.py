@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from genrelens.data.folders import LabelledClip
 from genrelens.files import sha256
 from genrelens.metadata import ModelMetadata
-from genrelens.model_file import DEFAULT_MODEL, packaged_models
+from genrelens.model_file import model_digest
 from genrelens.training_audio import TrainingAudio
 
 __all__ = [
@@ -123,7 +122,7 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
         metadata: metadata of the model.
 
     Raises:
-        DataError: the file cannot be read.
+        ModelError: the file cannot be read.
 
     Example::
 
@@ -131,17 +130,10 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
         provenance = model_provenance("my.onnx", classifier.metadata)
 
     """
-    name = DEFAULT_MODEL if model is None else model
-    if name in packaged_models():
-        packaged = resources.files("genrelens") / "models" / f"{name}.onnx"
-        with resources.as_file(packaged) as path:
-            digest = sha256(path)
-    else:
-        digest = sha256(Path(name))
     audio = TrainingAudio.from_provenance(metadata.provenance)
     return {
         "model": metadata.name,
-        "model_sha256": digest,
+        "model_sha256": model_digest(model),
         "training_recordings": None if audio is None else len(audio),
         "model_data_fingerprints": _training_fingerprints(metadata.provenance),
         "temperature": metadata.temperature,

@@ -33,11 +33,11 @@ def plot_reliability(scores: Scores, path: Path, *, before: Scores | None = None
 
     Args:
         scores: figures of the model.
-        path: the picture; its ending sets the format.
+        path: the image; its extension sets the format.
         before: figures of the same clips before the calibration, drawn for comparison.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
 
     """
@@ -110,10 +110,10 @@ def plot_rejection(scores: Scores, path: Path) -> None:
 
     Args:
         scores: figures of the model.
-        path: the picture; its ending sets the format.
+        path: the image; its extension sets the format.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
 
     """
@@ -160,10 +160,10 @@ def plot_recall(classes: Sequence[ClassScores], path: Path) -> None:
 
     Args:
         classes: the genres, the first at the top; a genre without clips has no bar.
-        path: the picture; its ending sets the format.
+        path: the image; its extension sets the format.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
 
     """
@@ -176,10 +176,10 @@ def plot_robustness(rows: Sequence[ConditionScores], path: Path) -> None:
 
     Args:
         rows: the conditions, the first at the top; a dashed line marks its accuracy.
-        path: the picture; its ending sets the format.
+        path: the image; its extension sets the format.
 
     Raises:
-        DataError: the picture cannot be written.
+        DataError: the image cannot be written.
         MissingExtraError: matplotlib is not installed.
 
     """
