@@ -3,7 +3,8 @@
 MkDocs calls the functions by their names. ``<!-- commands -->`` in a page becomes the reference of
 the command line, from the Typer application; ``<!-- http -->`` becomes the reference of the HTTP
 API, from its OpenAPI document; ``<!-- layers -->`` becomes the layers, from ``pyproject.toml``.
-Links out of ``docs/`` lead to the repository.
+Links out of ``docs/`` lead to the repository. Roles in docstrings (``:func:``, ``:class:``) become
+links within the page.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from genrelens.web.app import create_app
 from genrelens.web.settings import Settings
 
 _OUTSIDE = re.compile(r"\]\((?:\.\./)+((?:[\w.-]+/)*[\w.-]+)\)")
+_ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):<code>(~?[\w.]+)</code>")
+_HEADING = re.compile(r'<h\d id="(genrelens[\w.]+)"')
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
@@ -36,6 +39,19 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
         return match[0] if inside else f"]({config['repo_url']}/blob/main/{match[1]})"
 
     return _OUTSIDE.sub(to_repository, markdown)
+
+
+def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
+    """Turn the roles of docstrings into links within the page, and ``Example::`` into text."""
+    anchors = _HEADING.findall(html)
+
+    def link(match: re.Match[str]) -> str:
+        name = match[1].rpartition(".")[2] if match[1].startswith("~") else match[1]
+        found = [anchor for anchor in anchors if f".{anchor}".endswith(f".{name}")]
+        code = f"<code>{name}</code>"
+        return f'<a href="#{found[0]}">{code}</a>' if len(found) == 1 else code
+
+    return _ROLE.sub(link, html.replace("<p>::</p>", "")).replace("::</p>", ":</p>")
 
 
 # ------------------------------------------------------------------------------ commands
@@ -93,15 +109,17 @@ def _default(param: Any) -> str:
 
 
 def _layers() -> Iterator[str]:
+    """Write the layers of ``pyproject.toml``: one a line, and those within a package as a list."""
     project = tomllib.loads(Path("pyproject.toml").read_text())
-    for contract in project["tool"]["importlinter"]["contracts"]:
-        if contract["type"] == "layers":
-            inside = contract.get("containers", ["genrelens"])[0]
-            yield f"\n    **{inside}**, from the top:\n"
-            names = (layer.replace("genrelens.", "") for layer in contract["layers"])
-            yield "    " + " > ".join(
-                ", ".join(f"`{n}`" for n in each.split(" | ")) for each in names
-            )
+    contracts = project["tool"]["importlinter"]["contracts"]
+    for contract in (each for each in contracts if each["type"] == "layers"):
+        layers = [
+            layer.replace("genrelens.", "").replace(" | ", ", ") for layer in contract["layers"]
+        ]
+        if "containers" in contract:
+            yield f"- Within `{contract['containers'][0]}`: {' > '.join(layers)}"
+        else:
+            yield "```text\n" + "\n".join(layers) + "\n```\n"
     yield ""
 
 

@@ -1,9 +1,10 @@
-"""The commands in the documentation are valid: each subcommand and option exists."""
+"""The documentation is right: its commands, its links, and the modules that it names."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,21 @@ def test_links_between_pages_lead_somewhere() -> None:
             if not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(ROOT)}: {target}")
     assert broken == []
+
+
+def test_the_tree_names_every_module() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    tree = text.split("## The tree")[1].split("```text\n")[1].split("```")[0]
+    named = {part.split()[0]: modules_in(part) for part in tree.split("\n\n")}
+    package = ROOT / "src" / "genrelens"
+    folders = [path.parent for path in package.glob("*/__init__.py")]
+    found = {f"{folder.name}/": names(folder.rglob("*.py")) for folder in folders}
+    assert named == {"classifier.py": names(package.glob("*.py")), **found}
+
+
+def modules_in(text: str) -> list[str]:
+    return names(map(Path, re.findall(r"\w+\.py\b", text)))
+
+
+def names(paths: Iterable[Path]) -> list[str]:
+    return sorted({path.stem for path in paths} - {"__init__", "__main__"})
