@@ -30,6 +30,11 @@ from support.shelf import entry
 HOUSE, TECHNO, SWING = Style("house", 0.7, 0.5), Style("techno", 0.2, 0.3), Style("swing", 0.6, 0.5)
 JAZZ = stored("jazz", 0.83, styles=(HOUSE, SWING, TECHNO))
 
+SIXTEEN = (
+    *("ambient", "blues", "classical", "country", "disco", "electronic", "folk", "hiphop"),
+    *("jazz", "latin", "metal", "pop", "punk", "reggae", "rnb", "rock"),
+)
+
 
 def after(policy: Policy, genres: tuple[str, ...] = (), prediction: Any = JAZZ) -> tuple[str, ...]:
     decision = decide(entry(genres, prediction), policy)
@@ -52,6 +57,7 @@ def reason(policy: Policy, **facts: Any) -> str:
         ("hiphop", "Hip-Hop"),
         ("hip hop", "Hip-Hop"),
         ("rnb", "R&B"),
+        ("drum and bass", "Drum & Bass"),
         ("jazz", "Jazz"),
         ("indie pop", "Indie Pop"),
         ("electronica", "Electronica"),
@@ -101,6 +107,45 @@ def test_meanings(word: str, expected: set[str]) -> None:
 )
 def test_related_genres(first: str, second: str, expected: bool) -> None:
     assert related({first}, {second}) is related({second}, {first}) is expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "genres"),
+    [
+        ("House", "electronic"),
+        ("Dance", "disco electronic ambient"),
+        ("Dance-Pop", "disco electronic ambient pop"),
+        ("EDM", "electronic"),
+        ("Drum & Bass", "electronic"),
+        ("Downtempo", "ambient electronic"),
+        ("K-Pop", "pop"),
+        ("Reggaeton", "latin"),
+        ("Dancehall", "reggae"),
+        ("Soul", "rnb"),
+        ("Funk", "disco rnb"),
+        ("R&B/Soul", "rnb"),
+        ("Hip-Hop/Rap", "hiphop"),
+        ("Phonk", "electronic hiphop"),
+        ("Orchestral", "classical"),
+        ("Orchestral Soundtrack", "classical"),
+        ("Soundtrack", "ambient classical electronic"),
+        ("Singer/Songwriter", "folk"),
+        ("Bossa Nova", "jazz latin"),
+        ("Hard Rock", "metal rock"),
+        ("Disco", "disco"),
+        ("Gospel", ""),
+    ],
+)
+def test_the_genres_of_the_model_that_a_tag_can_mean(tag: str, genres: str) -> None:
+    found = {genre for genre in SIXTEEN if related(meanings(tag), meanings(genre))}
+    assert found == set(genres.split())
+
+
+@pytest.mark.parametrize("genre", SIXTEEN)
+def test_the_usual_spelling_of_a_genre_means_the_genre(genre: str) -> None:
+    expected = {"hiphop": "Hip-Hop", "rnb": "R&B"}.get(genre, genre.capitalize())
+    assert spelling(genre) == expected
+    assert meanings(expected) == {genre}
 
 
 def test_a_recording_shorter_than_a_segment_is_never_written() -> None:
