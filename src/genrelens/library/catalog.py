@@ -25,7 +25,11 @@ StrPath = str | os.PathLike[str]
 _FILES = Table.of(Entry, "files", leave_out=("prediction",))
 _PREDICTIONS = Table.of(StoredPrediction, "predictions")
 # With the digest of the audio, and the probability of the genre for queries.
-_STORED = Table("predictions", {"digest": str, **_PREDICTIONS.types, "probability": float})
+_STORED = Table(
+    "predictions",
+    {"digest": str, **_PREDICTIONS.types, "probability": float},
+    _PREDICTIONS.defaults,
+)
 _SELECT = f"""
     SELECT {_FILES.names("f")}, {_PREDICTIONS.names("p")}
     FROM files f LEFT JOIN predictions p ON p.rowid = (
@@ -65,6 +69,7 @@ class Catalog(SqliteStore):
         "CREATE INDEX files_by_digest ON files (digest)",
         _STORED.definition("PRIMARY KEY (digest, model)"),
     )
+    upgraded = (_STORED,)
     # A scan does not block readers, and a power cut loses nothing that was recorded.
     pragmas = ("journal_mode = WAL", "synchronous = FULL")
     reasons = {  # noqa: RUF012 (a ClassVar of the base)
