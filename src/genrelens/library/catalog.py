@@ -37,6 +37,14 @@ _SELECT = f"""
         ORDER BY created_at DESC LIMIT 1
     )
 """
+_GENRE = """(
+    p.genre = :genre COLLATE NOCASE AND p.probability >= coalesce(:genre_minimum, 0)
+    OR EXISTS (
+        SELECT 1 FROM json_each(p.genres) WHERE value ->> 'name' = :genre COLLATE NOCASE
+        AND value ->> 'applies' AND value ->> 'probability' >= coalesce(:genre_minimum, 0)
+    )
+    OR EXISTS (SELECT 1 FROM json_each(p.changes) WHERE value = :genre COLLATE NOCASE)
+)"""
 _STYLE = """EXISTS (
     SELECT 1 FROM json_each(p.styles) WHERE value ->> 'name' = :style COLLATE NOCASE
     AND value ->> 'probability' >= coalesce(:minimum, value ->> 'threshold')
@@ -115,11 +123,14 @@ class Catalog(SqliteStore):
         The catalogue may be written to during the iteration.
 
         Args:
-            genre: the predicted genre, in upper or lower case. The verdict must be ``"genre"``
-                (the model is sure) unless ``verdict`` is given.
+            genre: the predicted genre, or a further one that applies, in upper or lower case: a
+                file with several genres is found under each. The verdict must be ``"genre"`` (the
+                model is sure) unless ``verdict`` is given; with ``"changes"``, the file is found
+                under each of the genres that it changes between.
             style: a style that applies, in upper or lower case.
-            minimum: lowest probability, 0 to 1: of ``style`` if it is given, else of the genre.
-            verdict: ``"genre"``, ``"not sure"``, ``"not music"`` or ``"silence"``.
+            minimum: lowest probability, 0 to 1: of ``style`` if it is given, else of ``genre``,
+                else of the predicted genre.
+            verdict: ``"genre"``, ``"changes"``, ``"not sure"``, ``"not music"`` or ``"silence"``.
             under: a folder that the file is below, or the file itself.
             errors: only files that could not be analysed.
             model: use the predictions of the model with this name instead of the latest ones.
@@ -130,14 +141,15 @@ class Catalog(SqliteStore):
             "genre": genre,
             "style": style,
             "minimum": minimum,
+            "genre_minimum": None if style else minimum,
             "verdict": verdict,
             "model": model,
         }
         texts = {
-            "p.genre = :genre COLLATE NOCASE": genre is not None,
+            _GENRE: genre is not None,
             "p.verdict = :verdict": verdict is not None,
             _STYLE: style is not None,
-            "p.probability >= :minimum": minimum is not None and style is None,
+            "p.probability >= :minimum": minimum is not None and genre is None and style is None,
             "(f.path = :folder OR f.path >= :below AND f.path < :beyond)": under is not None,
             "p.model IS NOT NULL": model is not None and not errors,
             "f.failure IS NOT NULL": errors,

@@ -93,16 +93,17 @@ export function applyingGenres({ verdict, genre, genres }) {
   return verdict === "genre" ? [genre, ...names.filter((name) => name !== genre)] : names;
 }
 
-const CLEAN = 20; // dB; music that is this much louder than the noise is not commented on
+const NOISY = 10; // dB
 
-/** Describe how noisy the music is; return null if it is clean or the model cannot tell. */
-export function describeNoise({ snr }) {
-  if (snr === null || snr === undefined || snr >= CLEAN) {
+/** Describe how noisy the music is; return null if it is clean or the model does not estimate it. */
+export function describeNoise({ snr, noisy }) {
+  if (snr === null || (snr >= NOISY && !noisy)) {
     return null;
   }
   const level = Math.round(Math.abs(snr));
   const relation = level === 0 ? "as loud as" : `${level} dB ${snr > 0 ? "louder" : "quieter"} than`;
-  return `This clip is noisy: the music is about ${relation} the noise.`;
+  const start = noisy ? "This clip is too noisy to be sure" : "This clip is noisy";
+  return `${start}: the music is about ${relation} the noise.`;
 }
 
 /** Describe a section: "rock", "not sure: rock", "not music". */
