@@ -74,6 +74,7 @@ def test_good_file(good: bytes, tmp_path: Path) -> None:
 def test_file_of_the_first_version(good: bytes, tmp_path: Path) -> None:
     """Fields of later versions have their defaults."""
     later = {"styles", "segment_temperature", "music_threshold", "sure_threshold"}
+    later |= {"genre_rules", "temperatures", "noise_rule"}
 
     def as_it_was(values: dict[str, Any]) -> dict[str, Any]:
         assert later <= set(values)
@@ -82,7 +83,7 @@ def test_file_of_the_first_version(good: bytes, tmp_path: Path) -> None:
 
     metadata = ModelFile.load(write(tmp_path, with_metadata(good, as_it_was))).metadata
     assert metadata == tiny.metadata(metrics={"x": 1.5}, format_version=1)
-    assert json.loads(metadata.to_json())["format_version"] == 2
+    assert json.loads(metadata.to_json())["format_version"] == 3
 
 
 def test_other_metadata_of_the_file_is_left_alone(good: bytes, tmp_path: Path) -> None:
@@ -177,8 +178,8 @@ def with_metadata(good: bytes, change: Callable[[dict[str, Any]], Any]) -> onnx.
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format_version": 3}, "format version is 3.* reads versions 1 and 2: update genrelens"),
-        ({"format_version": 0}, "format version is 0.* reads versions 1 and 2$"),
+        ({"format_version": 4}, "is 4.* reads versions 1, 2 and 3: update genrelens"),
+        ({"format_version": 0}, "format version is 0.* reads versions 1, 2 and 3$"),
         ({"format_version": "1"}, "format version is '1'"),
         ({"format_version": None}, "format version is None"),
         ({"colour": "red", "age": 3}, "unknown metadata: age, colour"),
