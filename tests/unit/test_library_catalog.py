@@ -16,9 +16,9 @@ from genrelens import __version__
 from genrelens.errors import LibraryError
 from genrelens.library import Catalog
 from genrelens.library.records import Entry, Failure, StoredPrediction, path_fields
-from genrelens.prediction import Style
+from genrelens.prediction import Genre, Style
 from genrelens.tags import Tags
-from support.library_folder import stored
+from support.library_folder import medley, several, stored
 
 TAGS = Tags("ID3v2.4", ("Rock", "Ro\udce9ck"), "An artist", "", "A title")
 
@@ -65,6 +65,24 @@ def test_an_entry_is_read_as_it_was_stored(catalog: Catalog) -> None:
     np.testing.assert_array_equal(found.prediction.embedding, np.array([0.6, -0.8], np.float16))
 
 
+def test_several_genres_changes_and_noise_are_stored(catalog: Catalog) -> None:
+    both = replace(several("pop", 0.6, pop=0.8, electronic=0.7, rock=0.1), snr=-3.5)
+    put(catalog, "/x", prediction=both)
+    put(catalog, "/y", "b", prediction=medley("classical", "metal"))
+    found = prediction(catalog, "/x")
+    assert found.genres[1] == Genre("electronic", 0.7, applies=True)
+    assert (found.snr, found.found_genres) == (-3.5, ("pop", "electronic"))
+    assert prediction(catalog, "/y").found_genres == ("classical", "metal")
+    assert found.to_dict() == both.to_dict()
+
+
+def test_the_genre_comes_first_only_if_the_model_is_sure() -> None:
+    both = several("pop", 0.6, electronic=0.7, pop=0.65)
+    assert both.found_genres == ("pop", "electronic")
+    assert replace(both, verdict="not sure").found_genres == ("electronic", "pop")
+    assert stored("pop", 0.36).found_genres == ()
+
+
 def test_the_stored_form_of_a_prediction() -> None:
     prediction = stored("jazz", 0.9, model_digest="ab", fast=True, heard=90.0)
     assert prediction.to_dict() | {"created_at": ""} == {
@@ -78,9 +96,28 @@ def test_the_stored_form_of_a_prediction() -> None:
         "probability": 0.9,
         "probabilities": pytest.approx({"jazz": 0.9, "rock": 0.05, "pop": 0.05}),
         "styles": [
-            {"name": "house", "probability": 0.7, "threshold": 0.5, "applies": True},
-            {"name": "techno", "probability": 0.2, "threshold": 0.3, "applies": False},
+            {
+                "name": "house",
+                "probability": 0.7,
+                "threshold": 0.5,
+                "parent": None,
+                "applies": True,
+            },
+            {
+                "name": "techno",
+                "probability": 0.2,
+                "threshold": 0.3,
+                "parent": None,
+                "applies": False,
+            },
         ],
+        "genres": [
+            {"name": "jazz", "probability": 0.9, "applies": True},
+            {"name": "rock", "probability": pytest.approx(0.05), "applies": False},
+            {"name": "pop", "probability": pytest.approx(0.05), "applies": False},
+        ],
+        "changes": [],
+        "snr": None,
         "music": 0.99,
         "level": -10.0,
         "duration": 200.0,
@@ -249,6 +286,41 @@ def library(catalog: Catalog) -> Catalog:
 )
 def test_conditions(library: Catalog, conditions: dict[str, Any], expected: list[str]) -> None:
     assert paths(library, **conditions) == expected
+
+
+@pytest.fixture
+def mixed(catalog: Catalog) -> Catalog:
+    predictions = {
+        "/both": several("pop", 0.6, pop=0.8, electronic=0.7, rock=0.1),
+        "/mix": medley("classical", "metal"),
+        "/one": stored("electronic", 0.9),
+        "/unsure": replace(several("pop", 0.3, electronic=0.6), verdict="not sure"),
+    }
+    for path, prediction in predictions.items():
+        put(catalog, path, path, prediction=prediction)
+    return catalog
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"genre": "pop"}, ["/both"]),
+        ({"genre": "Electronic"}, ["/both", "/one"]),
+        ({"genre": "electronic", "minimum": 0.75}, ["/one"]),
+        ({"genre": "pop", "minimum": 0.75}, ["/both"]),  # by its own probability
+        ({"genre": "rock"}, []),  # does not apply
+        ({"genre": "electronic", "verdict": "not sure"}, ["/unsure"]),
+        ({"genre": "metal"}, []),  # the whole is not metal
+        ({"genre": "Metal", "verdict": "changes"}, ["/mix"]),
+        ({"verdict": "changes"}, ["/mix"]),
+        ({"genre": "electronic", "style": "house", "minimum": 0.7}, ["/one"]),
+    ],
+    ids=str,
+)
+def test_conditions_on_several_genres(
+    mixed: Catalog, conditions: dict[str, Any], expected: list[str]
+) -> None:
+    assert paths(mixed, **conditions) == expected
 
 
 def test_all_files_by_path(library: Catalog) -> None:

@@ -22,9 +22,9 @@ from genrelens.library.vocabulary import (
     related,
     spelling,
 )
-from genrelens.prediction import Style
+from genrelens.prediction import Genre, Style
 from genrelens.tags import Tags
-from support.library_folder import stored
+from support.library_folder import medley, several, stored
 from support.shelf import entry
 
 HOUSE, TECHNO, SWING = Style("house", 0.7, 0.5), Style("techno", 0.2, 0.3), Style("swing", 0.6, 0.5)
@@ -189,6 +189,32 @@ def test_the_genre_comes_first_then_the_styles_that_apply(
     assert after(Policy(max_genres=n)) == expected
 
 
+def test_further_genres_that_apply_come_before_the_styles() -> None:
+    several_genres = several("pop", 0.6, pop=0.8, rnb=0.7, electronic=0.5, rock=0.4)
+    both = replace(several_genres, styles=(HOUSE,))
+    assert after(Policy(), prediction=both) == ("Pop",)
+    assert after(Policy(max_genres=3), prediction=both) == ("Pop", "R&B", "Electronic")
+    assert after(Policy(max_genres=9), prediction=both) == ("Pop", "R&B", "Electronic", "House")
+    decision = decide(entry((), both), Policy(max_genres=2, min_confidence=0.6))
+    assert isinstance(decision, Change)
+    assert (decision.after, decision.confidence) == (("Pop", "R&B"), pytest.approx(0.6))
+    assert decision.reason == "pop 60 %, rnb 70 %; house 70 %"
+
+
+def test_the_confidence_of_each_genre_is_required() -> None:
+    both = several("pop", 0.9, pop=0.95, rnb=0.7)
+    policy = Policy(max_genres=2, min_confidence=0.75)
+    assert after(policy, prediction=both) == ("Pop",)
+
+
+def test_a_style_below_a_genre_is_written_only_with_that_genre() -> None:
+    styles = (Style("house", 0.7, 0.5, "electronic"), Style("soul", 0.6, 0.5, "rnb"))
+    both = replace(several("pop", 0.9, pop=0.95, electronic=0.7), styles=styles)
+    assert after(Policy(max_genres=9), prediction=both) == ("Pop", "Electronic", "House")
+    one = replace(stored("pop", 0.9, styles=styles), genres=(Genre("pop", 0.9, applies=True),))
+    assert after(Policy(max_genres=9), prediction=one) == ("Pop",)
+
+
 def test_a_style_with_the_name_of_the_genre_is_not_repeated() -> None:
     prediction = stored("hiphop", 0.9, styles=(Style("Hip-Hop", 0.9, 0.5), HOUSE))
     assert after(Policy(max_genres=2), prediction=prediction) == ("Hip-Hop", "House")
@@ -245,6 +271,7 @@ def test_a_genre_within_a_joined_text_is_not_added(tag_format: str, text: str) -
     [
         ({"prediction": stored(probability=0.49)}, "is below 50 % of confidence"),
         ({"prediction": stored(probability=0.35)}, "not sure"),
+        ({"prediction": medley("jazz", "metal")}, "changes its genre"),
         ({"prediction": stored(music=0.4)}, "not music"),
         ({"prediction": stored(level=-80.0)}, "silence"),
         ({"genres": None}, "has no tags that can be written"),

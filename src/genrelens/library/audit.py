@@ -195,15 +195,13 @@ def _tag_probability(prediction: StoredPrediction, keys: frozenset[str]) -> floa
     if is_speech(keys):
         return None if prediction.music is None else 1 - prediction.music
     shares = [p for name, p in prediction.probabilities.items() if related(keys, meanings(name))]
-    own = [
-        each.probability
-        for each in (*prediction.genres, *prediction.styles)
-        if related(keys, meanings(each.name))
-    ]
-    if not shares and not own:
+    genres = [g.probability for g in prediction.genres if related(keys, meanings(g.name))]
+    styles = [s.probability for s in prediction.styles if related(keys, meanings(s.name))]
+    if not (shares or genres or styles):
         return None
+    tagged = max([min(1.0, sum(shares)), *genres, *styles])
     music = 1.0 if prediction.music is None else prediction.music
-    return max([min(1.0, sum(shares)), *own]) * (1.0 if prediction.verdict == "genre" else music)
+    return tagged if prediction.verdict == "genre" else tagged * music
 
 
 def _agrees(prediction: StoredPrediction, keys: frozenset[str]) -> bool:

@@ -115,9 +115,12 @@ class StoredPrediction:
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values of all fields except the embedding."""
         values = {name: getattr(self, name) for name in self.__slots__ if name != "embedding"}
-        genres = [asdict(genre) for genre in self.genres]
-        styles = [asdict(style) | {"applies": style.applies} for style in self.styles]
-        return values | {"probability": self.probability, "genres": genres, "styles": styles}
+        return values | {
+            "probability": self.probability,
+            "genres": [asdict(genre) for genre in self.genres],
+            "changes": list(self.changes),
+            "styles": [asdict(style) | {"applies": style.applies} for style in self.styles],
+        }
 
 
 @dataclass(frozen=True, slots=True)

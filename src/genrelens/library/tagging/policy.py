@@ -197,7 +197,8 @@ def decide(entry: Entry, policy: Policy) -> Change | str:
     Returns:
         The change; or the reason why the file is not changed: it has no prediction, its format has
         no tags that can be written, it is not music, the model is not sure, it changes from genre
-        to genre, or the tags would be the same. The reason is the same text for all files of that kind.
+        to genre, or the tags would be the same. The reason is the same text for all files of that
+        kind.
 
     Example::
 
