@@ -156,10 +156,10 @@ def _write_csv(
         "music",
         "duration",
         "model",
-        "error",
         "genres",
         "changes",
         "snr",
+        "error",
     ]
     text = io.TextIOWrapper(
         file, encoding="utf-8", errors="surrogateescape", newline="", write_through=True
