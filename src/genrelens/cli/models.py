@@ -73,7 +73,7 @@ def _print_details(file: ModelFile) -> None:
         "genres": ", ".join(metadata.labels),
         "renamed": renamed or "none",
         "styles": ", ".join(_style_name(style) for style in metadata.styles) or "none",
-        "several genres": "each with a threshold of its own" if metadata.genre_rules else "no",
+        **({"genre rules": "one for each genre"} if metadata.genre_rules else {}),
         "no genre if": _thresholds(metadata),
         "input": f"{features.kind} at {features.sample_rate} Hz, {features.f_min:g} to "
         f"{features.f_max:g} Hz, segments of {features.segment_seconds:.2f} s",
