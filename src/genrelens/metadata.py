@@ -59,7 +59,7 @@ class GenreRule:
 
     Example::
 
-        >>> GenreRule(slope=1.0, intercept=0.0, threshold=0.5).probability(0.3)
+        >>> round(GenreRule(slope=1.0, intercept=0.0, threshold=0.5).probability(0.3), 6)
         0.3
 
     Source: Platt (1999), probabilities of each class against the rest.

@@ -417,6 +417,7 @@ class Prediction:
             self.source,
             self.headline,
             genres=[] if self.silent else self.top(),
+            several=[each.name for each in self.genres if each.applies],
             styles=[each.path for each in self.styles if each.applies],
             sections=self.sections,
             duration=self.duration,
