@@ -36,7 +36,7 @@ def chips(card: Any, caption: str) -> list[str]:
 def test_styles_hang_below_the_genres_that_apply(visit: Visit) -> None:
     card = answered_with(visit, **SEVERAL)
     expect(card.locator(".verdict")).to_have_text("The predicted genre is: electronic")
-    assert chips(card, "Genres") == ["electronic › house 71 %, techno 62 %", "pop"]
+    assert chips(card, "Genres") == ["electronic > house 71 %, techno 62 %", "pop"]
     assert chips(card, "Styles") == ["hard rock 60 %", "female vocalist 55 %"]
     colour = "(key) => getComputedStyle(key).backgroundColor"
     keys = card.locator(".chip .key").evaluate_all(f"(all) => all.map({colour})")
@@ -52,7 +52,7 @@ def test_a_recording_that_changes(visit: Visit, tmp_path: Path) -> None:
     expect(card.locator(".verdict")).to_have_text("Changes: rock, pop")
     expect(card.locator(".verdict strong")).to_have_text(["rock", "pop"])
     expect(visit.page.locator("#announcements")).to_contain_text(f"{NAME}: Changes: rock, pop.")
-    assert chips(card, "Genres") == ["rock › hard rock 60 %", "pop"]
+    assert chips(card, "Genres") == ["rock > hard rock 60 %", "pop"]
     expect(card.locator(".bars:not(.sure)")).to_be_visible()
     colours = "(all) => all.map((one) => getComputedStyle(one).color)"
     assert len(set(card.locator(".verdict strong").evaluate_all(colours))) == 2

@@ -74,7 +74,7 @@ export function drawBars(probabilities, palette, isSure) {
 }
 
 /**
- * Draw the genres and the styles that apply as chips: "electronic › house 70 %".
+ * Draw the genres and the styles that apply as chips: "electronic > house 70 %".
  *
  * The probability of a genre is that of its bar, so it is not repeated. A single genre without
  * styles is the headline, and is not repeated either.
@@ -95,7 +95,7 @@ export function drawTags(result, palette) {
 
 function genreChip(genre, styles, palette) {
   const key = palette.paint(element("span", { class: "key", "aria-hidden": "true" }), genre);
-  const hung = styles.flatMap((style, index) => [index ? ", " : " › ", ...styleText(style)]);
+  const hung = styles.flatMap((style, index) => [index ? ", " : " > ", ...styleText(style)]);
   return element("li", { class: "chip" }, key, genre, ...hung);
 }
 
