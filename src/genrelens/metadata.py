@@ -247,7 +247,8 @@ class ModelMetadata:
         for genre in sorted(wanted - set(self.labels)):
             raise ValueError(self._no_such(genre))
         if len(wanted) < 2:
-            raise ValueError(f"{len(wanted)} genre to choose from; at least 2 are needed")
+            number = "is 1 genre" if wanted else "are no genres"
+            raise ValueError(f"there {number} to choose from; at least 2 are needed")
         kept = [label for label in self.labels if label in wanted]
         return replace(
             self,

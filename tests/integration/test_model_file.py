@@ -69,6 +69,7 @@ def test_good_file(good: bytes, tmp_path: Path) -> None:
     assert outputs.segment_logits.shape == (4, 3)
     assert outputs.clip_logits.dtype == outputs.segment_logits.dtype == np.float32
     assert (outputs.embeddings, outputs.style_logits, outputs.music_logits) == (None, None, None)
+    assert outputs.snr is None
 
 
 def test_file_of_the_first_version(good: bytes, tmp_path: Path) -> None:
@@ -206,6 +207,7 @@ def with_metadata(good: bytes, change: Callable[[dict[str, Any]], Any]) -> onnx.
         ({"music_threshold": 1}, "music_threshold is 1; it must be above 0 and below 1"),
         ({"sure_threshold": 1}, "sure_threshold=1 must be at least 0 and below 1"),
         ({"sure_threshold": "0.5"}, "sure_threshold='0.5'"),
+        ({"noise_rule": [[0, 0.5]]}, "has a noise_rule, its graph no output snr"),
         ({"styles": "house"}, "styles='house'"),
         ({"styles": ["house"]}, "a style has a name and a threshold, not 'house'"),
         ({"styles": [{"name": "house"}]}, "a style has a name and a threshold, not {'name'"),
