@@ -139,17 +139,21 @@ def two_genres(tmp_path: Path) -> Path:
 
 
 def test_evaluate_chooses_from_the_genres_of_the_folder(
-    genrelens: Genrelens, model: Path, two_genres: Path
+    genrelens: Genrelens, model: Path, two_genres: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Among two genres the clip of clicks is more like chords."""
+    monkeypatch.chdir(two_genres.parent)
     document = json.loads(genrelens("evaluate", two_genres, "-m", model, "--json").out)
     whole = document["unrestricted"]
     assert (document["labels"], document["n"]) == (["chords", "noise"], 5)
     assert (whole["labels"], whole["n"]) == (["chords", "clicks", "noise"], 5)
     assert whole["confusion"] == [[2, 0, 0], [0, 0, 0], [0, 1, 2]]
     assert document["confusion"] == [[2, 0], [1, 2]]
-    shown = genrelens("evaluate", two_genres, "-m", model).out
+    shown = genrelens("evaluate", two_genres, "-m", model, "--report", "out").out
     assert "Among all 3 of the model: accuracy 80.0 % (" in shown
+    report = json.loads(Path("out/metrics.json").read_text())
+    figures = {"genres": 3, "accuracy": 0.8, "macro_recall": pytest.approx(5 / 6)}
+    assert report["provenance"]["among_all_genres"] == figures
 
 
 def test_evaluate_part_of_a_folder_chooses_from_all_its_genres(

@@ -134,7 +134,7 @@ def evaluate(
             result, origin = _evaluate_file(data, predictions, seed)
             found = None
         seconds = round(time.monotonic() - started, 1)
-        origin = {**origin, **_run_provenance(data.renamed, seed, seconds)}
+        origin = {**origin, **_among_all(result), **_run_provenance(data.renamed, seed, seconds)}
         if report is not None:
             _write_report(report, result, found, origin, safe_csv=safe_csv)
         if plot is not None:
@@ -219,10 +219,8 @@ class _Selection:
 
     def labels(self) -> set[str]:
         """Return the genres of the whole folder, with the names that a model may have for them."""
-        if self.folder is None:
-            return set()
-        labels = {clip.label for clip in read_folder(self.folder)}
-        return labels | {self.renamed[label] for label in labels if label in self.renamed}
+        labels = {clip.label for clip in read_folder(self.folder)} if self.folder else set()
+        return labels | {self.renamed.get(label, label) for label in labels}
 
     def grouped(self, clips: list[LabelledClip]) -> list[LabelledClip]:
         """Return clips with the groups of ``--groups``."""
@@ -297,6 +295,15 @@ def _evaluate_file(data: _Selection, path: Path, seed: int) -> tuple[Evaluation,
         result = replace(result, table=replace(result.table, groups=groups))
         origin["groups"] = data.groups.name
     return result, origin
+
+
+def _among_all(result: Evaluation) -> dict[str, Any]:
+    """Return the figures among all genres of the model, for the report, if there are any."""
+    whole = result.unrestricted
+    if whole is None:
+        return {}
+    figures = {"accuracy": whole.accuracy, "macro_recall": whole.macro_recall}
+    return {"among_all_genres": {"genres": len(whole.labels), **figures}}
 
 
 def _run_provenance(renamed: Mapping[str, str], seed: int, seconds: float) -> dict[str, Any]:
