@@ -19,7 +19,7 @@ from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Entry, path_fields
 
-__all__ = ["FORMATS", "entry_document", "export_entries", "export_playlists"]
+__all__ = ["FORMATS", "entry_document", "export_entries", "export_playlists", "playlist_name"]
 
 _BATCH = 1000  # rows of a Parquet row group in memory
 _SEPARATOR = "|"  # between genres or styles in a cell of CSV
