@@ -41,6 +41,7 @@ def test_styles_hang_below_the_genres_that_apply(visit: Visit) -> None:
     colour = "(key) => getComputedStyle(key).backgroundColor"
     keys = card.locator(".chip .key").evaluate_all(f"(all) => all.map({colour})")
     assert keys == card.locator(".bars .key").evaluate_all(f"(all) => all.map({colour})")[:2]
+    assert keys[0] == "rgb(30, 225, 225)"  # whatever the other genres are
 
 
 def test_one_genre_without_styles_is_not_repeated(answered: Visit) -> None:
