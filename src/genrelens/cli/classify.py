@@ -111,8 +111,6 @@ def classify(
             Print the genre of each segment, for other programs.
         genrelens classify song.mp3 --genres rock,metal,punk
             Choose from three of the model's genres.
-        cat song.mp3 | genrelens classify - --top 3
-            Read standard input and show the three most probable genres.
 
     """
     _check_options(as_json=as_json, as_csv=as_csv, timeline=timeline, embedding=embedding, top=top)
