@@ -120,7 +120,7 @@ class Prediction:
     @property
     def temperature(self) -> float:
         """Temperature that calibrates the probabilities of a clip of one window."""
-        return self.metadata.temperature_for(self.metadata.window_segments)
+        return self.metadata.temperature
 
     # --------------------------------------------------------------------------- the answer
 
