@@ -45,9 +45,10 @@ if TYPE_CHECKING:
         TagError,
     )
     from genrelens.features import FeatureConfig, extract_segments
+    from genrelens.findings import Genre, Style
     from genrelens.metadata import ModelMetadata
     from genrelens.model_file import packaged_models
-    from genrelens.prediction import Prediction, Style
+    from genrelens.prediction import Prediction
     from genrelens.results_table import to_columns, to_pandas
     from genrelens.segmentation import Section
 
@@ -60,6 +61,7 @@ __all__ = [
     "DataError",
     "DataWarning",
     "FeatureConfig",
+    "Genre",
     "GenrelensError",
     "LibraryError",
     "MissingExtraError",
@@ -83,10 +85,11 @@ __all__ = [
 _MODULES = {
     "Classifier": "classifier",
     "FeatureConfig": "features",
+    "Genre": "findings",
     "ModelMetadata": "metadata",
     "Prediction": "prediction",
     "Section": "segmentation",
-    "Style": "prediction",
+    "Style": "findings",
     "extract_segments": "features",
     "load_audio": "audio",
     "packaged_models": "model_file",

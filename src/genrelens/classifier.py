@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from threading import Event
 from typing import Self
 
@@ -17,7 +18,7 @@ from genrelens.features import MeasuredSegments, iter_measured_segments, segment
 from genrelens.levels import SILENCE_LEVEL
 from genrelens.metadata import ModelMetadata
 from genrelens.model_file import ModelFile, Outputs
-from genrelens.pooling import PooledRecording
+from genrelens.pooling import PooledRecording, segments_of_answer
 from genrelens.prediction import Prediction
 from genrelens.threads import map_in_threads
 
@@ -36,6 +37,7 @@ class Classifier:
 
     Args:
         model_file: the loaded model; :meth:`load` is the usual way.
+        genres: genres to choose from, at least two; None: all genres of the model.
 
     Example::
 
@@ -45,35 +47,63 @@ class Classifier:
 
     """
 
-    def __init__(self, model_file: ModelFile) -> None:
+    def __init__(self, model_file: ModelFile, *, genres: Iterable[str] | None = None) -> None:
         self._model_file = model_file
+        own = model_file.metadata
+        self._metadata = own if genres is None else own.restricted(genres)
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int = 0) -> Self:
+    def load(
+        cls,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        genres: Iterable[str] | None = None,
+        threads: int = 0,
+    ) -> Self:
         """Load a model.
 
         Args:
             model: name of a packaged model (see :func:`genrelens.packaged_models`) or path of an
                 ``.onnx`` file; None is the packaged default.
+            genres: genres of the model to choose from, at least two; None: all. The predictions
+                have these genres only, and their probabilities sum to 1, see
+                :meth:`genrelens.Prediction.restricted`.
             threads: number of threads that the network uses for one recording; 0 is one for each
                 core.
 
         Raises:
             ModelError: the model is missing, foreign, damaged or of another version.
+            ValueError: the model does not have one of ``genres``, or there are fewer than 2.
 
         Example::
 
             Classifier.load()
+            Classifier.load(genres=["rock", "metal", "punk"])
             Classifier.load("mfcc-lstm", threads=1)
             Classifier.load("runs/mine/model.onnx")
 
         """
-        return cls(ModelFile.load(model, threads=threads))
+        return cls(ModelFile.load(model, threads=threads), genres=genres)
+
+    def restricted(self, genres: Iterable[str]) -> Self:
+        """Return a classifier with the same model that chooses from some of its genres.
+
+        Args:
+            genres: see :meth:`load`.
+
+        Raises:
+            ValueError: the model does not have one of ``genres``, or there are fewer than 2.
+
+        """
+        return type(self)(self._model_file, genres=genres)
 
     @property
     def metadata(self) -> ModelMetadata:
-        """The metadata of the model: labels, front end, thresholds, provenance, metrics."""
-        return self._model_file.metadata
+        """The metadata of the model: labels, front end, thresholds, provenance, metrics.
+
+        With a choice of genres it is restricted to those.
+        """
+        return self._metadata
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -216,13 +246,12 @@ class Classifier:
             windows += outputs
             tracks.append(track)
         times, shares, levels = map(np.concatenate, zip(*tracks, strict=True))
-        pooled = PooledRecording(
-            windows, self.metadata, shares=shares, silent=levels < SILENCE_LEVEL
-        )
-        features = self.metadata.features
+        metadata = self._model_file.metadata
+        pooled = PooledRecording(windows, metadata, shares=shares, silent=levels < SILENCE_LEVEL)
+        features = metadata.features
         seconds = counter.n_samples / features.sample_rate
-        return Prediction(
-            metadata=self.metadata,
+        prediction = Prediction(
+            metadata=metadata,
             source=source,
             probabilities=pooled.probabilities,
             segments=pooled.segments,
@@ -231,6 +260,8 @@ class Classifier:
             segment_levels=levels,
             segment_music=pooled.segment_music,
             music=pooled.music,
+            segment_snr=pooled.segment_snr,
+            snr=pooled.snr,
             styles=pooled.styles,
             embedding=pooled.embedding,
             duration=seconds if duration is None else duration,
@@ -238,6 +269,7 @@ class Classifier:
             level=float(levels.max()),
             padded=counter.n_samples < features.min_samples,
         )
+        return prediction if self._metadata is metadata else prediction.choosing(self._metadata)
 
     def _run(
         self,
@@ -256,10 +288,18 @@ class Classifier:
         runs = iter_measured_segments(counter.count(excerpt.blocks), features)
         loud = _without_silence(runs, positions, on_segments)
         windows = _windows(loud, self.metadata.window_segments)
-        outputs = [self._model_file.run(window) for window in windows]
+        outputs = [self._run_window(window) for window in windows]
         starts, levels = map(np.concatenate, zip(*positions, strict=True))
         times = excerpt.start + starts * (features.hop_length / features.sample_rate)
         return outputs, (times, segment_weights(starts, features), levels)
+
+    def _run_window(self, window: Float32) -> Outputs:
+        """Run the network on a window, and again on its music only where the answer needs that."""
+        outputs = self._model_file.run(window)
+        music = segments_of_answer(outputs, self.metadata.music_threshold)
+        if music is None:
+            return outputs
+        return replace(outputs, clip_logits=self._model_file.run(window[music]).clip_logits)
 
 
 class _SampleCounter:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from genrelens.errors import ModelError, require
 from genrelens.files import reason
-from genrelens.metadata import FORMAT_VERSION, ModelMetadata, StyleTag
+from genrelens.metadata import FORMAT_VERSION, GenreRule, ModelMetadata, StyleTag
 
 # onnxruntime sends telemetry from its import on unless this is set (seen in 1.32).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -29,6 +29,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "FORMAT_VERSION",
     "METADATA_KEY",
+    "GenreRule",
     "ModelFile",
     "ModelMetadata",
     "Outputs",
@@ -45,14 +46,14 @@ DEFAULT_MODEL = "lens"
 
 _INPUT = "segments"
 _OUTPUTS = ["clip_logits", "segment_logits"]
-_OPTIONAL = ["embeddings", "style_logits", "music_logits"]
+_OPTIONAL = ["embeddings", "style_logits", "music_logits", "snr"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """The outputs of a graph for n segments, float32.
 
-    The last three are None if the model does not have them.
+    The last four are None if the model does not have them.
 
     Attributes:
         clip_logits: of the genres, for all segments together, (n_classes,), for a softmax.
@@ -60,6 +61,7 @@ class Outputs:
         embeddings: of each segment, (n, d), not normalised.
         style_logits: of each style, for each segment, (n, n_styles), for a sigmoid.
         music_logits: of music, for each segment, (n,), for a sigmoid.
+        snr: estimated signal-to-noise ratio of each segment in dB, (n,).
 
     """
 
@@ -68,6 +70,7 @@ class Outputs:
     embeddings: Float32 | None = None
     style_logits: Float32 | None = None
     music_logits: Float32 | None = None
+    snr: Float32 | None = None
 
 
 class ModelFile:
@@ -266,6 +269,14 @@ def _check_optional(shapes: dict[str, list[int | str]], metadata: ModelMetadata)
         (music is None and threshold is None)
         or (music is not None and len(music) == 1 and threshold is not None),
         f"its graph has music logits of shape {music}, its metadata music_threshold={threshold}",
+    )
+    snr = shapes.get("snr")
+    require(
+        snr is None or len(snr) == 1, f"its graph has an snr of shape {snr}, not one number each"
+    )
+    require(
+        snr is not None or not metadata.noise_rule,
+        "its metadata has a noise_rule, its graph no output snr",
     )
     vectors = shapes.get("embeddings")
     require(

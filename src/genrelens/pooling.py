@@ -12,7 +12,7 @@ from genrelens.model_file import Outputs
 from genrelens.prediction import Style
 from genrelens.segmentation import calibrated
 
-__all__ = ["PooledRecording"]
+__all__ = ["PooledRecording", "segments_of_answer"]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -24,11 +24,17 @@ _ROUNDING = 1e-5  # largest difference of two probabilities of one graph that ar
 class PooledRecording:
     """The outputs of all windows of a recording, pooled.
 
-    Only music counts. Silent segments are in no window. If the model has music logits, a segment
-    is weighted by its probability of being music, or by 0 if that is below the model's threshold:
-    an hour of talk with two songs in it gets the genre of the songs. If no segment is music, or
-    the model has no music logits, all segments that are not silent have the same weight. A segment
-    that overlaps others is weighted by the share of it that they do not cover.
+    Only music counts. Silent segments are in no window. If the model has music logits, segments
+    whose probability of being music is below the model's threshold do not count: an hour of talk
+    with two songs in it gets the genres of the songs. If no segment is music, or the model has no
+    music logits, all segments that are not silent count. A segment that overlaps others is weighted
+    by the share of it that they do not cover.
+
+    If the answer of the graph is the mean over its segments and the model has ``temperatures``, the
+    mean over all segments that count is calibrated with the temperature for their number. Otherwise
+    the answer for each window is calibrated with ``temperature``, and the windows are averaged. A
+    model without ``temperatures`` weights windows, and segments for the styles, by their
+    probability of being music as well.
 
     Args:
         windows: outputs of the network for consecutive segments that are not silent; empty for a
@@ -42,41 +48,57 @@ class PooledRecording:
             equally probable in silent segments.
         segment_music: probability that a segment is music, (n,), 0 where it is silent; None if the
             model has no music logits.
+        segment_snr: estimated signal-to-noise ratio of each segment in dB, (n,), NaN where it is
+            silent; None if the model does not estimate it.
 
     """
 
     def __init__(
         self, windows: Sequence[Outputs], metadata: ModelMetadata, *, shares: Float64, silent: Bools
     ) -> None:
-        n, n_classes = len(shares), len(metadata.labels)
+        n_classes = len(metadata.labels)
         self._windows, self._metadata = windows, metadata
         self._shares = shares[~silent]
         self._music = _joined([_sigmoid(each.music_logits) for each in windows])
-        self._weights = _music_weights(self._shares, self._music, metadata.music_threshold)
-        self.segments = np.full((n, n_classes), 1 / n_classes)
-        self.segment_music = None if metadata.music_threshold is None else np.zeros(n)
-        if windows:
-            temperature = metadata.segment_temperature
-            of_windows = [_softmax(each.segment_logits / temperature) for each in windows]
-            self.segments[~silent] = np.concatenate(of_windows)
-            if self.segment_music is not None:
-                self.segment_music[~silent] = self._music
+        self._snr = _joined([_as_float64(each.snr) for each in windows])
+        rule = self._shares, self._music, metadata.music_threshold
+        self._counted = _music_weights(*rule, by_probability=False)
+        self._weights = _music_weights(*rule, by_probability=not metadata.temperatures)
+        temperature = metadata.timeline_temperature
+        segments = _joined([_softmax(each.segment_logits / temperature) for each in windows])
+        self.segments = np.full((len(shares), n_classes), 1 / n_classes)
+        if segments is not None:
+            self.segments[~silent] = segments
+        self.segment_music = None
+        if metadata.music_threshold is not None:
+            self.segment_music = _placed(self._music, silent, elsewhere=0.0)
+        self.segment_snr = None
+        if self._snr is not None:
+            self.segment_snr = _placed(self._snr, silent, elsewhere=np.nan)
 
     @property
     def probabilities(self) -> Float64:
-        """Probabilities of the genres, (n_classes,): the mean over windows.
-
-        A window is weighted by the sum of the weights of its segments.
-        """
+        """Probabilities of the genres, (n_classes,)."""
         if not self._windows:
             return np.full(len(self._metadata.labels), 1 / len(self._metadata.labels))
         starts = np.cumsum([len(window.segment_logits) for window in self._windows[:-1]])
-        shares, weights = np.split(self._shares, starts), np.split(self._weights, starts)
-        pooled = [
-            _window_probabilities(window, share, self._metadata.temperature)
-            for window, share in zip(self._windows, shares, strict=True)
+        counted = np.split(self._counted, starts)
+        totals = [part.sum() for part in np.split(self._weights, starts)]
+        by_number = bool(self._metadata.temperatures) and all(map(_is_mean, self._windows))
+        temperature = 1.0 if by_number else self._metadata.temperature
+        means = [
+            _window_probabilities(window, part, temperature)
+            for window, part in zip(self._windows, counted, strict=True)
         ]
-        return np.asarray(np.average(np.stack(pooled), axis=0, weights=[w.sum() for w in weights]))
+        mean = np.asarray(np.average(np.stack(means), axis=0, weights=totals))
+        if not by_number:
+            return mean
+        return calibrated(mean, self._metadata.temperature_for(float(sum(totals))))
+
+    @property
+    def snr(self) -> float | None:
+        """Estimated signal-to-noise ratio in dB: the mean over the segments that count."""
+        return None if self._snr is None else float(np.average(self._snr, weights=self._counted))
 
     @property
     def music(self) -> float | None:
@@ -94,7 +116,7 @@ class PooledRecording:
         if of_segments is not None:
             means = np.average(of_segments, axis=0, weights=self._weights)
         pairs = zip(tags, means.tolist(), strict=True)
-        styles = [Style(tag.name, probability, tag.threshold) for tag, probability in pairs]
+        styles = [Style(tag.name, value, tag.threshold, tag.parent) for tag, value in pairs]
         return tuple(sorted(styles, key=lambda style: -style.probability))
 
     @property
@@ -111,26 +133,60 @@ class PooledRecording:
         return total / length if length else None
 
 
-def _window_probabilities(window: Outputs, shares: Float64, temperature: float) -> Float64:
+def _window_probabilities(window: Outputs, counted: Float64, temperature: float) -> Float64:
     """Return the probabilities of the genres for a window, (n_classes,).
 
-    A graph whose answer is the plain mean over its segments does not consider that one of them
-    overlaps others. Its mean is weighted here, by the shares (n,). The answer of another graph
-    stays as it is.
+    A graph whose answer is the plain mean over its segments does not consider that some of them
+    overlap others or are not music. Its mean is weighted here, by the shares that count, (n,). The
+    answer of another graph stays as it is.
     """
-    segments = _softmax(window.segment_logits)
-    difference = np.abs(_softmax(window.clip_logits) - segments.mean(axis=0)).max()
-    if difference > _ROUNDING or (shares == 1).all():
+    if (counted == 1).all() or not counted.any() or not _is_mean(window):
         return _softmax(window.clip_logits / temperature)
-    return calibrated(np.average(segments, axis=0, weights=shares), temperature)
+    mean = np.average(_softmax(window.segment_logits), axis=0, weights=counted)
+    return calibrated(mean, temperature)
 
 
-def _music_weights(shares: Float64, music: Float64 | None, threshold: float | None) -> Float64:
+def _is_mean(window: Outputs) -> bool:
+    """Return whether the answer for a window is the mean over its segments."""
+    mean = _softmax(window.segment_logits).mean(axis=0)
+    return bool(np.abs(_softmax(window.clip_logits) - mean).max() <= _ROUNDING)
+
+
+def segments_of_answer(window: Outputs, music_threshold: float | None) -> Bools | None:
+    """Return the segments of a window that its answer must be computed from again, (n,).
+
+    They are those that are music, if some are not and the answer is not the mean over segments.
+    None: the answer stays as it is.
+    """
+    music = _sigmoid(window.music_logits)
+    if music is None or music_threshold is None:
+        return None
+    chosen = music >= music_threshold
+    if chosen.all() or not chosen.any() or _is_mean(window):
+        return None
+    return np.asarray(chosen)
+
+
+def _music_weights(
+    shares: Float64, music: Float64 | None, threshold: float | None, *, by_probability: bool
+) -> Float64:
+    """Return the shares of segments that are music, (n,), or all shares if none is.
+
+    With ``by_probability`` they are multiplied by the probability of being music.
+    """
     if music is not None and threshold is not None:
-        weights = np.where(music >= threshold, music, 0.0) * shares
+        weights = np.where(music >= threshold, music if by_probability else 1.0, 0.0) * shares
         if weights.any():
             return weights
     return shares
+
+
+def _placed(values: Float64 | None, silent: Bools, *, elsewhere: float) -> Float64:
+    """Put the values of segments that are not silent among all segments, (n,)."""
+    placed = np.full(len(silent), elsewhere)
+    if values is not None:
+        placed[~silent] = values
+    return placed
 
 
 def _joined(parts: Sequence[Float64 | None]) -> Float64 | None:

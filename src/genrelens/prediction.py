@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrelens.findings import Genre, Style
 from genrelens.levels import SILENCE_LEVEL
 from genrelens.metadata import ModelMetadata
 from genrelens.percentages import percent
 from genrelens.prediction_html import prediction_html
 from genrelens.segmentation import Section, VerdictName, find_sections
 
-__all__ = ["Prediction", "Style"]
+__all__ = ["CHANGE_SECONDS", "MUSIC_SECONDS", "Genre", "Prediction", "Style"]
+
+CHANGE_SECONDS = 10.0
+"""Length from which on a section with a sure genre counts among :attr:`Prediction.changes`."""
+MUSIC_SECONDS = 20.0
+"""A recording with a section of music of this length is music, whatever the rest is."""
+_MOST_SOUNDS = 3  # styles in an answer that is not sure
 
 Float64 = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """A style with its probability. A recording may have several styles, or none.
-
-    Attributes:
-        name: of the style.
-        probability: that the recording has it, in 0..1.
-        threshold: from this probability on, the style applies.
-
-    Example::
-
-        >>> Style("house", probability=0.7, threshold=0.5).applies
-        True
-
-    """
-
-    name: str
-    probability: float
-    threshold: float
-
-    @property
-    def applies(self) -> bool:
-        """Whether the probability reaches the threshold."""
-        return self.probability >= self.threshold
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Prediction:
     """The result of classifying one recording.
 
@@ -66,7 +50,11 @@ class Prediction:
             in them. None: unknown.
         segment_music: probability that a segment is music, (n_segments,) float64; None if the
             model has no such output.
-        music: probability that the recording is music; None if the model has no such output.
+        music: probability that the recording is music: the mean over the segments that are not
+            silent; None if the model has no such output.
+        segment_snr: estimated signal-to-noise ratio of each segment in dB, (n_segments,) float64,
+            NaN where it is silent; None if the model does not estimate it.
+        snr: the mean of that over the segments of music in dB; None if unknown.
         styles: all styles of the model, the most probable first.
         embedding: (d,) float64 of length 1; the dot product of two is the similarity of the
             recordings. None if the model has none.
@@ -93,6 +81,8 @@ class Prediction:
     segment_levels: Float64 | None = None
     segment_music: Float64 | None = None
     music: float | None = None
+    segment_snr: Float64 | None = None
+    snr: float | None = None
     styles: tuple[Style, ...] = ()
     embedding: Float64 | None = None
     duration: float
@@ -129,7 +119,7 @@ class Prediction:
 
     @property
     def temperature(self) -> float:
-        """Temperature that calibrates the probabilities of a recording."""
+        """Temperature that calibrates the probabilities of a clip of one window."""
         return self.metadata.temperature
 
     # --------------------------------------------------------------------------- the answer
@@ -146,36 +136,126 @@ class Prediction:
 
     @property
     def verdict(self) -> VerdictName:
-        """Whether the recording is ``"silence"``, ``"not music"``, ``"not sure"`` or ``"genre"``.
+        """The first of these that applies; rely on :attr:`genre` only if it is ``"genre"``.
 
-        The first that applies. A recording shorter than a segment is too short to judge: unless it
-        is silent, it is ``"not sure"``. Rely on :attr:`genre` only if this is ``"genre"``.
+        - ``"silence"``: the whole recording is silent.
+        - ``"not sure"``: it is shorter than a segment, which is too short to judge.
+        - ``"not music"``: :attr:`music` is below its threshold, and no section of music lasts
+          :data:`MUSIC_SECONDS` or longer.
+        - ``"changes"``: no genre is sure for the whole, and it :attr:`changes`.
+        - ``"not sure"``: no genre is sure. In noise more is required, see :attr:`noisy`.
+        - ``"genre"``: the most probable genre is sure.
         """
         if self.silent:
             return "silence"
         if self.padded:
             return "not sure"
-        if _is_below(self.music, self.music_threshold):
+        if not self._is_music:
             return "not music"
-        if _is_below(float(self.probabilities.max()), self.sure_threshold):
-            return "not sure"
-        return "genre"
+        if self._is_sure:
+            return "genre"
+        return "changes" if self._changes else "not sure"
+
+    @property
+    def _is_music(self) -> bool:
+        if not _is_below(self.music, self.music_threshold):
+            return True
+        return self.segment_music is not None and any(
+            section.is_music and section.duration >= MUSIC_SECONDS for section in self.sections
+        )
+
+    @property
+    def _is_sure(self) -> bool:
+        threshold = self.metadata.sure_threshold_for(self.snr)
+        return not _is_below(float(self.probabilities.max()), threshold)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether noise is the reason for "not sure": without the noise rule it would be sure."""
+        enough = not _is_below(float(self.probabilities.max()), self.sure_threshold)
+        return self.verdict == "not sure" and not self.padded and enough
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The genres of a recording that changes, in order of appearance; empty if it does not.
+
+        A recording changes if its verdict would be "not sure" as a whole, and sections of at least
+        two genres are sure. Only sections of :data:`CHANGE_SECONDS` or longer count, and together
+        they last at least half as long as all sections of music.
+        """
+        return self._changes if self.verdict == "changes" else ()
+
+    @property
+    def _changes(self) -> tuple[str, ...]:
+        """The genres of the sections, if they meet the conditions on sections."""
+        sure = [
+            section
+            for section in self.sections
+            if section.verdict == "genre" and section.duration >= CHANGE_SECONDS
+        ]
+        genres = tuple(dict.fromkeys(section.genre for section in sure))
+        music = sum(section.duration for section in self.sections if section.is_music)
+        covered = sum(section.duration for section in sure)
+        return genres if len(genres) >= 2 and 2 * covered >= music else ()
+
+    @property
+    def genres(self) -> tuple[Genre, ...]:
+        """All genres with the probability that the recording has each, the most probable first.
+
+        With genre rules each genre has a probability and a threshold of its own, so several may
+        apply, also where no single one is sure. In noise the threshold of the noise rule is
+        required as well. Without rules the probability is that among all genres. In any case the
+        genre of the verdict ``"genre"`` applies, and so do those of :attr:`changes`. None applies
+        to recordings that are not music or shorter than a segment.
+        """
+        verdict = self.verdict
+        answers = (self.genre,) if verdict == "genre" else self.changes
+        if self.padded or verdict in ("silence", "not music"):
+            lowest = math.inf
+        else:
+            lowest = self.metadata.noise_threshold(self.snr)
+        rules = self.metadata.genre_rules or (None,) * len(self.labels)
+        found = []
+        for name, share, rule in zip(self.labels, self.probabilities.tolist(), rules, strict=True):
+            probability = share if rule is None else rule.probability(share)
+            applies = rule is not None and probability >= max(rule.threshold, lowest)
+            found.append(Genre(name, probability, applies or name in answers))
+        return tuple(sorted(found, key=lambda genre: -genre.probability))
 
     @property
     def answer(self) -> str:
-        """The verdict for people: ``"rock"``, or ``"not sure: rock 31 %, country 28 %"``."""
+        """The verdict for people.
+
+        ``"rock"``, ``"changes: classical, metal"``, or ``"not sure: rock 31 %, country 28 %"``,
+        followed by the most probable styles that apply: ``"; sounds electronic, ambient"``.
+        """
         if self.verdict == "genre":
             return self.genre
+        if self.verdict == "changes":
+            return f"changes: {', '.join(self.changes)}"
         if self.verdict == "not sure":
-            return "not sure: " + ", ".join(f"{name} {percent(p)}" for name, p in self.top(2))
+            named = self.top(2)
+            text = "not sure: " + ", ".join(f"{name} {percent(p)}" for name, p in named)
+            sounds = self._sounds({name for name, _ in named})
+            return f"{text}; sounds {', '.join(sounds)}" if sounds else text
         return self.verdict
+
+    def _sounds(self, named: set[str]) -> list[str]:
+        """Return the most probable styles that apply and are not named already.
+
+        There are none in noise and for a recording that is too short.
+        """
+        if self.padded or self.noisy:
+            return []
+        styles = [style.name for style in self.styles if style.applies and style.name not in named]
+        return styles[:_MOST_SOUNDS]
 
     @property
     def headline(self) -> str:
         """The verdict as a line of its own: ``"The predicted genre is: rock"``."""
         if self.verdict == "genre":
             return f"The predicted genre is: {self.genre}"
-        end = "" if self.verdict == "not sure" else "."
+        end = "." if self.verdict in ("not music", "silence") else ""
         return self.answer[0].upper() + self.answer[1:] + end
 
     def top(self, k: int | None = None) -> list[tuple[str, float]]:
@@ -192,9 +272,12 @@ class Prediction:
 
     # ------------------------------------------------------------------------- the timeline
 
-    @property
+    @cached_property
     def sections(self) -> tuple[Section, ...]:
-        """The stretches of the timeline with one genre, in order; computed at each access."""
+        """The stretches of the timeline with one genre, in order.
+
+        If only one section is music, it has the genre and the probability of the recording.
+        """
         found = find_sections(
             self.segments,
             self.segment_times,
@@ -203,9 +286,53 @@ class Prediction:
             music=self.segment_music,
             weights=self.segment_weights,
             silent=self.silent_segments,
+            snr=self.segment_snr,
         )
-        short = self.padded and not self.silent
-        return tuple(replace(each, verdict="not sure") for each in found) if short else found
+        if self.padded and not self.silent:
+            found = tuple(replace(section, verdict="not sure") for section in found)
+        if sum(section.is_music for section in found) == 1:
+            return tuple(self._as_a_whole(each) if each.is_music else each for each in found)
+        return found
+
+    def _as_a_whole(self, section: Section) -> Section:
+        """Return a section with the genre and the probability of the recording."""
+        sure = self._is_sure and not self.padded
+        return replace(
+            section,
+            verdict="genre" if sure else "not sure",
+            genre=self.genre,
+            probability=float(self.probabilities.max()),
+        )
+
+    def restricted(self, genres: Iterable[str]) -> Prediction:
+        """Return the prediction if the genre is one of some genres of the model.
+
+        The probabilities of these are divided by their sum, for the recording and each segment.
+
+        Args:
+            genres: names of at least two genres; the result has them in the order of the model.
+
+        Raises:
+            ValueError: the model does not have a genre, or there are fewer than 2.
+
+        Example::
+
+            prediction.restricted(["rock", "metal"]).top()  # [('rock', 0.95), ('metal', 0.05)]
+
+        """
+        return self.choosing(self.metadata.restricted(genres))
+
+    def choosing(self, metadata: ModelMetadata) -> Prediction:
+        """Return :meth:`restricted` to the genres of restricted metadata of the model."""
+        columns = [self.labels.index(label) for label in metadata.labels]
+        parents = {style.name: style.parent for style in metadata.styles}
+        return replace(
+            self,
+            metadata=metadata,
+            probabilities=_shares(self.probabilities[columns]),
+            segments=_shares(self.segments[:, columns]),
+            styles=tuple(replace(style, parent=parents[style.name]) for style in self.styles),
+        )
 
     @property
     def silent_segments(self) -> NDArray[np.bool_]:
@@ -227,6 +354,9 @@ class Prediction:
         if self.segment_music is not None:
             for entry, probability in zip(entries, self.segment_music, strict=True):
                 entry["music"] = float(probability)
+        if self.segment_snr is not None:
+            for entry, ratio in zip(entries, self.segment_snr, strict=True):
+                entry["snr"] = None if math.isnan(ratio) else float(ratio)
         return entries
 
     # -------------------------------------------------------------------------- other forms
@@ -237,7 +367,8 @@ class Prediction:
         Args:
             timeline: add ``labels``; ``timeline``, one entry for each segment: ``start`` and
                 ``end`` in seconds, ``genre``, ``probabilities`` in the order of ``labels`` and, if
-                the model has this output, ``music``; and ``sections``.
+                the model has these outputs, ``music`` and ``snr`` (None where it is silent); and
+                ``sections``.
             embedding: add ``embedding``, a list of numbers or None.
 
         """
@@ -247,11 +378,20 @@ class Prediction:
             "verdict": self.verdict,
             "genre": self.genre,
             "probabilities": dict(self.top()),
+            "genres": [asdict(each) for each in self.genres],
+            "changes": list(self.changes),
             "styles": [
-                {"name": each.name, "probability": each.probability, "applies": each.applies}
+                {
+                    "name": each.name,
+                    "probability": each.probability,
+                    "applies": each.applies,
+                    "parent": each.parent,
+                }
                 for each in self.styles
             ],
             "music": self.music,
+            "snr": self.snr,
+            "noisy": self.noisy,
             "level": self.level,
             "duration": self.duration,
             "heard": self.heard,
@@ -277,7 +417,8 @@ class Prediction:
             self.source,
             self.headline,
             genres=[] if self.silent else self.top(),
-            styles=[each.name for each in self.styles if each.applies],
+            several=[each.name for each in self.genres if each.applies],
+            styles=[each.path for each in self.styles if each.applies],
             sections=self.sections,
             duration=self.duration,
         )
@@ -285,3 +426,10 @@ class Prediction:
 
 def _is_below(value: float | None, threshold: float | None) -> bool:
     return value is not None and threshold is not None and value < threshold
+
+
+def _shares(values: Float64) -> Float64:
+    """Divide each row by its sum; a row of zeros becomes equal shares."""
+    sums = values.sum(axis=-1, keepdims=True)
+    equal = np.full_like(values, 1 / values.shape[-1])
+    return np.asarray(np.divide(values, sums, out=equal, where=sums > 0))

@@ -21,6 +21,7 @@ def prediction_html(
     headline: str,
     *,
     genres: Sequence[tuple[str, float]],
+    several: Sequence[str],
     styles: Sequence[str],
     sections: Sequence[Section],
     duration: float,
@@ -31,6 +32,7 @@ def prediction_html(
         source: name of the recording.
         headline: the answer.
         genres: with their probabilities, the most probable first.
+        several: the genres that apply; shown if there are two or more.
         styles: that apply.
         sections: of the timeline, in order.
         duration: of the recording, in seconds.
@@ -40,6 +42,7 @@ def prediction_html(
         f"<div>{html.escape(source)} ({duration:.1f} s)</div>",
         f"<div><strong>{html.escape(headline)}</strong></div>",
         *([_bars(genres)] if genres else []),
+        *([f"<div>Genres: {html.escape(', '.join(several))}</div>"] if several[1:] else []),
         *([f"<div>Styles: {html.escape(', '.join(styles))}</div>"] if styles else []),
         _timeline(sections, duration),
     ]

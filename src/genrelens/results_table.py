@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
 __all__ = ["to_columns", "to_pandas"]
 
-_COLUMNS = ("path", "genre", "probability", "verdict", "styles", "music", "duration", "model")
+_COLUMNS = (
+    "path",
+    "genre",
+    "probability",
+    "verdict",
+    "styles",
+    "music",
+    "duration",
+    "model",
+    "genres",
+    "changes",
+    "snr",
+)
 
 
 def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any]]:
@@ -25,8 +37,10 @@ def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any
     Returns:
         Columns with a value for each result: ``path``, ``genre``, ``probability`` (of that genre),
         ``verdict``, ``styles`` (those that apply, joined by ``"|"``), ``music``, ``duration`` (in
-        seconds), ``model`` and ``error``, then ``p_rock`` and so on, the probability of each
-        genre. A value that a result does not have is None.
+        seconds), ``model``, ``genres`` (those that apply, joined likewise), ``changes`` (the
+        genres of a recording that changes, joined likewise), ``snr`` (in dB) and ``error``, then
+        ``p_rock`` and so on, the probability of each genre. A value that a result does not have is
+        None.
 
     Example::
 
@@ -76,5 +90,8 @@ def _row(result: Prediction | AudioError) -> dict[str, Any]:
         "music": result.music,
         "duration": result.duration,
         "model": result.model,
+        "genres": "|".join(genre.name for genre in result.genres if genre.applies),
+        "changes": "|".join(result.changes),
+        "snr": result.snr,
     }
     return values | {f"p_{label}": probability for label, probability in result.top()}

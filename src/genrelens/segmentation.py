@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from genrelens.metadata import ModelMetadata
 
-__all__ = ["Section", "VerdictName", "calibrated", "find_sections"]
+__all__ = ["Section", "SectionVerdict", "VerdictName", "calibrated", "find_sections"]
 
-VerdictName = Literal["genre", "not sure", "not music", "silence"]
+SectionVerdict = Literal["genre", "not sure", "not music", "silence"]
+VerdictName = Literal["genre", "changes", "not sure", "not music", "silence"]
 
 Float64 = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -38,8 +39,8 @@ class Section:
         verdict: ``"genre"``; ``"not sure"`` if the probability of the genre is too low to rely on;
             ``"not music"``; or ``"silence"``.
         genre: the most probable genre of the section, also where the verdict is another one.
-        probability: of that genre, in 0..1: the mean over the segments, calibrated like that of a
-            recording.
+        probability: of that genre, in 0..1: the mean over the segments that are music, calibrated
+            like that of a recording.
 
     Example::
 
@@ -50,9 +51,19 @@ class Section:
 
     start: float
     end: float
-    verdict: VerdictName
+    verdict: SectionVerdict
     genre: str
     probability: float
+
+    @property
+    def is_music(self) -> bool:
+        """Whether the section is music: its verdict is ``"genre"`` or ``"not sure"``."""
+        return self.verdict in ("genre", "not sure")
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.end - self.start
 
 
 def find_sections(
@@ -64,6 +75,7 @@ def find_sections(
     music: Float64 | None = None,
     weights: Float64 | None = None,
     silent: Bools | None = None,
+    snr: Float64 | None = None,
 ) -> tuple[Section, ...]:
     """Group consecutive segments into sections.
 
@@ -75,15 +87,16 @@ def find_sections(
     Args:
         segments: probabilities of the genres, (n, n_classes).
         times: start of each segment in seconds, (n,), ascending.
-        metadata: of the model: its labels, thresholds, temperature, and the length of a segment.
-            The temperature was fitted on whole recordings, so a section of few segments can seem
-            slightly surer than it is.
+        metadata: of the model: its labels, thresholds, temperatures, and the length of a segment.
         end: of the recording, in seconds; the last section ends there at the latest.
         music: probability that a segment is music, (n,); None if the model has no such output.
         weights: share of each segment that the segments before it do not cover, (n,), in 0..1;
             None: all 1.
         silent: which segments are silent, (n,); None: none. Silent segments have no genre. They do
-            not count in the mean of a section that has other segments.
+            not count in the mean of a section that has other segments, nor do segments that are
+            not music.
+        snr: estimated signal-to-noise ratio of each segment in dB, (n,), NaN where it is silent;
+            None if unknown.
 
     Returns:
         The sections, in order.
@@ -95,26 +108,62 @@ def find_sections(
     silent = np.zeros(len(times), np.bool_) if silent is None else silent
     scores = _with_silence(_scores(segments, music, metadata.music_threshold), silent)
     scores = weights[:, None] * scores
-    mean_weights = np.where(silent, 1e-9, 1.0) * weights  # not 0: all segments may be silent
+    average = _Average(segments, metadata, weights=weights, counted=~silent, music=music, snr=snr)
     starts, ends, adjacent = _borders(times, metadata.features.segment_seconds)
     sections = []
     for stretch in np.split(np.arange(len(times)), np.flatnonzero(~adjacent) + 1):
         states = _most_probable_states(scores[stretch])
         for run in np.split(stretch, np.flatnonzero(np.diff(states)) + 1):
-            mean = np.average(segments[run], axis=0, weights=mean_weights[run])
-            probabilities = calibrated(mean, metadata.temperature)
+            probabilities, sure_threshold = average(run)
             state = int(states[run[0] - stretch[0]])
-            genre, verdict = _verdict_of_state(state, probabilities, metadata.sure_threshold)
+            genre, verdict = _verdict_of_state(state, probabilities, sure_threshold)
             label, probability = metadata.labels[genre], float(probabilities[genre])
             first, last = float(starts[run[0]]), float(min(ends[run[-1]], end))
             sections.append(Section(first, last, verdict, label, probability))
     return tuple(sections)
 
 
+class _Average:
+    """Averages segments to the probabilities of a section and its threshold of "not sure"."""
+
+    def __init__(
+        self,
+        segments: Float64,
+        metadata: ModelMetadata,
+        *,
+        weights: Float64,
+        counted: Bools,
+        music: Float64 | None,
+        snr: Float64 | None,
+    ) -> None:
+        self._metadata = metadata
+        self._snr = None if snr is None else np.nan_to_num(snr)  # NaN in silent segments
+        # What the network gave: the segments of a model with temperatures are calibrated.
+        inverse = 1 / metadata.timeline_temperature if metadata.temperatures else 1.0
+        self._segments = segments if inverse == 1 else calibrated(segments, inverse)
+        if music is not None and metadata.music_threshold is not None:
+            counted = counted & (music >= metadata.music_threshold)
+        self._n = np.where(counted, weights, 0.0)
+        self._weights = np.where(counted, 1.0, 1e-9) * weights  # not 0: perhaps none is counted
+
+    def __call__(self, run: Indices) -> tuple[Float64, float | None]:
+        weights = self._weights[run]
+        mean = np.average(self._segments[run], axis=0, weights=weights)
+        snr = None if self._snr is None else float(np.average(self._snr[run], weights=weights))
+        temperature = self._metadata.temperature_for(float(self._n[run].sum()))
+        return calibrated(mean, temperature), self._metadata.sure_threshold_for(snr)
+
+
 def calibrated(probabilities: Float64, temperature: float) -> Float64:
-    """Divide the logarithm of probabilities (n_classes,) by a temperature, and normalise them."""
-    powers = (probabilities / probabilities.max()) ** (1 / temperature)
-    return np.asarray(powers / powers.sum())
+    """Divide the logarithm of probabilities by a temperature, and normalise them.
+
+    Args:
+        probabilities: (..., n_classes).
+        temperature: above 0.
+
+    """
+    powers = (probabilities / probabilities.max(axis=-1, keepdims=True)) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def _borders(times: Float64, seconds: float) -> tuple[Float64, Float64, Bools]:
@@ -127,7 +176,7 @@ def _borders(times: Float64, seconds: float) -> tuple[Float64, Float64, Bools]:
 
 def _verdict_of_state(
     state: int, probabilities: Float64, sure_threshold: float | None
-) -> tuple[int, VerdictName]:
+) -> tuple[int, SectionVerdict]:
     """Return the index of the genre and the verdict of a section in this state."""
     if state == len(probabilities):
         return int(probabilities.argmax()), "not music"

@@ -86,7 +86,7 @@ def test_verdicts(capsys: pytest.CaptureFixture[str], listener_model: Path, tmp_
     assert printed(listener_model, "silent") == ["Silence."]
     unsure = printed(write_listener(tmp_path, sure_threshold=0.99), "loud")
     (first, p), (second, q) = Classifier.load(listener_model).classify(tmp_path / "loud.wav").top(2)
-    assert unsure[0] == f"Not sure: {first} {percent(p)}, {second} {percent(q)}"
+    assert unsure[0] == f"Not sure: {first} {percent(p)}, {second} {percent(q)}; sounds loud"
     assert unsure[1:] == loud[1:]
 
 
@@ -110,8 +110,12 @@ def test_json(classify: Genrelens, music: Path) -> None:
         "verdict",
         "genre",
         "probabilities",
+        "genres",
+        "changes",
         "styles",
         "music",
+        "snr",
+        "noisy",
         "level",
         "duration",
         "heard",
@@ -157,8 +161,10 @@ def test_csv_with_styles(
     result = run(capsys, "classify", "-m", listener_model, NOISE, "zero.wav", "--csv")
     good, bad = csv.DictReader(io.StringIO(result.out))
     expected = Classifier.load(listener_model).classify(NOISE)
-    assert list(good)[-6:] == ["verdict", "styles", "music", "duration", "model", "error"]
+    columns = ["verdict", "styles", "music", "duration", "model", "genres", "changes", "snr"]
+    assert list(good)[-9:] == [*columns, "error"]
     assert (good["verdict"], good["styles"]) == ("genre", "loud")
+    assert (good["genres"], good["changes"], good["snr"]) == ("noise", "", "")
     assert float(good["music"]) == expected.music
     assert (bad["verdict"], bad["styles"], bad["music"]) == ("", "", "")
 

@@ -129,7 +129,7 @@ def test_details_of_a_model_with_styles(genrelens: Genrelens, listener_model: Pa
     assert "styles loud, soft" in rows
     assert "abstains not music below 50 %, not sure below 20 %" in rows
     document = json.loads(genrelens("models", listener_model, "--json").out)
-    assert document["styles"][1] == {"name": "soft", "threshold": 0.25}
+    assert document["styles"][1] == {"name": "soft", "threshold": 0.25, "parent": None}
 
 
 def test_details_of_a_model_without_provenance(genrelens: Genrelens, tmp_path: Path) -> None:

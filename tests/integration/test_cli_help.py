@@ -16,7 +16,7 @@ from support.commands import parse, run, spawn
 
 PLACEHOLDERS = {
     *("DEVICE", "FILE", "FOLDER", "GENRE", "HOST", "MODEL", "N", "N,N", "NAME", "OLD=NEW", "P"),
-    *("PATH", "PATTERN", "RECIPE", "SECONDS", "SIZE", "STYLE"),
+    *("A,B,...", "PATH", "PATTERN", "RECIPE", "SECONDS", "SIZE", "STYLE"),
 }
 
 
@@ -79,7 +79,7 @@ def test_examples_are_valid(name: str) -> None:
         ("classify x --top 0", "'--top' / '-n': must be at least 1"),
         ("list --min 2", "'--min': must be at most 1"),
         ("list --min x", "'--min': must be a number"),
-        ("list --verdict x", "'--verdict': 'x' is not one of 'genre', 'not sure', "),
+        ("list --verdict x", "'--verdict': 'x' is not one of 'genre', 'changes', "),
     ],
 )
 def test_errors_of_values(

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from genrelens.library import Catalog, Outcome
+from genrelens.library import Catalog, Outcome, audio_digest
 from genrelens.tags import read_tags
 from support.commands import Result, as_seen, at_terminal, command, run
+from support.library_folder import medley, several
 from support.shelf import contents, shelve, song
 
 Genrelens = Callable[..., Result]
@@ -52,6 +53,24 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
         "2 to write; nothing was written: add --apply",
     ]
     assert contents(music) == before
+
+
+def test_several_genres_are_written_and_a_medley_is_not(
+    genrelens: Genrelens, tmp_path: Path
+) -> None:
+    both, mix = song(tmp_path / "music", "a.mp3"), song(tmp_path / "music", "b.flac", "flac")
+    with Catalog.open() as catalog:
+        for path, prediction in (
+            (both, several("pop", 0.6, pop=0.8, rnb=0.7, rock=0.1)),
+            (mix, medley("classical", "metal")),
+        ):
+            status, digest = path.stat(), audio_digest(path)
+            facts = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "digest": digest}
+            catalog.record(path, tags=read_tags(path), prediction=prediction, **facts)
+    result = genrelens("tag", "music", "--max-genres", "3", "--apply")
+    assert (result.code, result.err) == (0, "")
+    assert "1 unchanged (changes its genre: 1)" in result.out
+    assert (read_tags(both).genres, read_tags(mix).genres) == (("Pop", "R&B"), ())
 
 
 def test_files_that_have_a_genre_are_kept_by_default(genrelens: Genrelens, music: Path) -> None:

@@ -69,11 +69,13 @@ def test_good_file(good: bytes, tmp_path: Path) -> None:
     assert outputs.segment_logits.shape == (4, 3)
     assert outputs.clip_logits.dtype == outputs.segment_logits.dtype == np.float32
     assert (outputs.embeddings, outputs.style_logits, outputs.music_logits) == (None, None, None)
+    assert outputs.snr is None
 
 
 def test_file_of_the_first_version(good: bytes, tmp_path: Path) -> None:
     """Fields of later versions have their defaults."""
     later = {"styles", "segment_temperature", "music_threshold", "sure_threshold"}
+    later |= {"genre_rules", "temperatures", "noise_rule"}
 
     def as_it_was(values: dict[str, Any]) -> dict[str, Any]:
         assert later <= set(values)
@@ -82,7 +84,7 @@ def test_file_of_the_first_version(good: bytes, tmp_path: Path) -> None:
 
     metadata = ModelFile.load(write(tmp_path, with_metadata(good, as_it_was))).metadata
     assert metadata == tiny.metadata(metrics={"x": 1.5}, format_version=1)
-    assert json.loads(metadata.to_json())["format_version"] == 2
+    assert json.loads(metadata.to_json())["format_version"] == 3
 
 
 def test_other_metadata_of_the_file_is_left_alone(good: bytes, tmp_path: Path) -> None:
@@ -177,8 +179,8 @@ def with_metadata(good: bytes, change: Callable[[dict[str, Any]], Any]) -> onnx.
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format_version": 3}, "format version is 3.* reads versions 1 and 2: update genrelens"),
-        ({"format_version": 0}, "format version is 0.* reads versions 1 and 2$"),
+        ({"format_version": 4}, "is 4.* reads versions 1, 2 and 3: update genrelens"),
+        ({"format_version": 0}, "format version is 0.* reads versions 1, 2 and 3$"),
         ({"format_version": "1"}, "format version is '1'"),
         ({"format_version": None}, "format version is None"),
         ({"colour": "red", "age": 3}, "unknown metadata: age, colour"),
@@ -205,6 +207,7 @@ def with_metadata(good: bytes, change: Callable[[dict[str, Any]], Any]) -> onnx.
         ({"music_threshold": 1}, "music_threshold is 1; it must be above 0 and below 1"),
         ({"sure_threshold": 1}, "sure_threshold=1 must be at least 0 and below 1"),
         ({"sure_threshold": "0.5"}, "sure_threshold='0.5'"),
+        ({"noise_rule": [[0, 0.5]]}, "has a noise_rule, its graph no output snr"),
         ({"styles": "house"}, "styles='house'"),
         ({"styles": ["house"]}, "a style has a name and a threshold, not 'house'"),
         ({"styles": [{"name": "house"}]}, "a style has a name and a threshold, not {'name'"),

@@ -144,14 +144,39 @@ def test_fields_without_options(client: LocalClient) -> None:
         "verdict",
         "genre",
         "probabilities",
+        "genres",
+        "changes",
         "styles",
         "music",
+        "snr",
+        "noisy",
         "level",
         "duration",
         "heard",
         "padded",
         "model",
     }
+
+
+def test_a_choice_of_genres(client: LocalClient, model: Path) -> None:
+    answer = client.post(f"{PATH}?genres=noise, chords&timeline=true", content=WAV).json()
+    restricted = Classifier.load(model, threads=1).classify(WAV).restricted(["chords", "noise"])
+    assert answer == {**restricted.to_dict(timeline=True), "path": "recording"}
+    assert answer["labels"] == ["chords", "noise"]
+
+
+@pytest.mark.parametrize(
+    ("genres", "words"),
+    [
+        ("noise,choords", "no genre 'choords' (did you mean 'chords'?)"),
+        ("noise", "at least 2"),
+        ("noise,noise", "at least 2"),
+        ("", "no genre ''"),
+    ],
+)
+def test_an_impossible_choice_of_genres(client: LocalClient, genres: str, words: str) -> None:
+    response = client.post(f"{PATH}?genres={genres}", content=WAV)
+    assert words in assert_problem(response, 422)
 
 
 def test_a_damaged_recording_has_a_note(client: LocalClient) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.browser import Visit, expect
-from support.page_clips import BAD, CLIP, NAME, UNSURE, WAV, ask, clip, respond_with
+from support.page_clips import BAD, CLIP, NAME, SEVERAL, UNSURE, WAV, ask, clip, respond_with
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +49,10 @@ def test_axe_finds_nothing(enter: Callable[..., Visit]) -> None:
     visit.choose(CLIP)
     visit.card(NAME).get_by_text("Styles", exact=True).wait_for()
     check(visit, "with styles and sections of all kinds")
+    respond_with(visit, **SEVERAL)
+    visit.choose(CLIP)
+    visit.card(NAME).first.get_by_text("Genres", exact=True).wait_for()
+    check(visit, "with several genres")
 
 
 def test_all_controls_can_be_reached_by_keyboard(visit: Visit) -> None:

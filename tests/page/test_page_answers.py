@@ -155,7 +155,7 @@ def test_results_can_be_downloaded(downloads: Callable[[str], bytes], site: str)
     del expected["spectrogram"]
     assert json.loads(downloads("JSON")) == expected
     rows = list(csv.DictReader(downloads("CSV").decode().splitlines()))
-    more = ["verdict", "styles", "music", "duration", "model"]
+    more = ["verdict", "styles", "music", "duration", "model", "genres", "changes", "snr"]
     assert list(rows[0]) == ["path", "genre", *expected["labels"], *more, "error"]
     assert rows[0]["genre"] == expected["genre"]
     probabilities = {label: float(rows[0][label]) for label in expected["labels"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from genrelens import worker_pool
 from genrelens.library.records import StoredPrediction
-from genrelens.prediction import Prediction, Style
+from genrelens.prediction import Genre, Prediction, Style
 from support import predictions, synth, tiny
 
 
@@ -88,6 +89,17 @@ def stored(
     """Return the stored form of :func:`prediction`."""
     made = prediction(genre, probability, **changes)
     return StoredPrediction.of(made, model_digest=model_digest, fast=fast)
+
+
+def several(genre: str, probability: float, **own: float) -> StoredPrediction:
+    """Return a stored prediction whose genres have these probabilities; from 50 % on they apply."""
+    genres = tuple(Genre(name, each, applies=each >= 0.5) for name, each in own.items())
+    return replace(stored(genre, probability, styles=()), genres=genres)
+
+
+def medley(*genres: str) -> StoredPrediction:
+    """Return a stored prediction for a recording that changes between these genres."""
+    return replace(stored(genres[0], 0.36), verdict="changes", changes=genres)
 
 
 def write_files(folder: Path, contents: dict[str, bytes]) -> Path:

@@ -47,13 +47,60 @@ UNSURE = {
         section(5, 8, "not sure", "chords"),
     ],
     "styles": [
-        {"name": f"style {number}", "probability": 0.956 - number / 20, "applies": number < 9}
+        {
+            "name": f"style {number}",
+            "probability": 0.956 - number / 20,
+            "applies": number < 9,
+            "parent": None,
+        }
         for number in range(12)
     ],
     "music": 0.75,
     "heard": 7.0,  # the second from 4 to 5 was not classified
 }
 """Fields of a response that the tiny models of these tests never give, but larger ones do."""
+
+
+def _style(name: str, probability: float, parent: str | None) -> dict[str, Any]:
+    applies = probability > 0.5
+    return {"name": name, "probability": probability, "applies": applies, "parent": parent}
+
+
+SEVERAL = {
+    "verdict": "genre",
+    "answer": "electronic",
+    "genre": "electronic",
+    "labels": ["electronic", "pop", "rock"],
+    "probabilities": {"electronic": 0.6, "pop": 0.3, "rock": 0.1},
+    "genres": [
+        {"name": "electronic", "probability": 0.9, "applies": True},
+        {"name": "pop", "probability": 0.7, "applies": True},
+        {"name": "rock", "probability": 0.2, "applies": False},
+    ],
+    "sections": [section(0, 8, "genre", "electronic")],
+    "styles": [
+        _style("house", 0.71, "electronic"),
+        _style("techno", 0.62, "electronic"),
+        _style("hard rock", 0.6, "rock"),
+        _style("female vocalist", 0.55, None),
+        _style("dance pop", 0.4, "pop"),
+    ],
+}
+"""The response to a clip with several genres and styles below them."""
+
+CHANGES = {
+    **SEVERAL,
+    "verdict": "changes",
+    "answer": "changes: rock, pop",
+    "changes": ["rock", "pop"],
+    "genres": [
+        {"name": name, "probability": 0.5, "applies": name != "electronic"}
+        for name in ("rock", "pop", "electronic")
+    ],
+    "sections": [section(0, 4, "genre", "rock"), section(4, 8, "genre", "pop")],
+    "snr": -4.6,
+}
+"""The response to a noisy clip of two genres."""
 
 
 def respond_with(visit: Visit, **changes: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ def prediction(probabilities: Mapping[str, float], **changes: Any) -> Prediction
         "heard": 1.0,
         "level": -20.0,
     }
-    for name in changes.keys() & set(ModelMetadata.__slots__) - set(Prediction.__slots__):
+    own = {each.name for each in fields(Prediction)}
+    for name in changes.keys() & set(ModelMetadata.__slots__) - own:
         metadata = replace(metadata, **{name: changes.pop(name)})
     return Prediction(metadata=metadata, **values | changes)

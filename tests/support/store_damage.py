@@ -28,6 +28,9 @@ TABLES = {
             "embedding",
             "duration",
             "heard",
+            "genres",
+            "changes",
+            "snr",
         ),
     },
     "journal": {

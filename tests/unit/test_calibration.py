@@ -27,7 +27,7 @@ from genrelens.evaluation.calibration import (
 from genrelens.evaluation.model_calibration import calibrate_model
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.features import ORIGINAL_MEL
-from genrelens.metadata import ModelMetadata
+from genrelens.metadata import GenreRule, ModelMetadata
 
 
 def drawn(
@@ -290,6 +290,25 @@ def test_own_predictions_contain_the_present_temperature() -> None:
     present = log_loss(true, softmax(logits / 3, axis=1))
     assert found.before.log_loss.value == pytest.approx(present, rel=1e-3)
     assert not found.better  # the temperature is 3 already
+
+
+def test_all_temperatures_are_multiplied_and_the_genre_rules_keep_their_results() -> None:
+    """The temperature of a clip was 2 and becomes 6."""
+    logits, true = drawn(1, n=400, classes=2)
+    logits *= 3 / fit_temperature(logits, true)
+    own = made(softmax(logits, axis=1), true)
+    former = replace(
+        metadata(own, 2.0),
+        temperatures={1: 5.0, 10: 2.0},
+        genre_rules=(GenreRule(0.5, 0.1, 0.4),) * 2,
+    )
+    found = calibrate_model(former, own)
+    assert found.present_temperature == 2
+    assert found.metadata.temperatures == pytest.approx({1: 15.0, 10: 6.0}, rel=1e-3)
+    assert found.temperature == pytest.approx(6, rel=1e-3)
+    new = apply_temperature([0.8, 0.2], found.temperature / 2)
+    rules = former.genre_rules[0], found.metadata.genre_rules[0]
+    assert rules[1].probability(float(new[0])) == pytest.approx(rules[0].probability(0.8))
 
 
 def test_the_metadata_hold_figures_and_threshold() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from genrelens.library import Catalog, TagMismatch, audit_library
 from genrelens.library.audit import Audit, audit_page, compare_tag
 from genrelens.prediction import Style
-from support.library_folder import stored
+from support.library_folder import medley, several, stored
 from support.shelf import entry, shelve, song
 
 HOUSE = (Style("house", 0.7, 0.5), Style("soul", 0.2, 0.5))
@@ -60,6 +60,18 @@ def test_results_of_the_comparison(
     result, mismatch = compare_tag(entry(genres, prediction))
     assert result == expected
     assert (mismatch is not None) == (expected == "disagrees")
+
+
+def test_a_tag_agrees_with_each_genre_that_applies() -> None:
+    both = several("pop", 0.6, pop=0.8, electronic=0.7, rock=0.3)
+    for tag in ("K-Pop", "House", "EDM"):
+        assert compare_tag(entry((tag,), both)) == ("agrees", None), tag
+    result, mismatch = compare_tag(entry(("Rock",), both))
+    assert (result, mismatch and mismatch.tagged) == ("disagrees", 0.3)  # by its own probability
+
+
+def test_a_recording_that_changes_is_not_compared() -> None:
+    assert compare_tag(entry(("Rock",), medley("jazz", "metal"))) == ("changes", None)
 
 
 def test_files_without_a_result_or_tags() -> None:

@@ -1,4 +1,4 @@
-"""The catalogue: stored entries, queries, and errors with the file."""
+"""The catalogue: stored entries, models, and errors with the file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from genrelens import __version__
 from genrelens.errors import LibraryError
 from genrelens.library import Catalog
 from genrelens.library.records import Entry, Failure, StoredPrediction, path_fields
-from genrelens.prediction import Style
+from genrelens.prediction import Genre, Style
 from genrelens.tags import Tags
-from support.library_folder import stored
+from support.library_folder import medley, several, stored
 
 TAGS = Tags("ID3v2.4", ("Rock", "Ro\udce9ck"), "An artist", "", "A title")
 
@@ -65,6 +65,24 @@ def test_an_entry_is_read_as_it_was_stored(catalog: Catalog) -> None:
     np.testing.assert_array_equal(found.prediction.embedding, np.array([0.6, -0.8], np.float16))
 
 
+def test_several_genres_changes_and_noise_are_stored(catalog: Catalog) -> None:
+    both = replace(several("pop", 0.6, pop=0.8, electronic=0.7, rock=0.1), snr=-3.5)
+    put(catalog, "/x", prediction=both)
+    put(catalog, "/y", "b", prediction=medley("classical", "metal"))
+    found = prediction(catalog, "/x")
+    assert found.genres[1] == Genre("electronic", 0.7, applies=True)
+    assert (found.snr, found.found_genres) == (-3.5, ("pop", "electronic"))
+    assert prediction(catalog, "/y").found_genres == ("classical", "metal")
+    assert found.to_dict() == both.to_dict()
+
+
+def test_the_genre_comes_first_only_if_the_model_is_sure() -> None:
+    both = several("pop", 0.6, electronic=0.7, pop=0.65)
+    assert both.found_genres == ("pop", "electronic")
+    assert replace(both, verdict="not sure").found_genres == ("electronic", "pop")
+    assert stored("pop", 0.36).found_genres == ()
+
+
 def test_the_stored_form_of_a_prediction() -> None:
     prediction = stored("jazz", 0.9, model_digest="ab", fast=True, heard=90.0)
     assert prediction.to_dict() | {"created_at": ""} == {
@@ -78,9 +96,28 @@ def test_the_stored_form_of_a_prediction() -> None:
         "probability": 0.9,
         "probabilities": pytest.approx({"jazz": 0.9, "rock": 0.05, "pop": 0.05}),
         "styles": [
-            {"name": "house", "probability": 0.7, "threshold": 0.5, "applies": True},
-            {"name": "techno", "probability": 0.2, "threshold": 0.3, "applies": False},
+            {
+                "name": "house",
+                "probability": 0.7,
+                "threshold": 0.5,
+                "parent": None,
+                "applies": True,
+            },
+            {
+                "name": "techno",
+                "probability": 0.2,
+                "threshold": 0.3,
+                "parent": None,
+                "applies": False,
+            },
         ],
+        "genres": [
+            {"name": "jazz", "probability": 0.9, "applies": True},
+            {"name": "rock", "probability": pytest.approx(0.05), "applies": False},
+            {"name": "pop", "probability": pytest.approx(0.05), "applies": False},
+        ],
+        "changes": [],
+        "snr": None,
         "music": 0.99,
         "level": -10.0,
         "duration": 200.0,
@@ -199,79 +236,6 @@ def test_the_latest_of_several_models_counts(catalog: Catalog) -> None:
     assert paths(catalog, model="three") == []
 
 
-# --------------------------------------------------------------------------------- queries
-
-
-@pytest.fixture
-def library(catalog: Catalog) -> Catalog:
-    house, techno = Style("house", 0.7, 0.5), Style("techno", 0.4, 0.3)
-    predictions = {
-        "/m/jazz": stored("jazz", 0.9, styles=(house,)),
-        "/m/pop/1": stored("pop", 0.55, styles=(techno, Style("house", 0.4, 0.5))),
-        "/m/pop/2": stored("pop", 0.6, styles=()),
-        "/m/pop2/unsure": stored("pop", 0.36),
-        "/m2/speech": stored("pop", 0.8, music=0.1),
-        "/m2/nothing": stored("pop", 0.7, level=-90.0),
-    }
-    for number, (path, prediction) in enumerate(predictions.items()):
-        put(catalog, path, f"digest {number}", prediction=prediction)
-    put(catalog, "/m2/broken", None, failure=Failure("crashed"))
-    return catalog
-
-
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ({"genre": "jazz"}, ["/m/jazz"]),
-        ({"genre": "JAZZ"}, ["/m/jazz"]),
-        ({"genre": "ja%"}, []),
-        ({"genre": "pop"}, ["/m/pop/1", "/m/pop/2"]),
-        ({"genre": "pop", "minimum": 0.6}, ["/m/pop/2"]),
-        ({"genre": "pop", "verdict": "not sure"}, ["/m/pop2/unsure"]),
-        ({"minimum": 0.85}, ["/m/jazz"]),
-        ({"style": "house"}, ["/m/jazz", "/m/pop2/unsure", "/m2/nothing", "/m2/speech"]),
-        ({"style": "House", "genre": "jazz"}, ["/m/jazz"]),
-        ({"style": "house", "minimum": 0.3, "genre": "pop"}, ["/m/pop/1"]),
-        ({"style": "house", "minimum": 0.71}, []),
-        ({"style": "techno"}, ["/m/pop/1"]),
-        ({"verdict": "not music"}, ["/m2/speech"]),
-        ({"verdict": "silence"}, ["/m2/nothing"]),
-        ({"under": "/m/pop"}, ["/m/pop/1", "/m/pop/2"]),
-        ({"under": "/m/pop/"}, ["/m/pop/1", "/m/pop/2"]),
-        ({"under": "/m/jazz"}, ["/m/jazz"]),
-        ({"under": "/m/../m2", "genre": "pop"}, []),
-        ({"under": "/gone"}, []),
-        ({"errors": True}, ["/m2/broken"]),
-        ({"errors": True, "model": "small"}, ["/m2/broken"]),
-        ({"model": "small", "under": "/m2"}, ["/m2/nothing", "/m2/speech"]),
-    ],
-    ids=str,
-)
-def test_conditions(library: Catalog, conditions: dict[str, Any], expected: list[str]) -> None:
-    assert paths(library, **conditions) == expected
-
-
-def test_all_files_by_path(library: Catalog) -> None:
-    expected = [
-        "/m/jazz",
-        "/m/pop/1",
-        "/m/pop/2",
-        "/m/pop2/unsure",
-        "/m2/broken",
-        "/m2/nothing",
-        "/m2/speech",
-    ]
-    assert [str(each.path) for each in library.query()] == expected
-    assert [str(each.path) for each in library.query(under="/m2")] == expected[4:]
-    assert paths(library, under="/") == expected
-
-
-def test_writing_while_reading(library: Catalog) -> None:
-    for each in library.query():
-        put(library, f"{each.path}/again", each.digest)
-    assert len(paths(library)) == 14
-
-
 # ----------------------------------------------------------------------------- the file
 
 
@@ -349,16 +313,18 @@ def test_a_newer_catalogue_is_refused(catalog: Catalog, readonly: bool) -> None:
     )
 
 
-def test_a_damaged_catalogue(library: Catalog) -> None:
-    library.close()
-    content = bytearray(library.path.read_bytes())
+def test_a_damaged_catalogue(catalog: Catalog) -> None:
+    for number in range(9):
+        put(catalog, f"/{number}", f"digest {number}", prediction=stored())
+    catalog.close()
+    content = bytearray(catalog.path.read_bytes())
     content[8192:] = os.urandom(len(content) - 8192)
-    library.path.write_bytes(content)
+    catalog.path.write_bytes(content)
     with (
-        Catalog.open(library.path) as catalog,
+        Catalog.open(catalog.path) as damaged,
         pytest.raises(LibraryError, match=r"is damaged \(.+\); delete it and scan again"),
     ):
-        list(catalog.query())
+        list(damaged.query())
 
 
 def test_another_program_is_writing(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from genrelens.library.export import FORMATS, export_entries, export_playlists, 
 from genrelens.library.records import Failure
 from genrelens.prediction import Style
 from genrelens.tags import Tags
-from support.library_folder import stored, wav
+from support.library_folder import medley, several, stored, wav
 
 ODD = os.fsdecode(b"caf\xe9.mp3")
 LINE_BREAK = "new\nline.mp3"
@@ -87,6 +88,9 @@ def test_csv(catalog: Catalog, folder: Path) -> None:
         "duration": "100.6",
         "model": "small",
         "error": "",
+        "genres": "jazz",
+        "changes": "",
+        "snr": "",
     }
     assert rows["z.mp3"]["error"] == "crashed"
     assert rows["z.mp3"]["genre"] == rows["z.mp3"]["tagged"] == ""
@@ -134,6 +138,31 @@ def test_parquet(catalog: Catalog, folder: Path) -> None:
     assert jazz["path_bytes"] is None
     assert odd["path_bytes"] == os.fsencode(folder / ODD)
     assert (failed["error"], failed["genre"], failed["embedding"]) == ("crashed", None, None)
+
+
+@pytest.fixture
+def mixed(catalog: Catalog, folder: Path) -> Catalog:
+    """The catalogue with a file of two genres, and a medley."""
+    both, mix = several("pop", 0.6, pop=0.75, jazz=0.5, rock=0.25), medley("jazz", "metal")
+    for name, prediction in (("b.mp3", replace(both, snr=12.5)), ("m.mp3", mix)):
+        facts: dict[str, Any] = {"size": 1, "mtime_ns": 2, "digest": name, "tags": None}
+        catalog.record(folder / name, prediction=prediction, **facts)
+    return catalog
+
+
+def test_several_genres_in_csv_and_parquet(mixed: Catalog) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    text = exported(mixed, "csv").decode("utf-8", errors="surrogateescape")
+    rows = {Path(row["path"]).name: row for row in csv.DictReader(io.StringIO(text, newline=""))}
+    fields = ("genre", "genres", "changes", "snr")
+    assert [rows["b.mp3"][name] for name in fields] == ["pop", "pop|jazz", "", "12.5"]
+    assert [rows["m.mp3"][name] for name in fields] == ["jazz", "jazz|metal", "jazz|metal", ""]
+    table = parquet.read_table(io.BytesIO(exported(mixed, "parquet"))).to_pylist()
+    found = {Path(row["path"]).name: row for row in table}
+    assert found["b.mp3"]["genres"] == ["pop", "jazz"]
+    assert dict(found["b.mp3"]["genre_probabilities"]) == {"pop": 0.75, "jazz": 0.5, "rock": 0.25}
+    assert (found["m.mp3"]["changes"], found["m.mp3"]["snr"]) == (["jazz", "metal"], None)
+    assert (found["z.mp3"]["genres"], found["z.mp3"]["changes"]) == (None, None)
 
 
 def test_parquet_without_pyarrow(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +223,19 @@ def test_one_playlist_for_each_genre(catalog: Catalog, folder: Path) -> None:
     assert export_playlists(catalog, place, genre="Jazz") == {place / "jazz.m3u8": 1}
     assert str(folder / "a.mp3") in (place / "jazz.m3u8").read_text().splitlines()
     assert (place / "old.m3u8").exists()
+
+
+def test_a_file_with_several_genres_is_in_the_playlist_of_each(
+    mixed: Catalog, folder: Path
+) -> None:
+    lists = folder / "lists"
+    written = export_playlists(mixed, lists)
+    assert written == {lists / "jazz.m3u8": 2, lists / "pop.m3u8": 1, lists / "rock.m3u8": 3}
+    assert export_playlists(mixed, lists, genre="POP") == {lists / "pop.m3u8": 1}
+    assert export_playlists(mixed, lists, verdict="changes") == {
+        lists / "jazz.m3u8": 1,
+        lists / "metal.m3u8": 1,
+    }
 
 
 def test_playlists_have_only_sure_genres_by_default(catalog: Catalog, folder: Path) -> None:

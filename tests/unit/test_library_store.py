@@ -145,9 +145,13 @@ def former_journal(tmp_path: Path, song: Path) -> Path:
 # ----------------------------------------------------------------------------------- formats
 
 
-def test_a_catalogue_of_the_former_version(tmp_path: Path) -> None:
-    embedding = np.array([0.6, -0.8], "<f2")
-    path = former(
+EMBEDDING = np.array([0.6, -0.8], "<f2")
+
+
+@pytest.fixture
+def former_catalog(tmp_path: Path) -> Path:
+    """The catalogue of one file with a prediction."""
+    return former(
         tmp_path / "catalog",
         FORMER_CATALOG,
         {
@@ -181,14 +185,18 @@ def test_a_catalogue_of_the_former_version(tmp_path: Path) -> None:
                 '[{"name": "house", "probability": 0.7, "threshold": 0.5}]',
                 None,
                 -10.5,
-                embedding.tobytes(),
+                EMBEDDING.tobytes(),
                 200.0,
                 90.0,
             ),
         },
     )
-    with Catalog.open(path) as catalog:
-        [entry] = catalog.query()
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+def test_a_catalogue_of_the_former_version(former_catalog: Path, readonly: bool) -> None:
+    with Catalog.open(former_catalog, readonly=readonly) as catalog:
+        [entry] = catalog.query(genre="JAZZ", style="house")
         assert catalog.has_prediction("a" * 40, "d1", fast=True)
     assert os.fsencode(entry.path) == b"/m/caf\xe9.mp3"
     assert (entry.size, entry.mtime_ns, entry.digest, entry.error) == (5, 7, "a" * 40, "crashed")
@@ -199,7 +207,9 @@ def test_a_catalogue_of_the_former_version(tmp_path: Path) -> None:
     assert (prediction.fast, prediction.music, prediction.level) == (True, None, -10.5)
     assert (prediction.duration, prediction.heard) == (200.0, 90.0)
     assert prediction.styles == (Style("house", 0.7, 0.5),)
-    np.testing.assert_array_equal(prediction.embedding, embedding)
+    assert (prediction.genres, prediction.changes, prediction.snr) == ((), (), None)
+    assert prediction.found_genres == ("jazz",)
+    np.testing.assert_array_equal(prediction.embedding, EMBEDDING)
 
 
 def test_a_journal_of_the_former_version(former_journal: Path, song: Path) -> None:
@@ -209,12 +219,51 @@ def test_a_journal_of_the_former_version(former_journal: Path, song: Path) -> No
     assert song.read_bytes() == b"old content of a file"
 
 
-def test_the_tables_equal_those_of_the_former_version(tmp_path: Path) -> None:
-    """So a former version can read the files of this one."""
-    for kind, schema in ((Catalog, FORMER_CATALOG), (Journal, FORMER_JOURNAL)):
-        new = tmp_path / f"new {kind.__name__}"
-        kind.open(new).close()
-        assert columns(new) == columns(former(tmp_path / f"old {kind.__name__}", schema, {}))
+def test_a_file_without_a_prediction_in_a_former_catalogue(former_catalog: Path) -> None:
+    """The columns that a catalogue lacks are no prediction of their own."""
+    edit(former_catalog, "UPDATE files SET digest = NULL")
+    with Catalog.open(former_catalog, readonly=True) as catalog:
+        [entry] = catalog.query()
+    assert entry.prediction is None
+
+
+def test_reading_a_former_catalogue_does_not_change_it(former_catalog: Path) -> None:
+    before = former_catalog.read_bytes()
+    Catalog.open(former_catalog, readonly=True).close()
+    assert former_catalog.read_bytes() == before
+
+
+def test_a_former_catalogue_gets_the_columns_of_a_new_one(
+    former_catalog: Path, tmp_path: Path
+) -> None:
+    for path in (former_catalog, tmp_path / "new"):
+        Catalog.open(path).close()
+    assert columns(former_catalog) == columns(tmp_path / "new")
+
+
+def test_a_former_version_can_read_and_write_the_files_of_this_one(tmp_path: Path) -> None:
+    """It names the columns that it knows, and a row that it writes gets the others."""
+    Catalog.open(tmp_path / "new").close()
+    new, old = columns(tmp_path / "new"), columns(former(tmp_path / "old", FORMER_CATALOG, {}))
+    assert {name for name, *_ in new["predictions"] - old["predictions"]} == {
+        "genres",
+        "changes",
+        "snr",
+    }
+    assert new | {"predictions": set()} == old | {"predictions": set()}
+    with closing(sqlite3.connect(tmp_path / "new")) as connection:
+        names = [name for name, *_ in old["predictions"]]
+        marks = ", ".join("?" * len(names))
+        row = ["x" if kind in ("TEXT", "BLOB") else 0 for _, kind, *_ in old["predictions"]]
+        statement = f"INSERT INTO predictions ({', '.join(names)}) VALUES ({marks})"
+        connection.execute(statement, row)
+        query = "SELECT genres, changes, snr FROM predictions"
+        assert connection.execute(query).fetchall() == [("[]", "[]", None)]
+
+
+def test_the_tables_of_the_journal_equal_those_of_the_former_version(tmp_path: Path) -> None:
+    Journal.open(tmp_path / "new").close()
+    assert columns(tmp_path / "new") == columns(former(tmp_path / "old", FORMER_JOURNAL, {}))
 
 
 # --------------------------------------------------------------------------------- permissions

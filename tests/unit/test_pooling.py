@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
 from genrelens.model_file import Outputs, StyleTag
-from genrelens.pooling import PooledRecording
+from genrelens.pooling import PooledRecording, segments_of_answer
 from genrelens.prediction import Style
 from support import tiny
 
@@ -195,3 +197,87 @@ def test_extreme_logits() -> None:
     assert result.segments.tolist() == [[0.5, 0, 0.5]]
     assert [style.probability for style in result.styles] == [1, 0]
     assert result.music == 0
+
+
+# ------------------------------------------------------------------- segments that are not music
+
+
+def mixed(rows: ArrayLike, music: ArrayLike, snr: ArrayLike | None = None) -> Outputs:
+    """The outputs for a window whose segments differ; its answer is their mean."""
+    return Outputs(
+        np.log(np.mean(rows, axis=0)).astype(np.float32),
+        np.log(rows).astype(np.float32),
+        style_logits=logit([[0.5, 0.5]] * len(np.asarray(rows))),
+        music_logits=logit(music),
+        snr=None if snr is None else np.asarray(snr, np.float32),
+    )
+
+
+def test_segments_of_a_window_that_are_not_music_do_not_count() -> None:
+    result = pooled(mixed([ROCK, JAZZ, ROCK], [0.9, 0.2, 0.6]), music_threshold=0.5)
+    np.testing.assert_allclose(result.probabilities, ROCK, atol=1e-6)
+    np.testing.assert_allclose(result.segments[1], JAZZ, atol=1e-6)
+
+
+def test_a_window_without_music_does_not_count() -> None:
+    talk, song = mixed([JAZZ, JAZZ], [0.1, 0.2]), mixed([ROCK], [0.9])
+    for temperatures in ({}, {1: 1.0}):
+        result = pooled(talk, song, music_threshold=0.5, temperatures=temperatures)
+        np.testing.assert_allclose(result.probabilities, ROCK, atol=1e-6)
+
+
+def test_temperatures_apply_to_the_mean_over_all_segments_that_count() -> None:
+    """Four segments in two windows, of which three are music: the temperature for 3 is 2."""
+    windows = mixed([ROCK, JAZZ], [0.9, 0.8]), mixed([JAZZ, ROCK], [0.1, 0.7])
+    result = pooled(*windows, music_threshold=0.5, temperatures={1: 0.5, 3: 2.0}, temperature=9.0)
+    roots = np.sqrt((2 * np.array(ROCK) + np.array(JAZZ)) / 3)
+    np.testing.assert_allclose(result.probabilities, roots / roots.sum(), atol=1e-6)
+    squares = np.array(ROCK) ** 2
+    np.testing.assert_allclose(result.segments[0], squares / squares.sum(), atol=1e-6)
+
+
+def test_the_answer_of_a_graph_without_a_mean_has_the_temperature_of_a_clip() -> None:
+    """Also if one of its windows has a single segment, which is its own mean."""
+    own = Outputs(np.log(JAZZ).astype(np.float32), np.log([ROCK, ROCK]).astype(np.float32))
+    result = pooled(own, outputs(ROCK, 1), temperature=2.0, temperatures={1: 0.5}, styles=())
+    roots = [np.sqrt(row) / np.sqrt(row).sum() for row in (JAZZ, ROCK)]
+    expected = (2 * roots[0] + roots[1]) / 3
+    np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("answer", "music", "threshold", "again"),
+    [
+        (JAZZ, [0.9, 0.2, 0.6], 0.5, [True, False, True]),
+        (JAZZ, [0.9, 0.8, 0.6], 0.5, None),
+        (JAZZ, [0.1, 0.2, 0.3], 0.5, None),
+        (JAZZ, [0.9, 0.2, 0.6], None, None),
+        (np.mean([ROCK, JAZZ, ROCK], axis=0), [0.9, 0.2, 0.6], 0.5, None),
+    ],
+)
+def test_segments_that_an_answer_is_computed_from_again(
+    answer: ArrayLike, music: list[float], threshold: float | None, again: list[bool] | None
+) -> None:
+    logits = np.log(np.asarray(answer)).astype(np.float32)
+    window = replace(mixed([ROCK, JAZZ, ROCK], music), clip_logits=logits)
+    found = segments_of_answer(window, threshold)
+    assert (None if found is None else found.tolist()) == again
+
+
+def test_a_recording_of_one_segment_has_the_probabilities_of_the_segment() -> None:
+    for temperature in (0.5, 3.0):
+        result = pooled(outputs(ROCK, 1), temperatures={1: temperature, 10: 1.0})
+        np.testing.assert_allclose(result.probabilities, result.segments[0], atol=1e-9)
+
+
+def test_the_signal_to_noise_ratio_is_that_of_the_music() -> None:
+    window = mixed([ROCK, JAZZ, ROCK], [0.9, 0.2, 0.6], snr=[4, -20, 8])
+    result = pooled(window, music_threshold=0.5, silent=[False, True, False, False])
+    assert result.snr == pytest.approx(6)
+    np.testing.assert_array_equal(result.segment_snr, [4, np.nan, -20, 8])
+    plain = pooled(window)
+    assert plain.snr == pytest.approx(-8 / 3)
+    without = pooled(outputs(ROCK, 2))
+    assert (without.snr, without.segment_snr) == (None, None)
+    silence = pooled(silent=[True])
+    assert (silence.snr, silence.segment_snr) == (None, None)

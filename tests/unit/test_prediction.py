@@ -93,8 +93,8 @@ def test_styles() -> None:
     styles = (Style("house", 0.5, 0.5), Style("folk", 0.4, 0.5))
     assert [style.applies for style in styles] == [True, False]
     assert prediction(styles=styles).to_dict()["styles"] == [
-        {"name": "house", "probability": 0.5, "applies": True},
-        {"name": "folk", "probability": 0.4, "applies": False},
+        {"name": "house", "probability": 0.5, "applies": True, "parent": None},
+        {"name": "folk", "probability": 0.4, "applies": False, "parent": None},
     ]
 
 
@@ -102,8 +102,8 @@ def test_styles() -> None:
 
 
 def test_sections() -> None:
-    """Two segments are not enough for two sections; their mean is rock."""
-    assert prediction().sections == (Section(0.0, 1.9, "genre", "rock", pytest.approx(0.6)),)
+    """Two segments are not enough for two sections, and one has the recording's probability."""
+    assert prediction().sections == (Section(0.0, 1.9, "genre", "rock", 0.5),)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,16 @@ def test_to_dict_survives_json() -> None:
         "verdict": "genre",
         "genre": "rock",
         "probabilities": {"rock": 0.5, "jazz": 0.3, "pop": 0.2},
+        "genres": [
+            {"name": "rock", "probability": 0.5, "applies": True},
+            {"name": "jazz", "probability": 0.3, "applies": False},
+            {"name": "pop", "probability": 0.2, "applies": False},
+        ],
+        "changes": [],
         "styles": [],
         "music": None,
+        "snr": None,
+        "noisy": False,
         "level": -20.0,
         "duration": 1.9,
         "heard": 1.9,
@@ -155,7 +163,7 @@ def test_timeline() -> None:
         {"start": 1.0, "end": 1.9, "genre": "rock", "probabilities": [0.0, 0.1, 0.9]},
     ]
     assert document["sections"] == [
-        {"start": 0.0, "end": 1.9, "verdict": "genre", "genre": "rock", "probability": 0.6}
+        {"start": 0.0, "end": 1.9, "verdict": "genre", "genre": "rock", "probability": 0.5}
     ]
 
 
@@ -195,7 +203,7 @@ def test_html_has_answer_bars_styles_and_timeline() -> None:
     assert "width:50.00%" in page
     assert "Styles: house<" in page
     assert (
-        'title="rock 60 %, 0:00 to 0:01" style="position:absolute;left:0.00%;width:100.00%' in page
+        'title="rock 50 %, 0:00 to 0:01" style="position:absolute;left:0.00%;width:100.00%' in page
     )
     assert "http" not in page
 

@@ -117,8 +117,9 @@ def test_names_of_the_package() -> None:
     """A name that disappears breaks the programs of users."""
     assert {*genrelens.__all__} == {
         *("AudioError", "AudioWarning", "Classifier", "DataError", "DataWarning"),
-        *("FeatureConfig", "GenrelensError", "LibraryError", "MissingExtraError", "ModelError"),
-        *("ModelMetadata", "Prediction", "RecipeError", "Section", "Style", "TagError"),
+        *("FeatureConfig", "Genre", "GenrelensError", "LibraryError", "MissingExtraError"),
+        *("ModelError", "ModelMetadata", "Prediction", "RecipeError", "Section", "Style"),
+        "TagError",
         *("__version__", "extract_segments", "load_audio", "packaged_models", "probe"),
         *("stream_audio", "to_columns", "to_pandas"),
     }
@@ -151,7 +152,7 @@ def test_public_names_of_other_packages_have_examples(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("model_file", "percentages", "prediction", "data.folders"),
+        *("metadata", "model_file", "percentages", "findings", "data.folders"),
         *(f"evaluation.{name}" for name in ("bootstrap", "calibration", "metrics")),
         "evaluation.prediction_table",
     ],

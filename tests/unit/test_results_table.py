@@ -18,7 +18,9 @@ ROCK = prediction(
     music=0.9,
     music_threshold=0.5,
 )
-POP = prediction({"pop": 0.6, "rock": 0.4}, source="b.mp3", name="other", sure_threshold=0.7)
+POP = prediction(
+    {"pop": 0.6, "rock": 0.4}, source="b.mp3", name="other", sure_threshold=0.7, snr=-5.0
+)
 BROKEN = AudioError("c.mp3", "is empty")
 COLUMNS = {
     "path": ["a.mp3", "b.mp3", "c.mp3"],
@@ -29,6 +31,9 @@ COLUMNS = {
     "music": [0.9, None, None],
     "duration": [1.0, 1.0, None],
     "model": ["tiny", "other", None],
+    "genres": ["rock", "", None],
+    "changes": ["", "", None],
+    "snr": [None, -5.0, None],
     "error": [None, None, "is empty"],
     "p_rock": [0.8, 0.4, None],
     "p_jazz": [0.2, None, None],

@@ -22,13 +22,18 @@ from genrelens.library.vocabulary import (
     related,
     spelling,
 )
-from genrelens.prediction import Style
+from genrelens.prediction import Genre, Style
 from genrelens.tags import Tags
-from support.library_folder import stored
+from support.library_folder import medley, several, stored
 from support.shelf import entry
 
 HOUSE, TECHNO, SWING = Style("house", 0.7, 0.5), Style("techno", 0.2, 0.3), Style("swing", 0.6, 0.5)
 JAZZ = stored("jazz", 0.83, styles=(HOUSE, SWING, TECHNO))
+
+SIXTEEN = (
+    *("ambient", "blues", "classical", "country", "disco", "electronic", "folk", "hiphop"),
+    *("jazz", "latin", "metal", "pop", "punk", "reggae", "rnb", "rock"),
+)
 
 
 def after(policy: Policy, genres: tuple[str, ...] = (), prediction: Any = JAZZ) -> tuple[str, ...]:
@@ -52,6 +57,7 @@ def reason(policy: Policy, **facts: Any) -> str:
         ("hiphop", "Hip-Hop"),
         ("hip hop", "Hip-Hop"),
         ("rnb", "R&B"),
+        ("drum and bass", "Drum & Bass"),
         ("jazz", "Jazz"),
         ("indie pop", "Indie Pop"),
         ("electronica", "Electronica"),
@@ -103,6 +109,45 @@ def test_related_genres(first: str, second: str, expected: bool) -> None:
     assert related({first}, {second}) is related({second}, {first}) is expected
 
 
+@pytest.mark.parametrize(
+    ("tag", "genres"),
+    [
+        ("House", "electronic"),
+        ("Dance", "disco electronic ambient"),
+        ("Dance-Pop", "disco electronic ambient pop"),
+        ("EDM", "electronic"),
+        ("Drum & Bass", "electronic"),
+        ("Downtempo", "ambient electronic"),
+        ("K-Pop", "pop"),
+        ("Reggaeton", "latin"),
+        ("Dancehall", "reggae"),
+        ("Soul", "rnb"),
+        ("Funk", "disco rnb"),
+        ("R&B/Soul", "rnb"),
+        ("Hip-Hop/Rap", "hiphop"),
+        ("Phonk", "electronic hiphop"),
+        ("Orchestral", "classical"),
+        ("Orchestral Soundtrack", "classical"),
+        ("Soundtrack", "ambient classical electronic"),
+        ("Singer/Songwriter", "folk"),
+        ("Bossa Nova", "jazz latin"),
+        ("Hard Rock", "metal rock"),
+        ("Disco", "disco"),
+        ("Gospel", ""),
+    ],
+)
+def test_the_genres_of_the_model_that_a_tag_can_mean(tag: str, genres: str) -> None:
+    found = {genre for genre in SIXTEEN if related(meanings(tag), meanings(genre))}
+    assert found == set(genres.split())
+
+
+@pytest.mark.parametrize("genre", SIXTEEN)
+def test_the_usual_spelling_of_a_genre_means_the_genre(genre: str) -> None:
+    expected = {"hiphop": "Hip-Hop", "rnb": "R&B"}.get(genre, genre.capitalize())
+    assert spelling(genre) == expected
+    assert meanings(expected) == {genre}
+
+
 def test_a_recording_shorter_than_a_segment_is_never_written() -> None:
     """However high its probability is, and whatever the policy allows."""
     short = stored("reggae", 0.99, padded=True, duration=1.0, heard=1.0)
@@ -142,6 +187,32 @@ def test_the_genre_comes_first_then_the_styles_that_apply(
     n: int, expected: tuple[str, ...]
 ) -> None:
     assert after(Policy(max_genres=n)) == expected
+
+
+def test_further_genres_that_apply_come_before_the_styles() -> None:
+    several_genres = several("pop", 0.6, pop=0.8, rnb=0.7, electronic=0.5, rock=0.4)
+    both = replace(several_genres, styles=(HOUSE,))
+    assert after(Policy(), prediction=both) == ("Pop",)
+    assert after(Policy(max_genres=3), prediction=both) == ("Pop", "R&B", "Electronic")
+    assert after(Policy(max_genres=9), prediction=both) == ("Pop", "R&B", "Electronic", "House")
+    decision = decide(entry((), both), Policy(max_genres=2, min_confidence=0.6))
+    assert isinstance(decision, Change)
+    assert (decision.after, decision.confidence) == (("Pop", "R&B"), pytest.approx(0.6))
+    assert decision.reason == "pop 60 %, rnb 70 %; house 70 %"
+
+
+def test_the_confidence_of_each_genre_is_required() -> None:
+    both = several("pop", 0.9, pop=0.95, rnb=0.7)
+    policy = Policy(max_genres=2, min_confidence=0.75)
+    assert after(policy, prediction=both) == ("Pop",)
+
+
+def test_a_style_below_a_genre_is_written_only_with_that_genre() -> None:
+    styles = (Style("house", 0.7, 0.5, "electronic"), Style("soul", 0.6, 0.5, "rnb"))
+    both = replace(several("pop", 0.9, pop=0.95, electronic=0.7), styles=styles)
+    assert after(Policy(max_genres=9), prediction=both) == ("Pop", "Electronic", "House")
+    one = replace(stored("pop", 0.9, styles=styles), genres=(Genre("pop", 0.9, applies=True),))
+    assert after(Policy(max_genres=9), prediction=one) == ("Pop",)
 
 
 def test_a_style_with_the_name_of_the_genre_is_not_repeated() -> None:
@@ -200,6 +271,7 @@ def test_a_genre_within_a_joined_text_is_not_added(tag_format: str, text: str) -
     [
         ({"prediction": stored(probability=0.49)}, "is below 50 % of confidence"),
         ({"prediction": stored(probability=0.35)}, "not sure"),
+        ({"prediction": medley("jazz", "metal")}, "changes its genre"),
         ({"prediction": stored(music=0.4)}, "not music"),
         ({"prediction": stored(level=-80.0)}, "silence"),
         ({"genres": None}, "has no tags that can be written"),

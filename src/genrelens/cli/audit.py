@@ -56,7 +56,7 @@ def audit(
 ) -> None:
     """Show files whose genre tag disagrees with the prediction, the largest disagreement first.
 
-    The files must have been scanned. Genres that the model cannot predict, such as Soundtrack, are
+    The files must have been scanned. Genres that the model cannot predict, such as Gospel, are
     counted separately. Exit code 1: the tags of some files could not be read.
 
     Examples:

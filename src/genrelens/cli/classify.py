@@ -24,7 +24,7 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.inputs import Source, expand, note_skipped
-from genrelens.cli.options import Jobs, Model, SafeCsv, n_jobs
+from genrelens.cli.options import Genres, Jobs, Model, SafeCsv, n_jobs, restricted_classifier
 from genrelens.csv_cells import safe_row
 from genrelens.errors import AudioError
 from genrelens.percentages import percent, percent_significant
@@ -33,8 +33,23 @@ from genrelens.quiet import quiet_libraries
 
 _LONGEST_BAR = 40
 _MOST_STYLES = 5
-_MORE_COLUMNS = ("verdict", "styles", "music", "duration", "model")
-_STYLES_OF_VERDICTS = {"genre": "green", "not sure": "yellow", "not music": "dim", "silence": "dim"}
+_MORE_COLUMNS = (
+    "verdict",
+    "styles",
+    "music",
+    "duration",
+    "model",
+    "genres",
+    "changes",
+    "snr",
+)
+_STYLES_OF_VERDICTS = {
+    "genre": "green",
+    "changes": "green",
+    "not sure": "yellow",
+    "not music": "dim",
+    "silence": "dim",
+}
 
 _Outcome = tuple[str, Prediction | AudioError]  # name of the recording, result
 
@@ -71,6 +86,7 @@ _Plot = Annotated[
 def classify(
     files: _Recordings,
     model: Model = None,
+    genres: Genres = None,
     top: _Top = None,
     as_json: _AsJson = False,
     as_csv: _AsCsv = False,
@@ -93,8 +109,8 @@ def classify(
             Classify all recordings below a folder and write a table.
         genrelens classify mix.flac --json --timeline
             Print the genre of each segment, for other programs.
-        cat song.mp3 | genrelens classify - --top 3
-            Read standard input and show the three most probable genres.
+        genrelens classify song.mp3 --genres rock,metal,punk
+            Choose from three of the model's genres.
 
     """
     _check_options(as_json=as_json, as_csv=as_csv, timeline=timeline, embedding=embedding, top=top)
@@ -106,6 +122,7 @@ def classify(
         _check_plot(plot, sources)
     jobs = min(n_jobs(jobs), len(sources))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
+    classifier = restricted_classifier(classifier, genres)
     failures: list[AudioError] = []
     with (
         quiet_libraries(),
@@ -203,9 +220,18 @@ def _print_prediction(name: str, prediction: Prediction, top: int | None) -> Non
     out.print(line.append(answer, style=f"bold {style}"), soft_wrap=True)
     if not prediction.silent:
         _print_rows(prediction.top(top), style)
+    if prediction.verdict not in ("not music", "silence"):
+        _print_genres_and_styles(prediction)
+
+
+def _print_genres_and_styles(prediction: Prediction) -> None:
+    """Print the genres that apply, if there are several, and the styles that apply."""
+    genres = [display_name(genre.name) for genre in prediction.genres if genre.applies]
+    if len(genres) > 1 and prediction.verdict != "changes":
+        out.print(Text(f"Genres: {', '.join(genres)}"), soft_wrap=True)
     styles = [style for style in prediction.styles if style.applies][:_MOST_STYLES]
-    if styles and prediction.verdict in ("genre", "not sure"):
-        texts = (f"{display_name(each.name)} {percent(each.probability)}" for each in styles)
+    if styles:
+        texts = (f"{display_name(each.path)} {percent(each.probability)}" for each in styles)
         out.print(Text(f"Styles: {', '.join(texts)}"), soft_wrap=True)
 
 
@@ -215,6 +241,8 @@ def _length(prediction: Prediction) -> str:
         text += f", {prediction.heard:.0f} s classified"
     if prediction.padded:
         text += ", too short to be sure"
+    if prediction.noisy:
+        text += f", noisy: about {prediction.snr:.0f} dB"
     return text
 
 
@@ -272,13 +300,15 @@ def _print_csv(outcomes: Iterable[_Outcome], labels: Sequence[str], *, safe: boo
 
 def _cells(prediction: Prediction) -> list[Any]:
     """Return the cells for the genre, the probabilities and ``_MORE_COLUMNS``."""
-    styles = "|".join(style.name for style in prediction.styles if style.applies)
     return [
         prediction.genre,
         *prediction.probabilities.tolist(),
         prediction.verdict,
-        styles,
+        "|".join(style.name for style in prediction.styles if style.applies),
         prediction.music,
         prediction.duration,
         prediction.model,
+        "|".join(genre.name for genre in prediction.genres if genre.applies),
+        "|".join(prediction.changes),
+        prediction.snr,
     ]

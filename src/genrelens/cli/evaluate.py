@@ -24,7 +24,7 @@ from genrelens.cli.console import (
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, label_map
 from genrelens.cli.figures import figure_text, interval_text
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
-from genrelens.data.folders import LabelledClip, Part
+from genrelens.data.folders import LabelledClip, Part, read_folder
 from genrelens.data.selection import select_clips
 from genrelens.data.splits import read_groups
 from genrelens.errors import AudioError, DataError
@@ -36,7 +36,7 @@ from genrelens.evaluation.provenance import (
     model_provenance,
     predictions_provenance,
 )
-from genrelens.evaluation.run import Evaluation, evaluate_predictions
+from genrelens.evaluation.run import Evaluation, evaluate_predictions, genres_of_labels
 from genrelens.evaluation.run import evaluate as run_evaluation
 from genrelens.evaluation.scores import FIGURES, Scores
 from genrelens.percentages import percent, percent_range
@@ -108,8 +108,9 @@ def evaluate(
 ) -> None:
     """Evaluate a model on labelled clips: accuracy, recall and calibration with 95 % intervals.
 
-    Clips that were in the training of the model are counted. Exit code 1: some clips could not be
-    read.
+    If the model has genres that the folder does not have, it chooses from those of the folder; the
+    accuracy among all its genres is shown as well. Clips that were in the training of the model are
+    counted. Exit code 1: some clips could not be read.
 
     Examples:
         genrelens evaluate my-genres
@@ -133,7 +134,7 @@ def evaluate(
             result, origin = _evaluate_file(data, predictions, seed)
             found = None
         seconds = round(time.monotonic() - started, 1)
-        origin = {**origin, **_run_provenance(data.renamed, seed, seconds)}
+        origin = {**origin, **_among_all(result), **_run_provenance(data.renamed, seed, seconds)}
         if report is not None:
             _write_report(report, result, found, origin, safe_csv=safe_csv)
         if plot is not None:
@@ -216,6 +217,11 @@ class _Selection:
             group_column=self.group_column,
         )
 
+    def labels(self) -> set[str]:
+        """Return the genres of the whole folder, with the names that a model may have for them."""
+        labels = {clip.label for clip in read_folder(self.folder)} if self.folder else set()
+        return labels | {self.renamed.get(label, label) for label in labels}
+
     def grouped(self, clips: list[LabelledClip]) -> list[LabelledClip]:
         """Return clips with the groups of ``--groups``."""
         if self.groups is None:
@@ -247,6 +253,7 @@ def _evaluate_model(
         for clip in clips
     ]
     options: dict[str, Any] = {"label_map": data.renamed, "jobs": jobs, "seed": seed}
+    genres = genres_of_labels(classifier.metadata, data.labels(), data.renamed)
     with progress("Evaluating", len(clips)) as advance:
 
         def on_clip(_: LabelledClip, outcome: object) -> None:
@@ -254,10 +261,11 @@ def _evaluate_model(
             if isinstance(outcome, AudioError):
                 print_error(str(outcome))
 
-        result = run_evaluation(classifier, clips, on_clip=on_clip, **options)
+        result = run_evaluation(classifier, clips, genres=genres, on_clip=on_clip, **options)
     unreadable = {error.source for error in result.failed}
     clips = [clip for clip in clips if str(clip.path) not in unreadable]
-    found = _measure_robustness(classifier, clips, options) if robustness else None
+    chooser = classifier if genres is None else classifier.restricted(genres)
+    found = _measure_robustness(chooser, clips, options) if robustness else None
     origin = {
         **model_provenance(model, classifier.metadata),
         **data_provenance(data.folder, clips, data.protocol, split=data.split, groups=data.groups),
@@ -287,6 +295,15 @@ def _evaluate_file(data: _Selection, path: Path, seed: int) -> tuple[Evaluation,
         result = replace(result, table=replace(result.table, groups=groups))
         origin["groups"] = data.groups.name
     return result, origin
+
+
+def _among_all(result: Evaluation) -> dict[str, Any]:
+    """Return the figures among all genres of the model, for the report, if there are any."""
+    whole = result.unrestricted
+    if whole is None:
+        return {}
+    figures = {"accuracy": whole.accuracy, "macro_recall": whole.macro_recall}
+    return {"among_all_genres": {"genres": len(whole.labels), **figures}}
 
 
 def _run_provenance(renamed: Mapping[str, str], seed: int, seconds: float) -> dict[str, Any]:
@@ -352,6 +369,8 @@ def _print_evaluation(
     out.print(f"clips         {result.n}{groups}{failed}", soft_wrap=True)
     _print_training(result, provenance)
     _print_scores(scores, result.accuracy_interval)
+    if result.unrestricted is not None:
+        _print_unrestricted(result.unrestricted)
     _print_confusion(result)
     if robustness is not None:
         _print_robustness(robustness)
@@ -386,6 +405,16 @@ def _print_scores(scores: Scores, wilson: tuple[float, float]) -> None:
     )
     for sentence in filter(None, (interval_note(shown, unit), scores.few_clips_note)):
         out.print(sentence, soft_wrap=True)
+
+
+def _print_unrestricted(result: Evaluation) -> None:
+    """Print the figures among all genres of the model beside those among the folder's."""
+    out.print(
+        f"These figures are among the genres of the folder. Among all {len(result.labels)} of the "
+        f"model: accuracy {figure_text(result.scores.accuracy)}, macro recall "
+        f"{figure_text(result.scores.macro_recall)}",
+        soft_wrap=True,
+    )
 
 
 def _print_confusion(result: Evaluation) -> None:

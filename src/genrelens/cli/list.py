@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum, auto
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, cast
@@ -16,7 +16,13 @@ from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import Database, SafeCsv
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
-from genrelens.library import Catalog, Entry, export_entries, export_playlists
+from genrelens.library import (
+    Catalog,
+    Entry,
+    StoredPrediction,
+    export_entries,
+    export_playlists,
+)
 from genrelens.library.export import FORMATS, entry_document
 from genrelens.percentages import percent
 
@@ -37,12 +43,19 @@ class _Format(StrEnum):
 
 class _Verdict(StrEnum):
     genre = "genre"
+    changes = "changes"
     not_sure = "not sure"
     not_music = "not music"
     silence = "silence"
 
 
-_Genre = Annotated[str | None, typer.Option(metavar="GENRE", help="Files of this genre.")]
+_Genre = Annotated[
+    str | None,
+    typer.Option(
+        metavar="GENRE",
+        help="Files of this genre; a file with several genres is found under each of them.",
+    ),
+]
 _Style = Annotated[
     str | None, typer.Option(metavar="STYLE", help="Files to which this style applies.")
 ]
@@ -216,11 +229,12 @@ def _line(entry: Entry) -> Text:
     share = percent(prediction.probability) if prediction.verdict in _ANSWERS else ""
     line = Text(f"{display_name(answer):<14} {share:>5} ")
     line.append(f" {path}", style="bold")
-    return line.append("".join(_styles(entry)), style="dim")
+    details = ", ".join(map(display_name, _details(prediction)))
+    return line.append(f"  {details}" if details else "", style="dim")
 
 
-def _styles(entry: Entry) -> Iterator[str]:
-    if entry.prediction is not None:
-        names = [style.name for style in entry.prediction.styles if style.applies][:_MOST_STYLES]
-        if names:
-            yield f"  {', '.join(map(display_name, names))}"
+def _details(prediction: StoredPrediction) -> list[str]:
+    """Return the genres that the line does not begin with, and the styles that apply."""
+    genres = [genre for genre in prediction.found_genres if genre != prediction.genre]
+    styles = [style.name for style in prediction.styles if style.applies][:_MOST_STYLES]
+    return [*(prediction.changes or genres), *styles]

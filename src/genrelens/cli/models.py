@@ -9,7 +9,7 @@ import typer
 
 from genrelens.cli.console import display_name, out, print_json
 from genrelens.cli.options import AsJson
-from genrelens.model_file import ModelFile, ModelMetadata, packaged_models
+from genrelens.model_file import ModelFile, ModelMetadata, StyleTag, packaged_models
 from genrelens.percentages import percent, percent_range
 
 
@@ -72,7 +72,8 @@ def _print_details(file: ModelFile) -> None:
         "description": metadata.description,
         "genres": ", ".join(metadata.labels),
         "renamed": renamed or "none",
-        "styles": ", ".join(style.name for style in metadata.styles) or "none",
+        "styles": ", ".join(_style_name(style) for style in metadata.styles) or "none",
+        **({"genre rules": "one for each genre"} if metadata.genre_rules else {}),
         "abstains": _thresholds(metadata),
         "input": f"{features.kind} at {features.sample_rate} Hz, {features.f_min:g} to "
         f"{features.f_max:g} Hz, segments of {features.segment_seconds:.2f} s",
@@ -87,10 +88,16 @@ def _print_details(file: ModelFile) -> None:
     out.print(table)
 
 
+def _style_name(style: StyleTag) -> str:
+    return style.name if style.parent is None else f"{style.parent} > {style.name}"
+
+
 def _thresholds(metadata: ModelMetadata) -> str:
     """Write below which probabilities the model answers without a genre."""
     thresholds = {"not music": metadata.music_threshold, "not sure": metadata.sure_threshold}
     texts = [f"{verdict} below {percent(p)}" for verdict, p in thresholds.items() if p is not None]
+    if metadata.noise_rule:
+        texts.append(f"not sure below {metadata.noise_rule[0][0]:g} dB of music to noise")
     return ", ".join(texts) or "never"
 
 

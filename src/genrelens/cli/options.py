@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from genrelens.classifier import Classifier
 from genrelens.model_file import packaged_models
 
 __all__ = [
     "AsJson",
     "DataFolder",
     "Database",
+    "Genres",
     "Jobs",
     "JournalFile",
     "LibraryPaths",
@@ -23,6 +25,7 @@ __all__ = [
     "SafeCsv",
     "Seed",
     "n_jobs",
+    "restricted_classifier",
 ]
 
 LibraryPaths = Annotated[
@@ -46,6 +49,14 @@ Model = Annotated[
         help="Name of a packaged model, or an .onnx file.",
         show_default="lens",
         autocompletion=lambda: list(packaged_models()),
+    ),
+]
+Genres = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,...",
+        help="Genres of the model to choose from, separated by commas.",
+        show_default="all",
     ),
 ]
 Jobs = Annotated[
@@ -105,3 +116,14 @@ def n_jobs(requested: int) -> int:
         return requested
     affinity = getattr(os, "sched_getaffinity", None)  # not on every system
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def restricted_classifier(classifier: Classifier, genres: str | None) -> Classifier:
+    """Restrict a classifier to the genres of ``--genres``, if any are given."""
+    if genres is None:
+        return classifier
+    names = [name.strip() for name in genres.split(",")]
+    try:
+        return classifier.restricted(name for name in names if name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--genres") from error

@@ -64,7 +64,7 @@ _Existing = Annotated[
 _MinConfidence = Annotated[
     float | None,
     typer.Option(
-        metavar="P", min=0, max=1, help="Lowest probability of the genre.", show_default="0.5"
+        metavar="P", min=0, max=1, help="Lowest probability of each genre.", show_default="0.5"
     ),
 ]
 _MaxGenres = Annotated[
@@ -72,7 +72,8 @@ _MaxGenres = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="Largest number of genres to write: the genre first, then styles that apply.",
+        help="Largest number of genres to write: the genre first, then further genres that apply, "
+        "then styles that apply.",
         show_default="1",
     ),
 ]
@@ -118,9 +119,9 @@ def tag(
 ) -> None:
     """Write predicted genres to the tags of files that have been scanned.
 
-    Nothing is written without --apply. Files that are "not sure", "not music" or "silence" are
-    never changed. "genrelens undo" restores the files. Exit code 1: some files could not be read
-    or written.
+    Nothing is written without --apply. Files that are "not sure", "not music" or "silence",
+    or that change from genre to genre, are never changed. "genrelens undo" restores the files. Exit
+    code 1: some files could not be read or written.
 
     Examples:
         genrelens tag ~/Music

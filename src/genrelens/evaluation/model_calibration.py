@@ -134,11 +134,10 @@ def calibrate_model(
     check_predictions(metadata, table, predictions_sha256)
     if not force and (why := objection(table)):
         raise DataError(why)
+    former = metadata.temperature
     # What the probabilities were divided by: the models of a cross-validation have no temperature.
-    own = metadata.temperature if table.rounds is None else 1.0
-    present = replace(
-        table, probabilities=apply_temperature(table.probabilities, metadata.temperature / own)
-    )
+    own = former if table.rounds is None else 1.0
+    present = replace(table, probabilities=apply_temperature(table.probabilities, former / own))
     fitted, _ = cross_fitted(table, seed=seed)
     before, after = score(present), score(fitted)
     with np.errstate(divide="ignore"):
@@ -146,7 +145,7 @@ def calibrate_model(
     figures = _calibration_figures(table, before, after)
     calibration = {**figures, "predictions_sha256": predictions_sha256}
     new = replace(
-        metadata,
+        _recalibrated(metadata, factor * own / former),
         temperature=factor * own,
         provenance={**metadata.provenance, "calibration": calibration},
     )
@@ -158,11 +157,25 @@ def calibrate_model(
         new = replace(new, sure_threshold=answers.threshold, metrics=metrics)
     return Calibration(
         metadata=new,
-        present_temperature=metadata.temperature,
+        present_temperature=former,
         log_losses=(_log_loss(present), _log_loss(fitted)),
         before=before,
         after=after,
         answers=answers,
+    )
+
+
+def _recalibrated(metadata: ModelMetadata, factor: float) -> ModelMetadata:
+    """Multiply all temperatures by a factor, and keep what the genre rules give.
+
+    Of two genres, the logit of the probability is divided by the factor, exactly; of more, about.
+    """
+    return replace(
+        metadata,
+        temperatures={n: value * factor for n, value in metadata.temperatures.items()},
+        genre_rules=tuple(
+            replace(rule, slope=rule.slope * factor) for rule in metadata.genre_rules
+        ),
     )
 
 

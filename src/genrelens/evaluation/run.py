@@ -26,10 +26,11 @@ from genrelens.evaluation.prediction_csv import columns, read_rows
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 from genrelens.evaluation.scores import Scores, score
 from genrelens.library.digest import audio_digest
+from genrelens.metadata import ModelMetadata
 from genrelens.prediction import Prediction
 from genrelens.training_audio import TrainingAudio
 
-__all__ = ["Evaluation", "evaluate", "evaluate_predictions", "true_classes"]
+__all__ = ["Evaluation", "evaluate", "evaluate_predictions", "genres_of_labels", "true_classes"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +42,7 @@ class Evaluation:
         failed: errors of the clips that could not be read; no figure includes them.
         model: name of the model.
         seed: seed of the bootstrap in ``scores``.
+        unrestricted: the result if the model chooses from all its genres; None if that is this one.
 
     Example::
 
@@ -53,6 +55,7 @@ class Evaluation:
     failed: tuple[AudioError, ...] = ()
     model: str
     seed: int = 0
+    unrestricted: Evaluation | None = None
 
     @cached_property
     def scores(self) -> Scores:
@@ -95,7 +98,17 @@ class Evaluation:
         return macro_recall(self.confusion)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain values; the recall of a genre without clips is None."""
+        """Return the figures as plain values.
+
+        The recall of a genre without clips is None. ``unrestricted`` has the figures among all
+        genres of the model, or is absent.
+        """
+        figures = self._figures()
+        if self.unrestricted is not None:
+            figures["unrestricted"] = self.unrestricted._figures()
+        return figures
+
+    def _figures(self) -> dict[str, Any]:
         return {
             "n": self.n,
             "in_training": self.table.n_in_training,
@@ -119,6 +132,7 @@ def evaluate(
     clips: Sequence[LabelledClip],
     *,
     label_map: Mapping[str, str] | None = None,
+    genres: Iterable[str] | None = None,
     jobs: int = 1,
     seed: int = 0,
     on_clip: Callable[[LabelledClip, Prediction | AudioError], None] = lambda clip, result: None,
@@ -132,12 +146,15 @@ def evaluate(
         clips: the clips, each once, with labels of the data or of the model; the label map of the
             model is applied.
         label_map: renames labels of the result, see :meth:`PredictionTable.relabel`.
+        genres: genres of the model to choose from, which include those of the clips; the figures
+            among all its genres are in ``unrestricted`` of the result. None: all.
         jobs: number of clips at once.
         seed: seed of the bootstrap.
         on_clip: called for each clip with its prediction or error.
 
     Raises:
         DataError: the model does not have a label, or no clip could be read.
+        ValueError: the model does not have one of ``genres``, or there are fewer than 2.
 
     Example::
 
@@ -148,32 +165,58 @@ def evaluate(
     if not clips:
         raise DataError("there are no clips to evaluate")
     true_classes(clips, classifier)
-    names = clip_names([clip.path for clip in clips])
-    found: dict[int, NDArray[np.float64]] = {}
+    restricted = None if genres is None else classifier.restricted(genres).metadata
+    found: dict[int, list[NDArray[np.float64]]] = {}
     failed: list[AudioError] = []
     results = classifier.classify_many([clip.path for clip in clips], jobs=jobs)
     for index, (_, result) in enumerate(results):
         if isinstance(result, AudioError):
             failed.append(result)
         else:
-            found[index] = result.probabilities
+            chosen = [] if restricted is None else [result.choosing(restricted)]
+            found[index] = [each.probabilities for each in (*chosen, result)]
         on_clip(clips[index], result)
     if not found:
         raise DataError(f"no clip of {len(clips)} could be read; the first: {failed[0]}")
-    table = PredictionTable.of(
-        [clips[i] for i in found],
-        np.stack(list(found.values())),
-        labels=classifier.labels,
-        names=[names[i] for i in found],
-        label_map=classifier.metadata.label_map,
-        in_training=_in_training(classifier, [clips[i].path for i in found]),
-    )
-    return Evaluation(
-        table=table.relabel(label_map or {}),
-        failed=tuple(failed),
-        model=classifier.metadata.name,
-        seed=seed,
-    )
+    names = clip_names([clip.path for clip in clips])
+    metadata = classifier.metadata
+    columns: dict[str, Any] = {
+        "names": [names[i] for i in found],
+        "label_map": metadata.label_map,
+        "in_training": _in_training(classifier, [clips[i].path for i in found]),
+    }
+    evaluations = []
+    all_labels = [metadata.labels] if restricted is None else [restricted.labels, metadata.labels]
+    for labels, rows in zip(all_labels, zip(*found.values(), strict=True), strict=True):
+        table = PredictionTable.of([clips[i] for i in found], rows, labels=labels, **columns)
+        table = table.relabel(label_map or {})
+        evaluations.append(
+            Evaluation(table=table, failed=tuple(failed), model=metadata.name, seed=seed)
+        )
+    first, *others = evaluations
+    return replace(first, unrestricted=others[0]) if others else first
+
+
+def genres_of_labels(
+    metadata: ModelMetadata, labels: Iterable[str], label_map: Mapping[str, str] | None = None
+) -> list[str] | None:
+    """Return the genres of a model that clips with some labels can have.
+
+    Args:
+        metadata: of the model.
+        labels: of the clips; those that the model does not have are ignored.
+        label_map: labels that are renamed in the result, see :func:`evaluate`. Genres that get the
+            same name belong together.
+
+    Returns:
+        The genres in the order of the model; None if they are all of its genres, or fewer than 2.
+
+    """
+    renamed = dict(label_map or {})
+    own = {metadata.label_map.get(label, label) for label in labels}
+    wanted = {renamed.get(label, label) for label in own}
+    genres = [label for label in metadata.labels if renamed.get(label, label) in wanted]
+    return genres if 2 <= len(genres) < len(metadata.labels) else None
 
 
 def _in_training(classifier: Classifier, paths: Sequence[Path]) -> NDArray[np.bool_] | None:

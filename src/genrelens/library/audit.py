@@ -90,6 +90,7 @@ class Audit:
             "has no genre": "have no genre",
             "cannot be compared": f"cannot be compared ({unknown})",
             "no result": "could not be analysed",
+            "changes": "change their genre",
         }
         counts = self.counts
         order = [*phrases, *sorted(set(counts) - set(phrases))]
@@ -152,12 +153,13 @@ def compare_tag(entry: Entry) -> tuple[str, TagMismatch | None]:
     """Compare the genre tag of a file with its prediction.
 
     A tag can be compared if it means a genre or style of the model, a kind of one, or a genre that
-    one is a kind of (``vocabulary.toml``). It agrees if that genre is predicted or that style
-    applies; if the tag has several genres, one of them is enough.
+    one is a kind of (``vocabulary.toml``). It agrees if that genre is predicted, or that genre or
+    style applies; if the tag has several genres, one of them is enough.
 
     Returns:
         ``"agrees"``, ``"disagrees"`` (with the mismatch), ``"cannot be compared"``,
-        ``"has no genre"``, ``"not sure"``, ``"silence"`` or ``"no result"``; and the mismatch.
+        ``"has no genre"``, ``"changes"``, ``"not sure"``, ``"silence"`` or ``"no result"``; and
+        the mismatch.
 
     """
     prediction, tags = entry.prediction, entry.tags
@@ -166,7 +168,7 @@ def compare_tag(entry: Entry) -> tuple[str, TagMismatch | None]:
     genres = [] if tags is None else real_genres(tags.genres)
     if not genres:
         return "has no genre", None
-    if prediction.verdict in ("not sure", "silence"):
+    if prediction.verdict in ("changes", "not sure", "silence"):
         return prediction.verdict, None
     keys = frozenset().union(*map(meanings, genres))
     tagged = _tag_probability(prediction, keys)
@@ -192,18 +194,21 @@ def _tag_probability(prediction: StoredPrediction, keys: frozenset[str]) -> floa
     """Return the probability of the genres in a tag; None if the model does not predict them."""
     if is_speech(keys):
         return None if prediction.music is None else 1 - prediction.music
-    genres = [p for name, p in prediction.probabilities.items() if related(keys, meanings(name))]
+    shares = [p for name, p in prediction.probabilities.items() if related(keys, meanings(name))]
+    genres = [g.probability for g in prediction.genres if related(keys, meanings(g.name))]
     styles = [s.probability for s in prediction.styles if related(keys, meanings(s.name))]
-    if not genres and not styles:
+    if not (shares or genres or styles):
         return None
+    tagged = max([min(1.0, sum(shares)), *genres, *styles])
     music = 1.0 if prediction.music is None else prediction.music
-    return max([min(1.0, sum(genres)), *styles]) * (1.0 if prediction.verdict == "genre" else music)
+    return tagged if prediction.verdict == "genre" else tagged * music
 
 
 def _agrees(prediction: StoredPrediction, keys: frozenset[str]) -> bool:
     if is_speech(keys) or prediction.verdict == "not music":
         return is_speech(keys) and prediction.verdict == "not music"
-    names = [prediction.genre, *(style.name for style in prediction.styles if style.applies)]
+    styles = (style.name for style in prediction.styles if style.applies)
+    names = [prediction.genre, *prediction.found_genres, *styles]
     return any(related(keys, meanings(name)) for name in names)
 
 

@@ -25,7 +25,11 @@ StrPath = str | os.PathLike[str]
 _FILES = Table.of(Entry, "files", leave_out=("prediction",))
 _PREDICTIONS = Table.of(StoredPrediction, "predictions")
 # With the digest of the audio, and the probability of the genre for queries.
-_STORED = Table("predictions", {"digest": str, **_PREDICTIONS.types, "probability": float})
+_STORED = Table(
+    "predictions",
+    {"digest": str, **_PREDICTIONS.types, "probability": float},
+    _PREDICTIONS.defaults,
+)
 _SELECT = f"""
     SELECT {_FILES.names("f")}, {_PREDICTIONS.names("p")}
     FROM files f LEFT JOIN predictions p ON p.rowid = (
@@ -33,6 +37,14 @@ _SELECT = f"""
         ORDER BY created_at DESC LIMIT 1
     )
 """
+_GENRE = """(
+    p.genre = :genre COLLATE NOCASE AND p.probability >= coalesce(:genre_minimum, 0)
+    OR EXISTS (
+        SELECT 1 FROM json_each(p.genres) WHERE value ->> 'name' = :genre COLLATE NOCASE
+        AND value ->> 'applies' AND value ->> 'probability' >= coalesce(:genre_minimum, 0)
+    )
+    OR EXISTS (SELECT 1 FROM json_each(p.changes) WHERE value = :genre COLLATE NOCASE)
+)"""
 _STYLE = """EXISTS (
     SELECT 1 FROM json_each(p.styles) WHERE value ->> 'name' = :style COLLATE NOCASE
     AND value ->> 'probability' >= coalesce(:minimum, value ->> 'threshold')
@@ -65,6 +77,7 @@ class Catalog(SqliteStore):
         "CREATE INDEX files_by_digest ON files (digest)",
         _STORED.definition("PRIMARY KEY (digest, model)"),
     )
+    upgraded = (_STORED,)
     # A scan does not block readers, and a power cut loses nothing that was recorded.
     pragmas = ("journal_mode = WAL", "synchronous = FULL")
     reasons = {  # noqa: RUF012 (a ClassVar of the base)
@@ -110,11 +123,14 @@ class Catalog(SqliteStore):
         The catalogue may be written to during the iteration.
 
         Args:
-            genre: the predicted genre, in upper or lower case. The verdict must be ``"genre"``
-                (the model is sure) unless ``verdict`` is given.
+            genre: the predicted genre, or a further one that applies, in upper or lower case: a
+                file with several genres is found under each. The verdict must be ``"genre"`` (the
+                model is sure) unless ``verdict`` is given; with ``"changes"``, the file is found
+                under each of the genres that it changes between.
             style: a style that applies, in upper or lower case.
-            minimum: lowest probability, 0 to 1: of ``style`` if it is given, else of the genre.
-            verdict: ``"genre"``, ``"not sure"``, ``"not music"`` or ``"silence"``.
+            minimum: lowest probability, 0 to 1: of ``style`` if it is given, else of ``genre``,
+                else of the predicted genre.
+            verdict: ``"genre"``, ``"changes"``, ``"not sure"``, ``"not music"`` or ``"silence"``.
             under: a folder that the file is below, or the file itself.
             errors: only files that could not be analysed.
             model: use the predictions of the model with this name instead of the latest ones.
@@ -125,14 +141,15 @@ class Catalog(SqliteStore):
             "genre": genre,
             "style": style,
             "minimum": minimum,
+            "genre_minimum": None if style else minimum,
             "verdict": verdict,
             "model": model,
         }
         texts = {
-            "p.genre = :genre COLLATE NOCASE": genre is not None,
+            _GENRE: genre is not None,
             "p.verdict = :verdict": verdict is not None,
             _STYLE: style is not None,
-            "p.probability >= :minimum": minimum is not None and style is None,
+            "p.probability >= :minimum": minimum is not None and genre is None and style is None,
             "(f.path = :folder OR f.path >= :below AND f.path < :beyond)": under is not None,
             "p.model IS NOT NULL": model is not None and not errors,
             "f.failure IS NOT NULL": errors,

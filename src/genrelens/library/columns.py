@@ -1,6 +1,7 @@
 """Columns of the library's tables: how values are stored and how they are checked.
 
 The columns of a table are the annotated fields of a dataclass, so a stored field is declared once.
+A field that a new version adds has a default, which it gets in files of former versions.
 Numbers, text and bytes are stored unchanged, paths as bytes, an embedding as little-endian
 float16, and everything else as JSON. Every value is checked against the annotation when it is
 read, because the file may be damaged: an unchecked value would lead to a wrong answer or a
@@ -14,7 +15,7 @@ import functools
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
@@ -45,11 +46,14 @@ class Table:
     Attributes:
         name: name of the table.
         types: column -> type of its values.
+        defaults: column that files of former versions may lack -> its value in their rows.
 
     """
 
-    def __init__(self, name: str, types: Mapping[str, Any]) -> None:
-        self.name, self.types = name, types
+    def __init__(
+        self, name: str, types: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        self.name, self.types, self.defaults = name, types, defaults or {}
 
     @classmethod
     def of(cls, kind: type, name: str, *, leave_out: tuple[str, ...] = ()) -> Self:
@@ -62,7 +66,12 @@ class Table:
 
         """
         hints = get_type_hints(kind)
-        return cls(name, {key: hint for key, hint in hints.items() if key not in leave_out})
+        fields = dataclasses.fields(kind)
+        defaults = {
+            each.name: each.default for each in fields if each.default is not dataclasses.MISSING
+        }
+        types = {key: hint for key, hint in hints.items() if key not in leave_out}
+        return cls(name, types, defaults)
 
     def definition(self, constraints: str = "", **columns: str) -> str:
         """Return the statement that creates the table.
@@ -72,8 +81,26 @@ class Table:
             columns: SQL of a column whose type is not enough.
 
         """
-        lines = [f"{name} {columns.get(name) or _sql(kind)}" for name, kind in self.types.items()]
+        lines = [f"{name} {columns.get(name) or self._column(name)}" for name in self.types]
         return f"CREATE TABLE {self.name} ({', '.join([*lines, *filter(None, [constraints])])})"
+
+    def addition(self, name: str) -> str:
+        """Return the statement that adds a column with a default to a table."""
+        return f"ALTER TABLE {self.name} ADD COLUMN {name} {self._column(name)}"
+
+    def view(self, missing: Iterable[str]) -> str:
+        """Return the statement that shows a table with missing columns, in a file to be read."""
+        added = "".join(f", {self._default(name)} AS {name}" for name in missing)
+        return f"CREATE TEMP VIEW {self.name} AS SELECT rowid, *{added} FROM main.{self.name}"
+
+    def _column(self, name: str) -> str:
+        default = self._default(name)
+        return _sql(self.types[name]) + ("" if default == "NULL" else f" DEFAULT {default}")
+
+    def _default(self, name: str) -> str:
+        """Return the default of a column as an SQL literal."""
+        value = _encoded(self.defaults.get(name))
+        return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else f"{value}"
 
     def names(self, alias: str = "") -> str:
         """Return the column names for a query, separated by commas."""

@@ -19,10 +19,11 @@ from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Entry, path_fields
 
-__all__ = ["FORMATS", "entry_document", "export_entries", "export_playlists"]
+__all__ = ["FORMATS", "entry_document", "export_entries", "export_playlists", "playlist_name"]
 
 _BATCH = 1000  # rows of a Parquet row group in memory
 _SEPARATOR = "|"  # between genres or styles in a cell of CSV
+_LISTS = ("tagged", "styles", "genres", "changes")  # columns with several values
 
 StrPath = str | os.PathLike[str]
 _Row = dict[str, Any]
@@ -71,6 +72,8 @@ def export_playlists(
 ) -> dict[Path, int]:
     """Write a playlist (M3U8) for each genre of the entries that meet conditions.
 
+    A file with several genres is in the playlist of each.
+
     Args:
         catalog: the catalogue.
         folder: folder to write to; it is created if necessary. Other files in it are not changed.
@@ -92,8 +95,7 @@ def export_playlists(
 
     """
     conditions["verdict"] = conditions.get("verdict") or "genre"
-    predictions = (entry.prediction for entry in catalog.query(**conditions))
-    genres = sorted({prediction.genre for prediction in predictions if prediction is not None})
+    genres = sorted(_genres(catalog.query(**conditions), conditions.get("genre")))
     names = {playlist_name(genre) for genre in genres}
     if len(names) < len(genres):
         raise LibraryError(
@@ -111,6 +113,15 @@ def export_playlists(
             _write_m3u8(entries, file, relative_to)
         written[path] = entries.n
     return written
+
+
+def _genres(entries: Iterable[Entry], only: str | None) -> set[str]:
+    """Return the genres that entries can be found under; only one of them if it is given."""
+    found: set[str] = set()
+    for entry in entries:
+        if entry.prediction is not None:
+            found |= {entry.prediction.genre, *entry.prediction.found_genres}
+    return {genre for genre in found if only is None or genre.casefold() == only.casefold()}
 
 
 class _Counter:
@@ -145,6 +156,9 @@ def _write_csv(
         "music",
         "duration",
         "model",
+        "genres",
+        "changes",
+        "snr",
         "error",
     ]
     text = io.TextIOWrapper(
@@ -155,7 +169,7 @@ def _write_csv(
         writer.writerow(columns)
         for entry in entries:
             row = _row(entry, relative_to)
-            row |= {name: _SEPARATOR.join(row[name] or []) for name in ("tagged", "styles")}
+            row |= {name: _SEPARATOR.join(row[name] or []) for name in _LISTS}
             row["path"] = _path(entry, relative_to)
             cells = [row.get(name) for name in columns]
             writer.writerow(safe_row(cells) if safe else cells)
@@ -206,10 +220,14 @@ def _write_parquet(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPat
             ("genre", pa.string()),
             ("probability", pa.float64()),
             ("probabilities", pa.map_(pa.string(), pa.float64())),
+            ("genres", pa.list_(pa.string())),
+            ("genre_probabilities", pa.map_(pa.string(), pa.float64())),
+            ("changes", pa.list_(pa.string())),
             ("styles", pa.list_(pa.string())),
             ("style_probabilities", pa.map_(pa.string(), pa.float64())),
             ("music", pa.float64()),
             ("level", pa.float64()),
+            ("snr", pa.float64()),
             ("embedding", pa.list_(pa.float32())),
             ("duration", pa.float64()),
             ("heard", pa.float64()),
@@ -245,12 +263,15 @@ def _row(entry: Entry, relative_to: StrPath | None) -> _Row:
         "album": tags and tags.album,
         "title": tags and tags.title,
         "tagged": tags and list(tags.genres),
-        "styles": None,
+        **dict.fromkeys(("styles", "genres", "changes")),
     }
     if prediction is not None:
         embedding = prediction.embedding
         row |= {name: getattr(prediction, name) for name in prediction.__slots__} | {
             "probability": prediction.probability,
+            "genres": list(prediction.found_genres),
+            "genre_probabilities": {genre.name: genre.probability for genre in prediction.genres},
+            "changes": list(prediction.changes),
             "styles": [style.name for style in prediction.styles if style.applies],
             "style_probabilities": {style.name: style.probability for style in prediction.styles},
             "embedding": None if embedding is None else embedding.tolist(),

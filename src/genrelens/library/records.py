@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens import __version__
-from genrelens.prediction import Prediction, Style
+from genrelens.prediction import Genre, Prediction, Style
 from genrelens.tags import Tags
 
 __all__ = ["Entry", "Failure", "StoredPrediction", "path_fields"]
@@ -29,7 +29,7 @@ class StoredPrediction:
         fast: whether only three excerpts of the recording were classified.
         version: version of genrelens.
         created_at: time of the prediction, ISO 8601 in UTC.
-        verdict: ``"genre"``, ``"not sure"``, ``"not music"`` or ``"silence"``.
+        verdict: ``"genre"``, ``"changes"``, ``"not sure"``, ``"not music"`` or ``"silence"``.
         genre: the most probable genre, whatever the verdict is.
         probabilities: genre -> probability, the most probable first.
         styles: the styles of the prediction, the most probable first.
@@ -38,6 +38,10 @@ class StoredPrediction:
         embedding: (d,) float16 of length 1, or None.
         duration: length of the recording in seconds.
         heard: seconds of the recording that were classified.
+        genres: the genres of the prediction, the most probable first; empty if a former version of
+            genrelens made it.
+        changes: the genres of a recording that changes, in order; empty if it does not.
+        snr: estimated signal-to-noise ratio in dB; None if the model does not estimate it.
 
     """
 
@@ -55,6 +59,21 @@ class StoredPrediction:
     embedding: NDArray[np.float16] | None = field(repr=False)
     duration: float
     heard: float
+    genres: tuple[Genre, ...] = ()
+    changes: tuple[str, ...] = ()
+    snr: float | None = None
+
+    @property
+    def found_genres(self) -> tuple[str, ...]:
+        """The genres that the recording has.
+
+        Those of a recording that changes are :attr:`changes`. Another one has the genre, if the
+        model is sure of it, and all further genres that apply, the most probable first.
+        """
+        if self.changes:
+            return self.changes
+        first = [self.genre] if self.verdict == "genre" else []
+        return tuple(dict.fromkeys([*first, *(each.name for each in self.genres if each.applies)]))
 
     @property
     def probability(self) -> float:
@@ -88,13 +107,20 @@ class StoredPrediction:
             embedding=None if embedding is None else embedding.astype(np.float16),
             duration=prediction.duration,
             heard=prediction.heard,
+            genres=prediction.genres,
+            changes=prediction.changes,
+            snr=prediction.snr,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values of all fields except the embedding."""
         values = {name: getattr(self, name) for name in self.__slots__ if name != "embedding"}
-        styles = [asdict(style) | {"applies": style.applies} for style in self.styles]
-        return values | {"probability": self.probability, "styles": styles}
+        return values | {
+            "probability": self.probability,
+            "genres": [asdict(genre) for genre in self.genres],
+            "changes": list(self.changes),
+            "styles": [asdict(style) | {"applies": style.applies} for style in self.styles],
+        }
 
 
 @dataclass(frozen=True, slots=True)

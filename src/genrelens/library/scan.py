@@ -30,7 +30,7 @@ from genrelens.model_file import ModelFile, model_digest
 from genrelens.tags import Tags, read_tags
 from genrelens.worker_pool import ClassifierPool, Limits, WorkerError, WorkerResult
 
-__all__ = ["DEFAULT_TIMEOUT", "Scanned", "prune", "scan_files"]
+__all__ = ["DEFAULT_TIMEOUT", "Scanned", "identify", "prune", "scan_files"]
 
 DEFAULT_TIMEOUT = 600.0
 """Default limit in seconds for one file: enough for hours of audio on a slow core."""

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from genrelens.errors import LibraryError
 from genrelens.files import reason
-from genrelens.library.columns import StoredValueError
+from genrelens.library.columns import StoredValueError, Table
 
 __all__ = ["SqliteStore"]
 
@@ -59,6 +59,12 @@ class SqliteStore:
     """Version of the tables."""
     schema: ClassVar[tuple[str, ...]]
     """Statements that create the tables."""
+    upgraded: ClassVar[tuple[Table, ...]] = ()
+    """Tables that may lack their columns with a default in files of former versions.
+
+    The columns are added, which needs no new version: former versions of genrelens read and write
+    the file all the same.
+    """
     pragmas: ClassVar[tuple[str, ...]]
     """Settings of each connection that writes."""
     reasons: ClassVar[Mapping[int, str]]
@@ -176,6 +182,8 @@ class SqliteStore:
             connection = _connect(path, options, cls.patience)
             try:
                 cls._check(connection, path)
+                for table, missing in cls._missing_columns(connection):
+                    connection.execute(table.view(missing))
             except sqlite3.OperationalError as error:
                 connection.close()
                 log = path.with_name(f"{path.name}-wal")
@@ -196,7 +204,10 @@ class SqliteStore:
 
     @classmethod
     def _prepare(cls, connection: sqlite3.Connection, path: Path) -> None:
-        """Create the tables in an empty file; refuse a file of another kind unchanged."""
+        """Create the tables in an empty file, or add columns to those of a former version.
+
+        A file of another kind is refused unchanged.
+        """
         if not _is_empty(connection):
             cls._check(connection, path)
         for pragma in cls.pragmas:
@@ -207,11 +218,25 @@ class SqliteStore:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {int.from_bytes(cls.application)}")
                 connection.execute(f"PRAGMA user_version = {cls.version}")
+            for table, missing in cls._missing_columns(connection):
+                for name in missing:
+                    connection.execute(table.addition(name))
         cls._check(connection, path)
         if cls.verified:
             [(result,)] = connection.execute("PRAGMA integrity_check(1)")
             if result != "ok":
                 raise StoredValueError(result)
+
+    @classmethod
+    def _missing_columns(cls, connection: sqlite3.Connection) -> list[tuple[Table, list[str]]]:
+        """Return the tables of a former version, each with the columns that it does not have."""
+        found = []
+        for table in cls.upgraded:
+            query = "SELECT name FROM pragma_table_info(?, 'main')"
+            present = {name for (name,) in connection.execute(query, (table.name,))}
+            missing = [name for name in table.defaults if name not in present]
+            found += [(table, missing)] if missing else []
+        return found
 
     @classmethod
     def _check(cls, connection: sqlite3.Connection, path: Path) -> None:

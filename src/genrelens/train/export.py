@@ -41,8 +41,9 @@ def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> Non
         network: the trained network. Its ``forward`` takes segments (n, t, b) and returns
             ``NetworkOutputs`` or a pair of clip logits (c,) and segment logits (n, c). The file
             lacks the outputs that are None.
-        metadata: metadata of the model; with ``styles`` if there are style logits, and with
-            ``music_threshold`` if there are music logits.
+        metadata: metadata of the model; with ``styles`` if there are style logits, with
+            ``music_threshold`` if there are music logits, and with ``noise_rule`` only if there is
+            an output ``snr``.
         path: path of the ``.onnx`` file; replaced only after the comparison.
 
     Raises:

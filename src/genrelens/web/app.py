@@ -126,6 +126,22 @@ class _Service:
             finally:
                 await asyncio.to_thread(self._pool.close)
 
+    def chosen_genres(self, text: str | None) -> tuple[str, ...]:
+        """Return the genres of a request, separated by commas; none if it has no such parameter.
+
+        Raises:
+            Problem: the model does not have a genre, or there are fewer than two.
+
+        """
+        if text is None:
+            return ()
+        genres = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+        try:
+            self.model.restricted(genres)
+        except ValueError as error:
+            raise Problem(422, f"query.genres: {error}") from error
+        return genres
+
     async def classify(self, request: Request, *, fast: bool, picture: bool) -> WorkerResult:
         """Receive a recording and classify it within the time that a request may take.
 
@@ -157,7 +173,6 @@ class _Service:
         self.admission.record_duration(time.monotonic() - started)
         if isinstance(result, WorkerError):
             raise Problem(422, str(result))
-        self.metrics.count(result.prediction)
         return result
 
     async def _run(
@@ -199,14 +214,25 @@ def _add_classify(app: FastAPI, service: _Service) -> None:
                 description="Classify only three excerpts of 30 s of a recording longer than 90 s."
             ),
         ] = False,
+        genres: Annotated[
+            str | None,
+            Query(
+                description="Choose only among these genres of the model, separated by commas; "
+                "at least two.",
+                examples=["jazz,pop,rock"],
+            ),
+        ] = None,
         embedding: Annotated[bool, Query(description="Include the embedding.")] = False,
         spectrogram: Annotated[
             bool, Query(description="Include the network's input as an image.")
         ] = False,
     ) -> JSONResponse:
         """Predict the genre of a recording."""
+        chosen = service.chosen_genres(genres)
         result = await service.classify(request, fast=fast, picture=spectrogram)
-        document = result.prediction.to_dict(timeline=timeline, embedding=embedding)
+        prediction = result.prediction.restricted(chosen) if chosen else result.prediction
+        service.metrics.count(prediction)
+        document = prediction.to_dict(timeline=timeline, embedding=embedding)
         if result.notes:
             document["notes"] = list(result.notes)
         if result.picture is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from genrelens.model_file import ModelMetadata
-from genrelens.segmentation import VerdictName
+from genrelens.segmentation import SectionVerdict, VerdictName
 from genrelens.web.problems import PROBLEM
 
 
@@ -40,6 +40,11 @@ class Segment(BaseModel):
         description="Probability that the segment is music; absent if the model has no such "
         "output.",
     )
+    snr: float | None = Field(
+        None,
+        description="Estimated signal-to-noise ratio in dB; null for silence, absent if the model "
+        "does not estimate it.",
+    )
 
 
 class Section(BaseModel):
@@ -47,9 +52,23 @@ class Section(BaseModel):
 
     start: float = Field(description="Start in seconds.")
     end: float = Field(description="End in seconds.")
-    verdict: VerdictName
+    verdict: SectionVerdict
     genre: str = Field(description="The most probable genre, whatever the verdict is.")
-    probability: float = Field(description="Probability of that genre, averaged over the segments.")
+    probability: float = Field(
+        description="Probability of that genre. A section that is the whole recording has the "
+        "probability of the recording."
+    )
+
+
+class Genre(BaseModel):
+    """A genre, asked for by itself; several may apply to a recording."""
+
+    name: str
+    probability: float = Field(
+        description="Probability that the recording has this genre, whatever others it has. These "
+        "probabilities do not sum to 1; those of `probabilities` do."
+    )
+    applies: bool = Field(description="Whether the recording has this genre.")
 
 
 class Style(BaseModel):
@@ -58,6 +77,9 @@ class Style(BaseModel):
     name: str
     probability: float
     applies: bool = Field(description="Whether the probability reaches the threshold of the style.")
+    parent: str | None = Field(
+        None, description="Genre that the style is a kind of, such as `electronic` for `house`."
+    )
 
 
 class Spectrogram(BaseModel):
@@ -78,10 +100,19 @@ class PredictionDocument(BaseModel):
 
     path: str = Field(description="File name that the client sent.")
     answer: str = Field(description="The result as text, such as `not sure: rock 31 %, pop 28 %`.")
-    verdict: VerdictName = Field(description="Rely on `genre` only if the verdict is `genre`.")
+    verdict: VerdictName = Field(
+        description="Rely on `genre` only if the verdict is `genre`; with `changes`, see `changes`."
+    )
     genre: str = Field(description="The most probable genre, whatever the verdict is.")
     probabilities: dict[str, float] = Field(
         description="Probability of each genre, in descending order."
+    )
+    genres: list[Genre] = Field(
+        description="All genres by themselves, in descending order of probability."
+    )
+    changes: list[str] = Field(
+        description="The genres of a recording that changes, such as a mix, in order of "
+        "appearance; empty if it does not change."
     )
     styles: list[Style] = Field(
         description="All styles of the model, in descending order of probability."
@@ -89,6 +120,10 @@ class PredictionDocument(BaseModel):
     music: float | None = Field(
         description="Probability that the recording is music; null if the model has no such output."
     )
+    snr: float | None = Field(
+        description="Estimated signal-to-noise ratio in dB; null if the model does not estimate it."
+    )
+    noisy: bool = Field(description="Whether noise is the reason for the verdict `not sure`.")
     level: float = Field(description="RMS level of the loudest segment in dBFS, at least -120.")
     duration: float = Field(description="Duration of the recording in seconds.")
     heard: float = Field(
@@ -118,7 +153,7 @@ class ModelDocument(BaseModel):
     name: str
     description: str
     license: str
-    labels: list[str]
+    labels: list[str] = Field(description="The genres; `genres` of a request chooses among them.")
     styles: list[str] = Field(
         description="Styles that the model predicts besides the genres; may be empty."
     )

@@ -13,6 +13,7 @@ from genrelens.errors import LibraryError
 from genrelens.files import reason
 from genrelens.library.records import Entry, StoredPrediction
 from genrelens.library.vocabulary import genre_key, real_genres, spelling
+from genrelens.prediction import Genre
 
 __all__ = [
     "Change",
@@ -64,8 +65,9 @@ class Policy:
     Attributes:
         existing: ``"keep"`` leaves files that have genres unchanged, ``"append"`` adds genres,
             ``"replace"`` replaces them. Placeholders such as "Other" do not count as genres.
-        min_confidence: lowest probability of the genre, 0 to 1.
-        max_genres: highest number of genres to write: the genre, then styles that apply.
+        min_confidence: lowest probability of each genre, 0 to 1.
+        max_genres: highest number of genres to write: the genre, then further genres that apply,
+            then styles that apply. A style below a genre is written only with that genre.
         id3_version: 3 or 4 for ID3v2.3 or ID3v2.4; None keeps the version of the file.
         mapping: the user's own names for genres.
 
@@ -194,8 +196,9 @@ def decide(entry: Entry, policy: Policy) -> Change | str:
 
     Returns:
         The change; or the reason why the file is not changed: it has no prediction, its format has
-        no tags that can be written, it is not music, the model is not sure, or the tags would be
-        the same. The reason is the same text for all files of that kind.
+        no tags that can be written, it is not music, the model is not sure, it changes from genre
+        to genre, or the tags would be the same. The reason is the same text for all files of that
+        kind.
 
     Example::
 
@@ -213,7 +216,7 @@ def decide(entry: Entry, policy: Policy) -> Change | str:
     assert prediction is not None
     assert tags is not None
     assert entry.digest is not None
-    proposed = _first(_proposals(prediction, policy.mapping), policy.max_genres)
+    proposed = _first(_proposals(prediction, policy), policy.max_genres)
     kept = real_genres(tags.genres) if policy.existing == "append" else []
     after = (*kept, *_missing(proposed, _single(kept, tags.format)))
     if not proposed:
@@ -228,8 +231,11 @@ def decide(entry: Entry, policy: Policy) -> Change | str:
         before=tags.genres,
         after=after,
         confidence=prediction.probability,
-        reason=_summary(prediction),
+        reason=_summary(prediction, _further(prediction, policy)),
     )
+
+
+_REASONS = {"changes": "changes its genre"}  # verdict -> reason, if that is another text
 
 
 def _obstacle(entry: Entry, policy: Policy) -> str:
@@ -242,7 +248,7 @@ def _obstacle(entry: Entry, policy: Policy) -> str:
     if entry.tags is None:
         return "has no tags that can be written"
     if prediction.verdict != "genre":
-        return prediction.verdict
+        return _REASONS.get(prediction.verdict, prediction.verdict)
     if prediction.probability < policy.min_confidence:
         return f"is below {100 * policy.min_confidence:g} % of confidence"
     if policy.existing == "keep" and real_genres(entry.tags.genres):
@@ -250,12 +256,25 @@ def _obstacle(entry: Entry, policy: Policy) -> str:
     return ""
 
 
-def _proposals(prediction: StoredPrediction, mapping: GenreMapping) -> Iterator[str]:
-    """Yield the genres that could be written: the genre, then the most probable styles."""
-    yield from mapping.genres_for(prediction.genre)
+def _proposals(prediction: StoredPrediction, policy: Policy) -> Iterator[str]:
+    """Yield the words that could be written: for the genre, further genres, then styles."""
+    genres = [prediction.genre, *(genre.name for genre in _further(prediction, policy))]
+    for genre in genres:
+        yield from policy.mapping.genres_for(genre)
     for style in prediction.styles:
-        if style.applies:
-            yield from mapping.genres_for(style.name)
+        if style.applies and (style.parent is None or style.parent in genres):
+            yield from policy.mapping.genres_for(style.name)
+
+
+def _further(prediction: StoredPrediction, policy: Policy) -> list[Genre]:
+    """Return the genres besides the predicted one that apply, the most probable first."""
+    return [
+        genre
+        for genre in prediction.genres
+        if genre.applies
+        and genre.name != prediction.genre
+        and genre.probability >= policy.min_confidence
+    ]
 
 
 def _first(genres: Iterable[str], n: int) -> list[str]:
@@ -284,15 +303,16 @@ def _missing(proposed: Iterable[str], kept: Iterable[str]) -> list[str]:
     return [genre for genre in proposed if genre_key(genre) not in present]
 
 
-def _summary(prediction: StoredPrediction) -> str:
-    """Return ``jazz 83 %; bebop 61 %, swing 55 %``."""
-    styles = ", ".join(
-        f"{style.name} {100 * style.probability:.0f} %"
-        for style in prediction.styles
-        if style.applies
-    )
-    genre = f"{prediction.genre} {100 * prediction.probability:.0f} %"
-    return f"{genre}; {styles}" if styles else genre
+def _summary(prediction: StoredPrediction, further: Iterable[Genre]) -> str:
+    """Return ``jazz 83 %, blues 60 %; bebop 61 %, swing 55 %``."""
+    styles = _shares((each.name, each.probability) for each in prediction.styles if each.applies)
+    others = [(each.name, each.probability) for each in further]
+    genres = _shares([(prediction.genre, prediction.probability), *others])
+    return f"{genres}; {styles}" if styles else genres
+
+
+def _shares(pairs: Iterable[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {100 * probability:.0f} %" for name, probability in pairs)
 
 
 # ------------------------------------------------------------------------ the user's mapping

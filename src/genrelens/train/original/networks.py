@@ -24,6 +24,7 @@ class NetworkOutputs(NamedTuple):
     embeddings: Tensor | None = None  # (n, d)
     style_logits: Tensor | None = None  # (n, styles)
     music_logits: Tensor | None = None  # (n,)
+    snr: Tensor | None = None  # (n,), in dB
 
 
 class InputNorm(nn.BatchNorm1d):

@@ -25,12 +25,12 @@ export class Card extends EventTarget {
    * Dispatches "remove" and "retry" when the user asks for it, and "settle" when it is done.
    * @param {File} file
    * @param {?Object} limits  the server's limits
-   * @param {boolean} fast  classify only three excerpts of a long recording
+   * @param {import("./server.js").Options} options
    */
-  constructor(file, limits, fast) {
+  constructor(file, limits, options) {
     super();
     this.file = file;
-    this.fast = fast;
+    this.options = options;
     this.#limits = limits;
     this.#title.textContent = file.name;
     this.#facts.textContent = formatBytes(file.size);
@@ -81,7 +81,7 @@ export class Card extends EventTarget {
   }
 
   #request() {
-    return classify(this.file, this.fast, this.#listener(), this.#abort.signal);
+    return classify(this.file, this.options, this.#listener(), this.#abort.signal);
   }
 
   #listener() {

@@ -36,26 +36,29 @@ function withoutImage({ name, result, error }) {
   return rest;
 }
 
-const FURTHER_COLUMNS = ["verdict", "styles", "music", "duration", "model"];
+const FURTHER_COLUMNS = [
+  "verdict", "styles", "music", "duration", "model", "genres", "changes", "snr",
+];
 
 /** Write one row for each clip, with one column for each genre. */
 export function toCsv(outcomes) {
   const labels = outcomes.find(({ result }) => result)?.result.labels ?? [];
   const rows = outcomes.map(({ name, result, error }) => {
     const probabilities = labels.map((label) => result?.probabilities[label]);
-    const further = FURTHER_COLUMNS.map((column) =>
-      column === "styles" ? joinStyles(result) : result?.[column],
-    );
+    const further = FURTHER_COLUMNS.map((column) => joined(result?.[column]));
     return [result?.path ?? name, result?.genre, ...probabilities, ...further, error];
   });
   const header = ["path", "genre", ...labels, ...FURTHER_COLUMNS, "error"];
   return [header, ...rows].map((row) => `${row.map(quote).join(",")}\n`).join("");
 }
 
-/** Join the styles that apply: "house|electronic". */
-function joinStyles(result) {
-  const applying = result?.styles.filter(({ applies }) => applies) ?? [];
-  return applying.map(({ name }) => name).join("|");
+/** Join the names in a list, of styles or genres only those that apply: "house|electronic". */
+function joined(value) {
+  if (!Array.isArray(value)) {
+    return value;
+  }
+  const names = value.filter(({ applies = true }) => applies).map((each) => each.name ?? each);
+  return names.join("|");
 }
 
 /** Quote a value that contains a comma, a quote or a line break (RFC 4180). */

@@ -1,27 +1,36 @@
 /** How genres and styles look: colours, patterns, bars, chips. */
 
 import { element, uniqueId } from "./dom.js";
-import { percent, percentSignificant } from "./text.js";
+import { applyingGenres, percent, percentSignificant } from "./text.js";
 
-// Light enough for black letters (contrast of 7:1 and more); neighbours differ clearly in hue.
-const COLOURS = [
-  "#f0b86e", "#8fc7f5", "#a9dba0", "#f29ca3", "#c9b2f8", "#7fd6cb",
-  "#f3e08c", "#e5a8df", "#b9c6d8", "#e6a67f", "#c5de72", "#a3b0ff",
-];
+// Light enough for black letters (contrast of 7:1 and more) and far apart, also for people who see
+// red and green alike. A genre has the same colour whatever the other genres are.
+const COLOURS = {
+  ambient: "#96ffff", blues: "#7896f0", classical: "#ffe1d2", country: "#b49687",
+  disco: "#e187b4", electronic: "#1ee1e1", folk: "#a5e1a5", hiphop: "#ffd269",
+  jazz: "#c3a5ff", latin: "#e1873c", metal: "#d2b4b4", pop: "#f0c3ff",
+  punk: "#d2ff96", reggae: "#78c378", rnb: "#2db4d2", rock: "#d2b43c",
+};
+const NAMES = Object.keys(COLOURS);
 const PATTERNS = ["plain", "rising", "dots", "falling", "upright", "level", "crossed"];
 const MAX_STYLES = 8;
 
 /** A colour and a pattern for each genre, so that genres differ not only in colour. */
 export class Palette {
-  #indices;
+  #others;
 
-  /** @param {string[]} labels  in the model's order, so that a genre always looks the same */
+  /** @param {string[]} labels  in the model's order */
   constructor(labels) {
-    this.#indices = new Map(labels.map((label, index) => [label, index]));
+    this.#others = labels.filter((label) => !(label in COLOURS));
   }
 
   colour(label) {
-    return COLOURS[(this.#indices.get(label) ?? 0) % COLOURS.length];
+    return COLOURS[NAMES[this.#index(label) % NAMES.length]];
+  }
+
+  /** Genres without a colour of their own follow the others; they begin with the first colour. */
+  #index(label) {
+    return label in COLOURS ? NAMES.indexOf(label) : NAMES.length + this.#others.indexOf(label);
   }
 
   /** Set the colour of a genre as `--swatch` of an element. */
@@ -32,8 +41,7 @@ export class Palette {
 
   /** Fill an element with the colour and the pattern of a genre. */
   paint(target, label) {
-    const index = this.#indices.get(label) ?? 0;
-    target.classList.add("swatch", `pattern-${PATTERNS[index % PATTERNS.length]}`);
+    target.classList.add("swatch", `pattern-${PATTERNS[this.#index(label) % PATTERNS.length]}`);
     return this.tint(target, label);
   }
 }
@@ -66,22 +74,44 @@ export function drawBars(probabilities, palette, isSure) {
 }
 
 /**
- * Draw the styles that apply as chips.
- * @param {{name: string, probability: number, applies: boolean}[]} styles  in descending order
- * @returns {HTMLElement[]}  empty if no style applies
+ * Draw the genres and the styles that apply as chips: "electronic > house 70 %".
+ *
+ * The probability of a genre is that of its bar, so it is not repeated. A single genre without
+ * styles is the headline, and is not repeated either.
+ *
+ * @param {Object} result  the server's response
+ * @param {Palette} palette
+ * @returns {HTMLElement[]}  empty if there is nothing to add to the headline
  */
-export function drawStyles(styles) {
-  const chips = styles
-    .filter(({ applies }) => applies)
-    .slice(0, MAX_STYLES)
-    .map(({ name, probability }) => {
-      const share = element("span", { class: "percent" }, percent(probability));
-      return element("li", { class: "chip" }, name, " ", share);
-    });
+export function drawTags(result, palette) {
+  const genres = applyingGenres(result);
+  const styles = result.styles.filter(({ applies }) => applies).slice(0, MAX_STYLES);
+  const below = (genre) => styles.filter(({ parent }) => parent === genre);
+  const others = styles.filter(({ parent }) => !genres.includes(parent));
+  const isRepeated = genres.length === 1 && result.verdict === "genre" && !below(genres[0]).length;
+  const chips = isRepeated ? [] : genres.map((genre) => genreChip(genre, below(genre), palette));
+  return [...chipRow("Genres", chips), ...chipRow("Styles", others.map(styleChip))];
+}
+
+function genreChip(genre, styles, palette) {
+  const key = palette.paint(element("span", { class: "key", "aria-hidden": "true" }), genre);
+  const hung = styles.flatMap((style, index) => [index ? ", " : " > ", ...styleText(style)]);
+  return element("li", { class: "chip" }, key, genre, ...hung);
+}
+
+function styleChip(style) {
+  return element("li", { class: "chip" }, ...styleText(style));
+}
+
+function styleText({ name, probability }) {
+  return [name, " ", element("span", { class: "percent" }, percent(probability))];
+}
+
+function chipRow(caption, chips) {
   if (!chips.length) {
     return [];
   }
-  const title = element("span", { class: "caption", id: uniqueId("styles") }, "Styles");
+  const title = element("span", { class: "caption", id: uniqueId("chips") }, caption);
   const list = element("ul", { class: "row", "aria-labelledby": title.id }, ...chips);
-  return [element("div", { class: "row styles" }, title, list)];
+  return [element("div", { class: "row tags" }, title, list)];
 }

@@ -10,6 +10,14 @@ const results = new Results();
 const form = document.getElementById("upload");
 const fileInput = document.getElementById("file");
 const fast = document.getElementById("fast");
+const choice = document.getElementById("choice");
+
+/** Sets of genres to choose from, besides all genres of the model. */
+const NINE = ["classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"];
+const GENRE_SETS = [
+  ["the ten of GTZAN", ["blues", ...NINE]],
+  ["the nine of 2018", NINE],
+];
 
 /** Show an error below the form; an empty sentence removes it. */
 function showError(sentence) {
@@ -18,7 +26,7 @@ function showError(sentence) {
 
 function add(files) {
   showError("");
-  results.add(files, fast.checked);
+  results.add(files, { fast: fast.checked, genres: choice.value.split(",").filter(Boolean) });
 }
 
 function watchForm() {
@@ -98,7 +106,20 @@ async function showGenres() {
   if (labels.length > 1) {
     const list = `${labels.slice(0, -1).join(", ")} and ${labels.at(-1)}`;
     document.getElementById("genres").textContent = `The genres are ${list}.`;
+    offerChoice(labels);
   }
+}
+
+/** Offer the sets that are a part of the model's genres. */
+function offerChoice(labels) {
+  const isPart = ([, genres]) =>
+    genres.length < labels.length && genres.every((genre) => labels.includes(genre));
+  const sets = GENRE_SETS.filter(isPart);
+  choice.append(
+    element("option", { value: "" }, `all ${labels.length}`),
+    ...sets.map(([name, genres]) => element("option", { value: genres.join(",") }, name)),
+  );
+  choice.parentElement.hidden = !sets.length;
 }
 
 async function showLimits() {

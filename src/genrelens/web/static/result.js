@@ -2,10 +2,10 @@
 
 import { save, stem, toCsv, toJson, toPng } from "./downloads.js";
 import { button, element } from "./dom.js";
-import { drawBars, drawStyles, Palette } from "./genres.js";
+import { drawBars, drawTags, Palette } from "./genres.js";
 import { Player } from "./player.js";
 import { Spectrogram, timeAxis } from "./spectrogram.js";
-import { asSentence, headline, isMusic, isPartial } from "./text.js";
+import { asSentence, describeNoise, headline, isMusic, isPartial } from "./text.js";
 import { seekByPointer, Timeline } from "./timeline.js";
 
 export class Result {
@@ -39,24 +39,26 @@ export class Result {
   }
 
   #verdict() {
-    const { verdict, genre } = this.#result;
+    const { verdict, genre, changes } = this.#result;
     const line = headline(this.#result);
-    if (verdict !== "genre") {
-      return element("p", { class: "verdict" }, line);
-    }
-    const emphasis = this.#palette.tint(element("strong", {}, genre), genre);
-    return element("p", { class: "verdict" }, line.slice(0, -genre.length), emphasis);
+    const names = { genre: [genre], changes }[verdict] ?? [];
+    const emphases = names.flatMap((name, index) => [
+      ...(index ? [", "] : []),
+      this.#palette.tint(element("strong", {}, name), name),
+    ]);
+    const start = line.slice(0, line.length - names.join(", ").length);
+    return element("p", { class: "verdict" }, start, ...emphases);
   }
 
-  /** Return bars and styles: folded if the clip is not music, nothing for silence. */
+  /** Return bars, genres and styles: folded if the clip is not music, nothing for silence. */
   #genres() {
-    const { verdict, probabilities, styles } = this.#result;
+    const { verdict, probabilities } = this.#result;
     if (verdict === "silence") {
       return [];
     }
     const bars = drawBars(probabilities, this.#palette, verdict === "genre");
     if (isMusic(this.#result)) {
-      return [...drawStyles(styles), bars];
+      return [...drawTags(this.#result, this.#palette), bars];
     }
     const summary = element("summary", {}, "Genre probabilities (unreliable)");
     return [element("details", { class: "unreliable" }, summary, bars)];
@@ -65,7 +67,8 @@ export class Result {
   #notes() {
     const short = "This clip is shorter than one segment of the network. Its result is less reliable.";
     const warnings = (this.#result.notes ?? []).map((each) => asSentence(each, this.#result.path));
-    const notes = this.#result.padded ? [short, ...warnings] : warnings;
+    const noise = isMusic(this.#result) ? describeNoise(this.#result) : null;
+    const notes = [this.#result.padded && short, noise, ...warnings].filter(Boolean);
     return notes.map((note) => element("p", { class: "note" }, note));
   }
 

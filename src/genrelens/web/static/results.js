@@ -30,10 +30,10 @@ export class Results {
   /**
    * Classify clips in order.
    * @param {File[]} files
-   * @param {boolean} fast  classify only three excerpts of a long recording
+   * @param {import("./server.js").Options} options
    */
-  add(files, fast) {
-    const cards = files.map((file) => this.#createCard(file, fast));
+  add(files, options) {
+    const cards = files.map((file) => this.#createCard(file, options));
     if (cards.length) {
       this.#cards = [...cards, ...this.#cards];
       this.#list.prepend(...cards.map((card) => card.element));
@@ -43,8 +43,8 @@ export class Results {
     }
   }
 
-  #createCard(file, fast) {
-    const card = new Card(file, this.limits, fast);
+  #createCard(file, options) {
+    const card = new Card(file, this.limits, options);
     card.addEventListener("remove", () => this.#remove(card));
     card.addEventListener("retry", () => this.#replace(card));
     card.addEventListener("settle", () => this.#refresh());
@@ -53,7 +53,7 @@ export class Results {
   }
 
   #replace(card) {
-    const replacement = this.#createCard(card.file, card.fast);
+    const replacement = this.#createCard(card.file, card.options);
     this.#cards = this.#cards.map((other) => (other === card ? replacement : other));
     card.element.before(replacement.element);
     card.dispose();

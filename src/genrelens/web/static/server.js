@@ -2,6 +2,12 @@
 
 import { asSentence, formatBytes } from "./text.js";
 
+/**
+ * @typedef {Object} Options
+ * @property {boolean} fast  classify only three excerpts of a long recording
+ * @property {string[]} genres  choose only among these; empty: among all
+ */
+
 const MAX_TRIES = 30;
 const MIN_WAIT = 1; // seconds
 const MAX_WAIT = 60;
@@ -44,17 +50,17 @@ export async function fetchExample({ url, name }) {
  * Classify a recording. While the server is busy, wait as long as it requests and try again.
  *
  * @param {File} file
- * @param {boolean} fast  classify only three excerpts of a long recording
+ * @param {Options} options
  * @param {Object} listener
  *   onUpload(share) during the upload, onUploaded() after it, onBusy(seconds) every second until
  *   the next try
  * @param {AbortSignal} signal  cancels the request with an AbortError
  * @throws {ServerError}
  */
-export async function classify(file, fast, listener, signal) {
+export async function classify(file, options, listener, signal) {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await send(file, fast, listener, signal);
+      return await send(file, options, listener, signal);
     } catch (error) {
       if (!error.wait || tries === MAX_TRIES) {
         throw error;
@@ -64,8 +70,8 @@ export async function classify(file, fast, listener, signal) {
   }
 }
 
-async function send(file, fast, listener, signal) {
-  const request = await upload(file, fast, listener, signal);
+async function send(file, options, listener, signal) {
+  const request = await upload(file, options, listener, signal);
   const document = parse(request.responseText);
   if (request.status === 200 && document) {
     return document;
@@ -80,13 +86,17 @@ async function send(file, fast, listener, signal) {
 }
 
 /** Upload with XMLHttpRequest, because fetch does not report the progress. */
-function upload(file, fast, { onUpload, onUploaded }, signal) {
+function upload(file, { fast, genres }, { onUpload, onUploaded }, signal) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const form = new FormData();
     form.append("file", file, file.name);
     const request = new XMLHttpRequest();
-    request.open("POST", `v1/classify?timeline=true&spectrogram=true&fast=${fast}`);
+    const query = new URLSearchParams({ timeline: true, spectrogram: true, fast });
+    if (genres.length) {
+      query.set("genres", genres.join(","));
+    }
+    request.open("POST", `v1/classify?${query}`);
     request.upload.addEventListener("progress", (event) => onUpload(event.loaded / event.total));
     request.upload.addEventListener("load", onUploaded);
     request.addEventListener("loadend", () => resolve(request)); // the status of an error is 0

@@ -84,7 +84,26 @@ export function headline({ verdict, genre, answer }) {
 
 /** Return whether a clip or section is music, so that its genres are worth showing. */
 export function isMusic({ verdict }) {
-  return verdict === "genre" || verdict === "not sure";
+  return verdict === "genre" || verdict === "not sure" || verdict === "changes";
+}
+
+/** Return the genres that apply, the most probable first; the predicted genre is always one. */
+export function applyingGenres({ verdict, genre, genres }) {
+  const names = genres.filter(({ applies }) => applies).map(({ name }) => name);
+  return verdict === "genre" ? [genre, ...names.filter((name) => name !== genre)] : names;
+}
+
+const NOISY = 10; // dB
+
+/** Describe how noisy the music is; return null if it is clean or the model does not estimate it. */
+export function describeNoise({ snr, noisy }) {
+  if (snr === null || (snr >= NOISY && !noisy)) {
+    return null;
+  }
+  const level = Math.round(Math.abs(snr));
+  const relation = level === 0 ? "as loud as" : `${level} dB ${snr > 0 ? "louder" : "quieter"} than`;
+  const start = noisy ? "This clip is too noisy to be sure" : "This clip is noisy";
+  return `${start}: the music is about ${relation} the noise.`;
 }
 
 /** Describe a section: "rock", "not sure: rock", "not music". */

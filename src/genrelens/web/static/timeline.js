@@ -32,7 +32,7 @@ export class Timeline {
   #spoken = "";
 
   /**
-   * @param {Object} result  the server's response, with `timeline`, `sections` and `labels`
+   * @param {Object} result  the server's response, with `sections`
    * @param {import("./genres.js").Palette} palette
    * @param {import("./player.js").Player} player
    */
@@ -123,18 +123,17 @@ export class Timeline {
     }
   }
 
-  /** Describe a position: the genre of its segment, "not music", "silence" or "not classified". */
+  /**
+   * Describe a position: its section's genre and probability, "not music", "silence" or "not
+   * classified". A section that is the whole clip has the probability of the headline.
+   */
   #describe(position) {
-    const { sections, timeline } = this.#result;
+    const { sections } = this.#result;
     const section = sections.findLast(({ start }) => start <= position) ?? sections[0];
     if (isPartial(this.#result) && (position < section.start || position > section.end)) {
       return "not classified";
     }
-    if (!isMusic(section)) {
-      return section.verdict;
-    }
-    const { genre, probabilities } =
-      timeline.findLast(({ start }) => start <= position) ?? timeline[0];
-    return `${genre}, ${percent(Math.max(...probabilities))}`;
+    const description = describeSection(section);
+    return isMusic(section) ? `${description}, ${percent(section.probability)}` : description;
   }
 }
