@@ -57,7 +57,7 @@ def test_features_plot(genrelens: Genrelens, music: Path) -> None:
     path = empty_wav(Path("silence.wav"), 130)
     result = genrelens("features", path, "--plot", "look.png", "--offset", "5")
     assert Path("look.png").read_bytes().startswith(b"\x89PNG")
-    assert result.err == "the plot shows 120 s; choose them with --offset, --duration\n"
+    assert result.err == "the plot shows the first 120 s of this part; see --offset\n"
 
 
 def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_split_file_and_some_rounds(
         (["--protocol", "filtered"], 2, "the filtered split is for GTZAN"),
         (["--protocol", "filtered", "--draws", "3"], 2, "--draws needs --protocol random"),
         (["--folds", "5"], 2, "has only 4 clips"),
-        (["--rounds", "one"], 2, "must read like 1,2,5"),
+        (["--rounds", "one"], 2, "must have the form 1,2,5"),
         (["--folds", "2", "--rounds", "3"], 2, "no round 3; the split has 2"),
         (["--relabel", "polka=waltz"], 2, "has no genre 'polka'"),
         (["--device", "tpu"], 2, "--device tpu must be"),
@@ -273,7 +273,7 @@ def test_calibrate_stores_only_a_better_temperature(
     drawn_table(tiny.GENRES, 1.0).save(tmp_path / "p.csv")
     result = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--sure", "0.6")
     assert result.code == 1
-    assert "the new temperature is not better than the present one" in result.err
+    assert "the new temperature is not better than the current one" in result.err
     assert "nothing was stored" in result.err
     assert mine.read_bytes() == before
     refused = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--out", tmp_path / "new.onnx")

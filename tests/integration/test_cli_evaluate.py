@@ -95,7 +95,7 @@ def test_evaluate_part_of_a_split(genrelens: Genrelens, data: Path, model: Path)
         (["data", "--plot", "x.bmpx"], 2, "the extension of an image"),
         (["data", "--report", "data/noise/text.mp3"], 2, "is a file; a report is a folder"),
         (["data", "--relabel", "polka=noise"], 2, "there is no genre 'polka'"),
-        (["data", "--relabel", "noise"], 2, "must read OLD=NEW"),
+        (["data", "--relabel", "noise"], 2, "must have the form OLD=NEW"),
         (["data", "--groups", "s.csv"], 2, "s.csv: No such file"),
         (["data", "--predictions", "p.csv"], 2, "--predictions cannot be combined with --model"),
         (["data", "--model", "absent"], 3, "absent: there is no such file"),

@@ -60,18 +60,18 @@ def test_scan(scan: Command, music: Path) -> None:
     result = scan()
     first, second = result.out.splitlines()
     assert (result.code, result.err) == (0, "")
-    assert first == "3 files: 3 analysed"
-    assert second.startswith("0.1 min of music in ")
+    assert first == "3 files: 3 classified"
+    assert second.startswith("0.1 min of audio in ")
     assert second.endswith("x real time")
     shutil.copy(music / "noise.wav", music / "copy.wav")
     result = scan()
-    assert result.out == "4 files: 1 known by their audio, 3 unchanged\n"
+    assert result.out == "4 files: 1 with audio that was classified before, 3 unchanged\n"
     assert Path("catalog.sqlite").exists()
 
 
 def test_scan_counts_other_files(scan: Command, music: Path) -> None:
     write_files(music, {"cover.jpg": b"", "b/cover.JPG": b"", "notes.txt": b""})
-    expected = "skipped, not audio by their endings: 2 .jpg, 1 .txt\n"
+    expected = "skipped files without an audio extension: 2 .jpg, 1 .txt\n"
     result = scan("--json")
     assert result.err == expected
     assert summary(result)["files"] == 3
@@ -110,7 +110,7 @@ def test_bad_files_are_listed_at_the_end(scan: Command, music: Path) -> None:
     result = scan()
     assert result.code == 1
     assert result.err.startswith(f"error: {music}/text.mp3: is not audio that any decoder can read")
-    assert result.out.startswith("4 files: 3 analysed, 1 failed\n")
+    assert result.out.startswith("4 files: 3 classified, 1 failed\n")
     result = scan()
     expected = "4 files: 3 unchanged, 1 failed before (--retry tries them again)\n"
     assert (result.code, result.out, result.err) == (1, expected, "")
@@ -126,7 +126,7 @@ def test_missing_inputs(scan: Command) -> None:
         "error: gone: No such file or directory",
         "error: gone/*.mp3: matches no file",
     ]
-    assert result.out.startswith("3 files: 3 analysed\n")
+    assert result.out.startswith("3 files: 3 classified\n")
 
 
 def test_a_damaged_file_is_noted(scan: Command, music: Path) -> None:
@@ -150,7 +150,7 @@ def test_an_empty_folder(scan: Command, music: Path) -> None:
     shutil.rmtree(music)
     music.mkdir()
     result = scan()
-    assert (result.code, result.out, result.err) == (0, "0 files: nothing to analyse\n", "")
+    assert (result.code, result.out, result.err) == (0, "0 files: nothing to classify\n", "")
 
 
 def test_options_reach_the_scan(scan: Command, music: Path, monkeypatch: Any) -> None:
@@ -196,12 +196,12 @@ def test_a_drive_that_is_connected_again(scan: Command, music: Path) -> None:
     away = music.rename("away")
     music.mkdir()
     (away / "noise.wav").rename(music / "noise.wav")
-    assert "2 analysed" not in scan("--prune").out
+    assert "2 classified" not in scan("--prune").out
     (music / "noise.wav").unlink()
     music.rmdir()
     away.rename(music)
     (music / "noise.wav").write_bytes(wav("noise"))
-    assert scan().out == "3 files: 3 known by their audio\n"
+    assert scan().out == "3 files: 3 with audio that was classified before\n"
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_files_without_a_prediction_are_counted(genrelens: Genrelens, music: Pat
         result = genrelens(name, "music")
         assert result.code == 0
         assert result.err == (
-            "warning: 2 of 4 files were not classified yet, or have changed since: run genrelens "
+            "warning: 2 of 4 files have not been classified, or have changed since: run genrelens "
             "scan\n"
         )
 
@@ -233,7 +233,7 @@ def test_an_interrupted_undo_can_be_continued(
         result = genrelens("undo")
     assert (result.code, result.err.splitlines()[0]) == (
         130,
-        "stopped; run it again to restore the remaining files",
+        "stopped; run the same command again to restore the remaining files",
     )
     assert genrelens("undo").out == "run 1: 1 of 1 files restored\n"
     assert contents(music) == before

@@ -166,7 +166,7 @@ def test_cuda_without_a_gpu(train: Train, monkeypatch: pytest.MonkeyPatch) -> No
         (["--epochs", "0"], "--epochs"),
         (["--all", "--split", "x.csv"], "--all cannot be combined with --split"),
         (["--split", "absent.csv"], "error: absent.csv"),
-        (["--relabel", "noise"], "--relabel noise must read OLD=NEW"),
+        (["--relabel", "noise"], "--relabel noise must have the form OLD=NEW"),
         (["--relabel", "nose=hiss"], "error: --relabel nose=hiss: clips has no genre 'nose'"),
         (["--metrics", "absent.json"], "error: absent.json"),
         (["--data", "absent"], "error: absent: No such file or directory"),
