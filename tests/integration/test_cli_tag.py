@@ -175,7 +175,7 @@ def test_failed_files_are_reported_and_the_others_written(
     (music / "b.flac").unlink()
     result = genrelens("undo")
     assert (result.code, result.out) == (1, "run 1: 0 of 1 files restored\n")
-    assert result.err == f"error: {music / 'b.flac'}: is not there any more\n"
+    assert result.err == f"error: {music / 'b.flac'}: no longer exists\n"
 
 
 def test_json(genrelens: Genrelens, music: Path) -> None:

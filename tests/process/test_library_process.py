@@ -45,7 +45,7 @@ def test_workers_that_crash_and_hang(
             **dict.fromkeys(["crash", "hang", "hang2"], expected),
         }
         assert reasons == {
-            "crash": "crashed the process that read it (SIGSEGV)",
+            "crash": "crashed its decoder (SIGSEGV)",
             **dict.fromkeys(["hang", "hang2"], f"took longer than {timeout:g} s"),
         }
 

@@ -251,7 +251,7 @@ def test_a_file_in_a_read_only_folder_is_not_written(
 
     def attempt() -> None:
         result = apply_changes(plan, journal=tmp_path / "open" / "journal.sqlite")
-        words = "is in a folder that cannot be written to"
+        words = "is in a folder that is read-only"
         assert only(result.outcomes) == Outcome(path, False, words)
 
     as_nobody(attempt)

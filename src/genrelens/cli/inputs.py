@@ -61,8 +61,7 @@ def _expand_one(argument: str, skipped: Counter[str]) -> list[Source]:
 def _standard_input() -> BinaryIO:
     if sys.stdin is None or sys.stdin.isatty():
         raise typer.BadParameter(
-            "- needs a recording on standard input, "
-            "for instance: cat song.mp3 | genrelens classify -"
+            "no recording on standard input; try: cat song.mp3 | genrelens classify -"
         )
     return sys.stdin.buffer
 
