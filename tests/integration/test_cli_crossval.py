@@ -297,7 +297,7 @@ def test_calibrate_stores_a_better_temperature(
     once = mine.read_bytes()
     again = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--force")
     assert again.code == 2  # it would be divided by 3 twice
-    assert "was calibrated with these predictions" in again.err
+    assert "was already calibrated with these predictions" in again.err
     assert mine.read_bytes() == once
 
 

@@ -207,7 +207,7 @@ def test_a_drive_that_is_connected_again(scan: Command, music: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--model", "gone"], 3, "there is no such file, nor a packaged model of that name"),
+        (["--model", "gone"], 3, "is neither a file nor a packaged model"),
         (["--db", "gone/x.sqlite"], 2, "gone/x.sqlite: cannot be opened: its folder is missing"),
         (["--db", "music/noise.wav"], 2, "music/noise.wav: is not a catalogue of genrelens"),
         (["--nice", "-1"], 2, "--nice"),

@@ -211,7 +211,7 @@ class _Search:
             yield from self._file(path)
 
     def _below(self, folder: str) -> _Names:
-        """Find the files below a folder; without recursion, because folders may be nested deeply."""
+        """Find the files below a folder. No recursion, because folders may be nested deeply."""
         open_folders = [self._entries(folder)]
         while open_folders:
             entry = next(open_folders[-1], None)

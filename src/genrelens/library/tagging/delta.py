@@ -1,8 +1,8 @@
 """Store the old content of a file in few bytes, as a delta from its new content.
 
 A delta contains the bytes of the old file that are not in the new one, and the offsets of the
-others. Only tags differ, so a delta is short even for a long recording: writing tags moves the audio
-and renumbers the pages of an Ogg file, but the bytes in between are unchanged.
+others. Only tags differ, so a delta is short even for a long recording: writing tags moves the
+audio and renumbers the pages of an Ogg file, but the bytes in between are unchanged.
 """
 
 from __future__ import annotations
