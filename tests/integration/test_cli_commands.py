@@ -80,7 +80,7 @@ def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> Non
         (["music/a/noise.wav", "--plot", "look"], 2, "the extension of an image"),
         (["music/a/noise.wav", "--save", "gone/x.npz"], 2, "gone/x.npz: cannot be written"),
         (["music/a/noise.wav", "--duration", "0"], 2, "--duration"),
-        (["music/a/noise.wav", "--model", "absent"], 3, "absent: there is no such file"),
+        (["music/a/noise.wav", "--model", "absent"], 3, "absent: is neither a file"),
     ],
 )
 def test_features_errors(

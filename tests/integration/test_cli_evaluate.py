@@ -98,7 +98,7 @@ def test_evaluate_part_of_a_split(genrelens: Genrelens, data: Path, model: Path)
         (["data", "--relabel", "noise"], 2, "must have the form OLD=NEW"),
         (["data", "--groups", "s.csv"], 2, "s.csv: No such file"),
         (["data", "--predictions", "p.csv"], 2, "--predictions cannot be combined with --model"),
-        (["data", "--model", "absent"], 3, "absent: there is no such file"),
+        (["data", "--model", "absent"], 3, "absent: is neither a file"),
     ],
 )
 def test_invalid_requests(

@@ -381,7 +381,7 @@ def test_a_disk_that_fills_up_in_the_download_is_reported(archive: Archive, fold
     folder.mkdir(parents=True)
     (folder / archive.part_name).symlink_to("/dev/full")
     with pytest.raises(
-        DataError, match=r"No space left on device\. Free some space .* same command"
+        DataError, match=r"No space left on device\. Free some space.* same command"
     ):
         fetch_gtzan(folder, archive=archive)
 
@@ -415,7 +415,7 @@ def test_no_permission_is_reported(
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "mkdir", refuse)  # the tests may run as root, whom nothing stops
-    with pytest.raises(DataError, match=f"{folder}: Permission denied.*get the permission"):
+    with pytest.raises(DataError, match=f"{folder}: Permission denied.*allow writing"):
         fetch_gtzan(folder, archive=archive)
 
 
