@@ -25,12 +25,12 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tiny clips, their artists (two for each genre) and a recipe."""
-    place = tmp_path_factory.mktemp("data")
-    tiny.write_clips(place / "clips")
-    (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn-lstm", epochs=4, crops_per_clip=8))
+    folder = tmp_path_factory.mktemp("data")
+    tiny.write_clips(folder / "clips")
+    (folder / "tiny.toml").write_text(tiny.recipe_text("mel-cnn-lstm", epochs=4, crops_per_clip=8))
     rows = [f"{genre}.{i},{genre} artist {i % 2}" for genre in tiny.GENRES for i in range(4)]
-    (place / "artists.csv").write_text("\n".join(["clip,artist", *rows]) + "\n")
-    return place
+    (folder / "artists.csv").write_text("\n".join(["clip,artist", *rows]) + "\n")
+    return folder
 
 
 def cross_validate(capsys: Capture, data: Path, folder: Path, *options: str) -> Result:

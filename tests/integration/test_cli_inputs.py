@@ -81,7 +81,7 @@ def test_skipped_files_are_counted_by_extension(
     )
 
 
-def test_only_the_commonest_endings_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_commonest_extensions_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     inputs.note_skipped(Counter({f".x{n}": n for n in range(1, 9)}))
     expected = "8 .x8, 7 .x7, 6 .x6, 5 .x5, 4 .x4, 6 with other extensions"
     assert capsys.readouterr().err == f"skipped files without an audio extension: {expected}\n"

@@ -24,7 +24,7 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory with the catalogue; scans start no processes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENRELENS_DB", "catalog.sqlite")
@@ -33,8 +33,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def music(place: Path) -> Path:
-    return write_files(place / "music", {f"{genre}.wav": wav(genre) for genre in tiny.GENRES})
+def music(workdir: Path) -> Path:
+    return write_files(workdir / "music", {f"{genre}.wav": wav(genre) for genre in tiny.GENRES})
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_scan_counts_other_files(scan: Command, music: Path) -> None:
     assert summary(result)["files"] == 3
 
 
-def test_scan_as_json(scan: Command, music: Path, place: Path) -> None:
+def test_scan_as_json(scan: Command, music: Path, workdir: Path) -> None:
     write_files(music, {"text.mp3": b"no music", os.fsdecode(b"\xe9.mp3"): b"no music either"})
     result = scan("--json")
     document = summary(result)
@@ -225,9 +225,9 @@ def test_errors_that_end_a_scan(scan: Command, arguments: list[str], code: int, 
 
 
 @pytest.fixture
-def library(place: Path) -> Path:
+def library(workdir: Path) -> Path:
     """A catalogue of files, of which only one exists."""
-    heard = {
+    predictions = {
         "a/jazz.mp3": stored("jazz", 0.9),
         "a/pop.mp3": stored("pop", 0.55, styles=()),
         "b/unsure.mp3": stored("pop", 0.36),
@@ -235,14 +235,14 @@ def library(place: Path) -> Path:
         "b/silence.mp3": stored("pop", 0.8, level=-100.0),
     }
     with Catalog.open("catalog.sqlite") as catalog:
-        for name, prediction in heard.items():
+        for name, prediction in predictions.items():
             catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=prediction)
         broken = os.fsdecode(b"b/\x1b[2Jcaf\xe9.mp3")
         catalog.record(
             broken, size=1, mtime_ns=1, digest=None, tags=None, failure=Failure("crashed")
         )
-    write_files(place, {"a/jazz.mp3": b""})
-    return place
+    write_files(workdir, {"a/jazz.mp3": b""})
+    return workdir
 
 
 def test_list(library: Path, list_files: Command) -> None:
@@ -304,7 +304,7 @@ def test_formats_on_stdout(library: Path, list_files: Command) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "m3u8"])
-def test_the_ending_chooses_the_format(library: Path, list_files: Command, ending: str) -> None:
+def test_the_extension_chooses_the_format(library: Path, list_files: Command, ending: str) -> None:
     result = list_files("--out", f"x.{ending}", "--verdict", "genre")
     assert (result.code, result.out, result.err) == (0, "", "")
     start = {"csv": b"path,", "jsonl": b'{"path": ', "parquet": b"PAR1", "m3u8": b"#EXTM3U\n"}

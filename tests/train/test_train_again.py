@@ -112,7 +112,10 @@ def test_genre_without_a_readable_training_clip(start: Start, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"label_map": {"blues": "jazz"}}, "renamed 'jazz', but no clip has that label"),
+        (
+            {"label_map": {"blues": "jazz"}},
+            "no clip has the label 'jazz' that a genre is renamed to",
+        ),
         ({"metrics": {"accuracy": float("nan")}}, "cannot be written as JSON"),
     ],
 )

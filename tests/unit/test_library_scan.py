@@ -402,7 +402,7 @@ def test_an_invalid_model(catalog: Catalog, music: Path, tmp_path: Path) -> None
     (tmp_path / "x.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="is not a complete ONNX file"):
         outcomes_of(catalog, music, model=str(tmp_path / "x.onnx"))
-    with pytest.raises(ModelError, match="there is no such file"):
+    with pytest.raises(ModelError, match="is neither a file nor"):
         scan_files(catalog, [], model=str(tmp_path / "gone.onnx"))
 
 

@@ -190,8 +190,8 @@ def test_a_file_changed_after_the_plan_is_not_written(planned: Planned, music: P
         status = path.stat()
         data = path.read_bytes()
         if path == recut:  # a byte of the audio
-            place = len(data) // 2
-            path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+            offset = len(data) // 2
+            path.write_bytes(data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :])
         else:
             path.write_bytes(data.replace(*change))
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
