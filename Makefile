@@ -1,4 +1,4 @@
-# Set-up, demonstration, tests and checks. Everything goes into one virtual environment.
+# Set up, demonstrate, test and check genrelens. Everything is installed in one virtual environment.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -22,7 +22,7 @@ help:
 	@echo "make wheel       build the wheel into dist/"
 	@echo "make bench       measure speed and memory (see benchmarks/README.md)"
 	@echo "make load        measure the server under load"
-	@echo "make models      train the packaged models again (hours; see docs/development.md)"
+	@echo "make models      train the packaged networks of 2018 again (hours; see docs/development.md)"
 	@echo "make lens        train the default model again (downloads its inputs; needs Debian)"
 	@echo "make clean       remove the virtual environment and build products"
 
@@ -60,9 +60,9 @@ bench: $(VENV)/.dev
 load: $(VENV)/.dev
 	$(BIN)/python benchmarks/load.py
 
-# mel-cnn-lstm is trained twice: on the training part, to measure it on the validation part; and on
-# all clips, for about as many steps, to package it with the figures of the first run. The baseline
-# mfcc-lstm is packaged as it was measured.
+# mel-cnn-lstm is trained twice: on the training part, to measure its accuracy on the validation part;
+# and on all clips, for about as many steps. The second model is packaged, with the figures of the
+# first. The baseline mfcc-lstm is trained once.
 TRAIN = $(BIN)/genrelens train $(1) --data $(DATA)/audio --relabel blues=jazz --resume
 
 models: $(VENV)/.dev

@@ -217,7 +217,9 @@ async def ask(port: int, clip: bytes, tally: Tally) -> None:
 def table(
     options: argparse.Namespace, port: int, process: subprocess.Popen[str], clip: bytes
 ) -> None:
-    print("| clients | answers/s | p50 | p95 | p99 | 429 | other | peak memory: server, workers |")
+    print(
+        "| clients | responses/s | p50 | p95 | p99 | 429 | other | peak memory: server, workers |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for clients in options.clients:
         tally = asyncio.run(load(port, clip, clients, options.seconds))

@@ -187,7 +187,7 @@ def cold_start(options: argparse.Namespace, clip: Path) -> None:
             *arguments,
         ],
         "`import genrelens`": [sys.executable, "-c", "import genrelens"],
-        "an empty Python": [sys.executable, "-c", ""],
+        "Python with an empty program": [sys.executable, "-c", ""],
     }
     print("## Cold start, as new processes\n\n| command | time |\n|---|---|")
     for words, command in commands.items():
@@ -215,7 +215,7 @@ def memory(options: argparse.Namespace, clip: Path, mix: Path) -> None:
         seconds = time.perf_counter() - start
         print(f"| classify a {words} ({seconds:.1f} s) | {int(done.stdout) / 1024:.0f} MB |")
     n = sum(map(len, stream_audio(mix, sample_rate=16_000)))
-    print(f"\nThe {options.hours:g} h file holds {n / 16_000 / 3600:.2f} h of sound.")
+    print(f"\nThe {options.hours:g} h file contains {n / 16_000 / 3600:.2f} h of audio.")
 
 
 if __name__ == "__main__":

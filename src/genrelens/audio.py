@@ -225,7 +225,7 @@ def _open_path(path: Path, stack: ExitStack) -> io.FileIO:
     try:
         file = stack.enter_context(path.open("rb", buffering=0))
     except ValueError as error:  # a NUL byte, or text that no file name can hold
-        raise AudioError(str(path), f"is not a file name ({error})") from error
+        raise AudioError(str(path), f"is not a valid file name ({error})") from error
     mode = os.fstat(file.fileno()).st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         raise AudioError(str(path), "is a device, not a recording")
@@ -271,7 +271,7 @@ def as_mono(y: ArrayLike, sample_rate: float) -> Float32:
         samples.ndim in (1, 2), f"a waveform has one or two dimensions, not shape {samples.shape}"
     )
     if samples.size == 0:
-        raise AudioError("<waveform>", "holds no audio samples")
+        raise AudioError("<waveform>", "contains no audio samples")
     require(
         samples.ndim == 1 or samples.shape[1] <= MAX_CHANNELS,
         f"shape {samples.shape} means {samples.shape[-1]} channels; a waveform is "
@@ -283,7 +283,7 @@ def as_mono(y: ArrayLike, sample_rate: float) -> Float32:
             mono = np.concatenate(list(mixed([mono.T], round(sample_rate), len(mono))))
     index = first_invalid(mono)
     if index is not None:
-        raise AudioError("<waveform>", f"holds the sample {mono[index]:g}; full scale is 1")
+        raise AudioError("<waveform>", f"contains the sample {mono[index]:g}; full scale is 1")
     return mono
 
 
@@ -329,5 +329,5 @@ def resampled(mono: Float32, rate_in: float, rate_out: int) -> Float32:
         return mono
     converted = np.asarray(soxr.resample(mono, rate_in, rate_out), dtype=np.float32)
     if converted.size == 0:
-        raise AudioError("<waveform>", "holds no audio samples")
+        raise AudioError("<waveform>", "contains no audio samples")
     return converted

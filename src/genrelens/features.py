@@ -420,7 +420,7 @@ def _padded_to_one_segment(blocks: Iterable[Float32], config: FeatureConfig) -> 
     for block in blocks:
         n_samples += len(block)
         yield block
-    require(n_samples > 0, "the waveform holds no samples")
+    require(n_samples > 0, "the waveform contains no samples")
     if n_samples < config.min_samples:
         yield np.zeros(config.min_samples - n_samples, np.float32)
 
@@ -433,7 +433,7 @@ def _iter_features(blocks: Iterable[Float32], config: FeatureConfig) -> Iterator
 
 def _as_waveform(y: ArrayLike) -> Float32:
     waveform = _as_block(y)
-    require(waveform.size > 0, "the waveform holds no samples")
+    require(waveform.size > 0, "the waveform contains no samples")
     return waveform
 
 
@@ -444,6 +444,6 @@ def _as_block(y: ArrayLike) -> Float32:
     require(block.dtype.kind == "f", f"a waveform is floats of full scale 1.0, not {block.dtype}")
     require(
         block.size == 0 or first_invalid(block) is None,
-        "the waveform holds NaN, infinite or absurdly large samples; full scale is 1.0",
+        "the waveform contains NaN, infinite or absurdly large samples; full scale is 1.0",
     )
     return block.astype(np.float32, copy=False)

@@ -135,10 +135,12 @@ class ModelFile:
         try:
             values = self._session.run(self._outputs, {_INPUT: segments})
         except Exception as error:  # onnxruntime's exceptions share no base class of their own
-            raise ModelError(f"the graph fails ({_one_line(error)})", path=self.name) from error
+            raise ModelError(
+                f"its network cannot be run ({_one_line(error)})", path=self.name
+            ) from error
         if not all(np.isfinite(value).all() for value in values):
             raise ModelError(
-                "the graph returns NaN; its weights are damaged, or diverged in training",
+                "its network returns NaN: its weights are damaged, or diverged in training",
                 path=self.name,
             )
         return Outputs(**dict(zip(self._outputs, values, strict=True)))
@@ -195,7 +197,7 @@ def read_model(model: str | os.PathLike[str]) -> bytes:
     except FileNotFoundError as error:
         known = ", ".join(packaged_models()) or "none"
         raise ModelError(
-            f"there is no such file, nor a packaged model of that name (known: {known})", path=name
+            f"is neither a file nor a packaged model; packaged models: {known}", path=name
         ) from error
     except (OSError, ValueError) as error:
         raise ModelError(reason(error), path=name) from error

@@ -58,7 +58,9 @@ def check_picture(path: Path) -> None:
         raise MissingExtraError("matplotlib", "plot") from error
     extensions = sorted(FigureCanvasBase.get_supported_filetypes())
     if path.suffix[1:].lower() not in extensions:
-        raise DataError(f"the extension of an image is one of {', '.join(extensions)}", path=path)
+        raise DataError(
+            f"the extension of an image must be one of {', '.join(extensions)}", path=path
+        )
     if path.is_dir() or not path.parent.is_dir():
         reason = "is a folder" if path.is_dir() else "its folder is missing"
         raise DataError(reason, path=path)

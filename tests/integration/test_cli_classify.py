@@ -260,7 +260,7 @@ def test_plot(classify: Genrelens, music: Path, output: list[str]) -> None:
 @pytest.mark.parametrize(
     ("picture", "code", "words"),
     [
-        ("bars.bmpx", 2, "the extension of an image is one of"),
+        ("bars.bmpx", 2, "the extension of an image must be one of"),
         ("gone/bars.png", 2, "gone/bars.png: its folder is missing"),
         ("no matplotlib.png", 3, "matplotlib is not installed; it comes with: pip install"),
     ],

@@ -57,7 +57,7 @@ def test_features_plot(genrelens: Genrelens, music: Path) -> None:
     path = empty_wav(Path("silence.wav"), 130)
     result = genrelens("features", path, "--plot", "look.png", "--offset", "5")
     assert Path("look.png").read_bytes().startswith(b"\x89PNG")
-    assert result.err == "the plot shows 120 s; choose them with --offset, --duration\n"
+    assert result.err == "the plot shows the first 120 s of this part; see --offset\n"
 
 
 def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> None:
@@ -76,11 +76,11 @@ def test_features_in_bounded_memory(genrelens: Genrelens, tmp_path: Path) -> Non
         (["gone.wav"], 1, "gone.wav: No such file or directory"),
         (["music"], 1, "music: is a folder, not a recording"),
         (["text.mp3"], 1, "text.mp3: is not audio"),
-        (["music/a/noise.wav", "--offset", "9"], 1, "holds no audio samples after 9 s"),
+        (["music/a/noise.wav", "--offset", "9"], 1, "contains no audio samples after 9 s"),
         (["music/a/noise.wav", "--plot", "look"], 2, "the extension of an image"),
         (["music/a/noise.wav", "--save", "gone/x.npz"], 2, "gone/x.npz: cannot be written"),
         (["music/a/noise.wav", "--duration", "0"], 2, "--duration"),
-        (["music/a/noise.wav", "--model", "absent"], 3, "absent: there is no such file"),
+        (["music/a/noise.wav", "--model", "absent"], 3, "absent: is neither a file"),
     ],
 )
 def test_features_errors(
@@ -152,7 +152,7 @@ def test_packaged_models(genrelens: Genrelens) -> None:
 def test_missing_model(genrelens: Genrelens) -> None:
     result = genrelens("models", "absent")
     assert (result.code, result.out) == (3, "")
-    assert "absent: there is no such file, nor a packaged model" in result.err
+    assert "absent: is neither a file nor a packaged model" in result.err
 
 
 # ----------------------------------------------------------------------------------- root

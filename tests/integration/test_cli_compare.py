@@ -114,9 +114,9 @@ def test_a_report_against_a_file_that_lacks_the_genres(compare: Compare, tmp_pat
     assert refused.code == 2
     assert "foreign.csv: line 2: the genre of clip 0 is not known" in refused.err
     for clip, genre in zip(OURS.clips, OURS.true, strict=True):
-        place = tmp_path / "data" / GENRES[genre] / f"{clip}.wav"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.touch()
+        path = tmp_path / "data" / GENRES[genre] / f"{clip}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     with_data = compare(foreign, report, "--data", tmp_path / "data")
     assert "the other is wrong: 2 against 0 clips" in with_data.out
 

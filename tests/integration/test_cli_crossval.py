@@ -25,12 +25,12 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tiny clips, their artists (two for each genre) and a recipe."""
-    place = tmp_path_factory.mktemp("data")
-    tiny.write_clips(place / "clips")
-    (place / "tiny.toml").write_text(tiny.recipe_text("mel-cnn-lstm", epochs=4, crops_per_clip=8))
+    folder = tmp_path_factory.mktemp("data")
+    tiny.write_clips(folder / "clips")
+    (folder / "tiny.toml").write_text(tiny.recipe_text("mel-cnn-lstm", epochs=4, crops_per_clip=8))
     rows = [f"{genre}.{i},{genre} artist {i % 2}" for genre in tiny.GENRES for i in range(4)]
-    (place / "artists.csv").write_text("\n".join(["clip,artist", *rows]) + "\n")
-    return place
+    (folder / "artists.csv").write_text("\n".join(["clip,artist", *rows]) + "\n")
+    return folder
 
 
 def cross_validate(capsys: Capture, data: Path, folder: Path, *options: str) -> Result:
@@ -149,7 +149,7 @@ def test_split_file_and_some_rounds(
         (["--protocol", "filtered"], 2, "the filtered split is for GTZAN"),
         (["--protocol", "filtered", "--draws", "3"], 2, "--draws needs --protocol random"),
         (["--folds", "5"], 2, "has only 4 clips"),
-        (["--rounds", "one"], 2, "must read like 1,2,5"),
+        (["--rounds", "one"], 2, "must have the form 1,2,5"),
         (["--folds", "2", "--rounds", "3"], 2, "no round 3; the split has 2"),
         (["--relabel", "polka=waltz"], 2, "has no genre 'polka'"),
         (["--device", "tpu"], 2, "--device tpu must be"),
@@ -273,7 +273,7 @@ def test_calibrate_stores_only_a_better_temperature(
     drawn_table(tiny.GENRES, 1.0).save(tmp_path / "p.csv")
     result = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--sure", "0.6")
     assert result.code == 1
-    assert "the new temperature is not better than the present one" in result.err
+    assert "the new temperature is not better than the current one" in result.err
     assert "nothing was stored" in result.err
     assert mine.read_bytes() == before
     refused = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--out", tmp_path / "new.onnx")
@@ -297,7 +297,7 @@ def test_calibrate_stores_a_better_temperature(
     once = mine.read_bytes()
     again = run(capsys, "calibrate", mine, tmp_path / "p.csv", "--force")
     assert again.code == 2  # it would be divided by 3 twice
-    assert "was calibrated with these predictions" in again.err
+    assert "was already calibrated with these predictions" in again.err
     assert mine.read_bytes() == once
 
 

@@ -129,7 +129,7 @@ def test_duplicates_divided_only_in_the_second_round(check: Check, data: Path) -
 
 def test_wrong_input(check: Check, data: Path) -> None:
     (data.parent / "bare").mkdir()
-    assert "holds no audio in subfolders" in check("bare").err
+    assert "contains no audio in subfolders" in check("bare").err
     result = check(data, "--split", split_file("a,train,x"))
     assert (result.code, result.out) == (2, "")
     assert "split.csv: 3 clips have no row, for instance b" in result.err

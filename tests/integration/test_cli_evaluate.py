@@ -87,18 +87,18 @@ def test_evaluate_part_of_a_split(genrelens: Genrelens, data: Path, model: Path)
     [
         (["gone"], 2, "gone: "),
         ([], 2, "FOLDER or --predictions is missing"),
-        (["data/noise"], 2, "holds no audio in subfolders"),
+        (["data/noise"], 2, "contains no audio in subfolders"),
         (["data/noise/text.mp3"], 2, "text.mp3: "),
         (["."], 2, "has no genre 'data'; it has chords, clicks, noise"),
         (["data", "--part", "test"], 2, "--part needs --split"),
         (["data", "--split", "s.csv", "--part", "dev"], 2, "one of train, valid, test"),
         (["data", "--plot", "x.bmpx"], 2, "the extension of an image"),
-        (["data", "--report", "data/noise/text.mp3"], 2, "is a file; a report is a folder"),
+        (["data", "--report", "data/noise/text.mp3"], 2, "is a file; a report needs a folder"),
         (["data", "--relabel", "polka=noise"], 2, "there is no genre 'polka'"),
-        (["data", "--relabel", "noise"], 2, "must read OLD=NEW"),
+        (["data", "--relabel", "noise"], 2, "must have the form OLD=NEW"),
         (["data", "--groups", "s.csv"], 2, "s.csv: No such file"),
         (["data", "--predictions", "p.csv"], 2, "--predictions cannot be combined with --model"),
-        (["data", "--model", "absent"], 3, "absent: there is no such file"),
+        (["data", "--model", "absent"], 3, "absent: is neither a file"),
     ],
 )
 def test_invalid_requests(
@@ -230,7 +230,7 @@ def test_a_genre_without_clips(genrelens: Genrelens, data: Path, model: Path) ->
     (data / "polka").mkdir()
     done = genrelens("evaluate", data, "-m", model)
     assert (done.code, done.out) == (2, "")
-    assert "polka: holds no audio; fill the folder or remove it" in done.err
+    assert "polka: contains no audio; fill the folder or remove it" in done.err
 
 
 def test_without_scikit_learn(

@@ -68,7 +68,7 @@ def test_what_names_no_recording(
 
 
 @pytest.mark.parametrize("argument", ["music", "music/**", "mus*"])
-def test_what_is_left_out_of_folders_is_counted_by_ending(
+def test_skipped_files_are_counted_by_extension(
     classify: Genrelens, music: Path, argument: str
 ) -> None:
     others = ["a/x.jpg", "a/x.JPG", "b/deep/y.cue", "b/notes.TXT", "b/z", "b/.hidden.txt"]
@@ -77,14 +77,14 @@ def test_what_is_left_out_of_folders_is_counted_by_ending(
     result = classify(argument, "--json")
     assert len(json.loads(result.out)) == len(IN_ORDER)
     assert result.err.splitlines()[-1] == (
-        "skipped, not audio by their endings: 3 .jpg, 1 without an ending, 1 .cue, 1 .txt"
+        "skipped files without an audio extension: 3 .jpg, 1 without extension, 1 .cue, 1 .txt"
     )
 
 
-def test_only_the_commonest_endings_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_commonest_extensions_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     inputs.note_skipped(Counter({f".x{n}": n for n in range(1, 9)}))
-    expected = "8 .x8, 7 .x7, 6 .x6, 5 .x5, 4 .x4, 6 with other endings"
-    assert capsys.readouterr().err == f"skipped, not audio by their endings: {expected}\n"
+    expected = "8 .x8, 7 .x7, 6 .x6, 5 .x5, 4 .x4, 6 with other extensions"
+    assert capsys.readouterr().err == f"skipped files without an audio extension: {expected}\n"
     inputs.note_skipped(Counter())
     assert capsys.readouterr().err == ""
 

@@ -134,7 +134,7 @@ def test_impossible_requests(
 def test_empty_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     result = run(capsys, "leak", tmp_path)
     assert result.code == 2
-    assert "holds no audio in subfolders" in result.err
+    assert "contains no audio in subfolders" in result.err
 
 
 def test_without_scikit_learn(leak: Leak, monkeypatch: pytest.MonkeyPatch) -> None:

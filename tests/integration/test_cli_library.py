@@ -24,7 +24,7 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory with the catalogue; scans start no processes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENRELENS_DB", "catalog.sqlite")
@@ -33,8 +33,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def music(place: Path) -> Path:
-    return write_files(place / "music", {f"{genre}.wav": wav(genre) for genre in tiny.GENRES})
+def music(workdir: Path) -> Path:
+    return write_files(workdir / "music", {f"{genre}.wav": wav(genre) for genre in tiny.GENRES})
 
 
 @pytest.fixture
@@ -60,24 +60,24 @@ def test_scan(scan: Command, music: Path) -> None:
     result = scan()
     first, second = result.out.splitlines()
     assert (result.code, result.err) == (0, "")
-    assert first == "3 files: 3 analysed"
-    assert second.startswith("0.1 min of music in ")
+    assert first == "3 files: 3 classified"
+    assert second.startswith("0.1 min of audio in ")
     assert second.endswith("x real time")
     shutil.copy(music / "noise.wav", music / "copy.wav")
     result = scan()
-    assert result.out == "4 files: 1 known by their audio, 3 unchanged\n"
+    assert result.out == "4 files: 1 with audio that was classified before, 3 unchanged\n"
     assert Path("catalog.sqlite").exists()
 
 
 def test_scan_counts_other_files(scan: Command, music: Path) -> None:
     write_files(music, {"cover.jpg": b"", "b/cover.JPG": b"", "notes.txt": b""})
-    expected = "skipped, not audio by their endings: 2 .jpg, 1 .txt\n"
+    expected = "skipped files without an audio extension: 2 .jpg, 1 .txt\n"
     result = scan("--json")
     assert result.err == expected
     assert summary(result)["files"] == 3
 
 
-def test_scan_as_json(scan: Command, music: Path, place: Path) -> None:
+def test_scan_as_json(scan: Command, music: Path, workdir: Path) -> None:
     write_files(music, {"text.mp3": b"no music", os.fsdecode(b"\xe9.mp3"): b"no music either"})
     result = scan("--json")
     document = summary(result)
@@ -110,7 +110,7 @@ def test_bad_files_are_listed_at_the_end(scan: Command, music: Path) -> None:
     result = scan()
     assert result.code == 1
     assert result.err.startswith(f"error: {music}/text.mp3: is not audio that any decoder can read")
-    assert result.out.startswith("4 files: 3 analysed, 1 failed\n")
+    assert result.out.startswith("4 files: 3 classified, 1 failed\n")
     result = scan()
     expected = "4 files: 3 unchanged, 1 failed before (--retry tries them again)\n"
     assert (result.code, result.out, result.err) == (1, expected, "")
@@ -126,7 +126,7 @@ def test_missing_inputs(scan: Command) -> None:
         "error: gone: No such file or directory",
         "error: gone/*.mp3: matches no file",
     ]
-    assert result.out.startswith("3 files: 3 analysed\n")
+    assert result.out.startswith("3 files: 3 classified\n")
 
 
 def test_a_damaged_file_is_noted(scan: Command, music: Path) -> None:
@@ -150,7 +150,7 @@ def test_an_empty_folder(scan: Command, music: Path) -> None:
     shutil.rmtree(music)
     music.mkdir()
     result = scan()
-    assert (result.code, result.out, result.err) == (0, "0 files: nothing to analyse\n", "")
+    assert (result.code, result.out, result.err) == (0, "0 files: nothing to classify\n", "")
 
 
 def test_options_reach_the_scan(scan: Command, music: Path, monkeypatch: Any) -> None:
@@ -196,18 +196,18 @@ def test_a_drive_that_is_connected_again(scan: Command, music: Path) -> None:
     away = music.rename("away")
     music.mkdir()
     (away / "noise.wav").rename(music / "noise.wav")
-    assert "2 analysed" not in scan("--prune").out
+    assert "2 classified" not in scan("--prune").out
     (music / "noise.wav").unlink()
     music.rmdir()
     away.rename(music)
     (music / "noise.wav").write_bytes(wav("noise"))
-    assert scan().out == "3 files: 3 known by their audio\n"
+    assert scan().out == "3 files: 3 with audio that was classified before\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--model", "gone"], 3, "there is no such file, nor a packaged model of that name"),
+        (["--model", "gone"], 3, "is neither a file nor a packaged model"),
         (["--db", "gone/x.sqlite"], 2, "gone/x.sqlite: cannot be opened: its folder is missing"),
         (["--db", "music/noise.wav"], 2, "music/noise.wav: is not a catalogue of genrelens"),
         (["--nice", "-1"], 2, "--nice"),
@@ -225,9 +225,9 @@ def test_errors_that_end_a_scan(scan: Command, arguments: list[str], code: int, 
 
 
 @pytest.fixture
-def library(place: Path) -> Path:
+def library(workdir: Path) -> Path:
     """A catalogue of files, of which only one exists."""
-    heard = {
+    predictions = {
         "a/jazz.mp3": stored("jazz", 0.9),
         "a/pop.mp3": stored("pop", 0.55, styles=()),
         "b/unsure.mp3": stored("pop", 0.36),
@@ -235,14 +235,14 @@ def library(place: Path) -> Path:
         "b/silence.mp3": stored("pop", 0.8, level=-100.0),
     }
     with Catalog.open("catalog.sqlite") as catalog:
-        for name, prediction in heard.items():
+        for name, prediction in predictions.items():
             catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=prediction)
         broken = os.fsdecode(b"b/\x1b[2Jcaf\xe9.mp3")
         catalog.record(
             broken, size=1, mtime_ns=1, digest=None, tags=None, failure=Failure("crashed")
         )
-    write_files(place, {"a/jazz.mp3": b""})
-    return place
+    write_files(workdir, {"a/jazz.mp3": b""})
+    return workdir
 
 
 def test_list(library: Path, list_files: Command) -> None:
@@ -318,7 +318,7 @@ def test_formats_on_stdout(library: Path, list_files: Command) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "m3u8"])
-def test_the_ending_chooses_the_format(library: Path, list_files: Command, ending: str) -> None:
+def test_the_extension_chooses_the_format(library: Path, list_files: Command, ending: str) -> None:
     result = list_files("--out", f"x.{ending}", "--verdict", "genre")
     assert (result.code, result.out, result.err) == (0, "", "")
     start = {"csv": b"path,", "jsonl": b'{"path": ', "parquet": b"PAR1", "m3u8": b"#EXTM3U\n"}

@@ -59,7 +59,7 @@ def test_options(capsys: pytest.CaptureFixture[str], started: list[Settings], mo
     )
     result = run(capsys, "serve", "--port", "0", *arguments)
     assert result.code == 0
-    assert result.err.endswith("/genre (Ctrl-C ends)\n")
+    assert result.err.endswith("/genre (Ctrl-C to stop)\n")
     expected = Settings(
         model=str(model),
         workers=3,
@@ -100,7 +100,7 @@ def test_invalid_sizes(
 ) -> None:
     result = run(capsys, "serve", "--port", "0", "--max-upload", text)
     assert (result.code, started) == (2, [])
-    assert "must read like 100M" in result.err
+    assert "must have the form 100M" in result.err
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_address_of_another_machine(
 ) -> None:
     result = run(capsys, "serve", "--host", host, "--port", "0")
     assert (result.code, started) == (2, [])
-    assert f"error: {host}:0: cannot listen there (" in result.err
+    assert f"error: cannot listen on {host}:0 (" in result.err
 
 
 def test_ipv6(capsys: pytest.CaptureFixture[str], started: list[Settings]) -> None:

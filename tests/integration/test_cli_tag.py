@@ -161,7 +161,7 @@ def test_files_without_a_prediction_are_counted(genrelens: Genrelens, music: Pat
         result = genrelens(name, "music")
         assert result.code == 0
         assert result.err == (
-            "warning: 2 of 4 files were not classified yet, or have changed since: run genrelens "
+            "warning: 2 of 4 files have not been classified, or have changed since: run genrelens "
             "scan\n"
         )
 
@@ -194,7 +194,7 @@ def test_failed_files_are_reported_and_the_others_written(
     (music / "b.flac").unlink()
     result = genrelens("undo")
     assert (result.code, result.out) == (1, "run 1: 0 of 1 files restored\n")
-    assert result.err == f"error: {music / 'b.flac'}: is not there any more\n"
+    assert result.err == f"error: {music / 'b.flac'}: no longer exists\n"
 
 
 def test_json(genrelens: Genrelens, music: Path) -> None:
@@ -252,7 +252,7 @@ def test_an_interrupted_undo_can_be_continued(
         result = genrelens("undo")
     assert (result.code, result.err.splitlines()[0]) == (
         130,
-        "stopped; run it again to restore the remaining files",
+        "stopped; run the same command again to restore the remaining files",
     )
     assert genrelens("undo").out == "run 1: 1 of 1 files restored\n"
     assert contents(music) == before

@@ -279,7 +279,7 @@ def test_a_file_name_that_is_not_valid_text(client: LocalClient) -> None:
     [
         (b"This is a text.", "is not audio that any decoder can read"),
         (synth.png(), "is not audio that any decoder can read"),
-        (synth.wav_header(44_100, 2, 1000), "holds no audio samples"),
+        (synth.wav_header(44_100, 2, 1000), "contains no audio samples"),
         (WAV[:20], "is not audio that any decoder can read"),
     ],
     ids=["text", "image", "header only", "half a header"],

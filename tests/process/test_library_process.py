@@ -45,7 +45,7 @@ def test_workers_that_crash_and_hang(
             **dict.fromkeys(["crash", "hang", "hang2"], expected),
         }
         assert reasons == {
-            "crash": "crashed the process that read it (SIGSEGV)",
+            "crash": "crashed its decoder (SIGSEGV)",
             **dict.fromkeys(["hang", "hang2"], f"took longer than {timeout:g} s"),
         }
 
@@ -133,7 +133,7 @@ def test_ctrl_c_at_a_terminal(model: Path, tmp_path: Path) -> None:
     assert re.search(r"Scanning \S+ +\d+% \d+/60 files  \d+x real time [-\d]:[-\d]{2}:", plain)
     assert "Traceback" not in before + after
     lines = as_seen(before + after)
-    assert "stopped; run it again to continue" in lines
+    assert "stopped; run the same command again to continue" in lines
     assert not any("Scanning" in line for line in lines)
     with Catalog.open(tmp_path / "x.sqlite", readonly=True) as catalog:
         assert 0 < len(list(catalog.query())) < 60

@@ -40,15 +40,15 @@ def runnable(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like a reader's, with the examples, and with music in the home folder."""
-    place = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "examples", place / "examples")
-    shutil.copytree(ROOT / "examples", place / "Music")
+    """A home folder with the examples, music, and a data set of two genres."""
+    home = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "examples", home / "examples")
+    shutil.copytree(ROOT / "examples", home / "Music")
     rate, seconds = 22_050, 2.5
     time = np.arange(int(rate * seconds)) / rate
     rng = np.random.default_rng(0)
     for genre in ("drone", "noise"):
-        folder = place / "my-genres" / genre
+        folder = home / "my-genres" / genre
         folder.mkdir(parents=True)
         for number in range(3):
             tone = np.sin(2 * np.pi * (110 + 20 * number) * time)
@@ -57,7 +57,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 0.3 * (tone if genre == "drone" else rng.standard_normal(len(time))),
                 rate,
             )
-    return place
+    return home
 
 
 def test_every_command_is_run_here_or_in_ci() -> None:

@@ -141,11 +141,11 @@ def test_second_run_and_resume(train: Train) -> None:
     assert train().code == 0
     again = train()
     assert again.code == 2
-    assert "run: holds a run already; resume it or choose another folder" in again.err
+    assert "run: already contains a run; resume it (--resume) or choose another folder" in again.err
     assert train("--resume").code == 0
     other = train("--resume", "--epochs", "3")
     assert other.code == 2
-    assert "run: holds a run with another recipe" in other.err
+    assert "run: contains a run with another recipe" in other.err
 
 
 def test_cuda_without_a_gpu(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,11 +166,11 @@ def test_cuda_without_a_gpu(train: Train, monkeypatch: pytest.MonkeyPatch) -> No
         (["--epochs", "0"], "--epochs"),
         (["--all", "--split", "x.csv"], "--all cannot be combined with --split"),
         (["--split", "absent.csv"], "error: absent.csv"),
-        (["--relabel", "noise"], "--relabel noise must read OLD=NEW"),
+        (["--relabel", "noise"], "--relabel noise must have the form OLD=NEW"),
         (["--relabel", "nose=hiss"], "error: --relabel nose=hiss: clips has no genre 'nose'"),
         (["--metrics", "absent.json"], "error: absent.json"),
         (["--data", "absent"], "error: absent: No such file or directory"),
-        (["--data", "clips/noise"], "error: clips/noise: holds no audio in subfolders"),
+        (["--data", "clips/noise"], "error: clips/noise: contains no audio in subfolders"),
         (["--cache", "tiny.toml"], "cache cannot be written"),
     ],
 )
@@ -200,7 +200,7 @@ def test_options_without_effect_on_lens_are_refused(
 
 def test_metrics_that_are_no_numbers(train: Train, place: Path) -> None:
     (place / "nan.json").write_text('{"accuracy": NaN}')
-    assert "do not fit into JSON" in train("--metrics", "nan.json").err
+    assert "cannot be written as JSON" in train("--metrics", "nan.json").err
     (place / "list.json").write_text("[]")
     assert "list.json: is not a JSON object" in train("--metrics", "list.json").err
 

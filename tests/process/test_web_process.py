@@ -54,7 +54,7 @@ def flac_of_silence(minutes: int) -> bytes:
 
 
 def test_the_address_is_printed(shared: Server) -> None:
-    assert shared.greeting == f"Listening on {shared.url} (Ctrl-C ends)\n"
+    assert shared.greeting == f"Listening on {shared.url} (Ctrl-C to stop)\n"
     assert classify(shared).json()["genre"] == "clicks"
     assert shared.files() == []
 
@@ -309,8 +309,8 @@ def test_an_address_in_use(model: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = spawn("serve", "--port", str(port), "--model", model)
-    reason = "cannot listen there (Address already in use)"
-    assert (result.code, result.err) == (2, f"error: 127.0.0.1:{port}: {reason}\n")
+    message = f"error: cannot listen on 127.0.0.1:{port} (Address already in use)\n"
+    assert (result.code, result.err) == (2, message)
 
 
 def test_a_model_that_does_not_exist(tmp_path: Path) -> None:

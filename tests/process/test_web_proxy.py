@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def upstream(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     options = ("--root-path", "/genre/", "--allow-host", "music.example")
     with server(model, tmp_path_factory.mktemp("server"), *options) as instance:
-        assert instance.greeting == f"Listening on {instance.url}/genre (Ctrl-C ends)\n"
+        assert instance.greeting == f"Listening on {instance.url}/genre (Ctrl-C to stop)\n"
         yield instance
 
 

@@ -363,4 +363,4 @@ def test_a_scan_whose_workers_cannot_start(model: Path, clip: Path) -> None:
         text=True,
     )
     output = process.communicate(timeout=SECONDS)[0]
-    assert output == "the worker processes end before they begin\n"
+    assert output == "no worker process can be started\n"

@@ -24,16 +24,18 @@ def copy(trained: Path, tmp_path: Path) -> Path:
 
 
 def test_second_run_into_a_folder_is_refused(start: Start, trained: Path) -> None:
-    with pytest.raises(DataError, match="holds a run already; resume it or choose another"):
+    with pytest.raises(
+        DataError, match=r"already contains a run; resume it \(--resume\) or choose another"
+    ):
         start(trained, EVERYTHING)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("recipe", "holds a run with another recipe; choose"),
-        ("clip", "holds a run with another data; choose"),
-        ("label", "holds a run with another labels and data; choose"),
+        ("recipe", "contains a run with another recipe; choose"),
+        ("clip", "contains a run with another data; choose"),
+        ("label", "contains a run with another labels and data; choose"),
     ],
 )
 def test_resuming_another_run_is_refused(
@@ -110,8 +112,11 @@ def test_genre_without_a_readable_training_clip(start: Start, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"label_map": {"blues": "jazz"}}, "renamed 'jazz', but no clip has that label"),
-        ({"metrics": {"accuracy": float("nan")}}, "do not fit into JSON"),
+        (
+            {"label_map": {"blues": "jazz"}},
+            "no clip has the label 'jazz' that a genre is renamed to",
+        ),
+        ({"metrics": {"accuracy": float("nan")}}, "cannot be written as JSON"),
     ],
 )
 def test_settings_that_do_not_fit_into_the_model_are_refused_at_once(

@@ -180,7 +180,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nul\0byte.wav", "\ud800.wav"])
 def test_an_impossible_file_name(name: str) -> None:
-    assert_refused(name, "is not a file name")
+    assert_refused(name, "is not a valid file name")
 
 
 def test_a_name_that_is_too_long() -> None:

@@ -321,7 +321,7 @@ def test_the_metadata_hold_figures_and_threshold() -> None:
     assert found.answers == held_out_abstention(cross_fitted(table)[0], 0.8)
     assert found.metadata.sure_threshold == found.answers.threshold
     assert found.metadata.metrics["not sure"]["coverage"] == found.answers.coverage
-    with pytest.raises(DataError, match="was calibrated with these predictions"):
+    with pytest.raises(DataError, match="was already calibrated with these predictions"):
         calibrate_model(found.metadata, table, predictions_sha256="ab")
 
 

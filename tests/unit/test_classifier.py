@@ -129,10 +129,10 @@ def test_level_changes_the_result(classifier: Classifier) -> None:
         (np.zeros(0), RATE, AudioError, "no audio samples"),
         (np.zeros((0, 2)), RATE, AudioError, "no audio samples"),
         (np.zeros(1), 3_000_000, AudioError, "no audio samples"),
-        (np.array([0.1, np.nan]), RATE, AudioError, "holds the sample nan"),
-        (np.array([0.1, -np.inf]), RATE, AudioError, "holds the sample -inf; full scale is 1"),
-        (np.array([0.1, 1e300]), RATE, AudioError, "holds the sample inf"),
-        (np.array([0.1, 3e6]), RATE, AudioError, "holds the sample 3e"),
+        (np.array([0.1, np.nan]), RATE, AudioError, "contains the sample nan"),
+        (np.array([0.1, -np.inf]), RATE, AudioError, "contains the sample -inf; full scale is 1"),
+        (np.array([0.1, 1e300]), RATE, AudioError, "contains the sample inf"),
+        (np.array([0.1, 3e6]), RATE, AudioError, "contains the sample 3e"),
         (np.float64(0.5), RATE, ValueError, r"not shape \(\)"),
         (np.zeros((2, 3, 4)), RATE, ValueError, r"not shape \(2, 3, 4\)"),
         (np.zeros((2, 44_100)), RATE, ValueError, r"44100 channels.*did you mean y\.T"),
@@ -243,9 +243,9 @@ def test_damaged_weights_stop_a_run(tmp_path: Path) -> None:
             tensor.CopyFrom(numpy_helper.from_array(np.full_like(values, np.nan), tensor.name))
     onnx.save(proto, path)
     broken = Classifier.load(path)
-    with pytest.raises(ModelError, match="the graph returns NaN"):
+    with pytest.raises(ModelError, match="its network returns NaN"):
         broken.classify_waveform(tiny.sound("noise", 1), RATE)
-    with pytest.raises(ModelError, match="the graph returns NaN"):
+    with pytest.raises(ModelError, match="its network returns NaN"):
         list(broken.classify_many([synth.write(tiny.sound("noise", 1), RATE)] * 2, jobs=2))
 
 

@@ -44,7 +44,7 @@ def test_a_folder() -> None:
     assert find("m") == (["m/a/x.ogg", "m/b/10.flac", "m/b/2.MP3", "m/z.wav"], {})
 
 
-def test_other_files_are_counted_by_ending() -> None:
+def test_skipped_files_are_counted_by_extension() -> None:
     names = ["m/x.ac3", "m/x.dts", "m/x.spx", "m/x.ts"]
     others = ["m/a.jpg", "m/b/c.JPG", "m/b/d", "m/.hidden", "m/no/e.txt", "other.txt"]
     touch(*map(Path, [*names, *others]))
@@ -200,7 +200,7 @@ def test_a_folder_without_permission(folder: Path, request: pytest.FixtureReques
     assert is_gone("m/c/x.mp3/y.mp3")
 
 
-def test_folders_and_pipes_with_audio_endings() -> None:
+def test_folders_and_pipes_with_audio_extensions() -> None:
     os.mkdir("x.mp3")  # noqa: PTH102
     os.mkfifo("y.mp3")
     assert find("x.mp3", "y.mp3", ".") == ([], {"y.mp3": "is not a file"})

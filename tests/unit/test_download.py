@@ -166,7 +166,7 @@ def test_another_file_is_rejected_and_the_part_kept(
 ) -> None:
     part.write_bytes(CONTENT[:15_000])
     mirror.answers = [answer]
-    with pytest.raises(DataError, match=r"sends another content .* proxy"):
+    with pytest.raises(DataError, match=r"returned other content .* proxy"):
         fetch(mirror, part)
     assert part.read_bytes() == CONTENT[:15_000]
     assert len(mirror.ranges) == 1
@@ -210,7 +210,7 @@ def test_a_busy_server_is_requested_again(mirror: Mirror, part: Path, code: int)
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
 def test_a_refusal_is_final(mirror: Mirror, part: Path, code: int) -> None:
     mirror.answers = [answers.status(code)]
-    with pytest.raises(DataError, match=f"{mirror.url}: the server answers HTTP Error {code}"):
+    with pytest.raises(DataError, match=f"{mirror.url}: the server returned HTTP Error {code}"):
         fetch(mirror, part)
     assert len(mirror.ranges) == 1
 

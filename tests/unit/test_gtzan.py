@@ -301,7 +301,7 @@ def test_a_foreign_genres_folder_is_left_alone(
 
 def test_an_archive_without_clips_is_an_error(mirror: Mirror, folder: Path) -> None:
     mirror.content = packed([(member("genres/README.txt"), b"text")])
-    with pytest.raises(DataError, match="holds no clips"):
+    with pytest.raises(DataError, match="contains no clips"):
         fetch_gtzan(folder, archive=archive_at(mirror.url, mirror.content))
     assert not (folder / "genres").exists()
 
@@ -369,7 +369,7 @@ def test_too_little_space_is_reported_before_the_download(
 ) -> None:
     usage = shutil.disk_usage(folder.parents[1])._replace(free=archive.size - 100)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match="make room or choose another folder"):
+    with pytest.raises(DataError, match="free some space or choose another folder"):
         fetch_gtzan(folder, archive=archive)
     assert mirror.ranges == []
     (folder / archive.part_name).write_bytes(mirror.content[:100])  # so much less is needed
@@ -380,7 +380,9 @@ def test_too_little_space_is_reported_before_the_download(
 def test_a_disk_that_fills_up_in_the_download_is_reported(archive: Archive, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / archive.part_name).symlink_to("/dev/full")
-    with pytest.raises(DataError, match=r"No space left on device\. Make room .* same command"):
+    with pytest.raises(
+        DataError, match=r"No space left on device\. Free some space.* same command"
+    ):
         fetch_gtzan(folder, archive=archive)
 
 
@@ -393,7 +395,7 @@ def test_a_disk_that_fills_up_in_the_unpacking_leaves_nothing_half_done(
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        with pytest.raises(DataError, match=r"File too large\. Make room"):
+        with pytest.raises(DataError, match=r"File too large\. Free some space"):
             fetch_gtzan(folder, archive=archive, archive_path=source)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -413,7 +415,7 @@ def test_no_permission_is_reported(
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "mkdir", refuse)  # the tests may run as root, whom nothing stops
-    with pytest.raises(DataError, match=f"{folder}: Permission denied.*get the permission"):
+    with pytest.raises(DataError, match=f"{folder}: Permission denied.*allow writing"):
         fetch_gtzan(folder, archive=archive)
 
 

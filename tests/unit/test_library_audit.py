@@ -158,9 +158,9 @@ def mismatch(path: Path, genre: str = "Rock", **changes: Any) -> TagMismatch:
     return TagMismatch(**values | changes)
 
 
-def page(place: Path, *mismatches: TagMismatch, **options: Any) -> str:
+def page(target: Path, *mismatches: TagMismatch, **options: Any) -> str:
     found = Audit(mismatches, {"disagrees": len(mismatches)}, {}, (), ())
-    return audit_page(found, place, **options)
+    return audit_page(found, target, **options)
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:

@@ -82,23 +82,23 @@ def test_the_digest_depends_on_every_byte_of_the_audio(kind: str, tmp_path: Path
 @pytest.mark.parametrize("cut", [0, 100])
 def test_tags_before_and_after_an_mp3(tmp_path: Path, cut: int) -> None:
     """Also if the last frame is cut off: the bytes of a tag must not complete it."""
-    sound = tagged.recording("mp3-bare")
-    sound = sound[: len(sound) - cut]
-    digest = audio_digest(made(tmp_path, sound))
+    audio = tagged.recording("mp3-bare")
+    audio = audio[: len(audio) - cut]
+    digest = audio_digest(made(tmp_path, audio))
     ape, id3v1 = tagged.ape(Genre="Jazz", Artist="x" * 300), tagged.id3v1("A title", 8)
     words = b"LYRICSBEGININD0000200LYR00005hello"
     lyrics = words + b"%06d" % len(words) + b"LYRICS200"
     for before in (b"", synth.id3v2(synth.png()), 2 * synth.id3v2(b"")):
         for after in (b"", id3v1, ape, ape + id3v1, lyrics + id3v1, ape + lyrics + id3v1):
-            assert audio_digest(made(tmp_path, before + sound + after)) == digest
+            assert audio_digest(made(tmp_path, before + audio + after)) == digest
 
 
 def test_an_ape_tag_of_any_length(tmp_path: Path) -> None:
     """With one of these lengths, the TAG in APETAGEX is where an ID3v1 tag would begin."""
-    sound = tagged.recording("mp3-bare")
-    digest = audio_digest(made(tmp_path, sound))
+    audio = tagged.recording("mp3-bare")
+    digest = audio_digest(made(tmp_path, audio))
     for n in range(30, 60):
-        assert audio_digest(made(tmp_path, sound + tagged.ape(Genre="x" * n))) == digest
+        assert audio_digest(made(tmp_path, audio + tagged.ape(Genre="x" * n))) == digest
 
 
 def test_id3_around_a_flac(tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_the_container_does_not_matter(tmp_path: Path) -> None:
 def test_the_rate_and_the_channels_matter(tmp_path: Path) -> None:
     """The same bytes at another sample rate are other audio."""
     y = np.arange(-2000, 2000, dtype=np.int16)
-    sounds = [(y, 8000), (y, 16_000), (y.reshape(-1, 2), 8000)]
-    digests = {audio_digest(made(tmp_path, synth.write(*sound))) for sound in sounds}
+    recordings = [(y, 8000), (y, 16_000), (y.reshape(-1, 2), 8000)]
+    digests = {audio_digest(made(tmp_path, synth.write(*audio))) for audio in recordings}
     assert len(digests) == 3
 
 

@@ -176,9 +176,9 @@ def test_parquet_without_pyarrow(catalog: Catalog, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("relative", [False, True])
 def test_a_playlist(catalog: Catalog, folder: Path, relative: bool) -> None:
-    place = folder / "lists"
-    place.mkdir()
-    content = exported(catalog, "m3u8", relative_to=place if relative else None).decode("utf-8")
+    target = folder / "lists"
+    target.mkdir()
+    content = exported(catalog, "m3u8", relative_to=target if relative else None).decode("utf-8")
     lines = content.splitlines()
     assert lines[0] == "#EXTM3U"
     assert "#EXTINF:101,Ann Bee - A title" in lines
@@ -187,8 +187,8 @@ def test_a_playlist(catalog: Catalog, folder: Path, relative: bool) -> None:
     assert f"{start}/a.mp3" in lines
     assert f"file://{folder}/caf%E9.mp3" in lines
     assert f"file://{folder}/new%0Aline.mp3" in lines
-    (place / "x.m3u8").write_text(content, encoding="utf-8")
-    names = {os.path.normpath(path) for path in read_playlist(place / "x.m3u8")}
+    (target / "x.m3u8").write_text(content, encoding="utf-8")
+    names = {os.path.normpath(path) for path in read_playlist(target / "x.m3u8")}
     assert names == {str(folder / name) for name in ("a.mp3", ODD, LINE_BREAK, HASH, "z.mp3")}
 
 
@@ -212,17 +212,17 @@ def test_other_programs_read_file_urls(folder: Path) -> None:
 
 
 def test_one_playlist_for_each_genre(catalog: Catalog, folder: Path) -> None:
-    place = folder / "new" / "lists"
-    written = export_playlists(catalog, place, relative_to=place)
-    assert written == {place / "jazz.m3u8": 1, place / "rock.m3u8": 3}
-    assert sorted(place.iterdir()) == sorted(written)
-    assert "../../a.mp3" in (place / "jazz.m3u8").read_text(encoding="utf-8").splitlines()
-    names = {os.path.normpath(name) for name in read_playlist(place / "rock.m3u8")}
+    target = folder / "new" / "lists"
+    written = export_playlists(catalog, target, relative_to=target)
+    assert written == {target / "jazz.m3u8": 1, target / "rock.m3u8": 3}
+    assert sorted(target.iterdir()) == sorted(written)
+    assert "../../a.mp3" in (target / "jazz.m3u8").read_text(encoding="utf-8").splitlines()
+    names = {os.path.normpath(name) for name in read_playlist(target / "rock.m3u8")}
     assert names == {str(folder / name) for name in (ODD, LINE_BREAK, HASH)}
-    (place / "old.m3u8").touch()
-    assert export_playlists(catalog, place, genre="Jazz") == {place / "jazz.m3u8": 1}
-    assert str(folder / "a.mp3") in (place / "jazz.m3u8").read_text().splitlines()
-    assert (place / "old.m3u8").exists()
+    (target / "old.m3u8").touch()
+    assert export_playlists(catalog, target, genre="Jazz") == {target / "jazz.m3u8": 1}
+    assert str(folder / "a.mp3") in (target / "jazz.m3u8").read_text().splitlines()
+    assert (target / "old.m3u8").exists()
 
 
 def test_a_file_with_several_genres_is_in_the_playlist_of_each(

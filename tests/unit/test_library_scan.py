@@ -363,7 +363,7 @@ def test_an_unexpected_error_affects_one_file(
     judge = worker_pool._classify_file
     monkeypatch.setattr(worker_pool, "_classify_file", fail)
     assert run() == all_of("analysed") | {"noise.wav": "failed"}
-    assert reasons(catalog) == {"noise.wav": "is more than genrelens can handle (KeyError: 'x')"}
+    assert reasons(catalog) == {"noise.wav": "caused an unexpected error (KeyError: 'x')"}
 
 
 @pytest.mark.parametrize(
@@ -382,8 +382,8 @@ def test_lost_workers_are_replaced(
 @pytest.mark.parametrize(
     ("reason", "message"),
     [
-        (BrokenProcessPool("All workers expired"), "the worker processes end before they begin"),
-        (None, "the worker processes do not answer"),
+        (BrokenProcessPool("All workers expired"), "no worker process can be started"),
+        (None, "the worker processes do not respond"),
     ],
 )
 def test_workers_that_never_start_or_answer(
@@ -402,7 +402,7 @@ def test_an_invalid_model(catalog: Catalog, music: Path, tmp_path: Path) -> None
     (tmp_path / "x.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="is not a complete ONNX file"):
         outcomes_of(catalog, music, model=str(tmp_path / "x.onnx"))
-    with pytest.raises(ModelError, match="there is no such file"):
+    with pytest.raises(ModelError, match="is neither a file nor"):
         scan_files(catalog, [], model=str(tmp_path / "gone.onnx"))
 
 

@@ -120,7 +120,7 @@ def song(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def former_journal(tmp_path: Path, song: Path) -> Path:
-    """The journal of a file that was written; its former content is ``old content of a file``."""
+    """The journal of a file that was written; its old content is ``old content of a file``."""
     old = song.with_name("old")
     old.write_bytes(b"old content of a file")
     name = os.fsencode(song)

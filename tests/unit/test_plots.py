@@ -170,7 +170,7 @@ DRAWN: list[Callable[[Path], None]] = [
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("bars.bmpx", r"bars\.bmpx: the extension of an image is one of .*png, .*svg"),
+        ("bars.bmpx", r"bars\.bmpx: the extension of an image must be one of .*png, .*svg"),
         ("bars", "the extension of an image"),
         ("gone/bars.png", "its folder is missing"),
         ("folder.png", "is a folder"),

@@ -376,13 +376,13 @@ def is_in_a_file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("place", [is_a_file, is_in_a_file])
 def test_a_file_is_not_a_folder(place: Callable[[Path], Path], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is a file; a report is a folder"):
+    with pytest.raises(DataError, match="is a file; a report needs a folder"):
         check_report_folder(place(tmp_path))
 
 
 def test_a_folder_without_permission(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
-    with pytest.raises(DataError, match="may not be written"):
+    with pytest.raises(DataError, match="is not writable"):
         check_report_folder(tmp_path / "report")
 
 

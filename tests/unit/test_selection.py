@@ -38,5 +38,5 @@ def test_an_empty_part_and_an_empty_genre_are_errors(folder: Path, split: Path) 
     with pytest.raises(DataError, match="is in part 'valid'"):
         select_clips(folder, split=split)
     (folder / "polka").mkdir()
-    with pytest.raises(DataError, match="polka: holds no audio"):
+    with pytest.raises(DataError, match="polka: contains no audio"):
         select_clips(folder)

@@ -190,8 +190,8 @@ def test_a_file_changed_after_the_plan_is_not_written(planned: Planned, music: P
         status = path.stat()
         data = path.read_bytes()
         if path == recut:  # a byte of the audio
-            place = len(data) // 2
-            path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+            offset = len(data) // 2
+            path.write_bytes(data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :])
         else:
             path.write_bytes(data.replace(*change))
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -251,7 +251,7 @@ def test_a_file_in_a_read_only_folder_is_not_written(
 
     def attempt() -> None:
         result = apply_changes(plan, journal=tmp_path / "open" / "journal.sqlite")
-        words = "is in a folder that cannot be written to"
+        words = "is in a folder that is read-only"
         assert only(result.outcomes) == Outcome(path, False, words)
 
     as_nobody(attempt)

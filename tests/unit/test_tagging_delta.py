@@ -42,8 +42,8 @@ def test_any_edit_can_be_reversed(
 ) -> None:
     old = random.Random(len(noise)).randbytes(3000) + noise
     new = bytearray(old)
-    for place, n, content in edits:
-        new[place : place + n] = content
+    for offset, n, content in edits:
+        new[offset : offset + n] = content
     checked_delta(pair, old, bytes(new))
     checked_delta(pair, bytes(new), old)
 
@@ -57,8 +57,8 @@ def test_renumbered_pages_need_few_bytes(pair: tuple[Path, Path]) -> None:
     """As in an Ogg file: eight bytes of each 4 kB differ, and all are at other offsets."""
     audio = random.Random(0).randbytes(2**20)
     old, new = bytearray(audio), bytearray(audio)
-    for place in range(0, 2**20, 4096):
-        new[place + 18 : place + 26] = bytes(b ^ 0xFF for b in old[place + 18 : place + 26])
+    for offset in range(0, 2**20, 4096):
+        new[offset + 18 : offset + 26] = bytes(b ^ 0xFF for b in old[offset + 18 : offset + 26])
     delta = checked_delta(pair, b"tags" + old, b"longer tags" * 40 + new)
     assert len(delta) < 256 * 24  # for each page: the eight bytes and an offset
 

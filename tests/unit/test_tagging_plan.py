@@ -69,7 +69,7 @@ def test_one_file_by_two_names(catalog: Catalog, music: Path, kind: str) -> None
         shelve(catalog, each)
     plan = plan_changes(catalog, [music])
     assert [change.path for change in plan.changes] == [path]
-    assert plan.skipped == {link: "is another name of a file that is here already"}
+    assert plan.skipped == {link: "is another name of a file that was found before"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
@@ -137,17 +137,17 @@ def test_lines_may_be_deleted_and_genres_edited(plan_of: Callable[..., Path]) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"after": "Jazz"}, 'after must be a list of words, or empty, not "Jazz"'),
-        ({"after": ["x" * 999, 1]}, "after must be a list of words, or empty, not .{60}[.]{3}$"),
+        ({"after": "Jazz"}, 'after must be a list of genres, not "Jazz"'),
+        ({"after": ["x" * 999, 1]}, "after must be a list of genres, not .{60}[.]{3}$"),
         ({"after": [" "]}, 'after: a genre must not begin or end with spaces, as " " does'),
         ({"after": [" disco "]}, "after: a genre must not begin or end with spaces"),
         ({"after": [""]}, "after: a genre must not be empty"),
         ({"after": ["a\tb"]}, "after: a genre must not hold invisible characters"),
         ({"after": ["x" * 201]}, "after: a genre must not be longer than 200 characters"),
-        ({"after": [3]}, "after must be a list of words"),
-        ({"before": "Rock"}, "before must be a list of words"),
-        ({"before": 5}, "before must be a list of words"),
-        ({"before": None}, "before must be a list of words, or empty, not null"),
+        ({"after": [3]}, "after must be a list of genres"),
+        ({"before": "Rock"}, "before must be a list of genres"),
+        ({"before": 5}, "before must be a list of genres"),
+        ({"before": None}, "before must be a list of genres, not null"),
         ({"size": "1"}, "size must be a whole number"),
         ({"size": True}, "size must be a whole number, not true"),
         ({"digest": "a"}, "digest must be"),
@@ -158,12 +158,12 @@ def test_lines_may_be_deleted_and_genres_edited(plan_of: Callable[..., Path]) ->
         ({"path_bytes": "%"}, "path_bytes must be Base64"),
         ({"path_bytes": 1}, "path_bytes must be a string, not 1"),
         ({"path": "/a\0b"}, "path .* is not valid"),
-        ({"path": "/\ud800"}, "holds text that is not valid UTF-8$"),
+        ({"path": "/\ud800"}, "contains text that is not valid UTF-8$"),
         ({"confidence": "high"}, 'confidence must be a number, not "high"'),
         ({"confidence": None}, "confidence must be a number, not null"),
         ({"confidence": 10**400}, "confidence must be a number, not 1000.*[.]{3}$"),
-        ({"confidence": float("nan")}, "holds a number that JSON does not allow$"),
-        ({"confidence": float("inf")}, "holds a number that JSON does not allow$"),
+        ({"confidence": float("nan")}, "contains a number that JSON does not allow$"),
+        ({"confidence": float("inf")}, "contains a number that JSON does not allow$"),
         ({"reason": []}, "reason must be a string"),
     ],
 )
@@ -184,7 +184,7 @@ def test_invalid_edits(change: dict[str, Any], message: str, plan_of: Callable[.
         ([{**HEADER, "policy": []}], r"line 1: policy must be an object, not \[\]"),
         ([{**HEADER, "policy": {**HEADER["policy"], "words": 3}}], "words must be an object"),
         ([{**HEADER, "policy": {**HEADER["policy"], "max_genres": "2"}}], "a whole number"),
-        (['{"genrelens_plan": 1e999}'], "line 1: holds a number that JSON does not allow"),
+        (['{"genrelens_plan": 1e999}'], "line 1: contains a number that JSON does not allow"),
         (["[" * 100_000], "line 1: is nested too deeply"),
         (["hello"], "plan.jsonl: is not a valid plan: line 1: is not JSON"),
         ([{**HEADER, "policy": {**HEADER["policy"], "max_genres": 0}}], "line 1: max_genres=0"),

@@ -76,7 +76,7 @@ def test_a_new_owner_is_noted(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         pytest.skip("needs a file of another user")
     os.chown(path, 12, 34)
     monkeypatch.setattr(os, "chown", refuse)
-    assert replace(path) == "belongs to you now"
+    assert replace(path) == "now belongs to you"
     assert path.read_bytes() == b"new"
 
 

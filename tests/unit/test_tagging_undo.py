@@ -110,7 +110,7 @@ def test_runs_are_undone_one_by_one(planned: Planned, catalog: Catalog, music: P
     second = apply_changes(plan_changes(catalog, [music], Policy(existing="replace")))
     assert [(run.id, run.written, run.undone) for run in list_runs()] == [(2, 1, 0), (1, 1, 0)]
     refused = only(undo(first.run).outcomes)
-    assert refused == Outcome(path, False, "was written again by run 2: undo that first")
+    assert refused == Outcome(path, False, "was written again by run 2: undo that run first")
     assert undo().run == second.run
     assert path.read_bytes() == middle
     assert undo().run == first.run
@@ -149,7 +149,7 @@ def test_a_missing_file_can_be_restored_when_it_returns(planned: Planned, music:
     before = path.read_bytes()
     apply_changes(planned())
     path.rename(music / "elsewhere")
-    assert only(undo().outcomes) == Outcome(path, False, "is not there any more")
+    assert only(undo().outcomes) == Outcome(path, False, "no longer exists")
     (music / "elsewhere").rename(path)
     assert only(undo().outcomes) == Outcome(path, True)
     assert path.read_bytes() == before

@@ -1,4 +1,4 @@
-"""The command line. Only this package prints.
+"""The command line: one module for each command. Only this package prints.
 
 Exit codes: 0 success; 1 some files failed; 2 wrong usage or an invalid input file; 3 a model or an
 optional package is missing; 130 stopped by Ctrl-C; 141 the reader of the output closed the pipe (as
@@ -124,7 +124,9 @@ def _version(value: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -163,5 +165,5 @@ def _leave(code: int) -> NoReturn:
     if code in (_STOPPED, _NO_READER):
         with contextlib.suppress(OSError):
             sys.stderr.flush()
-        os._exit(code)  # at once: a thread may wait for a pipe
+        os._exit(code)  # without waiting for threads, which may be blocked by a pipe
     sys.exit(code)

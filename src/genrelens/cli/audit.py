@@ -30,7 +30,8 @@ _Minimum = Annotated[
         metavar="P",
         min=0,
         max=1,
-        help="Lowest difference between the probabilities of the predicted and the tagged genre.",
+        help="Show only disagreements of at least this difference between the probabilities of the "
+        "predicted and the tagged genre.",
     ),
 ]
 _Top = Annotated[
@@ -40,7 +41,9 @@ _Top = Annotated[
 _AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV with one row for each file.")]
 _Page = Annotated[
     Path | None,
-    typer.Option("--html", metavar="FILE", help="Write a web page with a player for each file."),
+    typer.Option(
+        "--html", metavar="FILE", help="Also write a web page with a player for each file."
+    ),
 ]
 
 
@@ -56,12 +59,12 @@ def audit(
 ) -> None:
     """Show files whose genre tag disagrees with the prediction, the largest disagreement first.
 
-    The files must have been scanned. Genres that the model cannot predict, such as Gospel, are
-    counted separately. Exit code 1: the tags of some files could not be read.
+    Only files that have been scanned are compared. Files whose genre the model cannot predict, such
+    as Gospel, are counted separately. Exit code 1: the tags of some files could not be read.
 
     Examples:
         genrelens audit ~/Music --html audit.html
-            Write a page to listen to the files in question.
+            Write a page where you can listen to these files.
         genrelens audit ~/Music --min 0.5 --top 20
             Show the 20 largest disagreements of at least 50 percentage points.
         genrelens audit ~/Music/Unsorted --csv > audit.csv

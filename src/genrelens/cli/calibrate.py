@@ -38,7 +38,7 @@ _Predictions = Annotated[
 _Target = Annotated[
     Path | None,
     typer.Option(
-        "--out", "-o", metavar="FILE", help="File of the new model.", show_default="MODEL itself"
+        "--out", "-o", metavar="FILE", help="File of the new model.", show_default="MODEL"
     ),
 ]
 _Sure = Annotated[
@@ -47,11 +47,13 @@ _Sure = Annotated[
         metavar="P",
         min=0,
         max=1,
-        help='Also set the threshold of "not sure" so that this share of the answers is right.',
-        show_default="the threshold stays",
+        help='Also set the threshold of "not sure" so that this share of the answers is correct.',
+        show_default="the threshold is not changed",
     ),
 ]
-_Force = Annotated[bool, typer.Option("--force", help="Store the temperature in any case.")]
+_Force = Annotated[
+    bool, typer.Option("--force", help="Store the temperature even if these checks fail.")
+]
 
 
 def calibrate(
@@ -61,17 +63,17 @@ def calibrate(
     sure: _Sure = None,
     force: _Force = False,
 ) -> None:
-    """Fit the temperature of a model, so that its probabilities say how often it is right.
+    """Fit the temperature of a model, so that its probabilities match how often it is right.
 
     The new temperature is tested on folds that it was not fitted on. Nothing is stored, and the
-    exit code is 1, if it is not better there than the present one, if all predictions are right, if
+    exit code is 1, if it is not better there than the current one, if all predictions are right, if
     there are fewer than 20 clips, or if the model was trained on most of them.
 
     Examples:
         genrelens calibrate runs/mine/model.onnx runs/folds/mel-cnn-lstm.csv
             Calibrate a model with the predictions of a cross-validation of its recipe.
         genrelens calibrate runs/mine/model.onnx runs/folds/mel-cnn-lstm.csv --sure 0.9
-            Also answer "not sure" unless about 90 % of the answers are right.
+            Also set the threshold of "not sure" so that about 90 % of the answers are correct.
         genrelens calibrate lens report/predictions.csv --out calibrated.onnx
             Write a calibrated copy of a packaged model.
 
@@ -95,8 +97,8 @@ def calibrate(
     _print_figures(found)
     if not (found.better or force):
         print_error(
-            f"{model}: the new temperature is not better than the present one on clips that it "
-            f"was not fitted on (log loss {found.log_losses[1]:.4f}, at present "
+            f"{model}: the new temperature is not better than the current one on clips that it "
+            f"was not fitted on (log loss {found.log_losses[1]:.4f}, with the current one "
             f"{found.log_losses[0]:.4f}); nothing was stored (--force stores it)"
         )
         raise typer.Exit(1)
@@ -107,7 +109,7 @@ def calibrate(
 
 
 def _note_training(table: PredictionTable, source: Path) -> None:
-    """Warn about predictions for training clips, whose probabilities are too high."""
+    """Warn if the predictions are, or may be, for clips that the model was trained on."""
     if table.training_warning:
         print_note(
             f"warning: {source}: {table.training_warning}, and a temperature fitted on them makes "
@@ -123,7 +125,7 @@ def _note_training(table: PredictionTable, source: Path) -> None:
 
 def _print_figures(found: Calibration) -> None:
     out.print(
-        f"temperature        {found.temperature:.3f} (at present {found.present_temperature:.3f})"
+        f"temperature        {found.temperature:.3f} (current: {found.present_temperature:.3f})"
     )
     for name, value in (("calibration error", "ece"), ("log loss", "log_loss")):
         old, new = (

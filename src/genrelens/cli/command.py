@@ -1,4 +1,4 @@
-"""How a command presents itself: usage, placeholders and examples."""
+"""Help pages of the commands: usage line, placeholders and examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 __all__ = ["Command", "placeholder", "without_types"]
 
-_PHRASES = {  # of Typer's errors, as regular expressions -> ours
+_PHRASES = {  # regular expression for a message of Typer -> the message to show instead
     r"Value error, ": "",
     r"Input should be greater than or equal to (.*)": r"must be at least \1",
     r"Input should be less than or equal to (.*)": r"must be at most \1",
@@ -25,11 +25,11 @@ _PHRASES = {  # of Typer's errors, as regular expressions -> ours
 class Command(TyperCommand):
     """A command whose docstring may end with examples, which ``--help`` shows after the options.
 
-    The section ``Examples:`` of the docstring holds command lines, each followed by an indented
-    sentence.
+    The section ``Examples:`` of the docstring contains command lines, each followed by an indented
+    sentence that explains it.
 
     Attributes:
-        examples: command lines with their sentences.
+        examples: (command line, sentence) of each example.
 
     """
 
@@ -40,11 +40,11 @@ class Command(TyperCommand):
         super().__init__(*args, help=text, **settings)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return all parameters, with ``--help``."""
+        """Return all parameters, including ``--help``."""
         return without_types(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; errors are in plain words."""
+        """Parse the arguments; shorten Typer's error messages."""
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
@@ -53,13 +53,13 @@ class Command(TyperCommand):
             raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return what follows the name of the command in the line ``Usage:``."""
+        """Return the words after the name of the command in the line ``Usage:``."""
         arguments = [each for each in self.params if each.param_type_name == "argument"]
         return ["[OPTIONS]", *map(placeholder, arguments)]
 
 
 def placeholder(param: Any) -> str:
-    """Return what stands for the value of a parameter, for instance ``[FOLDER]``."""
+    """Return the placeholder of a parameter's value, for instance ``[FOLDER]``."""
     text = str(param.metavar) + ("..." if param.nargs == -1 else "")
     return text if param.required or param.param_type_name == "option" else f"[{text}]"
 
@@ -68,7 +68,7 @@ def without_types(params: list[Any]) -> list[Any]:
     """Hide the types of flags, which take no value, and of arguments, which have a placeholder."""
     for param in params:
         if param.param_type_name == "argument":
-            param.display_type_rich = lambda ctx: ""  # else Typer adds <path> or <list[str]>
+            param.display_type_rich = lambda ctx: ""  # otherwise Typer adds <path> or <list[str]>
         elif getattr(param, "is_flag", False):
             param.metavar = ""
     return params

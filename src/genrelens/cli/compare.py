@@ -25,14 +25,15 @@ _Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE",
-        help="Two or more reports (a folder or its metrics.json) or predictions.csv files.",
+        help="Two or more reports (folders, or their metrics.json) or CSV files of predictions.",
     ),
 ]
 _Data = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="A folder with one subfolder for each genre, for CSV files without genres.",
+        help="A folder with one subfolder for each genre: the true genres for CSV files that have "
+        "none.",
     ),
 ]
 _Resamples = Annotated[
@@ -47,7 +48,7 @@ def compare(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Compare models on the clips that all of them classified, each with the first.
+    """Compare models with the first one, on the clips that all of them classified.
 
     Examples:
         genrelens compare report-old report-new

@@ -1,4 +1,4 @@
-"""Terminal output of all commands: results on standard output, all else on standard error."""
+"""Terminal output: results on standard output; errors, notes and progress on standard error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Console(Console):
 
 
 def _console(*, stderr: bool) -> Console:
-    """Make a console that prints text unchanged and folds no lines outside a terminal."""
+    """Return a console that prints text unchanged, and wraps lines only at a terminal."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream is not None and stream.isatty() else 1000
     return _Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
@@ -50,7 +50,10 @@ err = _console(stderr=True)
 
 
 def display_name(name: str) -> str:
-    """Make text safe to show on one line: escape control characters and undecodable bytes."""
+    """Return text that is safe to show on one line.
+
+    Control characters and undecodable bytes are escaped.
+    """
     return "".join(c if c.isprintable() else _escaped(ord(c)) for c in name)
 
 
@@ -77,7 +80,7 @@ def print_json(value: Any) -> None:
 
 
 class Bar:
-    """A progress bar, or a stand-in that shows nothing. Call it to advance."""
+    """A progress bar, or an object that does nothing in its place. Call it to advance."""
 
     def __init__(self, bars: Progress | None = None, task: TaskID | None = None) -> None:
         self._bars = bars
@@ -103,7 +106,7 @@ class Bar:
 
 @contextmanager
 def progress(description: str, total: float, *, shown: bool = True) -> Iterator[Bar]:
-    """Show a progress bar on standard error if that is a terminal."""
+    """Show a progress bar on standard error, if that is a terminal and ``shown`` is true."""
     if not (shown and err.is_terminal):
         yield Bar()
         return
@@ -125,10 +128,10 @@ def progress(description: str, total: float, *, shown: bool = True) -> Iterator[
 
 @contextmanager
 def warnings_as_notes() -> Iterator[list[str]]:
-    """Write Python warnings, such as those about damaged files, to standard error, each once.
+    """Write each Python warning to standard error once, for instance about damaged files.
 
     Yields:
-        The messages so far; more are appended as they come.
+        A list of the messages so far; new messages are appended to it.
 
     """
     messages: list[str] = []

@@ -72,12 +72,16 @@ _Folder = Annotated[
 ]
 _SplitFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="A split file (see data split), instead of --protocol."),
+    typer.Option(
+        metavar="FILE", help="CSV file of a split (see data split), instead of --protocol."
+    ),
 ]
 _Rounds = Annotated[
     str | None,
     typer.Option(
-        metavar="N,N", help="Train only these rounds of the split.", show_default="all rounds"
+        metavar="N,N",
+        help="Numbers of the rounds to train, such as 1,2.",
+        show_default="all rounds",
     ),
 ]
 
@@ -107,8 +111,8 @@ def crossval(
 ) -> None:
     """Cross-validate a recipe: train on all folds except one, and test on that one.
 
-    Run the same command again to continue a cross-validation that was interrupted. Exit code 1:
-    some clips could not be read.
+    If it is interrupted, run the same command again to continue. Exit code 1: some clips could not
+    be read.
 
     Examples:
         genrelens crossval mel-cnn-lstm --data my-genres
@@ -161,7 +165,7 @@ def _target(folder: Path | None, name: str) -> Path:
 def _evaluated(
     run: Run, split: Split, rounds: Sequence[int] | None, jobs: int, *, safe_csv: bool
 ) -> tuple[dict[str, Any], list[AudioError]]:
-    """Train and evaluate; return the figures of each network, and the clips that failed."""
+    """Train and evaluate; return the figures of each network, and the errors of failed clips."""
     from genrelens.train import cross_validate, write_crossval_report
 
     failed: list[AudioError] = []
@@ -186,7 +190,7 @@ def _rounds(text: str | None) -> list[int] | None:
     try:
         return [int(number) for number in text.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"--rounds {text} must read like 1,2,5") from None
+        raise typer.BadParameter(f"--rounds {text} must have the form 1,2,5") from None
 
 
 def _print_round(number: int, tables: Mapping[str, PredictionTable]) -> None:

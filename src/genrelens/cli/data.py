@@ -25,7 +25,7 @@ def gtzan(
     archive: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Use this genres.tar.gz.", show_default="a download of 1.2 GB"
+            metavar="FILE", help="A copy of genres.tar.gz.", show_default="download 1.2 GB"
         ),
     ] = None,
 ) -> None:

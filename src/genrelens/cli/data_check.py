@@ -39,7 +39,8 @@ _SplitFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="CSV file with the columns clip, split and group: report duplicates in two parts.",
+        help="CSV file with the columns clip, split and group; also report duplicates in "
+        "different parts.",
     ),
 ]
 
@@ -55,7 +56,7 @@ def check(
         genrelens data check my-genres
             Check all clips.
         genrelens data check my-genres --split folds.csv
-            Also report duplicates that are in the training and the test part.
+            Also report duplicates that are in different parts of the split.
 
     """
     with quiet_libraries(), warnings_as_notes():
@@ -89,7 +90,7 @@ def _inspect(clips: list[LabelledClip], jobs: int) -> Inspection:
 
 
 def _once(groups: Iterable[Duplicates]) -> list[Duplicates]:
-    """Keep the first result of each group, because a split may have several rounds."""
+    """Return each group once, although several rounds of a split may report it."""
     first: dict[tuple[Path, ...], Duplicates] = {}
     for group in groups:
         first.setdefault(group.paths, group)

@@ -38,21 +38,24 @@ Protocol = Annotated[
     ),
 ]
 Folds = Annotated[
-    int, typer.Option(metavar="N", help="Number of folds; each is the test part once.")
+    int, typer.Option(metavar="N", help="Number of folds; each fold is the test part once.")
 ]
 Draws = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Draw the test clips N times, instead of folds (random)."),
+    typer.Option(metavar="N", help="Draw N random test parts instead of folds (protocol random)."),
 ]
 TestFraction = Annotated[
-    float, typer.Option(metavar="P", help="Share of the test clips (with --draws).")
+    float,
+    typer.Option(
+        metavar="P", help="Share of the clips in a test part, between 0 and 1 (with --draws)."
+    ),
 ]
 Groups = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="CSV file with the group, such as the artist, of each clip."),
 ]
 GroupColumn = Annotated[
-    str, typer.Option(metavar="NAME", help="Column of --groups that holds the group.")
+    str, typer.Option(metavar="NAME", help="Column of the group in the file of --groups.")
 ]
 Relabel = Annotated[
     list[str] | None,
@@ -61,7 +64,7 @@ Relabel = Annotated[
 
 
 def check_protocol(protocol: str, draws: int | None, groups: Path | None) -> None:
-    """Refuse an unknown protocol, and options that it does not go with."""
+    """Refuse an unknown protocol, and options that do not fit the protocol."""
     if protocol not in PROTOCOLS:
         raise typer.BadParameter(f"--protocol {protocol} must be one of {', '.join(PROTOCOLS)}")
     if draws is not None and protocol != "random":
@@ -71,11 +74,11 @@ def check_protocol(protocol: str, draws: int | None, groups: Path | None) -> Non
 
 
 def label_map(relabel: Sequence[str] | None) -> dict[str, str]:
-    """Return the renamed genres of ``--relabel``: old -> new."""
+    """Return the genres that ``--relabel`` renames: old name -> new name."""
     pairs = [entry.split("=") for entry in relabel or ()]
     for entry, pair in zip(relabel or (), pairs, strict=True):
         if len(pair) != 2 or not all(pair):
-            raise typer.BadParameter(f"--relabel {entry} must read OLD=NEW")
+            raise typer.BadParameter(f"--relabel {entry} must have the form OLD=NEW")
     return {pair[0]: pair[1] for pair in pairs}
 
 

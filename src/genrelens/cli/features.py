@@ -44,7 +44,9 @@ def features(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="MODEL", help="Add the front end of this model."),
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help="Also show the front end of this model."
+        ),
     ] = None,
     offset: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="Start of the part to read.")
@@ -59,7 +61,7 @@ def features(
         ),
     ] = None,
 ) -> None:
-    """Show the features of a recording, which are the networks' input.
+    """Show the features of a recording: the input of the networks.
 
     Examples:
         genrelens features song.mp3
@@ -67,7 +69,7 @@ def features(
         genrelens features song.mp3 --plot song.png --offset 60 --duration 30
             Draw 30 seconds as waveform, spectrogram, mel spectrogram and MFCC.
         genrelens features song.mp3 --model lens --save song.npz
-            Write the segments as NumPy arrays, with those of the default model.
+            Write the segments as NumPy arrays, including those of the default model.
 
     """
     if plot is not None:
@@ -103,7 +105,7 @@ def _blocks(
 
 
 class _Summary:
-    """Number and range of the segments of one front end; the segments too if ``keep``."""
+    """Number and range of the segments of one front end; also the segments if ``keep`` is true."""
 
     def __init__(self, config: FeatureConfig, *, keep: bool) -> None:
         self.config = config
@@ -172,4 +174,4 @@ def _plot(file: Path, picture: Path, offset: float, duration: float | None) -> N
     y = load_audio(file, sample_rate=rate, offset=offset, duration=min(wanted, _LONGEST_PLOT))
     plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, picture, offset=offset)
     if len(y) >= _LONGEST_PLOT * rate and wanted > _LONGEST_PLOT:
-        print_note(f"the plot shows {_LONGEST_PLOT:.0f} s; choose them with --offset, --duration")
+        print_note(f"the plot shows the first {_LONGEST_PLOT:.0f} s of this part; see --offset")

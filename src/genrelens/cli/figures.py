@@ -1,4 +1,4 @@
-"""How figures with intervals are written on the terminal."""
+"""Text of figures with their intervals, for the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Form = Literal["percent", "change", "points", "number"]
 
 
 def figure_text(estimate: Estimate, form: Form = "percent") -> str:
-    """Write a figure and its interval, for instance ``66.9 % (59.2 to 74.1 %)``.
+    """Return a figure and its interval, for instance ``66.9 % (59.2 to 74.1 %)``.
 
     Args:
         estimate: the figure.
@@ -25,7 +25,10 @@ def figure_text(estimate: Estimate, form: Form = "percent") -> str:
 
 
 def interval_text(estimate: Estimate, form: Form = "percent") -> str:
-    """Write ``59.2 to 74.1 %``, with ``Wilson`` after Wilson's intervals, or ``no interval``."""
+    """Return an interval as ``59.2 to 74.1 %``, with ``, Wilson`` if it is one of Wilson's.
+
+    Without an interval, return ``no interval``.
+    """
     if estimate.method == "none":
         return "no interval"
     if form == "percent":

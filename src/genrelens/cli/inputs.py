@@ -21,28 +21,33 @@ __all__ = ["Source", "expand", "note_skipped"]
 Source = AudioSource | AudioError
 
 _NO_AUDIO = "is a folder without audio files"
-_MOST_ENDINGS = 5  # listed one by one; the rest are counted together
+_MOST_EXTENSIONS = 5  # with a count for each; the other files are counted together
 
 
 def expand(arguments: Sequence[str], skipped: Counter[str]) -> list[Source]:
-    """Return the recordings that arguments name, in order.
+    """Return the recordings that the arguments name, in order.
 
-    ``-`` is standard input, a folder stands for the audio files below it, and a pattern for the
-    files that it matches, unless a file has that name. An argument that names no recording becomes
-    an ``AudioError``. ``skipped`` counts the other files of the folders by their endings.
+    ``-`` is standard input. A folder names the audio files below it, and a pattern the files that
+    it matches, unless a file has that name. An argument that names no recording becomes an
+    ``AudioError``.
+
+    Args:
+        arguments: the arguments of the command.
+        skipped: counts the other files of the folders by file extension.
+
     """
     return [source for argument in arguments for source in _expand_one(argument, skipped)]
 
 
 def note_skipped(skipped: Counter[str]) -> None:
-    """Report how many files of folders were skipped, by ending, the most frequent first."""
+    """Report how many files in folders were skipped, by extension, the most frequent first."""
     if not skipped:
         return
     ranking = sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{n} {ending or 'without an ending'}" for ending, n in ranking[:_MOST_ENDINGS]]
-    if rest := sum(n for _, n in ranking[_MOST_ENDINGS:]):
-        parts.append(f"{rest} with other endings")
-    print_note(f"skipped, not audio by their endings: {', '.join(parts)}")
+    parts = [f"{n} {suffix or 'without extension'}" for suffix, n in ranking[:_MOST_EXTENSIONS]]
+    if rest := sum(n for _, n in ranking[_MOST_EXTENSIONS:]):
+        parts.append(f"{rest} with other extensions")
+    print_note(f"skipped files without an audio extension: {', '.join(parts)}")
 
 
 def _expand_one(argument: str, skipped: Counter[str]) -> list[Source]:
@@ -56,14 +61,13 @@ def _expand_one(argument: str, skipped: Counter[str]) -> list[Source]:
 def _standard_input() -> BinaryIO:
     if sys.stdin is None or sys.stdin.isatty():
         raise typer.BadParameter(
-            "- reads standard input, which has no recording; "
-            "for instance: cat song.mp3 | genrelens classify -"
+            "no recording on standard input; try: cat song.mp3 | genrelens classify -"
         )
     return sys.stdin.buffer
 
 
 def _found(argument: str, skipped: Counter[str]) -> list[Source]:
-    """Return the files that a folder, a pattern or a playlist names, and the problems."""
+    """Return the files that a folder, a pattern or a playlist names, and an error per problem."""
     found: list[Source] = []
     names = find_names(
         [argument],

@@ -68,7 +68,7 @@ def leak(
         check_picture(plot)
     with quiet_libraries(), warnings_as_notes():
         clips = read_clips(folder, label_map(relabel), groups, group_column)
-        leak_splits(clips, folds, seed=seed)  # reports an impossible split before the work
+        leak_splits(clips, folds, seed=seed)  # raises an error for an impossible split
         table = _tabulate(clips, min(n_jobs(jobs), len(clips)))
         result = _measure(table, folds, seed)
     if as_json:

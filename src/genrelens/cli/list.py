@@ -66,14 +66,16 @@ _Minimum = Annotated[
         metavar="P",
         min=0,
         max=1,
-        help="Lowest probability of the genre, or of the style with --style.",
+        help="Lowest probability of the genre, or with --style of the style.",
     ),
 ]
 _AskedVerdict = Annotated[
     _Verdict | None,
-    typer.Option(help="Files with this verdict.", show_default="genre with --genre, else any"),
+    typer.Option(help="Files with this verdict.", show_default="genre with --genre, any without"),
 ]
-_Under = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Files below this folder.")]
+_Under = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Files in this folder or below it.")
+]
 _Missing = Annotated[bool, typer.Option("--missing", help="Files that no longer exist.")]
 _Errors = Annotated[bool, typer.Option("--errors", help="Files that could not be classified.")]
 _Model = Annotated[
@@ -89,7 +91,7 @@ _Model = Annotated[
 _Kind = Annotated[
     _Format | None,
     typer.Option(
-        "--format", "-f", help="Output format.", show_default="by the ending of --out, else table"
+        "--format", "-f", help="Output format.", show_default="by the extension of --out, or table"
     ),
 ]
 _Target = Annotated[
@@ -130,7 +132,7 @@ def list_files(
 
     Examples:
         genrelens list --genre disco --min 0.6
-            List disco with a probability of at least 60 %.
+            List files classified as disco with a probability of at least 60 %.
         genrelens list --style house --format m3u8 --out house.m3u8
             Write a playlist of files to which the style house applies.
         genrelens list --errors
@@ -169,7 +171,7 @@ def list_files(
 
 
 def _format(kind: _Format | None, target: Path | None) -> str:
-    """Return the format of ``--format``, or that of the ending of ``--out``."""
+    """Return the format of ``--format``, or the one for the extension of ``--out``."""
     ending = "" if target is None else target.suffix.lower().removeprefix(".")
     chosen = str(kind) if kind is not None else ending if ending in FORMATS else "table"
     if target is not None and chosen not in FORMATS:

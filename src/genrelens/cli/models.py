@@ -17,7 +17,7 @@ def models(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODEL", help="Show this model: name of a packaged model, or an .onnx file."
+            metavar="MODEL", help="Name of a packaged model, or an .onnx file, to show."
         ),
     ] = None,
     as_json: AsJson = False,
@@ -93,7 +93,7 @@ def _style_name(style: StyleTag) -> str:
 
 
 def _thresholds(metadata: ModelMetadata) -> str:
-    """Write below which probabilities the model answers without a genre."""
+    """Return, as text, the probabilities below which the verdict is no genre."""
     thresholds = {"not music": metadata.music_threshold, "not sure": metadata.sure_threshold}
     texts = [f"{verdict} below {percent(p)}" for verdict, p in thresholds.items() if p is not None]
     if metadata.noise_rule:
@@ -102,7 +102,7 @@ def _thresholds(metadata: ModelMetadata) -> str:
 
 
 def _clips(provenance: dict[str, Any]) -> str | None:
-    """Write how many clips each part of the training data had; None if that is unknown."""
+    """Return, as text, the number of clips in each part of the training data, or None."""
     try:
         numbers = {part: sum(of.values()) for part, of in provenance["data"]["clips"].items()}
         return ", ".join(f"{number} clips ({part})" for part, number in numbers.items() if number)
@@ -111,7 +111,7 @@ def _clips(provenance: dict[str, Any]) -> str | None:
 
 
 def _accuracy(metrics: dict[str, Any], provenance: dict[str, Any]) -> str | None:
-    """Write the accuracy of the model's own network on the validation clips; None if unknown."""
+    """Return, as text, the accuracy of the model on its validation clips, or None."""
     try:
         figures = metrics["valid"][provenance["recipe"]["network"]]
         low, high = figures["accuracy_interval"]
@@ -119,7 +119,7 @@ def _accuracy(metrics: dict[str, Any], provenance: dict[str, Any]) -> str | None
             f"{percent(figures['accuracy'], 1)} ({percent_range(low, high)}), "
             f"macro recall {percent(figures['macro_recall'], 1)}, {figures['n']} clips"
         )
-    except (KeyError, TypeError, ValueError):  # as above
+    except (KeyError, TypeError, ValueError):  # not written by genrelens train
         return None
 
 

@@ -66,7 +66,7 @@ Jobs = Annotated[
         "-j",
         metavar="N",
         min=0,
-        help="Number of files to process in parallel; 0 is one for each core.",
+        help="Number of files to process in parallel; 0: one for each core.",
     ),
 ]
 MusicnnWheel = Annotated[
@@ -74,12 +74,12 @@ MusicnnWheel = Annotated[
     typer.Option(
         "--musicnn",
         metavar="FILE",
-        help="Wheel of musicnn 0.1.0, which holds the pre-trained network (recipe lens).",
+        help="Wheel of musicnn 0.1.0, which contains the pre-trained network (recipe lens).",
     ),
 ]
 NotMusic = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Recordings that are not music (recipe lens)."),
+    typer.Option(metavar="FOLDER", help="Folder of recordings that are not music (recipe lens)."),
 ]
 SafeCsv = Annotated[
     bool,
@@ -95,7 +95,7 @@ Database = Annotated[
     typer.Option(
         "--db",
         metavar="FILE",
-        help="The catalogue.",
+        help="File of the catalogue.",
         show_default="$GENRELENS_DB, or catalog.sqlite in the user's data folder",
     ),
 ]
@@ -104,14 +104,14 @@ JournalFile = Annotated[
     typer.Option(
         "--journal",
         metavar="FILE",
-        help="The journal, which records every write.",
+        help="File of the journal, which records every write.",
         show_default="$GENRELENS_JOURNAL, or journal.sqlite in the user's data folder",
     ),
 ]
 
 
 def n_jobs(requested: int) -> int:
-    """Resolve ``--jobs``: 0 stands for the number of cores that this process may use."""
+    """Return the number of jobs for ``--jobs``: 0 is the number of cores that may be used."""
     if requested:
         return requested
     affinity = getattr(os, "sched_getaffinity", None)  # not on every system

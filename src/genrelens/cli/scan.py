@@ -39,8 +39,8 @@ _Exclude = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Skip files and folders with this name, or with this path if it has a slash; "
-        "repeatable.",
+        help="Skip files and folders whose name matches; a pattern with a slash is compared with "
+        "the end of the path. Repeatable.",
     ),
 ]
 _Fast = Annotated[
@@ -50,7 +50,13 @@ _Timeout = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.1, help="Time limit for each file.")
 ]
 _Nice = Annotated[
-    int, typer.Option(metavar="N", min=0, max=19, help="Scheduling priority (nice level).")
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=19,
+        help="Scheduling priority (nice level); higher values run later.",
+    ),
 ]
 _Retry = Annotated[bool, typer.Option("--retry", help="Try files again that failed before.")]
 _Prune = Annotated[
@@ -76,8 +82,9 @@ def scan(
 ) -> None:
     """Classify all recordings of a library and store the results in the catalogue.
 
-    Stop a scan at any time with Ctrl-C; the next one continues. Files that moved or got other tags
-    are not classified again. Exit code 1: some files could not be classified, now or before.
+    You can stop a scan at any time with Ctrl-C; the next one continues. Files that were moved or
+    retagged are not classified again. Exit code 1: some files could not be classified, in this scan
+    or in an earlier one.
 
     Examples:
         genrelens scan ~/Music
@@ -119,7 +126,7 @@ def scan(
 
 @dataclass
 class _Tally:
-    """The outcomes so far."""
+    """The results of the scan so far."""
 
     started: float = field(default_factory=time.monotonic)
     counts: Counter[str] = field(default_factory=Counter)
@@ -130,11 +137,11 @@ class _Tally:
     duration: float = 0.0  # of the classified recordings, in seconds
 
     def problem(self, path: str, reason: str) -> None:
-        """Add a file that cannot be read."""
+        """Add a path that cannot be read or classified, with the reason."""
         self.failed.append((path, reason))
 
     def add(self, outcome: Scanned) -> None:
-        """Add a file."""
+        """Add the result of a file."""
         self.counts[outcome.status] += 1
         if outcome.status == "failed" and outcome.failure is not None:
             self.problem(outcome.path, outcome.failure.reason)
@@ -149,7 +156,7 @@ class _Tally:
 
     @property
     def speed(self) -> str:
-        """The speed as a multiple of real time, or nothing if no file was classified."""
+        """The speed as text, for instance ``200x real time``; empty if no file was classified."""
         return f"{self.duration / self.seconds:.0f}x real time" if self.duration else ""
 
 
@@ -165,7 +172,7 @@ def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
                             print_note(f"warning: {note}", style="yellow")
                 bar(note=f"{n}/{n_files} files  {tally.speed}")
     except KeyboardInterrupt:
-        print_note("stopped; run it again to continue")
+        print_note("stopped; run the same command again to continue")
         raise
 
 
@@ -185,18 +192,18 @@ def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
         return
     counts = tally.counts
     texts = {
-        "analysed": "analysed",
-        "known": "known by their audio",
+        "analysed": "classified",
+        "known": "with audio that was classified before",
         "unchanged": "unchanged",
         "failed": "failed",
         "failed before": "failed before (--retry tries them again)",
     }
     parts = [f"{counts[name]} {text}" for name, text in texts.items() if counts[name]]
-    summary = ", ".join(parts) or "nothing to analyse"
+    summary = ", ".join(parts) or "nothing to classify"
     out.print(f"{counts.total()} files: {summary}", soft_wrap=True)
     if tally.duration:
         minutes = tally.duration / 60
-        line = f"{minutes:.1f} min of music in {tally.seconds:.1f} s: {tally.speed}"
+        line = f"{minutes:.1f} min of audio in {tally.seconds:.1f} s: {tally.speed}"
         out.print(line, soft_wrap=True)
     for path in tally.removed:
         print_note(f"removed from the catalogue: {path}")

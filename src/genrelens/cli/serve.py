@@ -19,23 +19,23 @@ _THREE_HOURS = 3 * 3600.0
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
 _Host = Annotated[
-    str, typer.Option(metavar="HOST", help="Address to listen on; 0.0.0.0 is all of this machine.")
+    str, typer.Option(metavar="HOST", help="Address to listen on; 0.0.0.0: all network interfaces.")
 ]
 _Port = Annotated[
     int,
     typer.Option(
-        "--port", "-p", metavar="N", min=0, max=65535, help="Port to listen on; 0 is any free one."
+        "--port", "-p", metavar="N", min=0, max=65535, help="Port to listen on; 0: any free port."
     ),
 ]
 _Workers = Annotated[
     int,
-    typer.Option(metavar="N", min=0, help="Number of worker processes; 0 is one for each core."),
+    typer.Option(metavar="N", min=0, help="Number of worker processes; 0: one for each core."),
 ]
 _MaxUpload = Annotated[
     str, typer.Option(metavar="SIZE", help="Largest upload in bytes, or with K, M or G.")
 ]
 _MaxSeconds = Annotated[
-    float, typer.Option(metavar="SECONDS", min=1, help="Length of the longest recording.")
+    float, typer.Option(metavar="SECONDS", min=1, help="Longest recording that is accepted.")
 ]
 _Queue = Annotated[
     int,
@@ -44,21 +44,26 @@ _Queue = Annotated[
     ),
 ]
 _Timeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0.1, help="Longest duration of a request.")
+    float, typer.Option(metavar="SECONDS", min=0.1, help="Time limit for each request.")
 ]
 _AllowHost = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="HOST", help="Host name of a reverse proxy in front of the server; repeatable."
+        metavar="HOST",
+        help="Host name that clients use, such as that of a reverse proxy; repeatable.",
     ),
 ]
 _RootPath = Annotated[
     str,
-    typer.Option(metavar="PATH", help="Path of the server behind a reverse proxy, such as /genre."),
+    typer.Option(
+        metavar="PATH", help="Path below which a reverse proxy serves the server, such as /genre."
+    ),
 ]
 _LogLevel = Annotated[
     LogLevel,
-    typer.Option(help="Messages on standard error; info adds a line for each request."),
+    typer.Option(
+        help="Lowest level of the messages on standard error; info adds a line for each request."
+    ),
 ]
 
 
@@ -79,9 +84,9 @@ def serve(
 
     Examples:
         genrelens serve
-            Serve this machine only, on http://127.0.0.1:8000.
+            Serve http://127.0.0.1:8000, for this machine only.
         genrelens serve --host 0.0.0.0 --port 8080 --workers 4
-            Serve the network with four worker processes.
+            Listen on all network interfaces, with four worker processes.
         genrelens serve --root-path /genre --allow-host music.example
             Serve https://music.example/genre behind a reverse proxy.
 
@@ -105,10 +110,10 @@ def serve(
         sock = listen(host, port)
     except (OSError, UnicodeError) as error:
         text = reason(error).partition(" (while attempting")[0]
-        raise DataError(f"{host}:{port}: cannot listen there ({text})") from error
+        raise DataError(f"cannot listen on {host}:{port} ({text})") from error
     with sock:
         url = f"{_url(sock)}{settings.root_path}"
-        run_server(settings, sock, lambda: print_note(f"Listening on {url} (Ctrl-C ends)"))
+        run_server(settings, sock, lambda: print_note(f"Listening on {url} (Ctrl-C to stop)"))
 
 
 def _import_server() -> tuple[Any, Any]:
@@ -128,5 +133,5 @@ def _url(sock: socket) -> str:
 def _size(text: str) -> int:
     match = re.fullmatch(r"([1-9]\d*)([kmg]?)i?b?", text.strip().lower())
     if match is None:
-        raise typer.BadParameter(f"--max-upload {text} must read like 100M")
+        raise typer.BadParameter(f"--max-upload {text} must have the form 100M")
     return int(match[1]) * _UNITS[match[2]]

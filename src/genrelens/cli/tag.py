@@ -37,7 +37,7 @@ from genrelens.library.tagging.plan import is_plan
 from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
 
-__all__ = ["known_catalog", "print_outcome", "print_unscanned", "tag"]
+__all__ = ["existing_catalog", "print_outcome", "print_unscanned", "tag"]
 
 _WIDEST = 28  # characters in a column of genres
 _NONE = "-"
@@ -57,7 +57,7 @@ class _ID3Choice(StrEnum):
 _Existing = Annotated[
     _ExistingChoice | None,
     typer.Option(
-        help="For files that have a genre: keep it, append ours, or replace it with ours.",
+        help="If a file has a genre: keep it, append the predicted one, or replace it.",
         show_default="keep",
     ),
 ]
@@ -79,11 +79,13 @@ _MaxGenres = Annotated[
 ]
 _Mapping = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Mapping of genres to your own names (TOML)."),
+    typer.Option(metavar="FILE", help="TOML file that maps genres to your own names."),
 ]
 _ID3Version = Annotated[
     _ID3Choice | None,
-    typer.Option(help="Version of ID3v2.", show_default="that of the file, 2.4 for new tags"),
+    typer.Option(
+        help="Version of ID3v2 to write.", show_default="that of the file; 2.4 for new tags"
+    ),
 ]
 _Inputs = Annotated[
     list[str],
@@ -94,13 +96,16 @@ _Inputs = Annotated[
     ),
 ]
 _Apply = Annotated[
-    bool, typer.Option("--apply", help="Write the changes; without it they are only shown.")
+    bool,
+    typer.Option("--apply", help="Write the changes; without this option they are only shown."),
 ]
 _PlanFile = Annotated[
     Path | None,
-    typer.Option("--plan", metavar="FILE", help="Write a plan, to be edited and applied later."),
+    typer.Option(
+        "--plan", metavar="FILE", help="Write a plan to this file, to be edited and applied later."
+    ),
 ]
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before writing.")]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Write without asking for confirmation.")]
 
 
 def tag(
@@ -127,17 +132,19 @@ def tag(
         genrelens tag ~/Music
             Show what would be written.
         genrelens tag ~/Music --plan plan.jsonl
-            Write a plan, to be edited in any text editor.
+            Write a plan, which you can edit in any text editor.
         genrelens tag plan.jsonl --apply
             Write the genres of a plan.
         genrelens tag ~/Music --existing append --min-confidence 0.8 --apply --yes
-            Add genres with a probability of at least 80 %, without a question.
+            Add genres with a probability of at least 80 %, without asking for confirmation.
 
     """
     policy = _make_policy(existing, min_confidence, max_genres, words, id3)
     if len(inputs) == 1 and is_plan(inputs[0]):
         if policy or plan_file:
-            raise typer.BadParameter("a plan can be combined with --apply only")
+            raise typer.BadParameter(
+                "a plan cannot be combined with --plan or with options that choose the genres"
+            )
         plan = read_plan(inputs[0])
     else:
         plan = _plan(inputs, policy or Policy(), words, db)
@@ -198,7 +205,7 @@ def _is_wanted(plan: Plan, *, asked: bool) -> bool:
 
 def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
     with (
-        known_catalog(db) as catalog,
+        existing_catalog(db) as catalog,
         quiet_libraries(),
         progress("Writing", len(plan.changes)) as bar,
     ):
@@ -216,7 +223,7 @@ def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
 
 
 @contextmanager
-def known_catalog(db: Path | None) -> Iterator[Catalog | None]:
+def existing_catalog(db: Path | None) -> Iterator[Catalog | None]:
     """Open the catalogue for writing, or yield None if it does not exist."""
     if not (db or Catalog.default_path()).exists():
         yield None
@@ -226,7 +233,7 @@ def known_catalog(db: Path | None) -> Iterator[Catalog | None]:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Report a file that was not written, or a note about one that was."""
+    """Print the error if a file was not written, or else its note."""
     if not outcome.done:
         print_error(f"{outcome.path}: {outcome.reason}")
     elif outcome.reason:
@@ -236,7 +243,7 @@ def print_outcome(outcome: Outcome) -> None:
 def print_unscanned(n: int, n_files: int) -> None:
     """Warn if the catalogue has no result for some files."""
     if n:
-        text = f"{n} of {n_files} files were not classified yet, or have changed since"
+        text = f"{n} of {n_files} files have not been classified, or have changed since"
         print_note(f"warning: {text}: run genrelens scan", style="yellow")
 
 

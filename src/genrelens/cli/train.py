@@ -34,7 +34,7 @@ Cache = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Folder for computed features.",
+        help="Folder that stores computed features.",
         show_default="genrelens in the user's cache folder",
     ),
 ]
@@ -87,7 +87,9 @@ _Name = Annotated[
 ]
 _Metrics = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="metrics.json of an earlier run, to store in the model."),
+    typer.Option(
+        metavar="FILE", help="File metrics.json of an earlier run, to be stored in the model."
+    ),
 ]
 _Resume = Annotated[
     bool, typer.Option(help="Continue a run that was interrupted.", show_default=False)
@@ -118,7 +120,8 @@ def train(
 ) -> None:
     """Train a model on your own recordings.
 
-    The folder of the run gets checkpoints, metrics, learning curves and the model (model.onnx).
+    Checkpoints, metrics, learning curves and the model (model.onnx) are written to the folder of
+    the run.
 
     Examples:
         genrelens train --recipes

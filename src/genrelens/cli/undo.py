@@ -9,7 +9,7 @@ import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson, Database, JournalFile
-from genrelens.cli.tag import known_catalog, print_outcome
+from genrelens.cli.tag import existing_catalog, print_outcome
 from genrelens.library import undo as undo_run
 from genrelens.library.tagging.journal import TagRun
 from genrelens.library.tagging.undo import list_runs
@@ -34,8 +34,8 @@ def undo(
 ) -> None:
     """Restore the files that a run of "genrelens tag --apply" wrote.
 
-    A file that was not edited since is restored to the last byte. Only the genres are restored in a
-    file that was edited. Exit code 1: some files could not be restored.
+    A file that was not edited since is restored to the last byte. In a file that was edited since,
+    only the genres are restored. Exit code 1: some files could not be restored.
 
     Examples:
         genrelens undo
@@ -48,14 +48,14 @@ def undo(
     """
     if show and run is not None:
         raise typer.BadParameter("--list cannot be combined with a number")
-    with known_catalog(db) as catalog, quiet_libraries():
+    with existing_catalog(db) as catalog, quiet_libraries():
         if show:
             _print_runs(list_runs(catalog=catalog, journal=journal), as_json=as_json)
             return
         try:
             result = undo_run(run, catalog=catalog, journal=journal, on_file=print_outcome)
         except KeyboardInterrupt:
-            print_note("stopped; run it again to restore the remaining files")
+            print_note("stopped; run the same command again to restore the remaining files")
             raise
     if as_json:
         print_json(result.to_dict())
@@ -71,7 +71,7 @@ def _print_runs(runs: list[TagRun], *, as_json: bool) -> None:
         print_json([asdict(run) for run in runs])
         return
     if not runs:
-        print_note("no run has written anything yet")
+        print_note("no files have been written yet")
     for run in runs:
         stopped = "" if run.finished else ", stopped"
         out.print(

@@ -101,10 +101,10 @@ def _connect(url: str, have: int) -> HTTPResponse:
     except HTTPError as error:
         error.close()
         if error.code == 416 and have:
-            raise _RangeError(f"the server answers {error}") from error
+            raise _RangeError(f"the server returned {error}") from error
         if error.code in _TEMPORARY:
-            raise _BrokenConnectionError(f"the server answers {error}") from error
-        raise DataError(f"cannot download {url}: the server answers {error}") from error
+            raise _BrokenConnectionError(f"the server returned {error}") from error
+        raise DataError(f"cannot download {url}: the server returned {error}") from error
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise _BrokenConnectionError(str(reason) or type(error).__name__) from error
@@ -121,15 +121,15 @@ def _start(response: HTTPResponse, url: str, size: int, have: int) -> int:
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", given)
     length = match[2] if match else response.headers.get("Content-Length", "*")
     if response.status == 206 and not match:
-        raise _RangeError("the server sends a part without its range")
+        raise _RangeError("the server sent a part without its range")
     if response.headers.get_content_type() == "text/html" or length not in ("*", str(size)):
         raise DataError(
-            f"{url} sends another content ({response.headers.get_content_type()}, {length} bytes) "
+            f"{url} returned other content ({response.headers.get_content_type()}, {length} bytes) "
             f"than the file of {size} bytes. Is there a login page or a proxy?"
         )
     start = int(match[1]) if match else 0
     if start > have:
-        raise _RangeError(f"the server skips from byte {have} to {start}")
+        raise _RangeError(f"the server skipped from byte {have} to {start}")
     return start
 
 

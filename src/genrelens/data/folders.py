@@ -105,7 +105,7 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     ]
     if not clips:
         raise DataError(
-            "holds no audio in subfolders; expected one folder for each genre, "
+            "contains no audio in subfolders; expected one folder for each genre, "
             f"for instance {folder / 'jazz' / 'track.mp3'}",
             path=folder,
         )
@@ -150,4 +150,4 @@ def clip_names(paths: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(paths):
             return names
     twice, _ = Counter(choices[-1]).most_common(1)[0]
-    raise DataError("is among the clips twice", path=twice)
+    raise DataError("is listed twice", path=twice)

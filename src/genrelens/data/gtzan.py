@@ -154,7 +154,7 @@ def fetch_gtzan(
         (directory / archive.part_name).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
-            f"{reason(error)}. Make room there, get the permission or choose another folder; then "
+            f"{reason(error)}. Free some space, allow writing or choose another folder; then "
             f"{_AGAIN}",
             path=error.filename or directory,
         ) from error
@@ -177,7 +177,7 @@ def _installed(genres: Path) -> list[str] | None:
         wrong = [name for name, size in sizes.items() if _size(genres / name) != size]
     except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError) as error:
         raise DataError(
-            "exists, and not from this command, which overwrites nothing: move it or choose "
+            "exists and was not made by this command, which overwrites nothing: move it or choose "
             "another folder",
             path=genres,
         ) from error
@@ -216,7 +216,9 @@ def _obtain(
     """Return a verified archive file: the given one, or a downloaded one."""
     if archive_path is not None:
         if not archive_path.is_file():
-            raise DataError("is not a file: give the path of genres.tar.gz", path=archive_path)
+            raise DataError(
+                "is not a file: --archive needs the path of genres.tar.gz", path=archive_path
+            )
         _require_space(directory, archive.unpacked_size)
         if wrong := _difference(archive_path, (archive, GTZAN_ORIGINAL), progress):
             raise DataError(f"is not the archive of GTZAN: {wrong}", path=archive_path)
@@ -245,7 +247,7 @@ def _require_space(directory: Path, needed: int) -> None:
     if free < needed:
         raise DataError(
             f"has {free / 1e9:.1f} GB left and the data set needs {needed / 1e9:.1f} GB more: "
-            f"make room or choose another folder, then {_AGAIN}",
+            f"free some space or choose another folder, then {_AGAIN}",
             path=directory,
         )
 
@@ -292,7 +294,7 @@ def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:
             sizes[match[1]] = member.size
     progress("unpack", total, total)
     if not sizes:
-        raise DataError("holds no clips named genres/<genre>/<clip>.wav (or .au)", path=source)
+        raise DataError("contains no clips named genres/<genre>/<clip>.wav (or .au)", path=source)
     return sizes
 
 

@@ -133,8 +133,8 @@ def random_draws(
     """
     if n_draws < 1 or not 0 < test_fraction < 1:
         raise DataError(
-            f"{n_draws} draws of {test_fraction} of the clips: at least one draw, of a share "
-            "between 0 and 1"
+            f"{n_draws} draws of {test_fraction} of the clips: draws must be at least 1, and the "
+            "share between 0 and 1"
         )
     _check_request(clips, 2, "clips", Counter(clip.label for clip in clips))
     _reject_segments(clips)
@@ -238,7 +238,7 @@ def random_split(
 
     """
     if not 0 < valid_fraction < 1:
-        raise ValueError(f"valid_fraction={valid_fraction} must lie between 0 and 1")
+        raise ValueError(f"valid_fraction={valid_fraction} must be between 0 and 1")
     counts = Counter(clip.label for clip in clips)
     for label, count in counts.items():
         if count < 2:

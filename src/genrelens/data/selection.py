@@ -54,4 +54,4 @@ def _refuse_empty_genres(folder: Path, clips: Iterable[LabelledClip]) -> None:
     filled = {clip.path.relative_to(folder).parts[0] for clip in clips}
     for genre in sorted(folder.iterdir()):
         if genre.is_dir() and not genre.name.startswith(".") and genre.name not in filled:
-            raise DataError("holds no audio; fill the folder or remove it", path=genre)
+            raise DataError("contains no audio; fill the folder or remove it", path=genre)

@@ -176,7 +176,9 @@ def split_by_file(path: Path, clips: Sequence[LabelledClip]) -> list[LabelledCli
     """
     split = Split.load(path, clips)
     if len(split) > 1:
-        raise DataError(f"has {len(split)} rounds, which are for genrelens crossval", path=path)
+        raise DataError(
+            f"has {len(split)} rounds; only genrelens crossval uses several rounds", path=path
+        )
     return next(iter(split))
 
 
@@ -248,7 +250,7 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
                 name = row["clip"]
                 if name in rows:
                     raise DataError(
-                        f"line {reader.line_num}: {name} is there twice; segments of one clip "
+                        f"line {reader.line_num}: {name} is listed twice; segments of one clip "
                         "belong together in one row",
                         path=path,
                     )

@@ -138,7 +138,7 @@ def read_header(file: Any) -> Header | None:
     stated, real = found.stated / found.per_second, available / found.per_second
     if found.stated >= available or not disagree(stated, real):
         return Header(stated)
-    return Header(stated, patches, f"the header states {stated:.1f} s, {real:.1f} s are there")
+    return Header(stated, patches, f"the header states {stated:.1f} s, {real:.1f} s were found")
 
 
 def _packed(form: str, number: int) -> bytes:

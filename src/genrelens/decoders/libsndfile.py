@@ -94,7 +94,7 @@ class SoundFileDecoder(Decoder):
             if self._file.format == "FLAC" and (flac := read_flac_header(self._raw)):
                 if flac.is_too_short:
                     raise DecodeError(
-                        f"the header states {flac.stated:.1f} s, {flac.last:.1f} s are there"
+                        f"the header states {flac.stated:.1f} s, {flac.last:.1f} s were found"
                     )
                 self.seconds = flac.seconds
                 return flac.stated

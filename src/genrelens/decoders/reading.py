@@ -135,11 +135,11 @@ class FileReader:
             if all(kind.name in self._failures for kind in _DECODERS):
                 raise AudioError(self._name, _why_unreadable(self._file), self._failures)
             after = f" after {self._offset:g} s" if self._offset else ""
-            raise AudioError(self._name, f"holds no audio samples{after}")
+            raise AudioError(self._name, f"contains no audio samples{after}")
         seconds = self._stated_seconds or self._opened[-1].seconds
         expected = min(self._length, seconds - self._offset) if seconds else _EXPECTED
         if self._damage and self._decoded_seconds < min(1.0, 0.1 * expected):
-            reason = f"is damaged; only {self._decoded_seconds:.1f} s of it could be decoded"
+            reason = f"is damaged; only {self._decoded_seconds:.1f} s could be decoded"
             raise AudioError(self._name, reason, self._failures)
 
     def warning(self) -> str:
@@ -158,7 +158,7 @@ class FileReader:
         if not notes:
             return f"{self._name}: {contradiction}" if contradiction else ""
         notes += [contradiction] if contradiction else []
-        text = f"{self._name}: is damaged; {self._decoded_seconds:.1f} s of it could be read"
+        text = f"{self._name}: is damaged; {self._decoded_seconds:.1f} s could be decoded"
         return f"{text} ({'; '.join(notes)})"
 
     def _has_stated_length(self) -> bool:
@@ -178,12 +178,12 @@ class FileReader:
             disagree(stated, decoded) and (decoded > stated or disagree(stated, reached))
         ):
             return ""
-        return f"header says {stated:.1f} s, {decoded:.1f} s were decoded"
+        return f"the header states {stated:.1f} s, {decoded:.1f} s were decoded"
 
 
 def _why_unreadable(file: FileIO) -> str:
     if lacks_index(file):
-        return "its index is missing: the file is cut off"
+        return "is cut off: its index is missing"
     return "is not audio that any decoder can read"
 
 
@@ -218,7 +218,7 @@ def _validated(
         if index is not None:
             raise AudioError(
                 name,
-                f"holds the sample {block[index]:g} at {seconds + index / rate:.2f} s; "
+                f"contains the sample {block[index]:g} at {seconds + index / rate:.2f} s; "
                 "full scale is 1",
             )
         seconds += len(block) / rate

@@ -1,1 +1,1 @@
-"""Find audio files: from folders, patterns and playlists to the files that they name."""
+"""Find the audio files that folders, patterns and playlists name."""

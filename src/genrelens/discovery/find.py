@@ -72,21 +72,21 @@ def find_files(
 ) -> Iterator[Found]:
     """Find audio files, each once.
 
-    - A folder names the files below it that have an ending of an audio format. Names that begin
+    - A folder names the files below it that have the extension of an audio format. Names that begin
       with a dot are skipped: hidden files, and the files that macOS leaves on other file systems
-      (``._song.mp3``). No folder is searched twice, so circular links do no harm.
+      (``._song.mp3``). No folder is searched twice, so circular links are harmless.
     - A pattern (``*``, ``?``, ``[]``, ``**``) names the folders and audio files that it matches;
       if there are none, the other files that it matches.
     - A playlist (M3U) names its files; URLs in it are skipped.
-    - Any other path names one file, whatever its ending is.
+    - Any other path names one file with any extension.
 
     Args:
         inputs: folders, patterns, playlists and files.
-        exclude: patterns of files and folders to skip. A pattern without ``/`` is compared with
-            names, one with ``/`` with the end of absolute paths.
+        exclude: patterns of files and folders to skip. A pattern without ``/`` must match the
+            name; a pattern with ``/`` must match the end of the absolute path.
         on_problem: called with (path, reason) for each input, folder or audio file that cannot be
             read: missing files, dangling links, pipes, missing permissions.
-        left_out: counts the other files in folders by ending (``".jpg"``, ``""`` for none);
+        left_out: counts the skipped files in folders by extension (``".jpg"``, ``""`` for none);
             hidden and excluded files are not counted.
 
     Yields:
@@ -116,7 +116,7 @@ def find_names(
         inputs: folders, patterns, playlists and files.
         follow_links: search the folders behind symbolic links.
         on_problem: called with (path, reason) as in :func:`find_files`.
-        left_out: counts the other files as in :func:`find_files`.
+        left_out: counts the skipped files as in :func:`find_files`.
 
     """
     search = _Search(on_problem, left_out, follow_links=follow_links, absolute=False)
@@ -125,12 +125,12 @@ def find_names(
 
 
 def is_single_file(name: str) -> bool:
-    """Return whether an input names one file: it is no folder, no pattern and no playlist."""
+    """Return whether an input names one file, and is no folder, pattern or playlist."""
     return not (os.path.isdir(name) or _is_pattern(name) or _is_playlist(name))  # noqa: PTH112
 
 
 def is_gone(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file does not exist; False if this cannot be found out."""
+    """Return whether a file does not exist; False if that cannot be determined."""
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -156,7 +156,7 @@ _Names = Iterator[tuple[str, Found]]
 
 
 class _Search:
-    """A search: its rules, and the files and folders found so far."""
+    """A search for files: its rules, and the files and folders that were found so far."""
 
     def __init__(
         self,
@@ -184,7 +184,7 @@ class _Search:
     def _input(self, name: str) -> _Names:
         if not name:
             self._problem("''", "is not the name of a file")
-        elif os.path.isdir(name):  # noqa: PTH112 (Path's raises on a name that is too long)
+        elif os.path.isdir(name):  # noqa: PTH112 (Path.is_dir raises an error for a name that is too long)
             yield from self._below(os.path.abspath(name) if self._absolute else name)  # noqa: PTH100
         elif _is_pattern(name):
             yield from self._matching(name)
@@ -211,7 +211,7 @@ class _Search:
             yield from self._file(path)
 
     def _below(self, folder: str) -> _Names:
-        """Find the files below a folder, without recursion because paths may be deep."""
+        """Find the files below a folder. No recursion, because folders may be nested deeply."""
         open_folders = [self._entries(folder)]
         while open_folders:
             entry = next(open_folders[-1], None)
@@ -253,7 +253,7 @@ class _Search:
             yield name, found
 
     def _is_excluded(self, path: str) -> bool:
-        name = os.path.basename(path)  # noqa: PTH119 (this is done for every file)
+        name = os.path.basename(path)  # noqa: PTH119 (faster, for every file)
         return any(
             fnmatch.fnmatchcase(os.path.abspath(path), f"*/{pattern.lstrip('/')}")  # noqa: PTH100
             if "/" in pattern

@@ -1,4 +1,4 @@
-"""Find what a pattern of the shell matches, even if links to folders are circular."""
+"""Find the files and folders that a shell pattern matches, even with circular links."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _ANY_FOLDERS = re.compile(rf"(?:^|(?<={_SLASH}))\*\*(?:{_SLASH}+\*\*)*(?:{_SLASH
 def matches(pattern: str) -> Iterator[str]:
     """Yield the files and folders that a pattern (``*``, ``?``, ``[]``, ``**``) matches.
 
-    ``**`` matches a folder and every folder below it, each once. :mod:`glob` follows links to
-    folders again and again, and takes practically forever if two of them lead upwards. At the end
-    of a pattern, ``**`` matches the folder itself, because a folder names all files below it.
-    Hidden names must be written out.
+    ``**`` matches a folder and every folder below it, each once. (:mod:`glob` follows circular
+    links repeatedly, and practically does not end if there are two of them.) At the end of a
+    pattern, ``**`` matches only the folder itself, because a folder names all files below it.
+    A hidden name is matched only if the pattern spells out its dot.
     """
     before, *after = _ANY_FOLDERS.split(pattern, maxsplit=1)
     if not after:
-        yield from sorted(glob.glob(pattern))  # noqa: PTH207 (any root)
+        yield from sorted(glob.glob(pattern))  # noqa: PTH207 (Path.glob needs a root)
         return
     roots = sorted(glob.glob(before)) if before else [""]  # noqa: PTH207
     for root in roots:

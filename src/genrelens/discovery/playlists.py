@@ -18,7 +18,7 @@ __all__ = ["PLAYLIST_SUFFIXES", "read_playlist"]
 PLAYLIST_SUFFIXES = frozenset((".m3u", ".m3u8"))
 """Endings of playlists, in lower case."""
 
-# A playlist does not state its encoding. The right one is that in which the files exist.
+# A playlist does not state its encoding. The right one is the one in which the files exist.
 _ENCODINGS = ("utf-8", "cp1252", "latin-1", "cp1251", "cp932", "gb18030", "cp949", "big5", "cp437")
 _URL = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
@@ -28,7 +28,7 @@ def read_playlist(path: str | os.PathLike[str]) -> list[str]:
 
     Relative paths are relative to the folder of the playlist. Each line is tried unchanged, in
     several encodings, with backslashes as slashes, and with accents composed and decomposed. The
-    first path that exists is taken; if none does, the unchanged line.
+    first path that exists is returned; if none exists, the unchanged line.
 
     Args:
         path: path of the playlist.

@@ -62,7 +62,7 @@ def fit_temperature(log_probabilities: ArrayLike, true: Sequence[int] | NDArray[
     logs = np.asarray(log_probabilities, dtype=np.float64)
     classes = np.asarray(true)
     if logs.ndim != 2 or not len(logs) or classes.shape != logs.shape[:1]:
-        raise ValueError(f"log_probabilities {logs.shape} and true {classes.shape} do not fit")
+        raise ValueError(f"log_probabilities {logs.shape} and true {classes.shape} do not match")
     if not np.isfinite(logs.max(axis=1)).all() or np.isnan(logs).any():
         raise ValueError("log_probabilities must be neither NaN nor plus infinity")
     logs = np.maximum(_log_softmax(logs), math.log(SMALLEST))

@@ -103,7 +103,7 @@ def calibrate_model(
     predictions_sha256: str | None = None,
     seed: int = 0,
 ) -> Calibration:
-    """Fit a temperature for a model, and compare it with the present one on other data.
+    """Fit a temperature for a model, and compare it with the current one on other data.
 
     :func:`genrelens.train.export.replace_metadata` stores ``metadata`` of the result in a model
     file.
@@ -203,8 +203,8 @@ def check_predictions(
     used = former.get("predictions_sha256") if isinstance(former, dict) else None
     if table.rounds is None and predictions_sha256 is not None and used == predictions_sha256:
         raise DataError(
-            f"{metadata.name} was calibrated with these predictions; they come from the model as "
-            f"it was before. Evaluate it again"
+            f"{metadata.name} was already calibrated with these predictions, which it made before "
+            f"that; evaluate it again"
         )
 
 

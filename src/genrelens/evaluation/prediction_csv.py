@@ -74,7 +74,7 @@ def columns(
         raise DataError(f"has the labels {labels}; it needs two or more, with names", path=source)
     _check_unique(source, "label", labels)
     if not rows:
-        raise DataError("holds no clip", path=source)
+        raise DataError("contains no clips", path=source)
     _check_clips(rows)
     index = {label: number for number, label in enumerate(labels)}
     return {
@@ -98,10 +98,10 @@ def _check_clips(rows: Iterable[Row]) -> None:
     genres: dict[str, Any] = {}
     for row in rows:
         if not isinstance(row.clip, str) or not row.clip:
-            raise row.error(f"clip={row.clip!r} is not a name")
+            raise row.error(f"clip={row.clip!r} is not a valid name")
         first = seen.setdefault((row.clip, str(row.round)), row.position)
         if first != row.position:
-            raise row.error(f"{row.clip} is there twice; first: {first}")
+            raise row.error(f"{row.clip} is listed twice; first: {first}")
         other = genres.setdefault(row.clip, row.genre)
         if other != row.genre:
             raise row.error(f"{row.clip} is {row.genre!r} here, {other!r} above")

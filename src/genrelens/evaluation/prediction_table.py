@@ -244,7 +244,7 @@ class PredictionTable:
             in_order = enumerate(zip(*in_columns, strict=True), 1)
             rows = [Row(source, f"clip {number}", *each) for number, each in in_order]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"holds no table of predictions ({error!r})", path=source) from error
+            raise DataError(f"contains no table of predictions ({error!r})", path=source) from error
         return cls(**columns(source, labels, rows, {}))
 
     # -------------------------------------------------------------------------- as a file
@@ -326,7 +326,9 @@ def load_predictions(path: Path, *, truth: Mapping[str, str] | None = None) -> P
         return PredictionTable.from_dict(values["predictions"], source=str(path))
     beside = path.with_name("predictions.csv")
     if not beside.is_file():
-        raise DataError(f"holds no 'predictions', and {beside.name} is not beside it", path=path)
+        raise DataError(
+            f"contains no 'predictions', and {beside.name} is not in its folder", path=path
+        )
     return PredictionTable.load(beside, truth=truth)
 
 

@@ -181,7 +181,7 @@ class Scores:
                 **{name: Estimate(**_nan(values[name])) for name in FIGURES},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"these are no scores ({error!r})") from error
+            raise DataError(f"these are not scores ({error!r})") from error
 
 
 def score(table: PredictionTable, *, resamples: int = 2000, seed: int = 0) -> Scores:

@@ -1,10 +1,11 @@
-"""Classify a whole music library, search the results, write genre tags, and undo that.
+"""Classify a music library, search the results, write genre tags, and restore the old tags.
 
 A **catalogue** (:class:`Catalog`) stores the files of a library and their predictions. A scan
 (:func:`scan_files`) fills it; :meth:`Catalog.query` searches it; :func:`export_entries` and
-:func:`export_playlists` write it as CSV, JSON Lines, Parquet or M3U8; :func:`audit_library`
-compares it with the tags. :func:`plan_changes` decides which genres to write by the rules of a
-:class:`Policy`, :func:`apply_changes` writes them, and :func:`undo` restores the files.
+:func:`export_playlists` write its entries as CSV, JSON Lines, Parquet or M3U8;
+:func:`audit_library` compares the predictions with the genre tags. :func:`plan_changes` decides by
+the rules of a :class:`Policy` which genres to write, :func:`apply_changes` writes them, and
+:func:`undo` restores the files.
 
 Example::
 

@@ -1,4 +1,4 @@
-"""Compare genre tags with predictions, and write the mismatches as a page."""
+"""Compare genre tags with predictions, and show the mismatches on an HTML page."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Audit:
 
     @property
     def summary(self) -> str:
-        """How many files agree, disagree and could not be compared, as a sentence."""
+        """The counts as a sentence: how many files agree, disagree and cannot be compared."""
         commonest = sorted(self.unknown.items(), key=lambda item: (-item[1], item[0]))[:5]
         unknown = ", ".join(f"{genre} {n}" for genre, n in commonest)
         phrases = {
@@ -89,7 +89,7 @@ class Audit:
             "agrees": "agree",
             "has no genre": "have no genre",
             "cannot be compared": f"cannot be compared ({unknown})",
-            "no result": "could not be analysed",
+            "no result": "could not be classified",
             "changes": "change their genre",
         }
         counts = self.counts
@@ -111,12 +111,12 @@ class Audit:
 def audit_library(
     catalog: Catalog, inputs: Iterable[str | os.PathLike[str]], *, minimum: float = 0.0
 ) -> Audit:
-    """Compare the genre tags of files with their predictions. No file is opened.
+    """Compare the genre tags of files with their predictions, both from the catalogue.
 
     Args:
         catalog: a catalogue that a scan has filled.
         inputs: folders, files, playlists and patterns, as for :func:`find_files`.
-        minimum: lowest ``score`` of a mismatch to be included; ``counts`` includes all.
+        minimum: lowest ``score`` of a mismatch to be included, -1 to 1; ``counts`` includes all.
 
     Raises:
         LibraryError: the catalogue cannot be read.
@@ -152,14 +152,14 @@ def audit_library(
 def compare_tag(entry: Entry) -> tuple[str, TagMismatch | None]:
     """Compare the genre tag of a file with its prediction.
 
-    A tag can be compared if it means a genre or style of the model, a kind of one, or a genre that
-    one is a kind of (``vocabulary.toml``). It agrees if that genre is predicted, or that genre or
-    style applies; if the tag has several genres, one of them is enough.
+    A tag can be compared if it names a genre or style of the model, a subgenre of one, or a parent
+    genre of one (see ``vocabulary.toml``). It agrees if that genre is predicted, or if that genre
+    or style applies. If the tag has several genres, one that agrees is enough.
 
     Returns:
-        ``"agrees"``, ``"disagrees"`` (with the mismatch), ``"cannot be compared"``,
-        ``"has no genre"``, ``"changes"``, ``"not sure"``, ``"silence"`` or ``"no result"``; and
-        the mismatch.
+        The result, and the mismatch if the result is ``"disagrees"``. The other results are
+        ``"agrees"``, ``"cannot be compared"``, ``"has no genre"``, ``"changes"``, ``"not sure"``,
+        ``"silence"`` and ``"no result"``.
 
     """
     prediction, tags = entry.prediction, entry.tags
@@ -191,7 +191,7 @@ def compare_tag(entry: Entry) -> tuple[str, TagMismatch | None]:
 
 
 def _tag_probability(prediction: StoredPrediction, keys: frozenset[str]) -> float | None:
-    """Return the probability of the genres in a tag; None if the model does not predict them."""
+    """Return the probability of the genres in a tag; None if the model cannot predict them."""
     if is_speech(keys):
         return None if prediction.music is None else 1 - prediction.music
     shares = [p for name, p in prediction.probabilities.items() if related(keys, meanings(name))]
@@ -224,7 +224,7 @@ def audit_page(audit: Audit, path: str | os.PathLike[str], *, top: int | None = 
     Args:
         audit: the audit.
         path: path that the page will be written to.
-        top: show only the first mismatches, at most this many.
+        top: number of mismatches to show, the strongest first; None shows all.
 
     Example::
 
@@ -235,7 +235,7 @@ def audit_page(audit: Audit, path: str | os.PathLike[str], *, top: int | None = 
     """
     from genrelens import __version__
 
-    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 (resolve would follow links)
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 (resolve follows links)
     shown = audit.mismatches[:top]
     return render(
         "library/audit.html",

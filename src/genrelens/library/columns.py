@@ -1,11 +1,11 @@
-"""Columns of the library's tables: how values are stored and how they are checked.
+"""Columns of the library's SQLite tables: store values, and check them when they are read.
 
 The columns of a table are the annotated fields of a dataclass, so a stored field is declared once.
 A field that a new version adds has a default, which it gets in files of former versions.
 Numbers, text and bytes are stored unchanged, paths as bytes, an embedding as little-endian
 float16, and everything else as JSON. Every value is checked against the annotation when it is
-read, because the file may be damaged: an unchecked value would lead to a wrong answer or a
-traceback elsewhere.
+read, because the file may be damaged, and an invalid value could cause a wrong result or a
+traceback.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Table:
 
     @classmethod
     def of(cls, kind: type, name: str, *, leave_out: tuple[str, ...] = ()) -> Self:
-        """Return the table of the fields of a dataclass.
+        """Return the table whose columns are the fields of a dataclass.
 
         Args:
             kind: the dataclass.
@@ -78,7 +78,7 @@ class Table:
 
         Args:
             constraints: text after the columns, for instance ``PRIMARY KEY (run, n)``.
-            columns: SQL of a column whose type is not enough.
+            columns: SQL type of a column, in place of the one for its annotation.
 
         """
         lines = [f"{name} {columns.get(name) or self._column(name)}" for name in self.types]
@@ -107,7 +107,7 @@ class Table:
         return ", ".join(f"{alias}.{name}" if alias else name for name in self.types)
 
     def insertion(self, *, or_replace: bool = False) -> str:
-        """Return the statement that inserts a row, with parameters in column order."""
+        """Return the statement that inserts a row; its parameters are in column order."""
         marks = ", ".join("?" * len(self.types))
         return (
             f"INSERT {'OR REPLACE ' * or_replace}INTO {self.name} ({self.names()}) VALUES ({marks})"
@@ -144,7 +144,7 @@ def _sql(kind: Any) -> str:
 
 
 def _without_none(kind: Any) -> tuple[Any, bool]:
-    """Return X and True for ``X | None``; else the type and False."""
+    """Return ``(X, True)`` for the type ``X | None``, and ``(kind, False)`` for any other."""
     if isinstance(kind, UnionType):
         [only] = [each for each in get_args(kind) if each is not NoneType]
         return only, True
@@ -172,7 +172,7 @@ _Decoder = Callable[[Any], Any]
 
 @functools.cache
 def _decoder(kind: Any) -> _Decoder:
-    """Return a function that turns the stored form into a value of a type.
+    """Return a function that converts the stored form to a value of a type.
 
     It raises ValueError, TypeError, RecursionError or OverflowError for an invalid value.
     """

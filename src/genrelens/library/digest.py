@@ -1,9 +1,10 @@
-"""A digest that identifies a recording by its encoded audio, whatever its tags are.
+"""A digest that identifies a recording by its encoded audio, independent of its tags.
 
 FFmpeg splits the file into packets, and the audio packets are hashed without being decoded. In
-every container that FFmpeg reads, tags are outside these packets, so tags may be added, edited
-and removed, and the file may move. Tags before and after a stream without a container (ID3, APEv2,
-Lyrics3) are cut off first, because FFmpeg does not always skip them.
+every container that FFmpeg reads, tags are outside these packets. So the digest is the same after
+tags are added, edited or removed, and after the file is moved. Tags before and after a stream
+without a container (ID3, APEv2, Lyrics3) are cut off first, because FFmpeg does not always skip
+them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from genrelens.tags.edges import leading, trailing
 
 __all__ = ["audio_digest", "whole_file_digest"]
 
-_SIZE = 20  # bytes: two of a million recordings share a digest with a probability of 1e-36
+_SIZE = 20  # bytes: the probability of a collision among a million recordings is 3e-37
 _CHUNK = 2**20
 
 
@@ -52,7 +53,7 @@ def audio_digest(path: str | os.PathLike[str]) -> str:
     name = os.fspath(path)
     try:
         if not Path(path).is_file():
-            Path(path).stat()  # raises an error with the reason, unless this is another thing
+            Path(path).stat()  # raises an error with the reason if nothing is there
             raise AudioError(name, "is not a file")
         with Path(path).open("rb", buffering=0) as file:
             return _digest(file)
@@ -70,7 +71,7 @@ def _digest(file: FileIO) -> str:
 
 
 def whole_file_digest(path: str | os.PathLike[str]) -> str:
-    """Return the digest that :func:`audio_digest` gives a file that FFmpeg cannot split.
+    """Return the digest that :func:`audio_digest` returns if FFmpeg cannot split the file.
 
     Returns:
         40 hexadecimal digits (BLAKE2b).
@@ -127,7 +128,7 @@ def _audio_range(file: FileIO) -> tuple[int, int]:
     try:
         _, start = leading(file)
         after = trailing(file, start)
-    except ValueError:  # too many or too damaged tags: leave them to FFmpeg
+    except ValueError:  # too many tags, or damaged ones: FFmpeg has to skip them
         return 0, size
     end = after[0].start if after else size
     return (start, end) if start < end else (0, size)

@@ -2,7 +2,7 @@
 
 Worker processes (:mod:`genrelens.worker_pool`) read each file in two steps: first the digest of
 its audio and its tags; then its prediction, unless the catalogue has one for that audio. Each
-result is stored at once, so an interruption loses only the files in progress.
+result is stored at once, so an interruption loses only the results of files in progress.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ Status = Literal["analysed", "known", "unchanged", "failed", "failed before"]
 Results = Generator["Scanned", None, None]
 _Identity = tuple[str, Tags | None]  # digest of the audio, and the tags
 
-# The files belong to the user: recordings of a day and DSD are allowed. Only memory is limited.
+# The files belong to the user, so a recording may last a day or be in DSD. Only memory is limited.
 _LIMITS = Limits(seconds=1e9, sample_rate=3_000_000, channels=256)
-_ATTEMPTS = 2  # if there was no worker, or the computer slept
+_ATTEMPTS = 2  # for each file, if no worker started or the computer slept
 _PATIENCE = 300.0  # seconds that workers may take to start
 
 
@@ -52,12 +52,13 @@ class Scanned:
 
     Attributes:
         path: absolute path of the file.
-        status: ``"analysed"``; ``"known"``: the catalogue had a prediction for this audio, from
-            another path or with other tags; ``"unchanged"``; ``"failed"``; ``"failed before"``:
-            was not tried again.
-        prediction: the new prediction, or None.
-        failure: why the file could not be analysed, or None.
-        notes: warnings about damage in a file that was analysed all the same.
+        status: ``"analysed"``: the file was classified; ``"known"``: the catalogue had a
+            prediction for this audio, from another path or with other tags; ``"unchanged"``: the
+            file has not changed since the last scan; ``"failed"``; ``"failed before"``: the file
+            failed in an earlier scan and was not tried again.
+        prediction: the new prediction; None unless the status is ``"analysed"``.
+        failure: why the file could not be classified, or None.
+        notes: warnings about damage in a file that was classified nevertheless.
 
     """
 
@@ -78,22 +79,22 @@ def scan_files(
     timeout: float = DEFAULT_TIMEOUT,
     retry: bool = False,
 ) -> Results:
-    """Bring a catalogue up to date with files.
+    """Classify files and store the results in a catalogue, unless it is up to date.
 
     A file is not opened if its size and time of modification are those in the catalogue and it has
-    a prediction of this model. A failed file is tried again when the file, the model or the version
-    of genrelens is another. Closing the iterator ends the workers; all yielded results are stored.
+    a prediction of this model. A failed file is tried again if the file, the model or the version
+    of genrelens has changed. Closing the iterator ends the workers; all yielded results are stored.
     Workers import the calling script, so the script needs ``if __name__ == "__main__"``.
 
     Args:
         catalog: the catalogue, open for writing.
         files: files from :func:`find_files`.
         model: name of a packaged model or path of a model file; None is the default model.
-        jobs: number of worker processes.
+        jobs: number of worker processes, at least 1.
         fast: classify three excerpts of 30 s of each recording. Recordings that were classified
             completely keep their prediction.
-        timeout: seconds that one file may take; then its process is ended.
-        retry: try files again that failed before.
+        timeout: time limit for one file in seconds, above 0; its process is then ended.
+        retry: try files again that failed in an earlier scan.
 
     Yields:
         The result of each file, in order of completion.
@@ -157,7 +158,7 @@ class _Scan:
                     return
                 done, _ = wait(self._running, self._timeout + _PATIENCE, FIRST_COMPLETED)
                 if not done:
-                    raise LibraryError("the worker processes do not answer")
+                    raise LibraryError("the worker processes do not respond")
                 for future in done:
                     yield from self._continue(self._running.pop(future), future)
         finally:
@@ -207,7 +208,7 @@ class _Scan:
         self._running[future] = job
 
     def _continue(self, job: _Job, future: Future[Any]) -> Iterator[Scanned]:
-        """Take the next step with a worker's result."""
+        """Process a worker's result: record it, or start the next step."""
         result = self._result(job, future)
         if result is None:
             self._submit(job)
@@ -226,7 +227,7 @@ class _Scan:
                 yield self._record(copy, "known")
 
     def _result(self, job: _Job, future: Future[Any]) -> _Identity | WorkerResult | Failure | None:
-        """Return a worker's result, or why there is none; None to try again."""
+        """Return a worker's result, or a failure; None if the file is to be tried again."""
         try:
             result: _Identity | WorkerResult | WorkerError | Failure = future.result()
         except TimeoutError:
@@ -235,13 +236,13 @@ class _Scan:
                 return None
             return self._lasting(f"took longer than {self._timeout:g} s")
         except ProcessExpired as error:
-            return self._lasting(f"crashed the process that read it ({_exit(error.exitcode)})")
+            return self._lasting(f"crashed its decoder ({_exit(error.exitcode)})")
         except BrokenProcessPool as error:
             if job.attempts < _ATTEMPTS:
                 return None
-            raise LibraryError("the worker processes end before they begin") from error
+            raise LibraryError("no worker process can be started") from error
         except RuntimeError as error:
-            return self._lasting(f"is more than genrelens can handle ({_last_line(error)})")
+            return self._lasting(f"caused an unexpected error ({_last_line(error)})")
         if isinstance(result, WorkerError):
             unchanged = job.found.is_unchanged
             return self._lasting(result.reason) if unchanged else Failure(result.reason)
@@ -295,7 +296,7 @@ def identify(path: str) -> _Identity | Failure:
 
 
 def _exit(code: int) -> str:
-    """Return the signal that ended a process, or its exit code."""
+    """Return the name of the signal that ended a process, or its exit code as text."""
     try:
         return signal.Signals(-code).name
     except ValueError:
@@ -307,7 +308,7 @@ def _last_line(error: RuntimeError) -> str:
 
 
 def prune(catalog: Catalog, folder: str | os.PathLike[str], files: Sequence[Found]) -> list[Path]:
-    """Remove the files of a folder that no longer exist from a catalogue.
+    """Remove the files in or below a folder that no longer exist from a catalogue.
 
     Args:
         catalog: the catalogue, open for writing.
@@ -318,7 +319,7 @@ def prune(catalog: Catalog, folder: str | os.PathLike[str], files: Sequence[Foun
         Paths of the removed files.
 
     Raises:
-        LibraryError: no file was found in the folder, which may be a drive that is not connected;
+        LibraryError: no file was found in the folder, possibly because its drive is not connected;
             or the catalogue cannot be written.
 
     Example::

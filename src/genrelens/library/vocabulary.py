@@ -1,4 +1,4 @@
-"""Genre names: spellings, synonyms, and which genre is a kind of which (``vocabulary.toml``)."""
+"""Genre names: spellings, synonyms and subgenres, from ``vocabulary.toml``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["genre_key", "is_speech", "meanings", "real_genres", "related", "spelling"]
 
-# Keys of words that programs write in place of an unknown genre.
+# Keys of the words that programs write if the genre is unknown.
 _PLACEHOLDERS = frozenset(
     {
         "",
@@ -38,14 +38,14 @@ _IGNORED = {"and", "n", "music"}
 
 
 def genre_key(name: str) -> str:
-    """Return a key that is equal for all ways to write a name: ``Hip-Hop`` and ``hip hop``."""
+    """Return a key that is the same for all spellings of a name: ``Hip-Hop`` and ``hip hop``."""
     return "".join(_tokens(name)) or name.casefold().strip()
 
 
 def spelling(label: str) -> str:
     """Return the usual spelling of a genre: ``Hip-Hop`` for ``hiphop``.
 
-    An unknown genre is returned unchanged.
+    A genre that is not in the vocabulary is returned unchanged.
     """
     genres, keys = _vocabulary()
     key = genre_key(label)
@@ -64,7 +64,7 @@ def meanings(name: str) -> frozenset[str]:
     """Return the keys of the genres that a name means.
 
     ``Melodic Death Metal`` means ``{"metal"}``, ``Country Rock`` means ``{"country", "rock"}``. An
-    unknown name means itself: ``Gamelan`` means ``{"gamelan"}``.
+    name that is not in the vocabulary means itself: ``Gamelan`` means ``{"gamelan"}``.
     """
     tokens = _tokens(name)
     keys = _vocabulary()[1]
@@ -80,13 +80,13 @@ def meanings(name: str) -> frozenset[str]:
 
 
 def related(first: Iterable[str], second: Iterable[str]) -> bool:
-    """Return whether two sets of genre keys share a genre, or one has a kind of the other's."""
+    """Return whether two sets share a genre key, or one has a subgenre of a genre in the other."""
     first, second = set(first), set(second)
     return bool(first & _with_ancestors(second) or second & _with_ancestors(first))
 
 
 def is_speech(keys: Iterable[str]) -> bool:
-    """Return whether there are genre keys and none of them is music."""
+    """Return whether all genre keys are speech rather than music; False without keys."""
     genres = [_vocabulary()[0].get(key) for key in keys]
     return bool(genres) and all(genre and not genre.get("music", True) for genre in genres)
 

@@ -108,7 +108,7 @@ class FeatureCache:
     def _open(self, entry: Path) -> NDArray[np.float32]:
         frames: NDArray[np.float32] = np.load(entry, mmap_mode="r", allow_pickle=False)
         if frames.ndim != 2 or frames.shape[1] != self.config.n_bins or frames.dtype != np.float32:
-            raise ValueError(f"{entry}: {frames.dtype} {frames.shape} do not fit this front end")
+            raise ValueError(f"{entry}: {frames.dtype} {frames.shape} do not match this front end")
         return frames
 
     def _compute(self, path: Path, *, n_samples: int = 0) -> NDArray[np.float32]:

@@ -100,11 +100,13 @@ def class_labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
         raise DataError(f"found {found}; a classifier needs at least two genres")
     unknown = sorted(set(run.label_map.values()) - set(labels))
     if unknown:
-        raise DataError(f"a genre was to be renamed {unknown[0]!r}, but no clip has that label")
+        raise DataError(f"no clip has the label {unknown[0]!r} that a genre is renamed to")
     try:
         json.dumps(dict(run.metrics), allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise DataError(f"the figures of the earlier run do not fit into JSON: {error}") from error
+        raise DataError(
+            f"the figures of the earlier run cannot be written as JSON: {error}"
+        ) from error
     return labels
 
 
@@ -126,7 +128,9 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
         write_text_atomically(path, json.dumps(identity, indent=1) + "\n")
         return
     if not run.resume:
-        raise DataError("holds a run already; resume it or choose another folder", path=run.folder)
+        raise DataError(
+            "already contains a run; resume it (--resume) or choose another folder", path=run.folder
+        )
     check_identity(path, identity, "run")
 
 
@@ -155,7 +159,7 @@ def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
     ]
     if changed:
         raise DataError(
-            f"holds a {kind} with another {' and '.join(changed)}; choose another folder",
+            f"contains a {kind} with another {' and '.join(changed)}; choose another folder",
             path=path.parent,
         )
 

@@ -45,9 +45,9 @@ def check_report_folder(folder: Path) -> None:
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     if not existing.is_dir():
-        raise DataError(f"{existing} is a file; a report is a folder", path=folder)
+        raise DataError(f"{existing} is a file; a report needs a folder", path=folder)
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise DataError(f"{existing} may not be written", path=folder)
+        raise DataError(f"{existing} is not writable", path=folder)
 
 
 def write_report(

@@ -1,4 +1,4 @@
-"""Write the genres of a plan, so that each file is complete at any moment: the old or the new."""
+"""Write the genres of a plan; at any moment, each file is complete: the old or the new version."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Outcome:
     Attributes:
         path: path of the file.
         done: whether the file was written or restored.
-        reason: why not; or a note.
+        reason: why the file was not written or restored; or a note; or an empty string.
 
     """
 
@@ -53,7 +53,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a run, or of undoing one.
+    """The result of a run, or of undoing a run.
 
     Attributes:
         run: number of the run in the journal; None if there was no file to write.
@@ -89,10 +89,10 @@ def apply_changes(
 ) -> Result:
     """Write the genres of a plan to the files.
 
-    Each file is copied beside itself. The copy is changed and verified: its audio has the digest in
-    the plan, its genres read as written, its other tags are unchanged. Then it replaces the file.
-    A file that was changed after the plan was made is not written. If a run is interrupted in any
-    way, the next one or :func:`undo` cleans up.
+    Each file is copied in its folder. The copy is changed and verified: its audio has the digest in
+    the plan, its genres are read as they were written, and its other tags are unchanged. Then the
+    copy replaces the file. A file that was changed after the plan was made is not written. After an
+    interruption of any kind, the next run or :func:`undo` cleans up.
 
     Args:
         plan: the plan.
@@ -137,7 +137,7 @@ def _apply(change: Change, write: Write, journal: Journal, id3_version: int | No
     try:
         return Outcome(change.path, True, _write(change, write, journal, id3_version))
     except (TagError, AudioError, OSError) as error:
-        journal.mark(write, "planned")  # the file is the old one
+        journal.mark(write, "planned")  # the file has its old content
         return Outcome(change.path, False, failure_reason(error))
 
 
@@ -172,7 +172,7 @@ def verify_audio(write: Write, temporary: Path) -> None:
     """Check that the audio of a copy has the digest in the journal.
 
     Raises:
-        TagError: it has not: the file was changed, or writing tags would change its audio.
+        TagError: the digest differs: the file was changed, or writing tags would change its audio.
         AudioError: a file cannot be read.
 
     """
@@ -185,17 +185,17 @@ def verify_audio(write: Write, temporary: Path) -> None:
 
 
 def update_catalog(catalog: Catalog | None, *writes: Write) -> None:
-    """Record the current size and tags of files, under each of their names in the catalogue.
+    """Record the current size and tags of files in the catalogue, under each path of a file.
 
-    A write does not change the time of modification and may not change the size, so a scan would
-    not notice the new tags.
+    A write keeps the time of modification and perhaps the size, so a scan would not read the new
+    tags.
     """
     if catalog is None:
         return
     for path in dict.fromkeys(path for write in writes for path in (write.name, write.path)):
         known = catalog.file(path)
         if known is not None:
-            with suppress(OSError, TagError):  # the file is gone: the next scan will notice
+            with suppress(OSError, TagError):  # if the file is gone, the next scan reports it
                 status = path.stat()
                 catalog.record(
                     path,
@@ -210,5 +210,5 @@ def update_catalog(catalog: Catalog | None, *writes: Write) -> None:
 def failure_reason(error: TagError | AudioError | OSError) -> str:
     """Return the reason of an error without the name of the file."""
     if isinstance(error, FileNotFoundError):
-        return "is not there any more"
+        return "no longer exists"
     return reason(error) if isinstance(error, OSError) else error.reason

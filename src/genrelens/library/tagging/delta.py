@@ -1,8 +1,8 @@
-"""Store the former content of a file in few bytes, as a delta from its new content.
+"""Store the old content of a file in few bytes, as a delta from its new content.
 
-A delta holds the bytes of the old file that are not in the new one, and the offsets of the others.
-Only tags differ, so a delta is short however long the recording is: writing tags moves the audio
-and renumbers the pages of an Ogg file, and leaves the bytes in between unchanged.
+A delta contains the bytes of the old file that are not in the new one, and the offsets of the
+others. Only tags differ, so a delta is short even for a long recording: writing tags moves the
+audio and renumbers the pages of an Ogg file, but the bytes in between are unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Bytes = bytes | mmap.mmap
 _KEY = 16  # bytes that must be equal for an offset to be considered
 _STEP = 512  # bytes between the offsets of the new file that are indexed
 _SURE = 32  # bytes that must be equal for an offset to be taken
-_NEAR = 64  # bytes that may differ before other offsets than the same distance are considered
+_NEAR = 64  # bytes after a difference within which the same distance is tried first
 _CHUNK = 2**16
 _STRIDE = 2**12  # compressed bytes per step; at most 4 MiB when decompressed
 _COPY = struct.Struct("<QQQ")  # offset in the new file, bytes to copy, bytes that follow here
@@ -65,7 +65,7 @@ def apply_delta(delta: bytes, new: Path) -> Iterator[bytes]:
         new: path of the new file.
 
     Raises:
-        LibraryError: the delta is damaged, or is that of another file.
+        LibraryError: the delta is damaged, or belongs to another file.
         OSError: the new file cannot be read.
 
     """
@@ -95,19 +95,19 @@ def _inflated(delta: bytes) -> Iterator[bytes]:
 
 def _damaged(detail: str) -> LibraryError:
     return LibraryError(
-        f"the journal's record of the former content is damaged ({detail}); restore the journal "
+        f"the journal's record of the old content is damaged ({detail}); restore the journal "
         "from a backup"
     )
 
 
 class _ChunkReader:
-    """Reads from chunks as from a file."""
+    """A reader of chunks of bytes, with the method ``read`` of a file."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks, self._chunk, self._at = chunks, b"", 0
 
     def read(self, size: int, *, may_end: bool = False) -> bytes:
-        """Return this many bytes; with ``may_end``, none at the end."""
+        """Return ``size`` bytes; at the end, return none if ``may_end`` is true."""
         found = b""
         while len(found) < size:
             if self._at == len(self._chunk):
@@ -146,7 +146,7 @@ def _copies(old: _Bytes, new: _Bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _n_equal(old: _Bytes, at: int, new: _Bytes, offset: int) -> int:
-    """Return the number of equal bytes from two offsets on."""
+    """Return how many bytes are equal in the old and the new file from two offsets on."""
     n, limit, size = 0, min(len(old) - at, len(new) - offset), _CHUNK
     while n < limit and size:
         step = min(size, limit - n)

@@ -1,8 +1,8 @@
-"""The journal: a record of every file that was written, and of its former content.
+"""The journal: a record of every file that was written, and of its old content.
 
-The journal is an SQLite file of its own, because a catalogue can be made again and a journal
-cannot. Each write passes through these states, so whatever interrupts the program, the next one to
-open the journal can tell what has to be cleaned up:
+The journal is a separate SQLite file, because a catalogue can be created again and a journal
+cannot. Each write passes through these states. From the state, the next program that opens the
+journal cleans up after an interruption:
 
 ==========  ==============================================================================
 state       possible files
@@ -48,8 +48,8 @@ class TagRun:
         started: start time, ISO 8601 in UTC.
         finished: end time; None if the run was interrupted.
         model: names of the models that made the predictions.
-        written: number of files that have the new tags.
-        undone: number of files that were restored.
+        written: number of files that still have the new tags.
+        undone: number of files that have been restored.
 
     """
 
@@ -71,12 +71,12 @@ class Write:
         name: path of the file in the plan.
         path: path of the file with symbolic links resolved.
         temporary: temporary file beside it.
-        state: see the table above.
+        state: one of the states in the table of this module.
         digest: digest of the audio.
         before: genres of the old file.
         after: genres of the new file, as they are read from it.
         old_hash: ``file_hash`` of the old file; None in the state ``planned``.
-        new_hash: ``file_hash`` of the new file, likewise.
+        new_hash: ``file_hash`` of the new file; None in the state ``planned``.
 
     """
 
@@ -107,8 +107,8 @@ class Journal(SqliteStore):
     """An open journal. Only one program can open it at a time.
 
     Every method raises ``LibraryError`` if the file cannot be read or written, or is damaged. The
-    default path is ``$GENRELENS_JOURNAL``, or ``journal.sqlite`` in the platform's data folder. A
-    file that is empty is a new journal, because that is what an interrupted creation leaves.
+    default path is ``$GENRELENS_JOURNAL``, or ``journal.sqlite`` in the platform's data folder. An
+    empty file is opened as a new journal, because an interrupted creation leaves an empty file.
 
     Attributes:
         path: path of the file.
@@ -142,12 +142,12 @@ class Journal(SqliteStore):
         "restore the journal from a backup",
     }
     remedy = (
-        "restore it from a backup, or delete it: then the former tags cannot be restored, and the "
+        "restore it from a backup, or delete it: then the old tags cannot be restored, but the "
         "recordings are not affected"
     )
     environment = "GENRELENS_JOURNAL"
     file_name = "journal.sqlite"
-    verified = True  # no file is written if the journal may be wrong
+    verified = True  # no file is written if the journal may be damaged
     patience = 2.0
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -166,7 +166,7 @@ class Journal(SqliteStore):
         return list(self._select(statement, (), lambda row: TagRun(**_COUNTED.values(row))))
 
     def writes(self, run: int) -> list[Write]:
-        """Return the files of a run that have the new tags, the last one first."""
+        """Return the files of a run that still have the new tags, in reverse order."""
         condition = "run = ? AND state = 'written' ORDER BY n DESC"
         statement = f"SELECT {_WRITES.names()} FROM writes WHERE {condition}"
         return list(self._select(statement, (run,), _write))
@@ -179,7 +179,7 @@ class Journal(SqliteStore):
         return delta
 
     def written_later(self, write: Write) -> int | None:
-        """Return the last run after this one that wrote to the same file, or None."""
+        """Return the number of the last later run that wrote to the same file, or None."""
         statement = "SELECT max(run) FROM writes WHERE path = ? AND run > ? AND state = 'written'"
         found = self._select(statement, (os.fsencode(write.path), write.run), _LAST.values)
         run: int | None = next(found)["run"]
@@ -204,7 +204,7 @@ class Journal(SqliteStore):
     def ready(
         self, write: Write, *, after: Sequence[str], old_hash: bytes, new_hash: bytes, delta: bytes
     ) -> None:
-        """Record the delta just before the new file replaces the old one; it is on disk on return.
+        """Record the delta on disk, just before the new file replaces the old one.
 
         Args:
             write: the file.
@@ -249,13 +249,13 @@ class Journal(SqliteStore):
 
 
 def _actual_state(write: Write) -> str:
-    """Return the state of a file that was about to be replaced, from its content."""
+    """Return the state of a file whose replacement was interrupted, from its content."""
     try:
         content = file_hash(write.path)
-    except OSError:  # the file may return, and can be restored then
+    except OSError:  # the file may come back and can then be restored
         return "written"
     if content != write.old_hash:
-        return "written"  # or edited after that, which undo will detect
+        return "written"  # or edited later, which undo detects
     return "planned" if write.state == "ready" else "undone"
 
 
@@ -280,17 +280,17 @@ def _row(write: Write) -> tuple[Any, ...]:
 
 
 def _write(row: tuple[Any, ...]) -> Write:
-    """Return the file of a row; refuse invalid values, because files are changed by them."""
+    """Return the file of a row; refuse invalid values, because files are written by them."""
     values = _WRITES.values(row)
-    if not _TEMPORARY.fullmatch(str(values["temporary"])):  # this file is going to be removed
+    if not _TEMPORARY.fullmatch(str(values["temporary"])):  # this file will be deleted
         raise StoredValueError("writes.temporary: is not the name of a temporary file")
     if not values["path"].is_absolute():
         raise StoredValueError("writes.path: is not absolute")
     if values["state"] not in _STATES:
-        raise StoredValueError(f"writes.state: there is no {values['state'][:20]!r}")
+        raise StoredValueError(f"writes.state: {values['state'][:20]!r} is not a state")
     known = [values[name] for name in ("old_hash", "new_hash") if values["state"] != "planned"]
     if any(digest is None or len(digest) != _HASH_SIZE for digest in known):
-        raise StoredValueError(f"writes.old_hash, new_hash: are not of {_HASH_SIZE} bytes")
+        raise StoredValueError(f"writes.old_hash, new_hash: must have {_HASH_SIZE} bytes")
     return Write(**values | {"temporary": values["path"].with_name(values["temporary"].name)})
 
 

@@ -34,7 +34,7 @@ _MARK = "genrelens_plan"
 _SUFFIXES = (".jsonl", ".json")
 _NUMBERS = ("size", "mtime_ns")
 _HASH = "[0-9a-f]{40}"
-_NO_NUMBER = "holds a number that JSON does not allow"
+_NO_NUMBER = "contains a number that JSON does not allow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Plan:
 
     Attributes:
         changes: one change for each file to write.
-        policy: the rules that the changes follow.
+        policy: the rules by which the genres were chosen.
         model: names of the models that made the predictions, joined by commas.
         labels: the genres and styles of these models.
         created: time of the plan, ISO 8601 in UTC.
@@ -64,7 +64,7 @@ class Plan:
 
     @property
     def reasons(self) -> Counter[str]:
-        """Reason why files are not changed -> number of files."""
+        """Reason for not changing files -> number of files."""
         return Counter(self.skipped.values())
 
     @property
@@ -89,11 +89,11 @@ class Plan:
 def plan_changes(
     catalog: Catalog, inputs: Iterable[str | os.PathLike[str]], policy: Policy | None = None
 ) -> Plan:
-    """Decide which genres to write to files, from the catalogue. No file is opened.
+    """Decide from the catalogue which genres to write to files.
 
-    A file whose size or time of modification is not that in the catalogue is among the
-    ``unscanned``. A file with several names (links of any kind) is planned once, because writing
-    to one name may separate it from the others.
+    A file whose size or time of modification differs from the catalogue is listed in ``unscanned``.
+    A file with several names (links of any kind) is planned once, because writing to one name may
+    separate it from the others.
 
     Args:
         catalog: a catalogue that a scan has filled.
@@ -120,7 +120,7 @@ def plan_changes(
         path = Path(found.path)
         identities = _identities(path)
         if not seen.isdisjoint(identities):
-            skipped[path] = "is another name of a file that is here already"
+            skipped[path] = "is another name of a file that was found before"
             continue
         seen |= identities
         entry = catalog.entry(path)
@@ -148,7 +148,7 @@ def plan_changes(
 
 
 def _identities(path: Path) -> set[str | tuple[int, int]]:
-    """Return what links to a file share: the resolved path; device and inode of hard links."""
+    """Return what all links to a file have in common: resolved path, and device and inode."""
     found: set[str | tuple[int, int]] = {os.path.realpath(path)}
     with suppress(OSError):
         status = path.stat()
@@ -268,7 +268,7 @@ def _object(line: str) -> dict[str, Any]:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError("holds text that is not valid UTF-8") from error
+        raise ValueError("contains text that is not valid UTF-8") from error
     return values
 
 
@@ -299,7 +299,7 @@ def _change(values: Mapping[str, Any]) -> Change:
         size=values["size"],
         mtime_ns=values["mtime_ns"],
         digest=values["digest"],
-        before=_words(values, "before"),
+        before=_texts(values, "before"),
         after=_genres(values),
         confidence=_confidence(values),
         reason=_text({"reason": "", **values}, "reason"),
@@ -319,15 +319,15 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _words(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    words = _member(values, name)
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"{name} must be a list of words, or empty, not {shortened(words)}")
-    return tuple(words)
+def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    texts = _member(values, name)
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{name} must be a list of genres, not {shortened(texts)}")
+    return tuple(texts)
 
 
 def _genres(values: Mapping[str, Any]) -> tuple[str, ...]:
-    genres = _words(values, "after")
+    genres = _texts(values, "after")
     for genre in genres:
         fault = genre_fault(genre)
         if fault:

@@ -27,7 +27,7 @@ def replace_with_copy(
     The new file keeps the times, the permissions, the extended attributes (on Linux with the
     access control lists) and, if this user may set it, the owner of the old one. Python cannot
     copy extended attributes on macOS and Windows. The new file is on the disk before it replaces
-    the old one, which is a single step.
+    the old one in a single step.
 
     Other hard links to the file keep the old content: they may be a backup, or be shared by a
     program that verifies the content. The caller must resolve symbolic links.
@@ -37,7 +37,7 @@ def replace_with_copy(
         temporary: path of the new file, in the same folder; it must not exist.
         make: writes the new file, which exists and is empty. If it raises an exception, nothing
             is changed and the exception is raised to the caller.
-        before: called just before the file is replaced, likewise.
+        before: called just before the file is replaced; its exceptions have the same effect.
 
     Returns:
         A note for the user, or an empty string.
@@ -67,8 +67,8 @@ def replace_with_copy(
 def _check_writable(path: Path) -> os.stat_result:
     """Return the status of a file, or refuse a read-only one.
 
-    Replacing a file needs write permission to its folder only, and yet nobody expects that a
-    read-only file changes.
+    Replacing a file needs write permission only for its folder, but users expect that a read-only
+    file does not change.
     """
     status = path.stat()
     if not status.st_mode & 0o222 or not os.access(path, os.W_OK):
@@ -83,7 +83,7 @@ def _create(path: Path, temporary: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
-        raise TagError(str(path), "is in a folder that cannot be written to") from error
+        raise TagError(str(path), "is in a folder that is read-only") from error
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
@@ -104,7 +104,7 @@ def _keep_attributes(path: Path, temporary: Path, status: os.stat_result) -> str
             with suppress(OSError):  # only root may change the owner
                 os.chown(temporary, *owner)
         if temporary.stat().st_uid != status.st_uid:
-            notes.append("belongs to you now")
+            notes.append("now belongs to you")
     shutil.copystat(path, temporary)
     os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
     if status.st_nlink > 1:

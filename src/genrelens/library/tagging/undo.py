@@ -30,7 +30,7 @@ def list_runs(
     """Return the runs in the journal, the latest first.
 
     Args:
-        catalog: a catalogue to update with files of an interrupted run.
+        catalog: a catalogue to update with the files of an interrupted run; None updates none.
         journal: path of the journal; None is the default path.
 
     Raises:
@@ -57,12 +57,12 @@ def undo(
     """Restore the files that a run wrote.
 
     A file that was not edited after the run is restored to the last byte. In a file that was
-    edited (other tags, for instance), only the genres are restored, and only if they are those
-    that the run wrote. After an interruption, another call continues.
+    edited later (other tags, for instance), only the genres are restored, and only if they are
+    still those that the run wrote. After an interruption, the next call continues.
 
     Args:
         run: number of the run; None is the last one that has files to restore.
-        catalog: a catalogue to update.
+        catalog: a catalogue to update with the restored tags; None updates none.
         journal: path of the journal; None is the default path.
         on_file: called with the result for each file.
 
@@ -98,7 +98,9 @@ def _choose(journal: Journal, run: int | None) -> int:
             raise LibraryError("there is nothing to undo", path=journal.path)
         return found
     if run not in (each.id for each in runs):
-        raise LibraryError(f"there is no run {run}; genrelens undo --list", path=journal.path)
+        raise LibraryError(
+            f"there is no run {run}; genrelens undo --list lists the runs", path=journal.path
+        )
     return run
 
 
@@ -134,7 +136,7 @@ def _restore_genres(write: Write, journal: Journal) -> str:
     """Restore only the genres of a file that was edited after the run."""
     later = journal.written_later(write)
     if later is not None:
-        raise TagError(str(write.path), f"was written again by run {later}: undo that first")
+        raise TagError(str(write.path), f"was written again by run {later}: undo that run first")
     genres = read_tags(write.path).genres
     if genres not in (write.after, write.before):
         raise TagError(str(write.path), "was edited after the run: it has other genres")

@@ -55,7 +55,7 @@ class LensTraining:
 
     def __init__(self, run: Run) -> None:
         if run.musicnn is None:
-            raise DataError("the network musicnn needs its pre-trained weights: give its wheel")
+            raise DataError("the network musicnn needs its pre-trained weights: --musicnn FILE")
         self._run = run
         self._weights = read_musicnn(run.musicnn, "MSD_musicnn")
         self._not_music: list[Path] = []
@@ -65,7 +65,7 @@ class LensTraining:
                 is_music = run.not_music / "music" in path.parents
                 (self._more_music if is_music else self._not_music).append(path)
             if not self._not_music:
-                raise DataError("holds no recording", path=run.not_music)
+                raise DataError("contains no recordings", path=run.not_music)
         self.recordings = [*self._not_music, *self._more_music]
 
     def fit(
