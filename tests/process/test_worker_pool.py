@@ -86,7 +86,7 @@ def test_the_fast_mode(model: Path, tmp_path: Path) -> None:
         pool.close()
     assert isinstance(result, WorkerResult)
     assert (result.prediction.heard, result.prediction.duration) == (90.0, 100.0)
-    assert refusal == WorkerError("song.wav", "has 101 s of audio; 100 are allowed")
+    assert refusal == WorkerError("song.wav", "has 101 s of audio; the limit is 100")
 
 
 def test_a_damaged_recording_is_noted(pool: ClassifierPool, tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_a_damaged_recording_is_noted(pool: ClassifierPool, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("rate", "channels", "words"),
     [
-        (192_000, 1, "has 192000 Hz of sample rate; 96000 are allowed"),
-        (8_000, 192, "has 192 channels; 8 are allowed"),
+        (192_000, 1, "has a sample rate of 192000 Hz; the limit is 96000"),
+        (8_000, 192, "has 192 channels; the limit is 8"),
     ],
 )
 def test_extreme_headers(
@@ -122,7 +122,7 @@ def test_a_header_that_states_a_length_beyond_the_limit(
 ) -> None:
     wav = synth.write(np.zeros(61 * tiny.RATE, np.float32), tiny.RATE)
     reason = refusal(pool, tmp_path / "upload", wav)
-    assert reason == "song.wav: has 61 s of audio; 60 are allowed"
+    assert reason == "song.wav: has 61 s of audio; the limit is 60"
 
 
 def test_exactly_the_limit_is_allowed(pool: ClassifierPool, tmp_path: Path) -> None:
