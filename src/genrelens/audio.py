@@ -1,7 +1,7 @@
 """Audio from any source, at any rate, as mono float32 at the requested rate.
 
 :func:`load_audio` returns a whole recording, :func:`stream_audio` yields it in blocks; the samples
-are the same. A source is a path, the bytes of a file, or a binary file object. Any source other than
+are the same. A source is a path, the bytes of a file, or a binary file object. A source that is not
 a file on disk is first copied to a temporary file. libsndfile decodes most formats, FFmpeg all
 others. The mono mix is the mean of the channels, except where they would cancel each other
 (:mod:`genrelens.decoders.mono`). soxr converts the rate. :func:`as_mono` and :func:`resampled` do

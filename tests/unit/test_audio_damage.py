@@ -139,18 +139,18 @@ def test_an_offset_beyond_the_end(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "note"),
     [
-        ("WAV", "header says 3.0 s"),
-        ("AIFF", "header says 3.0 s"),
-        ("FLAC", "header says 3.0 s"),
+        ("WAV", "header states 3.0 s"),
+        ("AIFF", "header states 3.0 s"),
+        ("FLAC", "header states 3.0 s"),
         ("OGG Vorbis", "the file ends within a page of Ogg"),
         ("OGG Opus", "the file ends within a page of Ogg"),
-        ("MP3", "header says 3.0 s"),
+        ("MP3", "header states 3.0 s"),
         ("AAC", "packets skipped"),
         ("M4A in fragments", ""),
-        ("M4A, index first", "header says 3.0 s"),
-        ("MKV", "the file has [0-9]+ of [0-9]+ bytes; header says 3.0 s"),
+        ("M4A, index first", "header states 3.0 s"),
+        ("MKV", "the file has [0-9]+ of [0-9]+ bytes; the header states 3.0 s"),
         ("MKV with video", "the file has [0-9]+ of [0-9]+ bytes"),
-        ("WebM", "header says 3.0 s"),
+        ("WebM", "header states 3.0 s"),
         ("WMA", "packets skipped"),
     ],
 )
@@ -201,7 +201,7 @@ def test_concatenated_mp3_files_are_decoded_to_the_end() -> None:
     """The header of the first file counts only its own frames; libsndfile stops there."""
     one = FILES["MP3"]()
     assert len(load(one)) == len(Y)
-    with pytest.warns(AudioWarning, match=r"header says 3\.0 s, 6\.0 s were decoded"):
+    with pytest.warns(AudioWarning, match=r"header states 3\.0 s, 6\.0 s were decoded"):
         assert len(load(one + one)) == pytest.approx(2 * len(Y), abs=0.1 * RATE)
 
 

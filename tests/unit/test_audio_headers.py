@@ -85,7 +85,7 @@ PCM: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.parametrize("share", [0, 0.3, 3])
 def test_a_wrong_size_is_corrected_with_a_warning(name: str, share: float) -> None:
     content = PCM[name](4 * round(share * len(Y)))
-    both = rf"<bytes>: header says {share * SECONDS:.1f} s, 6\.0 s were decoded"
+    both = rf"<bytes>: the header states {share * SECONDS:.1f} s, 6\.0 s were decoded"
     with pytest.warns(AudioWarning, match=both):
         y = load(content)
     np.testing.assert_allclose(y, MONO, atol=1e-6)
@@ -98,7 +98,7 @@ def test_a_wrong_size_is_corrected_with_a_warning(name: str, share: float) -> No
 def test_a_recorder_that_lost_power() -> None:
     """The sizes of the file and of the samples are zero."""
     content = patched(wav(0), 4, bytes(4))
-    with pytest.warns(AudioWarning, match=r"header says 0\.0 s, 6\.0 s were decoded"):
+    with pytest.warns(AudioWarning, match=r"header states 0\.0 s, 6\.0 s were decoded"):
         np.testing.assert_allclose(load(content), MONO, atol=1e-6)
 
 
@@ -119,13 +119,13 @@ def test_an_open_size_causes_no_warning(content: bytes) -> None:
 
 @pytest.mark.parametrize("frames", [0, len(Y) // 3])
 def test_an_aiff_with_a_wrong_number_of_frames_in_a_right_chunk(frames: int) -> None:
-    with pytest.warns(AudioWarning, match=r"header says .*, 6\.0 s were decoded"):
+    with pytest.warns(AudioWarning, match=r"header states .*, 6\.0 s were decoded"):
         np.testing.assert_allclose(load(aiff(N_BYTES, frames)), MONO, atol=1e-6)
 
 
 def test_a_size_that_wrapped_around_at_four_gibibytes() -> None:
     """The stated second of audio is not followed by a chunk."""
-    with pytest.warns(AudioWarning, match=r"header says 1\.0 s, 6\.0 s were decoded"):
+    with pytest.warns(AudioWarning, match=r"header states 1\.0 s, 6\.0 s were decoded"):
         assert len(load(wav(4 * RATE))) == len(Y)
 
 
@@ -191,7 +191,7 @@ def test_right_mp3_headers(name: str) -> None:
 def test_an_mp3_with_a_wrong_length_is_decoded_to_its_end(name: str, frames: int) -> None:
     content = xing(MP3[name], frames=frames)
     stated = frames * 1152 / RATE
-    with pytest.warns(AudioWarning, match=rf"header says {stated:.1f} s, 6\.0 s were decoded"):
+    with pytest.warns(AudioWarning, match=rf"header states {stated:.1f} s, 6\.0 s were decoded"):
         y = load(content)
     whole = load(MP3[name])
     assert len(y) == pytest.approx(len(whole), abs=0.06 * RATE)
@@ -256,7 +256,7 @@ def streaminfo(n_samples: int) -> bytes:
 @pytest.mark.parametrize("share", [0.2, 0.8, 4])
 def test_a_flac_with_a_wrong_length_is_decoded_to_its_end(share: float) -> None:
     content = streaminfo(round(share * len(Y)))
-    with pytest.warns(AudioWarning, match=rf"header says {6 * share:.1f} s, 6\.0 s were decoded"):
+    with pytest.warns(AudioWarning, match=rf"header states {6 * share:.1f} s, 6\.0 s were decoded"):
         np.testing.assert_allclose(load(content), MONO, atol=1e-6)
     assert probe(content).seconds is None  # so --fast decodes all of it
 
@@ -410,7 +410,7 @@ COMPRESSED: dict[str, Callable[[], bytes]] = {
 def test_compressed_samples_that_are_cut_off_cause_a_warning(name: str) -> None:
     content = COMPRESSED[name]()
     assert len(load(content)) == pytest.approx(len(Y), abs=0.1 * RATE)  # without a warning
-    with pytest.warns(AudioWarning, match=r"header says 6\.\d s, [23]\.\d s were decoded"):
+    with pytest.warns(AudioWarning, match=r"header states 6\.\d s, [23]\.\d s were decoded"):
         y = load(content[: len(content) // 2])
     assert len(y) == pytest.approx(len(Y) / 2, abs=0.15 * RATE)
 
@@ -442,5 +442,5 @@ def test_mp3_of_a_variable_rate_in_wav_is_decoded_to_its_end() -> None:
             output.mux(stream.encode(frame))
     content = file.getvalue()
     assert len(load(content)) == pytest.approx(len(y), abs=0.1 * RATE)
-    with pytest.warns(AudioWarning, match=r"header says 6\.\d s, \d\.\d s were decoded"):
+    with pytest.warns(AudioWarning, match=r"header states 6\.\d s, \d\.\d s were decoded"):
         load(content[: len(content) * 2 // 3])
