@@ -164,7 +164,7 @@ class FileReader:
         return f"{text} ({'; '.join(notes)})"
 
     def _has_stated_length(self) -> bool:
-        """Whether the last decoder reached the length that the first one read, without a failure."""
+        """Whether the last decoder reached the first decoder's length without a failure."""
         stated = self._opened[0].seconds
         if self._opened[-1].failure or stated is None:
             return False
@@ -172,7 +172,7 @@ class FileReader:
         return not self._reached_end or gap < _PADDING / 10
 
     def _contradiction(self) -> str:
-        """Return a message with both lengths if that of the header is wrong, else an empty string."""
+        """Return a message with both lengths if the header's is wrong, else an empty string."""
         decoded = self._offset + self._decoded_seconds
         reached = max(decoded, *(each.end for each in self._opened))
         stated = self._stated_seconds
