@@ -146,7 +146,7 @@ def test_files_of_the_same_name(classifier: Classifier, tmp_path: Path) -> None:
         source.rename(tmp_path / genre / "01.wav")
     clips = [LabelledClip(tmp_path / genre / "01.wav", genre) for genre in ("clicks", "noise")]
     assert evaluate(classifier, clips).table.clips == ("clicks/01", "noise/01")
-    with pytest.raises(DataError, match=r"01\.wav: is among the clips twice"):
+    with pytest.raises(DataError, match=r"01\.wav: occurs twice among the clips"):
         evaluate(classifier, [clips[0], clips[0]])
 
 

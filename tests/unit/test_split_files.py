@@ -46,7 +46,7 @@ def test_split_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_file_of_several_rounds_is_for_cross_validation(tmp_path: Path) -> None:
     path = split_file(tmp_path, "clip,split_1,split_2\na.0,train,test\na.1,test,train\n")
-    with pytest.raises(DataError, match="has 2 rounds, which are for genrelens crossval"):
+    with pytest.raises(DataError, match="has 2 rounds; use it with genrelens crossval"):
         split_by_file(path, clips_named("a.0", "a.1"))
 
 

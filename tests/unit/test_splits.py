@@ -202,7 +202,7 @@ GOOD = "clip,group,split_1,split_2\ng0.000,x,train,test\ng1.000,y,test,train\n"
         ("clip,part\ng0.000,train\n", "needs the columns clip and split; it has clip, part"),
         ("split\ntrain\n", "needs the columns clip"),
         (GOOD.replace("g1.000", "g9.000"), "1 clips have no row, for instance g1.000"),
-        (GOOD + GOOD.splitlines()[1] + "\n", "line 4: g0.000 is there twice; segments"),
+        (GOOD + GOOD.splitlines()[1] + "\n", "line 4: g0.000 occurs twice; segments"),
         (GOOD.replace("x,train,test", "x,train"), "line 2: not 4 columns"),
         (GOOD.replace("x,train,test", "x,train,test,more"), "line 2: not 4 columns"),
         (GOOD.replace("x,train", "x,learn"), "g0.000 has split_1='learn'"),
@@ -240,7 +240,7 @@ def test_clips_of_the_same_file_name_are_distinguished_by_their_folder(tmp_path:
     split.save(tmp_path / "s.csv")
     assert "blue/01,jazz," in (tmp_path / "s.csv").read_text()
     assert Split.load(tmp_path / "s.csv", albums).rounds == split.rounds
-    with pytest.raises(DataError, match="is among the clips twice"):
+    with pytest.raises(DataError, match="occurs twice among the clips"):
         random_folds([*albums, albums[0]], 2).save(tmp_path / "s.csv")
 
 

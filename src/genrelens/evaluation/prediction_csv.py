@@ -101,7 +101,7 @@ def _check_clips(rows: Iterable[Row]) -> None:
             raise row.error(f"clip={row.clip!r} is not a name")
         first = seen.setdefault((row.clip, str(row.round)), row.position)
         if first != row.position:
-            raise row.error(f"{row.clip} is there twice; first: {first}")
+            raise row.error(f"{row.clip} occurs twice; first: {first}")
         other = genres.setdefault(row.clip, row.genre)
         if other != row.genre:
             raise row.error(f"{row.clip} is {row.genre!r} here, {other!r} above")

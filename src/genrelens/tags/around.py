@@ -167,7 +167,7 @@ class _StreamTags(TagFormat):
 
 
 class MPEGTags(_StreamTags):
-    """ID3v2 at the start or the end; without ID3v2, an APEv2 tag that is not only loudness values."""
+    """ID3v2 at the start or the end; without ID3v2, APEv2 with more than loudness values."""
 
     order = (Kind.ID3V2, Kind.APE, Kind.ID3V1)
 

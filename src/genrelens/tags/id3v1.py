@@ -1,6 +1,6 @@
 """ID3v1 at the end of a file, with the enhanced tag "TAG+" that may precede it.
 
-Source: the pages "ID3v1" of id3.org and "ID3v1 Enhanced tag" of Wikipedia.
+Sources: the page "ID3v1" of id3.org, and "ID3v1 Enhanced tag" in Wikipedia.
 """
 
 from __future__ import annotations
