@@ -312,7 +312,9 @@ def test_predictions_that_cannot_calibrate() -> None:
         calibrate_model(metadata(table, 1.0), table)
     assert calibrate_model(metadata(table, 1.0), table, force=True).temperature > 1
     other = replace(metadata(table, 1.0), labels=("a", "b"))
-    with pytest.raises(DataError, match="the labels are genre 0, genre 1; those of tiny are a, b"):
+    with pytest.raises(
+        DataError, match="the labels are genre 0, genre 1, but those of tiny are a, b"
+    ):
         calibrate_model(other, table)
 
 

@@ -224,7 +224,7 @@ def test_a_label_with_the_name_of_a_column(tmp_path: Path) -> None:
         ("clip;jazz;rock\na;1;0\n", "line 1: has one column, 'clip;jazz;rock'; .* by commas"),
         ("name,jazz,rock\na,1,0\n", "line 1: has no column 'clip'; it has 'name', 'jazz', 'rock'"),
         (",clip,jazz,rock\n0,a,1,0\n", "line 1: column 1 has no name.*index=False"),
-        ("clip,genre\na,jazz\n", "line 1: .*column of probabilities for each of two labels"),
+        ("clip,genre\na,jazz\n", "line 1: .*columns of probabilities for two"),
         ("clip,genre,jazz\na,jazz,1\n", "line 1: .*two labels or more"),
         ("clip,jazz,jazz\na,1,0\n", "has the column 'jazz' twice"),
         ("clip,jazz,rock\n", "holds no clip"),
@@ -292,7 +292,7 @@ def test_the_genres_of_the_file_take_precedence(write: Write) -> None:
     [
         ({"labels": None}, "holds no table"),
         ({"genres": ["jazz"]}, "holds no table"),
-        ({"labels": ["jazz", 1]}, "two or more, with names"),
+        ({"labels": ["jazz", 1]}, "two or more with names"),
         ({"labels": ["jazz", "jazz"]}, "label 'jazz' twice"),
         ({"clips": ["a", "b", 3]}, "clip 3: clip=3 is not a name"),
         ({"clips": ["a", "b", "b"]}, "clip 3: b occurs twice; first: clip 2"),

@@ -130,7 +130,7 @@ def test_numbers_of_the_page(tmp_path: Path) -> None:
     assert "On 6 clips, the model was right 4 times: 66.7 %." in page.text
     assert "Always answering metal would be right for 50.0 %" in page.text
     assert "a probability of 80.0 %" in page.text  # (4 * 0.9 + 2 * 0.6) / 6
-    assert "1 clip of metal taken for jazz" in page.text
+    assert "1 clip of metal classified as jazz" in page.text
     assert [row for row in page.rows if row[:3] == ["metal", "1", "2"]] == [
         ["metal", "1", "2", ".", "3"]
     ]
@@ -162,7 +162,7 @@ def test_many_worst_clips_are_folded(tmp_path: Path) -> None:
 
 def test_no_mistakes(tmp_path: Path) -> None:
     page = write(tmp_path, table().select([0, 1, 2, 4]))
-    assert "There is no mistake." in page.text
+    assert "There are no mistakes." in page.text
     assert "No clip was classified wrong." in page.text
     assert "There is no clip of pop; no mean includes them." in page.text
     assert next(row for row in page.rows if row[0] == "pop")[1:4] == ["0", "-", "-"]

@@ -423,5 +423,5 @@ def test_as_json_and_back() -> None:
 def test_invalid_scores(key: str) -> None:
     values = score(BY_HAND, resamples=5).to_dict()
     for broken in ({**values, key: "x"}, {k: v for k, v in values.items() if k != key}):
-        with pytest.raises(DataError, match="these are no scores"):
+        with pytest.raises(DataError, match="these are not scores"):
             Scores.from_dict(broken)

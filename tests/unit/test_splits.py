@@ -202,7 +202,7 @@ GOOD = "clip,group,split_1,split_2\ng0.000,x,train,test\ng1.000,y,test,train\n"
         ("clip,part\ng0.000,train\n", "needs the columns clip and split; it has clip, part"),
         ("split\ntrain\n", "needs the columns clip"),
         (GOOD.replace("g1.000", "g9.000"), "1 clips have no row, for instance g1.000"),
-        (GOOD + GOOD.splitlines()[1] + "\n", "line 4: g0.000 occurs twice; segments"),
+        (GOOD + GOOD.splitlines()[1] + "\n", "line 4: g0.000 occurs twice; all segments"),
         (GOOD.replace("x,train,test", "x,train"), "line 2: not 4 columns"),
         (GOOD.replace("x,train,test", "x,train,test,more"), "line 2: not 4 columns"),
         (GOOD.replace("x,train", "x,learn"), "g0.000 has split_1='learn'"),
