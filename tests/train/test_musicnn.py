@@ -176,9 +176,9 @@ def test_level_ignores_silent_frames() -> None:
     from genrelens.train.lens.musicnn import at_one_level
 
     power = torch.tensor([[[2.0, 2.0], [0.0, 0.0], [4.0, 8.0], [0.0, 0.0]]])
-    sounding = torch.tensor([[True, False, True, False]])
+    audible = torch.tensor([[True, False, True, False]])
     expected = torch.tensor([[[0.08, 0.08], [0.0, 0.0], [0.16, 0.32], [0.0, 0.0]]])
-    torch.testing.assert_close(at_one_level(power, sounding), expected)
+    torch.testing.assert_close(at_one_level(power, audible), expected)
 
 
 def test_very_quiet_segments_are_not_raised_to_the_level_of_music() -> None:

@@ -136,7 +136,7 @@ BASE = tiny.recipe_text()
         (BASE.replace('kind = "mel"', 'kind = "cqt"'), "kind='cqt' must be 'mel' or 'mfcc'"),
         (BASE.replace("f_max = 4000", "f_max = 5000"), "f_max=5000.* <= sample_rate / 2"),
         ("augment = 3\n" + BASE, r"\[augment\] must be a table"),
-        ("name = 'other'\n" + BASE, "named by its file"),
+        ("name = 'other'\n" + BASE, "file name is the name"),
         (BASE.replace("=", ":"), "Expected '='.*line 1"),
         ("", "incomplete"),
     ],
@@ -193,7 +193,9 @@ def test_mfccs_can_only_be_augmented_by_mixup(tmp_path: Path) -> None:
 def test_unknown_name_lists_the_known_ones() -> None:
     from genrelens.train.recipe import Recipe
 
-    with pytest.raises(RecipeError, match=r"no recipe 'mel-cnm'; known are lens, .*mfcc-lstm"):
+    with pytest.raises(
+        RecipeError, match=r"no recipe 'mel-cnm'; the recipes are lens, .*mfcc-lstm"
+    ):
         Recipe.load("mel-cnm")
 
 

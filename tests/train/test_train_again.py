@@ -110,7 +110,7 @@ def test_genre_without_a_readable_training_clip(start: Start, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"label_map": {"blues": "jazz"}}, "renamed 'jazz', but no clip has that label"),
+        ({"label_map": {"blues": "jazz"}}, "renamed to 'jazz', but no clip has this label"),
         ({"metrics": {"accuracy": float("nan")}}, "do not fit into JSON"),
     ],
 )

@@ -225,7 +225,7 @@ def test_a_label_with_the_name_of_a_column(tmp_path: Path) -> None:
         ("name,jazz,rock\na,1,0\n", "line 1: has no column 'clip'; it has 'name', 'jazz', 'rock'"),
         (",clip,jazz,rock\n0,a,1,0\n", "line 1: column 1 has no name.*index=False"),
         ("clip,genre\na,jazz\n", "line 1: .*columns of probabilities for two"),
-        ("clip,genre,jazz\na,jazz,1\n", "line 1: .*two labels or more"),
+        ("clip,genre,jazz\na,jazz,1\n", "line 1: .*two or more labels"),
         ("clip,jazz,jazz\na,1,0\n", "has the column 'jazz' twice"),
         ("clip,jazz,rock\n", "holds no clip"),
         ("clip,genre,jazz,rock\na,jazz,1,0\na,jazz,1,0\n", "line 3: a occurs twice.*line 2"),

@@ -283,7 +283,7 @@ def interval_note(found: Iterable[Estimate], unit: str) -> str:
         sentences.append(
             f"Intervals marked Wilson are computed from the number of {unit}s: there are fewer "
             f"than {_FEWEST}, or all {unit}s of a figure have the same result, so that "
-            f"resampling gives no interval."
+            f"all resamples are alike."
         )
     if "none" in methods:
         sentences.append(
