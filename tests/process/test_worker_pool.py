@@ -1,4 +1,4 @@
-"""The worker pool: its results, its limits, and what it survives."""
+"""The worker pool: results, limits, and recovery from crashes."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def _allocate() -> int:
 
 
 @pytest.mark.parametrize("crash", [misbehaviour.die, misbehaviour.leave])
-def test_a_crash_costs_one_recording(
+def test_a_crash_affects_only_one_recording(
     pool: ClassifierPool, clip: Path, monkeypatch: pytest.MonkeyPatch, crash: Any
 ) -> None:
     with monkeypatch.context() as patch:
@@ -199,7 +199,7 @@ def test_a_crash_costs_one_recording(
 def test_an_error_that_cannot_be_unpickled_is_reported(
     model: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Errors of several decoders can be pickled, but not unpickled."""
+    """The errors of several decoders can be pickled but not unpickled."""
     monkeypatch.setattr(worker_pool, "_classifiers", {True: Classifier.load(model)})
     monkeypatch.setattr(worker_pool, "probe", misbehaviour.fail)
     with pytest.raises(RuntimeError, match="UnpicklableError") as failure:

@@ -129,7 +129,7 @@ def close(got: Tensor, expected: Tensor, tolerance: float = 1e-3) -> None:
 
 @pytest.mark.parametrize("n_frames", [1, 40, 187])
 def test_front_end_is_that_of_the_paper(n_frames: int, weights: dict[str, Tensor]) -> None:
-    """Half of the slopes are negative; there the smallest response gives the largest value."""
+    """Half of the slopes are negative, so that the smallest response becomes the largest value."""
     import torch
 
     from genrelens.train.lens.musicnn import FrontEnd

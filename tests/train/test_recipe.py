@@ -107,7 +107,7 @@ def test_only_network_and_features_are_required(tmp_path: Path) -> None:
     assert not recipe.augment.changes_segments
 
 
-def test_to_dict_holds_everything(tmp_path: Path) -> None:
+def test_to_dict_contains_all_settings(tmp_path: Path) -> None:
     recipe = load(tmp_path, tiny.recipe_text(patience=3))
     values = recipe.to_dict()
     assert values["training"]["patience"] == 3
@@ -141,7 +141,7 @@ BASE = tiny.recipe_text()
         ("", "incomplete"),
     ],
 )
-def test_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
+def test_the_message_names_the_mistake(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=rf"mine\.toml: .*{words}"):
         load(tmp_path, text)
 
@@ -177,7 +177,7 @@ def test_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
         ("augment", "low_pass = 0.5\nlow_pass_hz = 4000"),  # f_max: nothing would be cut
     ],
 )
-def test_impossible_value_is_named(section: str, line: str, tmp_path: Path) -> None:
+def test_the_message_names_an_impossible_value(section: str, line: str, tmp_path: Path) -> None:
     features = BASE[: BASE.index("[training]")]
     with pytest.raises(RecipeError, match=line.split("\n")[-1].split(" ")[0] + "="):
         load(tmp_path, f"{features}\n[{section}]\n{line}")

@@ -336,7 +336,7 @@ def test_an_earlier_report_is_replaced(drawn: None, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {*FILES, "notes.txt"}
 
 
-def test_no_file_is_half_written(
+def test_no_file_is_partially_written(
     drawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full at the last figure leaves the earlier report as it was."""
@@ -375,7 +375,7 @@ def is_in_a_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("place", [is_a_file, is_in_a_file])
-def test_a_file_is_not_a_folder(place: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_a_report_cannot_replace_a_file(place: Callable[[Path], Path], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a file; a report is a folder"):
         check_report_folder(place(tmp_path))
 

@@ -62,9 +62,8 @@ class FFmpegDecoder(Decoder):
             self._stream = self._audio_stream()
             self.sample_rate = self._stream.codec_context.sample_rate or 0
             self.channels = self._stream.codec_context.channels or 0
-            self.codec: int = (
-                self._stream.codec_context.codec.id
-            )  # the same for all decoders of a codec
+            # The number of the codec is the same for all of its decoders.
+            self.codec: int = self._stream.codec_context.codec.id
             check_claims(self.sample_rate, self.channels)
         except DecodeError:
             self.close()

@@ -105,9 +105,7 @@ class SoundFileDecoder(Decoder):
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
         """See :meth:`Decoder.blocks`."""
         size = self._block_size(block_seconds)
-        least = (
-            1 if self.channels == 1 else self._block_size(1.0)
-        )  # the mono mix needs whole seconds
+        least = 1 if self.channels == 1 else self._block_size(1.0)  # the mix needs whole seconds
         return mixed(self._channels(offset, max(size, least)), self.sample_rate, size)
 
     def _channels(self, offset: float, size: int) -> Iterator[Float32]:

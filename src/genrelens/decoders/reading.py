@@ -98,9 +98,7 @@ class FileReader:
         left, start = self._length - self._decoded_seconds, self._offset + self._decoded_seconds
         blocks = _first(decoder.blocks(start, min(block_seconds, left)), round(left * rate))
         samples = _resampled(_validated(blocks, self._name, rate, start), rate, self._rate)
-        if (
-            self._opened and self._opened[-1].has_more
-        ):  # ignore a rest that can be padding of an encoder
+        if self._opened and self._opened[-1].has_more:  # ignore padding of an encoder
             samples = _unless_shorter(samples, round(_PADDING * self._rate))
         self._opened.append(decoder)
         for each in samples:
