@@ -48,8 +48,8 @@ class Limits:
         seconds: longest duration, measured by decoding; the header is not trusted.
         sample_rate: highest sample rate, in Hz.
         channels: highest number of channels.
-        memory: what a worker may allocate after its start, in bytes; 0 sets no limit. Enforced
-            on Linux only.
+        memory: bytes that a worker may allocate after its start; 0 sets no limit. The limit is
+            enforced on Linux only.
 
     """
 

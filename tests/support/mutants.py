@@ -1,9 +1,9 @@
 """Damage small files in many ways, and call every function that reads files with each of them.
 
 As a program (``python mutants.py FIRST END SEED``) it is the child process of :func:`run`. It
-prints a line of JSON before each call, so that the parent can name a call that ends the process, and
-a line with the outcomes of each mutant. Output of C libraries is a fault, because a command prints
-JSON to standard output.
+prints a line of JSON before each call, so that the parent can name a call that ends the process. It
+also prints a line with the outcomes of each mutant. Output of C libraries is a fault, because a
+command prints JSON to standard output.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def test_file_of_several_rounds_is_for_cross_validation(tmp_path: Path) -> None:
 def test_a_divided_group_causes_a_warning(tmp_path: Path) -> None:
     rows = "a.0,train,miles\na.1,test,miles\na.2,train,monk\nb.0,train,miles\n"
     path = split_file(tmp_path, "clip,split,group\n" + rows)
-    words = "1 groups are in several parts.*miles in test and train"
+    words = r"divides groups: 1 in all, for instance miles \(in test and train\)"
     with pytest.warns(DataWarning, match=words):
         split_by_file(path, clips_named("a.0", "a.1", "a.2"))
     with warnings.catch_warnings():

@@ -293,7 +293,7 @@ def _check_request(
     if fewest < n_folds:
         raise DataError(
             f"{n_folds} folds cannot be made: genre {label!r} has only {fewest} {what}, and each "
-            f"fold needs one; ask for at most {fewest} folds"
+            f"fold needs one; use at most {fewest} folds"
             + (" or leave the genre out" if fewest < 2 else "")
         )
 

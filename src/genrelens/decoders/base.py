@@ -1,4 +1,4 @@
-"""The interface of the decoders and what they share."""
+"""The interface of the decoders, and functions that they share."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class _Mixer:
         n_waiting = self.waiting.shape[1]
         joined = np.empty((len(block), n_waiting + block.shape[1]), np.float32)
         joined[:, :n_waiting], joined[:, n_waiting:] = self.waiting, block
-        self.waiting = joined  # contiguous rows, whatever the layout of the block
+        self.waiting = joined  # contiguous rows, for any layout of the block
         start = (self._n_measured - self.done) * self._size
         n_new = (self.waiting.shape[1] - start) // self._size
         if n_new:

@@ -1,4 +1,4 @@
-"""Read a file with libsndfile, and with FFmpeg whatever libsndfile does not decode."""
+"""Read a file with libsndfile, and continue with FFmpeg where libsndfile fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of predictions on clips whose genre is known; any model can fill it.
+"""A table of predictions of any model on clips whose genre is known.
 
 The file is a CSV with the columns ``clip``, optionally ``genre``, ``group``, ``round`` and
 ``in_training`` (yes or no), and one column of probabilities for each label::
