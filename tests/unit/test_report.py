@@ -128,7 +128,7 @@ def test_numbers_of_the_page(tmp_path: Path) -> None:
     ]
     assert (rows["metal"][4], rows["metal"][6]) == ("66.7", "66.7")  # precision, F1
     assert "On 6 clips, the model was right 4 times: 66.7 %." in page.text
-    assert "Always answering metal would be right for 50.0 %" in page.text
+    assert "A model that always answers metal would be right for 50.0 %" in page.text
     assert "a probability of 80.0 %" in page.text  # (4 * 0.9 + 2 * 0.6) / 6
     assert "1 clip of metal classified as jazz" in page.text
     assert [row for row in page.rows if row[:3] == ["metal", "1", "2"]] == [

@@ -129,8 +129,8 @@ class Split:
         elif divided := _divided_groups(known, rounds[0]):
             group, parts = divided[0]
             message = (
-                f"{path}: the split divides groups: {len(divided)} in all, for instance {group} (in "
-                f"{' and '.join(sorted(parts))})"
+                f"{path}: the split divides groups: {len(divided)} in all, for instance {group} "
+                f"(in {' and '.join(sorted(parts))})"
             )
             warnings.warn(DataWarning(message), stacklevel=2)
         return split
