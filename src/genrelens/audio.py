@@ -1,10 +1,11 @@
 """Audio from any source, at any rate, as mono float32 at the requested rate.
 
 :func:`load_audio` returns a whole recording, :func:`stream_audio` yields it in blocks; the samples
-are the same. A source is a path, the bytes of a file, or a binary file object. What is not a file
-on disk is first copied to a temporary file. libsndfile decodes most formats, FFmpeg all others.
-Channels are averaged so that they do not cancel each other (:mod:`genrelens.decoders.mono`), and
-soxr converts the rate. :func:`as_mono` and :func:`resampled` do the same for arrays.
+are the same. A source is a path, the bytes of a file, or a binary file object. A source that is not
+a file on disk is first copied to a temporary file. libsndfile decodes most formats, FFmpeg all
+others. The mono mix is the mean of the channels, except where they would cancel each other
+(:mod:`genrelens.decoders.mono`). soxr converts the rate. :func:`as_mono` and :func:`resampled` do
+the same for arrays.
 """
 
 from __future__ import annotations
@@ -83,14 +84,14 @@ def load_audio(
         (n_samples,) float32 with at least one sample, full scale 1.0.
 
     Raises:
-        AudioError: the recording cannot be read, holds no samples, or holds samples that are not
-            finite.
+        AudioError: the recording cannot be read, holds no samples, or holds a sample that is not
+            finite or more than 120 dB over full scale.
         TypeError: ``source`` has another type, or is a file in text mode.
         ValueError: ``sample_rate``, ``offset`` or ``duration`` is out of range.
 
     Warns:
-        AudioWarning: the file is damaged or cut off, or its header states another length than was
-            decoded; the result is all that could be decoded.
+        AudioWarning: the file is damaged or cut off, or the length in its header differs from the
+            decoded length; the result is all that could be decoded.
 
     Example::
 
@@ -113,8 +114,8 @@ def stream_audio(
 ) -> Iterator[Float32]:
     """Decode a recording to mono float32 block by block; memory does not grow with its length.
 
-    The errors and warnings are those of :func:`load_audio`. The file is
-    opened when the first block is requested; errors and warnings can come after some blocks.
+    The errors and warnings are those of :func:`load_audio`. The file is opened when the first block
+    is requested. Errors and warnings can follow after some blocks.
 
     Args:
         source: path, bytes of a file, or binary file object.
@@ -238,7 +239,7 @@ def _copied(pipe: BinaryIO, stack: ExitStack) -> io.FileIO:
         try:
             copy.write(chunk)
         except TypeError as error:
-            hint = f"{source_name(pipe)} does not give bytes; open it in binary mode"
+            hint = f"{source_name(pipe)} does not return bytes; open it in binary mode"
             raise TypeError(hint) from error
     copy.flush()
     file: io.FileIO = copy.raw
@@ -249,18 +250,20 @@ def _copied(pipe: BinaryIO, stack: ExitStack) -> io.FileIO:
 
 
 def as_mono(y: ArrayLike, sample_rate: float) -> Float32:
-    """Scale an array of samples to full scale 1.0 and mix its channels as those of a file.
+    """Convert an array of samples to mono at full scale 1.0, as :func:`load_audio` does for files.
 
     Args:
         y: (n_samples,) or (n_samples, n_channels), floats of full scale 1.0 or integers of 8 to
-            32 bits; unsigned ones have their zero in the middle, as in WAV files.
+            32 bits; zero is in the middle of the range of unsigned integers, as in
+            WAV files.
         sample_rate: in Hz.
 
     Returns:
         (n_samples,) float32.
 
     Raises:
-        AudioError: there are no samples, or some are not finite or far beyond full scale.
+        AudioError: there are no samples, or a sample is not finite or more than 120 dB over full
+            scale.
         TypeError: this type of number has no agreed full scale.
         ValueError: ``y`` or ``sample_rate`` has an invalid shape or range.
 
@@ -277,7 +280,7 @@ def as_mono(y: ArrayLike, sample_rate: float) -> Float32:
         f"shape {samples.shape} means {samples.shape[-1]} channels; a waveform is "
         "(n_samples, n_channels): did you mean y.T?",
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # the result is refused below
+    with np.errstate(over="ignore", invalid="ignore"):  # the result is checked below
         mono = _as_float(samples)
         if mono.ndim == 2:
             mono = np.concatenate(list(mixed([mono.T], round(sample_rate), len(mono))))

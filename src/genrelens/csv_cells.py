@@ -30,7 +30,7 @@ def readable_row(cells: Iterable[Any], *, safe: bool) -> list[Any]:
 
     Args:
         cells: text and numbers.
-        safe: also protect formulas, as :func:`safe_row` does.
+        safe: also put an apostrophe before formulas, as :func:`safe_row` does.
 
     """
     return safe_row(cells) if safe else _escaped(cells)

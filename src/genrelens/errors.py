@@ -4,7 +4,7 @@ All errors derive from :class:`GenrelensError`::
 
     GenrelensError
     ├── AudioError          a recording cannot be read
-    ├── ModelError          a model file is missing, damaged, of another version or no model
+    ├── ModelError          a model file is missing, damaged, of another version or not a model
     ├── DataError           clips, a split, predictions or an output file are not usable
     ├── RecipeError         a training recipe has an unknown key or an invalid value
     ├── TagError            the tags of a file cannot be read or written

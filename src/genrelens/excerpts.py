@@ -1,4 +1,4 @@
-"""The excerpts of a recording that are classified: all of it, or three of 30 s (``--fast``)."""
+"""The part of a recording that is classified: the whole, or three excerpts of 30 s (``--fast``)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["Excerpt", "open_excerpts"]
 
 Float32 = NDArray[np.float32]
 
-_CENTRES = (1 / 6, 3 / 6, 5 / 6)  # of the excerpts, as fractions of the duration
-_SECONDS = 30.0  # of an excerpt: one window of the network
+_CENTRES = (1 / 6, 3 / 6, 5 / 6)  # centres of the excerpts, as fractions of the duration
+_SECONDS = 30.0  # length of an excerpt: one window of the network
 
 
 class Excerpt(NamedTuple):
@@ -38,7 +38,7 @@ class Excerpt(NamedTuple):
 def open_excerpts(
     source: AudioSource, *, sample_rate: int, offset: float, duration: float | None, fast: bool
 ) -> tuple[list[Excerpt], float | None]:
-    """Return the excerpts of a recording: all of it as one, or three.
+    """Return the excerpts of a recording: the whole recording as one, or three of 30 s.
 
     The arguments, errors and warnings are those of :func:`genrelens.audio.stream_audio`.
 
@@ -47,14 +47,14 @@ def open_excerpts(
         sample_rate: rate of the blocks, in Hz.
         offset: where to start, in seconds; the starts of excerpts are relative to it.
         duration: how much to use, in seconds; None uses all.
-        fast: decode only 30 s around 1/6, 3/6 and 5/6 of the duration. A recording is decoded as
-            a whole nevertheless if it lasts at most 90 s, does not state its duration, can be
-            read only once, is shorter than stated, or has an excerpt that is silent for more than
+        fast: decode only 30 s around 1/6, 3/6 and 5/6 of the duration. The whole recording is
+            decoded nevertheless if it lasts at most 90 s, its header states no duration or one that
+            is too long, the source can be read only once, or an excerpt is silent for more than
             half of its time.
 
     Returns:
-        The excerpts, and the duration of the recording in seconds, which is None if it is decoded
-        as a whole.
+        The excerpts, and the duration of the recording in seconds; None if the whole recording is
+        decoded.
 
     """
     whole = stream_audio(source, sample_rate=sample_rate, offset=offset, duration=duration)
@@ -68,7 +68,7 @@ def open_excerpts(
             samples = load_audio(
                 source, sample_rate=sample_rate, offset=offset + start, duration=_SECONDS
             )
-        except AudioError:  # shorter than stated, or damaged; decoding the whole reports it
+        except AudioError:  # shorter than stated, or damaged; the whole reports it
             return [Excerpt(0.0, whole)], None
         is_short = len(samples) < 0.99 * _SECONDS * sample_rate
         if is_short or _is_silent(samples, sample_rate):
@@ -80,7 +80,7 @@ def open_excerpts(
 def _known_seconds(source: AudioSource) -> float | None:
     """Return the duration that the header states, or None if the source can be read only once."""
     if isinstance(source, str | os.PathLike):
-        is_rereadable = os.path.isfile(source)  # noqa: PTH113 (Path's raises on too long a name)
+        is_rereadable = os.path.isfile(source)  # noqa: PTH113 (Path.is_file fails on long names)
     elif isinstance(source, bytes | bytearray | memoryview):
         is_rereadable = True
     else:

@@ -14,11 +14,11 @@ from genrelens.mel import mel_edges
 __all__ = ["FeatureImage"]
 
 _MAX_COLUMNS = 1200  # about the width of a screen in pixels
-_COLUMNS_OF_A_SEGMENT = 8
+_COLUMNS_PER_SEGMENT = 8
 
 
 class FeatureImage:
-    """Collects the input of the network, run by run, and makes an image of it.
+    """Collects the input of the network batch by batch and renders it as an image.
 
     A recording of three hours needs about 50 MB of memory until :meth:`to_dict`.
 
@@ -40,7 +40,7 @@ class FeatureImage:
     def add(self, segments: NDArray[np.float32]) -> None:
         """Add consecutive segments, (k, segment_frames, n_bins)."""
         fresh = segments[:, : self._config.segment_hop]  # without the overlap with the next segment
-        parts = np.array_split(fresh, _COLUMNS_OF_A_SEGMENT, axis=1)
+        parts = np.array_split(fresh, _COLUMNS_PER_SEGMENT, axis=1)
         means = np.stack([part.mean(axis=1) for part in parts], axis=1)  # (k, 8, b)
         self._columns.append(means)
 
@@ -48,8 +48,8 @@ class FeatureImage:
         """Return the image as plain values for JSON.
 
         Args:
-            weights: share of each segment that the segments before it do not cover, (n_segments,)
-                in 0..1; None: all 1. Only this share, the end of the segment, is in the image.
+            weights: share of each segment, at its end, that earlier segments do not cover,
+                (n_segments,) in 0..1; None: all 1. The image shows only this share.
 
         Returns:
             ``kind`` ("mel" or "mfcc"), ``columns`` (at most 1200), ``bands``,
@@ -64,7 +64,7 @@ class FeatureImage:
         pooled = np.add.reduceat(columns, starts) / np.diff([*starts, len(columns)])[:, None]
         low, high = float(pooled.min()), float(pooled.max())
         scaled = np.round(255 * (pooled - low) / max(high - low, 1e-9)).astype(np.uint8)
-        seconds = self._config.segment_hop_seconds / _COLUMNS_OF_A_SEGMENT * run
+        seconds = self._config.segment_hop_seconds / _COLUMNS_PER_SEGMENT * run
         return {
             "kind": self._config.kind,
             "columns": len(scaled),
@@ -80,8 +80,8 @@ class FeatureImage:
         """Concatenate the columns of all segments without their overlaps: (n, b)."""
         columns = np.concatenate(self._columns)  # (k, 8, b)
         shares = np.ones(len(columns)) if weights is None else weights
-        n_stale = _COLUMNS_OF_A_SEGMENT - np.round(_COLUMNS_OF_A_SEGMENT * shares)
-        return columns[np.arange(_COLUMNS_OF_A_SEGMENT) >= n_stale[:, None]]
+        n_stale = _COLUMNS_PER_SEGMENT - np.round(_COLUMNS_PER_SEGMENT * shares)
+        return columns[np.arange(_COLUMNS_PER_SEGMENT) >= n_stale[:, None]]
 
     def _hz(self) -> list[float] | None:
         config = self._config

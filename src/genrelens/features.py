@@ -2,9 +2,9 @@
 
 Arrays are time-first. Waveforms are mono float32 with full scale 1.0. Spectra are power spectra
 with a periodic Hann window; frames are centred on multiples of the hop, with zeros beyond both
-ends, as in librosa. Compression is pointwise: no ``ref=max``, no ``top_db`` and no normalisation by
-file. So the features of a segment do not depend on the rest of the file, and a waveform in blocks
-gives the same numbers as the whole waveform.
+ends, as in librosa. Compression is pointwise: no ``ref=max``, no ``top_db`` and no normalisation
+per file. Therefore the features of a segment do not depend on the rest of the file, and a waveform
+in blocks gives the same numbers as the whole waveform.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureConfig:
-    """The settings of a front end; a model file contains those of its model.
+    """The settings of a front end; each model file contains the settings of its model.
 
     Attributes:
         kind: ``"mel"`` (compressed mel spectrogram) or ``"mfcc"``.
@@ -367,7 +367,7 @@ def iter_measured_segments(
     filtered = iter_high_pass(map(_as_block, blocks), config.sample_rate)
     samples = _padded_to_one_segment(meter.through(filtered), config)
     length, hop = config.segment_frames, config.segment_hop
-    rest = np.empty((0, config.n_bins), np.float32)  # from the start of the last segment on
+    rest = np.empty((0, config.n_bins), np.float32)  # frames from the start of the last segment on
     first, skip = 0, 0  # number of its first frame; frames from there to the next start
     for features in _iter_features(samples, config):
         rest = np.concatenate([rest, features])
@@ -441,7 +441,7 @@ def _as_block(y: ArrayLike) -> Float32:
     """Check a block of a waveform, which may be empty, and convert it to float32."""
     block = np.asarray(y)
     require(block.ndim == 1, f"a waveform is one-dimensional, not of shape {block.shape}")
-    require(block.dtype.kind == "f", f"a waveform is floats of full scale 1.0, not {block.dtype}")
+    require(block.dtype.kind == "f", f"a waveform holds floats (full scale 1.0), not {block.dtype}")
     require(
         block.size == 0 or first_invalid(block) is None,
         "the waveform contains NaN, infinite or absurdly large samples; full scale is 1.0",

@@ -13,7 +13,7 @@ Float32 = NDArray[np.float32]
 
 _AVERAGES_PER_SECOND = 40  # -3 dB at 23 Hz, 0.4 dB at most above 40 Hz
 _BLOCKS_PER_SECOND = 2000  # small blocks; the local mean is interpolated between their centres
-_STEPS = 2**22  # in full scale; sums of integers are exact and do not depend on the blocks
+_STEPS = 2**22  # per full scale; integer sums are exact and do not depend on the blocks
 
 
 def high_pass(y: Float32, sample_rate: int) -> Float32:

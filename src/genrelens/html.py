@@ -1,7 +1,7 @@
 """HTML pages from the Jinja2 templates in the package.
 
-Every value is escaped, so names of files and genres cannot become markup. Characters that cannot
-be printed are escaped as in ``repr``.
+Every value is escaped, so that file names and genres cannot become markup. Characters that are not
+printable are escaped as in ``repr``.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ __all__ = ["percent", "render"]
 def render(template: str, **values: object) -> str:
     """Return a page as HTML.
 
-    Besides Jinja2's own filters, templates have ``percent`` (:func:`percent`).
+    Templates can use Jinja2's filters and the filter ``percent`` (:func:`percent`).
 
     Args:
         template: path of the template below the package, as ``"library/audit.html"``.
-        **values: the variables of the template. A variable that is missing is an error.
+        **values: the variables of the template.
+
+    Raises:
+        jinja2.UndefinedError: the template uses a variable that is missing.
 
     """
     return _environment().get_template(template).render(**values)
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Write a share of 1 in percent with a no-break space: ``0.83`` is ``83 %``."""
+    """Return a share as text in percent with a no-break space: 0.83 becomes ``83 %``."""
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
@@ -50,7 +53,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _printable(value: Any) -> Any:
-    """Write out the characters of a text that cannot be printed; leave markup as it is."""
+    """Escape the characters of a text that are not printable; leave markup unchanged."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "".join(

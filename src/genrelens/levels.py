@@ -17,23 +17,23 @@ FLOOR_LEVEL = -120.0
 """The level of digital silence, in dBFS."""
 
 SILENCE_LEVEL = -70.0
-"""A segment below this level, in dBFS, is silent; a recording is if all its segments are.
+"""A segment below this level, in dBFS, is silent. A recording is silent if all its segments are.
 
-16-bit dither lies at -96 dBFS, the noise of an idle converter in its last three bits below -78. A
-network assigns a genre to such noise too, although there is nothing to classify.
+16-bit dither is at -96 dBFS. The noise of an idle converter in its last three bits is below -78
+dBFS. A network would assign a genre even to such noise, although there is nothing to classify.
 """
 
 _MAX_AMPLITUDE = 1e6  # 120 dB over full scale; the power still fits into float32
 
 
 def first_invalid(samples: Float32) -> int | None:
-    """Return the index of the first sample that is not finite or far beyond full scale.
+    """Return the index of the first sample that is not finite or over full scale by 120 dB.
 
     Args:
         samples: (n,) with n >= 1, full scale 1.0.
 
     Returns:
-        The index, or None if all samples are valid. More than 120 dB over full scale is invalid.
+        The index, or None if all samples are valid.
 
     """
     if -_MAX_AMPLITUDE <= samples.min() <= samples.max() <= _MAX_AMPLITUDE:
@@ -42,23 +42,23 @@ def first_invalid(samples: Float32) -> int | None:
 
 
 def to_dbfs(mean_square: Float64) -> Float64:
-    """Convert mean squares to RMS levels in dBFS, at least -120; a full square wave has 0."""
+    """Convert mean squares to RMS levels in dBFS, at least -120; a full-scale square wave has 0."""
     floor = 10 ** (FLOOR_LEVEL / 10)
     return np.asarray(10 * np.log10(np.maximum(mean_square, floor)))
 
 
 class LevelMeter:
-    """Measures the levels of the segments of a waveform that passes in blocks.
+    """Measures the levels of the segments of a waveform, block by block.
 
-    The level of a frame is that of the ``hop_length`` samples around its centre. These pass before
-    the frame can be computed.
+    The level of a frame is the level of the ``hop_length`` samples around its centre. These samples
+    are measured before the frame can be computed.
 
     Args:
         hop_length: distance between frames in samples.
         segment_frames: number of frames in a segment.
 
     Attributes:
-        n_samples: number of samples that have passed.
+        n_samples: number of samples measured so far.
 
     """
 
@@ -85,7 +85,7 @@ class LevelMeter:
         self._powers = np.concatenate([self._powers, powers.astype(np.float64)])
 
     def levels(self, starts: Int64) -> Float64:
-        """Return the RMS levels of segments in dBFS and discard what precedes the last one.
+        """Return the RMS levels of segments in dBFS, and discard the frames before the last one.
 
         Args:
             starts: number of the first frame of each segment, (k,), ascending, also over calls.

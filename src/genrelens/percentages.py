@@ -1,4 +1,4 @@
-"""The one way to write percentages.
+"""Percentages as text; every output of genrelens uses these functions.
 
 ===========================  =======================================  ================
 what                         function                                 example
@@ -19,12 +19,12 @@ __all__ = ["percent", "percent_range", "percent_significant"]
 
 
 def percent(share: float, digits: int = 0, *, signed: bool = False) -> str:
-    """Write a share in percent.
+    """Return a share as text in percent.
 
     Args:
         share: 0.5 is 50 %; NaN is written as ``"-"``.
         digits: number of decimals.
-        signed: write a plus before what is not negative, for differences.
+        signed: write a plus sign before values that are not negative, for differences.
 
     Example::
 
@@ -38,7 +38,7 @@ def percent(share: float, digits: int = 0, *, signed: bool = False) -> str:
 
 
 def percent_range(low: float, high: float, digits: int = 1) -> str:
-    """Write an interval of shares in percent; NaN at an end gives ``"-"``.
+    """Return an interval of shares as text in percent; ``"-"`` if a bound is NaN.
 
     Example::
 
@@ -52,7 +52,7 @@ def percent_range(low: float, high: float, digits: int = 1) -> str:
 
 
 def percent_significant(probability: float) -> str:
-    """Write a probability in percent with four significant digits, never with an exponent.
+    """Return a probability as text in percent, with four significant digits and no exponent.
 
     Probabilities below a billionth of a percent are written as ``"0.000 %"``.
 

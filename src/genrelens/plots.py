@@ -39,13 +39,13 @@ __all__ = [
 
 Float32 = NDArray[np.float32]
 
-_COLUMNS = 2500  # about two for each pixel
-_RANGE_DB = 80.0  # of the figure, below its loudest point; the network has no such limit
+_COLUMNS = 2500  # about two per pixel
+_RANGE_DB = 80.0  # shown below the loudest point; the network has no such limit
 _MEL_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
 
 
 def check_picture(path: Path) -> None:
-    """Check that an image file can be written to ``path``, without a change on the disk.
+    """Check that an image file can be written to ``path``; nothing is written.
 
     Raises:
         DataError: the file extension is unknown, or the folder is missing or not writable.
@@ -75,7 +75,7 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    # Labels are names of folders: a $ is no mathematics.
+    # Labels are folder names: a $ in them does not start a formula.
     with rc_context({"text.parse_math": False}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
@@ -145,11 +145,11 @@ def plot_confusion(confusion: ArrayLike, labels: Sequence[str], path: Path) -> N
 
 
 def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Draw loss and error of each epoch, training and validation.
+    """Draw training and validation loss and error over the epochs.
 
     Args:
-        history: one mapping for each epoch: ``epoch``, ``train_loss``, ``train_error`` and, where
-            there was validation, ``val_loss`` and ``val_error``.
+        history: one mapping per epoch: ``epoch``, ``train_loss`` in nats, ``train_error`` (share of
+            wrong answers) and, with validation, ``val_loss`` and ``val_error``.
         path: of the image; the extension selects the format.
 
     Raises:
@@ -195,7 +195,7 @@ def plot_features(
     waveform = np.asarray(y, dtype=np.float32)
     power = spectrogram(waveform, n_fft=mel.n_fft, hop_length=mel.hop_length)
     resampled = soxr.resample(waveform, mel.sample_rate, cepstra.sample_rate)
-    if not len(resampled):  # one or two samples become none at a lower rate
+    if not len(resampled):  # at a lower rate, one or two samples can become none
         resampled = waveform
     with picture(path, 11, 12) as figure:
         # A second column for the colour bars, so that all panels have the same time axis.
@@ -222,7 +222,7 @@ class _Frames:
 
 
 def _draw_waveform(panel: Any, waveform: Float32, rate: int, offset: float) -> None:
-    """Draw minimum and maximum of runs of samples, which is fast for any length."""
+    """Draw the minimum and maximum of runs of samples; this is fast for any length."""
     axes, beside = panel
     beside.set_axis_off()
     run = 1 + len(waveform) // _COLUMNS
@@ -252,7 +252,7 @@ def _draw_levels(panel: Any, power: _Frames, rows: tuple[float, float]) -> None:
 
 
 def _draw_mel(panel: Any, power: _Frames, config: FeatureConfig) -> None:
-    """Draw bands at equal distances, with their frequencies at the axis."""
+    """Draw mel bands at equal distances; label the axis with frequencies in Hz."""
     low, high = hz_to_mel(np.array([config.f_min, config.f_max]))
     _draw_levels(panel, power, (low, high))
     hertz = [tick for tick in _MEL_TICKS if config.f_min <= tick <= config.f_max]
@@ -261,7 +261,7 @@ def _draw_mel(panel: Any, power: _Frames, config: FeatureConfig) -> None:
 
 
 def _draw_cepstra(panel: Any, cepstra: _Frames) -> None:
-    """Draw MFCCs without the first, the level, which is far larger than the others."""
+    """Draw all MFCCs except the first one (the level), which is far larger than the others."""
     n_mfcc = cepstra.values.shape[1]
     first = min(1, n_mfcc - 1)
     shown = cepstra.values[:, first:]

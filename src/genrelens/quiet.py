@@ -14,7 +14,7 @@ _STDERR = 2  # the file descriptor
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Drop what C libraries such as libmpg123 write to standard error; Python still writes there.
+    """Discard the standard error output of C libraries such as libmpg123; keep that of Python.
 
     Nothing changes if ``sys.stderr`` is not the standard error of the process.
     """

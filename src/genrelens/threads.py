@@ -25,16 +25,16 @@ def map_in_threads(
 ) -> Generator[tuple[T, R], None, None]:
     """Apply a function to items in threads, and yield each item with its result, in order.
 
-    At most ``2 * jobs`` items are taken from ``items`` before their results are yielded. When the
-    iterator is closed, items that were not started are dropped, and it waits for the others; after
-    Ctrl-C it does not wait. An exception that ``function`` raises ends the iteration.
+    At most ``2 * jobs`` items are taken from ``items`` before their results are yielded. Closing
+    the iterator drops the items that were not started and waits for the others. Ctrl-C does not
+    wait. An exception that ``function`` raises ends the iteration.
 
     Args:
         function: takes one item.
         items: taken as needed, in the thread that iterates.
-        jobs: number of threads, at least 1; None takes one for each core. With 1, ``function``
-            runs in the thread that iterates, and no item is taken ahead.
-        stop: set when the iteration ends, also early; ``function`` can check it.
+        jobs: number of threads, at least 1; None starts one per core. With 1, ``function`` runs in
+            the thread that iterates, and no item is taken ahead.
+        stop: set when the iteration ends, even if it ends early; ``function`` can check it.
 
     Example::
 

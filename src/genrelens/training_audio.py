@@ -1,8 +1,8 @@
-"""The recordings that a model was trained on, so that an evaluation on them has a warning.
+"""The recordings that a model was trained on, so that an evaluation on them can warn.
 
-A model file has a hash of each recording of its training: the first 8 bytes of the digest that
+A model file contains a hash of each training recording: the first 8 bytes of the digest that
 :func:`genrelens.library.audio_digest` computes from the encoded audio. The hash does not depend on
-tags and file names. A re-encoded copy and an excerpt have other hashes and are not recognised.
+tags and file names. A re-encoded copy or an excerpt has another hash and is not recognised.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, Self
 __all__ = ["TrainingAudio"]
 
 _KEY = "training_audio"
-_SIZE = 8  # bytes: a recording equals one of 2000 by chance with a probability of 1e-16
+_SIZE = 8  # bytes; with 2000 hashes, a false match has a probability of 1e-16
 _HASH = "BLAKE2b of the encoded audio, first 8 bytes"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingAudio:
-    """The recordings of a training, by hashes of their content.
+    """The recordings that a model was trained on, as hashes of their content.
 
     Attributes:
         hashes: 8 bytes for each recording.
@@ -38,7 +38,7 @@ class TrainingAudio:
 
     @classmethod
     def of(cls, digests: Iterable[str]) -> Self:
-        """Store the digests of recordings, each of at least 16 hexadecimal digits."""
+        """Create a set from the digests of recordings, each of at least 16 hexadecimal digits."""
         return cls(frozenset(map(_shortened, digests)))
 
     def __contains__(self, digest: str) -> bool:
@@ -48,7 +48,7 @@ class TrainingAudio:
         return len(self.hashes)
 
     def to_provenance(self) -> dict[str, Any]:
-        """Return an entry for the ``provenance`` of a model, 11 characters for each recording."""
+        """Return an entry for the ``provenance`` of a model: about 11 characters per recording."""
         text = base64.b64encode(b"".join(sorted(self.hashes))).decode()
         return {_KEY: {"hash": _HASH, "recordings": len(self), "hashes": text}}
 

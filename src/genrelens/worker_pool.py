@@ -36,7 +36,7 @@ __all__ = ["ClassifierPool", "Limits", "WorkerError", "WorkerResult"]
 
 T = TypeVar("T")
 
-_START_SECONDS = 120.0  # within which the first worker must start
+_START_SECONDS = 120.0  # time limit for the start of the first worker
 _POLL_SECONDS = 0.1  # between two checks of the workers
 
 
@@ -48,8 +48,8 @@ class Limits:
         seconds: longest duration, measured by decoding; the header is not trusted.
         sample_rate: highest sample rate, in Hz.
         channels: highest number of channels.
-        memory: what a worker may allocate after its start, in bytes; 0 sets no limit. Enforced
-            on Linux only.
+        memory: bytes that a worker may allocate after its start; 0 sets no limit. The limit is
+            enforced on Linux only.
 
     """
 
@@ -61,7 +61,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class WorkerResult:
-    """A recording that was classified.
+    """The result for a recording that was classified.
 
     Attributes:
         prediction: the result.
@@ -77,7 +77,7 @@ class WorkerResult:
 
 @dataclass(frozen=True, slots=True)
 class WorkerError:
-    """A recording that was not classified.
+    """The reason why a recording was not classified.
 
     Attributes:
         name: name of the recording for messages.
@@ -130,9 +130,9 @@ class ClassifierPool:
             path: the file.
             name: name of the recording for messages; replaces ``path`` in the result.
             fast: classify three excerpts of 30 s, as :meth:`Classifier.classify` does.
-            picture: add an image of the network's input.
-            alone: no other job is running, so the network uses all cores. This takes less time
-                and more CPU time.
+            picture: include an image of the network's input in the result.
+            alone: no other job is running, so the network uses all cores. The result comes sooner
+                but takes more CPU time.
             timeout: as for :meth:`run`.
 
         Returns:
@@ -194,7 +194,7 @@ class _Workers:
         self._broken = False
         try:
             with _no_interrupts():
-                first = pool.schedule(_nothing)  # the first job starts all workers
+                first = pool.schedule(_nothing)  # the first job makes Pebble start all workers
         except (RuntimeError, OSError):  # no worker can be started
             self._broken = True
             pool.stop()
@@ -326,9 +326,10 @@ def _classify_file(
 def _check_header(path: str, limits: Limits) -> None:
     info = probe(path)
     for what, value, limit in (
-        ("Hz of sample rate", info.sample_rate, limits.sample_rate),
-        ("channels", info.channels, limits.channels),
-        ("s of audio", info.seconds or 0, limits.seconds),
+        ("a sample rate of {} Hz", info.sample_rate, limits.sample_rate),
+        ("{} channels", info.channels, limits.channels),
+        ("{} s of audio", info.seconds or 0, limits.seconds),
     ):
         if value > limit:
-            raise AudioError(path, f"has {value:.0f} {what}; {limit:.0f} are allowed")
+            found = what.format(f"{value:.0f}")
+            raise AudioError(path, f"has {found}; the limit is {limit:.0f}")

@@ -112,7 +112,7 @@ def test_report_is_calibrated_by_the_other_rounds(done: Path) -> None:
         )
 
 
-def test_same_command_again_only_reads(done: Path, data: Path, capsys: Capture) -> None:
+def test_a_repeated_command_only_reads_the_results(done: Path, data: Path, capsys: Capture) -> None:
     before = (done / "round-1" / "model.onnx").stat().st_mtime_ns
     again = cross_validate(
         capsys, data, done, *GROUPED, "--groups", str(data / "artists.csv"), "--json"
@@ -213,8 +213,10 @@ def test_the_temperature_of_the_predictions_is_stored(
     np.testing.assert_array_equal(calibrated.segments, raw.segments)
 
 
-def test_own_predictions_calibrate_on_top(done: Path, tmp_path: Path, capsys: Capture) -> None:
-    """A model of temperature 2 whose own predictions require 1/2 gets temperature 1."""
+def test_the_new_temperature_is_multiplied_by_the_present_one(
+    done: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """A model with temperature 2 gets temperature 1 if its predictions need 1/2."""
     from genrelens.train.export import replace_metadata
 
     model, metadata = tmp_path / "m.onnx", ModelFile.load(done / "round-1" / "model.onnx").metadata
@@ -266,7 +268,7 @@ def drawn_table(
 def test_calibrate_stores_only_a_better_temperature(
     model: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    """Calibrated predictions: a new temperature can only be worse on other clips."""
+    """For calibrated predictions, a new temperature is not better on other clips."""
     mine = tmp_path / "mine.onnx"
     shutil.copy(model, mine)
     before = mine.read_bytes()

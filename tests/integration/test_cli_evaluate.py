@@ -150,7 +150,7 @@ def test_the_seed_changes_the_intervals(genrelens: Genrelens, data: Path, model:
 def test_robustness(
     genrelens: Genrelens, data: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """20 dB quieter, noise has another prediction; with renamed labels it is the same again."""
+    """Noise that is 20 dB quieter gets another prediction; after renaming the labels are equal."""
     (data / "noise" / "text.mp3").unlink()
     done = genrelens("evaluate", data, "-m", model, "--robustness", "--json")
     conditions = json.loads(done.out)["robustness"]["conditions"]

@@ -105,7 +105,7 @@ def test_errors_of_values(
     ],
 )
 def test_completion_in_bash(words: str, found: list[str]) -> None:
-    """As the shell asks: the words so far, and the number of the one to complete."""
+    """The shell passes the words so far, and the index of the word to complete."""
     result = spawn(
         env={
             "_GENRELENS_COMPLETE": "complete_bash",

@@ -54,8 +54,8 @@ def leak(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mu
     return lambda *args: run(capsys, "leak", "data", "--folds", "3", *args)
 
 
-def test_the_leak(leak: Leak) -> None:
-    """Albums reveal the genre; without them, it is chance among three."""
+def test_the_leak_is_visible(leak: Leak) -> None:
+    """Albums reveal the genre; without them, the accuracy is chance among three genres."""
     result = leak("--groups", "groups.csv", "--json", "--jobs", "2")
     assert (result.code, result.err) == (0, "")
     values = json.loads(result.out)

@@ -295,14 +295,14 @@ def test_files_that_are_not_recordings(client: LocalClient, content: bytes, reas
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (synth.write(np.zeros((500, 192), np.float32), 8000), "has 192 channels; 32 are allowed"),
+        (synth.write(np.zeros((500, 192), np.float32), 8000), "has 192 channels; the limit is 32"),
         (
             synth.write(np.zeros(500, np.float32), 500_000),
-            "has 500000 Hz of sample rate; 384000 are allowed",
+            "has a sample rate of 500000 Hz; the limit is 384000",
         ),
         (
             synth.write(np.zeros(61 * 8000, np.int16), 8000, "FLAC"),
-            "has 61 s of audio; 60 are allowed",
+            "has 61 s of audio; the limit is 60",
         ),
     ],
 )

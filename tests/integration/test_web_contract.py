@@ -159,8 +159,8 @@ def test_responses_about_recordings_are_not_cached(client: LocalClient) -> None:
         assert client.get(path).headers["cache-control"] == "no-store"
 
 
-def test_changed_files_have_other_tags(tmp_path: Path) -> None:
-    """This holds even if size and time are the same, as in reproducible packages."""
+def test_changed_files_have_other_entity_tags(tmp_path: Path) -> None:
+    """The tags differ even if size and time are equal, as in reproducible packages."""
     tags = []
     for content in ("let a = 1;", "let a = 2;"):
         folder = tmp_path / str(len(tags))

@@ -130,7 +130,7 @@ async def test_a_client_that_does_not_read_is_disconnected(monkeypatch: pytest.M
 
 
 @in_event_loop
-async def test_a_client_that_reads_slowly_gets_all(
+async def test_a_client_that_reads_slowly_gets_the_whole_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same holds for the next response on the connection."""

@@ -198,7 +198,7 @@ def test_options_without_effect_on_lens_are_refused(
     assert not Path("runs").exists()
 
 
-def test_metrics_that_are_no_numbers(train: Train, place: Path) -> None:
+def test_metrics_that_are_not_numbers(train: Train, place: Path) -> None:
     (place / "nan.json").write_text('{"accuracy": NaN}')
     assert "cannot be written as JSON" in train("--metrics", "nan.json").err
     (place / "list.json").write_text("[]")

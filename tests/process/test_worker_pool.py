@@ -1,4 +1,4 @@
-"""The worker pool: its results, its limits, and what it survives."""
+"""The worker pool: results, limits, and recovery from crashes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_fast_mode(model: Path, tmp_path: Path) -> None:
         pool.close()
     assert isinstance(result, WorkerResult)
     assert (result.prediction.heard, result.prediction.duration) == (90.0, 100.0)
-    assert refusal == WorkerError("song.wav", "has 101 s of audio; 100 are allowed")
+    assert refusal == WorkerError("song.wav", "has 101 s of audio; the limit is 100")
 
 
 def test_a_damaged_recording_is_noted(pool: ClassifierPool, tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_a_damaged_recording_is_noted(pool: ClassifierPool, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("rate", "channels", "words"),
     [
-        (192_000, 1, "has 192000 Hz of sample rate; 96000 are allowed"),
-        (8_000, 192, "has 192 channels; 8 are allowed"),
+        (192_000, 1, "has a sample rate of 192000 Hz; the limit is 96000"),
+        (8_000, 192, "has 192 channels; the limit is 8"),
     ],
 )
 def test_extreme_headers(
@@ -122,7 +122,7 @@ def test_a_header_that_states_a_length_beyond_the_limit(
 ) -> None:
     wav = synth.write(np.zeros(61 * tiny.RATE, np.float32), tiny.RATE)
     reason = refusal(pool, tmp_path / "upload", wav)
-    assert reason == "song.wav: has 61 s of audio; 60 are allowed"
+    assert reason == "song.wav: has 61 s of audio; the limit is 60"
 
 
 def test_exactly_the_limit_is_allowed(pool: ClassifierPool, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def _allocate() -> int:
 
 
 @pytest.mark.parametrize("crash", [misbehaviour.die, misbehaviour.leave])
-def test_a_crash_costs_one_recording(
+def test_a_crash_affects_only_one_recording(
     pool: ClassifierPool, clip: Path, monkeypatch: pytest.MonkeyPatch, crash: Any
 ) -> None:
     with monkeypatch.context() as patch:
@@ -199,7 +199,7 @@ def test_a_crash_costs_one_recording(
 def test_an_error_that_cannot_be_unpickled_is_reported(
     model: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Errors of several decoders can be pickled, but not unpickled."""
+    """The errors of several decoders can be pickled but not unpickled."""
     monkeypatch.setattr(worker_pool, "_classifiers", {True: Classifier.load(model)})
     monkeypatch.setattr(worker_pool, "probe", misbehaviour.fail)
     with pytest.raises(RuntimeError, match="UnpicklableError") as failure:

@@ -1,1 +1,1 @@
-"""What the tests share: audio, files, small models, processes."""
+"""Helpers that several tests use: audio, files, small models, processes."""

@@ -1,4 +1,4 @@
-"""ASF files with odd attributes, and a reader of them that owes nothing to the product's.
+"""ASF files with odd attributes, and a reader that shares no code with the package.
 
 Specification: Advanced Systems Format, revision 01.20.06, sections 2 and 3.
 """
@@ -77,7 +77,7 @@ def _attributes(kind: bytes, data: bytes) -> tuple[list[Attribute], bytes]:
 
 
 def _parts(data: bytes) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]], bytes]:
-    """Return the objects of the header, those of its extension, and what follows the header."""
+    """Return the objects of the header, those of its extension, and the data after the header."""
     size, n = struct.unpack_from("<QI", data, 16)
     outer = list(objects(data[30:size]))
     assert n == len(outer)
@@ -95,7 +95,7 @@ def _is_genre(attribute: Attribute) -> bool:
 
 
 def others(data: bytes, suffix: str) -> object:
-    """Return all but the genre, zeros of padding and the size of the file."""
+    """Return everything except the genre, zero padding and the size of the file."""
     outer, inner, rest = _parts(data)
     found: list[object] = []
     for kind, content in [*outer, (b"", b""), *inner]:
@@ -115,7 +115,7 @@ def others(data: bytes, suffix: str) -> object:
 
 
 def genres(data: bytes, suffix: str) -> list[str]:
-    """Return the texts of ``WM/Genre``, or else those of ``WM/GenreID`` in words."""
+    """Return the texts of ``WM/Genre``, or else the names for ``WM/GenreID``."""
     outer, inner, _ = _parts(data)
     pairs = [
         (each.name.decode("utf-16-le").strip("\0").lower(), each.value)
@@ -126,8 +126,8 @@ def genres(data: bytes, suffix: str) -> list[str]:
     ]
     texts = [(name, value.decode("utf-16-le", "replace").strip("\0")) for name, value in pairs]
     plain = [text for name, text in texts if name == "wm/genre" and text]
-    words = {"(17)": "Rock", "8": "Jazz"}
-    return plain or [words.get(text, text) for name, text in texts if text]
+    names = {"(17)": "Rock", "8": "Jazz"}
+    return plain or [names.get(text, text) for name, text in texts if text]
 
 
 # -------------------------------------------------------------------------- the generator
@@ -192,7 +192,7 @@ def described(rng: random.Random) -> bytes:
 
 @functools.cache
 def _base() -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]], bytes]:
-    """Return what stays of a file: the objects without tags, and what follows the header."""
+    """Return the parts of a file without tags: header objects, and the data after the header."""
     outer, inner, rest = _parts(tagged.recording("wma"))
     tags = (DESCRIPTION, EXTENDED, EXTENSION, PADDING, *_LONG)
     return [each for each in outer if each[0] not in tags], inner, rest[2:]
@@ -226,7 +226,7 @@ def cases(rng: random.Random) -> tuple[str, bytes]:
 
 
 def whole(outer: list[tuple[bytes, bytes]], rest: bytes, *, right: bool = True) -> bytes:
-    """Return a file; its size stands in it, rightly or not."""
+    """Return a file that states its size, correctly or not."""
     size = 30 + len(pack(outer))
     claimed = struct.pack("<Q", size + len(rest) if right else 12345)
     outer = [

@@ -1,4 +1,4 @@
-"""Random WAV, AIFF and DSF files from raw chunks, and a reader of them."""
+"""Random WAV, AIFF and DSF files from raw chunks, and a reader for them."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def random_info(rng: random.Random) -> bytes:
 
 
 def dsf(rng: random.Random) -> bytes:
-    sound = b"fmt " + rng.randbytes(200)
+    audio = b"fmt " + rng.randbytes(200)
     tag = id3.random_tag(rng) + rng.choice([b"", b"", b"behind"]) if rng.random() < 0.8 else b""
-    size, place = 28 + len(sound) + len(tag), 28 + len(sound) if tag else 0
-    numbers = b"".join(n.to_bytes(8, "little") for n in (28, size, place))
-    return b"DSD " + numbers + sound + tag
+    size, offset = 28 + len(audio) + len(tag), 28 + len(audio) if tag else 0
+    numbers = b"".join(n.to_bytes(8, "little") for n in (28, size, offset))
+    return b"DSD " + numbers + audio + tag
 
 
 def cases(rng: random.Random) -> tuple[str, bytes]:
@@ -45,18 +45,18 @@ def cases(rng: random.Random) -> tuple[str, bytes]:
     if suffix == ".dsf":
         return suffix, dsf(rng)
     order, form, kind = KINDS[suffix]
-    sound = b"data" if suffix == ".wav" else b"SSND"
-    parts = [(sound, rng.randbytes(rng.randrange(40)))]
+    audio = b"data" if suffix == ".wav" else b"SSND"
+    parts = [(audio, rng.randbytes(rng.randrange(40)))]
     parts += [(rng.choice(NAMES[suffix]), rng.randbytes(rng.randrange(20))) for _ in range(4)]
     for _ in range(rng.choice([0, 1, 1, 2])):
-        behind = rng.choice([b"", b"", b"x", b"behind"])
-        parts.append((rng.choice([b"id3 ", b"ID3 "]), id3.random_tag(rng) + behind))
+        after = rng.choice([b"", b"", b"x", b"behind"])
+        parts.append((rng.choice([b"id3 ", b"ID3 "]), id3.random_tag(rng) + after))
     if suffix == ".wav":
         parts += [(b"LIST", random_info(rng)) for _ in range(rng.choice([0, 1, 1, 2]))]
     rng.shuffle(parts)
     body = b"".join(chunk(name, data, order) for name, data in parts)
     if rng.random() < 0.2 and len(parts[-1][1]) % 2:
-        body = body[:-1]  # the last one is not filled up
+        body = body[:-1]  # the last chunk has no padding byte
     more = rng.choice([b"", b"", b"", b"\0\0some bytes behind"])
     return suffix, form + (len(body) + 4).to_bytes(4, order) + kind + body + more  # type: ignore[arg-type]
 
@@ -76,7 +76,7 @@ def chunks_of(data: bytes, order: str) -> list[tuple[bytes, bytes]]:
 
 
 def top(data: bytes, suffix: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return the chunks of a file, and what stands behind the end in its header."""
+    """Return the chunks of a file, and the data after the end that its header states."""
     if suffix == ".dsf":
         start = int.from_bytes(data[20:28], "little")
         if int.from_bytes(data[12:20], "little") != len(data):
@@ -91,9 +91,9 @@ def top(data: bytes, suffix: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
 
 
 def others(data: bytes, suffix: str) -> object:
-    """Return all that is no genre, in the order of the file."""
-    chunks, behind = top(data, suffix)
-    return [part for name, content in chunks if (part := other_part(name, content))], behind
+    """Return everything except the genres, in file order."""
+    chunks, after = top(data, suffix)
+    return [part for name, content in chunks if (part := other_part(name, content))], after
 
 
 def other_part(name: bytes, content: bytes) -> object:
@@ -108,7 +108,7 @@ def other_part(name: bytes, content: bytes) -> object:
 
 
 def problems(before: bytes, after: bytes, suffix: str, genres: list[str]) -> list[str]:
-    """Return what is wrong with a file that genres were written to."""
+    """Return the faults of a file after genres were written to it."""
     found = [] if others(before, suffix) == others(after, suffix) else ["something else is changed"]
     tags = 0
     has_id3 = any(name.upper() == b"ID3 " for name, _ in top(after, suffix)[0])

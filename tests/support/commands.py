@@ -1,4 +1,4 @@
-"""Run the command line: in this process, in one of its own, or at a terminal."""
+"""Run the command line: in this process, in a process of its own, or at a terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Result:
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> Result:
-    """Run in this process: fast, but without ``main`` and its streams."""
+    """Run a command in this process: fast, but without ``main`` and its streams."""
     from genrelens.cli import app
 
     capsys.readouterr()
@@ -60,7 +60,7 @@ def command(*args: str | Path) -> list[str]:
 
 
 def spawn(*args: str | Path, **options: Any) -> Result:
-    """Run in a process of its own."""
+    """Run a command in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}
     done = subprocess.run(
         command(*args), capture_output=True, env=environment, timeout=PATIENCE, **options
@@ -70,11 +70,11 @@ def spawn(*args: str | Path, **options: Any) -> Result:
 
 @dataclass
 class Terminal:
-    """A process at a terminal of some width.
+    """A process at a terminal.
 
     Attributes:
-        process: it.
-        screen: what shows what it writes; the keyboard, too.
+        process: the process.
+        screen: file descriptor of the other end of the terminal.
 
     """
 
@@ -83,7 +83,7 @@ class Terminal:
     _written: bytes = b""
 
     def read(self, until: bytes | None = None) -> str:
-        """Read what it writes until it ends, or until some words have come."""
+        """Return the output until the process ends, or until the output contains ``until``."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not (until and until in self._written):
             if not self._read_some():
@@ -94,11 +94,11 @@ class Terminal:
         return written
 
     def ctrl_c(self) -> float:
-        """Interrupt it; return how many seconds of processor time it and its children went on.
+        """Interrupt the process; return the processor time in seconds until it and its children
+        end.
 
-        The interrupt is sent once the process waits for something. Python misses a signal that
-        arrives after its last look for one and before the call that waits: a person who presses
-        Ctrl-C in that millisecond presses it again. One that is busy misses nothing.
+        The signal is sent when the process waits. Python can miss a signal between its last check
+        for signals and a blocking call; a user would then press Ctrl-C again.
         """
         deadline = time.monotonic() + 5
         while not processes.sleeps(self.process.pid) and time.monotonic() < deadline:
@@ -112,14 +112,14 @@ class Terminal:
         return _ended_children() - before
 
     def _read_some(self) -> bool:
-        """Read what there is; False at the end.
+        """Read the available output; return False at the end.
 
-        A process whose terminal nobody reads stops at its next word, when some kilobytes wait.
+        A process blocks if some kilobytes of its output are not read.
         """
         if select.select([self.screen], [], [], 0.02)[0]:
             try:
                 self._written += os.read(self.screen, 65_536)
-            except OSError:  # how Linux says that the other end is closed
+            except OSError:  # on Linux, the other end is closed
                 return False
         return True
 
@@ -133,7 +133,7 @@ def _ended_children() -> float:
 def at_terminal(
     arguments: Sequence[str], *, width: int = 80, stdout: int | None = None, **env: str
 ) -> Terminal:
-    """Run with standard input, error and (unless it goes elsewhere) output at a terminal."""
+    """Run a command with standard input, error and, unless redirected, output at a terminal."""
     screen, keyboard = pty.openpty()
     fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {**os.environ, "TERM": "xterm", "OMP_NUM_THREADS": "1", **env}
@@ -151,7 +151,7 @@ def at_terminal(
 
 
 def as_seen(written: str) -> list[str]:
-    """Follow the cursor as a terminal does; return the lines that stand there in the end."""
+    """Interpret output as a terminal does; return the lines on the screen at the end."""
     rows, row, column = [""], 0, 0
     for token in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", written):
         if token == "\n":

@@ -10,7 +10,7 @@ from support.mp4_cases import HANDLER, box
 
 
 def make(folder: Path, data: bytes) -> Path:
-    """Write a file whose name tells nothing of its format."""
+    """Write a file whose name does not reveal its format."""
     path = folder / "song"
     path.write_bytes(data)
     return path
@@ -26,7 +26,7 @@ def flac(blocks: list[tuple[int, bytes]]) -> bytes:
 
 
 def itunes(*items: bytes, before: bytes = b"", after: bytes = b"") -> bytes:
-    """Return ``udta`` with items of iTunes, and what stands before and after their list."""
+    """Return ``udta`` with iTunes items, and with data before and after their list."""
     ilst = box(b"ilst", b"".join(items))
     return box(b"udta", box(b"meta", bytes(4) + box(b"hdlr", HANDLER) + before + ilst + after))
 

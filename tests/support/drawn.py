@@ -1,4 +1,4 @@
-"""Figures that the product drew, to look into."""
+"""A fixture that collects the matplotlib figures that the package draws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that were written, to look into; coarse, which is faster."""
+    """Return the list of the figures that are written; their resolution is low to save time."""
     from matplotlib.figure import Figure
 
     written: list[Figure] = []

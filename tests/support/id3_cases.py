@@ -1,8 +1,8 @@
-"""Random ID3v2 tags from raw frames, and a reader of them that is independent of the product's.
+"""Random ID3v2 tags from raw frames, and a reader that shares no code with the package.
 
-``random_tag`` makes a tag, ``without_genre`` returns all of one that is no genre, ``genre_texts``
-the texts of its genre frames. Frames may be valid, odd, malformed, packed or repeated, and have any
-bytes in their names.
+``random_tag`` creates a tag, ``without_genre`` returns everything except its genres, and
+``genre_texts`` the texts of its genre frames. Frames can be valid, odd, malformed, packed or
+repeated, and their names can contain any bytes.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def random_name(rng: random.Random, version: int) -> bytes:
 
 
 def packed(rng: random.Random, data: bytes, version: int) -> tuple[bytes, int]:
-    """Compress, group, mark as encrypted, or only set a flag of the status."""
+    """Compress or group a frame, mark it as encrypted, or only set a status flag."""
     kind = rng.randrange(4)
     if kind == 0 and version == 3:
         return struct.pack(">I", len(data)) + zlib.compress(data), 0x80
@@ -152,7 +152,7 @@ def extended_header(rng: random.Random, version: int, frames: bytes, padding: in
 
 
 def random_tag(rng: random.Random, footer: bool | None = None) -> bytes:
-    """Make a tag; with a footer, without, or as it comes."""
+    """Create a tag with a footer, without, or with a random choice."""
     version = 4 if footer else rng.choice([2, 3, 3, 4, 4])
     has_footer = version == 4 and (footer if footer is not None else rng.random() < 0.15)
     plain = version == 4 and rng.random() < 0.15
@@ -177,7 +177,7 @@ def random_tag(rng: random.Random, footer: bool | None = None) -> bytes:
 
 
 def tag_length(data: bytes) -> int:
-    """Count the bytes of the tag that data begin with."""
+    """Return the length in bytes of the tag at the start of ``data``."""
     size = 0
     for byte in data[6:10]:
         size = size << 7 | byte
@@ -185,7 +185,7 @@ def tag_length(data: bytes) -> int:
 
 
 class Reader:
-    """Reads bytes of a tag one by one, and where unsynchronised, skips the zeros."""
+    """Reads a tag byte by byte and skips the zeros of unsynchronisation."""
 
     def __init__(self, data: bytes, unsync: bool) -> None:
         self.data, self.at, self.unsync = data, 0, unsync
@@ -204,7 +204,7 @@ class Reader:
 
 
 def frames_of(tag: bytes, plain: bool) -> tuple[list[tuple[bytes, bytes]], bytes, bool]:
-    """Return name and bytes of each frame, what is left, and whether the sizes fit."""
+    """Return name and bytes of each frame, the remaining bytes, and whether the sizes fit."""
     version, flags = tag[3], tag[5]
     body = tag[10 : tag_length(tag) - (10 if tag[-10:-7] == b"3DI" and flags & 16 else 0)]
     reader = Reader(body, bool(flags & 128) and version < 4)
@@ -246,14 +246,14 @@ def best_frames(tag: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
 
 
 def without_genre(tag: bytes) -> tuple[bytes, bytes, list[bytes], bytes]:
-    """Return the first bytes of the header, restrictions, the raw frames, and what is left."""
+    """Return the first bytes of the header, restrictions, raw frames, and the remaining bytes."""
     frames, rest = best_frames(tag)
     raw = [frame for name, frame in frames if name not in (b"TCON", b"TCO")]
     return tag[:6], restrictions(tag), raw, rest if rest.strip(b"\0") else b""
 
 
 def restrictions(tag: bytes) -> bytes:
-    """Return what an extended header of version 2.4 holds besides a checksum."""
+    """Return the content of an extended header of version 2.4 without its checksum."""
     if tag[3] != 4 or not tag[5] & 64:
         return b""
     extended = tag[10 : 10 + tag[13]]
@@ -261,7 +261,7 @@ def restrictions(tag: bytes) -> bytes:
 
 
 def checksum_is_right(tag: bytes) -> bool:
-    """Return whether the checksum in an extended header, if there is one, is that of the frames."""
+    """Return whether the checksum in an extended header, if any, fits the frames."""
     version, flags = tag[3], tag[5]
     if not flags & 64 or flags & 128 or tag[-10:-7] == b"3DI":
         return True

@@ -1,4 +1,4 @@
-"""Classifies in a worker process; in a module of its own, because workers import it."""
+"""A classification in a worker process, in a separate module that workers can import."""
 
 from __future__ import annotations
 

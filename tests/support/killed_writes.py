@@ -1,4 +1,4 @@
-"""Kill runs and their undoing at random moments, and check the files.
+"""Kill tagging runs and undo runs at random moments, and check the files.
 
 A program of its own, because a process that forks must not have threads.
 """
@@ -38,7 +38,7 @@ def kills(folder: Path, n_kills: int, phase: str, seed: int) -> dict[str, float]
         if phase == "undo":
             write(catalog, plan)
         killed = kill_after(rng.uniform(0, 1.05 * seconds), catalog, plan, phase)
-        seconds *= 1.03 if killed else 0.9  # so most are killed, however busy the machine is
+        seconds *= 1.03 if killed else 0.9  # adapts to the machine, so that most runs are killed
         left = contents(music)
         counts["temporary files"] += len(left) > len(old)
         counts["some new"] += 0 < sum(left[name] == new[name] for name in old) < len(old)

@@ -36,7 +36,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self, data: bytes) -> None:
-        self.mirror.sent.append(len(data))  # first: whoever has received it may look at once
+        # Recorded first, because a test can check as soon as it has received the data.
+        self.mirror.sent.append(len(data))
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:

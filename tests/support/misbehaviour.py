@@ -23,7 +23,7 @@ def hang(*args: Any, **kwargs: Any) -> None:
 
 
 class UnpicklableError(Exception):
-    """An error that can be pickled but not unpickled, as those of several decoders."""
+    """An error that can be pickled but not unpickled, like the errors of several decoders."""
 
     def __init__(self, one: int, two: int) -> None:
         super().__init__("a secret of the server")
@@ -51,7 +51,7 @@ def raise_plainly(*args: Any, **kwargs: Any) -> None:
 
 
 def as_the_name_says(path: str, *args: Any, **kwargs: Any) -> Any:
-    """Crash, hang, or classify, as the file name says."""
+    """Crash, hang or classify, depending on the file name."""
     from genrelens import worker_pool
 
     name = Path(path).name

@@ -1,4 +1,4 @@
-"""MP4 files with odd tags, and a reader of them that owes nothing to the product's.
+"""MP4 files with odd tags, and a reader that shares no code with the package.
 
 Specifications: ISO/IEC 14496-12; QuickTime File Format; 3GPP TS 26.244.
 """
@@ -84,11 +84,11 @@ def _meta(data: bytes, at: int, end: int) -> tuple[bytes, tuple[bytes, ...]]:
         if name == b"hdlr":
             handler = data[at + 16 : at + 20]
         if name == b"keys":
-            place = at + 16
-            while place < at + size:
-                length = int.from_bytes(data[place : place + 4], "big")
-                keys.append(data[place + 8 : place + length])
-                place += length
+            offset = at + 16
+            while offset < at + size:
+                length = int.from_bytes(data[offset : offset + 4], "big")
+                keys.append(data[offset + 8 : offset + length])
+                offset += length
         if size < 8:
             break
         at += size
@@ -108,7 +108,7 @@ def _is_genre(atom: Atom) -> bool:
 
 
 def others(data: bytes, suffix: str) -> object:
-    """Return all but the genre; of offsets, what they point to."""
+    """Return everything except the genre; offsets are replaced by the data that they point to."""
     found: list[object] = []
     for atom in atoms(data, 0, len(data)):
         content = data[atom.start : atom.end]
@@ -131,25 +131,25 @@ def others(data: bytes, suffix: str) -> object:
 
 
 def _targets(data: bytes, name: bytes, content: bytes) -> Iterator[bytes]:
-    """Yield the bytes that offsets point to."""
+    """Yield the first bytes of the data that the offsets point to."""
     if name in (b"stco", b"co64"):
         size = 4 if name == b"stco" else 8
-        places = [
+        offsets_at = [
             int.from_bytes(content[at : at + size], "big") for at in range(8, len(content), size)
         ]
     elif name == b"tfhd":
-        places = [int.from_bytes(content[8:16], "big")] if content[3] & 1 else []
+        offsets_at = [int.from_bytes(content[8:16], "big")] if content[3] & 1 else []
     else:
-        places = [
+        offsets_at = [
             struct.unpack_from(">QQ", content, at)[1] for at in range(16, len(content) - 18, 19)
         ]
         assert content[0] == 1
-        assert places
-    yield from (data[place : place + 24] for place in places)
+        assert offsets_at
+    yield from (data[offset : offset + 24] for offset in offsets_at)
 
 
 def genres(data: bytes, suffix: str) -> list[str]:
-    """Return the genres of iTunes, or else of keys, or else the text of QuickTime or 3GPP."""
+    """Return the genres of iTunes, else those of keys, else the text of QuickTime or 3GPP."""
     found = [atom for atom in atoms(data, 0, len(data)) if _is_genre(atom)]
     items = [atom for atom in found if atom.path[-2] == b"ilst"]
     for mdta, n_around in ((False, 5), (False, 4), (True, 5), (True, 4)):
@@ -164,13 +164,13 @@ def genres(data: bytes, suffix: str) -> list[str]:
         for atom in found
         if atom.path[-2] == b"udta" and atom.path[-1] != b"gnre"
     ]
-    words = [user[4 : 4 + int.from_bytes(user[:2], "big")].decode() for user in users]
-    words += [
+    user_texts = [user[4 : 4 + int.from_bytes(user[:2], "big")].decode() for user in users]
+    user_texts += [
         data[atom.start + 6 : atom.end].split(b"\0")[0].decode()
         for atom in found
         if atom.path[1:] == (b"udta", b"gnre")
     ]
-    return list(dict.fromkeys(filter(None, words)))
+    return list(dict.fromkeys(filter(None, user_texts)))
 
 
 def _values(data: bytes, atom: Atom) -> Iterator[tuple[int, bytes]]:
@@ -290,7 +290,7 @@ def spare(rng: random.Random) -> bytes:
 
 
 def tags(rng: random.Random) -> bytes:
-    """Return what follows the tracks in ``moov``."""
+    """Return the atoms after the tracks in ``moov``."""
     text = rng.choice([b"Rock", b"Rock and roll"])
     users = [
         box(b"\xa9gen", struct.pack(">HH", len(text), rng.choice([0, 0x55C4])) + text),
@@ -332,14 +332,14 @@ def _base(fragmented: bool) -> tuple[bytes, bytes, list[tuple[bytes, bytes]]]:
 
 
 def cases(rng: random.Random) -> tuple[str, bytes]:
-    """Return the ending and the content of a file, some in fragments, some with the tags first."""
+    """Return suffix and content of a file; some have fragments, some have the tags first."""
     fragmented = rng.random() < 0.15
-    tracks, sound, parts = _base(fragmented)
+    tracks, audio, parts = _base(fragmented)
     moov = box(b"moov", tracks + tags(rng), wide=rng.random() < 0.1)
     if fragmented:
         return ".mp4", _fragmented(moov, parts)
     start = box(*parts[0]) + rng.choice([b"", box(b"free", b""), box(b"wide", b"")])
-    mdat = box(b"mdat", sound, wide=rng.random() < 0.2)
+    mdat = box(b"mdat", audio, wide=rng.random() < 0.2)
     if rng.random() < 0.4:
         data = start + mdat + moov + rng.choice([b"", spare(rng), b"TAG" + bytes(125), b"\0\0\0\1"])
     else:
@@ -347,21 +347,21 @@ def cases(rng: random.Random) -> tuple[str, bytes]:
             [mdat, b"\0\0\0\0" + mdat[4:] if mdat[3] != 1 else mdat, mdat + box(b"uuid", b"x")]
         )
         data = start + moov + spare(rng) + end
-    return ".m4a", _pointed(data, sound)
+    return ".m4a", _pointed(data, audio)
 
 
-def _pointed(data: bytes, sound: bytes) -> bytes:
-    """Make the one table of offsets point to the sound."""
+def _pointed(data: bytes, audio: bytes) -> bytes:
+    """Set the offsets in the only table, so that they point to the audio."""
     at = data.index(b"stco") + 8
     (n,) = struct.unpack_from(">I", data, at)
     offsets = struct.unpack_from(f">{n}I", data, at + 4)
-    shift = data.index(sound[:64]) - offsets[0]
+    shift = data.index(audio[:64]) - offsets[0]
     moved = struct.pack(f">{n}I", *(offset + shift for offset in offsets))
     return data[: at + 4] + moved + data[at + 4 + 4 * n :]
 
 
 def _fragmented(moov: bytes, parts: list[tuple[bytes, bytes]]) -> bytes:
-    """Put another ``moov`` into a file of fragments, with the offsets that it needs."""
+    """Replace ``moov`` in a file with fragments, and adapt the offsets."""
     old = 8 + len(dict(parts)[b"moov"])
     data = bytearray()
     for name, content in parts:
@@ -369,7 +369,7 @@ def _fragmented(moov: bytes, parts: list[tuple[bytes, bytes]]) -> bytes:
             content = bytearray(content)
             tag, step = (b"tfhd", 12) if name == b"moof" else (b"tfra", 28)
             at = content.index(tag) + step
-            (place,) = struct.unpack_from(">Q", content, at)
-            struct.pack_into(">Q", content, at, place + len(moov) - old)
+            (offset,) = struct.unpack_from(">Q", content, at)
+            struct.pack_into(">Q", content, at, offset + len(moov) - old)
         data += moov if name == b"moov" else box(name, bytes(content))
     return bytes(data)

@@ -1,8 +1,9 @@
 """Damage small files in many ways, and call every function that reads files with each of them.
 
 As a program (``python mutants.py FIRST END SEED``) it is the child process of :func:`run`. It
-prints a line of JSON before each call, so that a call which ends the process is known, and a line
-with what came of each mutant. What C libraries print is a fault: a command prints JSON there.
+prints a line of JSON before each call, so that the parent can name a call that ends the process. It
+also prints a line with the outcomes of each mutant. Output of C libraries is a fault, because a
+command prints JSON to standard output.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from support import synth
 
 RATE = 16_000
 SECONDS = 1.2
-PATIENCE = 120.0  # seconds without a sign of life, on a machine under load
+PATIENCE = 120.0  # seconds without a message, also on a machine under load
 MEMORY = 4 * 2**30  # bytes that a child may take
 MODEL = "mfcc-lstm"
 CALLS = (
@@ -88,7 +89,7 @@ SEEDS: dict[str, Callable[[], bytes]] = {
 
 @functools.cache
 def seeds() -> dict[str, bytes]:
-    """Encode the files, but those for which this FFmpeg has no encoder."""
+    """Encode the files, except those for which this FFmpeg has no encoder."""
     made = {}
     for name, make in SEEDS.items():
         with contextlib.suppress(pytest.skip.Exception):
@@ -102,26 +103,26 @@ Bytes = bytearray
 EXTREMES = (b"\0", b"\xff", b"\x7f", b"\x80", b"\x01")
 
 
-def place(rng: np.random.Generator, size: int) -> int:
-    """A place in a file: in its header half of the time."""
+def random_offset(rng: np.random.Generator, size: int) -> int:
+    """Return a random offset in a file; half of the time it is in the header."""
     return int(rng.integers(min(size, 600) if rng.random() < 0.5 else size))
 
 
 def flip(rng: np.random.Generator, data: Bytes) -> str:
     n = int(rng.choice([1, 1, 2, 4, 16, 64]))
     for _ in range(n):
-        data[place(rng, len(data))] ^= 1 << int(rng.integers(8))
+        data[random_offset(rng, len(data))] ^= 1 << int(rng.integers(8))
     return f"{n} bits flipped"
 
 
 def overwrite(rng: np.random.Generator, data: Bytes) -> str:
-    at, n = place(rng, len(data)), int(rng.choice([1, 2, 4, 8, 100]))
+    at, n = random_offset(rng, len(data)), int(rng.choice([1, 2, 4, 8, 100]))
     data[at : at + n] = rng.bytes(n)
     return f"{n} bytes at {at} overwritten"
 
 
 def set_extreme(rng: np.random.Generator, data: Bytes) -> str:
-    """Set a field, as wide as those of headers, to what it was not made for."""
+    """Set a field of a typical width to an extreme value."""
     at, n = int(rng.integers(min(len(data), 600))), int(rng.choice([1, 2, 4, 8]))
     value = EXTREMES[rng.integers(len(EXTREMES))] * n
     data[at : at + n] = value
@@ -129,31 +130,32 @@ def set_extreme(rng: np.random.Generator, data: Bytes) -> str:
 
 
 def cut(rng: np.random.Generator, data: Bytes) -> str:
-    at = place(rng, len(data))
+    at = random_offset(rng, len(data))
     del data[at:]
     return f"cut off at {at}"
 
 
 def leave_out(rng: np.random.Generator, data: Bytes) -> str:
-    at, n = place(rng, len(data)), int(rng.integers(1, 2000))
+    at, n = random_offset(rng, len(data)), int(rng.integers(1, 2000))
     del data[at : at + n]
     return f"{n} bytes at {at} left out"
 
 
 def insert(rng: np.random.Generator, data: Bytes) -> str:
-    at, n = place(rng, len(data)), int(rng.integers(1, 2000))
+    at, n = random_offset(rng, len(data)), int(rng.integers(1, 2000))
     data[at:at] = rng.bytes(n) if rng.random() < 0.5 else bytes(n)
     return f"{n} bytes inserted at {at}"
 
 
 def repeat(rng: np.random.Generator, data: Bytes) -> str:
-    start, at, n = place(rng, len(data)), place(rng, len(data)), int(rng.integers(1, 4000))
+    start, at = random_offset(rng, len(data)), random_offset(rng, len(data))
+    n = int(rng.integers(1, 4000))
     data[at:at] = data[start : start + n]
     return f"{n} bytes from {start} repeated at {at}"
 
 
 def zero(rng: np.random.Generator, data: Bytes) -> str:
-    at, n = place(rng, len(data)), int(rng.integers(1, 4000))
+    at, n = random_offset(rng, len(data)), int(rng.integers(1, 4000))
     data[at : at + n] = bytes(len(data[at : at + n]))
     return f"{n} bytes at {at} set to zero"
 
@@ -184,7 +186,7 @@ def calls(classifier: Any) -> dict[str, Callable[[Path], Any]]:
 
     def classify_many(path: Path) -> None:
         for _, result in classifier.classify_many([path], jobs=1):
-            if isinstance(result, Exception):  # or the fault that became the recording's error
+            if isinstance(result, Exception):  # perhaps a fault, converted to an AudioError
                 raise result.__cause__ or result
 
     functions: tuple[Callable[[Path], Any], ...] = (
@@ -204,36 +206,35 @@ def calls(classifier: Any) -> dict[str, Callable[[Path], Any]]:
 
 
 def child(first: int, end: int, seed: int) -> None:
-    from genrelens import Classifier
-    from genrelens import excerpts as passages
+    from genrelens import Classifier, excerpts
     from genrelens.errors import GenrelensError
 
-    passages._SECONDS = 0.2  # so that --fast leaves something out of so short a file
+    excerpts._SECONDS = 0.2  # short enough for --fast to skip parts of these short files
     bound_memory()
     functions = calls(Classifier.load(MODEL, threads=1))
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder, _standard_output(folder) as (tell, noise):
+    with tempfile.TemporaryDirectory() as folder, _standard_output(folder) as (send, noise):
         for n in range(first, end):
             path = Path(folder, "mutant")
             path.write_bytes(mutant(seed, n)[2])
-            came: dict[str, str] = {}
+            outcomes: dict[str, str] = {}
             for name, function in functions.items():
-                tell({"n": n, "call": name})
+                send({"n": n, "call": name})
                 try:
                     function(path)
-                    came[name] = "read"
+                    outcomes[name] = "read"
                 except GenrelensError:
-                    came[name] = "refused"
+                    outcomes[name] = "refused"
                 except Exception as error:
-                    came[name] = f"{type(error).__name__}: {error}"
+                    outcomes[name] = f"{type(error).__name__}: {error}"
             if text := noise():
-                came["standard output"] = text
-            tell({"n": n, "came": came})
+                outcomes["standard output"] = text
+            send({"n": n, "outcomes": outcomes})
 
 
 @contextlib.contextmanager
 def _standard_output(folder: str) -> Iterator[tuple[Callable[[Any], None], Callable[[], str]]]:
-    """Give a function that reports to the parent, and one that returns what C libraries printed."""
+    """Yield a function that reports to the parent, and one that returns the C output so far."""
     printed = Path(folder, "printed")
     libc = ctypes.CDLL(None) if os.name == "posix" else None
     with os.fdopen(os.dup(1), "w") as parent, printed.open("w") as nowhere:
@@ -263,13 +264,13 @@ def bound_memory() -> None:
 
 @dataclass
 class Report:
-    """What came of the mutants.
+    """The outcomes of the mutants.
 
     Attributes:
         n: number of mutants.
-        outcomes: of the calls: read, refused or faulty, by function.
-        formats: the same of ``load_audio``, by format.
-        faults: what ended the process, hung, or escaped as an error of another kind.
+        outcomes: number of calls that read, refused or failed, by function.
+        formats: the same for ``load_audio``, by format.
+        faults: descriptions of crashes, hangs and errors of unexpected types.
 
     """
 
@@ -278,10 +279,10 @@ class Report:
     formats: dict[str, Counter[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
-    def add(self, seed: int, n: int, came: dict[str, str]) -> None:
+    def add(self, seed: int, n: int, outcomes: dict[str, str]) -> None:
         self.n += 1
         name, damage, _ = mutant(seed, n)
-        for call, outcome in came.items():
+        for call, outcome in outcomes.items():
             kind = outcome if outcome in ("read", "refused") else "fault"
             self.outcomes.setdefault(call, Counter())[kind] += 1
             if call == CALLS[0]:
@@ -293,18 +294,18 @@ class Report:
 
 
 def run(first: int, end: int, seed: int) -> Report:
-    """Call every function with the mutants ``first`` to ``end``, in processes of their own."""
+    """Call every function with the mutants ``first`` to ``end``, in separate processes."""
     report = Report()
     while first < end:
         last, code = {"n": first, "call": "start"}, 0
         for line, ended in _lines(first, end, seed):
             code = ended
-            if "came" in line:
-                report.add(seed, line["n"], line["came"])
+            if "outcomes" in line:
+                report.add(seed, line["n"], line["outcomes"])
                 first = line["n"] + 1
             elif line:
                 last = line
-        if first < end:  # it ended before its time
+        if first < end:  # the child ended early
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             report.add(seed, last["n"], {last["call"]: f"ended the process ({how})"})
             first = last["n"] + 1
@@ -312,7 +313,7 @@ def run(first: int, end: int, seed: int) -> Report:
 
 
 def _lines(first: int, end: int, seed: int) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield what a child prints, and in the end its exit code; one that hangs is ended."""
+    """Yield the messages of a child, then its exit code; a child that hangs is killed."""
     command = [sys.executable, __file__, str(first), str(end), str(seed)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(

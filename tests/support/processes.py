@@ -1,4 +1,4 @@
-"""Processes that tests start: how long to wait for them, and that none is left behind."""
+"""Processes that tests start: time limits, and their end after the test."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 900
-"""Seconds until something hangs for certain; no statement about how fast anything is."""
+"""Time limit in seconds for anything that does not hang; it does not measure speed."""
 
 _started: list[subprocess.Popen[Any]] = []
 
 
 def start(arguments: Sequence[Any], **options: Any) -> subprocess.Popen[Any]:
-    """Start a process that ends with the test, however the test ends."""
+    """Start a process that is ended after the test, even if the test fails."""
     _started.append(subprocess.Popen(arguments, **options))
     return _started[-1]
 
@@ -34,7 +34,7 @@ def end(process: subprocess.Popen[Any]) -> None:
 
 
 def end_all() -> None:
-    """End what the test has started.
+    """End the processes that the test has started.
 
     A process that a failed test leaves would be reported as a ``ResourceWarning`` in whichever
     test the garbage collector runs next.
@@ -44,7 +44,7 @@ def end_all() -> None:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait for something that happens in another process or thread."""
+    """Wait until a condition holds that depends on another process or thread."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it does not happen"
@@ -52,7 +52,7 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> No
 
 
 def stat_of(pid: int | str) -> list[str]:
-    """Read state, parent, group and so on of a process; nothing if it is gone."""
+    """Return state, parent, group and so on of a process; nothing if it has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -60,7 +60,7 @@ def stat_of(pid: int | str) -> list[str]:
 
 
 def sleeps(pid: int) -> bool:
-    """Whether the main thread of a process waits for something, or the process is gone."""
+    """Return whether the main thread of a process waits, or the process has ended."""
     return stat_of(pid)[:1] != ["R"]
 
 

@@ -8,7 +8,7 @@ RATE = 8_000
 
 
 def empty_wav(path: Path, seconds: int) -> Path:
-    """Write silence without its bytes: a sparse file of any length."""
+    """Write a sparse file of silence of any length."""
     size = 2 * RATE * seconds
     header = struct.pack(
         "<4sI8sIHHIIHH4sI",

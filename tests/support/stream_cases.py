@@ -1,7 +1,7 @@
-"""Random files of sound without a container, with tags before and after it, and what is in them.
+"""Random files of audio without a container, with tags before and after the audio.
 
-The same three functions as in the other modules of cases: ``cases`` makes a file, ``problems``
-compares it with what it is after genres were written.
+As in the other modules of cases, ``cases`` creates a file, and ``problems`` compares it with the
+file after genres were written.
 """
 
 from __future__ import annotations
@@ -61,46 +61,44 @@ def random_id3v1(rng: random.Random) -> bytes:
 def random_lyrics(rng: random.Random) -> bytes:
     if rng.random() < 0.5:
         return b"LYRICSBEGIN" + b"some words " * rng.randrange(5) + b"LYRICSEND"
-    words = b"LYRICSBEGININD0000200LYR00005hello"
-    return words + b"%06dLYRICS200" % len(words)
+    lyrics = b"LYRICSBEGININD0000200LYR00005hello"
+    return lyrics + b"%06dLYRICS200" % len(lyrics)
 
 
 def cases(rng: random.Random) -> tuple[str, bytes]:
-    """Make a file; return its suffix and its bytes."""
+    """Return suffix and bytes of a random file."""
     suffix = rng.choice([".mp3", ".mp3", ".mp3", *SOUNDS])
     front = [id3.random_tag(rng) for _ in range(rng.choice([0, 1, 1, 1, 1, 2]))]
-    behind = (
-        [random_ape(rng)] if rng.random() < (0.3 if suffix in (".mp3", ".aac") else 0.8) else []
-    )
-    behind += [id3.random_tag(rng, footer=True)] if rng.random() < 0.1 else []
-    behind += [random_lyrics(rng) for _ in range(rng.choice([0, 0, 0, 1, 2]))]
-    behind += [random_id3v1(rng)] if rng.random() < 0.4 else []
-    return suffix, b"".join([*front, SOUNDS[suffix], *behind])
+    after = [random_ape(rng)] if rng.random() < (0.3 if suffix in (".mp3", ".aac") else 0.8) else []
+    after += [id3.random_tag(rng, footer=True)] if rng.random() < 0.1 else []
+    after += [random_lyrics(rng) for _ in range(rng.choice([0, 0, 0, 1, 2]))]
+    after += [random_id3v1(rng)] if rng.random() < 0.4 else []
+    return suffix, b"".join([*front, SOUNDS[suffix], *after])
 
 
 # ------------------------------------------------------------------------------- reader
 
 
 def split(data: bytes, suffix: str) -> tuple[list[bytes], list[bytes]]:
-    """Return the tags before and after the sound, which is known."""
-    sound = SOUNDS[suffix]
-    front, behind = [], []
+    """Return the tags before and after the audio."""
+    audio = SOUNDS[suffix]
+    front, after = [], []
     while data.startswith(b"ID3"):
         n_bytes = id3.tag_length(data)
         front.append(data[:n_bytes])
         data = data[n_bytes:]
-    if not data.startswith(sound):
-        raise AssertionError("the sound is changed, or something stands before it")
-    data = data[len(sound) :]
+    if not data.startswith(audio):
+        raise AssertionError("the audio has changed, or is not directly after the tags")
+    data = data[len(audio) :]
     while data:
         n_bytes = length(data)
-        behind.append(data[:n_bytes])
+        after.append(data[:n_bytes])
         data = data[n_bytes:]
-    return front, behind
+    return front, after
 
 
 def length(data: bytes) -> int:
-    """Count the bytes of the first tag in the data, reading forwards."""
+    """Return the length in bytes of the first tag in the data."""
     if data.startswith(b"ID3"):
         return id3.tag_length(data)
     if data.startswith(b"APETAGEX") and data[23] & 0x20:
@@ -116,7 +114,7 @@ def length(data: bytes) -> int:
 
 
 def ape_items(tag: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return name and raw bytes of each item, and what is left."""
+    """Return name and raw bytes of each item, and the remaining bytes."""
     at, stop, items = 32 * has_header(tag), len(tag) - 32, []
     while at + 8 < stop:
         size = int.from_bytes(tag[at : at + 4], "little")
@@ -130,7 +128,7 @@ def ape_items(tag: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
 
 
 def other_parts(tag: bytes) -> object:
-    """Return all that is no genre in a tag."""
+    """Return everything in a tag except the genres."""
     if tag.startswith(b"ID3"):
         return id3.without_genre(tag)
     if tag.startswith(b"TAG"):
@@ -149,7 +147,7 @@ def has_header(tag: bytes) -> bool:
 
 
 def genres_of(tag: bytes) -> list[bytes]:
-    """Return the values of genre frames and items as they stand there."""
+    """Return the raw values of genre frames and items."""
     if tag.startswith(b"ID3"):
         return id3.genre_texts(tag)
     if tag.startswith((b"TAG", b"LYRICS")):
@@ -158,7 +156,7 @@ def genres_of(tag: bytes) -> list[bytes]:
 
 
 def problems(before: bytes, after: bytes, suffix: str, genres: list[str]) -> list[str]:
-    """Return what is wrong with a file that genres were written to."""
+    """Return the faults of a file after genres were written to it."""
     old, new = split(before, suffix), split(after, suffix)
     found = []
     made = has_new_tag(old, new)
@@ -180,14 +178,14 @@ def problems(before: bytes, after: bytes, suffix: str, genres: list[str]) -> lis
 def has_new_tag(
     old: tuple[list[bytes], list[bytes]], new: tuple[list[bytes], list[bytes]]
 ) -> tuple[int, int] | None:
-    """Return the side and the place of a tag that was made."""
+    """Return the side of a new tag, and its index there; None without a new tag."""
     if len(new[0]) > len(old[0]):
         return 0, 0
     return (1, 0) if len(new[1]) > len(old[1]) else None
 
 
 def stale(tag: bytes, genres: list[str]) -> list[bytes]:
-    """Return genres in a tag that are not those that were written, or stand there twice."""
+    """Return genres in a tag that differ from the written ones, or that occur twice."""
     if tag.startswith(b"TAG"):
         return [] if tag[-1] in (255, 8) else [tag[-1:]]  # 8: jazz
     expected = id3.written(genres, tag[3]) if tag.startswith(b"ID3") else "\0".join(genres).encode()

@@ -35,7 +35,7 @@ def sweep(seconds: float, rate: int, level: float = 0.5) -> Float32:
 
 
 def music(seconds: float, rate: int, seed: int = 0) -> Float32:
-    """Return four notes a second, each with decaying harmonics, over a quiet noise floor."""
+    """Return four notes per second with decaying harmonics over a quiet noise floor."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
     y = 1e-3 * rng.standard_normal(len(time))

@@ -1,4 +1,4 @@
-"""Writes a genre to a random file, and compares what was there with what is there."""
+"""Write genres to a random file, and compare the file before and after."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEW = [["Jazz"], ["Jazz", "Boom bap"], ["Größe ✓"], [], ["x" * 300]]
 
 
 def kinds() -> dict[str, ModuleType]:
-    """Return the modules of cases beside this one, by name: each has a function ``cases``."""
+    """Return the modules of cases in this folder by name; each has a function ``cases``."""
     names = sorted(path.stem for path in Path(__file__).parent.glob("*_cases.py"))
     modules = [import_module(f"support.{name}") for name in names]
     return {
@@ -25,10 +25,10 @@ def kinds() -> dict[str, ModuleType]:
 
 
 def judge(kind: ModuleType, seed: int, folder: Path) -> tuple[str, list[str]]:
-    """Write genres to the file that a seed makes.
+    """Write genres to the random file of a seed.
 
     Returns:
-        Why the write was refused, if it was, and what is wrong with the file if it was not.
+        The reason for which the write was refused, or an empty text; and the faults of the file.
 
     """
     rng = random.Random(seed)

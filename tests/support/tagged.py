@@ -27,7 +27,7 @@ def _encoded(codec: str, container: str, rate: int = RATE, **options: str) -> Ca
 
 
 def _dsf() -> bytes:
-    """Two blocks of one bit samples, which no encoder at hand makes."""
+    """Return two blocks of 1-bit samples (DSF), for which there is no encoder here."""
     samples = bytes(range(256)) * 32
     form = struct.pack("<4sQIIIIIIQII", b"fmt ", 52, 1, 0, 1, 1, 2_822_400, 1, 65_536, 4096, 0)
     data = struct.pack("<4sQ", b"data", 12 + len(samples)) + samples
@@ -35,7 +35,7 @@ def _dsf() -> bytes:
 
 
 def _faststart() -> bytes:
-    """An MP4 whose tags stand before the sound, as FFmpeg makes it on a disk alone."""
+    """Return an MP4 with the tags before the audio; FFmpeg writes it only to a file on disk."""
     with (
         tempfile.NamedTemporaryFile(suffix=".m4a") as file,
         av.open(io.BytesIO(_encoded("alac", "ipod")())) as source,
@@ -79,19 +79,19 @@ FORMATS = tuple(_MAKERS)
 
 @functools.cache
 def recording(kind: str) -> bytes:
-    """A recording of 0.4 s; those from FFmpeg have the title ``A title``."""
+    """Return a recording of 0.4 s; recordings from FFmpeg have the title ``A title``."""
     return _MAKERS[kind]()
 
 
 def metadata(data: bytes) -> dict[str, str]:
-    """What FFmpeg, which is no part of genrelens' tags, reads of the tags."""
+    """Return the tags as FFmpeg reads them, independently of ``genrelens.tags``."""
     with av.open(io.BytesIO(data), metadata_errors="surrogateescape") as container:
         of_streams = [stream.metadata for stream in container.streams]
         return {k.lower(): v for each in (*of_streams, container.metadata) for k, v in each.items()}
 
 
 def id3(path: Path, *, version: int, frames: list[mutagen.id3.Frame], raw: bytes = b"") -> Path:
-    """Put an ID3v2 tag of a version with frames, and raw bytes of more frames, before a file."""
+    """Prepend an ID3v2 tag with frames, and with raw bytes of further frames, to a file."""
     tags = mutagen.id3.ID3()
     for frame in frames:
         tags.add(frame)
@@ -103,14 +103,14 @@ def id3(path: Path, *, version: int, frames: list[mutagen.id3.Frame], raw: bytes
 
 
 def id3v1(title: str, genre: int) -> bytes:
-    """An ID3v1.1 tag."""
+    """Return an ID3v1.1 tag."""
     text = [part.ljust(30, b"\0") for part in (title.encode(), b"An artist", b"An album")]
     comment = b"A comment".ljust(28, b"\0")
     return b"TAG" + b"".join(text) + b"1999" + comment + bytes([0, 7, genre])
 
 
 def ape(**items: str) -> bytes:
-    """An APEv2 tag."""
+    """Return an APEv2 tag."""
     from mutagen.apev2 import APEv2
 
     tags = APEv2()

@@ -60,7 +60,7 @@ LENS = FeatureConfig(
 
 
 def sound(genre: str, seconds: float, seed: int = 0) -> NDArray[np.float32]:
-    """Return a waveform that differs clearly from those of other genres."""
+    """Return a waveform of a genre; the genres differ clearly."""
     rng = np.random.default_rng([seed, GENRES.index(genre)])
     time = np.arange(round(seconds * RATE)) / RATE
     if genre == "noise":

@@ -33,9 +33,9 @@ NORMS = (1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, 200)
 
 @functools.cache
 def weights(seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    """Weights by TensorFlow's names; every other slope of a norm is negative.
+    """Return weights by their names in TensorFlow; every other slope of a norm is negative.
 
-    One of three filters of the front end has weights; weight decay emptied the others.
+    One of three filters of the front end has weights; the others are zero, as after weight decay.
     """
     rng = np.random.default_rng(seed)
     drawn: dict[str, NDArray[np.float64]] = {}
@@ -54,14 +54,14 @@ def weights(seed: int = 0) -> dict[str, NDArray[np.float32]]:
 
 
 def network(seed: int = 0) -> Musicnn:
-    """The network with those weights, in eval mode."""
+    """Return the network with the weights of :func:`weights`, in eval mode."""
     from genrelens.train.lens.musicnn import Musicnn
 
     return Musicnn(weights(seed), scale=SCALE).eval().requires_grad_(False)
 
 
 def mel_power(n: int = 2, n_frames: int = 40, *, seed: int = 0) -> NDArray[np.float32]:
-    """Mel power spectra (n, t, 96) as uneven as those of music."""
+    """Return mel power spectra (n, t, 96) that are as uneven as those of music."""
     rng = np.random.default_rng(seed)
     return np.exp(rng.normal(-3, 1.5, (n, n_frames, N_BANDS))).astype(np.float32)
 

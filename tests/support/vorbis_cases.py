@@ -1,4 +1,4 @@
-"""Files with odd Vorbis comments, and a reader of them that owes nothing to the product's.
+"""Files with odd Vorbis comments, and a reader that shares no code with the package.
 
 Specifications: Vorbis I, section 5; RFC 9639, section 8; RFC 3533, section 6; RFC 7845, section 5.
 """
@@ -17,7 +17,7 @@ _SPARE, _COMMENTS = 1, 4  # metadata blocks of FLAC
 
 Page = tuple[
     int, int, int, int, list[bytes], bool
-]  # flags, position, serial, number, pieces, whole
+]  # flags, position, serial, number, segments, whole
 
 
 def cases(rng: random.Random) -> tuple[str, bytes]:
@@ -27,7 +27,7 @@ def cases(rng: random.Random) -> tuple[str, bytes]:
 
 
 def others(data: bytes, suffix: str) -> object:
-    """Return all but the genre and the zeros of padding; malformed files are a ``ValueError``."""
+    """Return everything except genre and zero padding; malformed files raise ``ValueError``."""
     return _read(data, suffix, lambda block: _parsed(block)[1])
 
 
@@ -88,7 +88,7 @@ def block(rng: random.Random, rest: bytes = b"") -> bytes:
 
 
 def _parsed(data: bytes) -> tuple[list[str], object]:
-    """Return the genres of a block, and what else is in it."""
+    """Return the genres of a block, and its other content."""
     strings, at, left = [], 0, 1
     while left:
         if at + 4 > len(data):
@@ -111,8 +111,8 @@ def _parsed(data: bytes) -> tuple[list[str], object]:
 
 
 def flac(rng: random.Random) -> bytes:
-    sound = tagged.recording("flac")
-    parts, frames = _flac_parts(sound, 0)
+    audio = tagged.recording("flac")
+    parts, frames = _flac_parts(audio, 0)
     blocks = [parts[0]]
     for _ in range(rng.choice([1, 1, 1, 1, 0, 2])):
         blocks.append((_COMMENTS, block(rng, rng.choice([b"", b"", b"\0\0", b"\1more"]))))
@@ -132,7 +132,7 @@ def flac(rng: random.Random) -> bytes:
 
 
 def _flac_parts(data: bytes, at: int) -> tuple[list[tuple[int, bytes]], bytes]:
-    """Return the kinds and contents of the blocks, and what follows them."""
+    """Return the kinds and contents of the blocks, and the data after them."""
     at, parts, last = at + 4, [], 0
     while not last:
         last, size = data[at] & 0x80, int.from_bytes(data[at + 1 : at + 4], "big")
@@ -150,7 +150,7 @@ def read_flac(data: bytes, parse: Callable[[bytes], object]) -> object:
     for kind, content in parts:
         spare = kind == _SPARE and not any(content)
         blocks.append((kind, parse(content) if kind == _COMMENTS else b"" if spare else content))
-    if not any(kind == _COMMENTS for kind, _ in parts):  # the first genre brings a block
+    if not any(kind == _COMMENTS for kind, _ in parts):  # writing the first genre adds a block
         blocks.insert(1, (_COMMENTS, ([b"genrelens"], b"")))
     return data[:start], blocks, frames
 
@@ -187,16 +187,16 @@ def _pages(data: bytes) -> list[Page]:
         page = data[at:end]
         assert magic == b"OggS"
         assert _crc(page[:22] + bytes(4) + page[26:]) == crc
-        pieces, start, length = [], at + 27 + n, 0
+        segments, start, length = [], at + 27 + n, 0
         for each in lacing:
             length += each
             if each < 255:
-                pieces.append(data[start : start + length])
+                segments.append(data[start : start + length])
                 start, length = start + length, 0
         whole = not length
         if length:
-            pieces.append(data[start : start + length])
-        pages.append((flags, position, serial, number, pieces, whole))
+            segments.append(data[start : start + length])
+        pages.append((flags, position, serial, number, segments, whole))
         at = end
     return pages
 
@@ -204,19 +204,19 @@ def _pages(data: bytes) -> list[Page]:
 def _packets(pages: list[Page]) -> list[bytes]:
     packets: list[bytes] = []
     whole = True
-    for flags, _, _, _, pieces, is_whole in pages:
+    for flags, _, _, _, segments, is_whole in pages:
         assert bool(flags & 1) == (not whole)
-        for at, piece in enumerate(pieces):
+        for at, part in enumerate(segments):
             if at == 0 and not whole:
-                packets[-1] += piece
+                packets[-1] += part
             else:
-                packets.append(piece)
-        whole = is_whole if pieces else whole
+                packets.append(part)
+        whole = is_whole if segments else whole
     return packets
 
 
 def _paged(packets: list[bytes], serial: int, n_segments: Callable[[], int]) -> list[bytes]:
-    """Return the second page and those that follow, with packets that end with the last of them."""
+    """Return the second page and those after it, with packets that end in the last page."""
     lacing = [
         (k, min(255, len(p) - i)) for k, p in enumerate(packets) for i in range(0, len(p) + 1, 255)
     ]
@@ -233,7 +233,7 @@ def _paged(packets: list[bytes], serial: int, n_segments: Callable[[], int]) -> 
 
 
 def ogg(rng: random.Random, suffix: str) -> bytes:
-    """Return a file with other comments, in pages of any size, maybe with a stream between."""
+    """Return a file with new comments in pages of any size, sometimes with a second stream."""
     rests = {
         ".ogg": [b"\1", b"\1", b"\1" + bytes(30), b"", b"\1junk"],
         ".opus": [b"", b"", bytes(30), b"\1kept", b"\2data"],
@@ -251,7 +251,7 @@ def ogg(rng: random.Random, suffix: str) -> bytes:
 def ogg_parts(
     suffix: str, content: bytes, n_segments: Callable[[], int] = lambda: 255
 ) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    """Return the first page, those of the comments and the setup, and the others."""
+    """Return the first page, the pages of comments and setup, and the other pages."""
     pages = _pages(_speex() if suffix == ".spx" else tagged.recording(SUFFIXES[suffix]))
     packets, n_headers = _packets(pages), 3 if suffix == ".ogg" else 2
     start = {".ogg": b"\3vorbis", ".opus": b"OpusTags", ".spx": b""}.get(suffix)
@@ -264,14 +264,14 @@ def ogg_parts(
 
 
 def _again(page: Page, shift: int) -> bytes:
-    flags, position, serial, number, pieces, whole = page
-    lacing = b"".join(b"\xff" * (len(each) // 255) + bytes([len(each) % 255]) for each in pieces)
+    flags, position, serial, number, segments, whole = page
+    lacing = b"".join(b"\xff" * (len(each) // 255) + bytes([len(each) % 255]) for each in segments)
     lacing = lacing if whole else lacing[:-1]
-    return _page(flags, position, serial, number + shift, lacing, b"".join(pieces))
+    return _page(flags, position, serial, number + shift, lacing, b"".join(segments))
 
 
 def _speex() -> bytes:
-    """Return a file of three packets, whose sound is none."""
+    """Return a file of three packets without real audio."""
     head = (
         b"Speex   "
         + b"1.2".ljust(20, b"\0")
@@ -286,7 +286,7 @@ def _speex() -> bytes:
 
 
 def read_ogg(data: bytes, suffix: str, parse: Callable[[bytes], object]) -> object:
-    """Return the packets of the stream and the pages of the others; numbers must have no gap."""
+    """Return the packets of the stream and the pages of other streams; check the page numbers."""
     pages = _pages(data)
     serial = pages[0][2]
     own = [page for page in pages if page[2] == serial]

@@ -103,7 +103,7 @@ def test_equaliser_is_smooth_and_the_same_in_all_frames() -> None:
     torch.testing.assert_close(gains[:, 0], gains[:, 2])
     assert gains[:, 0, 0].std().item() == pytest.approx(3, rel=0.15)  # the first of 6 points
     curvature = gains[:, 0].diff(n=2, dim=1).abs()
-    assert (curvature > 1e-3).sum(dim=1).max() <= 2 * 4  # straight but for 4 inner points
+    assert (curvature > 1e-3).sum(dim=1).max() <= 2 * 4  # straight except at 4 inner points
 
 
 def test_low_pass_attenuates_above_its_cut_off_only() -> None:

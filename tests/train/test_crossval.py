@@ -115,7 +115,7 @@ def test_finished_rounds_are_not_trained_again(
 def test_interrupted_round_is_continued(
     copy: Path, settings: dict[str, Any], split: Split, done: Any
 ) -> None:
-    """Killed after the first stage: only the second stage is trained, then the clips classified."""
+    """After a kill between the stages, only the second stage is trained."""
     from genrelens.train.crossval import cross_validate
     from genrelens.train.job import Run
 

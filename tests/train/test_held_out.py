@@ -37,7 +37,7 @@ def classified(model: Path, clips: list[LabelledClip], **options: Any) -> tuple[
 def test_tables_hold_the_predictions_of_the_classifier(
     recurrent_model: Path, clips: list[LabelledClip]
 ) -> None:
-    """The second table has the mean over segments; the last one overlaps and counts for less."""
+    """The second table has the mean over segments; an overlapping one has less weight."""
     table, mean = classified(recurrent_model, clips)
     classifier = Classifier.load(recurrent_model)
     overlaps = False

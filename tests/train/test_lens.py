@@ -67,7 +67,7 @@ def embedder(folder: Path, **changes: object) -> Embedder:
     return Embedder(tiny_musicnn.network(), tiny.LENS, **settings)  # type: ignore[arg-type]
 
 
-def test_features_are_cached_and_a_torn_entry_is_replaced(tmp_path: Path) -> None:
+def test_features_are_cached_and_an_incomplete_entry_is_replaced(tmp_path: Path) -> None:
     import torch
 
     from genrelens.train.lens.embeddings import frozen_features
@@ -136,7 +136,7 @@ def test_segments_are_drawn_by_clip_and_class() -> None:
     assert [len(classes) for _, classes in batches] == [2, 2]
 
 
-def test_music_head_separates_music_from_the_rest() -> None:
+def test_music_head_separates_music_from_other_sounds() -> None:
     import torch
 
     from genrelens.train.lens.heads import fit_music_head

@@ -129,7 +129,7 @@ def close(got: Tensor, expected: Tensor, tolerance: float = 1e-3) -> None:
 
 @pytest.mark.parametrize("n_frames", [1, 40, 187])
 def test_front_end_is_that_of_the_paper(n_frames: int, weights: dict[str, Tensor]) -> None:
-    """Half of the slopes are negative; there the smallest response gives the largest value."""
+    """Half of the slopes are negative, so that the smallest response becomes the largest value."""
     import torch
 
     from genrelens.train.lens.musicnn import FrontEnd
@@ -176,9 +176,9 @@ def test_level_ignores_silent_frames() -> None:
     from genrelens.train.lens.musicnn import at_one_level
 
     power = torch.tensor([[[2.0, 2.0], [0.0, 0.0], [4.0, 8.0], [0.0, 0.0]]])
-    sounding = torch.tensor([[True, False, True, False]])
+    audible = torch.tensor([[True, False, True, False]])
     expected = torch.tensor([[[0.08, 0.08], [0.0, 0.0], [0.16, 0.32], [0.0, 0.0]]])
-    torch.testing.assert_close(at_one_level(power, sounding), expected)
+    torch.testing.assert_close(at_one_level(power, audible), expected)
 
 
 def test_very_quiet_segments_are_not_raised_to_the_level_of_music() -> None:

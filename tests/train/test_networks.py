@@ -219,7 +219,7 @@ def test_input_norm_is_the_only_addition(build: Any, n_bins: int) -> None:
     nn.init.constant_(normed.input_norm.running_mean, 3.0)
     nn.init.constant_(normed.input_norm.running_var, 4.0)
     segments = 10 * torch.rand(2, 41, n_bins)
-    # (x - 3) / 2 but for the norm's epsilon of 1e-5
+    # (x - 3) / 2, up to the norm's epsilon of 1e-5
     torch.testing.assert_close(normed(segments), plain((segments - 3) / 2), atol=1e-4, rtol=1e-4)
 
 

@@ -107,7 +107,7 @@ def test_only_network_and_features_are_required(tmp_path: Path) -> None:
     assert not recipe.augment.changes_segments
 
 
-def test_to_dict_holds_everything(tmp_path: Path) -> None:
+def test_to_dict_contains_all_settings(tmp_path: Path) -> None:
     recipe = load(tmp_path, tiny.recipe_text(patience=3))
     values = recipe.to_dict()
     assert values["training"]["patience"] == 3
@@ -136,12 +136,12 @@ BASE = tiny.recipe_text()
         (BASE.replace('kind = "mel"', 'kind = "cqt"'), "kind='cqt' must be 'mel' or 'mfcc'"),
         (BASE.replace("f_max = 4000", "f_max = 5000"), "f_max=5000.* <= sample_rate / 2"),
         ("augment = 3\n" + BASE, r"\[augment\] must be a table"),
-        ("name = 'other'\n" + BASE, "named by its file"),
+        ("name = 'other'\n" + BASE, "file name is the name"),
         (BASE.replace("=", ":"), "Expected '='.*line 1"),
         ("", "incomplete"),
     ],
 )
-def test_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
+def test_the_message_names_the_mistake(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=rf"mine\.toml: .*{words}"):
         load(tmp_path, text)
 
@@ -177,7 +177,7 @@ def test_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
         ("augment", "low_pass = 0.5\nlow_pass_hz = 4000"),  # f_max: nothing would be cut
     ],
 )
-def test_impossible_value_is_named(section: str, line: str, tmp_path: Path) -> None:
+def test_the_message_names_an_impossible_value(section: str, line: str, tmp_path: Path) -> None:
     features = BASE[: BASE.index("[training]")]
     with pytest.raises(RecipeError, match=line.split("\n")[-1].split(" ")[0] + "="):
         load(tmp_path, f"{features}\n[{section}]\n{line}")
@@ -193,7 +193,9 @@ def test_mfccs_can_only_be_augmented_by_mixup(tmp_path: Path) -> None:
 def test_unknown_name_lists_the_known_ones() -> None:
     from genrelens.train.recipe import Recipe
 
-    with pytest.raises(RecipeError, match=r"no recipe 'mel-cnm'; known are lens, .*mfcc-lstm"):
+    with pytest.raises(
+        RecipeError, match=r"no recipe 'mel-cnm'; the recipes are lens, .*mfcc-lstm"
+    ):
         Recipe.load("mel-cnm")
 
 

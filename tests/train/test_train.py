@@ -112,7 +112,7 @@ def test_one_stage_networks_learn(recipe: str, start: Start, tmp_path: Path) -> 
 # ------------------------------------------------------------------------ ways to train
 
 
-def test_seed_decides_everything(start: Start, tmp_path: Path) -> None:
+def test_the_seed_determines_all_results(start: Start, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         start(tmp_path / name, tiny.recipe_text("mfcc-lstm", epochs=1, seed=seed))
     assert same_weights(tmp_path / "a" / "segments", tmp_path / "b" / "segments")

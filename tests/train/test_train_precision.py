@@ -89,7 +89,7 @@ def test_an_lstm_on_this_processor(start: Start, tmp_path: Path) -> None:
             start(tmp_path / "run", recipe("mfcc-lstm"))
 
 
-def test_an_lstm_on_a_processor_that_can(
+def test_an_lstm_on_a_processor_with_bfloat16(
     start: Start, lstm: Callable[[bool], None], tmp_path: Path
 ) -> None:
     lstm(True)
@@ -98,7 +98,7 @@ def test_an_lstm_on_a_processor_that_can(
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
-def test_an_lstm_on_a_processor_that_cannot(
+def test_an_lstm_on_a_processor_without_bfloat16(
     precision: str, start: Start, lstm: Callable[[bool], None], tmp_path: Path
 ) -> None:
     """It is refused before any clip is read. On a CPU Lightning uses bfloat16 for 16-mixed."""
@@ -119,7 +119,7 @@ def test_an_lstm_on_a_processor_that_cannot(
     assert not (tmp_path / "run").exists()
 
 
-def test_32_bits_on_a_processor_that_cannot(
+def test_32_bits_on_a_processor_without_bfloat16(
     start: Start, lstm: Callable[[bool], None], tmp_path: Path
 ) -> None:
     lstm(False)

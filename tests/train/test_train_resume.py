@@ -169,7 +169,7 @@ def test_kill_while_a_checkpoint_is_written(
 def test_ctrl_c_works_after_ctrl_c(
     killed: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lightning ignores it for good while it cleans up."""
+    """Lightning would ignore Ctrl-C permanently after its own cleanup."""
     run = Cut(shutil.copytree(killed.root, tmp_path / "copy"), 0, "")
 
     def training_step(*_: object) -> None:
@@ -182,7 +182,7 @@ def test_ctrl_c_works_after_ctrl_c(
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_history_survives_a_torn_row(tmp_path: Path) -> None:
+def test_history_skips_an_incomplete_row(tmp_path: Path) -> None:
     from genrelens.train.trainer import read_history
 
     header = "epoch,step,train_error,train_loss,val_error,val_loss\n"

@@ -97,7 +97,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledClip]:
 
 
 @pytest.fixture(scope="module")
-def stamped(tmp_path_factory: pytest.TempPathFactory, clips: list[LabelledClip]) -> Path:
+def marked_model(tmp_path_factory: pytest.TempPathFactory, clips: list[LabelledClip]) -> Path:
     """A model that was trained on the first four of six clips."""
     from support.small_models import write_model
 
@@ -112,12 +112,12 @@ def flags(model: Path, clips: list[LabelledClip]) -> list[bool] | None:
     return None if found is None else found.tolist()
 
 
-def test_clips_of_the_training_are_marked(stamped: Path, clips: list[LabelledClip]) -> None:
-    assert flags(stamped, clips) == [True] * 4 + [False] * 2
+def test_clips_of_the_training_are_marked(marked_model: Path, clips: list[LabelledClip]) -> None:
+    assert flags(marked_model, clips) == [True] * 4 + [False] * 2
 
 
 def test_recordings_are_compared_by_content(
-    stamped: Path, clips: list[LabelledClip], tmp_path: Path
+    marked_model: Path, clips: list[LabelledClip], tmp_path: Path
 ) -> None:
     """Another name and new tags do not matter. Another encoding is another recording."""
     import mutagen.wave
@@ -132,8 +132,8 @@ def test_recordings_are_compared_by_content(
     tagged.save()
     soundfile.write(encoded, *soundfile.read(clips[0].path))
     copies = [LabelledClip(path, clips[0].label) for path in (renamed, encoded)]
-    assert flags(stamped, [replace(copies[0]), clips[5]]) == [True, False]
-    assert flags(stamped, [copies[1], clips[5]]) == [False, False]
+    assert flags(marked_model, [replace(copies[0]), clips[5]]) == [True, False]
+    assert flags(marked_model, [copies[1], clips[5]]) == [False, False]
 
 
 def test_a_model_of_a_former_version_has_no_marks(model: Path, clips: list[LabelledClip]) -> None:
@@ -141,11 +141,11 @@ def test_a_model_of_a_former_version_has_no_marks(model: Path, clips: list[Label
 
 
 def test_the_table_keeps_the_marks(
-    stamped: Path, clips: list[LabelledClip], tmp_path: Path
+    marked_model: Path, clips: list[LabelledClip], tmp_path: Path
 ) -> None:
     from genrelens import Classifier
 
-    table = evaluate(Classifier.load(stamped, threads=1), clips).table
+    table = evaluate(Classifier.load(marked_model, threads=1), clips).table
     table.save(tmp_path / "p.csv")
     assert (tmp_path / "p.csv").read_text().startswith("clip,genre,in_training,chords,")
     for again in (
@@ -190,7 +190,7 @@ Genrelens = Callable[..., Result]
 
 def test_text_json_and_page_warn(
     genrelens: Genrelens,
-    stamped: Path,
+    marked_model: Path,
     clips: list[LabelledClip],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -199,9 +199,9 @@ def test_text_json_and_page_warn(
     empty = dict.fromkeys(names, b"<svg/>")
     monkeypatch.setattr("genrelens.evaluation.report.write._draw", lambda *_: ({}, empty))
     folder = clips[0].path.parent.parent
-    text = genrelens("evaluate", folder, "-m", stamped, "--report", tmp_path / "report").out
+    text = genrelens("evaluate", folder, "-m", marked_model, "--report", tmp_path / "report").out
     assert f"warning       {WARNING}" in text
-    found = json.loads(genrelens("evaluate", folder, "-m", stamped, "--json").out)
+    found = json.loads(genrelens("evaluate", folder, "-m", marked_model, "--json").out)
     assert found["in_training"] == 4
     assert found["warning"].startswith(WARNING)
     assert found["provenance"]["training_recordings"] == 4
@@ -217,7 +217,7 @@ def test_text_json_and_page_warn(
 
 
 def test_absence_of_training_clips_is_reported_too(
-    genrelens: Genrelens, model: Path, stamped: Path, clips: list[LabelledClip], tmp_path: Path
+    genrelens: Genrelens, model: Path, marked_model: Path, clips: list[LabelledClip], tmp_path: Path
 ) -> None:
     folder = tmp_path / "unseen"
     for clip in clips[4:]:
@@ -225,7 +225,7 @@ def test_absence_of_training_clips_is_reported_too(
             clip.path,
             (folder / clip.label).mkdir(parents=True, exist_ok=True) or folder / clip.label,
         )
-    known = genrelens("evaluate", folder, "-m", stamped).out
+    known = genrelens("evaluate", folder, "-m", marked_model).out
     assert "training      none of its 4 recordings is among these clips" in known
     unknown = genrelens("evaluate", folder, "-m", model).out
     assert "training      the model file does not say which recordings" in unknown
@@ -294,10 +294,10 @@ def former(model: Path, path: Path, **changes: Any) -> Path:
     return path
 
 
-def test_a_former_file_is_stamped(
+def test_the_script_adds_hashes_to_a_file_of_a_former_version(
     script: ModuleType, trained: Path, start: Start, tmp_path: Path
 ) -> None:
-    """The file then holds what training writes today; its graph is unchanged."""
+    """Afterwards, the provenance equals that of a new training; the graph is unchanged."""
     import onnx
 
     path = former(trained / "model.onnx", tmp_path / "former.onnx")

@@ -139,7 +139,7 @@ def test_a_part_of_a_lossless_file_is_a_slice(name: str, offset: float, duration
 
 
 @pytest.mark.parametrize("name", LOSSY)
-def test_lossy_formats_give_about_the_recording(name: str) -> None:
+def test_lossy_formats_are_close_to_the_recording(name: str) -> None:
     decoder, make, _ = LOSSY[name]
     file = make()
     info = probe(file)
@@ -153,7 +153,7 @@ def test_lossy_formats_give_about_the_recording(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSY)
-def test_a_part_of_a_lossy_file_is_about_a_slice(name: str) -> None:
+def test_a_part_of_a_lossy_file_is_close_to_a_slice(name: str) -> None:
     _, make, clock_error = LOSSY[name]
     file = make()
     whole = load(file)
@@ -260,7 +260,7 @@ STREAMED = {
 @pytest.mark.parametrize("name", STREAMED)
 @pytest.mark.parametrize("rate", [RATE, 22_050])
 @given(block_seconds=st.floats(0.005, 4), offset=st.floats(0, 2.5), duration=st.floats(0.01, 4))
-def test_a_stream_gives_what_load_audio_gives(
+def test_a_stream_equals_the_result_of_load_audio(
     name: str, rate: int, block_seconds: float, offset: float, duration: float
 ) -> None:
     part = {"sample_rate": rate, "offset": offset, "duration": duration}

@@ -93,7 +93,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     ],
     ids=["letter", "text", "PNG", "ID3v2 alone", "zeros", "MP3 syncs", "random", "HLS"],
 )
-def test_what_is_not_audio_is_an_error_with_the_messages_of_both_decoders(content: bytes) -> None:
+def test_a_file_that_is_not_audio_is_an_error_with_the_messages_of_both_decoders(
+    content: bytes,
+) -> None:
     error = error_of(content)
     assert error.reason == UNREADABLE
     assert list(error.decoder_messages) == ["libsndfile", "FFmpeg"]
@@ -114,13 +116,13 @@ def test_a_video_without_audio(container: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "OGG", "CAF", "W64"])
-def test_a_file_of_no_samples(kind: str) -> None:
+def test_a_file_without_samples(kind: str) -> None:
     content = synth.write(np.zeros(0, np.float32), RATE, kind)
     assert error_of(content).reason == "contains no audio samples"
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_header_alone(name: str) -> None:
+def test_a_header_without_samples(name: str) -> None:
     assert error_of(FILES[name]()[:40]).reason in (
         UNREADABLE,
         NO_INDEX,
@@ -233,7 +235,7 @@ def test_the_format_can_change_within_a_file() -> None:
     np.testing.assert_array_equal(y[: 2 * RATE], load(mono)[: 2 * RATE])
 
 
-def test_tags_that_are_not_utf8_do_no_harm() -> None:
+def test_tags_that_are_not_utf8_do_not_prevent_decoding() -> None:
     content = synth.encode(Y, RATE, "aac", "ipod", title="QQQQ").replace(
         b"QQQQ", b"\xff\xfe\xff\xfe"
     )

@@ -1,4 +1,4 @@
-"""Headers with a wrong length: all is decoded, and a warning states both lengths."""
+"""Headers with a wrong length: the whole recording is decoded, a warning states both lengths."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_recorder_that_lost_power() -> None:
 
 
 @pytest.mark.parametrize("name", PCM)
-def test_right_sizes_cause_no_warning(name: str) -> None:
+def test_correct_sizes_cause_no_warning(name: str) -> None:
     np.testing.assert_allclose(load(PCM[name](N_BYTES)), MONO, atol=1e-6)
 
 
@@ -177,7 +177,7 @@ FRAMES = 1 + SECONDS * RATE // 1152
 
 
 @pytest.mark.parametrize("name", MP3)
-def test_right_mp3_headers(name: str) -> None:
+def test_correct_mp3_headers(name: str) -> None:
     header = read_mp3_header(io.BytesIO(MP3[name]))
     assert header is not None
     assert header.whole
@@ -303,7 +303,7 @@ def crc(page: bytes) -> int:
 
 @pytest.mark.parametrize("back", [100, 488])
 def test_opus_whose_pages_are_behind_their_samples(back: int) -> None:
-    """FFmpeg writes such pages from sources whose time jumps; libsndfile rejects them."""
+    """FFmpeg writes such pages if the time stamps of the source jump; libsndfile rejects them."""
     content = bytearray(synth.encode(synth.music(6, 48_000), 48_000, "libopus", "ogg"))
     pages = [*ogg_pages(bytes(content)), len(content)]
     for start, end in pairwise(pages[3:-1]):

@@ -127,7 +127,7 @@ def test_text_with_any_suffix_is_an_error(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere a descriptor is not portable")
 def test_libsndfile_gets_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With callbacks into Python, it takes Ctrl-C for the end of the file."""
+    """With callbacks into Python, Ctrl-C would look like the end of the file."""
     opened = []
     original = soundfile.SoundFile.__init__
 
@@ -241,7 +241,7 @@ def relative_playlist(kind: str, audio: Path) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["ffconcat", "m3u8"])
-def test_a_playlist_opens_nothing(
+def test_a_playlist_does_not_open_other_files(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # where FFmpeg searches the files of a list without a name

@@ -19,7 +19,7 @@ SMALL = 20_000  # bytes
 
 
 class Counted(io.FileIO):
-    """A file that counts what is read of it."""
+    """A file that counts reads and bytes."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -41,7 +41,7 @@ def cost(path: Path) -> tuple[int, int]:
 
 @pytest.mark.parametrize("name", bombs.BOMBS)
 def test_reading_is_linear(name: str, tmp_path: Path) -> None:
-    """Twice as long a file takes at most twice as many reads and bytes, and some that are fixed."""
+    """A file of twice the length takes at most twice as many reads and bytes, plus a constant."""
     sizes = (SMALL, 2 * SMALL, 4 * SMALL)
     paths = [bombs.write_bomb(name, tmp_path / f"{n}", n) for n in sizes]
     (reads, n_bytes), _, (more_reads, more_bytes) = map(cost, paths)
@@ -59,7 +59,7 @@ def test_reading_is_linear(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["id3 empty tags.mp3", "id3 tags of 20 bytes.mp3"])
-def test_many_tags_in_front_are_refused(name: str, tmp_path: Path) -> None:
+def test_many_leading_tags_are_refused(name: str, tmp_path: Path) -> None:
     path = bombs.write_bomb(name, tmp_path / "x.mp3", 200_000)
     with Counted(path) as file, pytest.raises(DecodeError, match="more than 1000 ID3 tags"):
         limits.end_of_id3(file)
@@ -72,7 +72,7 @@ def test_many_tags_in_front_are_refused(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["id3v1 chain.mp3", "lyrics3 chain.mp3", "ape chain.mp3", "all tags in turn.mp3"]
 )
-def test_many_tags_behind_are_not_counted_to_the_last(name: str, tmp_path: Path) -> None:
+def test_not_all_of_many_trailing_tags_are_counted(name: str, tmp_path: Path) -> None:
     path = bombs.write_bomb(name, tmp_path / "x.mp3", 400_000)
     with Counted(path) as file:
         content._audio_range(file)
@@ -80,8 +80,8 @@ def test_many_tags_behind_are_not_counted_to_the_last(name: str, tmp_path: Path)
     assert len(audio_digest(path)) == 40
 
 
-def test_some_tags_are_no_bomb(tmp_path: Path) -> None:
-    """Those of ordinary files do not change the digest."""
+def test_some_tags_are_accepted(tmp_path: Path) -> None:
+    """The tags of ordinary files do not change the digest."""
     plain, tagged_often = tmp_path / "a.mp3", tmp_path / "b.mp3"
     recording = tagged.recording("mp3-bare")
     plain.write_bytes(recording)
@@ -101,10 +101,10 @@ def mp3(tmp_path: Path, tag: bytes) -> Path:
 
 @pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.parametrize(("n_frames", "is_bomb"), [(9_999, False), (10_001, True)])
-def test_many_frames_are_not_given_to_mpg123(
+def test_too_many_frames_do_not_reach_mpg123(
     tmp_path: Path, version: int, n_frames: int, is_bomb: bool
 ) -> None:
-    """It takes a time that grows with the square of their number."""
+    """The time of mpg123 grows with the square of their number."""
     tag = streams.id3(b"".join(map(streams.txxx, range(n_frames))), version)
     path = mp3(tmp_path, tag * 3 if not is_bomb and n_frames < 3333 else tag)
     with path.open("rb", buffering=0) as file:
@@ -124,7 +124,7 @@ def test_many_frames_are_not_given_to_mpg123(
     ],
     ids=["several tags", "an escaped tag"],
 )
-def test_frames_in_other_forms(tmp_path: Path, tags: bytes) -> None:
+def test_too_many_frames_in_other_forms_are_refused(tmp_path: Path, tags: bytes) -> None:
     with (
         mp3(tmp_path, tags).open("rb", buffering=0) as file,
         pytest.raises(DecodeError, match="more than 10000 frames"),
@@ -132,7 +132,7 @@ def test_frames_in_other_forms(tmp_path: Path, tags: bytes) -> None:
         limits.check_id3_frames(file)
 
 
-def test_a_picture_is_no_bomb(tmp_path: Path) -> None:
+def test_a_large_picture_is_accepted(tmp_path: Path) -> None:
     tag = streams.id3(streams.frame(b"APIC", b"\0image/png\0\3\0" + bytes(3_000_000)) + bytes(2000))
     path = mp3(tmp_path, tag)
     with Counted(path) as file:
@@ -165,7 +165,7 @@ class Clock:
         ("flac empty blocks.flac", "more than 10000 metadata blocks"),
     ],
 )
-def test_many_comments_are_not_given_to_ffmpeg(name: str, reason: str, tmp_path: Path) -> None:
+def test_too_many_comments_do_not_reach_ffmpeg(name: str, reason: str, tmp_path: Path) -> None:
     path = bombs.write_bomb(name, tmp_path / "x", 400_000)
     with Counted(path) as file, pytest.raises(DecodeError, match=reason):
         FFmpegDecoder(file)
@@ -174,14 +174,14 @@ def test_many_comments_are_not_given_to_ffmpeg(name: str, reason: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["flac comments.flac", "opus comments.opus"])
-def test_some_comments_are_no_bomb(name: str, tmp_path: Path) -> None:
+def test_some_comments_are_accepted(name: str, tmp_path: Path) -> None:
     path = bombs.write_bomb(name, tmp_path / "x", 50_000)
     with Counted(path) as file:
         FFmpegDecoder(file).close()
 
 
 @pytest.mark.parametrize("name", ["riff distinct entries.wav", "caf strings.caf", "mp4 items.m4a"])
-def test_a_header_that_takes_too_long(
+def test_a_header_that_takes_too_long_is_refused(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = bombs.write_bomb(name, tmp_path / "x", 3_000_000)
@@ -193,7 +193,7 @@ def test_a_header_that_takes_too_long(
     assert len(audio_digest(path)) == 40  # of the whole file
 
 
-def test_no_bound_once_it_is_open(tmp_path: Path) -> None:
+def test_there_is_no_time_limit_after_the_file_is_open(tmp_path: Path) -> None:
     clock = Clock()
     (tmp_path / "x").write_bytes(bytes(1000))
     with (tmp_path / "x").open("rb", buffering=0) as file:
@@ -204,5 +204,5 @@ def test_no_bound_once_it_is_open(tmp_path: Path) -> None:
         assert (guarded.seek(0), len(guarded.read(5)), guarded.seek(-1)) == (0, 5, -1)
 
 
-def test_bombs_are_many() -> None:
+def test_all_kinds_of_bombs_are_registered() -> None:
     assert len(bombs.BOMBS) >= 54

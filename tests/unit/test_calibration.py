@@ -95,7 +95,7 @@ def test_the_temperature_agrees_with_scipy(seed: int, n: int, temperature: float
 
 
 def test_by_hand() -> None:
-    """Odds of 9 to 1 with 3 of 4 right should be 3 to 1, so T is 2."""
+    """All odds are 9 to 1 and 3 of 4 are right. Odds of 3 to 1 would fit, so T is 2."""
     logs = np.log([[0.9, 0.1]] * 4)
     assert fit_temperature(logs, [0, 0, 0, 1]) == pytest.approx(2)
 
@@ -107,12 +107,12 @@ def test_all_right_and_all_wrong_end_at_the_bounds() -> None:
     assert fit_temperature(logs[:1], [0]) == pytest.approx(0.05)
 
 
-def test_what_no_temperature_changes() -> None:
+def test_equal_probabilities_have_temperature_1() -> None:
     assert fit_temperature(np.log([[1 / 3] * 3] * 4), [0, 1, 2, 0]) == 1
 
 
 def test_probabilities_of_zero_and_one() -> None:
-    """Certain of three right clips and a wrong one: 3 of 4 after the fit."""
+    """All probabilities are 1, and 3 of 4 answers are right: after the fit they are 3/4."""
     with np.errstate(divide="ignore"):
         logs = np.log([[1.0, 0.0]] * 4)
     temperature = fit_temperature(logs, [0, 0, 0, 1])
@@ -146,7 +146,7 @@ def test_invalid_arguments_of_the_fit(logs: Any, true: list[int]) -> None:
     st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda p: sum(p) > 0.01),
     st.floats(0.05, 20),
 )
-def test_the_answers_stay(weights: list[float], temperature: float) -> None:
+def test_the_answers_do_not_change(weights: list[float], temperature: float) -> None:
     before = np.array(weights) / sum(weights)
     after = apply_temperature(before, temperature)
     assert after.sum() == pytest.approx(1)
@@ -219,7 +219,7 @@ def test_a_group_is_never_fitted_on_itself() -> None:
 
 
 def test_rounds_that_share_a_group_are_not_fitted_on_it() -> None:
-    """Random folds: the always wrong artist is in both rounds and in no fit."""
+    """In random folds, an artist can be in both rounds; no fit uses the artist."""
     groups = ("bad", "e", "f", "bad", "g", "h")
     table = made(
         [[0.8, 0.2]] * 6, [1, 0, 0, 1, 0, 0], groups=groups, rounds=np.array([1, 1, 1, 2, 2, 2])
@@ -230,7 +230,7 @@ def test_rounds_that_share_a_group_are_not_fitted_on_it() -> None:
 
 
 def test_a_clip_of_several_rounds_is_not_fitted_on_itself() -> None:
-    """Two draws share clip 0, which is wrong in both; each is fitted on the other's right one."""
+    """Two draws share clip 0, which is wrong in both; each fit uses only the other clip."""
     before = replace(
         made([[0.9, 0.1]] * 4, [1, 0, 1, 0], rounds=np.array([1, 1, 2, 2])),
         clips=("x", "y", "x", "z"),
@@ -265,7 +265,7 @@ def test_no_clip_is_left_to_fit_on(columns: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("factor", "better"), [(1.0, False), (3.0, True), (0.4, True)])
 def test_a_better_temperature_is_better_on_other_clips(factor: float, better: bool) -> None:
-    """No temperature is better than the optimum of all clips, which is 1 for factor 1."""
+    """For calibrated clips (factor 1), a temperature from a part of the clips is not better."""
     logits, true = drawn(1, n=400)
     logits *= factor / fit_temperature(logits, true)
     table = made(softmax(logits, axis=1), true)
@@ -279,7 +279,7 @@ def test_a_better_temperature_is_better_on_other_clips(factor: float, better: bo
 
 
 def test_own_predictions_contain_the_present_temperature() -> None:
-    """2 times 3 is 6. Predictions of a cross-validation contain no temperature."""
+    """A present temperature of 2 and a fitted one of 3 give 6; a cross-validation has none."""
     logits, true = drawn(1, n=400)
     logits *= 3 / fit_temperature(logits, true)
     own = made(softmax(logits, axis=1), true)
@@ -331,7 +331,9 @@ def test_predictions_that_cannot_calibrate() -> None:
         calibrate_model(metadata(table, 1.0), table)
     assert calibrate_model(metadata(table, 1.0), table, force=True).temperature > 1
     other = replace(metadata(table, 1.0), labels=("a", "b"))
-    with pytest.raises(DataError, match="the labels are genre 0, genre 1; those of tiny are a, b"):
+    with pytest.raises(
+        DataError, match="the labels are genre 0, genre 1, but those of tiny are a, b"
+    ):
         calibrate_model(other, table)
 
 

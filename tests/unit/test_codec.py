@@ -24,7 +24,7 @@ def music(seconds: float, rate: int) -> Float64:
     return synth.music(seconds, rate).astype(np.float64)
 
 
-def test_mp3_is_one_of_64_kbit() -> None:
+def test_mp3_has_64_kbit() -> None:
     file = encode(music(10, 44_100), 44_100, **MP3)
     info = soundfile.info(io.BytesIO(file))
     assert (info.format, info.samplerate, info.channels) == ("MP3", 44_100, 1)
@@ -47,7 +47,7 @@ def test_length_is_kept(n: int) -> None:
     assert through_codec(music(1, 44_100)[:n], 8000, **G711).shape == (n,)
 
 
-def test_g711_as_libsndfile_does_it() -> None:
+def test_g711_equals_that_of_libsndfile() -> None:
     y = np.linspace(-1, 1, 4001)
     file = io.BytesIO()
     soundfile.write(file, y, 8000, format="WAV", subtype="ULAW")
@@ -75,7 +75,7 @@ def test_tempo_changes_the_length(factor: float, n: int) -> None:
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.1])
-def test_tempo_leaves_the_pitch_and_moves_the_beats(factor: float) -> None:
+def test_tempo_keeps_the_pitch_and_moves_the_beats(factor: float) -> None:
     rate = 22_050
     time = np.arange(4 * rate) / rate
     beats = np.sin(2 * np.pi * 1000 * time) * (time % 0.5 < 0.05)  # two a second

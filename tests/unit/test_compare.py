@@ -38,7 +38,7 @@ SECOND = judged([1] * 40 + [0] * 2 + [1] * 12 + [0] * 6)
 
 
 def test_mcnemar_by_hand() -> None:
-    """Of 14 coins 2 or fewer heads, or tails: 2 (1 + 14 + 91) / 2^14."""
+    """At most 2 heads, or at most 2 tails, of 14 coins: 2 (1 + 14 + 91) / 2^14."""
     found = compare(FIRST, SECOND)
     assert (found.n, found.left_out, found.right_alone) == (60, (0, 0), (2, 12))
     assert found.p_value == pytest.approx(2 * (1 + 14 + 91) / 2**14)
@@ -61,7 +61,7 @@ def test_equal_models() -> None:
 
 
 def test_five_against_none_is_not_significant() -> None:
-    """The interval alone excludes zero; the test gives 2 / 2^5."""
+    """The interval excludes zero, but the p-value is 2 / 2^5."""
     found = compare(judged([0] * 5 + [1] * 15), judged([1] * 20))
     assert found.p_value == pytest.approx(2 / 2**5)
     assert found.difference.low > 0
@@ -79,7 +79,7 @@ def test_the_interval_agrees_with_scipy() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=40))
-def test_the_other_way_round_is_the_same(pairs: list[tuple[int, int]]) -> None:
+def test_swapped_models_give_the_opposite_difference(pairs: list[tuple[int, int]]) -> None:
     first, second = (judged(column) for column in zip(*pairs, strict=True))
     there, back = compare(first, second, resamples=100), compare(second, first, resamples=100)
     assert there.difference.value == pytest.approx(-back.difference.value)

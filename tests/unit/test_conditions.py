@@ -202,7 +202,7 @@ def test_telephone_has_eight_bits() -> None:
 
 
 @pytest.mark.parametrize("rate", [RATE, 44_100])
-def test_a_telephone_has_nothing_outside_its_band(rate: int) -> None:
+def test_a_telephone_removes_frequencies_outside_its_band(rate: int) -> None:
     from scipy import signal
 
     hz, density = signal.welch(under("telephone", synth.noise(4, rate), rate), rate, nperseg=4096)
@@ -256,7 +256,7 @@ def test_pitch(name: str, semitones: int, rate: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["pitch+1", "pitch-1"])
-def test_pitch_leaves_the_time(name: str) -> None:
+def test_pitch_keeps_the_time(name: str) -> None:
     """A tone that starts after two of four seconds still does."""
     y = synth.sine(440, 4, RATE)
     y[: 2 * RATE] = 0

@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet opens: no text in it is a formula, no number is changed."""
+"""CSV for spreadsheets: texts do not become formulas, and numbers do not change."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def fetch(mirror: Mirror, part: Path) -> list[int]:
 # ----------------------------------------------------------------------- whole and resumed
 
 
-def test_a_download_from_nothing_is_one_request(mirror: Mirror, part: Path) -> None:
+def test_a_new_download_is_one_request(mirror: Mirror, part: Path) -> None:
     told = fetch(mirror, part)
     assert part.read_bytes() == CONTENT
     assert mirror.ranges == [None]
@@ -74,7 +74,7 @@ def test_a_complete_file_is_not_requested(mirror: Mirror, part: Path) -> None:
     assert mirror.ranges == []
 
 
-def test_a_file_that_is_too_long_starts_again(mirror: Mirror, part: Path) -> None:
+def test_a_file_that_is_too_long_restarts_the_download(mirror: Mirror, part: Path) -> None:
     part.write_bytes(bytes(SIZE + 1))
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -142,7 +142,9 @@ def test_a_part_of_unknown_total_is_appended(mirror: Mirror, part: Path) -> None
     [answers.status(416), answers.unnamed_part, answers.part_from(20_000)],
     ids=["416", "206 without Content-Range", "206 that skips"],
 )
-def test_a_useless_part_starts_again(mirror: Mirror, part: Path, answer: answers.Answer) -> None:
+def test_a_useless_part_restarts_the_download(
+    mirror: Mirror, part: Path, answer: answers.Answer
+) -> None:
     part.write_bytes(JUNK)
     mirror.answers = [answer]
     fetch(mirror, part)
@@ -215,7 +217,7 @@ def test_a_refusal_is_final(mirror: Mirror, part: Path, code: int) -> None:
     assert len(mirror.ranges) == 1
 
 
-def test_tries_with_progress_do_not_count(mirror: Mirror, part: Path) -> None:
+def test_tries_with_progress_are_not_counted(mirror: Mirror, part: Path) -> None:
     mirror.answers = [answers.breaking_off(3000)] * 12  # three times the tries
     fetch(mirror, part)
     assert part.read_bytes() == CONTENT
@@ -251,7 +253,7 @@ def test_the_pauses_between_tries_grow(
     assert pauses == [1.0, 3.0, 8.0]
 
 
-def test_no_server_at_all(part: Path) -> None:
+def test_a_missing_server_is_reported(part: Path) -> None:
     with Mirror(CONTENT).running() as gone:
         pass
     with pytest.raises(DataError, match=r"refused\. Check the network"):

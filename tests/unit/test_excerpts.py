@@ -117,7 +117,7 @@ def test_a_pipe_is_decoded_whole(tmp_path: Path) -> None:
 
 
 def test_a_recording_shorter_than_stated_is_decoded_whole() -> None:
-    """The header states 120 s, the file has 60 s: the third excerpt does not exist."""
+    """The header states 120 s, but the file has 60 s, so the third excerpt does not exist."""
     flac = synth.write(synth.noise(120, RATE), RATE, "FLAC")
     with pytest.warns(UserWarning, match="is damaged"):
         (excerpt,), seconds = opened(flac[: len(flac) // 2])
@@ -149,7 +149,7 @@ def loud(seconds: float) -> NDArray[np.float32]:
 def test_a_silent_excerpt_has_the_recording_decoded_whole(
     silent: tuple[int, int], whole: bool
 ) -> None:
-    """The excerpts are 5..35, 45..75 and 85..115 s; one is silent for more than half or not."""
+    """The excerpts are 5..35, 45..75 and 85..115 s; one is silent for more or less than half."""
     y = loud(120)
     y[silent[0] * RATE : silent[1] * RATE] = 0
     for offset in (0, 0.3):  # a DC offset

@@ -1,4 +1,4 @@
-"""Fingerprints: what is recognised, and what must not be."""
+"""Fingerprints: copies that are recognised, and music that must not match."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_bits_against_librosa(song: synth.Float32) -> None:
     assert (bits[:n] == expected[:n]).mean() > 0.999
 
 
-def test_blocks_give_the_words_of_the_whole(song: synth.Float32) -> None:
+def test_blocks_give_the_same_words_as_the_whole_waveform(song: synth.Float32) -> None:
     whole = words(song)
     pieces = [*np.split(song, [1, 700, 100_000, 100_000, 200_001])]
     assert np.array_equal(audio_fingerprint(pieces, sample_rate=RATE), whole)
@@ -70,13 +70,13 @@ def test_blocks_give_the_words_of_the_whole(song: synth.Float32) -> None:
 
 
 def test_silence_has_no_words() -> None:
-    """Nor has silence after a dither or a codec."""
+    """Silence with dither or after a codec has no words either."""
     assert not words(np.zeros(3 * RATE, np.float32)).any()
     assert not words(synth.noise(3, RATE, level=2e-5)).any()
     assert words(synth.noise(3, RATE, level=1e-3)).all()
 
 
-def test_no_sound_at_all() -> None:
+def test_no_samples_give_no_words() -> None:
     assert len(audio_fingerprint([], sample_rate=RATE)) == 0
     assert len(words(np.zeros(1, np.float32))) == 0
 
@@ -84,7 +84,7 @@ def test_no_sound_at_all() -> None:
 # --------------------------------------------------------------------------------- copies
 
 
-def test_itself(song: synth.Float32) -> None:
+def test_a_recording_matches_itself(song: synth.Float32) -> None:
     found = match(song, song)
     assert found is not None
     assert (found.first, found.second, found.shift, found.similarity) == (0, 1, 0, 1)
@@ -92,7 +92,7 @@ def test_itself(song: synth.Float32) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_another_codec(songs: list[synth.Float32], number: int) -> None:
+def test_another_codec_is_recognised(songs: list[synth.Float32], number: int) -> None:
     y = songs[number]
     copies = {
         "mp3 of 64 kbit/s": synth.write(y, RATE, "MP3", compression_level=0.99),
@@ -109,21 +109,21 @@ def test_another_codec(songs: list[synth.Float32], number: int) -> None:
         assert abs(found.shift) < 0.1, name
 
 
-def test_aac(song: synth.Float32) -> None:
+def test_aac_is_recognised(song: synth.Float32) -> None:
     found = match(song, decoded(synth.encode(song, RATE, "aac", "ipod", bit_rate=48_000)))
     assert found is not None
     assert found.similarity > 0.85
 
 
 @pytest.mark.parametrize("gain", [0.25, -1.0, 2.0])
-def test_another_level_or_polarity(song: synth.Float32, gain: float) -> None:
+def test_another_level_or_polarity_is_recognised(song: synth.Float32, gain: float) -> None:
     found = match(song, np.float32(gain) * song)
     assert found is not None
     assert found.similarity > 0.98
 
 
-def test_an_equaliser(song: synth.Float32) -> None:
-    """Bass and treble turned by 10 dB and more, and a soft limiter."""
+def test_an_equalised_copy_is_recognised(song: synth.Float32) -> None:
+    """Bass and treble are changed by 10 dB and more, and a soft limiter is applied."""
     import scipy.signal
 
     shelf = scipy.signal.lfilter([1.0, -0.7], [1.0], song)
@@ -134,21 +134,21 @@ def test_an_equaliser(song: synth.Float32) -> None:
 
 
 @pytest.mark.parametrize("cut", [0.5, 0.507, 3.3])
-def test_another_start(song: synth.Float32, cut: float) -> None:
+def test_a_shifted_start_is_recognised(song: synth.Float32, cut: float) -> None:
     found = match(song, song[round(cut * RATE) :])
     assert found is not None
     assert found.shift == pytest.approx(-cut, abs=0.01)
     assert found.seconds == pytest.approx(12 - cut, abs=0.2)
 
 
-def test_silence_before_it(song: synth.Float32) -> None:
+def test_a_copy_after_silence_is_recognised(song: synth.Float32) -> None:
     found = match(song, np.concatenate([np.zeros(round(0.3 * RATE), np.float32), song]))
     assert found is not None
     assert found.shift == pytest.approx(0.3, abs=0.01)
     assert found.seconds > 11
 
 
-def test_an_excerpt_of_two_seconds(song: synth.Float32) -> None:
+def test_an_excerpt_of_two_seconds_is_recognised(song: synth.Float32) -> None:
     excerpt = song[round(4.21 * RATE) : round(6.21 * RATE)]
     found = match(song, excerpt)
     assert found is not None
@@ -156,7 +156,7 @@ def test_an_excerpt_of_two_seconds(song: synth.Float32) -> None:
     assert found.seconds == pytest.approx(2, abs=0.1)
 
 
-def test_a_part_within_another_recording(songs: list[synth.Float32]) -> None:
+def test_a_part_within_another_recording_is_recognised(songs: list[synth.Float32]) -> None:
     """The shared length is that of the part."""
     five = 5 * RATE
     medley = np.concatenate([songs[0][:five], songs[1][five : 2 * five], songs[4][:five]])
@@ -183,15 +183,15 @@ def test_silences_do_not_match(song: synth.Float32) -> None:
     assert match(quiet, with_tail) is None
 
 
-def test_limits_that_are_documented(song: synth.Float32) -> None:
-    """Neither another speed nor less than 1.3 s is recognised."""
+def test_other_speeds_and_short_excerpts_are_not_recognised(song: synth.Float32) -> None:
+    """Another speed and excerpts below 1.3 s are the documented limits."""
     assert match(song, soxr.resample(song, RATE, round(RATE / 1.05))) is None
     assert match(song, song[: round(1.2 * RATE)]) is None
     assert find_matches([]) == []
     assert find_matches([np.empty(0, np.uint32)] * 2) == []
 
 
-def test_among_many(songs: list[synth.Float32]) -> None:
+def test_pairs_among_many_recordings(songs: list[synth.Float32]) -> None:
     """Pairs have the right indices, in order."""
     prints = [words(y) for y in songs]
     prints += [words(songs[3][RATE:]), words(songs[0])]

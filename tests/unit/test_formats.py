@@ -1,4 +1,4 @@
-"""One list of formats: every ending that a folder is searched for belongs to one that is read."""
+"""The list of formats: files with any of its suffixes can be decoded."""
 
 from __future__ import annotations
 

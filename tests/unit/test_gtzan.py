@@ -184,7 +184,7 @@ def test_an_empty_genres_folder_is_replaced(archive: Archive, folder: Path) -> N
 # ---------------------------------------------------------------------------- what breaks off
 
 
-def test_ctrl_c_in_the_download_resumes(archive: Archive, mirror: Mirror, folder: Path) -> None:
+def test_the_download_resumes_after_ctrl_c(archive: Archive, mirror: Mirror, folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fetch_gtzan(folder, archive=archive, progress=stop_at("download", 8192))
     assert tree(folder) == {archive.part_name}
@@ -219,7 +219,7 @@ fetch_gtzan(folder, archive=Archive("", size, digest), archive_path=source, prog
 """
 
 
-def test_a_kill_in_the_unpacking_leaves_no_genres(
+def test_a_kill_during_unpacking_leaves_no_genres(
     archive: Archive, mirror: Mirror, folder: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "genres.tar.gz"
@@ -234,7 +234,7 @@ def test_a_kill_in_the_unpacking_leaves_no_genres(
     assert tree(folder) == {"genres/.genrelens.json"} | {f"genres/{name}" for name in CLIPS}
 
 
-def test_a_kill_after_the_renaming_leaves_nothing_permanently(
+def test_the_archive_left_by_a_kill_after_the_rename_is_deleted(
     archive: Archive, mirror: Mirror, folder: Path
 ) -> None:
     fetch_gtzan(folder, archive=archive)
@@ -243,7 +243,7 @@ def test_a_kill_after_the_renaming_leaves_nothing_permanently(
     assert not (folder / archive.part_name).exists()
 
 
-# ------------------------------------------------------------------------- what is not as told
+# ---------------------------------------------------------------------- unexpected content
 
 
 def test_wrong_bytes_are_deleted_and_both_digests_reported(
@@ -270,7 +270,7 @@ def test_an_unfinished_other_version_is_not_continued(
 
 
 @pytest.mark.parametrize("change", ["missing", "cut"])
-def test_missing_clips_are_reported_not_downloaded(
+def test_missing_clips_are_reported_and_not_downloaded(
     archive: Archive, mirror: Mirror, folder: Path, change: str
 ) -> None:
     path = fetch_gtzan(folder, archive=archive).clips[1]
@@ -293,7 +293,7 @@ def test_a_foreign_genres_folder_is_left_alone(
     if listing is not None:
         (folder / "genres/.genrelens.json").write_text(listing)
     before = tree(folder)
-    with pytest.raises(DataError, match="overwrites nothing: move it"):
+    with pytest.raises(DataError, match="is not overwritten: move it"):
         fetch_gtzan(folder, archive=archive)
     assert tree(folder) == before
     assert mirror.ranges == []
@@ -377,7 +377,9 @@ def test_too_little_space_is_reported_before_the_download(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_a_disk_that_fills_up_in_the_download_is_reported(archive: Archive, folder: Path) -> None:
+def test_a_disk_that_fills_up_during_the_download_is_reported(
+    archive: Archive, folder: Path
+) -> None:
     folder.mkdir(parents=True)
     (folder / archive.part_name).symlink_to("/dev/full")
     with pytest.raises(
@@ -386,7 +388,7 @@ def test_a_disk_that_fills_up_in_the_download_is_reported(archive: Archive, fold
         fetch_gtzan(folder, archive=archive)
 
 
-def test_a_disk_that_fills_up_in_the_unpacking_leaves_nothing_half_done(
+def test_a_disk_that_fills_up_during_unpacking_leaves_no_partial_folder(
     archive: Archive, mirror: Mirror, folder: Path, tmp_path: Path
 ) -> None:
     resource = pytest.importorskip("resource")
@@ -402,13 +404,13 @@ def test_a_disk_that_fills_up_in_the_unpacking_leaves_nothing_half_done(
     assert list(folder.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_reported(archive: Archive, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(archive: Archive, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DataError, match="choose another folder"):
         fetch_gtzan(tmp_path / "file", archive=archive)
 
 
-def test_no_permission_is_reported(
+def test_a_missing_permission_is_reported(
     archive: Archive, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(self: Path, **_: object) -> None:
@@ -419,7 +421,7 @@ def test_no_permission_is_reported(
         fetch_gtzan(folder, archive=archive)
 
 
-def test_no_network_is_reported_and_leaves_no_clips(
+def test_a_missing_network_is_reported_and_leaves_no_clips(
     archive: Archive, mirror: Mirror, folder: Path
 ) -> None:
     mirror.otherwise = answers.status(503)

@@ -70,7 +70,7 @@ def test_no_samples() -> None:
 
 
 @given(cuts=st.lists(st.integers(0, 24_000), max_size=40), n_samples=st.integers(1, 24_000))
-def test_blocks_give_the_result_of_the_whole(cuts: list[int], n_samples: int) -> None:
+def test_blocks_give_the_same_result_as_the_whole_waveform(cuts: list[int], n_samples: int) -> None:
     y = NOISE[:n_samples]
     blocks = np.split(y, sorted(min(cut, n_samples) for cut in cuts))
     pieces = list(iter_high_pass(blocks, RATE))

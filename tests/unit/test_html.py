@@ -1,4 +1,4 @@
-"""Pages: nothing that comes in can become markup or break the page."""
+"""HTML pages: values cannot become markup or break the page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_values_are_escaped(page):
     assert page("<b>{{ name }}</b>", name='<a> & "b"') == "<b>&lt;a&gt; &amp; &#34;b&#34;</b>"
 
 
-def test_characters_that_cannot_be_printed_are_written_out(page):
+def test_unprintable_characters_are_escaped(page):
     assert page("{{ name }}", name="a\x1bb\udcff\n") == r"a\x1bb\udcff\n"
 
 
@@ -33,5 +33,5 @@ def test_a_missing_value_is_an_error(page):
         page("{{ name }}")
 
 
-def test_percent_is_not_broken_over_lines(page):
+def test_a_line_cannot_break_within_a_percentage(page):
     assert page("{{ 0.834|percent }}, {{ 0.8345|percent(1) }}") == "83\xa0%, 83.5\xa0%"

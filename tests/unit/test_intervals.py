@@ -89,7 +89,7 @@ def test_macro_recall_by_hand() -> None:
     assert found.method == "wilson"
 
 
-def test_macro_f1_is_no_narrower_than_macro_recall() -> None:
+def test_the_macro_f1_interval_is_at_least_as_wide_as_that_of_macro_recall() -> None:
     scores = score(judged(np.ones(24)))
     assert scores.macro_f1.low == pytest.approx(scores.per_class[0].f1.low)
     assert scores.macro_f1.low < scores.macro_recall.low < 1
@@ -160,7 +160,7 @@ def test_equal_answers_have_an_interval() -> None:
     assert difference(0, 0, 24) == pytest.approx((0, -at_most, at_most))
 
 
-def test_always_better() -> None:
+def test_the_second_model_is_always_right() -> None:
     value, low, high = difference(24, 0, 24)
     expected = 1 - math.hypot(1 - 24 / (24 + Z2), Z2 / (24 + Z2))
     assert (value, low, high) == pytest.approx((1, expected, 1))
@@ -177,7 +177,7 @@ def test_few_clips_by_hand() -> None:
     assert difference(4, 2, 8) == pytest.approx((0.25, 0.25 - below, 0.25 + above))
 
 
-def test_the_other_way_round() -> None:
+def test_swapped_models_give_the_opposite_interval() -> None:
     value, low, high = difference(5, 1, 8)
     assert difference(1, 5, 8) == pytest.approx((-value, -high, -low))
 

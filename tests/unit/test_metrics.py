@@ -17,7 +17,7 @@ from genrelens.evaluation.metrics import (
     wilson_interval,
 )
 
-# Actual 0: three right, one taken for 1. Actual 1: one of two. Actual 2: none there.
+# Class 0: three right, one predicted as 1. Class 1: one of two right. Class 2: no clips.
 BY_HAND = [[3, 1, 0], [0, 1, 1], [0, 0, 0]]
 
 
@@ -44,8 +44,8 @@ def test_empty_matrix() -> None:
     ("true", "predicted", "words"),
     [
         ([0, 1], [0], "2 true classes and 1 predicted"),
-        ([0, 2], [0, 0], r"true class outside 0\.\.1"),
-        ([0, 0], [-1, 0], r"predicted class outside 0\.\.1"),
+        ([0, 2], [0, 0], r"true class is outside 0\.\.1"),
+        ([0, 0], [-1, 0], r"predicted class is outside 0\.\.1"),
     ],
 )
 def test_impossible_counts(true: list[int], predicted: list[int], words: str) -> None:

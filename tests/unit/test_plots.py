@@ -61,7 +61,7 @@ def test_size_of_bars(genres: int, width: int, tmp_path: Path) -> None:
     assert matplotlib.image.imread(tmp_path / "bars.png").shape[:2] == (540, width)
 
 
-def test_labels_are_text_not_mathematics(figures: list[Figure], tmp_path: Path) -> None:
+def test_a_dollar_in_a_label_starts_no_formula(figures: list[Figure], tmp_path: Path) -> None:
     plot_bars(rising("$a$", "$\\bad", "{R&B}"), tmp_path / "bars.png")
     assert ticks(figures[0].axes[0]) == ["{R&B}", "$\\bad", "$a$"]
 
@@ -201,7 +201,7 @@ def test_folder_that_is_not_writable(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         check_picture(tmp_path / "bars.png")
 
 
-def test_checking_leaves_no_file(tmp_path: Path) -> None:
+def test_the_check_leaves_no_file(tmp_path: Path) -> None:
     check_picture(tmp_path / "bars.PNG")
     assert list(tmp_path.iterdir()) == []
 

@@ -65,7 +65,7 @@ def test_contradictions(found: Inspection) -> None:
 
 
 def test_similarity_is_that_of_the_least_similar_clip() -> None:
-    """Two copies may be far from each other, each near the original."""
+    """Two copies can differ from each other while each resembles the original."""
     clips = tuple(LabelledClip(Path(name), "a") for name in "xyz")
     matches = [Match(0, 1, 0, 9, 0.9), Match(0, 2, 0, 8, 0.95), Match(1, 2, 0, 7, 0.75)]
     group = inspection._group(clips, matches, 10)
@@ -93,7 +93,7 @@ def placed(data: Path, **places: tuple[str, str | None]) -> list[LabelledClip]:
     ]
 
 
-def test_torn(data: Path, found: Inspection) -> None:
+def test_duplicates_that_a_split_divides(data: Path, found: Inspection) -> None:
     clips = placed(
         data,
         a=("train", None),
@@ -117,7 +117,7 @@ def test_clips_outside_the_split_are_ignored(data: Path, found: Inspection) -> N
     assert torn_duplicates(found, read_folder(data)) == ()  # before a split
 
 
-def test_ungrouped(data: Path, found: Inspection) -> None:
+def test_duplicates_of_different_groups(data: Path, found: Inspection) -> None:
     clips = placed(
         data,
         a=("train", "x"),
@@ -203,7 +203,7 @@ def test_clipped(tmp_path: Path, jobs: int) -> None:
 
 
 def test_share_of_clipped_samples_by_hand(tmp_path: Path) -> None:
-    """Runs of 2, 3 and 10 within 2 s: only what ends three at full scale counts, 1 + 8.
+    """Runs of 2, 3 and 10 samples in 2 s: from the third on, samples of a run count, 1 + 8.
 
     The longest lies on the border between two blocks of a second.
     """

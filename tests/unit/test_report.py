@@ -128,9 +128,9 @@ def test_numbers_of_the_page(tmp_path: Path) -> None:
     ]
     assert (rows["metal"][4], rows["metal"][6]) == ("66.7", "66.7")  # precision, F1
     assert "On 6 clips, the model was right 4 times: 66.7 %." in page.text
-    assert "Always answering metal would be right for 50.0 %" in page.text
+    assert "A model that always answers metal would be right for 50.0 %" in page.text
     assert "a probability of 80.0 %" in page.text  # (4 * 0.9 + 2 * 0.6) / 6
-    assert "1 clip of metal taken for jazz" in page.text
+    assert "1 clip of metal classified as jazz" in page.text
     assert [row for row in page.rows if row[:3] == ["metal", "1", "2"]] == [
         ["metal", "1", "2", ".", "3"]
     ]
@@ -162,7 +162,7 @@ def test_many_worst_clips_are_folded(tmp_path: Path) -> None:
 
 def test_no_mistakes(tmp_path: Path) -> None:
     page = write(tmp_path, table().select([0, 1, 2, 4]))
-    assert "There is no mistake." in page.text
+    assert "There are no mistakes." in page.text
     assert "No clip was classified wrong." in page.text
     assert "There is no clip of pop; no mean includes them." in page.text
     assert next(row for row in page.rows if row[0] == "pop")[1:4] == ["0", "-", "-"]
@@ -336,7 +336,7 @@ def test_an_earlier_report_is_replaced(drawn: None, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {*FILES, "notes.txt"}
 
 
-def test_no_file_is_half_written(
+def test_no_file_is_partially_written(
     drawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full at the last figure leaves the earlier report as it was."""
@@ -375,7 +375,7 @@ def is_in_a_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("place", [is_a_file, is_in_a_file])
-def test_a_file_is_not_a_folder(place: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_a_report_cannot_replace_a_file(place: Callable[[Path], Path], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a file; a report needs a folder"):
         check_report_folder(place(tmp_path))
 

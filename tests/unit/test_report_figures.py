@@ -109,7 +109,7 @@ def test_recall(figures: list[Figure], tmp_path: Path) -> None:
     assert low > high  # the first is on top
 
 
-def test_recall_of_nothing(figures: list[Figure], tmp_path: Path) -> None:
+def test_recall_without_clips(figures: list[Figure], tmp_path: Path) -> None:
     nothing = Estimate(math.nan, math.nan, math.nan)
     plot_recall([ClassScores("jazz", 0, nothing, nothing, nothing)], tmp_path / "r.png")
     assert bars_of(figures[0].axes[0]) == {}
@@ -138,8 +138,8 @@ def test_robustness(figures: list[Figure], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["r.png", "r.svg"])
-def test_probabilities_of_one(name: str, figures: list[Figure], tmp_path: Path) -> None:
-    """All in one bin, at the edge of the picture, and a curve of one point."""
+def test_probabilities_that_are_all_one(name: str, figures: list[Figure], tmp_path: Path) -> None:
+    """All clips are in one bin at the edge of the figure, and the curve has one point."""
     sure = scores(sharpness=300)
     plot_reliability(sure, tmp_path / name)
     plot_rejection(sure, tmp_path / name)

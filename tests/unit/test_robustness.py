@@ -320,7 +320,7 @@ def test_an_interruption_ends_the_work(
     first = module.load_audio(clips[0].path, sample_rate=tiny.RATE)
 
     def slow(y: NDArray[np.float64], rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        if y.any():  # it is not the trial
+        if y.any():  # not the trial on silence
             started.append(np.array_equal(y, first))
             assert started[-1] or stopped.wait(PATIENCE)
         return y
@@ -344,7 +344,7 @@ def test_unknown_label(classifier: Classifier, clips: list[LabelledClip]) -> Non
         measure_robustness(classifier, [LabelledClip(clips[0].path, "polka"), *clips[1:]])
 
 
-def test_no_clip_at_all(classifier: Classifier, tmp_path: Path) -> None:
+def test_without_a_readable_clip(classifier: Classifier, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no clips to evaluate"):
         measure_robustness(classifier, [])
     bad = LabelledClip(tmp_path / "bad.mp3", "chords")
@@ -367,6 +367,6 @@ def test_conditions_need_names(
         measure_robustness(classifier, clips, conditions=conditions)
 
 
-def test_jobs(classifier: Classifier, clips: list[LabelledClip]) -> None:
+def test_at_least_one_job(classifier: Classifier, clips: list[LabelledClip]) -> None:
     with pytest.raises(ValueError, match="jobs=0 must be at least 1"):
         measure_robustness(classifier, clips, jobs=0)

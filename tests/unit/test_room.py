@@ -38,7 +38,7 @@ def distance(room: Room) -> float:
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
-def test_a_room_is_possible(room: Room) -> None:
+def test_the_geometry_of_a_room_is_plausible(room: Room) -> None:
     for place in (room.loudspeaker, room.microphone):
         assert all(0.3 < at < side - 0.3 for at, side in zip(place, room.size, strict=True))
     assert 0.9 < distance(room) < 4

@@ -156,13 +156,13 @@ def test_of_many_clips_only_the_worst_are_listed() -> None:
 
 
 def test_of_equal_probabilities_the_first_counts() -> None:
-    """The top 1 is in the top 2, also where all probabilities are the same."""
+    """The top 1 is in the top 2, even if all probabilities are equal."""
     scores = score(table([[1 / 3] * 3] * 3, [0, 1, 2]))
     assert scores.accuracy.value == pytest.approx(1 / 3)
     assert scores.top2.value == pytest.approx(2 / 3)
 
 
-def test_certain_and_wrong() -> None:
+def test_a_wrong_answer_with_probability_one() -> None:
     """The log loss stays finite."""
     scores = score(table([[1, 0], [1, 0]], [1, 1]))
     assert scores.log_loss.value == pytest.approx(-math.log(1e-15))
@@ -328,7 +328,7 @@ def test_groups_of_one_clip_are_clips() -> None:
 
 
 def test_the_interval_of_a_calibration_error_is_not_shifted() -> None:
-    """A perfectly calibrated model of few clips: the resamples alone are far above it."""
+    """For a perfectly calibrated model on few clips, the resampled errors are far too high."""
     rng = np.random.default_rng(0)
     sure = rng.uniform(0.5, 1, 60)
     right = rng.random(60) < sure
@@ -346,7 +346,7 @@ def test_an_interval_includes_its_figure(seed: int, n: int) -> None:
         assert math.isnan(low) or low <= value <= high
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_determines_the_intervals() -> None:
     one = drawn(50, 3, 2)
     first, same, other = (score(one, resamples=100, seed=seed) for seed in (7, 7, 8))
     assert first.to_dict() == same.to_dict()

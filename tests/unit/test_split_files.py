@@ -53,12 +53,12 @@ def test_file_of_several_rounds_is_for_cross_validation(tmp_path: Path) -> None:
 def test_a_divided_group_causes_a_warning(tmp_path: Path) -> None:
     rows = "a.0,train,miles\na.1,test,miles\na.2,train,monk\nb.0,train,miles\n"
     path = split_file(tmp_path, "clip,split,group\n" + rows)
-    words = "1 groups are in several parts.*miles in test and train"
+    words = r"divides groups: 1 in all, for instance miles \(in test and train\)"
     with pytest.warns(DataWarning, match=words):
         split_by_file(path, clips_named("a.0", "a.1", "a.2"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        split_by_file(path, clips_named("a.0", "a.2", "b.0"))  # the torn clip is not there
+        split_by_file(path, clips_named("a.0", "a.2", "b.0"))  # no group is divided
 
 
 # ------------------------------------------------------------------------ random splits
@@ -98,6 +98,6 @@ def test_random_split_needs_two_clips_of_each_genre() -> None:
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.5, float("nan")])
-def test_random_split_needs_a_fraction(fraction: float) -> None:
+def test_the_fraction_of_a_random_split_is_checked(fraction: float) -> None:
     with pytest.raises(ValueError, match="valid_fraction"):
         random_split(MANY, valid_fraction=fraction)

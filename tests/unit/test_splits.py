@@ -63,7 +63,7 @@ def test_no_group_is_divided(seed: int, n_folds: int) -> None:
         assert {c.label for c in parts if c.part == "test"} == {"g0", "g1", "g2"}
 
 
-def test_seed_decides() -> None:
+def test_the_seed_determines_the_folds() -> None:
     for make in (
         lambda s: random_folds(clips(), 3, seed=s),
         lambda s: random_draws(clips(), 3, seed=s, test_fraction=0.25),

@@ -1,4 +1,4 @@
-"""ASF: what stays to the byte, ``WM/GenreID``, where the room comes from, refusals."""
+"""ASF: bytes that must not change, ``WM/GenreID``, padding, and files that are refused."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_padding_of_asf_is_used(tmp_path: Path) -> None:
     assert path.read_bytes() == asf(short(("WM/Genre", 0, utf16("Rock'n'roll"))), padding=6)
     write_genres(path, ["Rock'n'roll and more"])
     expected = asf(short(("WM/Genre", 0, utf16("Rock'n'roll and more"))), padding=6)
-    assert path.read_bytes() == expected  # and the size of the file stands in it
+    assert path.read_bytes() == expected  # the header states the new size of the file
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ def test_a_damaged_asf_header(
 
 def test_a_genre_that_is_too_long_for_asf(tmp_path: Path) -> None:
     path = make(tmp_path, data := asf(short()))
-    with pytest.raises(TagError, match="too many or too long for ASF"):
+    with pytest.raises(TagError, match="too many or too long genres"):
         write_genres(path, ["x" * 33_000])
     assert path.read_bytes() == data

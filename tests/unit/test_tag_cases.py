@@ -1,4 +1,4 @@
-"""Nothing but the genre changes: files with odd tags, compared byte for byte.
+"""Only the genre changes in files with odd tags, compared byte for byte.
 
 What compares them is written for the tests and shares no code with the product.
 """

@@ -182,11 +182,11 @@ def test_the_checksum_is_updated(version: int, tmp_path: Path) -> None:
     assert (n > 10) == (version > 2)
 
 
-def test_compressed_frames_are_inflated_up_to_a_limit(tmp_path: Path) -> None:
+def test_compressed_frames_are_decompressed_up_to_a_limit(tmp_path: Path) -> None:
     packed = struct.pack(">I", 10**9) + zlib.compress(b"\0" + b"x" * 10**8)
     path = make(tmp_path, id3(frame(b"TCON", packed, 0x80), frame(b"APIC", packed, 0x80)) + SOUND)
     assert read_tags(path).genres == ()
-    assert refusal(path, ["Disco"]) == "its frame TCON is compressed and inflates to over 1 MiB"
+    assert refusal(path, ["Disco"]) == "its frame TCON decompresses to more than 1 MiB"
     path = make(tmp_path, id3(TITLE, frame(b"APIC", packed, 0x80), ROCK) + SOUND)
     write_genres(path, ["Disco"])
     assert packed in path.read_bytes()
@@ -225,7 +225,7 @@ def test_invalid_tags_are_refused(tag: bytes, reason: str, tmp_path: Path) -> No
 
 
 def test_a_frame_that_ends_in_0xff_stays_when_the_genre_after_it_is_removed(tmp_path: Path) -> None:
-    """In an unsynchronised tag, it includes the first zero of the padding then."""
+    """In an unsynchronised tag, the frame then includes the first zero of the padding."""
     private = frame(b"PRIV", b"a\0\xff")
     path = make(tmp_path, id3(private, ROCK, flags=0x80) + SOUND)
     write_genres(path, [])

@@ -111,7 +111,7 @@ def test_version_2_stays_unless_another_is_requested(mp3: Path) -> None:
     assert str(frames_of(mp3)["TYER"]) == "1999"
 
 
-def test_a_frame_of_version_2_only_stays(mp3: Path) -> None:
+def test_a_frame_that_only_version_2_defines_stays(mp3: Path) -> None:
     frames = version_2(mp3, b"TT2\0\0\6\0Title" + b"XX2\0\0\6abcdef" + b"PCS\0\0\4abcd")
     write_genres(mp3, ["Jazz"])
     assert mp3.read_bytes()[10:].startswith(frames)
@@ -198,7 +198,7 @@ def test_a_genre_in_apev2_besides_id3_is_updated(mp3: Path) -> None:
     assert audio_digest(mp3) == digest
 
 
-def test_apev2_with_only_the_loudness_stays(mp3: Path) -> None:
+def test_apev2_with_only_loudness_values_stays(mp3: Path) -> None:
     end = tagged.ape(REPLAYGAIN_TRACK_GAIN="-3.1 dB")
     mp3.write_bytes(mp3.read_bytes() + end)
     write_genres(mp3, ["Rock"])

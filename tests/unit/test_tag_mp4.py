@@ -1,4 +1,4 @@
-"""MP4: what stays to the byte, the forms of the genre, where the room comes from, refusals."""
+"""MP4: bytes that must not change, forms of the genre, padding, and files that are refused."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_padding_of_mp4_is_used(before: bytes, after: bytes, tmp_path: Path) -> 
         assert path.stat().st_size == len(data)
         assert box(b"free", bytes(left)) in path.read_bytes()
     write_genres(path, ["x" * 56])
-    assert path.stat().st_size == len(data) + 53  # it is not enough, and stays as it is
+    assert path.stat().st_size == len(data) + 53  # the padding is too small and stays as it is
 
 
 def test_an_old_genre_number_is_replaced_by_a_name(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_first_genre_is_read_by_ffmpeg_beside_the_title(
 
 @pytest.mark.parametrize("language", [0, 0x55C4])
 def test_the_texts_of_quicktime_and_3gpp(language: int, tmp_path: Path) -> None:
-    """They store only one text."""
+    """These forms store only one text."""
 
     def tags(genre: str, language: int) -> bytes:
         encoded = genre.encode()

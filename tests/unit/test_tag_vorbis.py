@@ -1,4 +1,4 @@
-"""Vorbis comments in FLAC and Ogg: what stays to the byte, where the room comes from, refusals."""
+"""Vorbis comments in FLAC and Ogg: bytes that must not change, padding, refused files."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_more_comment_pages_shift_the_numbers_of_following_pages(
 
 
 def test_the_next_recording_in_an_ogg_keeps_its_numbers(tmp_path: Path) -> None:
-    """As recorded from radio; here with the same serial number, as some programs do."""
+    """As in a radio recording; here with the same serial number, as some programs write it."""
     data = with_comments(".opus", packed([b"GENRE=Pop"]))
     path = make(tmp_path, data + data)
     write_genres(path, ["x" * 100_000])

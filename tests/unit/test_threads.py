@@ -31,7 +31,7 @@ def test_results_come_with_their_items_in_order(jobs: int | None) -> None:
 
 
 @pytest.mark.parametrize(("jobs", "most"), [(1, 1), (3, 6)])
-def test_few_items_are_taken_ahead(jobs: int, most: int) -> None:
+def test_the_number_of_items_taken_ahead_is_limited(jobs: int, most: int) -> None:
     taken: list[int] = []
 
     def items() -> Iterator[int]:

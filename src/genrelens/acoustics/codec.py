@@ -1,4 +1,4 @@
-"""Codecs and changes of tempo, applied to waveforms with FFmpeg."""
+"""Apply codecs and tempo changes to waveforms with FFmpeg."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["change_tempo", "encode", "through_codec"]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-_ENDING = 0.25  # seconds of silence after the end
-_SLOWEST, _FASTEST = 0.5, 2.0  # beyond this range the filter drops samples
+_ENDING = 0.25  # seconds of silence added at the end
+_SLOWEST, _FASTEST = 0.5, 2.0  # outside this range the filter drops samples
 
 
 def through_codec(
@@ -29,7 +29,7 @@ def through_codec(
     """Encode a waveform and decode it again: :func:`encode`, then :func:`~.audio.load_audio`.
 
     Returns:
-        (n_samples,) float64, as long as ``y``; the delay of the codec is removed if the container
+        (n_samples,) float64, as long as ``y``. The delay of the codec is removed if the container
         states it.
 
     """
@@ -42,7 +42,7 @@ def encode(y: Float64, sample_rate: int, *, codec: str, container: str, bit_rate
     """Encode a mono waveform with FFmpeg.
 
     Args:
-        y: (n_samples,) float64, full scale 1.0; an integer codec clips samples beyond full scale.
+        y: (n_samples,) float64, full scale 1.0; integer codecs clip samples beyond full scale.
         sample_rate: sample rate of ``y`` in Hz; the codec must support it.
         codec: FFmpeg's name of an encoder, for instance ``"libmp3lame"``.
         container: FFmpeg's name of a container for it, for instance ``"mp3"``.
@@ -85,10 +85,10 @@ def _frame(y: Float64, sample_rate: int) -> Any:
 
 
 def change_tempo(y: Float64, sample_rate: int, factor: float) -> Float64:
-    """Change the tempo at the same pitch, with FFmpeg's ``atempo`` (WSOLA).
+    """Change the tempo without the pitch, with FFmpeg's ``atempo`` (WSOLA).
 
-    The method is that of Verhelst & Roelands (ICASSP 1993): short frames are overlapped where
-    their waveforms are similar.
+    WSOLA (Verhelst & Roelands, ICASSP 1993) overlaps short frames where their waveforms are
+    similar.
 
     Args:
         y: (n_samples,) float64.
@@ -96,7 +96,7 @@ def change_tempo(y: Float64, sample_rate: int, factor: float) -> Float64:
         factor: speed, 0.5..2; above 1 is faster.
 
     Returns:
-        (n_samples / factor,) float64, rounded, at least one sample.
+        (round(n_samples / factor),) float64, at least one sample.
 
     Raises:
         ValueError: ``factor`` is out of range.
@@ -106,8 +106,8 @@ def change_tempo(y: Float64, sample_rate: int, factor: float) -> Float64:
         raise ValueError(f"factor={factor} must be in {_SLOWEST}..{_FASTEST}")
     n_samples = max(1, round(len(y) / factor))
     ending = round(_ENDING * sample_rate)  # the filter drops some samples at the end
-    # Its frames are about 1/24 s long at the given sample rate. That is too short for the bass:
-    # 55 Hz becomes 45 cents wrong, and 4 cents with frames twice as long (a doubled rate).
+    # The frames of the filter are about 1/24 s long at the stated rate. This is too short for the
+    # bass: 55 Hz is detuned by 45 cents. Frames twice as long (a doubled rate) reduce this to 4.
     stretched = _filter(np.pad(y, (0, ending)), 2 * sample_rate, "atempo", f"{factor:.9f}")
     return np.pad(stretched[:n_samples], (0, max(0, n_samples - len(stretched))))
 

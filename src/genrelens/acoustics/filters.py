@@ -26,7 +26,7 @@ __all__ = [
 
 Float64 = NDArray[np.float64]
 Response = Callable[[Float64], Float64]
-"""Frequencies in Hz -> gains of the same shape, 0 or above."""
+"""A function of frequencies in Hz; it returns gains of the same shape, at least 0."""
 
 _PADDING = 0.5  # seconds of silence at the end, so that ringing does not wrap to the beginning
 
@@ -62,8 +62,8 @@ def pink(hz: Float64) -> Float64:
 def speech(hz: Float64) -> Float64:
     """Return the gain that gives white noise roughly the long-term spectrum of speech.
 
-    Flat from 100 to 500 Hz and falling by 9 dB per octave above, the shape that Byrne et al.
-    (1994) found in twelve languages.
+    It is flat from 100 to 500 Hz and falls by 9 dB per octave above, as Byrne et al. (1994) found
+    in twelve languages.
     """
     return high_pass(100, 2)(hz) * np.maximum(hz / 500, 1) ** -1.5
 
@@ -77,7 +77,7 @@ def apply_filter(y: Float64, sample_rate: int, *responses: Response) -> Float64:
 
 
 def convolve(y: Float64, h: Float64, sample_rate: int, *responses: Response) -> Float64:
-    """Return the first n samples of (n,) convolved with an impulse response (m,) and filtered."""
+    """Convolve ``y`` (n,) with an impulse response ``h`` (m,) and filter; return n samples."""
     size = 1 << (len(y) + len(h) + int(_PADDING * sample_rate)).bit_length()
     spectrum = np.fft.rfft(y, size)
     if len(h) > 1:
@@ -101,9 +101,9 @@ def power(y: Float64) -> float:
 
 
 def at_snr(noise: Float64, signal: Float64, snr: float) -> Float64:
-    """Return noise scaled so that ``signal`` is ``snr`` dB above it, over their whole lengths.
+    """Scale noise so that the mean power of ``signal`` is ``snr`` dB above that of the noise.
 
-    For a silent signal the noise is silent, too.
+    For a silent signal, the result is silent.
     """
     wanted, found = power(signal) / 10 ** (snr / 10), power(noise)
     return noise * np.sqrt(wanted / found) if found else noise

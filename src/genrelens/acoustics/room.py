@@ -1,9 +1,10 @@
-"""Recordings of a loudspeaker in a room with people, simulated.
+"""Simulated recordings of a loudspeaker in a room with people.
 
-The room is a shoebox. Its response is the sum of the image sources of Allen & Berkley, "Image
-method for efficiently simulating small-room acoustics" (JASA 65, 1979): each wall is a mirror that
-reflects the same share of the energy at all frequencies. Loudspeaker and microphone are those of
-small devices. The background is pink noise (street, ventilation) and babble of equal power.
+The room is a shoebox. Its impulse response is the sum of image sources as in Allen & Berkley,
+"Image method for efficiently simulating small-room acoustics" (JASA 65, 1979): each wall is a
+mirror that reflects the same share of the energy at all frequencies. Loudspeaker and microphone are
+those of small devices. The background is pink noise (street, ventilation) and babble of equal
+power.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Float64 = NDArray[np.float64]
 Point = tuple[float, float, float]
 
 _SPEED_OF_SOUND = 343.0  # m/s
-_FINER = 4  # times the sample rate, the time grid of the images
+_FINER = 4  # resolution of the arrival times, as a multiple of the sample rate
 _LOUDSPEAKER = high_pass(150, 4)  # 24 dB per octave: a small vented box
 _MICROPHONE = (high_pass(80, 2), low_pass(12_000, 4))
 _TALKERS = 8
@@ -52,8 +53,7 @@ class Room(NamedTuple):
         microphone: position in metres from the same corner.
         absorption: share of the energy that a wall absorbs, between 0 and 1.
         rt60: reverberation time in seconds (decay by 60 dB above 150 Hz), extrapolated from the
-            decay from -5 to -25 dB (T20 of ISO 3382). It follows from the other attributes, as a
-            test checks.
+            decay from -5 to -25 dB (T20 of ISO 3382). It follows from the other attributes.
 
     """
 
@@ -87,7 +87,7 @@ def record(y: Float64, sample_rate: int, rng: np.random.Generator, *, snr: float
         snr: level of the music above the background at the microphone, in dB.
 
     Returns:
-        (n,) at the level of ``y``, as after a gain control; silence stays silent.
+        (n,) with the level of ``y``, as after an automatic gain control; silence stays silent.
 
     """
     room = ROOMS[rng.integers(len(ROOMS))]
@@ -112,9 +112,9 @@ def impulse_response(room: Room, sample_rate: int) -> Float64:
         sample_rate: sample rate of the result, in Hz.
 
     Returns:
-        (n,) sound pressure, 1 at 1 m from the loudspeaker in free field, until it has decayed by
-        65 dB or more. The slow drift of image sources without phase shift is not removed; the
-        high-pass of the loudspeaker does that, as in the paper.
+        (n,) sound pressure, relative to that at 1 m from the loudspeaker in free field; n is large
+        enough for a decay of at least 65 dB. The slow drift of image sources without phase shift
+        is included; the high-pass of the loudspeaker removes it, as in the paper.
 
     """
     seconds = 1.3 * room.rt60
@@ -123,7 +123,7 @@ def impulse_response(room: Room, sample_rate: int) -> Float64:
     for distance, amplitude in _image_sources(room, seconds * _SPEED_OF_SOUND):
         samples = np.rint(distance / _SPEED_OF_SOUND * fine_rate).astype(np.intp)
         fine += np.bincount(samples, amplitude / distance, len(fine))
-    # Each image is one fine sample long; the factor keeps its area at the lower rate.
+    # Each image is one fine sample long; the factor preserves its area at the lower rate.
     response: Float64 = _FINER * soxr.resample(fine, fine_rate, sample_rate)
     response.flags.writeable = False  # it is cached
     return response
@@ -151,7 +151,7 @@ def _images_along(
 ) -> tuple[Float64, Float64]:
     """Return squared distances and numbers of reflections of the images along one axis, (k,) each.
 
-    The walls repeat the room like tiles; every other tile is mirrored.
+    The images of the room are tiles of its size; every other tile is mirrored.
     """
     n_tiles = math.ceil(reach / length) + 1
     tile = np.arange(-n_tiles, n_tiles + 1, dtype=np.float64)
@@ -163,13 +163,13 @@ def _images_along(
 
 
 def background(n_samples: int, sample_rate: int, rng: np.random.Generator) -> Float64:
-    """Return pink noise plus babble of equal power, (n_samples,)."""
+    """Return the sum of pink noise and babble of equal power, (n_samples,)."""
     talk = babble(n_samples, sample_rate, rng)
     return talk + at_snr(shaped_noise(n_samples, sample_rate, rng, pink), talk, 0.0)
 
 
 def babble(n_samples: int, sample_rate: int, rng: np.random.Generator) -> Float64:
-    """Return the babble of several talkers without words, (n_samples,).
+    """Return babble, the speech-like noise of several talkers without words, (n_samples,).
 
     A talker is noise with the spectrum of speech whose loudness changes at the rate of syllables.
     The sum of independent noises is one noise whose power is the sum of their powers.

@@ -1,4 +1,4 @@
-"""Labelled clips: read folders, split them, find duplicates and bad files, and get GTZAN.
+"""Labelled clips: read folders, split clips, find duplicates and bad files, download GTZAN.
 
 Example::
 

@@ -1,7 +1,7 @@
 """Download a large file over HTTP, and resume an interrupted download.
 
-The address must be that of content that never changes, such as a pinned revision; the caller
-verifies the content. Only the standard library is used: proxies come from the environment
+The content at the address must never change, as with a pinned revision; the caller verifies the
+content. Only the standard library is used, so proxies are configured in the environment
 (``https_proxy``).
 """
 
@@ -16,38 +16,38 @@ from typing import TYPE_CHECKING, cast
 
 from genrelens.errors import DataError
 
-if TYPE_CHECKING:  # urllib and http take long to import, and are imported at the first download
+if TYPE_CHECKING:  # urllib and http are slow to import, so the first download imports them
     from http.client import HTTPResponse
 
 __all__ = ["download_file"]
 
 _BLOCK_BYTES = 2**18
 _TIMEOUT_SECONDS = 30.0
-_DELAYS = (1.0, 3.0, 8.0)  # seconds before another try after one without progress
+_DELAYS = (1.0, 3.0, 8.0)  # seconds of waiting after consecutive tries without progress
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class _BrokenConnectionError(Exception):
-    """A connection ended early; another try may help."""
+    """A connection ended early; a new try can succeed."""
 
 
 class _RangeError(_BrokenConnectionError):
-    """The server cannot continue at the end of the part; only a new start may help."""
+    """The server cannot continue at the end of ``part``; only a restart can succeed."""
 
 
 def download_file(url: str, part: Path, size: int, progress: Callable[[int, int], None]) -> None:
-    """Download the missing rest of ``part``, with further tries while there is progress.
+    """Download the missing rest of ``part``; try again as long as there is progress.
 
     Args:
         url: an ``http`` or ``https`` address.
-        part: the file. Its present content counts as the beginning of the download; a file that
-            is too long starts again.
+        part: the file. Its present content counts as the beginning of the download; if it is too
+            long, the download restarts.
         size: size of the whole content in bytes.
         progress: called with the bytes so far and ``size``; an exception from it (Ctrl-C) ends
             the call and keeps ``part``.
 
     Raises:
-        DataError: the network fails repeatedly, or the server refuses or sends another content.
+        DataError: the network fails repeatedly, or the server refuses or sends other content.
         OSError: ``part`` cannot be written.
 
     """
@@ -75,11 +75,11 @@ def _size(path: Path) -> int:
 
 
 def _receive(url: str, part: Path, size: int, progress: Callable[[int, int], None]) -> None:
-    """Request the missing bytes once and append them."""
+    """Request the missing bytes once and append them to ``part``."""
     have = _size(part)
     with _connect(url, have) as response:
         done = _start(response, url, size, have)
-        if done < have:  # the server ignores Range and sends all
+        if done < have:  # the server ignores the header Range and sends everything
             os.truncate(part, done)
         with part.open("ab") as file:
             while done < size:
@@ -112,10 +112,10 @@ def _connect(url: str, have: int) -> HTTPResponse:
 
 
 def _start(response: HTTPResponse, url: str, size: int, have: int) -> int:
-    """Return the byte of the content at which the response starts.
+    """Return the offset in bytes at which the content of the response starts.
 
-    The header decides, not the status: some servers send a part with 200, and RFC 9110 allows a
-    206 to start elsewhere than requested.
+    Use the header, not the status: some servers send a part with status 200, and RFC 9110 allows a
+    response with 206 to start at another offset than requested.
     """
     given = response.headers.get("Content-Range", "")
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", given)

@@ -1,13 +1,13 @@
-"""Audio fingerprints, which identify copies of a recording in any codec, level or rate.
+"""Audio fingerprints, which identify copies of a recording in any codec, level or sample rate.
 
 Source: Haitsma & Kalker, "A Highly Robust Audio Fingerprinting System" (ISMIR 2002). Each frame
-gives a word of 32 bits: whether the difference in energy between two neighbouring bands fell or
-grew since the frame before. Copies share enough whole words to be found through a sorted index; a
-match is then verified by the share of equal bits, frame by frame.
+yields a word of 32 bits. A bit is set if the energy difference between two neighbouring bands fell
+since the previous frame. Copies share enough whole words to be found in a sorted index. A match is
+then verified by the share of equal bits, frame by frame.
 
 Recognised: another codec, bit rate, sample rate or level, an equaliser, a compressor, a shifted
-start, an excerpt, a recording that contains a part of another. Not recognised: another
-performance, a mix-down of both, speed or pitch changed by more than about half a percent.
+start, an excerpt, and a recording that contains a part of another. Not recognised: another
+performance, a mix of two recordings, and a speed or pitch that differs by more than about 0.5 %.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _BANDS = FeatureConfig(
     f_max=2000,
     log_scale=1e-9,
 )
-# 300 to 2000 Hz passes every codec and a telephone. Frames of 0.4 s start every 12.8 ms, so a shift
-# by half a frame step hardly matters. log(1 + c x) with such a small c is c x: plain energy.
+# Every codec and telephones pass 300 to 2000 Hz. Frames of 0.4 s start every 12.8 ms, so a shift by
+# half a step changes little. With such a small c, log(1 + c x) is nearly c x: plain energy.
 _FRAME_SECONDS = _BANDS.hop_length / _BANDS.sample_rate
 _SILENCE = 1e-9 * 3e-6  # mean energy of a band in white noise of -80 dBFS
 
 _NO_WORD = 0  # the word of a silent frame, which is ignored
-_NEIGHBOURS = 16  # largest distance of a pair in the index: bounds work and memory
-_MIN_VOTES = 4  # words that must give the same shift; the worst true pair measured had 12
+_NEIGHBOURS = 16  # largest distance of a pair in the index; bounds time and memory
+_MIN_VOTES = 4  # equal words with the same shift that a pair needs; true pairs had 12 or more
 _WINDOW = 100  # frames (1.3 s) over which bits are compared
-_MAX_ERROR = 0.25  # share of bits; measured: 0.13 at most between copies, 0.34 at least by chance
+_MAX_ERROR = 0.25  # share of different bits; measured: at most 0.13 for copies, else at least 0.34
 _CHANCE = 16  # bits of 32 that differ between unrelated frames
 
 
@@ -56,9 +56,10 @@ class Match(NamedTuple):
     Attributes:
         first: index of one recording.
         second: index of the other, above ``first``.
-        shift: seconds by which the shared audio is later in the second; may be negative.
-        seconds: length of the shared audio.
-        similarity: share of equal fingerprint bits there: 1 for equal audio, 0.5 by chance.
+        shift: seconds by which the shared audio is later in the second recording; can be negative.
+        seconds: length of the shared audio in seconds.
+        similarity: share of equal fingerprint bits in the shared audio: 1 for equal audio, 0.5 by
+            chance.
 
     Example::
 
@@ -75,14 +76,14 @@ class Match(NamedTuple):
 
 
 def audio_fingerprint(blocks: Iterable[NDArray[np.float32]], *, sample_rate: int) -> Words:
-    """Compute the fingerprint of a recording from blocks.
+    """Compute the fingerprint of a recording from its samples in blocks.
 
     Args:
         blocks: consecutive blocks of one waveform, each (n,) float32, full scale 1.0.
         sample_rate: sample rate of the blocks in Hz; below 4 kHz the upper bands are empty.
 
     Returns:
-        (n,) uint32, 78.1 words per second; 0 for silent frames.
+        (n,) uint32: 78.1 words per second, 0 for silent frames.
 
     Example::
 
@@ -121,9 +122,9 @@ def _iter_words(blocks: Iterable[NDArray[np.float32]]) -> Iterator[Words]:
 def find_matches(prints: Sequence[Words]) -> list[Match]:
     """Find the recordings that share at least 1.3 s of audio.
 
-    Work and memory grow with the total length of the recordings, not with the number of pairs.
-    If very many recordings share the same audio, not every pair is found, but each recording is
-    found with some others.
+    Time and memory grow with the total length of the recordings, not with the number of pairs. If
+    many recordings share the same audio, some pairs are missed, but each recording is in a match
+    with some of the others.
 
     Args:
         prints: results of :func:`audio_fingerprint`, one for each recording.
@@ -150,13 +151,16 @@ def find_matches(prints: Sequence[Words]) -> list[Match]:
 
 
 def _candidates(prints: Sequence[Words]) -> Int64:
-    """Return pairs with the most frequent shift of their common words, (n, 3), sorted."""
+    """Return (first, second, shift) for pairs with common words, (n, 3), sorted.
+
+    The shift is the most frequent one of the pair.
+    """
     reach = max(map(len, prints))  # shifts are in -reach..reach
     keys = _votes(prints, reach)
     keys, counts = np.unique(keys, return_counts=True)
     if not len(keys):
         return np.empty((0, 3), np.int64)
-    adjacent = np.diff(keys) == 1  # a shift between two frames votes for both
+    adjacent = np.diff(keys) == 1  # a shift between two frames counts for both
     votes = counts.copy()
     votes[:-1] += np.where(adjacent, counts[1:], 0)
     votes[1:] += np.where(adjacent, counts[:-1], 0)
@@ -170,7 +174,7 @@ def _candidates(prints: Sequence[Words]) -> Int64:
 
 
 def _votes(prints: Sequence[Words], reach: int) -> Int64:
-    """Return one number, of both indices and the shift, for each word that two recordings share."""
+    """Return a number that encodes both indices and the shift, for each word that a pair shares."""
     words = np.concatenate(prints)
     owners = np.repeat(np.arange(len(prints)), [len(words) for words in prints])
     positions = np.concatenate([np.arange(len(words)) for words in prints])
@@ -197,7 +201,12 @@ def _verify(prints: Sequence[Words], first: int, second: int, shift: int) -> Mat
 
 
 def _compare(a: Words, b: Words, shift: int) -> tuple[int, float, int]:
-    """Return matching frames of ``a[i]`` and ``b[i + shift]``, share of equal bits, and shift."""
+    """Compare ``a[i]`` with ``b[i + shift]``.
+
+    Returns:
+        The number of matching frames, the share of equal bits in them, and ``shift``.
+
+    """
     start, stop = max(0, -shift), min(len(a), len(b) - shift)
     if stop - start < _WINDOW:
         return 0, 0.0, shift

@@ -27,8 +27,9 @@ class LabelledClip:
         path: the file.
         label: its genre, after the label map.
         part: its part of a split; None before a split.
-        group: its group, usually the artist, which no split divides; None if not known.
-        original_label: its genre before the label map, if that changed it; else None.
+        group: its group, usually the artist; a split by group does not divide it. None if not
+            known.
+        original_label: its genre before the label map, if the map changed it; else None.
 
     Example:
         >>> clip = LabelledClip(Path("clips/bebop/01.mp3"), "bebop", group="Monk")
@@ -44,14 +45,14 @@ class LabelledClip:
     original_label: str | None = field(default=None, compare=False)
 
     def renamed(self, label: str) -> Self:
-        """Return the clip with another genre and the present one as ``original_label``."""
+        """Return the clip with a new genre; the old genre becomes ``original_label``."""
         if label == self.label:
             return self
         return replace(self, label=label, original_label=self.original_label or self.label)
 
 
 def find_audio(folder: Path) -> list[Path]:
-    """List the audio files below a folder, sorted, by the rules of :mod:`genrelens.discovery`.
+    """List the audio files below a folder, sorted, with the rules of :mod:`genrelens.discovery`.
 
     Links to folders are not followed, because the files behind them may belong to another genre.
     A dangling link or a pipe is skipped with a ``DataWarning``.
@@ -77,7 +78,7 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     """Read a folder of ``genre/file``: the name of the subfolder is the label.
 
     Args:
-        folder: holds one subfolder for each genre, which may have subfolders.
+        folder: contains one subfolder per genre, which can contain further subfolders.
         label_map: renames labels, for instance ``{"blues": "jazz"}``.
 
     Returns:
@@ -124,14 +125,14 @@ def label_set(clips: Iterable[LabelledClip]) -> list[str]:
 
 
 def clip_names(paths: Sequence[Path]) -> list[str]:
-    """Return the shortest names that differ: file names without ending, or longer paths.
+    """Return unique names of files that are as short as possible.
 
     Args:
         paths: the files.
 
     Returns:
-        All file names without ending; if two are equal, all with the last folder; if two are still
-        equal, all paths.
+        The file names without extension. If two are equal, all names include the parent folder. If
+        two are still equal, the names are the paths.
 
     Raises:
         DataError: a file occurs twice.

@@ -5,9 +5,9 @@ archive from a public mirror, pinned by revision, size and SHA-256. If a call is
 (Ctrl-C, a lost connection, a full disk, a killed process), the same call resumes it.
 ::
 
-    DIR/genres-b28cc067.tar.gz.part   the archive while it arrives, deleted when it is unpacked
-    DIR/.genrelens-unpacking/         the clips while they are unpacked
-    DIR/genres/<genre>/<clip>.wav     the clips, renamed as a whole, with a list of them
+    DIR/genres-b28cc067.tar.gz.part   the archive during the download; deleted after unpacking
+    DIR/.genrelens-unpacking/         the clips during unpacking, renamed to DIR/genres at the end
+    DIR/genres/<genre>/<clip>.wav     the clips, with a list of their names and sizes
 
 Only one call at a time may use a folder.
 """
@@ -33,7 +33,10 @@ __all__ = ["GTZAN", "GTZAN_ORIGINAL", "Archive", "GtzanReport", "Progress", "Ste
 
 Step = Literal["download", "verify", "unpack", "check"]
 Progress = Callable[[Step, int, int], None]
-"""Called with a step, the amount done and the total: bytes, or clips in the step "check"."""
+"""Function that is called with a step, the amount done and the total.
+
+The amounts are clips in the step "check", and bytes in the others.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Archive:
 
     Attributes:
         url: its address, or its former address.
-        size: size in bytes; 0 where it is not known, which excludes a download.
+        size: size in bytes; 0 if it is not known, so that it cannot be downloaded.
         digest: digest by ``algorithm`` in lower-case hexadecimal.
         algorithm: ``"sha256"`` or ``"md5"``.
         unpacked_size: approximate size of its clips in bytes, for the check of the free space.
@@ -81,7 +84,7 @@ GTZAN_ORIGINAL = Archive(
     algorithm="md5",
     unpacked_size=GTZAN.unpacked_size,
 )
-"""The clips as AU from the server of their author, which no longer exists; copies do."""
+"""The clips as AU, as published by their author. The server no longer exists, but copies do."""
 
 
 class GtzanReport(NamedTuple):
@@ -90,7 +93,7 @@ class GtzanReport(NamedTuple):
     Attributes:
         folder: ``DIR/genres`` with one folder for each genre.
         clips: the clips that can be read, sorted.
-        unreadable: clip -> reason why it cannot be read. These files are kept.
+        unreadable: clip -> reason why it cannot be read. These files stay in the folder.
         already_there: whether nothing was downloaded or unpacked.
 
     Example::
@@ -121,21 +124,21 @@ def fetch_gtzan(
 ) -> GtzanReport:
     """Get the GTZAN clips into ``directory/genres`` and check them.
 
-    Clips that are there already are only checked.
+    If the clips exist already, they are only checked.
 
     Args:
         directory: the folder, created if it does not exist. It needs about 2.6 GB.
         archive: the archive to download.
-        archive_path: the archive on disk, if it is there already: nothing is downloaded, and the
-            file is kept. It may be ``GTZAN_ORIGINAL``, too.
-        progress: called now and then; an exception from it (Ctrl-C) ends the call.
+        archive_path: an archive on disk, used instead of a download and kept. It may also be
+            ``GTZAN_ORIGINAL``.
+        progress: called repeatedly, see ``Progress``; an exception from it (Ctrl-C) ends the call.
 
     Returns:
         The readable and the unreadable clips. An unreadable clip is not an error.
 
     Raises:
-        DataError: there is no network, space or permission, the archive is not the expected one,
-            or ``directory/genres`` is not (or no longer) the result of an earlier call.
+        DataError: network, disk space or permission is missing, the archive is not the expected
+            one, or ``directory/genres`` is not the complete result of an earlier call.
         ValueError: an archive of unknown size cannot be downloaded.
 
     Example::
@@ -169,7 +172,7 @@ def _no_progress(step: Step, done: int, total: int) -> None:
 
 
 def _installed(genres: Path) -> list[str] | None:
-    """Return the clips that an earlier call unpacked; None if there are none yet."""
+    """Return the clips that an earlier call unpacked, or None if there was no such call."""
     if not genres.exists() or (genres.is_dir() and not any(genres.iterdir())):
         return None
     try:
@@ -193,9 +196,9 @@ def _installed(genres: Path) -> list[str] | None:
 def _install(
     genres: Path, archive: Archive, archive_path: Path | None, progress: Progress
 ) -> list[str]:
-    """Get the archive, verify it, unpack it beside ``genres``, then rename."""
+    """Get the archive, verify it, unpack it beside ``genres``, then rename the new folder."""
     fresh = genres.with_name(".genrelens-unpacking")
-    if fresh.exists():  # from a killed call
+    if fresh.exists():  # left by a killed call
         shutil.rmtree(fresh)
     genres.parent.mkdir(parents=True, exist_ok=True)
     source = _obtain(genres.parent, archive, archive_path, progress)
@@ -273,8 +276,8 @@ def _difference(path: Path, candidates: tuple[Archive, ...], progress: Progress)
 def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:
     """Unpack the clips of an archive into a new folder and return name -> size in bytes.
 
-    Only regular members with names like ``genres/x/y.wav`` in plain letters are unpacked, and
-    only their content: no links, ``..``, owners, modes or macOS ``._y.wav``.
+    Only regular files with names like ``genres/x/y.wav`` in plain letters are unpacked: no links,
+    no ``..``, no macOS ``._y.wav``. Owners and modes are ignored.
     """
     import tarfile
 
@@ -301,7 +304,7 @@ def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:
 def _checked(
     genres: Path, names: list[str], already_there: bool, progress: Progress
 ) -> GtzanReport:
-    """Decode every clip to its end, because a file of the right size may hold no audio."""
+    """Decode each clip to its end, because even a file of the right size can be unreadable."""
     clips: list[Path] = []
     unreadable: dict[Path, str] = {}
     for done, name in enumerate(sorted(names), 1):

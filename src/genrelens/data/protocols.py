@@ -1,8 +1,8 @@
 """Protocols: ways to split clips so that figures apply to unseen music.
 
-``published_splits/gtzan-filtered.csv`` is the fault-filtered split of GTZAN: C. Kereliuk, B. L.
-Sturm and J. Larsen, "Deep Learning and Music Adversaries", IEEE Trans. Multimedia 17 (2015), from
-the lists that torchaudio carries too (443 train, 197 valid and 290 test clips).
+``published_splits/gtzan-filtered.csv`` is the fault-filtered split of GTZAN (443 train, 197 valid
+and 290 test clips) from C. Kereliuk, B. L. Sturm and J. Larsen, "Deep Learning and Music
+Adversaries", IEEE Trans. Multimedia 17 (2015). torchaudio contains the same lists.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ __all__ = [
 
 PROTOCOLS = ("random", "grouped", "filtered")
 
-_SEGMENT_NAME = re.compile(r"(.+[._-]\d+)[._-]\d+")  # blues.00000.3: of the clip blues.00000
+_SEGMENT_NAME = re.compile(r"(.+[._-]\d+)[._-]\d+")  # blues.00000.3, of blues.00000
 
 
 def random_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> Split:
-    """Split whole clips at random into folds with the same shares of the genres.
+    """Split whole clips at random into folds in which the genres have the same shares.
 
     Each fold is the test part of one round.
 
@@ -66,7 +66,7 @@ def random_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) 
 
 
 def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> Split:
-    """Split clips into folds with all clips of a group (an artist) in one fold.
+    """Split clips into folds so that all clips of a group (an artist) are in one fold.
 
     The shares of the genres in the folds are as equal as the groups allow. Each fold is the test
     part of one round.
@@ -150,14 +150,14 @@ def random_draws(
 
 
 def filtered_split(clips: Sequence[LabelledClip]) -> Split:
-    """Split GTZAN as Kereliuk, Sturm & Larsen (2015) did; faulty clips are left out.
+    """Split GTZAN as Kereliuk, Sturm & Larsen (2015) did; faulty clips are in no part.
 
     Args:
-        clips: the clips; they are identified by their file names without ending
+        clips: the clips; they are identified by their file names without extension
             (``blues.00000``).
 
     Raises:
-        DataError: no clip is one of GTZAN.
+        DataError: no clip is a clip of GTZAN.
 
     Example::
 
@@ -186,7 +186,7 @@ def split_clips(
     test_fraction: float = 0.1,
     seed: int = 0,
 ) -> Split:
-    """Split clips by the protocol of a name.
+    """Split clips with the protocol of this name.
 
     Args:
         clips: the clips.
@@ -198,7 +198,7 @@ def split_clips(
         seed: seed of the draw.
 
     Raises:
-        DataError: the clips cannot be split so.
+        DataError: the clips cannot be split with this protocol.
         MissingExtraError: scikit-learn is not installed.
         ValueError: there is no such protocol.
 
@@ -221,7 +221,7 @@ def split_clips(
 def random_split(
     clips: Sequence[LabelledClip], *, valid_fraction: float = 0.15, seed: int = 0
 ) -> list[LabelledClip]:
-    """Return the clips with parts ``train`` and ``valid`` at random, the same share of each genre.
+    """Assign clips to ``train`` and ``valid`` at random, with the same share of each genre.
 
     Args:
         clips: the clips.
@@ -229,7 +229,7 @@ def random_split(
         seed: seed of the draw.
 
     Raises:
-        DataError: a genre has fewer than two clips, so one part would lack it.
+        DataError: a genre has fewer than two clips, so that a part would lack it.
         ValueError: ``valid_fraction`` is not between 0 and 1.
 
     Example::
@@ -293,13 +293,13 @@ def _check_request(
     if fewest < n_folds:
         raise DataError(
             f"{n_folds} folds cannot be made: genre {label!r} has only {fewest} {what}, and each "
-            f"fold needs one; ask for at most {fewest} folds"
+            f"fold needs one; use at most {fewest} folds"
             + (" or leave the genre out" if fewest < 2 else "")
         )
 
 
 def _reject_segments(clips: Sequence[LabelledClip]) -> None:
-    """Reject files that are segments of longer clips, which a random split would divide."""
+    """Reject segments of longer clips, because a random split would divide such a clip."""
     matches = [_SEGMENT_NAME.fullmatch(clip.path.stem) for clip in clips]
     if not all(matches):
         return

@@ -1,4 +1,4 @@
-"""Quality of a collection of clips: duplicates, and files that are unfit for training."""
+"""Check a collection of clips: find duplicates and files that are unfit for training."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ __all__ = [
     "ungrouped_duplicates",
 ]
 
-_SILENT_DB = -60.0  # of the loudest second
-_LOWEST_DB = -120.0  # the level of digital silence
+_SILENT_DB = -60.0  # dBFS of the loudest second
+_LOWEST_DB = -120.0  # dBFS of digital silence
 _SHORTEST = 1.5  # seconds; fingerprints are compared over 1.3 s
-_FULL_SCALE = 0.999  # with a margin for codecs
-_RUN = 3  # samples; an unclipped wave has one or two at full scale
+_FULL_SCALE = 0.999  # leaves a margin for codecs
+_RUN = 3  # samples; an unclipped wave has at most two consecutive samples at full scale
 _CLIPPED_SHARE = 1e-3
 
 
 class ClipIssue(NamedTuple):
-    """A clip with an issue and its measured value.
+    """A clip with a quality issue and the measured value.
 
     Attributes:
         clip: the clip.
@@ -58,14 +58,14 @@ class ClipIssue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Clips that share audio, directly or through other clips; a split must not divide them.
+    """Clips that share audio, directly or through other clips. A split must not divide them.
 
     Attributes:
         clips: at least two clips, in the given order.
         kind: ``"exact"`` if all have the same samples, in any file format; else ``"near"``.
-        similarity: share of the fingerprint bits that the least similar clip has in common with
-            its most similar one here: 1 for equal audio, 0.5 by chance.
-        seconds: length of the audio that these two share.
+        similarity: share of equal fingerprint bits between the least similar clip and the clip in
+            the group that resembles it most: 1 for equal audio, 0.5 by chance.
+        seconds: length of the audio that these two clips share, in seconds.
 
     Example::
 
@@ -81,16 +81,16 @@ class Duplicates:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files."""
+        """Paths of the clips."""
         return tuple(clip.path for clip in self.clips)
 
     @property
     def labels(self) -> frozenset[str]:
-        """Their labels; more than one label is a contradiction."""
+        """Labels of the clips; more than one label is a contradiction."""
         return frozenset(clip.label for clip in self.clips)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; part and group only where they are known."""
+        """Return plain values for JSON, with part and group if they are known."""
         return {
             "kind": self.kind,
             "similarity": self.similarity,
@@ -110,12 +110,12 @@ class Inspection:
     Attributes:
         n: number of clips.
         unreadable: the error of each clip that cannot be read.
-        silent: clips whose loudest second is below -60 dBFS, with that level.
-        clipped: clips in which more than 0.1 % of the samples end a run of three or more at full
-            scale, with that share. Channels are averaged first, so clipping of a single channel
-            is not found.
-        short: clips below 1.5 s with their length; they are too short to compare.
-        duplicates: groups of clips that share audio; silent clips are in none.
+        silent: clips whose loudest second is below -60 dBFS, with the level of this second.
+        clipped: clips with more than 0.1 % clipped samples, with the share of these samples. A
+            sample is clipped if it and the two before it are at full scale. Channels are averaged
+            first, so clipping of a single channel is not found.
+        short: clips shorter than 1.5 s, with their length; they are too short to compare.
+        duplicates: groups of clips that share audio. Silent clips are in no group.
 
     Example::
 
@@ -159,14 +159,14 @@ def inspect_clips(
     jobs: int = 1,
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None,
 ) -> Inspection:
-    """Find duplicates, and unreadable, silent, clipped and short clips.
+    """Find duplicates and unreadable, silent, clipped and short clips.
 
     Each clip is decoded once, in memory that does not grow with its length.
 
     Args:
         clips: labelled files, with or without part.
-        jobs: number of files at once.
-        on_clip: called for each clip, in order, with the error of one that cannot be read.
+        jobs: number of files to read at once.
+        on_clip: called for each clip, in order, with its error if it cannot be read.
 
     Example::
 
@@ -198,14 +198,14 @@ def inspect_clips(
 def torn_duplicates(
     inspection: Inspection, clips: Iterable[LabelledClip]
 ) -> tuple[Duplicates, ...]:
-    """Return the duplicates that a split divides.
+    """Return the groups of duplicates that a split divides.
 
     Args:
-        inspection: result for the same files.
-        clips: the files with their parts; files that are missing here or have no part are ignored.
+        inspection: result of :func:`inspect_clips` for the same files.
+        clips: the clips with their parts; files that are not in it or have no part are ignored.
 
     Returns:
-        The divided groups; their clips have part and group.
+        The divided groups of duplicates; their clips have their parts and groups.
 
     Example::
 
@@ -223,14 +223,14 @@ def torn_duplicates(
 def ungrouped_duplicates(
     inspection: Inspection, clips: Iterable[LabelledClip]
 ) -> tuple[Duplicates, ...]:
-    """Return the duplicates of different groups (artists), which a split by group may divide.
+    """Return the duplicates with different groups (artists); a split by group can divide them.
 
     Args:
-        inspection: result for the same files.
-        clips: the files with their parts; files that are missing here or have no part are ignored.
+        inspection: result of :func:`inspect_clips` for the same files.
+        clips: the clips with their parts; files that are not in it or have no part are ignored.
 
     Returns:
-        The groups of duplicates; their clips have part and group.
+        The groups of duplicates; their clips have their parts and groups.
 
     Example::
 
@@ -257,7 +257,7 @@ def _with_parts(inspection: Inspection, clips: Iterable[LabelledClip]) -> Iterat
 
 
 class _Measured:
-    """Measurements of a clip, made while its audio streams through."""
+    """Measurements of a clip, made while it is decoded."""
 
     def __init__(self, clip: LabelledClip, sample_rate: int) -> None:
         self.clip = clip
@@ -317,7 +317,7 @@ def _measure(clip: LabelledClip) -> _Measured | AudioError:
 
 
 def _duplicates(measured: Sequence[_Measured]) -> Iterator[Duplicates]:
-    """Group the clips of equal samples and those whose fingerprints match."""
+    """Group the clips with equal samples and those with matching fingerprints."""
     same: defaultdict[str, list[int]] = defaultdict(list)
     for index, it in enumerate(measured):
         same[it.digest].append(index)

@@ -25,10 +25,10 @@ def select_clips(
 
     Args:
         folder: a folder of ``genre/file``.
-        split: a CSV file that puts the clips into parts; None selects all clips.
-        part: part of the split.
+        split: a CSV file that assigns clips to parts; None selects all clips.
+        part: part of the split to select.
         groups: a CSV file with the group (the artist) of each clip, or None.
-        group_column: column of the groups.
+        group_column: name of its column with the groups.
 
     Raises:
         DataError: a file cannot be read, a genre has no audio files, or no clip is in the part.
@@ -50,7 +50,7 @@ def select_clips(
 
 
 def _refuse_empty_genres(folder: Path, clips: Iterable[LabelledClip]) -> None:
-    """Refuse a genre without clips: probably they are missing."""
+    """Reject a genre without clips, because its clips are probably missing."""
     filled = {clip.path.relative_to(folder).parts[0] for clip in clips}
     for genre in sorted(folder.iterdir()):
         if genre.is_dir() and not genre.name.startswith(".") and genre.name not in filled:

@@ -1,4 +1,4 @@
-"""Splits into training, validation and test clips, as files.
+"""Splits of clips into training, validation and test parts, and their CSV files.
 
 A split has one or more rounds. In each round every clip is in ``train``, ``valid`` or ``test``, or
 in no part. The CSV file has the columns ``clip`` (the name from
@@ -35,9 +35,9 @@ class Split:
 
     Attributes:
         protocol: ``"random"``, ``"grouped"``, ``"filtered"`` or ``"file"``.
-        clips: the clips, without part.
-        rounds: for each round the part of each clip; None for a clip in no part.
-        seed: seed of a random split; else None.
+        clips: the clips, without parts.
+        rounds: for each round, the part of each clip; None for a clip in no part.
+        seed: seed of a random split; None for other splits.
 
     Example::
 
@@ -54,7 +54,7 @@ class Split:
     seed: int | None = None
 
     def __iter__(self) -> Iterator[list[LabelledClip]]:
-        """Yield for each round the clips that have a part, with their parts."""
+        """Yield for each round the clips that are in a part, with their parts."""
         for parts in self.rounds:
             pairs = zip(self.clips, parts, strict=True)
             yield [replace(clip, part=part) for clip, part in pairs if part is not None]
@@ -96,21 +96,21 @@ class Split:
 
     @classmethod
     def load(cls, path: Path, clips: Sequence[LabelledClip]) -> Self:
-        """Read the split of clips.
+        """Read the split of clips from a CSV file.
 
-        Rows of other clips are ignored. A clip without a row is an error, because it was not
-        there when the file was made.
+        Rows of other clips are ignored. A clip without a row is an error, because the clip was
+        added after the split.
 
         Args:
             path: the file.
             clips: the clips.
 
         Raises:
-            DataError: the file is malformed or lacks a clip; one of several rounds has no
-                training or test clips, or has a group in several parts.
+            DataError: the file is malformed or lacks a clip. In a file with several rounds also: a
+                round has no training or test clips, or divides a group.
 
         Warns:
-            DataWarning: a file of one round has a group in several parts, as published splits do.
+            DataWarning: a file with one round divides a group; some published splits do.
 
         """
         columns, found = _read_csv(path, "split")
@@ -126,11 +126,11 @@ class Split:
         split = cls(protocol="file", clips=tuple(known), rounds=tuple(rounds))
         if len(split) > 1:
             split.check_rounds(path)
-        elif torn := _torn_groups(known, rounds[0]):
-            group, parts = torn[0]
+        elif divided := _divided_groups(known, rounds[0]):
+            group, parts = divided[0]
             message = (
-                f"{path}: {len(torn)} groups are in several parts of the split, for instance "
-                f"{group} in {' and '.join(sorted(parts))}"
+                f"{path}: the split divides groups: {len(divided)} in all, for instance {group} "
+                f"(in {' and '.join(sorted(parts))})"
             )
             warnings.warn(DataWarning(message), stacklevel=2)
         return split
@@ -142,22 +142,22 @@ class Split:
             path: the file of the split, for the message.
 
         Raises:
-            DataError: a round does not.
+            DataError: a round has no training or no test clips, or divides a group.
 
         """
         for number, parts in enumerate(self.rounds, start=1):
             if not {"train", "test"} <= set(parts):
                 raise DataError(f"round {number} needs clips in train and in test", path=path)
-            for group, found in _torn_groups(self.clips, parts):
+            for group, found in _divided_groups(self.clips, parts):
                 raise DataError(
                     f"group {group} is in {' and '.join(sorted(found))} of round {number}; all "
-                    f"clips of a group belong in one part",
+                    f"clips of a group must be in one part",
                     path=path,
                 )
 
 
 def split_by_file(path: Path, clips: Sequence[LabelledClip]) -> list[LabelledClip]:
-    """Return the clips with the parts from a file of one round; clips in no part are left out.
+    """Return the clips with parts from a file with one round; leave out clips without a part.
 
     Args:
         path: the file.
@@ -167,7 +167,7 @@ def split_by_file(path: Path, clips: Sequence[LabelledClip]) -> list[LabelledCli
         DataError: the file is malformed, lacks a clip, or has several rounds.
 
     Warns:
-        DataWarning: a group is in several parts, as in the published split of GTZAN.
+        DataWarning: the split divides a group, as the published split of GTZAN does.
 
     Example::
 
@@ -182,10 +182,10 @@ def split_by_file(path: Path, clips: Sequence[LabelledClip]) -> list[LabelledCli
     return next(iter(split))
 
 
-def _torn_groups(
+def _divided_groups(
     clips: Sequence[LabelledClip], parts: Sequence[Part | None]
 ) -> list[tuple[str, set[str]]]:
-    """Return the groups in several parts, with the parts."""
+    """Return the groups that are in several parts, with their parts."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for clip, part in zip(clips, parts, strict=True):
         if clip.group is not None and part is not None:
@@ -203,12 +203,12 @@ def _names(clips: Sequence[LabelledClip]) -> list[str]:
 def read_groups(
     path: Path, clips: Sequence[LabelledClip], *, column: str = "group"
 ) -> list[LabelledClip]:
-    """Return the clips with groups from a CSV file with the columns ``clip`` and ``column``.
+    """Return the clips with their groups from a CSV file.
 
     Args:
-        path: the file.
+        path: the file, with the columns ``clip`` (see :func:`clip_names`) and ``column``.
         clips: the clips.
-        column: name of the column that holds the group.
+        column: name of the column with the groups.
 
     Raises:
         DataError: the file is malformed, has no such column, or lacks the group of a clip.
@@ -228,7 +228,7 @@ def read_groups(
 
 
 def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, str]]]:
-    """Return the names of the columns ``column`` (or ``column_1`` and so on), and rows by clip."""
+    """Return the names of the columns ``column`` (or ``column_1`` etc.), and the rows by clip."""
     rows: dict[str, dict[str, str]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -1,9 +1,9 @@
 """Decoding with libsndfile (soundfile) and FFmpeg (PyAV) behind one interface.
 
 A :class:`Decoder` opens a file and yields blocks of mono float32 at the file's own rate;
-:mod:`~genrelens.decoders.mono` mixes the channels. libsndfile comes first because it decodes MP3
-about twice as fast. FFmpeg decodes what libsndfile cannot, and goes on where libsndfile stops
-(:class:`FileReader`).
+:mod:`~genrelens.decoders.mono` mixes the channels. libsndfile is tried first because it decodes MP3
+about twice as fast. FFmpeg decodes the formats that libsndfile does not support, and continues
+where libsndfile stops (:class:`FileReader`).
 """
 
 from genrelens.decoders.base import DecodeError, Decoder

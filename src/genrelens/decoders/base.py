@@ -1,4 +1,4 @@
-"""The interface of the decoders and what they share."""
+"""The interface of the decoders, and functions that they share."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = [
     "Decoder",
     "Float32",
     "check_claims",
-    "disagree",
-    "in_words",
+    "durations_differ",
+    "message_of",
     "nameless",
 ]
 
 Float32 = NDArray[np.float32]
 
-# Beyond these values a file is damaged, or made to exhaust memory.
+# Only damaged files, and files made to exhaust memory, state values outside these limits.
 MIN_RATE, MAX_RATE = 1_000, 3_000_000  # Hz; the highest is DSD512
 MAX_CHANNELS = 256
 _PADDING = 0.15  # seconds; one MP3 frame at 8 kHz
@@ -44,7 +44,7 @@ class Decoder(ABC):
     """An open recording.
 
     Args:
-        file: on disk, decoded from its beginning; stays open.
+        file: the file on disk; it is decoded from its beginning and stays open.
 
     Attributes:
         name: name of the decoder.
@@ -52,10 +52,11 @@ class Decoder(ABC):
         channels: number of channels.
         seconds: duration, or None if the file states none or states one that is impossible.
         stated: duration that the header states, right or wrong; None if it states none.
-        failure: message of the decoder about what it could not decode; set when ``blocks`` ends.
+        failure: why a part was not decoded; empty if there is no such part. Set when ``blocks``
+            ends.
         is_strict: whether ``failure`` can concern a file that is not damaged.
-        has_more: whether a part of the file was not read; set when ``blocks`` ends.
-        end: latest time in the container that was reached, in seconds from the beginning.
+        has_more: whether a large part of the file was not read; set when ``blocks`` ends.
+        end: latest time stamp in the container that was reached, in seconds from the beginning.
 
     Raises:
         DecodeError: this decoder cannot open the file.
@@ -79,11 +80,11 @@ class Decoder(ABC):
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
         """Decode from ``offset`` seconds on and mix the channels with :func:`~.mono.mixed`.
 
-        What cannot be decoded is skipped and reported in ``failure``.
+        Damaged parts are skipped and reported in ``failure``.
 
         Yields:
-            (n,) float32, about ``block_seconds`` long; shorter where the sample rate and the
-            number of channels would take too much memory.
+            (n,) float32, about ``block_seconds`` long, or shorter to limit the memory at a high
+            sample rate or with many channels.
 
         """
 
@@ -108,7 +109,7 @@ def check_claims(sample_rate: int, channels: int) -> None:
         raise DecodeError(f"{channels} channels are not in 1..{MAX_CHANNELS}")
 
 
-def disagree(stated: float, real: float) -> bool:
+def durations_differ(stated: float, real: float) -> bool:
     """Return whether two durations in seconds differ by more than padding and rounding.
 
     The tolerance is 0.5 s plus 0.2 % of the stated duration. It is limited to half of the stated
@@ -123,13 +124,13 @@ def nameless(file: RawIOBase) -> Any:
     def seek(offset: int, whence: int = os.SEEK_SET) -> int:
         try:
             return file.seek(offset, whence)
-        except OSError:  # before the beginning; PyAV would print the error
+        except OSError:  # a position before the beginning; PyAV would print the error
             return -1
 
     return SimpleNamespace(read=file.read, seek=seek, tell=file.tell)
 
 
-def in_words(error: BaseException) -> str:
-    """Return the message of a decoder's error without its code and its full stop."""
+def message_of(error: BaseException) -> str:
+    """Return the message of a decoder's error without error code and final full stop."""
     text = getattr(error, "error_string", None) or reason(error)
     return " ".join(text.split()).rstrip(".") or type(error).__name__

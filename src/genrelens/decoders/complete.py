@@ -16,12 +16,12 @@ __all__ = ["cut_off", "is_chained", "lacks_index"]
 
 _PAGE = 27  # bytes of a page header without its segment table
 _LONGEST_PAGE = _PAGE + 255 + 255 * 255
-_MAX_ATOMS = 1000  # read at most; files with millions of atoms are made to be slow
+_MAX_ATOMS = 1000  # limit for reading; files with millions of atoms are made to be slow
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def cut_off(file: Any) -> str:
-    """Return how an Ogg, Matroska or AVI file is cut off, or an empty string.
+    """Return how an Ogg, Matroska or AVI file is cut off, or "" if it is complete.
 
     Args:
         file: binary and seekable; its position changes.
@@ -42,7 +42,7 @@ def cut_off(file: Any) -> str:
 def is_chained(file: Any) -> bool:
     """Return whether an Ogg file contains several recordings one after the other.
 
-    This is so if its last page belongs to none of the streams that start at the beginning.
+    The last page of such a file belongs to none of the streams that start at the beginning.
 
     Args:
         file: binary and seekable; its position changes.
@@ -88,7 +88,7 @@ def lacks_index(file: Any) -> bool:
         if n_bytes == 1:
             n_bytes = int.from_bytes(head[8:], "big")
         start += n_bytes
-        if n_bytes < 8 or start >= size:  # 0 means up to the end
+        if n_bytes < 8 or start >= size:  # a size of 0 means up to the end
             return True
     return False
 
@@ -98,7 +98,7 @@ def _ends_with_page(tail: bytes) -> bool:
     start = len(tail)
     while (start := tail.rfind(b"OggS", 0, start)) >= 0:
         if len(tail) >= start + 5 and tail[start + 4]:
-            continue  # not version 0: these letters are inside a packet
+            continue  # not version 0: these four bytes are inside a packet
         sizes = tail[start + _PAGE : start + _PAGE + 255]
         if len(tail) <= start + _PAGE:
             return False
@@ -106,11 +106,11 @@ def _ends_with_page(tail: bytes) -> bool:
         ends = start + _PAGE + len(sizes) + sum(sizes)
         is_whole = len(sizes) == tail[start + _PAGE - 1] and ends <= len(tail)
         return is_whole and not sizes.endswith(b"\xff")
-    return True  # no page: the last one is followed by something long
+    return True  # no page here: other data follow the last page
 
 
 def _stated_size(head: bytes) -> int | None:
-    """Return the size of a Matroska or AVI file that its header states, in bytes, or None."""
+    """Return the file size that the header of a Matroska or AVI file states, in bytes, or None."""
     if head.startswith(_EBML):
         return _matroska_size(head)
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
@@ -120,7 +120,7 @@ def _stated_size(head: bytes) -> int | None:
 
 
 def _matroska_size(head: bytes) -> int | None:
-    """Return the size of a Matroska file that its first segment states, in bytes, or None."""
+    """Return the file size that the first segment of a Matroska file states, in bytes, or None."""
     header, at = _number(head, 4)
     if header is None or head[at + header : at + header + 4] != _SEGMENT:
         return None
@@ -129,7 +129,7 @@ def _matroska_size(head: bytes) -> int | None:
 
 
 def _number(data: bytes, at: int) -> tuple[int | None, int]:
-    """Return a number of variable length (None if "unknown") and the position after it."""
+    """Return a variable-length number (None if "unknown") and the position after it."""
     if at >= len(data) or not data[at]:
         return None, at
     width = 9 - data[at].bit_length()

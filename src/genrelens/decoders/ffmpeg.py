@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from genrelens.decoders.base import DecodeError, Decoder, Float32, check_claims, in_words
+from genrelens.decoders.base import DecodeError, Decoder, Float32, check_claims, message_of
 from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
 from genrelens.decoders.formats import FFMPEG_SUFFIXES
@@ -26,12 +26,12 @@ __all__ = ["FFmpegDecoder", "FrameArrays"]
 
 _OPEN_OPTIONS = {"format_whitelist": ",".join(FFMPEG_SUFFIXES), "protocol_whitelist": "none"}
 
-# Containers that state a duration; FFmpeg does not estimate it from a bit rate.
+# Containers that state a duration, so that FFmpeg does not estimate it from the bit rate.
 _STATING = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ape", "tta", "tak", "wv", "mpc8")
 
 _POINTERS = 8  # AV_NUM_DATA_POINTERS of libavutil/frame.h
 _RUN = 2**13  # samples that are converted at once
-_PREROLL = 0.25  # seconds decoded and discarded before an offset, since codecs have a state
+_PREROLL = 0.25  # seconds decoded and discarded before an offset, because codecs have a state
 
 
 class FFmpegDecoder(Decoder):
@@ -56,13 +56,14 @@ class FFmpegDecoder(Decoder):
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             guarded.opened()
-            raise DecodeError(in_words(error)) from error
+            raise DecodeError(message_of(error)) from error
         try:
             guarded.opened()
             self._stream = self._audio_stream()
             self.sample_rate = self._stream.codec_context.sample_rate or 0
             self.channels = self._stream.codec_context.channels or 0
-            self.codec: int = self._stream.codec_context.codec.id  # whichever decoder FFmpeg uses
+            # The number of the codec is the same for all of its decoders.
+            self.codec: int = self._stream.codec_context.codec.id
             check_claims(self.sample_rate, self.channels)
         except DecodeError:
             self.close()
@@ -77,7 +78,8 @@ class FFmpegDecoder(Decoder):
         if header is not None:
             return seconds, header.seconds
         name = self._container.format.name
-        # FFmpeg estimates it from the first frames, or takes that of the last stream in a chain.
+        # FFmpeg estimates the duration of AAC from the first frames; for a chain it returns that of
+        # the last stream.
         if name == "aac" or self._is_chained:
             return None, None
         if read := {"mp3": read_mp3_header, "flac": read_flac_header}.get(name):
@@ -129,12 +131,12 @@ class FFmpegDecoder(Decoder):
                 if packet.size:
                     yield packet
         except (self._av.FFmpegError, OSError, ValueError, LookupError) as error:
-            raise DecodeError(in_words(error)) from error
+            raise DecodeError(message_of(error)) from error
 
     def _after(self, offset: float) -> Iterator[Float32]:
         """Decode from ``offset`` seconds on; yield blocks (channels, n).
 
-        Seek to a position before it, then discard samples.
+        Seek to a position before ``offset``, then discard samples up to it.
         """
         frames = self._frames()
         first = next(frames, None)
@@ -155,7 +157,7 @@ class FFmpegDecoder(Decoder):
             clock += n_samples / self.sample_rate
             self.end = clock - begin
             if n_discarded < n_samples:
-                start = -math.inf  # ignore times that jump back from now on
+                start = -math.inf  # from now on, ignore time stamps that jump back
                 yield samples[:, n_discarded:]
 
     def _frames(self) -> Iterator[tuple[float | None, Float32]]:
@@ -164,7 +166,7 @@ class FFmpegDecoder(Decoder):
             for run in self._runs():
                 yield run[0].time, self._samples(run)
         except ValueError as error:  # PyAV does not support this type of sample
-            self.failure = in_words(error)
+            self.failure = message_of(error)
 
     def _runs(self) -> Iterator[list[Any]]:
         """Decode packet by packet and skip damaged ones.
@@ -180,17 +182,17 @@ class FFmpegDecoder(Decoder):
                     frames = self._decoded(packet)
                 except (self._av.FFmpegError, DecodeError) as error:
                     n_damaged += 1
-                    self.failure = f"{in_words(error)}, packets skipped: {n_damaged}"
-                    frames, enough = [], 0  # the next frame has another time
+                    self.failure = f"{message_of(error)}, packets skipped: {n_damaged}"
+                    frames, enough = [], 0  # the next frame does not follow directly
                 for frame in frames:
                     if run and (n_samples >= enough or _kind(frame) != _kind(run[0])):
                         yield run
                         run, n_samples, enough = [], 0, _RUN
                     run.append(frame)
                     n_samples += frame.samples
-        # PyAV raises LookupError if damage makes an unknown stream appear.
+        # PyAV raises LookupError if a damaged packet names an unknown stream.
         except (self._av.FFmpegError, OSError, ValueError, LookupError) as error:
-            self.failure = in_words(error)
+            self.failure = message_of(error)
         if run:
             yield run
 
@@ -211,7 +213,7 @@ class FFmpegDecoder(Decoder):
             samples = (samples.astype(np.float32) - 128) / np.float32(128)
         elif samples.dtype.kind == "i":
             samples = samples / np.float32(2.0 ** (8 * samples.itemsize - 1))
-        with np.errstate(over="ignore"):  # FileReader refuses values that are too large
+        with np.errstate(over="ignore"):  # FileReader rejects values that are too large
             samples = samples.astype(np.float32, copy=False)
         return samples if first.sample_rate == self.sample_rate else self._converted(first, samples)
 

@@ -9,7 +9,7 @@ import os
 import re
 from typing import Any, NamedTuple
 
-from genrelens.decoders.base import disagree
+from genrelens.decoders.base import durations_differ
 from genrelens.decoders.limits import end_of_id3
 
 __all__ = ["FlacHeader", "read_flac_header"]
@@ -32,8 +32,10 @@ class FlacHeader(NamedTuple):
 
     @property
     def seconds(self) -> float | None:
-        """The duration in seconds, or None if the header states none or a wrong one."""
-        if self.stated is None or (self.last is not None and disagree(self.stated, self.last)):
+        """Duration in seconds, or None if the header states none or a wrong one."""
+        if self.stated is None or (
+            self.last is not None and durations_differ(self.stated, self.last)
+        ):
             return None
         return self.stated
 
@@ -44,7 +46,7 @@ class FlacHeader(NamedTuple):
 
 
 def read_flac_header(file: Any) -> FlacHeader | None:
-    """Return the duration in STREAMINFO and that of the last frame.
+    """Return the duration in STREAMINFO and the end time of the last frame.
 
     Args:
         file: binary and seekable; its position changes.
@@ -80,10 +82,10 @@ def _last_sample(tail: bytes, fixed_block: int) -> int | None:
 
 
 def _end_of_frame(head: bytes, fixed_block: int) -> int | None:
-    """Return the number of the sample after a frame, or None if ``head`` is no frame header."""
+    """Return the number of the sample after a frame, or None if ``head`` is not a frame header."""
     if len(head) < 16 or head[3] & 1 or head[2] >> 4 == 0 or head[2] & 15 == 15:
         return None
-    ones = 8 - (head[4] ^ 0xFF).bit_length()  # of the number, which is coded as UTF-8 is
+    ones = 8 - (head[4] ^ 0xFF).bit_length()  # bytes of the frame number, which is coded like UTF-8
     if ones in (1, 8):
         return None
     at = 4 + max(1, ones)

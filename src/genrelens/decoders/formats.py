@@ -1,7 +1,7 @@
 """The supported formats and the suffixes of their files.
 
-FFmpeg opens no other formats. A search in a folder finds files with these suffixes; a file given by
-its path is opened with any suffix. Formats without a suffix of their own are not supported:
+FFmpeg opens no other formats. A search in a folder finds files with these suffixes. A file given by
+its path may have any suffix. Formats without a suffix of their own are not supported:
 ``.raw`` needs a sample rate, ``.mat`` contains any data, SD2 needs a second file, OptimFROG
 (``.ofr``) has no free decoder.
 """

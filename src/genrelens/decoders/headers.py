@@ -18,15 +18,15 @@ import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from genrelens.decoders.base import disagree
+from genrelens.decoders.base import durations_differ
 
 __all__ = ["Header", "Patched", "is_open_size", "read_header"]
 
-_MAX_CHUNKS = 1000  # read at most; files with millions of chunks are made to be slow
+_MAX_CHUNKS = 1000  # limit for reading; files with millions of chunks are made to be slow
 _STREAMED = (
     range(0x7FFF_0000, 0x8000_0000),
     range(0xFFFF_F000, 2**32),
-)  # sizes in pipes
+)  # placeholder sizes that programs write to a pipe
 _TAGS = (b"ID3", b"TAG", b"APET", b"LYRI")  # tags that can follow the last chunk
 _PCM = {1, 3, 6, 7, 0xFFFE}  # linear, float, A-law, mu-law, extensible
 _W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # common end of the names of chunks
@@ -108,9 +108,9 @@ def read_header(file: Any) -> Header | None:
         file: binary and seekable; its position changes.
 
     Returns:
-        None for other files and for headers that cannot be parsed. For compressed samples a
-        duration is given only if the file is cut off; their bit rate is too inexact to compare
-        the durations of complete files.
+        The header; None for other files and for headers that cannot be parsed. For compressed
+        samples, ``seconds`` is set only if the file is cut off, because their bit rate is too
+        inexact to check the duration of a complete file.
 
     """
     size = file.seek(0, os.SEEK_END)
@@ -136,7 +136,7 @@ def read_header(file: Any) -> Header | None:
             None, patches if found.must_state else (), "the header leaves the length open"
         )
     stated, real = found.stated / found.per_second, available / found.per_second
-    if found.stated >= available or not disagree(stated, real):
+    if found.stated >= available or not durations_differ(stated, real):
         return Header(stated)
     return Header(stated, patches, f"the header states {stated:.1f} s, {real:.1f} s were found")
 
@@ -196,7 +196,7 @@ def _chunks(
 def _is_chunk(file: Any, position: int, size: int) -> bool:
     """Return whether the samples end at a position: a chunk, a tag or nothing follows.
 
-    Less than eight bytes are padding and count as nothing.
+    Fewer than eight bytes are padding and count as nothing.
     """
     for start in (position, position + position % 2, position + -position % 8):
         head = _at(file, start, 16)
@@ -222,7 +222,7 @@ class _Form(NamedTuple):
     Attributes:
         pcm: bytes per second of uncompressed samples, else 0.
         compressed: bytes per second of compressed samples, else 0; also 0 if their rate varies.
-        unit: bytes in a block.
+        unit: bytes in a block of samples.
         sample_rate: in Hz.
 
     """
@@ -235,7 +235,7 @@ class _Form(NamedTuple):
     def compressed_rate(self, n_bytes: int, frames: int) -> float:
         """Return bytes per second of compressed samples, or 0.
 
-        A rate that varies is computed from ``n_bytes`` and ``frames`` (chunk ``fact``).
+        A variable rate is averaged: ``n_bytes`` over the duration of ``frames`` (chunk ``fact``).
         """
         if self.pcm or self.compressed or not frames:
             return self.compressed

@@ -11,8 +11,8 @@ from genrelens.decoders.base import (
     Decoder,
     Float32,
     check_claims,
-    disagree,
-    in_words,
+    durations_differ,
+    message_of,
     nameless,
 )
 from genrelens.decoders.complete import is_chained
@@ -40,13 +40,13 @@ class SoundFileDecoder(Decoder):
         check_id3_frames(file)
         header = self._header(file)
         file.seek(0)
-        # A descriptor, because callbacks from C into Python would take Ctrl-C for the end of the
-        # file. On Windows, a descriptor is valid in one C library only.
+        # A descriptor, because Ctrl-C in a callback from C into Python would look like the end of
+        # the file. On Windows, a descriptor is valid in one C library only.
         source = file.fileno() if os.name == "posix" else nameless(file)
         try:
             self._file = soundfile.SoundFile(source, closefd=False)
         except self._error as error:
-            raise DecodeError(in_words(error)) from error
+            raise DecodeError(message_of(error)) from error
         self.sample_rate = self._file.samplerate
         self.channels = self._file.channels
         try:
@@ -60,7 +60,7 @@ class SoundFileDecoder(Decoder):
         except DecodeError:
             self.close()
             raise
-        # It rejects pages whose time is behind their samples, which FFmpeg sometimes writes.
+        # libsndfile rejects Opus pages with early time stamps, which FFmpeg sometimes writes.
         self.is_strict = self._file.subtype == "OPUS"
 
     @staticmethod
@@ -105,7 +105,7 @@ class SoundFileDecoder(Decoder):
     def blocks(self, offset: float, block_seconds: float) -> Iterator[Float32]:
         """See :meth:`Decoder.blocks`."""
         size = self._block_size(block_seconds)
-        least = 1 if self.channels == 1 else self._block_size(1.0)  # the mix works on whole seconds
+        least = 1 if self.channels == 1 else self._block_size(1.0)  # the mix needs whole seconds
         return mixed(self._channels(offset, max(size, least)), self.sample_rate, size)
 
     def _channels(self, offset: float, size: int) -> Iterator[Float32]:
@@ -117,15 +117,16 @@ class SoundFileDecoder(Decoder):
                 yield block.T
             self.has_more = self._has_unread_bytes()
         except self._error as error:
-            self.failure = in_words(error)
+            self.failure = message_of(error)
         except ValueError:  # soundfile allocates memory for a negative number of samples
             self.failure = "a position beyond the end"
 
     def _skip(self, n_frames: int) -> None:
         """Seek to a frame after reading the first one.
 
-        libsndfile crashes if it seeks in a Vorbis stream with a damaged setup header; after a
-        read, it seeks correctly only from the beginning. It cannot seek in GSM 6.10.
+        libsndfile crashes when it seeks in a Vorbis stream with a damaged setup header; a read
+        detects the damage first. After a read, it seeks correctly only from the beginning. It
+        cannot seek in GSM 6.10.
         """
         if n_frames == 0 or len(self._file.read(1, dtype="float32")) == 0:
             return
@@ -143,7 +144,7 @@ class SoundFileDecoder(Decoder):
             return False
         position = self._raw.tell()
         size = os.fstat(self._raw.fileno()).st_size
-        return position > 0 and disagree(self.seconds, self.seconds * size / position)
+        return position > 0 and durations_differ(self.seconds, self.seconds * size / position)
 
     def close(self) -> None:
         """See :meth:`Decoder.close`."""

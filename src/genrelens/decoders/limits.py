@@ -1,10 +1,11 @@
 """Limits on the tags and headers of files that are made to be slow to open.
 
-The time that two libraries take grows with the square of the number of tag entries: FFmpeg in every
-container, and mpg123, with which libsndfile decodes MP3, in ID3v2 tags. Leading ID3v2 tags are
-hidden from FFmpeg, and their frames are counted for mpg123. Comments of FLAC and Ogg and tags of
-Matroska, which FFmpeg reads before it processes them, are counted. For everything else the CPU time
-in which FFmpeg opens a file is limited. Ordinary files take a few milliseconds.
+In two libraries the time grows with the square of the number of tag entries: in FFmpeg for every
+container, and in mpg123 (libsndfile's MP3 decoder) for ID3v2 tags. Therefore FFmpeg gets a view of
+the file without leading ID3v2 tags, and files whose ID3v2 tags have too many frames are rejected
+before mpg123 reads them. Files with too many FLAC or Ogg comments or Matroska tags are rejected,
+too. For everything else, the CPU time in which FFmpeg opens a file is limited. Ordinary files take
+a few milliseconds.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from genrelens.decoders.base import DecodeError
 __all__ = ["GuardedFile", "check_id3_frames", "end_of_id3"]
 
 _HEADER = 10  # bytes of an ID3v2 tag or frame
-_MAX_TAGS = 1000  # one after the other
-_MAX_FRAMES = 10_000  # in all tags; mpg123 takes 0.3 s for these
-_MAX_COMMENTS = 10_000  # FFmpeg takes 0.5 s for these
+_MAX_TAGS = 1000  # ID3v2 tags one after the other
+_MAX_FRAMES = 10_000  # in all tags; mpg123 takes 0.3 s for this number
+_MAX_COMMENTS = 10_000  # FFmpeg takes 0.5 s for this number
 _MAX_BLOCKS = 10_000  # metadata blocks in FLAC
 _SECONDS = 5.0  # CPU time for reading; processing can take three times as long
-_SIMPLE_TAG = b"\x67\xc8"  # ID of a Matroska tag; in other content once in 65 536 bytes
-_OGG_HEAD = 2**20  # bytes within which the comments of an Ogg file start
+_SIMPLE_TAG = b"\x67\xc8"  # ID of a Matroska tag; occurs by chance once in 65 536 bytes
+_OGG_HEAD = 2**20  # bytes; the comments of an Ogg file start within them
 _OGG_COMMENTS = re.compile(rb"\x03vorbis|OpusTags|\x81theora")
 _FLAC_COMMENTS = 4  # type of a metadata block
 
 
 def end_of_id3(file: RawIOBase) -> int:
-    """Return the position after the leading ID3v2 tags; it can be beyond the end of the file.
+    """Return the position after the leading ID3v2 tags; it can lie beyond the end of the file.
 
     Args:
         file: binary and seekable; its position changes.
@@ -56,7 +57,7 @@ def end_of_id3(file: RawIOBase) -> int:
 
 
 def _id3_length(head: bytes) -> int:
-    """Return the length of the ID3v2 tag with this header, 0 if it is no tag."""
+    """Return the length of the ID3v2 tag with this header in bytes; 0 if it is not a tag."""
     if len(head) < _HEADER or not head.startswith(b"ID3") or max(head[6:]) > 0x7F:
         return 0
     footer = _HEADER if head[5] & 0x10 else 0
@@ -150,7 +151,10 @@ def _flac_comments(file: RawIOBase, position: int) -> Iterator[int]:
 
 
 def _n_comments(content: bytes) -> int:
-    """Return the number of comments that a header claims; a long vendor name may precede it."""
+    """Return the number of comments that a comment header claims.
+
+    If a long vendor name hides the number, return more than the limit.
+    """
     try:
         (length,) = struct.unpack_from("<I", content)
         (n,) = struct.unpack_from("<I", content, 4 + length)
@@ -162,11 +166,11 @@ def _n_comments(content: bytes) -> int:
 class GuardedFile:
     """A view of a file for FFmpeg, from a position on, with a limit on the time to open it.
 
-    It has no name, so that FFmpeg does not guess the format by it.
+    The view has no name, so that FFmpeg does not guess the format from it.
 
     Args:
         file: the file.
-        start: position that FFmpeg gets as the beginning.
+        start: position in the file that is position 0 of the view.
         clock: returns the CPU time of this thread in seconds.
 
     Attributes:
@@ -192,7 +196,7 @@ class GuardedFile:
 
         """
         start = end_of_id3(file)
-        if start >= file.seek(0, os.SEEK_END):  # the tag claims to be longer than the file
+        if start >= file.seek(0, os.SEEK_END):  # a tag claims to be longer than the file
             check_id3_frames(file)
             start = 0
         _check_comments(file, start)

@@ -26,15 +26,15 @@ Bools = NDArray[np.bool_]
 Complexes = NDArray[np.complexfloating]
 
 _OPPOSED = 0.5  # power of the sum over the sum of the powers, below which channels cancel
-_CONTEXT = 5  # seconds that decide about the one in the middle
-_FADE = 0.02  # seconds in which the weights change from one second to the next
+_CONTEXT = 5  # seconds of context: the weights of a second depend on the five around it
+_FADE = 0.02  # seconds of the transition between the weights of two seconds
 _MAX_VALUES = 2**19  # in a "second", all channels together; bounds the memory
 
 _COPY = 0.95  # correlation above which a channel is a copy of another one
 _DELAYS = (0.0001, 0.05)  # seconds; shorter delays change only the highest frequencies
-_COARSE_RATE = 8000  # Hz, at which delays are searched
+_COARSE_RATE = 8000  # Hz; delays are searched at this sample rate
 _USED_BAND = 0.7  # fraction of the band at that rate that is used
-_CANDIDATE = 0.6  # correlation at a sample of that rate; between samples it can be 0.95
+_CANDIDATE = 0.6  # correlation at a whole sample of that rate; between samples it can reach 0.95
 
 
 def mixed(blocks: Iterable[Float32], sample_rate: int, longest: int) -> Iterator[Float32]:
@@ -47,10 +47,10 @@ def mixed(blocks: Iterable[Float32], sample_rate: int, longest: int) -> Iterator
         blocks: consecutive blocks, each (n_channels, n) float32. The number of channels may
             change; seconds are then counted from the change.
         sample_rate: in Hz.
-        longest: maximum number of samples in a block of the mix.
+        longest: largest number of samples in a block of the mix.
 
     Yields:
-        (n,) float32 with 1 <= n <= ``longest``; the number of samples does not change.
+        (n,) float32 with 1 <= n <= ``longest``; in total as many samples as in a channel.
 
     """
     for n_channels, run in groupby(blocks, key=len):
@@ -117,7 +117,7 @@ class _Mixer:
         n_waiting = self.waiting.shape[1]
         joined = np.empty((len(block), n_waiting + block.shape[1]), np.float32)
         joined[:, :n_waiting], joined[:, n_waiting:] = self.waiting, block
-        self.waiting = joined  # contiguous rows, whatever the layout of the block
+        self.waiting = joined  # contiguous rows, for any layout of the block
         start = (self._n_measured - self.done) * self._size
         n_new = (self.waiting.shape[1] - start) // self._size
         if n_new:
@@ -248,7 +248,7 @@ def _delayed_copies(channels: Float32, sample_rate: int) -> Bools:
 def _flat_spectra(coarse: Float32) -> Complexes:
     """Return spectra (c, k) of channels (c, n) with weakened bass and without treble.
 
-    Otherwise the bass would dominate. The treble contains aliases.
+    Strong bass would dominate the correlation. The treble contains aliases.
     """
     n = coarse.shape[1]
     spectra = np.fft.rfft(coarse, 1 << int(n * (1 + 2 * _DELAYS[1])).bit_length(), axis=1)
@@ -262,7 +262,7 @@ def _is_delayed(cross: Complexes, n: int, rate: float) -> bool:
     Args:
         cross: cross spectrum of the channels; the sum of its absolute values is at most 1.
         n: number of samples of each channel.
-        rate: in Hz.
+        rate: sample rate in Hz.
 
     """
     size = 2 * (len(cross) - 1)

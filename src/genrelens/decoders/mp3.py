@@ -17,7 +17,7 @@ __all__ = ["Mp3Header", "read_mp3_header"]
 _N_SAMPLED = 24  # positions at which frames are read
 _PROBE = 4096  # bytes read at each position: more than two frames
 
-_KBIT = {  # bit rates by whether the version is 1, and layer
+_KBIT = {  # bit rates in kbit/s by (whether the version is MPEG-1, layer)
     (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -35,7 +35,8 @@ class Mp3Header(NamedTuple):
         estimated: duration in seconds estimated from a sample of the frames: exact at a constant
             bit rate, within about 10 % otherwise.
         constant: whether the sampled frames have the same bit rate.
-        whole: whether the header states the number of bytes, and the file has as many.
+        whole: whether the header states the number of bytes, and the file has this number within
+            1 % and 4 KiB.
 
     """
 
@@ -46,7 +47,11 @@ class Mp3Header(NamedTuple):
 
     @property
     def seconds(self) -> float | None:
-        """The duration in seconds, or None if the header states none or an impossible one."""
+        """Duration in seconds, or None if it is unknown.
+
+        It is unknown if the header states an impossible duration, or if it states none and the bit
+        rate varies.
+        """
         if self.stated is not None:
             return self.stated if 0.75 < self.stated / self.estimated < 1.33 else None
         return self.estimated if self.constant else None
@@ -112,7 +117,10 @@ def read_mp3_header(file: Any) -> Mp3Header | None:
 def _first_frame(
     data: bytes, kind: tuple[int, int, int] | None = None
 ) -> tuple[int, _Frame | None]:
-    """Return the position and header of the first frame that is followed by one of its kind."""
+    """Return the position and header of the first frame that another frame of its kind follows.
+
+    Return (0, None) if there is none.
+    """
     for match in _SYNC.finditer(data):
         frame = _Frame.at(data, match.start())
         if frame is None or kind not in (None, frame.kind):

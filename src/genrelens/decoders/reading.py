@@ -1,4 +1,4 @@
-"""Decoding of a file with the first decoder, and of what it leaves with the second."""
+"""Read a file with libsndfile, and continue with FFmpeg where libsndfile fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 import soxr
 
-from genrelens.decoders.base import DecodeError, Decoder, Float32, disagree
+from genrelens.decoders.base import DecodeError, Decoder, Float32, durations_differ
 from genrelens.decoders.complete import cut_off, lacks_index
 from genrelens.decoders.ffmpeg import FFmpegDecoder
 from genrelens.decoders.libsndfile import SoundFileDecoder
@@ -20,11 +20,11 @@ from genrelens.levels import first_invalid
 __all__ = ["MAX_SECONDS", "FileReader", "open_decoder"]
 
 MAX_SECONDS = 1e9
-"""The longest length: 31 years, more than any recording and within every integer type."""
+"""Longest duration in seconds: 31 years, more than any recording and within every integer type."""
 
 _DECODERS: tuple[type[Decoder], ...] = (SoundFileDecoder, FFmpegDecoder)
 _PADDING = 0.2  # seconds that encoders and decoders add at the end
-_EXPECTED = 2.5  # seconds that a damaged recording of unknown length is expected to have
+_EXPECTED = 2.5  # seconds; assumed length of a damaged recording whose length is unknown
 
 
 def open_decoder(file: FileIO, name: str) -> Decoder:
@@ -32,7 +32,7 @@ def open_decoder(file: FileIO, name: str) -> Decoder:
 
     Args:
         file: on disk; stays open.
-        name: of the recording, for messages.
+        name: name of the recording, for messages.
 
     Raises:
         AudioError: no decoder can open the file.
@@ -48,12 +48,12 @@ def open_decoder(file: FileIO, name: str) -> Decoder:
 
 
 class FileReader:
-    """Reads a part of a file with the first decoder, and what that one leaves with the second.
+    """Reads a part of a file with libsndfile, and the rest with FFmpeg where libsndfile fails.
 
     Args:
         file: on disk; stays open.
-        name: of the recording, for messages.
-        sample_rate: of the result, in Hz.
+        name: name of the recording, for messages.
+        sample_rate: sample rate of the result, in Hz.
 
     """
 
@@ -78,7 +78,7 @@ class FileReader:
             (n,) float32 with n >= 1, about ``block_seconds`` long.
 
         Raises:
-            AudioError: a sample is not finite or far beyond full scale.
+            AudioError: a sample is not finite or more than 120 dB over full scale.
 
         """
         self._offset, self._length = offset, length
@@ -98,7 +98,7 @@ class FileReader:
         left, start = self._length - self._decoded_seconds, self._offset + self._decoded_seconds
         blocks = _first(decoder.blocks(start, min(block_seconds, left)), round(left * rate))
         samples = _resampled(_validated(blocks, self._name, rate, start), rate, self._rate)
-        if self._opened and self._opened[-1].has_more:  # more than the padding of an encoder
+        if self._opened and self._opened[-1].has_more:  # ignore padding of an encoder
             samples = _unless_shorter(samples, round(_PADDING * self._rate))
         self._opened.append(decoder)
         for each in samples:
@@ -106,7 +106,7 @@ class FileReader:
             yield each
 
     def _is_enough(self, decoder: Decoder) -> bool:
-        """Record the failure of a decoder; return whether no other decoder is needed."""
+        """Record the failure of a decoder; return whether the next decoder is not needed."""
         if decoder.failure:
             self._failures[decoder.name] = decoder.failure
             notes = self._complaints if decoder.is_strict else self._damage
@@ -125,10 +125,10 @@ class FileReader:
         return next((each.stated for each in self._opened if each.stated is not None), None)
 
     def check(self) -> None:
-        """Raise an error if too little was decoded; call it after :meth:`blocks`.
+        """Check after :meth:`blocks` that enough was decoded.
 
         Raises:
-            AudioError: nothing was decoded, or nearly nothing of a damaged file.
+            AudioError: nothing was decoded, or of a damaged file less than 10 % and less than 1 s.
 
         """
         if self._n_samples == 0:
@@ -162,7 +162,7 @@ class FileReader:
         return f"{text} ({'; '.join(notes)})"
 
     def _has_stated_length(self) -> bool:
-        """Whether the last decoder read the length that the first one stated, without a failure."""
+        """Whether the last decoder reached the first decoder's length without a failure."""
         stated = self._opened[0].seconds
         if self._opened[-1].failure or stated is None:
             return False
@@ -170,12 +170,13 @@ class FileReader:
         return not self._reached_end or gap < _PADDING / 10
 
     def _contradiction(self) -> str:
-        """State both lengths where that of the header is not that of the recording."""
+        """Return a message with both lengths if the header's is wrong, else an empty string."""
         decoded = self._offset + self._decoded_seconds
         reached = max(decoded, *(each.end for each in self._opened))
         stated = self._stated_seconds
         if stated is None or not (
-            disagree(stated, decoded) and (decoded > stated or disagree(stated, reached))
+            durations_differ(stated, decoded)
+            and (decoded > stated or durations_differ(stated, reached))
         ):
             return ""
         return f"the header states {stated:.1f} s, {decoded:.1f} s were decoded"

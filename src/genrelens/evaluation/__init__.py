@@ -1,4 +1,4 @@
-"""Evaluate models on labelled clips: figures with intervals, comparisons, calibration, reports.
+"""Evaluate models on labelled clips: figures with intervals, comparison, calibration, reports.
 
 Example::
 

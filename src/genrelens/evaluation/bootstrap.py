@@ -1,17 +1,20 @@
 """95 % intervals: the bootstrap, and Wilson's interval where the bootstrap has none.
 
-The bootstrap draws the clips (or groups) again and again and returns percentiles of the resulting
-figures. It has no interval in two cases. If every answer was right, every resample is 100 % right
-and the interval has no width, although 24 clips cannot show more than "at least 86 %"; the same
-holds for an accuracy of 0 %, for groups that are all equally right, and for two models with the
-same answers. And below 10 units (clips, or groups where they are known) a percentile interval is
-too narrow.
+The bootstrap resamples the clips (or groups) with replacement and returns percentiles of the
+resulting figures. It has no valid interval in two cases:
 
-A share then gets Wilson's interval with n = number of units, because clips of one group are not
-independent evidence. Means and differences of shares combine Wilson's intervals by the method of
-variance estimates recovery (Newcombe: Interval Estimation for the Difference Between Independent
-Proportions, 1998; Zou & Donner: Construction of Confidence Intervals About Effect Measures, 2008).
-A log loss and a calibration error have no upper bound, so they get no interval.
+- All units have the same result. If all answers are right, every resample is 100 % right and the
+  interval has no width, although 24 right answers only show an accuracy of at least 86 %. The same
+  holds for an accuracy of 0 %, for groups with equal accuracy, and for two models with equal
+  answers.
+- There are fewer than 10 units (clips, or groups if they are known): percentile intervals of so
+  few units are too narrow.
+
+In these cases a share gets Wilson's interval with n = number of units, because clips of one group
+are not independent evidence. Means and differences of shares combine Wilson's intervals by the
+method of variance estimates recovery (Newcombe: Interval Estimation for the Difference Between
+Independent Proportions, 1998; Zou & Donner: Construction of Confidence Intervals About Effect
+Measures, 2008). A log loss and a calibration error have no upper bound, so they get no interval.
 """
 
 from __future__ import annotations
@@ -40,9 +43,9 @@ __all__ = [
     "resampled_sums",
 ]
 
-_AT_ONCE = 4_000_000  # counts drawn in one go: 32 MB
-_FEWEST = 10  # units
-_FLAT = 1e-9  # an interval narrower than this has no width, only a rounding error
+_AT_ONCE = 4_000_000  # counts drawn at once: 32 MB
+_FEWEST = 10  # smallest number of units for the bootstrap
+_FLAT = 1e-9  # a smaller width of an interval is a rounding error
 
 Float64 = NDArray[np.float64]
 Method = Literal["bootstrap", "wilson", "none"]
@@ -76,7 +79,7 @@ class Estimate(_Bounds):
     method: Method
 
     def __new__(cls, value: float, low: float, high: float, method: Method = "bootstrap") -> Self:
-        """Make the tuple; ``method`` is an attribute, not an item of the tuple."""
+        """Create the tuple; ``method`` is an attribute, not an item of the tuple."""
         made = super().__new__(cls, value, low, high)
         made.method = method
         return made
@@ -91,13 +94,13 @@ class Estimate(_Bounds):
 def resampled_sums(values: Float64, units: Sequence[str], *, resamples: int, seed: int) -> Float64:
     """Sum rows over bootstrap resamples.
 
-    A resample draws as many units as there are, with replacement, each with all its rows. If a
-    unit is an artist, this is the cluster bootstrap (Davison & Hinkley: Bootstrap Methods and
-    their Application, 1997, section 3.8): clips of one artist are not independent evidence.
+    A resample draws n of the n units with replacement, each with all its rows. If a unit is an
+    artist, this is the cluster bootstrap (Davison & Hinkley: Bootstrap Methods and their
+    Application, 1997, section 3.8), because clips of one artist are not independent evidence.
 
     Args:
-        values: (n, k).
-        units: name of each row's unit, (n,). Their order does not matter.
+        values: the rows, (n, k).
+        units: name of the unit of each row, (n,). The order of the units does not matter.
         resamples: number of resamples.
         seed: seed of the draws.
 
@@ -123,7 +126,7 @@ def percentile_interval(samples: Float64) -> tuple[Float64, Float64]:
     """Return the 2.5th and the 97.5th percentile of each column.
 
     Args:
-        samples: (resamples, ...); NaN where a figure is not defined, which does not count.
+        samples: (resamples, ...); NaN where a figure is not defined. NaN is ignored.
 
     Returns:
         Lower and upper bound, (...); NaN where no resample defines the figure.
@@ -136,7 +139,7 @@ def percentile_interval(samples: Float64) -> tuple[Float64, Float64]:
 
 
 def percentile_estimates(values: Float64, samples: Float64) -> list[Estimate]:
-    """Return figures with percentile intervals, widened where they do not hold the figure.
+    """Return figures with percentile intervals; an interval is widened to include its figure.
 
     Args:
         values: the figures, (k,).
@@ -153,9 +156,9 @@ def paired_difference(
 ) -> Estimate:
     """Return the difference of two accuracies on the same clips, with a paired interval.
 
-    The bootstrap draws units, each with the answers of both models. Where it has no interval, for
-    instance because both models answered alike, the interval is combined from Wilson's intervals
-    of the share that was gained and of the share that was lost.
+    The bootstrap draws units, each with the answers of both models. If it has no interval, for
+    instance because both models gave the same answers, Wilson's intervals of the gained and of the
+    lost share are combined.
 
     Args:
         gains: for each clip, (n,): 1 if only the second model is right, -1 if only the first is,
@@ -182,7 +185,7 @@ def checked_share(found: Estimate, n_units: int) -> Estimate:
 
     Args:
         found: the share, 0..1 or NaN, with its bootstrap interval.
-        n_units: number of clips (or groups) that it is a share of.
+        n_units: number of clips (or groups) that the share refers to.
 
     """
     return found if _has_bootstrap(found, n_units) else _wilson_share(found.value, n_units)
@@ -191,12 +194,12 @@ def checked_share(found: Estimate, n_units: int) -> Estimate:
 def checked_f1(found: Estimate, n_units: int) -> Estimate:
     """Return the F1 of a class with Wilson's interval if the bootstrap has none for it.
 
-    F1 is 2 J / (1 + J), where J is the share of correct clips among those that are of the class
-    or were classified so. The bounds of J are Wilson's.
+    F1 is 2 J / (1 + J), where J is the share of correct clips among the clips whose true or
+    predicted class is this class. The bounds of J are Wilson's.
 
     Args:
         found: the F1, 0..1 or NaN, with its bootstrap interval.
-        n_units: number of clips (or groups) that are of the class or were classified so.
+        n_units: number of clips (or groups) whose true or predicted class is this class.
 
     """
     if _has_bootstrap(found, n_units):
@@ -211,7 +214,7 @@ def checked_macro_recall(
 ) -> Estimate:
     """Return a macro recall with Wilson's interval if the bootstrap has none for it.
 
-    The classes share no clip, so their recalls are independent.
+    No clip is in two classes, so the recalls are independent.
 
     Args:
         found: the mean of ``recalls`` with its bootstrap interval.
@@ -249,12 +252,12 @@ def checked_macro_f1(found: Estimate, parts: Sequence[Estimate], n_units: int) -
 
 
 def checked_loss(found: Estimate, n_units: int, *, alike: bool) -> Estimate:
-    """Return a log loss or a calibration error without interval if the bootstrap has none for it.
+    """Return a log loss or a calibration error, without an interval if the bootstrap has none.
 
     Args:
         found: the figure with its bootstrap interval.
         n_units: number of clips (or groups).
-        alike: whether all answers are right, or all wrong, so that no resample holds any other.
+        alike: whether all answers are right, or all wrong, so that all resamples are alike.
 
     """
     if _has_bootstrap(found, n_units) and not alike:
@@ -263,7 +266,7 @@ def checked_loss(found: Estimate, n_units: int, *, alike: bool) -> Estimate:
 
 
 def interval_note(found: Iterable[Estimate], unit: str) -> str:
-    """Return a sentence about intervals that are not bootstrap intervals; empty if all are.
+    """Return a note on the intervals that do not come from the bootstrap; empty if all do.
 
     Args:
         found: the figures that are shown.
@@ -279,13 +282,13 @@ def interval_note(found: Iterable[Estimate], unit: str) -> str:
     if "wilson" in methods:
         sentences.append(
             f"Intervals marked Wilson are computed from the number of {unit}s: there are fewer "
-            f"than {_FEWEST}, or all {unit}s of a figure have the same result, so resampling "
-            f"shows no spread."
+            f"than {_FEWEST}, or all {unit}s of a figure have the same result, so that "
+            f"all resamples are alike."
         )
     if "none" in methods:
         sentences.append(
-            "Log loss and calibration error then have no interval, because a mistake that did "
-            "not occur here could cost any amount."
+            "Log loss and calibration error then have no interval, because a single mistake "
+            "could raise them by any amount."
         )
     return " ".join(sentences)
 

@@ -1,8 +1,8 @@
 """Temperature scaling, which makes the probabilities of a model match its accuracy.
 
-One number, the temperature, divides the log probabilities of all classes, so the probabilities
-change and the answers do not (Guo, Pleiss, Sun & Weinberger: On Calibration of Modern Neural
-Networks, ICML 2017). A temperature above 1 lowers the highest probability, one below 1 raises it.
+All log probabilities are divided by one number, the temperature. This changes the probabilities but
+not the answers (Guo, Pleiss, Sun & Weinberger: On Calibration of Modern Neural Networks, ICML
+2017). A temperature above 1 lowers the highest probability; a temperature below 1 raises it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ __all__ = [
 ]
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
-SMALLEST = 1e-12  # stands for smaller probabilities, because 0 has no logarithm
+SMALLEST = 1e-12  # replaces smaller probabilities, because 0 has no logarithm
 _FOLDS = 5
-_FLAT = 1e-12  # a slope below which no temperature is better than another
+_FLAT = 1e-12  # with a smaller slope, all temperatures are equally good
 
 Float64 = NDArray[np.float64]
 
@@ -48,8 +48,8 @@ def fit_temperature(log_probabilities: ArrayLike, true: Sequence[int] | NDArray[
         true: index of the true class, (n,).
 
     Returns:
-        The temperature, from 0.05 to 20; the bound where the optimum is beyond it, such as 0.05
-        where all clips are right; 1 where the temperature makes no difference.
+        The temperature, from 0.05 to 20. An optimum outside this range becomes its bound; if all
+        clips are right, this is 0.05. The result is 1 if all temperatures are equally good.
 
     Raises:
         ValueError: there is no clip, a shape is wrong, or a value is NaN or plus infinity.
@@ -79,11 +79,11 @@ def fit_temperature(log_probabilities: ArrayLike, true: Sequence[int] | NDArray[
 
 
 def apply_temperature(probabilities: ArrayLike, temperature: float) -> Float64:
-    """Return ``softmax(log p / T)``: lower top probabilities for T above 1, higher ones below 1.
+    """Return ``softmax(log p / T)``: the top probability falls for T > 1 and rises for T < 1.
 
     Args:
         probabilities: (..., n_classes); values below 1e-12 count as 1e-12.
-        temperature: above 0; 1 changes only zeros.
+        temperature: ``T``, above 0; 1 changes only zeros and sums that differ from 1.
 
     Returns:
         Probabilities of the same shape; the last axis sums to 1.
@@ -108,11 +108,11 @@ def apply_temperature(probabilities: ArrayLike, temperature: float) -> Float64:
 def cross_fitted(
     table: PredictionTable, *, seed: int = 0
 ) -> tuple[PredictionTable, dict[int, float]]:
-    """Calibrate each clip with a temperature that was fitted without it.
+    """Calibrate each clip with a temperature that was fitted without this clip.
 
-    The temperature of a round is fitted on the clips of the other rounds that are not in it and,
-    where groups are known, share no group with it. A table without rounds is split into 5 folds
-    at random, with all clips of a group in one fold.
+    The temperature of a round is fitted on the clips of the other rounds, without clips that are
+    also in this round or, if groups are known, share a group with it. A table without rounds is
+    split into 5 folds at random, with all clips of a group in one fold.
 
     Args:
         table: the predictions.
@@ -154,10 +154,10 @@ class Abstention(NamedTuple):
     """A threshold of "not sure" and its effect.
 
     Attributes:
-        threshold: lowest probability of the top genre that gets an answer.
-        coverage: share of the clips that get an answer.
-        accuracy: share of the answers that are right; NaN without answers.
-        answered: number of clips that get an answer.
+        threshold: lowest probability of the top genre with which a clip is answered, 0..1.
+        coverage: share of the clips that are answered, 0..1.
+        accuracy: share of the answers that are right, 0..1; NaN without answers.
+        answered: number of clips that are answered.
 
     Example::
 
@@ -173,7 +173,7 @@ class Abstention(NamedTuple):
 
 
 def abstention(table: PredictionTable, accuracy: float) -> Abstention:
-    """Return the lowest threshold with at least ``accuracy`` of the answers right.
+    """Return the lowest threshold of "not sure" at which the required share of answers is right.
 
     Args:
         table: predictions with calibrated probabilities.
@@ -203,10 +203,18 @@ def abstention(table: PredictionTable, accuracy: float) -> Abstention:
 
 
 def held_out_abstention(table: PredictionTable, accuracy: float, *, seed: int = 0) -> Abstention:
-    """Measure :func:`abstention` on clips that its threshold was not chosen on.
+    """Measure coverage and accuracy of :func:`abstention` on held-out clips.
 
-    Each round (or fold, see :func:`cross_fitted`) gets the threshold of the other rounds; the
-    threshold of the result is that of all clips.
+    The threshold for each round (or fold, see :func:`cross_fitted`) is chosen on the other rounds.
+    The ``threshold`` of the result is chosen on all clips.
+
+    Args:
+        table: predictions with calibrated probabilities.
+        accuracy: required share of right answers, 0..1.
+        seed: seed of the folds of a table without rounds.
+
+    Raises:
+        DataError: no threshold reaches ``accuracy``, or no clip is left to choose it on.
 
     Example::
 
@@ -228,7 +236,7 @@ def held_out_abstention(table: PredictionTable, accuracy: float, *, seed: int = 
 
 
 def _others(table: PredictionTable, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the rows that share no clip and no group with those held out, (n,).
+    """Mark the rows that share neither a clip nor a group with the held-out rows, (n,) bool.
 
     Repeated draws contain a clip several times, and random folds share artists.
     """
@@ -240,7 +248,7 @@ def _others(table: PredictionTable, held: NDArray[np.bool_]) -> NDArray[np.bool_
 
 
 def _folds(table: PredictionTable, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each clip, (n,) from 1: groups (or clips) at random, about equal sizes."""
+    """Assign groups (or clips) to folds of about equal size at random; return (n,) from 1."""
     units = table.clips if table.groups is None else table.groups
     names = sorted(set(units))
     dealt = np.random.default_rng(seed).permutation(len(names)) % _FOLDS + 1

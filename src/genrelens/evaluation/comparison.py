@@ -1,4 +1,4 @@
-"""Compare two models on the same clips, and test whether the difference is chance."""
+"""Compare two models on the same clips, and test whether the difference is significant."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Figures of a second model against a first, on the clips that both classified.
+    """Comparison of two models on the clips that both classified.
 
     Attributes:
         n: number of these clips.
-        left_out: number of clips that only the first, and only the second, classified.
-        accuracies: of the first and of the second.
-        difference: accuracy of the second minus that of the first, with the 95 % interval of the
-            paired bootstrap, or one from Wilson's intervals where the bootstrap has none.
-        right_alone: number of clips that only the first, and only the second, classified
-            correctly.
-        p_value: of McNemar's exact test, two-sided; None where clips were classified several
-            times, which the test does not allow.
+        left_out: number of clips that only the first model classified, and only the second.
+        accuracies: accuracy of the first and of the second model.
+        difference: accuracy of the second model minus that of the first, with a 95 % interval from
+            the paired bootstrap, or from Wilson's intervals if the bootstrap has none.
+        right_alone: number of clips that only the first model classified correctly, and only the
+            second.
+        p_value: two-sided p-value of McNemar's exact test; None if clips were classified several
+            times, because the test does not allow this.
         bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``).
 
     Example::
@@ -53,10 +53,10 @@ class Comparison:
 
     @property
     def better(self) -> int | None:
-        """The better model, 0 for the first or 1 for the second; None if neither is.
+        """Index of the better model, 0 or 1; None if neither is significantly better.
 
-        Test and interval must agree: the test treats clips as independent, which clips of one
-        artist are not; the interval of few clips is too narrow.
+        Test and interval must agree. The test assumes independent clips, but clips of one artist
+        are not independent; the interval is too narrow if there are few clips.
         """
         if self.p_value is not None and self.p_value >= _LEVEL:
             return None
@@ -80,19 +80,19 @@ def compare(
 ) -> Comparison:
     """Compare two models on the clips that both classified.
 
-    The test is McNemar's in its exact form: of the clips that only one model classified
-    correctly, each model would have half if both were equally good (McNemar 1947; Dietterich:
-    Approximate Statistical Tests for Comparing Supervised Classification Learning Algorithms,
-    1998). The interval draws clips, or groups where they are known, with the answers of both.
+    The test is McNemar's exact test: if both models were equally good, each would be right on half
+    of the clips that only one of them classified correctly (McNemar 1947; Dietterich: Approximate
+    Statistical Tests for Comparing Supervised Classification Learning Algorithms, 1998). The
+    bootstrap draws clips, or groups if they are known, with the answers of both models.
 
     Args:
-        first: the model to compare with.
-        second: the other model; its labels may differ, the true genres may not.
+        first: predictions of the model to compare with.
+        second: predictions of the other model. Its labels may differ, but not the true genres.
         resamples: number of bootstrap resamples.
         seed: seed of the bootstrap.
 
     Raises:
-        DataError: fewer than two clips (or groups) are in common, or their genres differ.
+        DataError: fewer than two clips (or groups) are in both tables, or their true genres differ.
 
     Example::
 
@@ -122,7 +122,7 @@ def compare(
 
 
 def _mcnemar(first_alone: int, second_alone: int) -> float:
-    """Return the two-sided p-value of a fair coin, exact to the last bit."""
+    """Return the two-sided p-value of the binomial test with probability 1/2, exactly."""
     n = first_alone + second_alone
     tail = sum(math.comb(n, k) for k in range(min(first_alone, second_alone) + 1))
     return min(1.0, float(2 * tail / 2**n))
@@ -131,11 +131,11 @@ def _mcnemar(first_alone: int, second_alone: int) -> float:
 def load_tables(paths: Sequence[Path], clips: Sequence[LabelledClip] = ()) -> list[PredictionTable]:
     """Read predictions on the same clips from several files.
 
-    A file without genres gets those of ``clips``, or else those of the files before it.
+    A file without genres gets the genres of ``clips``, or else those of the earlier files.
 
     Args:
         paths: reports (their folder or ``metrics.json``) or CSV files.
-        clips: labelled clips that give the genres.
+        clips: labelled clips with the genres.
 
     Raises:
         DataError: a file is malformed, or the genre of a clip is not known.
@@ -159,7 +159,7 @@ def load_tables(paths: Sequence[Path], clips: Sequence[LabelledClip] = ()) -> li
 def common_clips(tables: Sequence[PredictionTable]) -> list[PredictionTable]:
     """Reduce tables to the clips that all contain, in the order of the first table.
 
-    Clips are matched by name; where a table contains a clip several times, by name and round. All
+    Clips are matched by name, or by name and round if a table contains a clip several times. All
     tables get the groups of the first table that has groups.
 
     Args:
@@ -203,6 +203,6 @@ def _check_truth(one: PredictionTable, other: PredictionTable) -> None:
     for clip, a, b in zip(one.clips, one.true, other.true, strict=True):
         if one.labels[a] != other.labels[b]:
             raise DataError(
-                f"{clip} is {one.labels[a]} for one model and {other.labels[b]} for another; all "
-                f"must be evaluated on the same genres"
+                f"the genre of {clip} is {one.labels[a]} for one model and {other.labels[b]} for "
+                f"another; all models must be evaluated on the same genres"
             )

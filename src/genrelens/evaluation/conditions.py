@@ -1,13 +1,13 @@
-"""Conditions that change a recording and keep its genre: noise, a room, a codec, and more.
+"""Conditions that change a recording but not its genre: noise, a room, a codec, and more.
 
 Each condition is a function of a waveform, its sample rate and a random generator. It acts at the
-sample rate of the model, so the stated level, signal-to-noise ratio or band is that of the model's
+sample rate of the model, so the stated level, signal-to-noise ratio or band refers to the model's
 input. Most follow the degradations of Mauch & Ewert, "The Audio Degradation Toolbox and its
 application to robustness evaluation" (ISMIR 2013). The high-pass is the test of
 Rodríguez-Algarra, Sturm & Maruri-Aguilar (ISMIR 2016), whose systems used content below 20 Hz.
 
-Nothing is clipped: where a result exceeds both full scale and the peak of its input, the whole
-waveform is turned down.
+Nothing is clipped: if the peak of a result exceeds both full scale and the peak of the input, the
+whole waveform is scaled down.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Change = Callable[[Float64, int, np.random.Generator], Float64]
 
-_MP3_RATE = 44_100  # Hz, usual for music; MPEG allows only some sample rates
-_LINE_RATE = 8_000  # Hz, of a telephone
+_MP3_RATE = 44_100  # Hz, usual for music; MPEG allows only certain sample rates
+_LINE_RATE = 8_000  # Hz, sample rate of a telephone line
 _TELEPHONE_BAND = (high_pass(300, 8), low_pass(3400, 16))
 _SEMITONE = 2 ** (1 / 12)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A named change of a recording.
+    """A named change to a recording, for robustness tests.
 
     Attributes:
         name: short name without spaces, for tables and files.
         description: what is done, in one phrase.
-        change: function of (n,) float64, sample rate and generator; may exceed full scale.
+        change: function of the waveform (n,) float64, its sample rate in Hz and a generator; it
+            returns the new waveform, float64, which may exceed full scale.
 
     Example::
 
@@ -66,8 +67,8 @@ class Condition:
             rng: random generator, see :func:`rng_for`.
 
         Returns:
-            (n_samples,) float32, or (n_samples / speed,) where the speed changes; within full
-            scale if ``y`` is.
+            (n_samples,) float32, or (n_samples / speed,) if the speed changes; within full scale if
+            ``y`` is.
 
         """
         ceiling = max(1.0, float(np.abs(y).max()))
@@ -78,8 +79,9 @@ class Condition:
 def rng_for(clip: str, seed: int = 0) -> np.random.Generator:
     """Return the random generator of a clip.
 
-    It depends only on the name of the clip, so neither the order nor the number of clips matters.
-    Each condition gets a new one: the noise at 10 dB is that at 20 dB, only louder.
+    The generator depends only on ``seed`` and the name of the clip, not on the order or number of
+    clips. Each condition gets a new generator, so the noise at 10 dB is the same noise as at 20 dB,
+    but louder.
     """
     return np.random.default_rng((seed, zlib.crc32(clip.encode())))
 
@@ -111,7 +113,7 @@ def _mp3(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
 
 
 def _telephone(y: Float64, sample_rate: int, rng: np.random.Generator) -> Float64:
-    """Limit the band at both ends of the line as in G.712, with G.711 between them."""
+    """Apply the band limits of G.712 at both ends of the line, and G.711 between them."""
     sent = apply_filter(y, sample_rate, *_TELEPHONE_BAND)
     line = _turned_down(_resampled(sent, sample_rate, _LINE_RATE), ceiling=1.0)
     coded = through_codec(line, _LINE_RATE, codec="pcm_mulaw", container="au", bit_rate=64_000)
@@ -139,13 +141,13 @@ def _pitch(y: Float64, sample_rate: int, rng: np.random.Generator, *, factor: fl
 def _resampled(
     y: Float64, rate_in: float, rate_out: float, n_samples: int | None = None
 ) -> Float64:
-    """Resample to ``n_samples``, or to the length that the rates give, at least one sample."""
+    """Resample to ``n_samples``, or to the length that follows from the rates (at least 1)."""
     wanted = round(len(y) * rate_out / rate_in) if n_samples is None else n_samples
     return _fitted(np.asarray(soxr.resample(y, rate_in, rate_out)), max(1, wanted))
 
 
 def _fitted(y: Float64, n_samples: int) -> Float64:
-    """Cut, or pad with silence, to ``n_samples``: rounding may give a few samples more or less."""
+    """Cut or pad with silence to ``n_samples``; rounding can cause a small difference in length."""
     return np.pad(y[:n_samples], (0, max(0, n_samples - len(y))))
 
 
@@ -162,7 +164,7 @@ CONDITIONS = (
     ),
     Condition("pitch+1", "a semitone higher", partial(_pitch, factor=_SEMITONE)),
     Condition("pitch-1", "a semitone lower", partial(_pitch, factor=1 / _SEMITONE)),
-    Condition("speed+5%", "5 % faster and so higher", partial(_speed, factor=1.05)),
-    Condition("speed-5%", "5 % slower and so lower", partial(_speed, factor=0.95)),
+    Condition("speed+5%", "5 % faster and therefore higher", partial(_speed, factor=1.05)),
+    Condition("speed-5%", "5 % slower and therefore lower", partial(_speed, factor=0.95)),
 )
 """All conditions, ``clean`` first."""

@@ -1,9 +1,9 @@
-"""Measure the leak: scores of one classifier when the same segments are split in different ways.
+"""Measure the leak: the accuracy of one classifier when the same segments are split differently.
 
-Segments of one clip resemble each other, and so do clips of one artist. If segments go to training
-and test at random, the classifier is tested on near copies of its training data. Only the split
-differs here: features, classifier, its settings (the defaults of scikit-learn, not tuned) and the
-number of training segments are the same.
+Segments of one clip resemble each other, and so do clips of one artist. If segments are assigned to
+training and test at random, the classifier is tested on near copies of its training data. Only the
+split differs here. Features, classifier, its settings (the defaults of scikit-learn, not tuned) and
+the number of training segments are the same.
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ SEGMENT_SECONDS = 3.0
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
-_Fold = tuple[Int64, Int64]  # the segments to train on, and those to test on
+_Fold = tuple[Int64, Int64]  # indices of the training and of the test segments
 
 _FRAMES_PER_SEGMENT = (
     round(SEGMENT_SECONDS * ORIGINAL_MFCC.sample_rate / ORIGINAL_MFCC.hop_length) - 1
 )
-_BAR = 0.36  # height of a bar in the figure; the bars of a protocol are below each other
+_BAR = 0.36  # height of a bar in the figure; the bars of a protocol are one below the other
 
 
 class Shares(NamedTuple):
-    """Accuracy and macro recall, each with a 95 % interval."""
+    """Accuracy and macro recall, 0..1, each with a 95 % interval."""
 
     accuracy: Estimate
     macro_recall: Estimate
@@ -71,10 +71,10 @@ class ProtocolScore(NamedTuple):
     """Figures under one protocol.
 
     Attributes:
-        protocol: what is kept together: ``"segment"`` (nothing), ``"clip"`` or ``"group"``.
+        protocol: the unit that the split does not divide: ``"segment"``, ``"clip"`` or ``"group"``.
         segments: figures of single segments.
-        clips: figures of whole clips, by the mean of their segments' scores; None for
-            ``"segment"``, where clips are split between training and test.
+        clips: figures of whole clips, from the mean of their segments' scores; None for
+            ``"segment"``, which divides clips between training and test.
         folds: accuracy of single segments in each fold.
 
     """
@@ -102,8 +102,8 @@ class Leak:
         labels: the genres.
         n_clips: number of clips.
         n_segments: number of segments of all clips.
-        n_groups: number of groups; None where they are not known.
-        n_train: number of training segments of each fold of each protocol.
+        n_groups: number of groups; None if they are not known.
+        n_train: number of training segments in each fold, the same in all protocols.
         seed: seed of folds, draws and bootstrap.
 
     """
@@ -133,8 +133,8 @@ class SegmentTable(NamedTuple):
     Attributes:
         clips: the clips that could be read.
         owner: index of each segment's clip, (n,) int64.
-        values: (n, 80) float64: mean and standard deviation of 20 MFCCs over the segment, then of
-            their differences from frame to frame.
+        values: (n, 80) float64: mean and standard deviation over the segment of 20 MFCCs, then of
+            their differences between frames.
         failed: the error of each clip that could not be read.
 
     """
@@ -153,13 +153,13 @@ def tabulate(
 ) -> SegmentTable:
     """Cut clips into segments of 3 s and compute the vector of each.
 
-    An incomplete last segment is skipped. A clip below 3 s is one segment; it is not padded,
-    because silence at its end would distinguish it from the others.
+    An incomplete last segment is skipped. A clip shorter than 3 s is one segment; it is not padded,
+    because silence at its end would distinguish it from other clips.
 
     Args:
         clips: the files.
-        jobs: number of files at once.
-        on_clip: called for each clip, in order, with the error of one that cannot be read.
+        jobs: number of files to read at once.
+        on_clip: called for each clip, in order, with its error if it cannot be read.
 
     Raises:
         DataError: no clip can be read.
@@ -198,7 +198,7 @@ def _vectors(clip: LabelledClip) -> Float64 | AudioError:
 
 
 def leak_splits(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> dict[str, Split]:
-    """Split whole clips for the protocols ``"clip"`` and, if all clips have a group, ``"group"``.
+    """Split whole clips for the protocol ``"clip"`` and, if all clips have groups, for ``"group"``.
 
     Raises:
         DataError: a genre has fewer clips or groups than there are folds.
@@ -219,11 +219,11 @@ def measure_leak(
     resamples: int = 2000,
     on_fold: Callable[[], None] = lambda: None,
 ) -> Leak:
-    """Cross-validate the same classifier over segments, clips and, where known, groups.
+    """Cross-validate the same classifier over segments, clips and, if known, groups.
 
-    An SVM with a radial kernel is trained on standardised vectors. Every fold of every protocol
-    has the same number of training segments: that of the smallest fold, drawn at random. The
-    intervals are percentiles of a bootstrap over groups, or over clips where groups are unknown.
+    An SVM with a radial kernel is trained on standardised vectors. Each fold of each protocol
+    has the same number of training segments, drawn at random: as many as the smallest fold has. The
+    intervals are percentiles of a bootstrap over groups, or over clips if groups are not known.
 
     Args:
         table: the segments; their clips have a group or None.
@@ -265,7 +265,7 @@ def measure_leak(
 
 
 def _segment_folds(true: Int64, n_folds: int, seed: int) -> list[_Fold]:
-    """Split segments at random, which is the mistake to show."""
+    """Split segments at random: this is the mistake that the measurement shows."""
     try:
         from sklearn.model_selection import StratifiedKFold
     except ImportError as error:
@@ -286,7 +286,7 @@ def _decide(values: Float64, true: Int64, train: Int64, test: Int64, n_labels: i
 
     model = make_pipeline(StandardScaler(), SVC()).fit(values[train], true[train])
     found = model.decision_function(values[test])
-    result = np.full((len(test), n_labels), -np.inf)  # stays for a class that was not drawn
+    result = np.full((len(test), n_labels), -np.inf)  # for classes without training segments
     result[:, model.classes_] = found if found.ndim > 1 else np.stack([-found, found], axis=1)
     return result
 
@@ -337,7 +337,7 @@ def _shares(
 
 
 def _rates(sums: Float64) -> Float64:
-    """Return accuracy and macro recall from sizes and hits of the classes, (n, 2 c) -> (n, 2)."""
+    """Return accuracy and macro recall, (n, 2), from sizes and hits of the classes, (n, 2 c)."""
     size, hits = np.hsplit(sums, 2)
     recall = np.divide(hits, size, out=np.full_like(hits, np.nan), where=size > 0)
     return np.column_stack([hits.sum(axis=1) / size.sum(axis=1), np.nanmean(recall, axis=1)])
@@ -351,7 +351,7 @@ def plot_leak(leak: Leak, path: Path) -> None:
 
     Args:
         leak: the figures.
-        path: the image; its extension sets the format.
+        path: path of the image; the extension selects the format.
 
     Raises:
         DataError: the image cannot be written.

@@ -52,7 +52,7 @@ def confusion_matrix(true: ArrayLike, predicted: ArrayLike, n_classes: int) -> C
         raise ValueError(f"{len(rows)} true classes and {len(columns)} predicted ones")
     for name, values in (("true", rows), ("predicted", columns)):
         if len(values) and not 0 <= values.min() <= values.max() < n_classes:
-            raise ValueError(f"{name} class outside 0..{n_classes - 1}")
+            raise ValueError(f"a {name} class is outside 0..{n_classes - 1}")
     counts = np.zeros((n_classes, n_classes), np.int64)
     np.add.at(counts, (rows, columns), 1)
     return counts
@@ -71,7 +71,7 @@ def accuracy(confusion: ArrayLike) -> float:
 
 
 def recalls(confusion: ArrayLike) -> NDArray[np.float64]:
-    """Return the recall of each class, (n_classes,); NaN for a class without clips.
+    """Return the recall of each class, (n_classes,) in 0..1; NaN for a class without clips.
 
     Example:
         >>> recalls([[3, 1], [0, 4]]).tolist()
@@ -86,7 +86,7 @@ def recalls(confusion: ArrayLike) -> NDArray[np.float64]:
 
 
 def macro_recall(confusion: ArrayLike) -> float:
-    """Return the mean recall of the classes that have clips; NaN if none has.
+    """Return the mean recall of the classes that have clips, 0..1; NaN without clips.
 
     Example:
         >>> macro_recall([[3, 1], [0, 4]])
@@ -135,7 +135,7 @@ def wilson_interval(successes: float, n: int, *, z: float = 1.959964) -> tuple[f
 
 
 class ReliabilityBin(NamedTuple):
-    """Number, mean confidence and accuracy of the clips with confidence in ``(low, high]``."""
+    """The clips with a confidence in ``(low, high]``: number, mean confidence and accuracy."""
 
     low: float
     high: float
@@ -145,11 +145,11 @@ class ReliabilityBin(NamedTuple):
 
 
 class RejectionPoint(NamedTuple):
-    """Coverage and accuracy if only clips with confidence >= ``threshold`` get an answer."""
+    """Coverage and accuracy if only clips with confidence >= ``threshold`` are answered."""
 
     threshold: float
     coverage: float  # share of the clips that are answered
-    accuracy: float  # among them
+    accuracy: float  # share of these that are right
 
 
 def reliability_index(confidence: Float64) -> NDArray[np.int64]:
@@ -161,15 +161,15 @@ def reliability_index(confidence: Float64) -> NDArray[np.int64]:
 def reliability_bins(confidence: Float64, right: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
     """Compare the confidence of a model with its accuracy in 10 equal-width bins.
 
-    The expected calibration error is the mean distance of both, weighted with ``n`` (Guo, Pleiss,
-    Sun & Weinberger: On Calibration of Modern Neural Networks, ICML 2017).
+    The expected calibration error is the mean absolute difference of both, weighted with ``n``
+    (Guo, Pleiss, Sun & Weinberger: On Calibration of Modern Neural Networks, ICML 2017).
 
     Args:
         confidence: probability of the top label of each clip, (n,), 0..1.
         right: whether the top label is the true one, (n,).
 
     Returns:
-        10 bins.
+        The 10 bins, the lowest confidence first.
 
     """
     index = reliability_index(confidence)
@@ -192,8 +192,8 @@ def rejection_curve(confidence: Float64, right: NDArray[np.bool_]) -> tuple[Reje
         right: whether the top label is the true one, (n,).
 
     Returns:
-        One point for each confidence that occurs, the highest threshold first; at the last point
-        all clips get an answer.
+        One point per distinct confidence, the highest threshold first; at the last point all clips
+        are answered.
 
     """
     order = np.argsort(-confidence, kind="stable")

@@ -23,7 +23,7 @@ from genrelens.metadata import ModelMetadata
 
 __all__ = ["Calibration", "calibrate_model", "check_predictions", "objection"]
 
-_FEWEST = 20  # clips; a temperature from fewer is chance
+_FEWEST = 20  # clips; a temperature from fewer clips is mostly chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,14 +31,14 @@ class Calibration:
     """A new temperature of a model, and its effect on clips that it was not fitted on.
 
     Attributes:
-        metadata: the metadata of the model with the new temperature, the figures and, if asked
-            for, the new threshold of "not sure".
-        present_temperature: temperature of the model so far.
+        metadata: metadata of the model with the new temperature, the figures and, if requested, the
+            new threshold of "not sure".
+        present_temperature: temperature of the model before the calibration.
         log_losses: mean negative log probability of the true genres, in nats: with the present
-            temperature, and of each fold with a temperature from the other folds.
+            temperature, and with each fold calibrated by the temperature of the other folds.
         before: figures with the present temperature.
-        after: figures of each fold with a temperature from the other folds.
-        answers: threshold of "not sure" and its effect; None if not asked for.
+        after: figures with each fold calibrated by the temperature of the other folds.
+        answers: threshold of "not sure" and its effect; None if not requested.
 
     Example::
 
@@ -61,15 +61,15 @@ class Calibration:
 
     @property
     def better(self) -> bool:
-        """Whether the log loss falls on clips that the temperature was not fitted on."""
+        """Whether the log loss is lower on clips that the temperature was not fitted on."""
         return self.log_losses[1] < self.log_losses[0]
 
 
 def objection(table: PredictionTable) -> str:
-    """Return a sentence on why no temperature can be fitted; empty if one can.
+    """Return why no temperature can be fitted, as a sentence; empty if it can.
 
-    It cannot with fewer than 20 clips, if most clips were in the model's training, and if every
-    answer is right, because the best temperature is then the lowest.
+    A temperature cannot be fitted if there are fewer than 20 clips, if the model was trained on
+    most of the clips, or if every answer is right: the lowest temperature would then be the best.
 
     Example::
 
@@ -84,7 +84,7 @@ def objection(table: PredictionTable) -> str:
     if 2 * (table.n_in_training or 0) > table.n:
         return (
             f"{table.n_in_training} of {table.n} clips were in the model's training, so no "
-            f"temperature for unseen music can be fitted"
+            f"temperature can be fitted for unseen music"
         )
     if table.right.all():
         return (
@@ -110,17 +110,17 @@ def calibrate_model(
 
     Args:
         metadata: metadata of the model.
-        table: predictions on clips that the model was not trained on. With rounds they come from
-            the models of a cross-validation, which have no temperature; without, from the model
-            itself.
+        table: predictions on clips that the model was not trained on. A table with rounds
+            comes from the models of a cross-validation, which have no temperature; a table without
+            rounds comes from the model itself.
         sure: required share of right answers, 0..1, for a new threshold of "not sure"; None keeps
             the threshold.
-        force: fit a temperature in spite of an :func:`objection`.
-        predictions_sha256: digest of the file of the predictions, for the provenance.
+        force: fit a temperature despite an :func:`objection`.
+        predictions_sha256: SHA-256 of the file with the predictions, for the provenance.
         seed: seed of the folds of a table without rounds.
 
     Raises:
-        DataError: the labels are not those of the model, the model was calibrated with these
+        DataError: the labels differ from those of the model, the model was calibrated with these
             predictions already, there is an :func:`objection`, all clips are in one round, group
             or file, or no threshold reaches ``sure``.
 
@@ -134,10 +134,11 @@ def calibrate_model(
     check_predictions(metadata, table, predictions_sha256)
     if not force and (why := objection(table)):
         raise DataError(why)
-    former = metadata.temperature
-    # What the probabilities were divided by: the models of a cross-validation have no temperature.
-    own = former if table.rounds is None else 1.0
-    present = replace(table, probabilities=apply_temperature(table.probabilities, former / own))
+    # The temperature of the predictions; the models of a cross-validation have none.
+    own = metadata.temperature if table.rounds is None else 1.0
+    present = replace(
+        table, probabilities=apply_temperature(table.probabilities, metadata.temperature / own)
+    )
     fitted, _ = cross_fitted(table, seed=seed)
     before, after = score(present), score(fitted)
     with np.errstate(divide="ignore"):
@@ -182,21 +183,21 @@ def _recalibrated(metadata: ModelMetadata, factor: float) -> ModelMetadata:
 def check_predictions(
     metadata: ModelMetadata, table: PredictionTable, predictions_sha256: str | None
 ) -> None:
-    """Reject predictions that cannot be of a model.
+    """Check that predictions can come from a model.
 
     Args:
         metadata: metadata of the model.
         table: the predictions.
-        predictions_sha256: digest of the file of the predictions; None if there is none.
+        predictions_sha256: SHA-256 of the file with the predictions; None if there is no file.
 
     Raises:
-        DataError: the labels are not those of the model, or the model was calibrated with these
-            predictions already, so they come from the model as it was before.
+        DataError: the labels differ from those of the model, or the model was calibrated with these
+            predictions already, so that they come from the model before the calibration.
 
     """
     if table.labels != metadata.labels:
         raise DataError(
-            f"the labels are {', '.join(table.labels)}; those of {metadata.name} are "
+            f"the labels are {', '.join(table.labels)}, but those of {metadata.name} are "
             f"{', '.join(metadata.labels)}"
         )
     former = metadata.provenance.get("calibration")
@@ -214,7 +215,7 @@ def _log_loss(table: PredictionTable) -> float:
 
 
 def _calibration_figures(table: PredictionTable, before: Scores, after: Scores) -> dict[str, Any]:
-    """Return what the provenance of a model holds about a calibration."""
+    """Return the entries about a calibration for the provenance of a model."""
     old, new = before.to_dict(), after.to_dict()
     ends = ("value", "low", "high")
     figures = {

@@ -30,7 +30,7 @@ _FLAGS = {"yes": True, "no": False, "true": True, "false": False}
 
 
 class Row(NamedTuple):
-    """One clip as it was read; nothing is checked yet.
+    """The values of one clip as read from a file, before any check.
 
     Attributes:
         source: name of the file.
@@ -48,7 +48,7 @@ class Row(NamedTuple):
     probabilities: list[Any]
 
     def error(self, reason: str) -> DataError:
-        """Return an error that names file and position."""
+        """Return an error that names the file and the position."""
         return DataError(f"{self.position}: {reason}", path=self.source)
 
 
@@ -63,7 +63,7 @@ def columns(
     Args:
         source: name of the file, for messages.
         labels: labels of the probabilities.
-        rows: the clips.
+        rows: one row per clip.
         truth: name of a clip -> its genre, for rows without a genre.
 
     Raises:
@@ -71,7 +71,7 @@ def columns(
 
     """
     if len(labels) < 2 or not all(isinstance(label, str) and label for label in labels):
-        raise DataError(f"has the labels {labels}; it needs two or more, with names", path=source)
+        raise DataError(f"has the labels {labels}; two or more with names are needed", path=source)
     _check_unique(source, "label", labels)
     if not rows:
         raise DataError("contains no clips", path=source)
@@ -153,15 +153,15 @@ def _probability(row: Row, label: str, value: Any) -> float:
 
 
 def _filled(rows: Sequence[Row], name: str) -> list[str] | None:
-    """Return an optional column as text, or None where it is empty throughout."""
+    """Return an optional column as text, or None if all its cells are empty."""
     values = [getattr(row, name) for row in rows]
     empty = [row for row, value in zip(rows, values, strict=True) if value in (None, "")]
     if len(empty) == len(rows):
         return None
     if empty:
         raise empty[0].error(
-            f"{name} is empty, as in {len(empty)} of {len(rows)} rows; fill it in for all clips "
-            f"or for none"
+            f"{name} is empty in {len(empty)} of {len(rows)} rows; fill it in for all clips or for "
+            f"none"
         )
     return [str(value) for value in values]
 
@@ -225,13 +225,13 @@ def _check_header(path: Path, header: list[str]) -> None:
         problem = f"line 1: has no column 'clip'; it has {', '.join(map(repr, header))}"
     elif "" in header:
         problem = (
-            f"line 1: column {header.index('') + 1} has no name; pandas writes such an index "
-            f"unless it gets index=False"
+            f"line 1: column {header.index('') + 1} has no name; pandas writes such a column "
+            f"unless index=False"
         )
     elif len(set(header) - set(NOT_LABELS)) < 2 and len(set(header)) == len(header):
         problem = (
-            f"line 1: has {', '.join(header)}; it needs a column of probabilities for each of "
-            f"two labels or more"
+            f"line 1: has the columns {', '.join(header)}; needs columns of probabilities for two "
+            f"or more labels"
         )
     if problem:
         raise DataError(problem, path=path)
@@ -248,7 +248,7 @@ def _row(path: Path, line: int, header: list[str], values: list[str]) -> Row:
 
 
 def write_rows(path: Path, lines: Iterable[Sequence[Any]], *, safe_csv: bool = False) -> None:
-    """Write a CSV file as a whole; :func:`read_rows` reads it.
+    """Write a CSV file completely or not at all; :func:`read_rows` reads it.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""A table of predictions on clips whose genre is known; any model can fill it.
+"""A table of predictions of any model on clips whose genre is known.
 
 The file is a CSV with the columns ``clip``, optionally ``genre``, ``group``, ``round`` and
 ``in_training`` (yes or no), and one column of probabilities for each label::
@@ -33,7 +33,7 @@ from genrelens.files import reason
 
 __all__ = ["PredictionTable", "load_predictions"]
 
-_EXACT = 1e-12  # nearer sums are not normalised, so that a saved table reads the same
+_EXACT = 1e-12  # rows whose sum is closer to 1 stay as they are: a saved table reads back the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,16 +42,17 @@ class PredictionTable:
 
     Attributes:
         labels: labels of the columns of ``probabilities``; at least two.
-        clips: names of the clips, the file names without ending; none twice in a round.
-            Repeated draws classify a clip in several rounds.
+        clips: names of the clips, usually the file names without extension. A name occurs at most
+            once in a round; with repeated draws, a clip is in several rounds.
         true: index of the true genre in ``labels``, (n,) int64.
         probabilities: (n, n_classes) float64, 0..1; rows whose sum differs from 1 by up to 0.001
             are normalised.
-        groups: the group of each clip, usually the artist, (n,): clips of one group are not
-            independent evidence. None where groups are not known.
-        rounds: the fold whose model classified the clip, (n,) int64 from 1; None for one model.
-        in_training: whether the model was trained on this recording, (n,) bool; None where that
-            is not known, or where each round was held out from its model's training.
+        groups: the group of each clip, usually the artist, (n,); clips of one group are not
+            independent evidence. None if groups are not known.
+        rounds: number of the round whose model classified the clip, (n,) int64 from 1; None for a
+            single model.
+        in_training: whether the model was trained on this recording, (n,) bool; None if that is
+            not known, or if each round was held out from the training of its model.
 
     Raises:
         ValueError: the shapes do not agree, a name occurs twice, an index or a probability is
@@ -101,7 +102,7 @@ class PredictionTable:
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        """Index of the most probable label, (n,); the first of equal ones."""
+        """Index of the most probable label, (n,); the first one of equally probable labels."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     @property
@@ -111,7 +112,7 @@ class PredictionTable:
 
     @property
     def n_in_training(self) -> int | None:
-        """Number of clips that the model was trained on; None where that is not known."""
+        """Number of clips that the model was trained on; None if that is not known."""
         return None if self.in_training is None else int(self.in_training.sum())
 
     @property
@@ -149,7 +150,7 @@ class PredictionTable:
             probabilities: (n, n_classes).
             labels: labels of the columns.
             names: name of each clip, see :func:`~genrelens.data.folders.clip_names`.
-            label_map: label of a clip -> label of a column, where they differ.
+            label_map: label of a clip -> label of a column, if they differ.
             in_training: whether the model was trained on the clip, (n,); None if not known.
 
         Raises:
@@ -172,7 +173,7 @@ class PredictionTable:
         )
 
     def relabel(self, label_map: Mapping[str, str]) -> Self:
-        """Return the table with labels renamed; the probabilities of equal labels are added up.
+        """Return the table with renamed labels; probabilities of equal labels are added.
 
         Args:
             label_map: old label -> new label, for instance ``{"blues": "jazz"}``; may name labels
@@ -226,7 +227,7 @@ class PredictionTable:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, source: str = "predictions") -> Self:
-        """Return the table of which :meth:`to_dict` returned ``values``.
+        """Return the table that :meth:`to_dict` returned as ``values``.
 
         Args:
             values: the columns.
@@ -250,7 +251,7 @@ class PredictionTable:
     # -------------------------------------------------------------------------- as a file
 
     def save(self, path: Path, *, safe_csv: bool = False) -> None:
-        """Write the table as a CSV file, as a whole.
+        """Write the table as a CSV file, completely or not at all.
 
         Args:
             path: the file.
@@ -302,8 +303,8 @@ def load_predictions(path: Path, *, truth: Mapping[str, str] | None = None) -> P
     """Read a table from a CSV file, from the ``metrics.json`` of a report, or from its folder.
 
     Args:
-        path: a ``.json`` file holds the table under ``predictions``, or ``predictions.csv`` lies
-            beside it; any other file is CSV.
+        path: a folder, a ``.json`` file that contains the table under ``predictions`` or has a
+            ``predictions.csv`` beside it, or a CSV file.
         truth: name of a clip -> its genre, for a CSV file without the column ``genre``.
 
     Raises:
@@ -333,7 +334,7 @@ def load_predictions(path: Path, *, truth: Mapping[str, str] | None = None) -> P
 
 
 def _normalised(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rows with a sum of 1, (n, n_classes)."""
+    """Return the rows normalised to a sum of 1, (n, n_classes)."""
     values = np.asarray(probabilities, dtype=np.float64)
     sums = values.sum(axis=1, keepdims=True)
     if not (np.all(values >= 0) and np.all(np.abs(sums - 1) <= CLOSE + _EXACT)):

@@ -1,4 +1,4 @@
-"""Provenance of figures: which model, which data, which code and versions."""
+"""Provenance of figures: the model, the data, the code and the versions."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _PACKAGES = ("numpy", "onnxruntime", "soundfile", "soxr", "av", "scikit-learn", 
 def data_fingerprint(clips: Iterable[LabelledClip]) -> str:
     """Return 16 hexadecimal digits that identify labelled clips by content.
 
-    Names and order of the files, parts of a split and a label map do not matter: a model file and
-    a report on the same clips hold the same fingerprint.
+    The fingerprint does not depend on names and order of the files, parts of a split or a label
+    map. A model file and a report on the same clips contain the same fingerprint.
 
     Raises:
         DataError: a clip cannot be read.
@@ -57,7 +57,7 @@ def fingerprint_of(contents: Iterable[tuple[str, LabelledClip]]) -> str:
 
     """
     rows = sorted(f"{digest} {clip.original_label or clip.label}" for digest, clip in contents)
-    text = "\n".join(rows).encode(errors="surrogateescape")  # a folder name may be no valid text
+    text = "\n".join(rows).encode(errors="surrogateescape")  # folder names may be invalid UTF-8
     return hashlib.sha256(text).hexdigest()[:16]
 
 
@@ -69,14 +69,14 @@ def data_provenance(
     split: Path | None = None,
     groups: Path | None = None,
 ) -> dict[str, Any]:
-    """Identify clips, and the files that select and group them, by content.
+    """Return entries that identify clips, and the files that select and group them, by content.
 
     Args:
-        folder: folder of the clips, for its name.
+        folder: folder of the clips; only its name is used.
         clips: the clips.
         protocol: description of the selection.
-        split: file of the split.
-        groups: file of the groups.
+        split: file with the split.
+        groups: file with the groups.
 
     Raises:
         DataError: one of the files cannot be read.
@@ -97,7 +97,7 @@ def data_provenance(
 
 
 def predictions_provenance(path: Path) -> dict[str, Any]:
-    """Identify a file of predictions, or that of a report, by content.
+    """Return entries that identify a file of predictions, or that of a report, by content.
 
     Raises:
         DataError: the file cannot be read.
@@ -115,7 +115,7 @@ def predictions_provenance(path: Path) -> dict[str, Any]:
 
 
 def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, Any]:
-    """Identify a model by content.
+    """Return entries that identify a model by content.
 
     Args:
         model: name of a packaged model or path of a model file; None for the default model.
@@ -141,9 +141,9 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
 
 
 def _training_fingerprints(provenance: Mapping[str, Any]) -> dict[str, str] | None:
-    """Return the fingerprints of all training clips and of each part, if the model holds them.
+    """Return the fingerprints of all training clips and of each part, if the model contains them.
 
-    Models of former versions hold fingerprints that no report matches.
+    The fingerprints in models of former versions match no report.
     """
     data = provenance.get("data")
     if not isinstance(data, Mapping) or not isinstance(data.get("fingerprints"), Mapping):
@@ -170,10 +170,10 @@ def environment() -> dict[str, Any]:
 
 
 def git_commit(file: Path) -> str | None:
-    """Return the commit of the checkout that tracks a file, or None if no checkout tracks it.
+    """Return the commit of the git checkout that tracks a file, or None if none tracks it.
 
-    ``" with changes"`` is appended if a tracked file beside or below ``file`` differs from the
-    commit. A package that is only installed inside another checkout has no commit.
+    Append ``" with changes"`` if a tracked file in the folder of ``file`` differs from the commit.
+    A package that is only installed inside another checkout has no commit.
     """
     try:
         _git(file, "ls-files", "--error-unmatch", file.name)

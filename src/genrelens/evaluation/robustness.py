@@ -1,4 +1,4 @@
-"""Robustness: the predictions for the same clips under conditions that keep the genre."""
+"""Measure robustness: classify the same clips under conditions that do not change the genre."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class ConditionScores:
 
     Attributes:
         condition: name of the condition.
-        description: what was done to the recordings; empty where it is not known.
+        description: what was done to the recordings; empty if it is not known.
         n: number of clips.
         accuracy: share of the clips that are classified correctly.
         macro_recall: mean recall of the genres that have clips.
-        difference: accuracy minus that under the first condition. The interval is paired: it
-            draws clips, each with its predictions under both. 0 without an interval for the first
-            condition itself.
+        difference: accuracy minus the accuracy under the first condition. The interval is paired:
+            the bootstrap draws clips, each with its predictions under both conditions. For the
+            first condition it is 0 without an interval.
         changed: share of the clips whose most probable genre differs from that under the first
             condition.
         confidence_change: mean change of the probability of the most probable genre.
@@ -85,8 +85,8 @@ class Robustness:
     """Figures of a model under each condition.
 
     Attributes:
-        rows: one for each condition; the others are compared with the first.
-        tables: the predictions under each condition, by its name; the same clips in all.
+        rows: one row per condition; all are compared with the first.
+        tables: name of a condition -> predictions; the clips are the same in all tables.
         failed: errors of the clips that failed; no figure includes them.
         model: name of the model.
         bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``).
@@ -129,8 +129,8 @@ def compare_conditions(
     """Compare predictions for the same clips under several conditions.
 
     Args:
-        tables: name of the condition -> predictions, of the same clips in the same order; the
-            others are compared with the first.
+        tables: name of the condition -> predictions for the same clips in the same order; all are
+            compared with the first.
         model: name of the model.
         descriptions: name of the condition -> description.
         failed: errors of the clips that failed.
@@ -207,13 +207,13 @@ def measure_robustness(
 ) -> Robustness:
     """Classify labelled clips under every condition.
 
-    Each clip is decoded once, at the sample rate of the model, and the conditions change it at
-    that rate. ``jobs`` clips are in memory at a time.
+    Each clip is decoded once, at the sample rate of the model, and the conditions are applied at
+    that rate. At most ``jobs`` clips are in memory.
 
     Args:
         classifier: the model; load it with ``threads=1`` if ``jobs`` is above 1.
         clips: the clips, each once, with labels of the data or of the model.
-        conditions: the conditions; the others are compared with the first.
+        conditions: the conditions; all are compared with the first.
         label_map: renames labels of the result, see :meth:`PredictionTable.relabel`.
         jobs: number of clips at once.
         seed: seed of the random parts of the conditions (with the clip's name), and of the
@@ -223,7 +223,8 @@ def measure_robustness(
         on_clip: called for each clip, in order, with its probabilities or its error.
 
     Raises:
-        AudioError: this FFmpeg lacks an encoder that a condition needs; raised before the work.
+        AudioError: this FFmpeg lacks an encoder that a condition needs; raised before the first
+            clip.
         DataError: the model does not have a label, or fewer than two clips (or groups) could be
             classified.
         ModelError: the model is damaged and cannot be run.
@@ -281,7 +282,7 @@ def measure_robustness(
 
 
 def _try_conditions(conditions: Sequence[Condition], rate: int) -> None:
-    """Try every condition on silence, so that a missing encoder is reported before the work."""
+    """Apply every condition to silence, so that a missing encoder is reported at the start."""
     for condition in conditions:
         silence = np.zeros(round(_TRIAL_SECONDS * rate), np.float32)
         condition.apply(silence, rate, rng_for(""))

@@ -1,8 +1,8 @@
 """All figures of an evaluation, each with its 95 % interval.
 
-:func:`score` puts the figures into one row: those of ``FIGURES``, then precision, recall and F1
-of each class. Each figure is computed from sums over clips, so thousands of bootstrap resamples
-take one matrix product.
+Internally the figures are one row: those of ``FIGURES``, then precision, recall and F1 of each
+class. Each figure is computed from sums over clips, so that thousands of bootstrap resamples need
+only one matrix product.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Float64 = NDArray[np.float64]
 _ECE = FIGURES.index("ece")
 _SMALLEST = 1e-15  # a probability of 0 would make the log loss infinite
 _N_WORST = 50
-_FEW = 50  # clips; the expected calibration error of fewer is mostly chance
+_FEW = 50  # clips; the expected calibration error of fewer clips is mostly chance
 
 
 class ClassScores(NamedTuple):
@@ -56,11 +56,11 @@ class ClassScores(NamedTuple):
     Attributes:
         label: name of the class.
         support: number of its clips.
-        precision: share of the clips classified as this class that belong to it; NaN if no clip
-            was classified so.
+        precision: share of the clips predicted as this class that belong to it; NaN if the class is
+            never predicted.
         recall: share of its clips that were classified correctly; NaN without clips.
-        f1: harmonic mean of precision and recall; 0 where the class has clips and none was
-            classified so; NaN without clips.
+        f1: harmonic mean of precision and recall; 0 if the class has clips but is never
+            predicted; NaN without clips.
 
     Example::
 
@@ -99,7 +99,7 @@ class Scores:
 
     Attributes:
         n: number of clips.
-        n_groups: number of groups (artists); None where they are not known.
+        n_groups: number of groups (artists); None if they are not known.
         labels: genres of the model.
         confusion: numbers of clips, (n_classes, n_classes) int64; rows true, columns predicted.
         accuracy: share of the clips that are classified correctly.
@@ -110,9 +110,10 @@ class Scores:
         ece: expected calibration error, 0..1 (Guo et al., 2017): top label, 10 equal-width bins.
         per_class: one entry for each label.
         reliability: the 10 bins of ``ece``.
-        rejection: from answering only the clip with the highest confidence to answering all.
-        worst: 50 clips: first the wrong ones by falling confidence, then the right ones by rising
-            confidence.
+        rejection: coverage and accuracy by threshold, from answering only the clip with the highest
+            confidence to answering all clips.
+        worst: at most 50 clips: first wrong answers by falling confidence, then right answers by
+            rising confidence.
         bootstrap: ``resamples``, ``seed`` and ``unit`` (``"clip"`` or ``"group"``). The
             ``method`` of an estimate states whether its interval comes from the bootstrap.
 
@@ -141,17 +142,17 @@ class Scores:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The labels without clips: no mean includes them, and their own figures are NaN."""
+        """Labels without clips: no mean includes them, and their figures are NaN."""
         return tuple(each.label for each in self.per_class if not each.support)
 
     @property
     def few_clips_note(self) -> str:
-        """A sentence about the calibration error of few clips; empty if there are enough."""
+        """A note on the calibration error of few clips; empty if there are enough clips."""
         if self.n >= _FEW:
             return ""
         return (
-            f"The calibration error of {self.n} clips is mostly chance, and too high: a useful "
-            f"one needs {_FEW} clips or more."
+            f"The calibration error of {self.n} clips is mostly chance, and too high. A useful "
+            f"value needs {_FEW} clips or more."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -161,7 +162,7 @@ class Scores:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the scores of which :meth:`to_dict` returned ``values``.
+        """Return the scores that :meth:`to_dict` returned as ``values``.
 
         Raises:
             DataError: a figure is missing or malformed.
@@ -187,13 +188,13 @@ class Scores:
 def score(table: PredictionTable, *, resamples: int = 2000, seed: int = 0) -> Scores:
     """Compute all figures of predictions, each with a 95 % interval.
 
-    The intervals are percentiles of a bootstrap. Where the bootstrap has none, because there are
-    few clips or all have the same result, shares get Wilson's interval (see
+    The intervals are percentiles of a bootstrap. If the bootstrap has no interval, because there
+    are few clips or all have the same result, shares get Wilson's interval (see
     :mod:`genrelens.evaluation.bootstrap`).
 
-    Clips are drawn with replacement; where groups are known, groups are drawn, each with all its
-    clips. A resample that lacks a class averages over the other classes and does not count for
-    the figures of that class.
+    Clips are drawn with replacement. If groups are known, groups are drawn, each with all its
+    clips. A resample that lacks a class averages over the other classes and is ignored for the
+    figures of that class.
 
     Args:
         table: the predictions and the true genres.
@@ -263,7 +264,7 @@ def _worst(table: PredictionTable, confidence: Float64) -> tuple[WorstClip, ...]
 
 
 def terms(table: PredictionTable) -> Float64:
-    """Return what each clip adds to the sums that :func:`figures` uses, (n, 3 c + 12)."""
+    """Return the contribution of each clip to the sums for :func:`figures`, (n, 3 c + 12)."""
     classes = np.eye(len(table.labels))
     true, predicted = classes[table.true], classes[table.predicted]
     of_true = table.probabilities[np.arange(table.n), table.true]
@@ -274,15 +275,15 @@ def terms(table: PredictionTable) -> Float64:
 
 
 def figures(sums: Float64, c: int) -> Float64:
-    """Compute figures from sums of :func:`terms`, (m, 3 c + 12) -> (m, 6 + 3 c).
+    """Compute figures from sums of :func:`terms`.
 
     Args:
-        sums: one row for each set of clips.
+        sums: one row for each set of clips, (m, 3 c + 12).
         c: number of classes.
 
     Returns:
-        The six of ``FIGURES``, then precision, recall and F1 of each class; NaN where a figure is
-        not defined.
+        (m, 6 + 3 c): the six of ``FIGURES``, then precision, recall and F1 of each class; NaN where
+        a figure is not defined.
 
     """
     support, called, hits, (top2, loss), gaps = (
@@ -306,7 +307,10 @@ def _ratio(part: Float64, whole: Float64) -> Float64:
 
 
 def _in_top2(table: PredictionTable) -> NDArray[np.bool_]:
-    """Mark the clips whose genre is among the first two, (n,); of equals the first counts."""
+    """Mark the clips whose genre is among the two most probable ones, (n,) bool.
+
+    Of equally probable genres, the first counts as more probable.
+    """
     order = np.argsort(-table.probabilities, axis=1, kind="stable")[:, :2]
     return np.asarray((order == table.true[:, None]).any(axis=1))
 
@@ -316,8 +320,9 @@ def _estimates(
 ) -> list[Estimate]:
     """Return all figures with their intervals.
 
-    The calibration errors of the resamples are shifted to the measured mean: the error of a small
-    sample is too large, and that of its resamples by as much again.
+    The calibration error of a small sample is too large, and the errors of its resamples are too
+    large again. Therefore the errors of the resamples are shifted so that their mean is the
+    measured error.
     """
     c = len(table.labels)
     each_clip = terms(table)
@@ -354,7 +359,7 @@ def _checked(
 def _units_of_classes(
     table: PredictionTable, units: Sequence[str]
 ) -> tuple[list[int], list[int], list[int]]:
-    """Count for each class the units classified so, those that are so, and those of either kind."""
+    """Count for each class the units with this predicted class, this true class, and either."""
     called: list[set[str]] = [set() for _ in table.labels]
     true: list[set[str]] = [set() for _ in table.labels]
     for unit, t, p in zip(units, table.true.tolist(), table.predicted.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Read and write the genres in the tags of one file.
+"""Read and write the genres in the tags of a file.
 
 Example::
 
@@ -10,10 +10,10 @@ Example::
 The format is detected from the content of a file, not from its name. Supported formats:
 
 ==================================  ===========================================================
-MP3, AAC (ADTS), TTA                ID3v2 at the start or the end; APEv2 if only it names the
-                                    recording
-WAV, AIFF, DSF                      ID3v2 in a chunk; in a WAV ``IGNR`` of its ``INFO`` list, if
-                                    that has a genre or if there is no ID3v2
+MP3, AAC (ADTS), TTA                ID3v2 at the start or the end; without ID3v2, an APEv2
+                                    tag that has a title, artist, album or genre
+WAV, AIFF, DSF                      ID3v2 in a chunk; ``IGNR`` in the ``INFO`` list of a WAV if
+                                    the list has a genre or if there is no ID3v2
 FLAC, Ogg (Vorbis, Opus, FLAC,      Vorbis comments, one for each genre
 Speex)
 MP4 (AAC, ALAC)                     ``©gen``, one value for each genre; ``gnre`` is replaced by it.
@@ -32,8 +32,8 @@ An ID3v2 tag keeps its version unless another one is requested. Its genre frame 
 for each genre. Versions before 2.4 allow only one value, in which the genres are joined by ``/``.
 
 Only the genre changes. Everything else in the tags (frames, items, comments, atoms, attributes,
-chunks) keeps its bytes and its order, whether it is valid or not. If that is impossible, the write
-is refused with a reason that names the part.
+chunks) keeps its bytes and its order, even if it is invalid. If this is impossible, the write is
+refused and the error names the part.
 
 This is the only package that imports mutagen.
 """

@@ -27,7 +27,7 @@ _LONGEST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """An item.
+    """An item of an APEv2 tag.
 
     Attributes:
         name: any bytes except zero, decoded as Latin-1.
@@ -67,7 +67,7 @@ class APEBlock(TagBlock):
         items: items in order.
         rest: bytes after the items; not empty if the tag is damaged.
         footer: 32 bytes, or empty.
-        surplus: number of items that the header states in excess.
+        surplus: stated number of items minus actual number of items.
 
     """
 
@@ -118,7 +118,7 @@ class APEBlock(TagBlock):
 
     @property
     def names_recording(self) -> bool:
-        """Whether it has a name or a genre, and not only the loudness."""
+        """Whether the tag has a title, artist, album or genre, and not only loudness values."""
         return any(self._values(name) for name in (_GENRE, *_FIELDS.values()))
 
     @property
@@ -165,7 +165,7 @@ class APEBlock(TagBlock):
 
 
 def _items(body: bytes, n_items: int) -> tuple[list[_Item], int]:
-    """Return the items and their end; the stated number of items may be wrong."""
+    """Return the items and the offset of their end; the stated number of items may be wrong."""
     items: list[_Item] = []
     at = 0
     while at + 8 < len(body):

@@ -1,4 +1,4 @@
-"""Tags before and after the audio. A write gives the same genres to all of them."""
+"""Tags before and after the audio. A write stores the same genres in all of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BLOCKS: dict[Kind, type[TagBlock]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A tag and its position; a new tag has an empty span."""
+    """A tag and its position in the file; a new tag has an empty span."""
 
     span: Span
     block: TagBlock
@@ -72,11 +72,11 @@ class _Surroundings:
     def others(
         self, new: Sequence[TagBlock] = (), *, meaning: bool = False
     ) -> list[tuple[str, bytes]]:
-        """Return everything except the genres in these tags; tags equal to a new one are left out.
+        """Return everything except the genres in these tags, without tags that equal a new one.
 
         Args:
             new: newly created tags.
-            meaning: whether to return it in a form that does not depend on the ID3v2 version.
+            meaning: whether to use a form that does not depend on the ID3v2 version.
 
         """
         blank = [block.meaning() if meaning else block.others() for block in new]
@@ -87,7 +87,7 @@ class _Surroundings:
         return known + [("its Lyrics3 tag", content_of(self._bytes(span))) for span in lyrics]
 
     def write(self, genres: Sequence[str], main: _Part | None = None) -> None:
-        """Write genres to the main tag and to all tags that have some, as a number to ID3v1."""
+        """Write genres to the main tag and to all tags that have some; ID3v1 gets a number."""
         chosen = {part.span: part for part in self.parts if part.block.has_genre}
         if main and (genres or not main.is_new):
             chosen[main.span] = main
@@ -95,7 +95,7 @@ class _Surroundings:
         self.replace(replaced)
 
     def replace(self, blocks: Iterable[tuple[Span, TagBlock]]) -> None:
-        """Replace tags, starting with the last one, because a replacement moves what follows it."""
+        """Replace tags from the last to the first, because each replacement moves later bytes."""
         for span, block in sorted(blocks, key=lambda each: (each[0].start, each[0].end))[::-1]:
             splice(self._file, span.start, span.end - span.start, block.to_bytes())
 
@@ -136,7 +136,7 @@ class _StreamTags(TagFormat):
 
     @abstractmethod
     def _new_blocks(self) -> list[TagBlock]:
-        """Return all forms that a new tag may have before it gets genres."""
+        """Return all forms that a new tag can have before genres are written to it."""
 
     @abstractmethod
     def _name_without_main(self) -> str:
@@ -167,7 +167,7 @@ class _StreamTags(TagFormat):
 
 
 class MPEGTags(_StreamTags):
-    """ID3v2 at the start or the end; without it, APEv2 that names the recording."""
+    """ID3v2 at the start or the end; without ID3v2, APEv2 with more than loudness values."""
 
     order = (Kind.ID3V2, Kind.APE, Kind.ID3V1)
 
@@ -179,7 +179,7 @@ class MPEGTags(_StreamTags):
         return _Part(Span(Kind.ID3V2, 0, 0), self._new_block(self._new_version))
 
     def _new_block(self, version: int) -> ID3Block:
-        """Return a tag with the fields of ID3v1."""
+        """Return a new ID3v2 tag with the fields of the ID3v1 tag."""
         old = [part.block for part in self._around.of_kind(Kind.ID3V1)]
         frames = old[0].frames(version) if old and isinstance(old[0], ID3v1Block) else []
         return ID3Block.new(version, frames)
@@ -210,7 +210,7 @@ class MPEGTags(_StreamTags):
 
 
 class APETags(_StreamTags):
-    """APEv2 at the end, before ID3v1, in formats whose own tag it is."""
+    """APEv2 at the end, before ID3v1, in formats whose native tag is APEv2."""
 
     order = (Kind.APE, Kind.ID3V2, Kind.ID3V1)
 
@@ -236,11 +236,11 @@ def _names_recording(block: TagBlock) -> bool:
 
 
 class BesideTags(TagFormat):
-    """A format's own tags, and tags of other kinds that some programs add around it.
+    """A format's native tags, and tags of other kinds that some programs add around the container.
 
     Args:
         file: open file; see :class:`TagFormat`.
-        own: the format's own tags.
+        own: the format's native tags.
         end: end of the container; None if the container does not state it.
 
     """

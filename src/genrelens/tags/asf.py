@@ -1,8 +1,8 @@
 """The tags of ASF (WMA); only the genre is replaced.
 
 The first genre is an attribute ``WM/Genre`` of the extended content description. Further genres are
-in the metadata library, which allows several attributes of a name. ``WM/GenreID``, another form of
-the genre, is read if there is no ``WM/Genre``, and is removed when a genre is written.
+in the metadata library, which allows several attributes with the same name. ``WM/GenreID``, another
+form of the genre, is read if there is no ``WM/Genre``, and is removed when a genre is written.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class ASFTags(TagFormat):
         target: bytes,
         genres: Sequence[Attribute],
     ) -> list[HeaderObject]:
-        """Return objects with genres in the first one of a kind only."""
+        """Return objects with the genres in the first object of a kind and in no other."""
         changed = list(objects)
         left = tuple(genres)
         for at, attributes in lists.items():
@@ -154,7 +154,7 @@ class ASFTags(TagFormat):
         splice(self._file, 0, self._size, head + data)
 
     def _with_file_size(self, objects: Sequence[HeaderObject]) -> Iterator[HeaderObject]:
-        """Yield objects; the stated size of the file is updated if it was right."""
+        """Yield objects; update the stated size of the file if it was correct."""
         size = self._file.seek(0, os.SEEK_END)
         growth = sum(len(each.render()) for each in objects) + _HEADER - self._size
         for each in objects:
@@ -172,7 +172,7 @@ def _header(size: int, n_objects: int) -> bytes:
 
 
 def _parse_lists(objects: Sequence[HeaderObject], numbers: Iterator[int]) -> _Lists:
-    """Return the attributes of the objects with attributes, by the index of the object."""
+    """Return the attribute list of each object that has one, by the index of the object."""
     kinds = {_EXTENDED: False, _METADATA: True, _LIBRARY: True}
     return {
         at: parse_attributes(each.data, numbers, is_long=kinds[each.guid])
@@ -186,7 +186,7 @@ def _is_genre(attribute: Attribute) -> bool:
 
 
 def _genre_names(text: str) -> list[str]:
-    """Return the genres of a text; ID3 numbers such as ``(17)`` become names."""
+    """Return the genres in a text; ID3 numbers such as ``(17)`` become names."""
     from mutagen.id3 import TCON
 
     return [genre for genre in TCON(text=[text]).genres if genre]
@@ -203,7 +203,7 @@ def _with(attributes: AttributeList, genres: Sequence[Attribute]) -> AttributeLi
 def _with_extension(
     objects: Sequence[HeaderObject], extension: Sequence[HeaderObject]
 ) -> list[HeaderObject]:
-    """Return objects with other content of the header extension, which may be new."""
+    """Return objects with new content of the header extension; add the extension if necessary."""
     content = b"".join(each.render() for each in extension)
     size = struct.pack("<I", len(content))
     at = next((at for at, each in enumerate(objects) if each.guid == _EXTENSION), len(objects))
@@ -217,7 +217,7 @@ def _is_spare(each: HeaderObject) -> bool:
 
 
 def _padded(objects: list[HeaderObject], growth: int) -> list[HeaderObject]:
-    """Shrink a padding object of sufficient size by the growth, if there is one."""
+    """Shrink a padding object by the growth, if one is large enough."""
     for at, each in enumerate(objects):
         if growth and _is_spare(each) and len(each.data) >= growth:
             shorter = HeaderObject(_PADDING, bytes(len(each.data) - growth))
@@ -232,7 +232,7 @@ def _has_size(each: HeaderObject, size: int) -> bool:
 def _others(
     objects: Sequence[HeaderObject], lists: _Lists, size: int
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield everything except the genres; an object with only genres may be new."""
+    """Yield everything except the genres; ignore objects that contain only genres."""
     for at, each in enumerate(objects):
         if at in lists:
             yield from _other_attributes(lists[at])

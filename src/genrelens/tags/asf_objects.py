@@ -34,7 +34,7 @@ def guid(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class HeaderObject:
-    """An object in the header.
+    """An object in the header of an ASF file.
 
     Attributes:
         guid: type, 16 bytes.
@@ -52,11 +52,11 @@ class HeaderObject:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute.
+    """An attribute of an ASF file: a name and a value.
 
     Attributes:
-        name: bytes in UTF-16, mostly with a terminator.
-        kind: type; 0 is a text.
+        name: bytes in UTF-16, usually with a terminator.
+        kind: type; 0 is text.
         value: bytes of the value.
         language: number of the language; 0 if the object has none.
         stream: number of the stream; 0 for the whole file.
@@ -75,11 +75,11 @@ class Attribute:
         return cls(_utf16(name), _TEXT, _utf16(text))
 
     def is_named(self, name: str) -> bool:
-        """Return whether it has a name; case is ignored."""
+        """Return whether the attribute has this name; case is ignored."""
         return self.shown().casefold() == name.casefold()
 
     def shown(self) -> str:
-        """Return the name for people."""
+        """Return the name as readable text."""
         return _text(self.name)
 
     def text(self) -> str:
@@ -97,7 +97,7 @@ def _utf16(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class AttributeList:
-    """The attributes of an object.
+    """The attributes of a header object.
 
     Attributes:
         attributes: attributes in order.
@@ -123,7 +123,7 @@ class AttributeList:
             n = struct.pack("<H", len(self.attributes))
             return b"".join((n, *map(render, self.attributes), self.tail))
         except struct.error:
-            raise ValueError("its genres are too many or too long for ASF") from None
+            raise ValueError("has too many or too long genres for ASF") from None
 
     def with_attributes(self, attributes: tuple[Attribute, ...]) -> AttributeList:
         """Return the list with other attributes."""

@@ -18,7 +18,7 @@ class TagFormat(ABC):
         file: open file, read from its beginning; ``write`` needs it to be writable.
 
     Attributes:
-        name: name of the format, for people.
+        name: name of the format, for messages.
 
     """
 
@@ -30,11 +30,11 @@ class TagFormat(ABC):
 
     @abstractmethod
     def text(self, field: str) -> str:
-        """Return ``artist``, ``album`` or ``title``; empty if there is none."""
+        """Return the text of ``artist``, ``album`` or ``title``; empty if there is none."""
 
     @abstractmethod
     def others(self) -> Any:
-        """Return everything except the genres, as (name for people, bytes) in file order."""
+        """Return everything except the genres as (readable name, bytes), in file order."""
 
     def meaning(self) -> Any:
         """Return ``others`` in a form that does not depend on the version of ID3v2."""
@@ -44,13 +44,13 @@ class TagFormat(ABC):
         """Convert ID3v2 tags to version 3 or 4; None keeps their version.
 
         Raises:
-            ValueError: something in them cannot be expressed in that version.
+            ValueError: a part of them cannot be stored in that version.
 
         """
 
     @abstractmethod
     def write(self, genres: Sequence[str], id3_version: int | None) -> list[str]:
-        """Write genres to the file and return them as they will be read.
+        """Write genres to the file and return them as a later read will return them.
 
         Args:
             genres: new genres; an empty sequence removes them.

@@ -1,4 +1,4 @@
-"""The interface of one tag (ID3v2, APEv2, ID3v1 or RIFF INFO), and checks of changed tags."""
+"""The interface of one tag (ID3v2, APEv2, ID3v1 or RIFF INFO), and checks after a change."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from genrelens.tags.raw import first_difference
 
 __all__ = ["TagBlock", "check_genres", "check_others", "merged", "updated"]
 
-_LONGEST = 80  # characters of genres in a message
+_LONGEST = 80  # characters of the genres in a message
 
 
 class TagBlock(ABC):
-    """A tag as bytes. It is immutable; changes return another block.
+    """One tag. A block is immutable; changes return a new block.
 
     Attributes:
-        name: name of the kind and its version, for people.
+        name: kind of the tag and its version, for messages.
 
     """
 
@@ -29,7 +29,7 @@ class TagBlock(ABC):
         """Parse a tag.
 
         Raises:
-            ValueError: the tag is damaged so that its parts cannot be found, or has too many.
+            ValueError: the tag is so damaged that its parts cannot be found, or has too many parts.
 
         """
 
@@ -48,11 +48,11 @@ class TagBlock(ABC):
 
     @abstractmethod
     def text(self, field: str) -> str:
-        """Return ``artist``, ``album`` or ``title``; empty if there is none."""
+        """Return the text of ``artist``, ``album`` or ``title``; empty if there is none."""
 
     @abstractmethod
     def others(self) -> list[tuple[str, bytes]]:
-        """Return everything except the genres, as (name for people, bytes) in order."""
+        """Return everything except the genres as (readable name, bytes), in order."""
 
     def meaning(self) -> list[tuple[str, bytes]]:
         """Return ``others`` in a form that does not depend on the version of the tag."""
@@ -69,14 +69,14 @@ class TagBlock(ABC):
 
     @abstractmethod
     def as_read(self, genres: Sequence[str]) -> list[str]:
-        """Return genres as they are read after they were written to this tag."""
+        """Return the genres as a read returns them after they are written to this tag."""
 
 
 def updated(block: TagBlock, genres: Sequence[str]) -> TagBlock:
-    """Return a tag with other genres, parsed again and compared with the old one.
+    """Return a tag with other genres, and check it by parsing it again.
 
     Raises:
-        ValueError: other genres would be read, or something else would be changed.
+        ValueError: other genres would be read, or another part would change.
 
     """
     new = block.from_bytes(block.with_genres(genres).to_bytes())
@@ -86,7 +86,7 @@ def updated(block: TagBlock, genres: Sequence[str]) -> TagBlock:
 
 
 def merged(lists: Iterable[Sequence[str]]) -> list[str]:
-    """Return the genres of several frames or items without those of an earlier one."""
+    """Return the genres of several frames or items, without duplicates."""
     found: list[str] = []
     for genres in lists:
         known = set(found)
@@ -98,7 +98,7 @@ def check_genres(expected: Sequence[str], read: Sequence[str]) -> None:
     """Check that genres are read as they were written.
 
     Raises:
-        ValueError: they are not.
+        ValueError: the genres differ.
 
     """
     if list(expected) != list(read):

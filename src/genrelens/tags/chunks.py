@@ -1,4 +1,4 @@
-"""RIFF and AIFF files: reading and replacing chunks. Other chunks keep their bytes.
+"""Read and replace chunks of RIFF and AIFF files. Other chunks keep their bytes.
 
 Sources: "Multimedia Programming Interface and Data Specifications 1.0" (RIFF) and "Audio
 Interchange File Format 1.3" (AIFF). A chunk consists of its name, its size, its content and, if the
@@ -21,7 +21,7 @@ __all__ = ["Chunk", "ChunkFile", "chunk_bytes", "digest"]
 Order = Literal["little", "big"]
 _HEAD = 8  # bytes before the content of a chunk
 _FORM = 12  # bytes before the first chunk
-_UNKNOWN = (0, 0xFFFFFFFF)  # sizes in files that were not finished
+_UNKNOWN = (0, 0xFFFFFFFF)  # stated sizes of files that were not finished
 _LARGEST = 0xFFFFFFF0  # bytes of a file
 _BLOCK = 2**20
 _TAGS = (b"LIST", b"ID3 ")
@@ -29,7 +29,7 @@ _TAGS = (b"LIST", b"ID3 ")
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk.
+    """A chunk of a RIFF or AIFF file.
 
     Attributes:
         name: four bytes.
@@ -49,7 +49,7 @@ class Chunk:
 
     @property
     def label(self) -> str:
-        """Name for people."""
+        """Readable name."""
         return f"its chunk {shown(self.name.decode('latin-1').rstrip())}"
 
 
@@ -66,9 +66,9 @@ class ChunkFile:
         order: byte order of sizes: ``little`` for RIFF, ``big`` for AIFF.
 
     Attributes:
-        chunks: chunks in order; those after a damaged one are not found.
+        chunks: chunks in order, up to the first damaged one.
         damage: why the file cannot be written; empty if it is intact.
-        end: end according to the header, or the end of the file.
+        end: offset of the end that the header states, or the end of the file.
 
     Raises:
         ValueError: there are too many chunks.
@@ -102,13 +102,13 @@ class ChunkFile:
         return at
 
     def _look_after_end(self) -> None:
-        """Find tags after the end that the header states, which some programs read."""
+        """Record tags after the end that the header states; some programs read such tags."""
         following = read_at(self._file, self.end, min(5, self._n_bytes - self.end))
         if any(following[at:].upper().startswith(_TAGS) for at in (0, 1)):
             self.note("has a tag after the end that its header states")
 
     def note(self, damage: str) -> None:
-        """Record why the file cannot be written, unless there is a reason already."""
+        """Record why the file cannot be written, unless another reason is recorded already."""
         self.damage = self.damage or damage
 
     def content(self, chunk: Chunk) -> bytes:
@@ -128,7 +128,7 @@ class ChunkFile:
         """Replace the contents of chunks, and add further chunks after the last one.
 
         Raises:
-            ValueError: the file is damaged, or would be longer than its header can state.
+            ValueError: the file is damaged, or would become longer than its header can state.
 
         """
         edits = {each: chunk_bytes(each.name, data, self._order) for each, data in contents}

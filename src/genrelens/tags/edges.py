@@ -1,6 +1,6 @@
-"""Where tags and containers begin and end.
+"""Find where tags and containers begin and end.
 
-Some programs put ID3v1 or APEv2 after a container.
+Some programs add ID3v1 or APEv2 after a container.
 
 Sources: "ID3 tag version 2.4.0 - Main Structure", sections 3 and 5; the pages "ID3v1" and
 "Lyrics3 v2.00" of id3.org; "APEv2 specification" of Hydrogenaudio; ISO/IEC 14496-12, section 4.2;
@@ -63,7 +63,7 @@ def leading(file: _File) -> tuple[list[Span], int]:
         Their positions, and the offset of their end.
 
     Raises:
-        ValueError: there are too many, or one is damaged.
+        ValueError: there are too many tags, or one is damaged.
 
     """
     spans: list[Span] = []
@@ -99,7 +99,7 @@ def trailing(file: _File, start: int) -> list[Span]:
         Their positions in file order.
 
     Raises:
-        ValueError: there are too many.
+        ValueError: there are too many tags.
 
     """
     spans: list[Span] = []
@@ -134,7 +134,7 @@ def _before(file: _File, start: int, end: int) -> Span | None:
 def _id3v1(file: _File, tail: bytes, end: int) -> Span | None:
     if len(tail) < _ID3V1 or not tail[-_ID3V1:].startswith(b"TAG"):
         return None
-    if tail[:8] == b"APETAGEX":  # the letters TAG are part of this word
+    if tail[:8] == b"APETAGEX":  # these bytes contain "TAG"
         return None
     enhanced = end - _ID3V1 - _ENHANCED
     has_more = enhanced >= 0 and _at(file, enhanced, 4) == b"TAG+"
@@ -180,7 +180,7 @@ _FINDERS: list[Callable[[_File, bytes, int], Span | None]] = [_id3v1, _ape, _lyr
 
 
 _ATOM, _LONG_ATOM = 8, 16  # bytes of the header
-_MOST_ATOMS = 250_000  # a fragmented file has many
+_MOST_ATOMS = 250_000  # fragmented files have many
 _OBJECT = 24  # bytes of the header
 _LARGEST_PAGE = 27 + 255 + 255 * 255  # bytes
 
@@ -193,7 +193,7 @@ def end_of_atoms(file: BinaryIO) -> int:
         size = int.from_bytes(head[:4], "big")
         if size == 1 and (long := _head(file, at, _LONG_ATOM)):
             size = int.from_bytes(long[8:], "big")
-        if size == 0:  # to the end of the file
+        if size == 0:  # the atom extends to the end of the file
             return n_bytes
         if size < _ATOM or at + size > n_bytes:
             return at
@@ -218,7 +218,7 @@ def end_of_objects(file: BinaryIO) -> int:
 
 
 def end_of_pages(file: BinaryIO) -> int:
-    """Return the end of the last page of an Ogg; without a page near it, the end of the file."""
+    """Return the end of the last page of an Ogg, or the end of the file if no page is near it."""
     n_bytes = file.seek(0, os.SEEK_END)
     start = max(0, n_bytes - 2 * _LARGEST_PAGE)
     file.seek(start)

@@ -1,7 +1,7 @@
 """The metadata blocks of a FLAC file.
 
-Only comment blocks are rewritten. If there is a padding block of sufficient size, it shrinks by as
-much as they grow, so that the audio does not move.
+Only comment blocks are rewritten. If a padding block is large enough, it shrinks by the growth of
+the comment blocks, so that the audio does not move.
 
 Source: RFC 9639, section 8.
 """
@@ -32,7 +32,7 @@ class _Block:
         kind: type, 0 to 127.
         start: offset of its content in the file.
         size: size of its content, in bytes.
-        data: new content; None to keep the old one.
+        data: new content; None keeps the old content.
 
     """
 
@@ -125,7 +125,7 @@ class FLACTags(VorbisTags):
         ]
 
     def _padded(self, layout: list[_Block], growth: int) -> list[_Block]:
-        """Shrink a padding block of sufficient size by the growth, if there is one."""
+        """Shrink a padding block by the growth, if one is large enough."""
         for at, block in enumerate(layout):
             size = block.size - growth
             if growth and 0 <= size <= _LARGEST and self._is_spare(block):
@@ -139,7 +139,7 @@ class FLACTags(VorbisTags):
             yield flac_header(block.kind | _LAST * (block is layout[-1]), len(content)) + content
 
     def _check_end(self) -> None:
-        """Check that a FLAC frame follows the blocks, because their sizes may be wrong."""
+        """Check that a FLAC frame follows the metadata blocks; their stated sizes may be wrong."""
         end = self._layout[-1].start + self._layout[-1].size
         self._file.seek(end)
         sync = self._file.read(2)

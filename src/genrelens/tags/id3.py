@@ -19,7 +19,7 @@ _FRAMES = {
     "album": ("TAL", "TALB"),
     "title": ("TT2", "TIT2"),
 }
-_LONGEST = 2**20  # bytes of a text that is read
+_LONGEST = 2**20  # bytes; longer texts are not read
 
 
 def shown(name: str) -> str:
@@ -51,7 +51,7 @@ class ID3Block(TagBlock):
 
     @property
     def version(self) -> int:
-        """2, 3 or 4."""
+        """ID3v2 version: 2, 3 or 4."""
         return self.raw.version
 
     @property
@@ -117,7 +117,7 @@ class ID3Block(TagBlock):
         return make_frame(name, text_content(values, self.version), self.version, like=self.raw)
 
     def as_read(self, genres: Sequence[str]) -> list[str]:
-        """See :meth:`TagBlock.as_read`. Versions before 2.4 have one text."""
+        """See :meth:`TagBlock.as_read`. Versions before 2.4 store one text."""
         return ["/".join(genres)] if genres and self.version < 4 else list(genres)
 
 

@@ -1,7 +1,7 @@
 """Conversion of ID3v2 tags to another version, and comparison of tags of different versions.
 
-A frame that exists in both versions is copied. Where 2.3 lacks the encoding of a text, the text is
-encoded again. A frame that cannot be expressed in the other version is refused.
+A frame that exists in both versions is copied. If version 2.3 lacks the encoding of a text, the
+text is encoded as UTF-16. A frame that cannot be stored in the other version is an error.
 
 Sources: "ID3 tag version 2.3.0", section 4; "2.4.0 - Changes" and "2.4.0 - Native Frames"; "ID3v2
 Chapter Frame Addendum 1.0" (id3.org).
@@ -20,8 +20,8 @@ from genrelens.tags.raw import content_of
 __all__ = ["in_version", "meaning_of"]
 
 _UTF16BE, _UTF16 = 2, 1
-# Layout of the content after the encoding byte: s a text and l a Latin-1 text, each with its end;
-# a digit that number of bytes; * texts up to the end. Other bytes may follow.
+# Layout of the content after the encoding byte: "s" is a text and "l" a Latin-1 text, each with a
+# terminator; a digit is a number of bytes; "*" is texts up to the end. Other bytes may follow.
 _SHAPES = {
     "TXXX": "s*",
     "COMM": "3s*",
@@ -42,7 +42,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::00)?)?)?")
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """A frame during conversion: name, unpacked content, status flags as in 2.4."""
+    """A frame during conversion: name, unpacked content, status flags as in version 2.4."""
 
     name: str
     data: bytes
@@ -55,7 +55,7 @@ def in_version(tag: RawID3, version: int) -> RawID3:
     The checksum is dropped. A footer is kept in version 4 and dropped in version 3, which has none.
 
     Raises:
-        ValueError: a part cannot be expressed in that version; the message names it.
+        ValueError: a part cannot be stored in that version; the message names it.
 
     """
     if tag.rest:
@@ -95,7 +95,7 @@ def _unpacked(frame: Frame, version: int) -> _Content:
 
 
 def _from_version_2(name: str, data: bytes) -> tuple[str, bytes] | None:
-    """Return name and content of a frame of version 2.2 in later versions; None if it has none."""
+    """Return name and content of a 2.2 frame in later versions; None if there is no equivalent."""
     from mutagen.id3 import Frames_2_2
 
     base = getattr(Frames_2_2.get(name), "__base__", None)
@@ -132,7 +132,7 @@ def _nested(frame: Frame, data: bytes, version: int) -> bytes:
 
 
 def _single(contents: list[_Content], name: str) -> str:
-    """Return the text of a frame that occurs once with one value; otherwise an empty text."""
+    """Return the text of a frame if it occurs once with one value; otherwise an empty text."""
     found = [values_of(each.data) for each in contents if each.name == name]
     return found[0][0] if len(found) == 1 and len(found[0]) == 1 else ""
 
@@ -205,7 +205,7 @@ def _shape_of(name: str) -> str:
 
 
 def _in_old_encoding(content: _Content) -> bytes:
-    """Encode the texts of a frame in UTF-16 if 2.3 lacks their encoding."""
+    """Encode the texts of a frame in UTF-16 if version 2.3 lacks their encoding."""
     name, data = content.name, content.data
     shape = _shape_of(name)
     has_encoding = shape or name in _ENCODED
@@ -262,8 +262,8 @@ def meaning_of(tag: RawID3) -> list[Item]:
     """Return everything except the genres, in a form that does not depend on the version.
 
     Returns:
-        Pairs of a name for people and bytes. Texts are decoded and have no terminators; other
-        data are compared byte by byte. Frames keep their order; the parts of a date come last.
+        Pairs of readable name and bytes. Texts are decoded and have no terminators; other data stay
+        as they are. Frames keep their order; the parts of a date come last.
 
     """
     frames = _meanings(frame for frame in tag.frames if not frame.is_genre)
@@ -341,7 +341,7 @@ def _decoded_parts(data: bytes, encoding: int, shape: str) -> Iterator[str | byt
 
 
 def _parts_of_date(name: str, data: bytes) -> Iterator[Item]:
-    """Yield year, day and minute of a date from one frame or from several."""
+    """Yield year, day and time of a date from the content of a date frame."""
     try:
         text = decode(data[1:], data[0], "strict").rstrip("\0")
     except (ValueError, IndexError):

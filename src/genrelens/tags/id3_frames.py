@@ -65,7 +65,7 @@ def tag_size(head: bytes, mark: bytes = b"ID3") -> int:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame.
+    """A frame of an ID3v2 tag.
 
     Attributes:
         name: 3 characters in version 2.2, otherwise 4; any bytes, decoded as Latin-1.
@@ -84,17 +84,17 @@ class Frame:
 
     @property
     def is_genre(self) -> bool:
-        """Whether it contains the genres."""
+        """Whether the frame contains the genres."""
         return self.name == ("TCO" if self.version == 2 else "TCON")
 
     @property
     def is_packed(self) -> bool:
-        """Whether it is compressed, encrypted or part of a group."""
+        """Whether the frame is compressed, encrypted or part of a group."""
         return bool(self.flags & (0xE0 if self.version == 3 else 0x4C))
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether it is encrypted."""
+        """Whether the frame is encrypted."""
         return bool(self.flags & (0x40 if self.version == 3 else 0x04))
 
     @property
@@ -103,10 +103,10 @@ class Frame:
         return _synced(self.raw) if self.unsync and self.version < 4 else self.raw
 
     def content(self) -> bytes:
-        """Return its content, decompressed.
+        """Return the content, decompressed.
 
         Raises:
-            ValueError: it is encrypted or damaged, or decompresses to more than 1 MiB.
+            ValueError: the frame is encrypted or damaged, or decompresses to more than 1 MiB.
 
         """
         if self.is_encrypted:
@@ -130,7 +130,7 @@ class Frame:
         except zlib.error as error:
             raise ValueError(f"its frame {self.name} is compressed and damaged") from error
         if inflater.unconsumed_tail:
-            raise ValueError(f"its frame {self.name} is compressed and inflates to over 1 MiB")
+            raise ValueError(f"its frame {self.name} decompresses to more than 1 MiB")
         return content
 
 
@@ -155,10 +155,12 @@ def make_frame(
 
     Args:
         name: 3 characters in version 2.2, otherwise 4.
-        content: content without 0xFF if the tag is unsynchronised and has version 2.4.
+        content: content of the frame. Without 0xFF if the tag is unsynchronised and has
+            version 2.4.
         version: 2, 3 or 4.
         flags: 16 bits.
-        like: tag for the frame; the frame uses its format of sizes and its unsynchronisation.
+        like: tag that will contain the frame; it determines the format of the size and the
+            unsynchronisation.
 
     """
     if version == 2:
@@ -176,7 +178,7 @@ def make_frame(
 
 @dataclass(frozen=True, slots=True)
 class RawID3:
-    """A tag.
+    """An ID3v2 tag as raw bytes.
 
     Attributes:
         head: header, 10 bytes.
@@ -199,7 +201,7 @@ class RawID3:
 
     @property
     def version(self) -> int:
-        """2, 3 or 4."""
+        """ID3v2 version: 2, 3 or 4."""
         return self.head[3]
 
     @property
@@ -209,9 +211,9 @@ class RawID3:
 
     @property
     def extended_flags(self) -> int:
-        """Flags of the extended header without that of the checksum.
+        """Flags of the extended header, without the checksum flag.
 
-        The value is 0 without an extended header, and -1 if its form is unknown.
+        The value is 0 without an extended header, and -1 if the form of the header is unknown.
         """
         data = _synced(self.extended) if self.unsync else self.extended
         if self.version == 3 and len(data) in (10, 14):
@@ -226,7 +228,7 @@ class RawID3:
         return bool(self.head[5] & _UNSYNC)
 
     def with_frames(self, frames: Iterable[Frame]) -> RawID3:
-        """Return the same tag with other frames; it keeps its size if they fit."""
+        """Return the tag with other frames; it keeps its size if the frames fit."""
         chosen = tuple(frames)
         needed = len(self.extended) + sum(len(frame.raw) for frame in chosen) + len(self.rest)
         if self.has_footer or self.rest:  # these allow no padding
@@ -316,7 +318,7 @@ def parse(data: bytes) -> RawID3:
 def _end_of_extended(body: bytes, version: int, flags: int) -> int:
     """Return the length of the extended header.
 
-    Some programs set its flag without writing one; then a frame follows directly.
+    Some programs set the flag of the extended header without writing one; then a frame follows.
     """
     if not flags & _EXTENDED or re.match(rb"[A-Z][A-Z0-9]{3}", body):
         return 0
@@ -345,7 +347,7 @@ def _after(body: bytes, start: int, n: int, unsync: bool) -> int:
 
 @dataclass(slots=True)
 class _Walk:
-    """The frames that were found, their end, and how plausible they are."""
+    """The frames that were found, the offset of their end, and how plausible they are."""
 
     frames: list[Frame]
     end: int
@@ -359,7 +361,7 @@ class _Walk:
 
 
 def _frames_of(body: bytes, at: int, version: int, unsync: bool) -> _Walk:
-    """Find the frames; in version 2.4 with the format of sizes that is more plausible."""
+    """Find the frames; in version 2.4, choose the more plausible of two formats of sizes."""
     walk = _walk(body, at, version, unsync, plain=version == 3)
     if version == 4 and walk.rank != (len(walk.frames), True):
         other = _walk(body, at, version, unsync, plain=True)
@@ -389,7 +391,7 @@ def _each(
 ) -> Iterator[tuple[Frame, int, bool]]:
     """Yield each frame, its end, and whether its size has a valid format."""
     n_name, n_header = (3, 6) if version == 2 else (4, 10)
-    in_tag = unsync and version < 4  # in 2.4 each frame has its own flag
+    in_tag = unsync and version < 4  # in version 2.4 each frame has its own flag
     while (start := _after(body, at, n_header, in_tag)) > 0:
         header = body[at:start]
         if in_tag:

@@ -23,7 +23,7 @@ __all__ = [
 
 LATIN1, UTF16, UTF16BE, UTF8 = range(4)
 _CODECS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
-_LONGEST = 1000  # characters; numbers are not resolved in a longer genre
+_LONGEST = 1000  # characters; in a longer genre, numbers are not replaced by names
 _NO_GENRE = 255  # in ID3v1
 
 
@@ -53,9 +53,9 @@ def encode(text: str, encoding: int) -> bytes:
 
 
 def values_of(content: bytes, errors: str = "replace") -> list[str]:
-    """Return the values of a text frame without empty ones at the end.
+    """Return the values of a text frame, without empty values at the end.
 
-    If the first byte is not an encoding, it belongs to the text of an old program.
+    If the first byte is not an encoding, it belongs to the text; old programs wrote no encoding.
     """
     if not content:
         return []
@@ -66,7 +66,7 @@ def values_of(content: bytes, errors: str = "replace") -> list[str]:
 
 
 def text_content(values: Sequence[str], version: int) -> bytes:
-    """Return the content of a text frame in an encoding that all readers of a version support."""
+    """Return the content of a text frame in an encoding that all readers of the version support."""
     if all(value.isascii() for value in values):
         encoding = LATIN1
     else:

@@ -1,6 +1,6 @@
 """ID3v1 at the end of a file, with the enhanced tag "TAG+" that may precede it.
 
-Source: the pages "ID3v1" of id3.org and "ID3v1 Enhanced tag" of Wikipedia.
+Sources: the page "ID3v1" of id3.org, and "ID3v1 Enhanced tag" in Wikipedia.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ID3v1Block(TagBlock):
         return [("its ID3v1 tag", self._tag[:-1]), ("its enhanced ID3v1 tag", enhanced)]
 
     def with_genres(self, genres: Sequence[str]) -> Self:
-        """See :meth:`TagBlock.with_genres`. The number is that of the first known genre."""
+        """See :meth:`TagBlock.with_genres`. The first genre that has an ID3v1 number is stored."""
         enhanced = _replaced(self._enhanced, _enhanced_genre(genres))
         return type(self)(enhanced + self._tag[:-1] + bytes([id3v1_genre(genres)]))
 
@@ -106,7 +106,7 @@ def _enhanced_genre(genres: Sequence[str]) -> bytes:
 
 
 def _replaced(enhanced: bytes, genre: bytes) -> bytes:
-    """Return the enhanced tag with another genre; empty if there is none."""
+    """Return the enhanced tag with another genre; empty if there is no enhanced tag."""
     if not enhanced:
         return b""
     return enhanced[: _ENHANCED_GENRE.start] + genre.ljust(30, b"\0") + enhanced[215:]

@@ -1,7 +1,7 @@
 """The tags of MP4; only the genre is replaced.
 
-Padding (``free``) grows or shrinks if there is enough. Otherwise ``moov`` changes its size, and the
-offsets that point to the audio are updated.
+Padding (``free``) grows or shrinks if it is large enough. Otherwise the size of ``moov`` changes,
+and the offsets that point to the audio are updated.
 """
 
 from __future__ import annotations
@@ -131,14 +131,14 @@ class MP4Tags(TagFormat):
 
 
 def _is_frame(atom: Atom) -> bool:
-    """Return whether an atom may have been created for a first genre and has no other content."""
+    """Return whether an atom can be one that was added for a first genre, without other content."""
     is_new = atom.name == b"hdlr" and atom.data == HANDLER
     empty = atom.children is not None and not any(atom.data + atom.tail)
     return is_new or empty or atom.name == b"keys"
 
 
 def _take_from_padding(around: Atom, growth: int) -> bool:
-    """Shrink padding in ``moov``, ``udta`` or ``meta`` by the growth, if there is any."""
+    """Shrink padding in ``moov``, ``udta`` or ``meta`` by the growth, if it is large enough."""
     for atom in around.children or ():
         if is_spare(atom) and len(atom.data) >= growth and atom.kind == 32:
             atom.data = bytes(len(atom.data) - growth)

@@ -1,4 +1,4 @@
-"""The atoms of an MP4 file: the tags as a tree of bytes, and the offsets that point to the audio.
+"""The atoms of an MP4 file: the tags as a tree, and the offsets that point to the audio.
 
 Sources: ISO/IEC 14496-12, sections 4.2, 8.7, 8.8 and 8.10; QuickTime File Format Specification,
 "Metadata".
@@ -40,7 +40,7 @@ _SPARE = (b"free", b"skip")
 
 @dataclass(slots=True)
 class Atom:
-    """An atom: bytes, or more atoms.
+    """An atom of an MP4 file: it contains bytes or further atoms.
 
     Attributes:
         name: four bytes.
@@ -68,14 +68,14 @@ class Atom:
         return (child for child in self.children or () if child.name == name)
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Atom]]:
-        """Yield this atom and all atoms within it, each with its path for people."""
+        """Yield this atom and all atoms within it, each with its readable path."""
         path = f"{path}/{shown(self.name)}".lstrip("/")
         yield path, self
         for child in self.children or ():
             yield from child.walk(path)
 
     def raw(self) -> bytes:
-        """Return its own bytes for comparison, without other atoms and zero padding."""
+        """Return the bytes of this atom for comparison, without its children and zero padding."""
         return b"" if is_spare(self) else content_of(self.data + self.tail)
 
 
@@ -105,7 +105,7 @@ class TopAtom:
 
 
 def shown(name: bytes) -> str:
-    """Return a name for people; an item without a name is shown by its number."""
+    """Return a readable name; an item without a name is shown by its number."""
     if name.startswith(b"\0"):
         return str(int.from_bytes(name, "big"))
     text = name.decode("latin-1")
@@ -128,8 +128,8 @@ def _header_at(data: bytes, at: int, end: int) -> tuple[bytes, int, int, int]:
 
     Args:
         data: bytes with the header.
-        at: where it begins.
-        end: of the atoms around it.
+        at: offset of the header in ``data``.
+        end: offset of the end of the container.
 
     Raises:
         ValueError: the size is impossible.
@@ -203,7 +203,7 @@ def _parse(name: bytes, data: bytes, kind: int, path: str, numbers: Iterator[int
 
 
 def _n_before(name: bytes, data: bytes) -> int:
-    """Return the bytes before the atoms in one: only ``meta`` has any, and not in QuickTime."""
+    """Return the number of bytes before the children: 4 in ``meta`` except QuickTime's, else 0."""
     return 4 if name == b"meta" and data[4:8] != b"hdlr" else 0
 
 
@@ -273,10 +273,10 @@ def check_movable(moov: bytes, atoms: Sequence[TopAtom], boundary: int) -> None:
     Args:
         moov: atom ``moov`` with its header.
         atoms: atoms of the top level.
-        boundary: offset in the file after which everything will move.
+        boundary: offset in the file; all bytes after it will move.
 
     Raises:
-        ValueError: an atom with other offsets exists; the message names it.
+        ValueError: another atom contains offsets; the message names it.
 
     """
     paths = (_TO_TABLES, _TO_TABLES[:1], (b"moov", b"meta"))

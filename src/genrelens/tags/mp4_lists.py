@@ -1,4 +1,4 @@
-"""The three forms in which the tags of an MP4 file are written.
+"""The three forms of tags in an MP4 file.
 
 =========================  ============================  ==========================================
 where                      who writes it                 the genre
@@ -38,10 +38,10 @@ _UNDETERMINED = 0x55C4  # the language "und"
 
 
 class TagList(ABC):
-    """Tags at one position of the file."""
+    """The tags in one part of an MP4 file."""
 
     is_single_text = False
-    """Whether it stores only one text for each name."""
+    """Whether the list stores only one text for each name."""
 
     @abstractmethod
     def values(self, field: str) -> list[str]:
@@ -49,12 +49,12 @@ class TagList(ABC):
 
     @abstractmethod
     def is_genre(self, atom: Atom) -> bool:
-        """Return whether one of its atoms is a genre."""
+        """Return whether an atom of the list is a genre."""
 
     @property
     @abstractmethod
     def atoms(self) -> list[Atom]:
-        """Its atoms, including the genres."""
+        """All atoms of the list, including the genres."""
 
     @abstractmethod
     def _new(self, genres: Sequence[str]) -> Atom:
@@ -76,7 +76,7 @@ class TagList(ABC):
 # --------------------------------------------------------------------- items with values
 
 
-class iTunesItems(TagList):  # noqa: N801 (its name)
+class iTunesItems(TagList):  # noqa: N801 (Apple's spelling)
     """The items of iTunes.
 
     Args:
@@ -164,7 +164,7 @@ class KeyedItems(TagList):
         return len(self._names)
 
     def other_keys(self) -> bytes:
-        """Return the keys without the genre key, which may be new."""
+        """Return the keys without the genre key, which may have been added."""
         return b"\0".join(
             name for name in self._names if name.removeprefix(_QUICKTIME).lower() != b"genre"
         )
@@ -209,7 +209,7 @@ def _texts(data: bytes) -> list[str]:
 
 
 def _numbered(data: bytes) -> list[str]:
-    """Return the genres of the numbers in an item; they are one more than in ID3v1."""
+    """Return the genres of the numbers in an item; each number is the ID3v1 number plus one."""
     from mutagen.id3 import TCON
 
     numbers = (int.from_bytes(value, "big") for _, value in _values(data) if len(value) == 2)
@@ -280,7 +280,7 @@ def _3gpp_text(data: bytes) -> str:
 
 
 def _user_text(old: Atom, text: str) -> Atom:
-    """Return an atom like an old one with another text in the same language."""
+    """Return a copy of an atom with another text in the same language."""
     encoded = text.encode()
     if old.name == _3GPP["genre"]:
         head = old.data[:6].ljust(6, b"\0")
@@ -331,4 +331,4 @@ def new_items(moov: Atom) -> iTunesItems:
 
 
 HANDLER = bytes(8) + b"mdirappl" + bytes(9)
-"""Content of ``hdlr`` beside an iTunes list."""
+"""Content of the atom ``hdlr`` that belongs to an iTunes list."""

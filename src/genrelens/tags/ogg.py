@@ -1,7 +1,7 @@
 """The comment packet of Ogg Vorbis, Opus, Ogg FLAC and Speex.
 
-Only the pages of that packet are rewritten. If the packet fits into the same number of pages, no
-other page changes. Otherwise the following pages get other numbers.
+Only the pages of this packet are rewritten. If the packet fits into the same number of pages, no
+other page changes. Otherwise the following pages are renumbered.
 
 Sources: RFC 3533 (Ogg), RFC 7845 (Opus), RFC 9639, section 10.1 (FLAC in Ogg).
 """
@@ -149,7 +149,7 @@ def _packet_after(file: BinaryIO, last: Any) -> bytes:
 
 
 def _laid_out(packets: Sequence[bytes], old: Sequence[Any]) -> list[Any]:
-    """Return pages with packets, as many as the old pages if possible."""
+    """Distribute packets over pages, over as many as the old pages if possible."""
     from mutagen.ogg import OggPage
 
     counts = [len(packet) // _SEGMENT + 1 for packet in packets]
@@ -187,7 +187,7 @@ def _page_sizes(old: Sequence[Any], n_segments: int) -> list[int]:
 
 
 class _SegmentReader:
-    """Reads packets in parts of some segments.
+    """Splits packets into parts of a requested number of segments.
 
     Args:
         packets: packets in order.
@@ -200,7 +200,7 @@ class _SegmentReader:
         self._at = self._start = 0
 
     def take(self, n_segments: int) -> tuple[list[bytes], int]:
-        """Return the next parts, and how many of them end their packet."""
+        """Return the parts of packets in the next segments, and how many of them end a packet."""
         parts, n_ended = [], 0
         while n_segments:
             n = min(n_segments, self._left[self._at])
@@ -228,7 +228,7 @@ def _renumber(file: BinaryIO, start: int, serial: int, shift: int) -> None:
 
 
 def _page_at(file: BinaryIO, at: int, size: int) -> Any:
-    """Return the page at an offset; None if the file ends before it or within it."""
+    """Return the page at an offset; None if the file ends before the end of the page."""
     from mutagen.ogg import OggPage
     from mutagen.ogg import error as OggError  # noqa: N812 (mutagen's spelling)
 

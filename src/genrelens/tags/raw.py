@@ -1,7 +1,7 @@
-"""Functions that all readers of raw tags use: replacing bytes, limits, and comparison.
+"""Functions that all readers of raw tags use: replacement of bytes, limits, and comparison.
 
-A malicious file can be slow to read, for instance with a hundred million bytes in items of eight
-bytes. Tags beyond these limits are refused. No tagger comes close to them.
+A malicious file can be slow to read, for instance if it has a hundred million bytes in items of
+eight bytes. Tags beyond the limits are refused. No tagger writes tags near the limits.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LONG = 64  # bytes; longer data are replaced by a digest
 
 
 def splice(file: BinaryIO, start: int, n_bytes: int, data: bytes) -> None:
-    """Replace ``n_bytes`` bytes of a file from ``start`` on by ``data``; following bytes move."""
+    """Replace ``n_bytes`` bytes of a file from ``start`` on with ``data``; later bytes move."""
     from mutagen._util import resize_bytes
 
     resize_bytes(file, n_bytes, len(data), start)
@@ -43,7 +43,7 @@ def read_at(file: BinaryIO, start: int, n_bytes: int) -> bytes:
     """Return ``n_bytes`` bytes of a file from ``start`` on.
 
     Raises:
-        ValueError: there are fewer bytes, or more than may be held in memory.
+        ValueError: the file has fewer bytes, or ``n_bytes`` exceeds the limit for memory.
 
     """
     check_size(n_bytes)

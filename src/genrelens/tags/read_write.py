@@ -1,4 +1,4 @@
-"""Detect the format of a file by its content, and read and write its tags."""
+"""Detect the format of a file from its content, and read and write its tags."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Tags:
         read_tags("song.mp3")  # Tags(format="ID3v2.4", genres=("Rock",), artist="", ...)
 
     Attributes:
-        format: format of the tags, for people: ``ID3v2.3``, ``FLAC``.
+        format: format of the tags, for messages: ``ID3v2.3``, ``FLAC``.
         genres: genres in file order; ID3 genre numbers are replaced by their names.
         artist: name of the artist; empty if there is none.
         album: name of the album; empty if there is none.
@@ -75,7 +75,8 @@ def write_genres(
 ) -> tuple[str, ...]:
     """Write genres to the tags of a file in place, and read them back.
 
-    If this fails, the file may be damaged. So pass a copy, as ``genrelens.library`` does.
+    If the write fails, the file may be damaged. Therefore pass a copy, as ``genrelens.library``
+    does.
 
     Example::
 
@@ -85,14 +86,15 @@ def write_genres(
         path: path of the file.
         genres: new genres in order; an empty sequence removes them.
         id3_version: 3 or 4 for ID3v2.3 and ID3v2.4; None keeps the version of the file, and means
-            4 for a new tag. A tag that cannot be expressed in that version is refused.
+            4 for a new tag.
 
     Returns:
-        The genres as they are read: before ID3v2.4 one text, in which they are joined by ``/``.
+        The genres as they are read back. In ID3v2.3 and ID3v2.2, several genres are one text,
+        joined by ``/``.
 
     Raises:
-        TagError: the file cannot be written, the genres are not read back, or something else in
-            the tags has changed.
+        TagError: the file cannot be written, its tags cannot be stored in ``id3_version``, other
+            genres are read back, or another part of the tags has changed.
         ValueError: ``id3_version`` is neither 3 nor 4.
 
     """
@@ -117,7 +119,7 @@ def _in_version(file: BinaryIO, tags: TagFormat, id3_version: int) -> TagFormat:
     """Convert the ID3v2 tags of a file to a version and read all its tags again.
 
     Raises:
-        ValueError: something in them cannot be expressed in that version, or would change.
+        ValueError: a part of them cannot be stored in that version, or would change.
 
     """
     meaning = tags.meaning()
@@ -170,10 +172,10 @@ def _is_mpeg(file: BinaryIO) -> bool:
 def _with_tags_around(
     kind: Callable[[BinaryIO], TagFormat], find_end: Callable[[BinaryIO], int] | None = None
 ) -> Callable[[BinaryIO], TagFormat]:
-    """Return a reader of a format's own tags and of the tags around them.
+    """Return a function that opens a format's native tags and the tags around the container.
 
     Args:
-        kind: class of the format's own tags.
+        kind: class of the format's native tags.
         find_end: returns the end of the container; None if the container does not state it.
 
     """
@@ -208,7 +210,7 @@ _AFTER_ID3 = rb"fLaC|OggS|wvpk|MAC |MPCK|MP\+|OFR |tBaK|TTA1|\xff|ADIF"
 
 @contextmanager
 def _open(path: str | os.PathLike[str], mode: str) -> Iterator[BinaryIO]:
-    """Open a file, and turn every exception into a ``TagError``."""
+    """Open a file, and convert every exception to a ``TagError``."""
     name = os.fspath(path)
     try:
         with Path(path).open(mode) as file:

@@ -1,7 +1,7 @@
 """Vorbis comments: the tags of FLAC and of all formats in Ogg.
 
-A comment block is a list of byte strings. Only those that start with ``GENRE=`` are replaced. All
-others stay unchanged, whether they are valid text or not.
+A comment block is a list of byte strings. Only those that start with ``GENRE=`` (in any case) are
+replaced. All others stay unchanged, even if they are not valid text.
 
 Source: Ogg Vorbis I format specification, comment field and header specification.
 """
@@ -46,7 +46,7 @@ class CommentBlock:
             n_before: number of comments in other blocks of the file.
 
         Raises:
-            ValueError: it states more comments than there are, or than any tagger writes.
+            ValueError: the block states more comments than it has, or than any tagger writes.
 
         """
         vendor, at = _string(data, 0)
@@ -67,7 +67,7 @@ class CommentBlock:
         return b"".join((strings[0], count, *strings[1:], self.rest))
 
     def values(self, name: bytes) -> list[str]:
-        """Return the values of a name in capitals, without empty ones."""
+        """Return the values of a name, given in capitals; empty values are left out."""
         values = (_value(each) for each in self.comments if _name(each) == name)
         return [value for value in values if value]
 
@@ -88,7 +88,7 @@ class CommentBlock:
         return replace(self, comments=(*self.comments[:first], *new, *others))
 
     def others(self) -> list[tuple[str, bytes]]:
-        """Return everything except the genres, as (name for people, bytes)."""
+        """Return everything except the genres as (readable name, bytes)."""
         comments = [each for each in self.comments if _name(each) != _GENRE]
         return [
             ("the vendor of the Vorbis comments", self.vendor),
@@ -144,7 +144,7 @@ class VorbisTags(TagFormat):
         return "; ".join(self._values(field.upper().encode()))
 
     def _values(self, name: bytes) -> list[str]:
-        """Return the values in the first block that has some."""
+        """Return the values of the first block that has any."""
         found = (block.values(name) for block in self._blocks)
         return next(filter(None, found), [])
 
@@ -163,4 +163,4 @@ class VorbisTags(TagFormat):
 
     @abstractmethod
     def _save(self, blocks: Sequence[CommentBlock]) -> None:
-        """Replace the blocks of the file; the first one may be new."""
+        """Replace the blocks of the file; the first block may be new."""

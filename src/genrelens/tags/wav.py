@@ -1,6 +1,6 @@
 """ID3v2 in a chunk of WAV, AIFF or DSF, and the ``INFO`` list of a WAV.
 
-If a WAV has such a list and no ID3v2 tag, the genre is written to the list, and no tag is added.
+If a WAV has such a list but no ID3v2 tag, the genre is written to the list, and no tag is added.
 
 Sources: "DSF File Format Specification 1.01" (Sony); "Multimedia Programming Interface and Data
 Specifications 1.0", chapter 2.
@@ -28,7 +28,7 @@ _NEW_VERSION = 4
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A tag within the file, and the bytes after it in its chunk."""
+    """A tag in a chunk, and the bytes after the tag in this chunk."""
 
     chunk: Chunk
     block: TagBlock
@@ -65,7 +65,7 @@ class _EmbeddedTags(TagFormat):
         self._sorted = [*id3, *(part for part in self._parts if part not in id3)]
 
     def _without_id3(self) -> _Part | None:
-        """Return the tag that gets the genres without ID3v2; None for a new ID3v2 tag."""
+        """Return the tag that stores the genres if there is no ID3v2; None to add an ID3v2 tag."""
         return None
 
     @abstractmethod
@@ -78,7 +78,7 @@ class _EmbeddedTags(TagFormat):
 
     @abstractmethod
     def _replace(self, contents: list[tuple[Chunk, bytes]], new: bytes) -> None:
-        """Replace tags, and add a new one if it is not empty.
+        """Replace tags, and append ``new`` if it is not empty.
 
         Raises:
             ValueError: the file is damaged.
@@ -182,7 +182,7 @@ class WAVTags(_ChunkTags):
         return _Part(chunk, InfoBlock.from_bytes(content)) if content[:4] == b"INFO" else None
 
     def _without_id3(self) -> _Part | None:
-        """Return the first list with a genre; without one, the first list."""
+        """Return the first list with a genre, or the first list if none has a genre."""
         with_genre = [part for part in self._parts if part.block.has_genre]
         return next(iter([*with_genre, *self._parts]), None)
 
@@ -251,7 +251,7 @@ _HEAD = 8  # bytes before the content of an item
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """An item: its name, its content, and all its bytes."""
+    """An item of an ``INFO`` list: its name, its content, and all its bytes."""
 
     name: bytes
     content: bytes
@@ -259,7 +259,7 @@ class _Item:
 
     @property
     def padded(self) -> bytes:
-        """All its bytes, with a padding byte if their number is odd."""
+        """All bytes of the item, with a padding byte if their number is odd."""
         return self.raw + bytes(len(self.raw) % 2)
 
     @property
@@ -272,7 +272,7 @@ class _Item:
 
 
 class InfoBlock(TagBlock):
-    """A list of items. Each name has one text.
+    """A RIFF ``INFO`` list. Each name has one text.
 
     Args:
         items: items in order.

@@ -1,6 +1,6 @@
-"""Train models from recipes: the only part of genrelens that imports torch and Lightning.
+"""Train models from recipes. Only this package of genrelens imports torch and Lightning.
 
-Train one model, or train and evaluate one model for each round of a split::
+Train one model, or train and evaluate one model per round of a split::
 
     from pathlib import Path
 
@@ -17,8 +17,8 @@ Train one model, or train and evaluate one model for each round of a split::
     tables = cross_validate(Run(recipe=recipe, folder=Path("runs/cv")), random_folds(clips, 5))
     print(tables["mel-cnn"].right.mean())
 
-The names below are the public interface; every other module is private. They are imported on first
-use and need the extra ``train``.
+The names in ``__all__`` are the public interface. They are imported on first use and need the extra
+``train``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Augmentation of waveforms: small loudspeakers, rooms, noise and telephones.
 
-A network must be trained on such copies to classify what a microphone records. They use the same
-acoustics as the robustness tests of ``genrelens.evaluation``, with other rooms, devices and noises:
-none of the eight rooms of the tests occurs here, and babble is only one of several backgrounds.
+A network must be trained on such copies to classify recordings from a microphone. The simulation is
+that of the robustness tests in ``genrelens.evaluation``, but rooms, devices and noises differ: none
+of the eight rooms of the tests occurs here, and babble is only one of several backgrounds.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ Float64 = NDArray[np.float64]
 Rng = np.random.Generator
 
 _N_ROOMS = 40
-_SIZES = ((2.0, 9.0), (1.8, 7.0), (2.2, 3.6))  # metres
-_ABSORPTION = (0.08, 0.6)  # of the walls: tiles to curtains
-_TAIL = 0.9  # seconds of a room's impulse response that are used
+_SIZES = ((2.0, 9.0), (1.8, 7.0), (2.2, 3.6))  # ranges of length, width and height in metres
+_ABSORPTION = (0.08, 0.6)  # range of the walls' absorption: tiles to curtains
+_TAIL = 0.9  # seconds; longest impulse response of a room
 
 _CONDITIONS = ("room", "room", "room", "noise", "telephone", "plain")
 _SPEED = 0.06  # largest relative change of speed, which changes the pitch too
 _EQUALISER_DB = 3.0  # standard deviation at each of seven frequencies
-_QUIETEST_DB = -35.0  # of the peak
-_IDLE_NOISE_DB = (-100.0, -80.0)  # of a sound card
+_QUIETEST_DB = -35.0  # lowest peak of a copy, dBFS
+_IDLE_NOISE_DB = (-100.0, -80.0)  # range of the noise of a sound card, dBFS
 
 
 def augment_waveform(
@@ -51,12 +51,12 @@ def augment_waveform(
     Args:
         y: mono waveform, (n,) float64, full scale 1.0.
         sample_rate: sample rate of ``y`` and of the copy, in Hz.
-        rng: source of the random numbers.
+        rng: random generator.
         recordings: backgrounds in addition to noise and babble, each (k,) at ``sample_rate``.
 
     Returns:
-        The copy, (m,) float64 within full scale; m differs from n by up to 6 % if the speed is
-        changed.
+        The copy, (m,) float64 within full scale; m differs from n by up to 6 % if the speed
+        changes.
 
     """
     condition = rng.choice(_CONDITIONS)
@@ -89,7 +89,7 @@ def _in_a_room(y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Floa
 
 
 def _loudspeaker(y: Float64, sample_rate: int, rng: Rng) -> Float64:
-    """Play through a small loudspeaker: little bass, often little treble, sometimes overdriven."""
+    """Simulate a small loudspeaker: little bass, often little treble, sometimes distortion."""
     responses = [high_pass(rng.uniform(60, 400), _order(rng, 2, 4))]
     if rng.random() < 0.6:
         responses.append(low_pass(rng.uniform(3000, 7500), _order(rng, 2, 4)))
@@ -163,7 +163,7 @@ def _excerpt(n: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:
 
 
 def _noise(n: int, sample_rate: int, rng: Rng) -> Float64:
-    """Draw noise between brown and blue; two in five vary in loudness."""
+    """Draw noise between brown and blue, (n,); in two of five cases its loudness varies."""
     exponent = rng.uniform(-2.2, 0.8)
 
     def colour(hz: Float64) -> Float64:

@@ -1,9 +1,9 @@
 """Augmentation of compressed mel segments, on the device of the batch.
 
-The front end is pointwise, so a gain or an equaliser acts on ``log(1 + c * mel)`` exactly as on the
-waveform: invert the logarithm, scale the bands, apply the logarithm again. In real collections
-levels, equalisation and bandwidth differ between genres; with augmentation a network sees all of
-them in every genre and cannot use them as shortcuts.
+A gain or an equaliser of the waveform can be applied exactly to ``log(1 + c * mel)``: invert the
+logarithm, scale the bands, apply the logarithm again. In real collections, level, equalisation and
+bandwidth differ between genres. With augmentation all of them occur in every genre, so that a
+network cannot use them as shortcuts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class MelAugment:
 
         Args:
             segments: (n, t, b).
-            one_clip: the segments belong to one recording and share level, filters and pitch.
+            one_clip: whether the segments belong to one recording and share level, filters and
+                pitch.
 
         Returns:
             (n, t, b), finite, at least 0.
@@ -51,11 +52,11 @@ class MelAugment:
         """
         if not self.augment.changes_segments:
             return segments
-        with torch.autocast(segments.device.type, enabled=False):  # resampling needs 32 bits
+        with torch.autocast(segments.device.type, enabled=False):  # resampling needs float32
             return self._change(segments, 1 if one_clip else len(segments))
 
     def _change(self, segments: Tensor, n: int) -> Tensor:
-        """Change a batch by ``n`` independent draws: one for all, or one for each segment."""
+        """Change a batch with ``n`` independent draws: one for all segments, or one per segment."""
         segments = self._warp(segments, n)
         power = torch.expm1(segments) / self.features.log_scale
         power = self._add_noise(power * self._filters(n, segments), n)
@@ -65,7 +66,7 @@ class MelAugment:
         )
 
     def _warp(self, segments: Tensor, n: int) -> Tensor:
-        """Stretch time and shift bands by resampling; edges repeat."""
+        """Stretch time and shift bands by resampling; the edge values are repeated."""
         if not (self.augment.stretch or self.augment.shift_bands):
             return segments
         speed = 1 + self.augment.stretch * (2 * _uniform(segments, n) - 1)
@@ -100,7 +101,7 @@ class MelAugment:
         return torch.pow(10, gain_db / 10).unsqueeze(1)
 
     def _cutoffs(self, segments: Tensor, n: int, low_hz: float, high_hz: float) -> Tensor:
-        """Draw cut-off bands, uniform in mel between two frequencies: (n, 1).
+        """Draw cut-off bands (n, 1), uniform in mel between two frequencies.
 
         Band 0 is centred one band width above ``f_min``.
         """
@@ -120,12 +121,12 @@ class MelAugment:
         )
         on = _uniform(power, n, 1, 1) < self.augment.noise
         spectrum = torch.pow(10, (level_db + tilt_db) / 10) * power.mean(dim=(1, 2), keepdim=True)
-        grain = torch.empty_like(power).exponential_()  # power of the Fourier bins of noise
+        grain = torch.empty_like(power).exponential_()  # power of noise in Fourier bins
         return power + on * spectrum * grain
 
     @staticmethod
     def _mask(segments: Tensor, dim: int, longest: int) -> Tensor:
-        """Silence a random run along ``dim`` in each segment."""
+        """Silence a random range along ``dim`` in each segment."""
         if not longest:
             return segments
         n, size = len(segments), segments.shape[dim]
@@ -137,7 +138,7 @@ class MelAugment:
 
 
 def mixup(segments: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Blend each segment and its target with another one of the batch (Zhang et al., 2018).
+    """Blend each segment and its target with another segment of the batch (Zhang et al., 2018).
 
     Args:
         segments: (n, t, b), or features of segments (n, d).

@@ -1,4 +1,4 @@
-"""Features of clips on disk, so that each clip is decoded only once."""
+"""A cache of the features of clips on disk; each clip is decoded only once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genrelens.highpass import high_pass
 
 __all__ = ["FeatureCache", "default_cache_dir", "file_digest", "new_entry"]
 
-_VERSION = 2  # of the computation for the same settings; another version starts a new cache
+_VERSION = 2  # increased when features change for the same settings; starts a new cache
 _NAME = 32  # hexadecimal digits of the digest that name an entry
 
 
@@ -43,7 +43,7 @@ def file_digest(path: Path) -> str:
 
 @contextmanager
 def new_entry(path: Path) -> Iterator[BinaryIO]:
-    """Write a file of a cache completely or not at all; create its folder if needed.
+    """Write a file of a cache completely or not at all; create its folder if necessary.
 
     Yields:
         The open file.
@@ -65,7 +65,9 @@ def new_entry(path: Path) -> Iterator[BinaryIO]:
 
 
 class FeatureCache:
-    """Frames of whole clips: one ``.npy`` file per content and front end, for all segment lengths.
+    """A cache of the frames of whole clips: one ``.npy`` file per content and front end.
+
+    The files do not depend on the length of segments.
 
     Args:
         directory: folder of the cache; all front ends share it.
@@ -84,7 +86,7 @@ class FeatureCache:
 
         Args:
             path: the clip.
-            digest: its :func:`file_digest`; computed if None.
+            digest: :func:`file_digest` of the clip; None computes it.
 
         Raises:
             AudioError: the clip cannot be read.
@@ -94,7 +96,7 @@ class FeatureCache:
         entry = self._directory / f"{(digest or file_digest(path))[:_NAME]}.npy"
         try:
             frames = self._open(entry)
-        except (OSError, ValueError, EOFError):  # absent, or torn by a full disk
+        except (OSError, ValueError, EOFError):  # missing, or incomplete because of a full disk
             frames = self._compute(path)
             with new_entry(entry) as file:
                 np.save(file, frames, allow_pickle=False)

@@ -40,9 +40,9 @@ def cross_validate(
     """Train a recipe on each round of a split, and classify the clips held out of each round.
 
     Each round is an ordinary training run in its own folder: ``run.folder / "round-1"`` and so on.
-    A complete round is not repeated and an interrupted round is continued, so the same call
-    resumes. Without ``valid`` clips in the split no choice depends on results: a network trains for
-    all epochs of the recipe.
+    The same call resumes: complete rounds are not repeated, and an interrupted round continues. If
+    the split has no ``valid`` clips, the networks train for all epochs of the recipe, so that no
+    choice depends on results.
 
     Example::
 
@@ -58,8 +58,8 @@ def cross_validate(
         print(tables["mel-cnn"].right.mean())
 
     Args:
-        run: recipe and hardware; its folder holds the rounds.
-        split: with ``train`` and ``test`` clips in each round, and optionally ``valid`` clips.
+        run: recipe and hardware; its folder contains the rounds.
+        split: split with ``train`` and ``test`` clips in each round, optionally ``valid`` clips.
         rounds: numbers of the rounds to run, from 1; None runs all.
         jobs: number of test clips to classify at once.
         on_round: called after each round with its number and its table for each network.
@@ -70,11 +70,11 @@ def cross_validate(
         ``"mel-cnn-lstm"``, for ``"mel-cnn"``, the mean over its segments.
 
     Raises:
-        DataError: the folder holds another cross-validation, the split lacks a round, a genre has
-            no training or test clip in a round, or no test clip can be read.
+        DataError: the folder contains another cross-validation, the split lacks a round, a genre
+            has no training or test clip in a round, or no test clip can be read.
         RecipeError: this machine lacks the hardware, or cannot train the network in the recipe's
             precision.
-        KeyboardInterrupt: the user interrupted it; it can be resumed.
+        KeyboardInterrupt: the user interrupted the call; it can be resumed.
 
     """
     chosen = list(range(1, len(split) + 1)) if rounds is None else sorted(set(rounds))
@@ -96,7 +96,7 @@ def cross_validate(
 
 
 def _check(split: Split, rounds: Sequence[int], labels: Sequence[str]) -> None:
-    """Refuse before the training what cannot be evaluated after it."""
+    """Check before the training that the rounds can be evaluated after it."""
     absent = [number for number in rounds if not 1 <= number <= len(split)]
     if absent:
         raise DataError(f"there is no round {absent[0]}; the split has {len(split)}")
@@ -153,7 +153,7 @@ def _round(
 
 
 def _joined(tables: Sequence[PredictionTable]) -> PredictionTable:
-    """Join the rounds; the results of a clip that was drawn more than once form one group."""
+    """Join the tables of the rounds; all results of a clip drawn more than once form one group."""
     names = tuple(name for table in tables for name in table.clips)
     groups = tuple(group for table in tables for group in table.groups or ())
     if len(set(names)) < len(names) and not groups:
@@ -172,11 +172,11 @@ def spread(table: PredictionTable) -> dict[str, dict[str, Any]]:
     """Return accuracy and macro recall of each round, with mean and standard deviation.
 
     Args:
-        table: predictions; without ``rounds`` all are one round.
+        table: predictions; a table without ``rounds`` counts as one round.
 
     Returns:
-        ``accuracy`` and ``macro_recall``, each with ``mean``, ``std`` (of a sample; None for one
-        round) and ``rounds``, a list with the figure of each round.
+        ``accuracy`` and ``macro_recall``, each with ``mean``, ``std`` (sample standard deviation;
+        None for one round) and ``rounds`` (a list with the figure of each round, 0..1).
 
     """
     rounds = np.ones(table.n, np.int64) if table.rounds is None else table.rounds
@@ -200,8 +200,8 @@ def write_crossval_report(
 ) -> dict[str, Any]:
     """Write the predictions and the report of one network of a cross-validation.
 
-    ``NETWORK.csv`` in the run's folder holds the predictions as they are. The report in
-    ``report-NETWORK`` is on calibrated predictions: the temperature of each round is fitted on the
+    ``NETWORK.csv`` in the run's folder contains the uncalibrated predictions. The report in
+    ``report-NETWORK`` uses calibrated predictions: the temperature of each round is fitted on the
     other rounds.
 
     Example::

@@ -1,4 +1,4 @@
-"""Datasets of torch: segments for training, whole clips for validation."""
+"""Torch datasets: segments for training, whole clips for validation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class TrainingClip:
     Attributes:
         clip: path, label and part.
         target: index of the label.
-        frames: features of the whole clip, (n_frames, n_bins) float32, at least one segment long.
+        frames: features of the whole clip, (n_frames, n_bins) float32, at least as long as one
+            segment.
         digest: SHA-256 of the file's content, 64 hexadecimal digits.
 
     """
@@ -94,8 +95,8 @@ def load_clips(
 def split_fingerprint(clips: Sequence[TrainingClip]) -> str:
     """Return 16 hexadecimal digits that identify clips by content, label and part.
 
-    A run stores them, so that it is resumed only with the same clips. Data sets are identified by
-    :func:`genrelens.evaluation.provenance.data_fingerprint` instead.
+    A run stores this fingerprint, so that it is resumed only with the same clips. Data sets are
+    identified by :func:`genrelens.evaluation.provenance.data_fingerprint` instead.
     """
     rows = sorted(f"{clip.digest[:32]} {clip.clip.label} {clip.clip.part}" for clip in clips)
     text = "\n".join(rows).encode(errors="surrogateescape")  # folder names may be invalid UTF-8
@@ -103,7 +104,7 @@ def split_fingerprint(clips: Sequence[TrainingClip]) -> str:
 
 
 def class_weights(clips: Sequence[TrainingClip], labels: Sequence[str]) -> Tensor:
-    """Return the weight of each class, (n_classes,): inverse to its clips, with mean 1 over clips.
+    """Return class weights (n_classes,), inverse to the number of clips, with mean 1 over clips.
 
     Raises:
         DataError: a class has no clip.
@@ -120,10 +121,10 @@ class SegmentDataset(Dataset[tuple[Tensor, int]]):
     """Single segments with the class of their clip.
 
     Args:
-        clips: whole clips of one part, so that no clip has segments in two parts.
+        clips: whole clips of one part of a split; a clip never has segments in two parts.
         config: the front end, with the length of a segment.
-        crops_per_clip: random segments per clip and epoch; 0 takes each of the consecutive
-            segments once.
+        crops_per_clip: number of random segments per clip and epoch; 0 uses each of the
+            consecutive segments once.
 
     """
 
@@ -154,7 +155,7 @@ class SegmentDataset(Dataset[tuple[Tensor, int]]):
 
 
 class ClipDataset(Dataset[tuple[Tensor, int]]):
-    """Whole clips as consecutive segments, as the classifier cuts them."""
+    """Whole clips as consecutive segments, cut as in the classifier."""
 
     def __init__(self, clips: Sequence[TrainingClip], config: FeatureConfig) -> None:
         self._clips = list(clips)
@@ -169,7 +170,7 @@ class ClipDataset(Dataset[tuple[Tensor, int]]):
         return self.segments(index, offset=0), clip.target
 
     def segments(self, index: int, *, offset: int) -> Tensor:
-        """Return the segments (n, t, b) of a clip from frame ``offset``, at least one."""
+        """Return the segments (n, t, b) of a clip from frame ``offset`` on, n >= 1."""
         frames = self._clips[index].frames
         offset = min(offset, len(frames) - self._config.segment_frames)
         windows = sliding_window_view(frames[offset:], self._config.segment_frames, axis=0)

@@ -19,7 +19,7 @@ from genrelens.train.original.networks import NetworkOutputs
 __all__ = ["export_model", "replace_metadata"]
 
 _OPSET = 17
-_TOLERANCE = 1e-4  # rounding over all layers; a wrong graph deviates by percents
+_TOLERANCE = 1e-4  # for rounding errors over all layers; a wrong graph differs by percents
 
 
 def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
@@ -128,8 +128,8 @@ def _write_graph(network: nn.Module, metadata: ModelMetadata, path: str) -> None
     any_number = {name: {0: "n_segments"} for name in ("segments", *names)}
     del any_number["clip_logits"]
     with warnings.catch_warnings():
-        # The newer exporter (dynamo=True) unrolls an LSTM over the length of the example (seen
-        # with torch 2.13): a graph for any number of segments needs the older exporter.
+        # The newer exporter (dynamo=True) unrolls an LSTM over the length of the example (observed
+        # with torch 2.13). A graph for any number of segments needs the older exporter.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Traced(network).eval(),
@@ -166,6 +166,6 @@ def _compare(name: str, found: NDArray[np.float32], expected: NDArray[np.float32
     error = float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))
     if not error <= _TOLERANCE:
         raise ModelError(
-            f"the exported graph is wrong: {name.replace('_', ' ')} differ from torch by "
+            f"the exported graph is wrong: its {name.replace('_', ' ')} differ from torch by "
             f"{error:.2e}, more than {_TOLERANCE:.0e}"
         )

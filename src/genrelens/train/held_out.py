@@ -1,4 +1,4 @@
-"""Evaluate an exported model file on held-out clips, with the classifier that users call."""
+"""Evaluate an exported model file on held-out clips, with the ordinary classifier."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genrelens.evaluation.prediction_table import PredictionTable
 
 __all__ = ["classify_held_out", "evaluate_model", "figures"]
 
-_ENOUGH_TO_CALIBRATE = 50  # clips; with fewer, a temperature is mostly chance
+_ENOUGH_TO_CALIBRATE = 50  # clips; a temperature from fewer clips is mostly chance
 
 
 def evaluate_model(
@@ -33,9 +33,9 @@ def evaluate_model(
         network: name of the network.
 
     Returns:
-        Figures (see :func:`figures`) by network: for ``network`` and, if that is
-        ``"mel-cnn-lstm"``, for ``"mean over segments"``; and the temperature that calibrates the
-        model, or 1 if there are too few clips.
+        The figures (see :func:`figures`) of ``network`` and, if that is ``"mel-cnn-lstm"``, of
+        ``"mean over segments"``, by these names. Also the temperature that calibrates the model, or
+        1 if there are fewer than 50 clips.
 
     Raises:
         DataError: no clip can be read.
@@ -67,12 +67,12 @@ def classify_held_out(
         clips: the clips, labelled with labels of the model.
         names: name of each clip in the tables.
         jobs: number of clips to classify at once.
-        on_failure: called with the error of a clip that cannot be read; the tables lack it.
+        on_failure: called with the error of a clip that cannot be read; no table includes it.
 
     Returns:
-        The predictions of the model, and those of the mean over its segments, each segment with
-        the weight of what it adds to the one before. Both are equal unless an LSTM follows the
-        segments.
+        The predictions of the model, and those of the mean over its segments. A segment has less
+        weight if it overlaps the segment before it. Both are equal unless the model has an LSTM
+        over the segments.
 
     Raises:
         DataError: no clip can be read.
@@ -108,7 +108,7 @@ def classify_held_out(
 
 
 def figures(table: PredictionTable) -> dict[str, Any]:
-    """Return the figures of a table that go into ``metrics.json`` and the model file.
+    """Return the figures of a table for ``metrics.json`` and the model file.
 
     Returns:
         ``n``, ``accuracy``, ``accuracy_interval`` (95 %, Wilson), ``macro_recall`` and

@@ -58,18 +58,18 @@ class Run:
     Attributes:
         recipe: the recipe.
         folder: folder of the run, for checkpoints, curves, ``metrics.json`` and ``model.onnx``.
-        model_name: name of the model; None takes the recipe's name.
+        model_name: name of the model; None uses the name of the recipe.
         label_map: renamings that were applied to the clips; stored in the model.
-        resume: continue an interrupted run in ``folder``.
-        cache_dir: folder for cached features; None takes the user's cache.
+        resume: whether an interrupted run in ``folder`` is continued.
+        cache_dir: folder for cached features; None uses the user's cache.
         hardware: the hardware to use.
-        musicnn: wheel of musicnn 0.1.0; only for the network ``musicnn``, which needs it.
+        musicnn: wheel of musicnn 0.1.0; required by the network ``musicnn``, not used by others.
         not_music: folder of recordings that are not music; only for the network ``musicnn``. Its
-            subfolder ``music`` may hold music without a known genre.
+            subfolder ``music`` can contain music without a known genre.
         metrics: figures of an earlier run of the same recipe, stored in the model if this run has
             no validation clips.
-        on_clip: called for each clip that is read, with its error if it cannot be read.
-        on_stage: called with a sentence when a stage of the run begins.
+        on_clip: called for each clip, with its error if it cannot be read.
+        on_stage: called with a description when a stage of the run begins.
 
     """
 
@@ -88,7 +88,7 @@ class Run:
 
 
 def class_labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
-    """Return the classes; check at the start what must go into the model file at the end.
+    """Return the classes; check at the start that the model file can be written at the end.
 
     Raises:
         DataError: there are fewer than two classes, or a setting of the run does not fit them.
@@ -114,7 +114,7 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
     """Start a new run in the folder, or check that the run in it is the same.
 
     Raises:
-        DataError: the folder holds another run, or a run that is not to be resumed.
+        DataError: the folder contains another run, or a run and ``run.resume`` is not set.
 
     """
     identity = {
@@ -135,7 +135,7 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
 
 
 def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
-    """Check that a file holds the identity of a run; the recipe's description may differ.
+    """Check that a file contains the identity of a run; the recipe's description may differ.
 
     Args:
         path: the file, in the folder of the run.
@@ -143,7 +143,7 @@ def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
         kind: name of the kind of run, for the message.
 
     Raises:
-        DataError: the file is damaged or holds another identity.
+        DataError: the file is damaged or contains another identity.
 
     """
     try:
@@ -174,7 +174,7 @@ def _without_description(value: Any) -> Any:
 
 
 def window_segments(features: FeatureConfig) -> int:
-    """Return the number of segments in a model's window: about 30 s."""
+    """Return the number of segments in a window of a model, about 30 s."""
     return max(1, int(_WINDOW_SECONDS / features.segment_hop_seconds))
 
 
@@ -182,7 +182,7 @@ def training_audio(clips: Sequence[TrainingClip], others: Sequence[Path] = ()) -
     """Return the digests of the recordings that a model is trained on.
 
     Args:
-        clips: clips of the run; those of part ``train`` count.
+        clips: clips of the run; only those in part ``train`` are included.
         others: further recordings, such as those that are not music.
 
     Raises:
@@ -196,8 +196,8 @@ def training_audio(clips: Sequence[TrainingClip], others: Sequence[Path] = ()) -
 def data_fingerprints(contents: Sequence[tuple[str, LabelledClip]]) -> dict[str, Any]:
     """Return ``fingerprint`` of all clips and ``fingerprints`` of each part.
 
-    They equal :func:`~genrelens.evaluation.provenance.data_fingerprint`: a report on the same
-    clips, or on one part of them, holds the same fingerprint.
+    These are values of :func:`~genrelens.evaluation.provenance.data_fingerprint`. A report on the
+    same clips, or on one part of them, contains the same fingerprint.
 
     Args:
         contents: the SHA-256 of each file and its clip.
@@ -217,13 +217,13 @@ def run_metadata(
     audio: TrainingAudio,
     started: float,
 ) -> ModelMetadata:
-    """Return the metadata of the model of a run, without its figures.
+    """Return the metadata of the model of a run, without figures.
 
     Args:
         run: the run.
         clips: clips that the model is trained and evaluated on.
         labels: the classes.
-        audio: recordings of the training, see :func:`training_audio`.
+        audio: digests of the training recordings, see :func:`training_audio`.
         started: start of the run, from ``time.monotonic()``.
 
     """

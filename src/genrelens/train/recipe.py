@@ -46,19 +46,19 @@ class TrainingConfig:
     Attributes:
         epochs: maximum number of epochs.
         batch_size: segments per step.
-        crops_per_clip: random segments drawn from each clip per epoch. 0 takes each of the
-            consecutive segments of a clip once, as the original did.
+        crops_per_clip: number of random segments per clip and epoch; 0 uses each of the consecutive
+            segments of a clip once, as the original system did.
         learning_rate: highest learning rate of AdamW.
         weight_decay: weight decay of AdamW.
-        schedule: ``"constant"``, or ``"cosine"``: one epoch of warm-up, then a decay from the
-            learning rate to 1 % of it.
+        schedule: ``"constant"`` or ``"cosine"`` (one epoch of warm-up, then a decay to 1 % of the
+            learning rate).
         label_smoothing: share of the target that is spread over all classes.
-        class_weights: weight each class by the inverse of its number of clips.
-        patience: stop after this many epochs without a lower validation loss; 0 never stops.
-        ema_decay: decay per step of the exponential moving average of the weights, which is what
-            is kept; 0 keeps the last weights.
-        precision: arithmetic, in Lightning's terms: ``"32-true"``, ``"16-mixed"`` or
-            ``"bf16-mixed"``.
+        class_weights: whether each class is weighted by the inverse of its number of clips.
+        patience: stop after this many epochs without a lower validation loss; 0 never stops early.
+        ema_decay: decay per step of the exponential moving average of the weights. The averaged
+            weights are the result; 0 uses the last weights.
+        precision: precision of the arithmetic, in Lightning's terms: ``"32-true"``, ``"16-mixed"``
+            or ``"bf16-mixed"``.
         seed: seed of all random numbers, 0 to 2**32 - 1.
 
     Raises:
@@ -111,8 +111,8 @@ class AugmentConfig:
         noise: probability of added noise, 10 to 60 dB below the segment.
         stretch: largest relative change of tempo.
         shift_bands: largest shift along the mel bands (a change of pitch).
-        mask_frames: longest run of frames that is silenced.
-        mask_bands: widest run of bands that is silenced.
+        mask_frames: largest number of consecutive frames that are silenced.
+        mask_bands: largest number of neighbouring bands that are silenced.
         mixup: ``alpha`` of the Beta distribution of mixup.
 
     Raises:
@@ -160,14 +160,14 @@ class SegmentLstmConfig:
 
     Attributes:
         epochs: maximum number of epochs.
-        passes: number of times each clip passes through the frozen CNN: once unchanged, then with
-            a new augmentation each time.
+        passes: number of times that the frozen CNN processes each clip: once unchanged, then each
+            time with a new augmentation.
         batch_size: clips per step.
         learning_rate: learning rate of AdamW.
         weight_decay: weight decay of AdamW.
         patience: as in :class:`TrainingConfig`.
-        shortest: shortest random run of segments that is cut from a clip; 0 always takes whole
-            clips.
+        shortest: smallest number of consecutive segments that are cut at random from a clip; 0
+            always uses whole clips.
 
     Raises:
         ValueError: a value is out of range; the message names it and the rule.
@@ -199,12 +199,13 @@ class HeadConfig:
         7.0
 
     Attributes:
-        renditions: augmented copies of each clip: small loudspeakers, rooms, noise, telephones.
+        renditions: number of augmented copies of each clip: small loudspeakers, rooms, noise,
+            telephones.
         rendition_seconds: length of a copy in seconds, cut from a random position of the clip.
-        hidden: units of the hidden layer.
-        input_dropout: share of the features that are dropped.
-        dropout: share of the hidden units that are dropped.
-        epochs: passes over all segments.
+        hidden: number of units in the hidden layer.
+        input_dropout: dropout rate of the features.
+        dropout: dropout rate of the hidden units.
+        epochs: number of passes over all segments.
         batch_size: segments per step.
         learning_rate: highest learning rate of AdamW.
         weight_decay: weight decay of AdamW.
@@ -265,14 +266,15 @@ class Recipe:
 
     Attributes:
         name: name of the recipe, and the default name of its models.
-        description: one sentence for people.
+        description: one sentence about the recipe.
         network: ``"mfcc-lstm"``, ``"mel-cnn"``, ``"mel-cnn-lstm"`` or ``"musicnn"``.
-        input_norm: put a batch norm over the bins before the first layer of the network.
+        input_norm: whether the network starts with a batch norm over the bins.
         features: the front end.
         training: training of the segment network.
         augment: random changes to the training segments.
         segment_lstm: training of the second stage of ``mel-cnn-lstm``.
-        head: training of the head of ``musicnn``, which takes only the seed from ``training``.
+        head: training of the head of ``musicnn``. This network uses only the seed from
+            ``training``.
 
     Raises:
         ValueError: two settings contradict each other; the message names them and the rule.
@@ -349,7 +351,7 @@ class Recipe:
             name_or_path: name of a packaged recipe, or path of a ``.toml`` file.
 
         Raises:
-            RecipeError: there is no such recipe, or it has an unknown key or a wrong value.
+            RecipeError: there is no such recipe, or it has an unknown key or an invalid value.
 
         """
         path = Path(name_or_path)
@@ -382,8 +384,8 @@ def packaged_recipes() -> list[str]:
 def _packaged_text(name: str) -> str:
     if name not in packaged_recipes():
         raise RecipeError(
-            f"there is no recipe {name!r}; known are {', '.join(packaged_recipes())}, "
-            "or give the path of a .toml file"
+            f"there is no recipe {name!r}; the recipes are {', '.join(packaged_recipes())}. Or "
+            "give the path of a .toml file"
         )
     entry = resources.files("genrelens.train") / "recipes" / f"{name}.toml"
     return entry.read_text(encoding="utf-8")
@@ -399,8 +401,8 @@ def _file_text(path: Path) -> str:
 
 
 def _recipe(table: Mapping[str, Any], name: str) -> Recipe:
-    """Build a recipe from its TOML table; raise ``ValueError`` where that is not possible."""
-    require("name" not in table, "a recipe is named by its file; remove 'name'")
+    """Build a recipe from its TOML table; raise ``ValueError`` if the table is invalid."""
+    require("name" not in table, "the file name is the name of the recipe; remove 'name'")
     hints = get_type_hints(Recipe)
     values = {
         key: _build(hints[key], value, f"[{key}]") if is_dataclass(hints.get(key)) else value
@@ -430,7 +432,7 @@ def _build(kind: type, table: Any, title: str) -> Any:
 
 
 def _require_type(value: Any, expected: Any, title: str) -> None:
-    """Raise ``ValueError`` unless a number, text or boolean has its field's type."""
+    """Raise ``ValueError`` unless a number, text or boolean has the type of its field."""
     if expected not in (int, float, str, bool):
         return
     allowed = (int, float) if expected is float else (expected,)

@@ -41,14 +41,14 @@ def train(run: Run, clips: Sequence[LabelledClip]) -> Path:
 
     Args:
         run: settings of the run.
-        clips: clips with their part; those of part ``test`` are not opened.
+        clips: clips with their parts; clips in part ``test`` are not opened.
 
     Returns:
         The path of the model file, ``run.folder / "model.onnx"``.
 
     Raises:
         DataError: there are fewer than two genres, a genre has no training clip, or
-            ``run.folder`` holds another run or cannot be written.
+            ``run.folder`` contains another run or cannot be written.
         RecipeError: this machine lacks the hardware, or cannot train the network in the recipe's
             precision.
         KeyboardInterrupt: the user interrupted the run; it can be resumed.
@@ -86,7 +86,7 @@ def _write_model(
     """Export a network, evaluate the file, and add figures and temperature to its metadata."""
     run.on_stage("Exporting and evaluating")
     path = run.folder / "model.onnx"
-    draft = run.folder / "not-evaluated.onnx"  # a run that has a model.onnx is complete
+    draft = run.folder / "not-evaluated.onnx"  # only a complete run has a model.onnx
     export_model(network, metadata, draft)
     metrics, temperature = dict(run.metrics), 1.0
     if valid:

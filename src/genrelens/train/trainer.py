@@ -1,4 +1,4 @@
-"""Fit one stage of training with Lightning, resumable after a kill."""
+"""Train one stage with Lightning; an interrupted or killed training can be resumed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Hardware:
 
     Attributes:
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        devices: number of devices; several train data-parallel.
+        devices: number of devices; with several, training is data-parallel.
         progress: show a progress bar on standard error.
 
     Raises:
@@ -85,14 +85,14 @@ class Hardware:
     def check_precision(self, network: nn.Module, segments: Tensor, precision: str) -> None:
         """Raise ``RecipeError`` if this processor cannot train a network in a mixed precision.
 
-        Support depends on the layers, on the processor and on the build of torch: oneDNN has
-        LSTMs in bfloat16 only for processors with AVX-512. This method therefore tries one step on
-        the CPU, where Lightning uses bfloat16 for ``"16-mixed"`` too. It does not try a GPU.
+        Support depends on the layers, the processor and the build of torch: oneDNN, for instance,
+        supports LSTMs in bfloat16 only on processors with AVX-512. Therefore this method runs one
+        step on the CPU, where Lightning uses bfloat16 also for ``"16-mixed"``. GPUs are not tested.
 
         Args:
-            network: an untrained copy; the step changes its gradients.
+            network: an untrained copy of the network; the step changes its gradients.
             segments: a batch of inputs, (n, t, b).
-            precision: arithmetic, in Lightning's terms.
+            precision: precision of the arithmetic, in Lightning's terms.
 
         """
         if precision == "32-true" or self.torch_device.type != "cpu":
@@ -155,11 +155,11 @@ def fit_module(
     precision: str = "32-true",
     ema_decay: float = 0.0,
 ) -> None:
-    """Train ``module.network`` in place; an interrupted training in ``folder`` is resumed.
+    """Train ``module.network`` in place; resume an interrupted training in ``folder``.
 
-    With validation data the network gets the weights of the epoch with the lowest validation loss,
-    without validation data those of the last epoch. It is in eval mode afterwards. A training that
-    is complete in ``folder`` is not repeated: its weights are loaded.
+    With validation data, the network gets the weights of the epoch with the lowest validation loss;
+    without, those of the last epoch. It is in eval mode afterwards. If the training in ``folder``
+    is complete, its weights are loaded instead.
 
     Args:
         module: network, loss and optimiser.
@@ -168,9 +168,9 @@ def fit_module(
         folder: folder for checkpoints, metrics and curves.
         hardware: the hardware to use.
         epochs: maximum number of epochs.
-        patience: epochs without a lower validation loss after which it stops; 0 never stops.
-        precision: arithmetic, in Lightning's terms.
-        ema_decay: decay of the moving average of the weights; 0 keeps the last weights.
+        patience: stop after this many epochs without a lower validation loss; 0 never stops early.
+        precision: precision of the arithmetic, in Lightning's terms.
+        ema_decay: decay per step of the moving average of the weights; 0 uses the last weights.
 
     Raises:
         KeyboardInterrupt: the user interrupted the training.
@@ -195,7 +195,7 @@ def _callbacks(folder: Path, patience: int, ema_decay: float, *, validates: bool
         callbacks.append(EMAWeightAveraging(decay=ema_decay))
     if validates and patience:
         callbacks.append(EarlyStopping("val_loss", patience=patience))
-    # Two, because one that monitors a figure writes its "last" only when the figure improves.
+    # Two callbacks: one that monitors a figure writes "last" only when the figure improves.
     if validates:
         best = Path(_BEST).stem
         callbacks.append(
@@ -245,13 +245,13 @@ def _run(
     except SystemExit as error:
         if not trainer.interrupted:
             raise
-        # Lightning exits on Ctrl-C and ignores every later one.
+        # Lightning exits on the first Ctrl-C and ignores further ones.
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from error
 
 
 def _save_weights(checkpoint: Path, target: Path) -> None:
-    """Copy the weights of the network from a checkpoint to a file of their own."""
+    """Copy the weights of the network from a checkpoint to a separate file."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     prefix = "network."
     network = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
@@ -260,10 +260,10 @@ def _save_weights(checkpoint: Path, target: Path) -> None:
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):
-    """Write a checkpoint beside its target and rename it, so that a kill leaves no torn file.
+    """Write a checkpoint beside its target and rename it, so that a kill leaves no partial file.
 
-    Lightning itself writes to the folder for temporary files and copies from there, because that
-    folder is often on another disk.
+    Lightning writes to the folder for temporary files, which is often on another disk, and copies
+    the file from there.
     """
 
     def save_checkpoint(
@@ -276,14 +276,14 @@ class _AtomicCheckpoints(TorchCheckpointIO):
 
 
 class _Curves(Callback):
-    """Redraw ``curves.png`` after an epoch, at intervals, and at the end."""
+    """Redraw ``curves.png`` after epochs, at most every 20 s, and at the end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._drawn = time.monotonic()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw the figures logged until now, if the last drawing is old enough."""
+        """Draw the figures logged so far, unless the last drawing is recent."""
         if time.monotonic() - self._drawn >= _SECONDS_BETWEEN_CURVES:
             self._draw(trainer)
 
@@ -298,7 +298,7 @@ class _Curves(Callback):
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """Return the figures of a stage for each epoch, over all its attempts.
+    """Return the figures of each epoch of a stage, over all attempts.
 
     Example::
 
@@ -310,11 +310,11 @@ def read_history(folder: Path) -> list[dict[str, float]]:
             print(epoch["epoch"], epoch["train_loss"], epoch.get("val_loss"))
 
     Args:
-        folder: folder of the stage, such as ``runs/mine/segments``; Lightning's CSV files are read.
+        folder: folder of the stage with Lightning's CSV files, such as ``runs/mine/segments``.
 
     Returns:
-        One dictionary per epoch, in order: ``epoch``, ``train_loss``, ``train_error`` and, with
-        validation, ``val_loss`` and ``val_error``.
+        One dictionary per epoch, in order: ``epoch``, ``train_loss`` in nats, ``train_error``
+        (share of wrong answers, 0..1) and, with validation, ``val_loss`` and ``val_error``.
 
     """
     epochs: dict[int, dict[str, float]] = {}
@@ -327,7 +327,7 @@ def read_history(folder: Path) -> list[dict[str, float]]:
                     for key, value in row.items()
                     if value and key and key.startswith(("train_", "val_"))
                 }
-                if figures and row.get("epoch"):  # a kill may tear the last row
+                if figures and row.get("epoch"):  # after a kill, the last row can be incomplete
                     entry = epochs.setdefault(int(row["epoch"]), {"epoch": int(row["epoch"])})
                     entry.update(figures)
     return [epochs[epoch] for epoch in sorted(epochs)]

@@ -1,4 +1,4 @@
-"""The HTTP API and the web page. Needs the extra ``web``.
+"""The HTTP API and the web page; they need the extra ``web``.
 
 ``genrelens serve`` runs this server from the command line. From Python::
 

@@ -1,4 +1,4 @@
-"""Bounds on the work of a server: requests whose body is arriving, and classifications."""
+"""Limits on the work of a server: request bodies that are arriving, and classifications."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from genrelens.web.problems import Problem
 
 __all__ = ["Admission", "RequestBodies", "RequestBody"]
 
-_PAST_WEIGHT = 0.9  # of the earlier durations in the mean duration of a classification
-_STEP_BYTES = 10 * 2**10  # that a body must deliver ...
-_STEP_SECONDS = 10.0  # ... within this time of waiting
-_EVICTION_SECONDS = 1.0  # a body that has waited this long is dropped when there are too many
+_PAST_WEIGHT = 0.9  # weight of earlier classifications in the moving mean of durations
+_STEP_BYTES = 10 * 2**10  # a body must deliver this many bytes ...
+_STEP_SECONDS = 10.0  # ... per this many seconds of waiting
+_EVICTION_SECONDS = 1.0  # when there are too many bodies, one that waited this long is dropped
 
 
 class Admission:
-    """Slots for recordings that have arrived; belongs to one event loop.
+    """Slots for recordings that have arrived; for use in one event loop.
 
     Args:
         workers: number of recordings that are classified at once.
@@ -31,7 +31,7 @@ class Admission:
         capacity: number of slots.
         in_progress: number of slots in use.
         free_worker: ``async with admission.free_worker`` waits until a worker is free. A request
-            that is cancelled there costs nothing; cancelling a job of the pool ends a process.
+            can be cancelled there at no cost, whereas cancelling a job of the pool ends a process.
 
     """
 
@@ -40,7 +40,7 @@ class Admission:
         self.in_progress = 0
         self.free_worker = asyncio.Semaphore(workers)
         self._workers = workers
-        self._mean_seconds = 1.0  # that a recording occupies a worker
+        self._mean_seconds = 1.0  # mean duration of a classification
 
     def check(self) -> None:
         """Raise an error if no slot is free.
@@ -73,15 +73,16 @@ class Admission:
 
 
 class RequestBodies:
-    """The bodies of requests on the disk, bounded in number and in bytes; for one event loop.
+    """The request bodies on the disk, limited in number and bytes; for use in one event loop.
 
     A body that is arriving occupies no slot of :class:`Admission`. When there are too many bodies
-    or bytes, the body that has waited longest for its next 10 KiB is dropped, so slow clients do
-    not block others.
+    or bytes, the body that has waited longest for its next 10 KiB is dropped, so that slow clients
+    do not block others.
 
     Args:
         max_arriving: number of bodies that may be arriving at once.
-        max_bytes: bytes of all recordings on the disk, including those being classified.
+        max_bytes: largest total size of all recordings on the disk, in bytes, including those that
+            are being classified.
 
     """
 
@@ -159,7 +160,7 @@ class RequestBody:
         self._receive = receive
         self._bodies = bodies
         self._more = True
-        self._step_bytes = 0  # since the waiting time was last reset
+        self._step_bytes = 0  # bytes since the waiting time was last reset
         self._waited = 0.0
         self._waiting_since: float | None = None
         self._timeout: asyncio.Timeout | None = None

@@ -54,16 +54,16 @@ _HEADERS = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # With "no-referrer" a form of the page would be sent with "Origin: null".
+    # With "no-referrer", browsers would send a form of the page with "Origin: null".
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",  # static files set their own
+    "Cache-Control": "no-store",  # overridden by static files
 }
 
 
 class SecurityHeaders:
-    """Add headers that allow a browser to load and run only this server's own files."""
+    """Add headers that let a browser load and run only files of this server."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -84,7 +84,7 @@ class SecurityHeaders:
 class RequestLog:
     """Log one line for each request: client, method, path, status, time and bytes.
 
-    The line contains neither the query nor anything of the recording or its name.
+    The line contains neither the query nor any information about the recording.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -133,8 +133,8 @@ def _path(scope: Scope) -> str:
 class InternalErrors:
     """Log unexpected errors, and answer with 500 without their details.
 
-    Starlette's own handler is outside of all middleware, so its responses would be neither
-    counted nor given the security headers.
+    Starlette's own handler is outside of all middleware, so its responses would not be counted and
+    would lack the security headers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -164,8 +164,8 @@ class Addressing:
 
     Args:
         app: the application.
-        root_path: prefix of all addresses, such as ``/genre``, or empty. A reverse proxy may
-            remove it from the paths or pass it on.
+        root_path: prefix of all addresses, such as ``/genre``, or empty. A reverse proxy may remove
+            the prefix from the paths or keep it.
 
     """
 
@@ -195,7 +195,7 @@ class Addressing:
 
 
 async def _redirect_to_page(root: str, send: Send) -> None:
-    """Redirect from the prefix to the page, whose addresses are relative to its folder."""
+    """Redirect from the prefix to the page at ``prefix/``, because its links are relative."""
     location = f"{root.rpartition('/')[2]}/".encode()
     headers = [(b"location", location), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 308, "headers": headers})
@@ -223,7 +223,7 @@ def _without_body(send: Send) -> Send:
 
 
 class Compression:
-    """Compress responses of more than 1 KiB that are not audio, and weaken their entity tags.
+    """Compress responses of more than 1 KiB that are not audio, and make their entity tags weak.
 
     The bytes of a compressed response differ from those of the file, so its tag must be weak.
     """
@@ -250,9 +250,9 @@ class Compression:
 class BodyLimit:
     """Refuse a body as soon as it is too large, or if its length is ambiguous.
 
-    After a response that was sent before the end of the body, the connection stays open for a
-    while and the rest of the body is discarded. If it were closed at once, many clients that are
-    still sending would report a broken connection instead of the response (RFC 9112, 9.6).
+    If the response is sent before the end of the body, the connection stays open for at most 2 s,
+    and the rest of the body is discarded. If it were closed at once, many clients that are still
+    sending would report a broken connection instead of the response (RFC 9112, 9.6).
 
     Args:
         app: the application.
@@ -299,7 +299,7 @@ async def _refuse(status: int, detail: str, scope: Scope, receive: Receive, send
 
 
 def _is_ambiguous(scope: Scope, headers: Headers) -> bool:
-    """Return whether a proxy could find another end of the body (RFC 9112, 6.1 and 11.2)."""
+    """Return whether a proxy could see the end of the body elsewhere (RFC 9112, 6.1 and 11.2)."""
     if "transfer-encoding" not in headers:
         return False
     return "content-length" in headers or scope.get("http_version") == "1.0"
@@ -338,15 +338,14 @@ class OwnSite:
     """Answer foreign host names with 421, and requests from pages of other sites with 403.
 
     Any web page can make a visitor's browser send requests to a server on the visitor's machine:
-    by a cross-site form, or under a host name of the page that resolves to 127.0.0.1 (DNS
-    rebinding).
+    with a cross-site form, or with a host name that resolves to 127.0.0.1 (DNS rebinding).
 
     Args:
         app: the application.
         loopback: whether the server can only be reached from its own machine. If so, ``Host``
             must be ``localhost``, a loopback address or one of ``allow_hosts``. If not, ``Host``
-            is checked only if there are ``allow_hosts``, and may also be any IP address.
-        allow_hosts: further host names of this server, as a reverse proxy passes them on.
+            is checked only if ``allow_hosts`` is not empty, and may also be any IP address.
+        allow_hosts: further host names of this server, as reverse proxies send them.
 
     """
 

@@ -33,7 +33,7 @@ class Problem(HTTPException):
 def problem_response(
     status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Return a response with ``type``, ``title``, ``status`` and ``detail``."""
+    """Return a JSON response with ``type``, ``title``, ``status`` and ``detail``."""
     content = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -44,7 +44,7 @@ def problem_response(
 
 
 def install_problems(app: FastAPI) -> None:
-    """Make the application report HTTP errors and invalid parameters as problems."""
+    """Install handlers that report HTTP errors and invalid parameters as problems."""
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
 

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn with bounded connections, on a socket that is opened here."""
+"""The HTTP server: uvicorn with a limited number of connections, on a socket of our own."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_
 _MAX_CONNECTIONS = 2000
 _FILES_PER_UPLOAD = 2  # besides the connection: the recording, and the form that contains it
 _OTHER_FILES = 100
-_HEAD_SECONDS = 10.0  # in which a client must send the head of a request
-_READ_SECONDS = 10.0  # in which a client must read ...
+_HEAD_SECONDS = 10.0  # time limit for a client to send the head of a request
+_READ_SECONDS = 10.0  # time in which a client must read ...
 _READ_BYTES = 10 * 2**10  # ... this many bytes of a response
 _SERVER_FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
@@ -60,7 +60,7 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(
     settings: Settings, sock: socket.socket, on_ready: Callable[[], None] | None = None
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; then finish running requests and refuse new ones.
+    """Serve until SIGTERM or Ctrl-C; then refuse new requests and finish the running ones.
 
     Example::
 
@@ -69,17 +69,17 @@ def serve(
 
     Args:
         settings: settings of the application.
-        sock: the listening socket, which is closed at the end. If its address is a loopback
-            address, requests for other host names are refused.
+        sock: the listening socket, which is closed at the end. If it listens on a loopback address,
+            requests for other host names are refused.
         on_ready: called as soon as requests are accepted.
 
     Raises:
-        ModelError: the model is missing, foreign, damaged or of another version.
+        ModelError: the model is missing, damaged, of another version or not a model.
         KeyboardInterrupt: the server was stopped by Ctrl-C.
         SystemExit: with code 0: the server was stopped by SIGTERM.
 
     """
-    for name in _THREAD_VARIABLES:  # for numpy in each worker: the workers together use all cores
+    for name in _THREAD_VARIABLES:  # for numpy in each worker; together, the workers use all cores
         os.environ.setdefault(name, "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal at the end
     _log_to_stderr(settings.log_level)
@@ -121,7 +121,7 @@ def _max_connections(uploads: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = (wanted if soft < 0 else min(soft, wanted)) - _OTHER_FILES
-    # With few files, every connection may be an upload.
+    # If few open files are allowed, assume that every connection is an upload.
     return max(1, files // (1 + _FILES_PER_UPLOAD), files - uploads * _FILES_PER_UPLOAD)
 
 
@@ -133,18 +133,19 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         gc.collect()
-        gc.freeze()  # objects that exist now stay, so later collections skip them
+        gc.freeze()  # objects that exist now are permanent, so later collections skip them
         if self.started and self._on_ready is not None:
             self._on_ready()
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection; ``limit_concurrency`` of the configuration bounds the number of connections.
+    """A connection; ``limit_concurrency`` of the configuration limits their number.
 
     Connections whose client sends or reads too slowly are closed. When there are too many
-    connections, the one that has been idle longest is closed: it has sent no complete head of a
-    request, or its request is already answered. If none is idle, the new connection is answered
-    with 503. uvicorn's own limit would keep silent connections and refuse new requests.
+    connections, the one that has been idle longest is closed. A connection is idle if it has not
+    received a complete request head, or if its request is answered. If none is idle, the new
+    connection is answered with 503. uvicorn's own limit would keep idle connections and refuse new
+    requests.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
@@ -186,17 +187,17 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Start to watch a client that reads more slowly than the response is written."""
+        """Start a timer when a client reads more slowly than the response is written."""
         super().pause_writing()
         self._watch_reader()
 
     def resume_writing(self) -> None:
-        """Stop watching a client that has caught up."""
+        """Stop the timer when the client has caught up."""
         self._stop_read_timer()
         super().resume_writing()
 
     def on_response_complete(self) -> None:
-        """Watch the client until it has read the whole response."""
+        """Run the timer until the client has read the whole response."""
         self._idle_since = self.loop.time()
         super().on_response_complete()
         self._watch_reader()

@@ -24,21 +24,20 @@ class Settings:
 
     Attributes:
         model: name or path of the model, as for :meth:`genrelens.Classifier.load`.
-        workers: number of processes that classify, at least 1.
+        workers: number of worker processes, at least 1.
         queue: number of received recordings that may wait for a worker. Further requests are
             answered with 429.
-        uploads: number of recordings that may be arriving at once. Beyond it, a new upload
+        uploads: number of recordings that may be arriving at once. When it is reached, a new upload
             replaces the slowest one.
-        max_upload: largest body of a request, in bytes. At most twenty times as many bytes are
-            stored at once.
+        max_upload: largest body of a request, in bytes. At most twenty times this size is stored at
+            once.
         timeout: seconds that a request may take from its first byte to its response.
-        root_path: prefix of all addresses behind a reverse proxy, such as ``/genre``; empty for
-            none.
-        allow_hosts: host names of the server that are accepted in ``Host``, besides those of this
-            machine.
-        log_level: lowest level of the messages on standard error; ``info`` adds a line for each
+        root_path: prefix of all addresses behind a reverse proxy, such as ``/genre``; empty for no
+            prefix.
+        allow_hosts: host names that are accepted in ``Host`` in addition to those of this machine.
+        log_level: lowest level of the messages on standard error; ``info`` logs a line for each
             request.
-        limits: limits for a recording and for the resources that it may use.
+        limits: limits on each recording and on the worker that classifies it.
 
     Raises:
         ValueError: a number is out of range, or ``root_path`` is not a valid prefix.

@@ -1,4 +1,4 @@
-"""Receiving the body of a request into a temporary file."""
+"""Receive the body of a request and write it to a temporary file."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ async def received_file(
     """Receive the recording of a request, and delete its file when the context ends.
 
     Args:
-        request: with a multipart form whose field ``file`` is the recording, or with the
-            recording as its body.
-        folder: for the file.
+        request: the request; its body is a multipart form with the recording in the field ``file``,
+            or the recording itself.
+        folder: folder for the temporary file.
         bodies: counts the body while its file exists.
 
     Yields:
-        The path of the temporary file, which contains nothing from the client, and the client's
-        name of the recording, without folders.
+        The path of the temporary file, which does not depend on the client, and the client's name
+        of the recording, without folders.
 
     Raises:
         Problem: the request has no recording, it arrives too slowly, too many are arriving, or

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from support import tagged
 
-Pieces = Iterable[bytes]
-Maker = Callable[[int], Pieces]
+Parts = Iterable[bytes]
+Maker = Callable[[int], Parts]
 
 BOMBS: dict[str, tuple[str, Maker]] = {}
 _BATCH = 2**14  # parts that are joined before they are written
 
 
 def bomb(name: str) -> Callable[[Maker], Maker]:
-    """Register a kind under its name, which ends in the extension of its format."""
+    """Register a kind under its name, which ends with the extension of its format."""
     extension = name.rpartition(".")[2]
 
     def register(make: Maker) -> Maker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from support.bombs.registry import Pieces, bomb, joined, many, mp3
+from support.bombs.registry import Parts, bomb, joined, many, mp3
 
 
 def _synchsafe(n: int) -> bytes:
@@ -25,40 +25,40 @@ def txxx(n: int) -> bytes:
 
 
 @bomb("id3 empty tags.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     yield from many(size, id3(b""))
     yield mp3()
 
 
 @bomb("id3 tags of 20 bytes.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     yield from many(size, id3(bytes(10)))
     yield mp3()
 
 
 @bomb("id3 distinct frames.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(joined(size, txxx)), mp3()
 
 
 @bomb("id3 equal frames.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(joined(size, frame(b"TIT2", b"\0x"))), mp3()
 
 
 @bomb("id3 inflating text.mp3")
-def _(size: int) -> Pieces:
-    """A thousandth of the size, which inflates to 33 times the size: 3 MB to 3 GB at 90 MB."""
+def _(size: int) -> Parts:
+    """Return a file of a thousandth of ``size`` that decompresses to 33 times ``size``."""
     return id3(_inflating(size, b"TXXX")), mp3()
 
 
 @bomb("id3 inflating genre.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(_inflating(size, b"TCON")), mp3()
 
 
 @bomb("id3 inflating picture.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(_inflating(size, b"APIC")), mp3()
 
 
@@ -70,33 +70,33 @@ def _inflating(size: int, name: bytes) -> bytes:
 
 
 @bomb("id3 genres.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(frame(b"TCON", b"\3" + joined(size, lambda n: b"%x\0" % n))), mp3()
 
 
 @bomb("id3 one long genre.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(frame(b"TCON", b"\3" + bytes(b"x" * size))), mp3()
 
 
 @bomb("id3 brackets in a genre.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(frame(b"TCON", b"\3" + b"(1" * (size // 2)), 3), mp3()
 
 
 @bomb("id3 padding.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(bytes(size)), mp3()
 
 
 @bomb("id3 unsynchronised.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return id3(frame(b"TIT2", b"\0" + b"\xff\0" * (size // 2)), 3, 0x80), mp3()
 
 
 @bomb("id3 chapters in chapters.mp3")
-def _(size: int) -> Pieces:
-    """Deeper than any recursion."""
+def _(size: int) -> Parts:
+    """Nest frames deeper than any recursion limit."""
     content, step = b"", 20 + 10
     for _ in range(min(size // step, 20_000)):
         content = frame(b"CHAP", b"c\0" + bytes(16) + content[: 2**20])
@@ -104,24 +104,24 @@ def _(size: int) -> Pieces:
 
 
 @bomb("id3 longer than the file.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return b"ID3\4\0\0\x7f\x7f\x7f\x7f", joined(size, txxx)
 
 
 @bomb("id3v1 chain.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     yield mp3()
     yield from many(size, b"TAG" + bytes(125))
 
 
 @bomb("lyrics3 chain.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     yield mp3()
     yield from many(size, b"000000LYRICS200")
 
 
 @bomb("lyrics3 chain of 37 bytes.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     yield mp3()
     yield from many(size, b"LYRICSBEGININD0000200000022LYRICS200")
 
@@ -131,30 +131,30 @@ def _ape(n_items: int, length: int, flags: int = 0) -> bytes:
 
 
 @bomb("ape chain.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     yield mp3()
     yield from many(size, _ape(0, 32))
 
 
 @bomb("ape chain in steps of a byte.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     yield mp3()
     yield from many(size, _ape(0, 1))
 
 
 @bomb("ape distinct items.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     items = joined(size, lambda n: struct.pack("<II", 1, 0) + b"k%x\0v" % n)
     n_items = items.count(b"\0v")
     return mp3(), items, _ape(n_items, len(items) + 32)
 
 
 @bomb("ape claims items.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     return mp3(), bytes(size), _ape(2**32 - 1, 2**31)
 
 
 @bomb("all tags in turn.mp3")
-def _(size: int) -> Pieces:
+def _(size: int) -> Parts:
     yield mp3()
     yield from many(size, _ape(0, 32) + b"000000LYRICS200" + b"TAG" + bytes(125))

@@ -1,1 +1,1 @@
-"""Reports of evaluations: a page, figures and all numbers."""
+"""Reports of evaluations: an HTML page, figures, and all numbers as JSON and CSV."""

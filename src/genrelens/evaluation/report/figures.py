@@ -1,6 +1,6 @@
-"""Figures of a report, readable in black and white and on a phone.
+"""Figures of a report, which are readable in black and white and on a phone.
 
-Series differ in marker, line style or hatching, never only in colour.
+Series differ in marker, line style or hatching, not only in colour.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["plot_recall", "plot_rejection", "plot_reliability", "plot_robustness"]
 
 _DARK, _LIGHT, _PAPER = "#1f4e79", "#9db8d2", "#e4ecf4"
-_WIDTH = 5.6  # inches: letters stay legible where a phone shows the whole width
+_WIDTH = 5.6  # inches; letters stay legible if a phone shows the whole width
 
 
 def plot_reliability(scores: Scores, path: Path, *, before: Scores | None = None) -> None:
-    """Draw a reliability diagram, and the number of clips of each bin below it.
+    """Draw a reliability diagram with the number of clips in each bin below it.
 
-    The points of a calibrated model are on the diagonal (Guo et al. 2017). The bars are the 95 %
+    The points of a calibrated model lie on the diagonal (Guo et al. 2017). The bars are the 95 %
     Wilson intervals of the bins.
 
     Args:
@@ -104,7 +104,7 @@ def _draw_counts(axes: Any, scores: Scores) -> None:
 
 
 def plot_rejection(scores: Scores, path: Path) -> None:
-    """Draw the accuracy of the answers against the share of the clips that get one.
+    """Draw the accuracy of the answers against the share of the clips that are answered.
 
     The grey band is the 95 % Wilson interval.
 

@@ -1,4 +1,4 @@
-"""The page of a report: its numbers as text for the template ``report.html``."""
+"""The page of a report: the numbers as text for the template ``report.html``."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _NAMES = {
     "commit": "git commit",
     "seconds": "wall time, s",
 }
-_MEANINGFUL = 10  # clips of a genre: with fewer, the best and the worst recall are chance
+_MEANINGFUL = 10  # clips of a genre; with fewer, the best and the worst recall are chance
 _COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # in the table of rejection
-_SHOWN = 20  # of the wrong answers; the others are folded
+_SHOWN = 20  # wrong answers; further ones are folded
 _MARKS = {"bootstrap": "", "wilson": ", Wilson", "none": ""}
 
 Row = Sequence[object]
@@ -56,7 +56,7 @@ def report_page(
     robustness: Robustness | None = None,
     failed: Sequence[str] = (),
 ) -> str:
-    """Return the report as one HTML page that needs no other file.
+    """Return the report as one HTML page that refers to no other file.
 
     Args:
         title: title of the page.
@@ -124,12 +124,12 @@ def _percent(share: float, digits: int = 1) -> str:
 
 
 def _points(share: float, *, signed: bool = False, digits: int = 1) -> str:
-    """Write a share as a number in percent, for tables with the unit in the caption."""
+    """Return a share as a number in percent, for tables with the unit in the caption."""
     return percentages.percent(share, digits, signed=signed).removesuffix(" %")
 
 
 def _interval(estimate: Estimate) -> str:
-    """Write ``66.9 % (59.2 to 74.1 %)``, with ``Wilson`` in the brackets if it is Wilson's."""
+    """Return text such as ``66.9 % (59.2 to 74.1 %)``, with ``Wilson`` for Wilson's interval."""
     value, low, high = estimate
     if math.isnan(low):
         return f"{_percent(value)} (no interval)"
@@ -146,12 +146,12 @@ def _split(estimate: Estimate) -> tuple[str, str]:
 
 
 def _counted(n: int, noun: str) -> str:
-    """Write ``1 clip`` or ``2 clips``."""
+    """Return a number with its noun: ``1 clip`` or ``2 clips``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _anchor(title: str) -> str:
-    """Return the name of a section in links."""
+    """Return the identifier of a section for links."""
     return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
 
 
@@ -167,7 +167,7 @@ def _plain(value: Any) -> str:
 
 
 def _clips(table: PredictionTable, scores: Scores) -> str:
-    """Write ``160 clips from 87 groups``."""
+    """Return a phrase such as ``160 clips from 87 groups``."""
     n_clips = len(set(table.clips))
     groups = f" from {_counted(scores.n_groups, 'group')}" if scores.n_groups is not None else ""
     again = f", classified {scores.n} times in all" if n_clips < scores.n else ""
@@ -175,7 +175,7 @@ def _clips(table: PredictionTable, scores: Scores) -> str:
 
 
 def _training(table: PredictionTable) -> str:
-    """Return a sentence about clips of the training; empty if it is not known."""
+    """Return a note on clips that the model was trained on; empty if that is not known."""
     if table.training_warning:
         return f"Warning: {table.training_warning}."
     if table.in_training is None:
@@ -187,7 +187,7 @@ def _training(table: PredictionTable) -> str:
 
 
 def _summary(scores: Scores) -> dict[str, Any]:
-    """Return what the summary and the note on intervals need."""
+    """Return the values for the summary and the note on intervals."""
     n_right = int(np.trace(scores.confusion))
     support = scores.confusion.sum(axis=1)
     enough = [each for each in scores.per_class if each.support >= _MEANINGFUL]
@@ -227,11 +227,11 @@ def _confusions(scores: Scores) -> dict[str, Any]:
     labels, counts = scores.labels, scores.confusion
     wrong = counts - np.diag(np.diagonal(counts))
     true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
-    mistake = "There is no mistake."
+    mistake = "There are no mistakes."
     if wrong.any():
         mistake = (
             f"The most frequent mistake: {_counted(int(wrong.max()), 'clip')} of {labels[true]} "
-            f"taken for {labels[predicted]}."
+            f"classified as {labels[predicted]}."
         )
     rows = [
         (label, *(int(n) if n else "." for n in row), int(row.sum()))
@@ -298,7 +298,7 @@ def _conditions(robustness: Robustness | None) -> list[Row]:
     rows: list[Row] = []
     for row in () if robustness is None else robustness.rows:
         change = ("-", "-")
-        if rows:  # not the first, which the others are compared with
+        if rows:  # the others are compared with the first row
             value, low, high = (_points(number, signed=True) for number in row.difference)
             change = (value, f"{low} to {high}{_MARKS[row.difference.method]}")
         rows.append(

@@ -1,4 +1,4 @@
-"""Write the report of an evaluation: a folder with a page, its figures and all numbers."""
+"""Write the report of an evaluation: a folder with a page, figures and all numbers."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _PAGE = "index.html"
 
 
 def check_report_folder(folder: Path) -> None:
-    """Check before the work that a report can be written; nothing is created.
+    """Check that a report can be written, before the evaluation starts; nothing is created.
 
     Raises:
-        DataError: the path is a file, or may not be written.
+        DataError: the path is a file, or is not writable.
         MissingExtraError: matplotlib is not installed.
 
     """
@@ -66,20 +66,20 @@ def write_report(
     """Write ``index.html``, its figures as PNG, ``metrics.json`` and ``predictions.csv``.
 
     The page is written last and needs none of the other files. The files of an earlier report in
-    the folder are replaced one by one, each as a whole; other files are not changed.
+    the folder are replaced one by one, each completely or not at all; other files do not change.
 
     Args:
         folder: folder of the report; created if it does not exist.
         title: title of the page.
         table: the predictions; a table with rounds gets a section about them.
         scores: figures of ``table``.
-        provenance: what is needed to reproduce the figures, in the order to show: plain values,
+        provenance: what is needed to reproduce the figures, in the order of the page: plain values,
             mappings and lists.
-        before: figures of the same clips before the calibration, to compare with.
-        robustness: figures under other conditions, for a section of their own.
+        before: figures of the same clips before the calibration, for comparison.
+        robustness: figures under other conditions; they get their own section.
         failed: messages about the clips that could not be read.
-        results: further entries of ``metrics.json``, which holds ``title``, ``scores``,
-            ``provenance``, ``failed`` and ``predictions``.
+        results: entries of ``metrics.json`` in addition to ``title``, ``scores``, ``provenance``,
+            ``failed`` and ``predictions``.
         safe_csv: as for :meth:`PredictionTable.save`.
 
     Returns:

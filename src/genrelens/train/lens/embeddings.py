@@ -1,7 +1,7 @@
-"""Features of clips and of augmented copies of them from a frozen network, kept on disk.
+"""Features of clips and their augmented copies from a frozen network, cached on disk.
 
-The features of a clip depend on its content only. Each clip is therefore computed once for all
-heads, the rounds of a cross-validation share the results, and nothing leaks between them.
+The features of a clip depend only on its content. Therefore they are computed once for all heads,
+and the rounds of a cross-validation share them without a leak.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from genrelens.train.lens.musicnn import Musicnn
 
 __all__ = ["ClipFeatures", "Embedder", "frozen_features"]
 
-_VERSION = 2  # of the augmentation and the front end; another version starts a new cache
+_VERSION = 2  # increased when augmentation or front end change; starts a new cache
 _SEGMENTS_AT_ONCE = 16
 _NAME = 32  # hexadecimal digits of a file's digest that name an entry of the cache
 
@@ -38,7 +38,7 @@ Float64 = NDArray[np.float64]
 
 
 class ClipFeatures(NamedTuple):
-    """Features of the segments of a clip and of its augmented copies."""
+    """The features of the segments of a clip and of its augmented copies."""
 
     features: Float16  # (n, d)
     copies: NDArray[np.int64]  # (n,): number of the copy of each segment; 0 is the clip itself
@@ -100,7 +100,7 @@ class Embedder:
         """
         found = {}
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # several files at once are faster than one with all threads
+        torch.set_num_threads(1)  # several files in parallel are faster than one with all threads
         try:
             with closing(map_in_threads(self._load, paths)) as results:
                 for path, result in results:
@@ -122,13 +122,13 @@ class Embedder:
 
     def _cached(self, digest: str) -> ClipFeatures | None:
         try:
-            # numpy would leave a torn file open
+            # opened here, because numpy does not close a damaged file
             with (
                 (self._directory / f"{digest}.npz").open("rb") as file,
                 np.load(file, allow_pickle=False) as entry,
             ):
                 return ClipFeatures(entry["features"], entry["renditions"])
-        except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # absent, or torn
+        except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # missing, or incomplete
             return None
 
     def _compute(self, path: Path, digest: str) -> ClipFeatures:
@@ -144,7 +144,7 @@ class Embedder:
         return ClipFeatures(features, copies)
 
     def _segments(self, y: Float32) -> Float32:
-        """Cut into segments, without a last one that overlaps: no frame counts twice."""
+        """Cut a waveform into segments without an overlapping last one: no frame counts twice."""
         segments = extract_segments(y, self._features)
         n_frames = 1 + len(y) // self._features.hop_length
         n_more = max(0, n_frames - self._features.segment_frames) // self._features.segment_hop
@@ -164,7 +164,7 @@ class Embedder:
         return np.asarray(torch.cat(features).numpy())
 
     def _digest(self) -> str:
-        """Return 16 hexadecimal digits that name all that the features depend on."""
+        """Return 16 hexadecimal digits that identify everything that the features depend on."""
         content = hashlib.sha256()
         for tensor in self._network.state_dict().values():
             content.update(tensor.numpy().tobytes())

@@ -39,17 +39,18 @@ Float64 = NDArray[np.float64]
 
 
 class LensTraining:
-    """Training of the heads on the frozen network ``musicnn``.
+    """The training of the heads on the frozen network ``musicnn``.
 
     Args:
-        run: settings of the run; the wheel of musicnn is read and its other recordings are listed.
+        run: settings of the run; its wheel of musicnn is read, and its folder ``not_music`` is
+            listed.
 
     Attributes:
-        recordings: recordings used beside the clips: of what is not music, and of further music.
+        recordings: recordings used in addition to the clips: other sounds, and further music.
 
     Raises:
-        DataError: the wheel is missing or has another content, or the folder of recordings that
-            are not music cannot be listed or holds none.
+        DataError: the wheel is missing or has unexpected content, or the folder of recordings that
+            are not music cannot be listed or contains none.
 
     """
 
@@ -76,7 +77,7 @@ class LensTraining:
         Args:
             train: clips to train on.
             valid: not used.
-            weights: of the classes, (n_classes,); only their number is used.
+            weights: weights of the classes, (n_classes,); only their number is used.
 
         Returns:
             The network, and its ``styles`` and ``music_threshold`` for the metadata.
@@ -135,7 +136,7 @@ class LensTraining:
 
 
 def _waveforms(paths: Sequence[Path], sample_rate: int) -> list[Float64]:
-    """Decode recordings; raise ``DataError`` if one cannot be read: the cache depends on all."""
+    """Decode recordings; raise ``DataError`` if one fails, because the cache depends on all."""
     try:
         return [load_audio(path, sample_rate=sample_rate).astype(np.float64) for path in paths]
     except AudioError as error:

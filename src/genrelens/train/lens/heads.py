@@ -1,6 +1,7 @@
-"""``lens``: heads on the frozen ``musicnn`` for genres, styles, and music or not.
+"""The model ``lens``: heads on the frozen ``musicnn`` for genres, styles, and music or not.
 
-``n`` segments, ``t`` frames, ``b`` bands, ``d`` features of the frozen network, ``c`` classes.
+Shapes: ``n`` segments, ``t`` frames, ``b`` bands, ``d`` features of the frozen network, ``c``
+classes.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ Float64 = NDArray[np.float64]
 
 
 class GenreHead(nn.Module):
-    """Features to genres; the normalisation of the features is part of the weights.
+    """A head from features to genres; its weights include the normalisation of the features.
 
     Args:
         mean: mean of each feature, (d,).
@@ -93,18 +94,18 @@ class GenreHead(nn.Module):
         self.output = nn.Linear(config.hidden, n_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(n, d) -> (n, c)."""
+        """Return genre logits: (n, d) -> (n, c)."""
         x = self.input_dropout((features - self.mean) / self.std)
         return self.output(self.dropout(torch.relu(self.hidden(x))))  # type: ignore[no-any-return]
 
 
 class Lens(nn.Module):
-    """The frozen network with all heads: the segments of a clip to the outputs of the model.
+    """The frozen network with all heads; it computes the outputs of the model for a clip.
 
     Args:
         musicnn: the frozen network.
-        genres: features to genres, (n, d) -> (n, c).
-        music: features to the logit of music, (n, d) -> (n, 1), or None.
+        genres: head from features to genre logits, (n, d) -> (n, c).
+        music: head from features to the logit of music, (n, d) -> (n, 1), or None.
 
     """
 
@@ -138,8 +139,9 @@ class Lens(nn.Module):
 class HeadBatches:
     """Batches of segments drawn at random; iterate over it once per epoch.
 
-    The probability of a clip is spread evenly over its segments. A class is drawn with the power
-    0.3 of its number of clips: less often if it has few, without being proportional.
+    The probability of a class is proportional to its number of clips to the power of 0.3: large
+    classes are drawn more often, but not in proportion to their size. The clips of a class, and the
+    segments of a clip, are equally probable.
 
     Args:
         clips: features of the clips.
@@ -209,7 +211,7 @@ class HeadModule(NetworkModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW with one cycle of the learning rate (Smith & Topin, 2019)."""
+        """Return AdamW with the one-cycle schedule of the learning rate (Smith & Topin, 2019)."""
         optimizer = self.adamw(self.config.learning_rate, self.config.weight_decay)
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.config.learning_rate, total_steps=self.n_steps + 1
@@ -252,8 +254,8 @@ def style_thresholds(musicnn: Musicnn, clips: Sequence[ClipFeatures]) -> dict[st
     """Return for each style the threshold that assigns it to the expected number of clips.
 
     The network was trained on the tags of listeners, so the sum of its probabilities over clips is
-    the number of clips that listeners would tag. The threshold assigns a style to as many of the
-    most probable clips.
+    the number of clips that listeners are expected to tag. With the threshold, the style is
+    assigned to this number of clips, the most probable ones.
 
     Args:
         musicnn: the frozen network.

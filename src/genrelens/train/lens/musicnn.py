@@ -1,12 +1,12 @@
 """``musicnn``: a network pre-trained on 200 000 songs, frozen here.
 
 Pons & Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging" (2019),
-after Pons et al., "End-to-end learning for music audio tagging at scale" (ISMIR 2018). ``n``
-segments, ``t`` frames, ``b`` = 96 mel bands; a segment is about 3 s at 16 kHz.
+after Pons et al., "End-to-end learning for music audio tagging at scale" (ISMIR 2018). Shapes:
+``n`` segments, ``t`` frames, ``b`` = 96 mel bands; a segment is about 3 s at 16 kHz.
 
-Two things differ from the original. Each segment is first scaled to one level, so that loudness is
-not evidence. Frames of digital silence, which pad a short recording, count neither for the level
-nor for the pooling. The weights are unchanged: nothing here is trained.
+There are two differences from the original. Each segment is first scaled to the same level, so that
+loudness has no influence. Frames of digital silence, which pad a short recording, are excluded from
+the level and from the pooling. The weights are unchanged: nothing here is trained.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ _EPS = 1e-3  # epsilon of the original's batch norms
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")  # weights of a batch norm
 
 _LEVEL = 0.16  # mean mel power of a segment of commercial music: the median over GTZAN
-_MAX_GAIN = 1e5  # 50 dB; a quieter segment is not music
-_LOWEST = -1e4  # below every output of a layer
-_LANES = 16  # filters that onnxruntime computes at once, also for a smaller number
-_DEAD = 1e-5  # largest weight of a filter that weight decay has emptied
+_MAX_GAIN = 1e5  # 50 dB; segments that need more gain are not music
+_LOWEST = -1e4  # lower than all outputs of a layer
+_LANES = 16  # onnxruntime computes filters in groups of this size
+_DEAD = 1e-5  # largest weight of a dead filter, whose weights weight decay reduced to zero
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-def at_one_level(power: Tensor, sounding: Tensor) -> Tensor:
-    """Scale segments (n, t, b) to one mean power over the frames (n, t) that are not silent."""
-    n_frames = sounding.sum(dim=1).clamp_min(1)  # (n,)
+def at_one_level(power: Tensor, audible: Tensor) -> Tensor:
+    """Scale segments (n, t, b) to the same mean power over the audible frames, (n, t) bool."""
+    n_frames = audible.sum(dim=1).clamp_min(1)  # (n,)
     mean = power.sum(dim=(1, 2)) / (n_frames * power.shape[2])
     return power * (_LEVEL / mean.clamp_min(_LEVEL / _MAX_GAIN))[:, None, None]
 
 
 class FrontEnd(nn.Module):
-    """Timbral and temporal filters; each gives its largest response over frequency.
+    """Timbral and temporal filters; the output is the largest response of each over frequency.
 
     Timbral filters span many bands and 7 frames, temporal filters one band and 32 to 128 frames.
-    The original takes the largest response after a batch norm. Its slope may be negative, which
-    selects the smallest response before it; here the signs of the slopes are part of the filters.
+    The original takes the largest response after a batch norm. If the slope of the norm is
+    negative, this is the smallest response before it; here the filters include the sign.
 
-    Training left nine of ten filters without weights: their output is constant. Only the live
-    filters are computed here; :attr:`fixed` has the constants of the dead ones.
+    In the original, nine of ten filters have zero weights, so that their output is constant. Only
+    the other (live) filters are computed; :attr:`fixed` contains the constants of the dead ones.
 
     Attributes:
         live: indices of the live filters among the original's 561, (k,) int64.
@@ -98,7 +98,7 @@ class FrontEnd(nn.Module):
             self.register_buffer(f"filters_{index}", functional.pad(group, (0, 0, 0, 0, 0, spare)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, t, b) -> (n, k, t)."""
+        """Return the responses of the live filters: (n, t, b) -> (n, k, t)."""
         x = ((x - self.mean) / self.std).unsqueeze(1)
         y = torch.cat([self._largest(x, index) for index in range(4)], dim=1)  # (n, k, t)
         y = torch.relu(y * self.sign[:, None] + self.bias[:, None])
@@ -126,7 +126,7 @@ def _groups(kernels: Sequence[Tensor], alive: Sequence[Tensor], sign: Tensor) ->
 def _two_lengths(filters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Pad filters (f, frames, 1) of three lengths, longest first, with zeros to two lengths.
 
-    Shortest filters keep their length in multiples of the filters that are computed at once.
+    Of the shortest filters, a multiple of ``_LANES`` keep their length.
     """
     *long, short = filters
     n_long = len(short) % _LANES
@@ -139,7 +139,7 @@ def _two_lengths(filters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 class Musicnn(nn.Module):
-    """Segments to pooled features and embeddings; ``tags`` maps embeddings to 50 tags.
+    """The network from segments to pooled features and embeddings; ``tags`` maps these to 50 tags.
 
     Args:
         weights: weights of the checkpoint ``MSD_musicnn``.
@@ -147,7 +147,7 @@ class Musicnn(nn.Module):
             10 000, with the logarithm to base 10.
 
     Attributes:
-        pooled_size: number ``p`` of pooled features: 512 of live filters, of the original's 1506.
+        pooled_size: number ``p`` of pooled features; those of dead filters are left out.
 
     """
 
@@ -165,22 +165,22 @@ class Musicnn(nn.Module):
         self.pooled_size = self.hidden.in_features
 
     def forward(self, segments: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, t, b) -> pooled features (n, p) and embeddings (n, 200)."""
+        """Return pooled features (n, p) and embeddings (n, 200) of segments (n, t, b)."""
         power = (torch.exp(segments) - 1) / self.scale  # ONNX has no expm1
-        sounding = segments.sum(dim=2) > 0  # (n, t)
-        x = self.front(torch.log10(1 + self.scale * at_one_level(power, sounding)))  # (n, k, t)
+        audible = segments.sum(dim=2) > 0  # (n, t)
+        x = self.front(torch.log10(1 + self.scale * at_one_level(power, audible)))  # (n, k, t)
         y = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
         y = self.mid_norms[0](torch.relu(self.mid[0](y)))  # (n, 64, t)
         layers = [x, y]
         for convolution, norm in zip(self.mid[1:], self.mid_norms[1:], strict=True):
             layers.append(norm(torch.relu(convolution(layers[-1]))) + layers[-1])
-        pooled = _pooled(torch.cat(layers, dim=1), sounding)  # (n, p)
+        pooled = _pooled(torch.cat(layers, dim=1), audible)  # (n, p)
         return pooled, self.hidden_norm(torch.relu(self.hidden(pooled)))
 
 
-def _pooled(y: Tensor, sounding: Tensor) -> Tensor:
-    """Return largest and mean of (n, c, t) over the frames that are not silent: (n, 2c)."""
-    kept = (sounding | ~sounding.any(dim=1, keepdim=True)).unsqueeze(1)  # (n, 1, t)
+def _pooled(y: Tensor, audible: Tensor) -> Tensor:
+    """Return maximum and mean of (n, c, t) over the audible frames: (n, 2c)."""
+    kept = (audible | ~audible.any(dim=1, keepdim=True)).unsqueeze(1)  # (n, 1, t)
     largest = torch.where(kept, y, torch.full_like(y, _LOWEST)).amax(dim=2)
     mean = torch.where(kept, y, torch.zeros_like(y)).sum(dim=2) / kept.sum(dim=2)
     return torch.stack([largest, mean], dim=2).flatten(1)
@@ -194,7 +194,7 @@ def _conv(index: int) -> str:
 
 
 def _kernel(w: Mapping[str, Tensor], index: int) -> Tensor:
-    """(kt, kb, 1, f) -> (f, kt, kb)."""
+    """Return a kernel in torch's order: (kt, kb, 1, f) -> (f, kt, kb)."""
     return w[f"{_conv(index)}/kernel"].squeeze(2).permute(2, 0, 1)
 
 
@@ -207,9 +207,9 @@ def _mid_convolution(w: Mapping[str, Tensor], index: int) -> nn.Conv1d:
 
 
 def _without_dead(layer: nn.Conv1d, front: FrontEnd) -> nn.Conv1d:
-    """Remove the input channels of dead filters; a last channel of ones carries their constants.
+    """Remove the input channels of dead filters; a new channel of ones adds their constants.
 
-    A bias would be wrong: the padding beyond the first and the last frame is zero.
+    A bias would be wrong, because the padding before the first and after the last frame is zero.
     """
     weight = layer.weight.data  # (64, 561, 7)
     ones = torch.einsum("ock,c->ok", weight[:, front.dead], front.fixed)
@@ -219,7 +219,7 @@ def _without_dead(layer: nn.Conv1d, front: FrontEnd) -> nn.Conv1d:
 
 
 def _hidden(w: Mapping[str, Tensor], front: FrontEnd) -> nn.Linear:
-    """Fold the norm before the hidden layer, and the constants of dead filters, into the layer."""
+    """Merge the norm before the hidden layer, and the constants of dead filters, into the layer."""
     layer = _linear(w, "dense")
     gamma, beta, mean, variance = (w[f"batch_normalization_9/{part}"] for part in _NORM)
     slope = gamma / (variance + _EPS).sqrt()

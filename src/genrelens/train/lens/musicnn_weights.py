@@ -1,9 +1,10 @@
 """The weights of ``musicnn`` 0.1.0, read from its wheel without TensorFlow.
 
 The wheel (Pons & Serra, "musicnn: pre-trained convolutional neural networks for music audio
-tagging", 2019; ISC licence) keeps its networks as TensorFlow checkpoints of the second format: an
-index, which is a sorted table as in LevelDB with a protocol buffer for each tensor, and a file with
-the tensors one after the other. This module reads only the parts of both formats that they use.
+tagging", 2019; ISC licence) contains its networks as TensorFlow checkpoints of the second format:
+an index, which is a sorted table as in LevelDB with a protocol buffer for each tensor, and a file
+with the tensors one after the other. This module supports only the parts of both formats that these
+checkpoints use.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ MUSICNN_WHEEL = "musicnn-0.1.0-py3-none-any.whl"
 MUSICNN_WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
 
 _FOOTER_BYTES = 48
-_TRAILER_BYTES = 4  # end of a block: the number of its restart points
+_TRAILER_BYTES = 4  # size of the number of restart points at the end of a block
 _UNCOMPRESSED = 0
 _VARINT, _BYTES, _FIXED32 = 0, 2, 5  # wire types of protocol buffers
 _SHAPE, _OFFSET, _SIZE = 2, 4, 5  # fields of TensorFlow's BundleEntryProto
-_DIMENSION, _LENGTH = 2, 1  # field of its TensorShapeProto, and of a dimension in it
+_DIMENSION, _LENGTH = 2, 1  # fields of TensorShapeProto and of its dimensions
 
 Float32 = NDArray[np.float32]
 Fields = dict[int, list[int | bytes]]
@@ -43,10 +44,10 @@ def read_musicnn(wheel: Path, network: str) -> dict[str, Float32]:
         network: name of a network in the wheel, for instance ``"MSD_musicnn"``.
 
     Returns:
-        The weights by TensorFlow's names, float32, without the state of its optimiser.
+        The weights by their names in TensorFlow, float32, without the state of the optimiser.
 
     Raises:
-        DataError: the file is missing or has another content.
+        DataError: the file is missing or its content is not as published.
 
     """
     if sha256(wheel) != MUSICNN_WHEEL_SHA256:
@@ -77,7 +78,7 @@ def _tensor(entry: Fields, data: bytes) -> Float32:
 def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the keys and values of a table, in order."""
     footer = table[-_FOOTER_BYTES:]
-    _, position = _block_handle(footer, 0)  # of the meta index, which holds nothing
+    _, position = _block_handle(footer, 0)  # skip the meta index, which is empty
     index, _ = _block_handle(footer, position)
     for _, handle in _block(table, *index):
         block, _ = _block_handle(handle, 0)
@@ -92,7 +93,7 @@ def _block_handle(content: bytes, position: int) -> tuple[tuple[int, int], int]:
 
 
 def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the keys and values of a block; a key stores only its difference from the last one."""
+    """Yield the keys and values of a block; a key is stored as its difference from the last."""
     assert table[offset + size] == _UNCOMPRESSED
     content = table[offset : offset + size]
     restarts = int.from_bytes(content[-_TRAILER_BYTES:], "little")
@@ -133,7 +134,7 @@ def _fields(message: bytes) -> Fields:
 
 
 def _number(fields: Fields, number: int) -> int:
-    value = fields.get(number, [0])[0]  # a zero is not stored
+    value = fields.get(number, [0])[0]  # zeros are not stored
     assert isinstance(value, int)
     return value
 
@@ -145,7 +146,7 @@ def _content(fields: Fields, number: int) -> bytes:
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:
-    """Return a number of seven bits per byte, lowest first, and the position after it."""
+    """Return a number stored as seven bits per byte, lowest first, and the position after it."""
     value = shift = 0
     while True:
         byte = content[position]

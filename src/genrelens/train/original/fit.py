@@ -28,7 +28,7 @@ from genrelens.train.trainer import Hardware, NetworkModule, fit_module
 
 __all__ = ["LstmModule", "OriginalTraining", "SegmentModule", "build_segment_network"]
 
-_FINAL_SHARE = 0.01  # of the learning rate, at the end of a cosine schedule
+_FINAL_SHARE = 0.01  # share of the learning rate at the end of a cosine schedule
 _SEGMENTS_AT_ONCE = 128  # bounds the memory for a long clip in validation
 
 
@@ -46,13 +46,13 @@ def build_segment_network(recipe: Recipe, n_classes: int) -> MelCNN | MfccLSTM:
 
 
 class OriginalTraining:
-    """Training of ``mfcc-lstm``, ``mel-cnn`` and ``mel-cnn-lstm``.
+    """The training of ``mfcc-lstm``, ``mel-cnn`` and ``mel-cnn-lstm``.
 
     Args:
         run: settings of the run.
 
     Attributes:
-        recordings: recordings used beside the clips; always empty.
+        recordings: recordings used in addition to the clips; always empty.
 
     Raises:
         RecipeError: this processor cannot train the network in the recipe's precision.
@@ -72,12 +72,13 @@ class OriginalTraining:
     def fit(
         self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor
     ) -> tuple[ClipNetwork, dict[str, Any]]:
-        """Train both stages, or the only one.
+        """Train the network in one stage, or in two for ``mel-cnn-lstm``.
 
         Args:
             train: clips to train on.
-            valid: clips that choose the best epoch; may be empty.
-            weights: weights of the classes, (n_classes,), used if the recipe asks for them.
+            valid: clips to select the best epoch with; may be empty.
+            weights: weights of the classes, (n_classes,), used if the recipe sets
+                ``class_weights``.
 
         Returns:
             The trained network, and an empty dictionary: no further metadata.
@@ -132,7 +133,7 @@ class OriginalTraining:
     ) -> SegmentLSTM:
         config = self._recipe.segment_lstm
         self._run.on_stage("Training the LSTM over the segments' logits")
-        # Seeded again, so that a resumed run gives the same network.
+        # Set the seed again, so that a resumed run trains the same network.
         pl.seed_everything(self._recipe.training.seed, verbose=False)
         network.to(self._run.hardware.torch_device)
         train_logits = _logits(self._recipe, train, network, passes=config.passes)
@@ -143,7 +144,9 @@ class OriginalTraining:
             equal_length_loader(train_logits, config.batch_size, shuffle=True),
             equal_length_loader(valid_logits, config.batch_size, shuffle=False) if valid else None,
             folder=self._run.folder / "clips",
-            hardware=Hardware(device="cpu", progress=self._run.hardware.progress),  # it is tiny
+            hardware=Hardware(
+                device="cpu", progress=self._run.hardware.progress
+            ),  # the LSTM is tiny
             epochs=config.epochs,
             patience=config.patience,
         )
@@ -158,10 +161,10 @@ def _augment(recipe: Recipe) -> MelAugment | None:
 def _logits(
     recipe: Recipe, clips: Sequence[TrainingClip], network: nn.Module, *, passes: int
 ) -> list[tuple[Tensor, int]]:
-    """Return the frozen network's logits (n, c) and the class, for each pass and window.
+    """Return the logits (n, c) of the frozen network and the class, for each pass and window.
 
-    The first pass takes each clip unchanged; the others start at a random frame and augment it.
-    A long clip gives several sequences, as long as the model's windows.
+    The first pass uses each clip unchanged; the others start at a random frame and augment it. A
+    long clip yields several sequences, each as long as a window of the model.
     """
     augment = _augment(recipe)
     dataset = ClipDataset(clips, recipe.features)
@@ -182,7 +185,7 @@ def _logits(
 
 
 class SegmentModule(NetworkModule):
-    """Train a segment network; validate on clips by the mean over their segments.
+    """Trains a segment network; validates on clips with the mean over their segments.
 
     Args:
         network: (n, t, b) -> (n, c).
@@ -264,7 +267,7 @@ class SegmentModule(NetworkModule):
 
 
 class LstmModule(NetworkModule):
-    """Train ``segment-lstm`` on sequences of logits (k, n, c) of equal length.
+    """Trains ``segment-lstm`` on batches of equally long sequences of logits, (k, n, c).
 
     Args:
         network: (k, n, c) -> (k, c).
@@ -280,7 +283,7 @@ class LstmModule(NetworkModule):
         self.config = config
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Return the loss of a batch of clips, cut to a random run of segments if configured."""
+        """Return the loss of a batch of clips, cut to random consecutive segments if configured."""
         sequences, classes = batch
         n = sequences.shape[1]
         if 0 < self.config.shortest < n:
@@ -300,7 +303,7 @@ class LstmModule(NetworkModule):
         self.log_part("val", loss, logits.argmax(1) != classes, len(classes))
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW at a constant rate."""
+        """Return AdamW with a constant learning rate."""
         return self.adamw(self.config.learning_rate, self.config.weight_decay)
 
 
@@ -332,7 +335,7 @@ class _EqualLengthBatches(Sampler[list[int]]):
 def equal_length_loader(
     sequences: Sequence[tuple[Tensor, int]], batch_size: int, *, shuffle: bool
 ) -> DataLoader[Any]:
-    """Batch sequences (n, c) of logits with their class, without padding or cutting them."""
+    """Return a loader of batches of logit sequences (n, c) of equal length, with classes."""
     sampler = _EqualLengthBatches(
         [len(logits) for logits, _ in sequences], batch_size, shuffle=shuffle
     )

@@ -1,9 +1,9 @@
 """The networks of the original system of 2018, layer for layer.
 
-``n`` segments, ``t`` frames per segment, ``b`` bins per frame, ``c`` classes, ``k`` clips in a
-batch. The widths, the order and the dropout rates are the original's. The only optional addition is
-a batch norm over the bins of the input (``input_norm``): the statistics of the front end become
-part of the weights.
+Shapes: ``n`` segments, ``t`` frames per segment, ``b`` bins per frame, ``c`` classes, ``k`` clips
+in a batch. Widths, order and dropout rates are those of the original. The only addition is an
+optional batch norm over the bins of the input (``input_norm``), which makes the statistics of the
+features a part of the weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MEL_CNN_CHANNELS = (32, 64, 128, 256)
 
 
 class NetworkOutputs(NamedTuple):
-    """Outputs of a network for the n segments of a clip; an output that it lacks is None."""
+    """Outputs of a network for the n segments of a clip; missing outputs are None."""
 
     clip_logits: Tensor  # (c,)
     segment_logits: Tensor  # (n, c)
@@ -54,7 +54,7 @@ class ConvBlock(nn.Module):
 
 
 class MelCNN(nn.Module):
-    """``mel-cnn``: one mel segment to its logits."""
+    """``mel-cnn``: from mel segments to logits."""
 
     def __init__(
         self, *, n_classes: int, segment_frames: int, n_bins: int, input_norm: bool
@@ -79,7 +79,7 @@ class MelCNN(nn.Module):
 
 
 class MfccLSTM(nn.Module):
-    """``mfcc-lstm``, the baseline: one MFCC segment to its logits."""
+    """``mfcc-lstm``, the baseline: from MFCC segments to logits."""
 
     def __init__(self, *, n_classes: int, n_bins: int, input_norm: bool) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class MfccLSTM(nn.Module):
 
 
 class SegmentLSTM(nn.Module):
-    """``segment-lstm``: the logits of a clip's segments, in order, to the logits of the clip."""
+    """``segment-lstm``: from the logits of a clip's segments, in order, to those of the clip."""
 
     def __init__(self, *, n_classes: int) -> None:
         super().__init__()
@@ -106,17 +106,17 @@ class SegmentLSTM(nn.Module):
         self.output = nn.Linear(32, n_classes)
 
     def forward(self, segment_logits: Tensor) -> Tensor:
-        """(k, n, c) -> (k, c), for any n of at least 1."""
+        """Return the logits of clips: (k, n, c) -> (k, c) with n >= 1."""
         steps, _ = self.lstm1(segment_logits)  # (k, n, 16)
         steps, _ = self.lstm2(self.dropout1(steps))  # (k, n, 32)
         return self.output(self.dropout2(steps[:, -1]))  # type: ignore[no-any-return]
 
 
 class MeanOverSegments(nn.Module):
-    """The simple alternative to ``segment-lstm``: the mean of the segments' probabilities."""
+    """A simple alternative to ``segment-lstm``: the mean of the segments' probabilities."""
 
     def forward(self, segment_logits: Tensor) -> Tensor:
-        """(k, n, c) -> (k, c): logits whose softmax is the mean of the segments' softmax."""
+        """Return logits whose softmax is the mean of the segments' softmax: (k, n, c) -> (k, c)."""
         return segment_logits.softmax(dim=-1).mean(dim=1).clamp_min(1e-30).log()
 
 
@@ -129,7 +129,7 @@ class ClipNetwork(nn.Module):
         self.aggregator = aggregator
 
     def forward(self, segments: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, t, b) -> clip logits (c,) and segment logits (n, c)."""
+        """Return clip logits (c,) and segment logits (n, c) of segments (n, t, b)."""
         segment_logits = self.segment_network(segments)
         clip_logits = self.aggregator(segment_logits.unsqueeze(0)).squeeze(0)
         return clip_logits, segment_logits
