@@ -68,7 +68,7 @@ def open_excerpts(
             samples = load_audio(
                 source, sample_rate=sample_rate, offset=offset + start, duration=_SECONDS
             )
-        except AudioError:  # shorter than stated, or damaged; the whole reports it
+        except AudioError:  # shorter than stated, or damaged; decoding the whole reports it
             return [Excerpt(0.0, whole)], None
         is_short = len(samples) < 0.99 * _SECONDS * sample_rate
         if is_short or _is_silent(samples, sample_rate):

@@ -27,7 +27,7 @@ _MAX_AMPLITUDE = 1e6  # 120 dB over full scale; the power still fits into float3
 
 
 def first_invalid(samples: Float32) -> int | None:
-    """Return the index of the first sample that is not finite or over full scale by 120 dB.
+    """Return the index of the first invalid sample: not finite, or over 120 dB over full scale.
 
     Args:
         samples: (n,) with n >= 1, full scale 1.0.

@@ -1,4 +1,4 @@
-"""Percentages as text; every output of genrelens uses these functions.
+"""Percentages as text, written in the same way in all outputs.
 
 ===========================  =======================================  ================
 what                         function                                 example

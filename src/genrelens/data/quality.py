@@ -202,7 +202,7 @@ def torn_duplicates(
 
     Args:
         inspection: result of :func:`inspect_clips` for the same files.
-        clips: the clips with their parts; files that are not in it or have no part are ignored.
+        clips: clips with their parts; clips that are missing here or have no part are ignored.
 
     Returns:
         The divided groups of duplicates; their clips have their parts and groups.
@@ -227,7 +227,7 @@ def ungrouped_duplicates(
 
     Args:
         inspection: result of :func:`inspect_clips` for the same files.
-        clips: the clips with their parts; files that are not in it or have no part are ignored.
+        clips: clips with their parts; clips that are missing here or have no part are ignored.
 
     Returns:
         The groups of duplicates; their clips have their parts and groups.

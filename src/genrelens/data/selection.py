@@ -28,7 +28,7 @@ def select_clips(
         split: a CSV file that assigns clips to parts; None selects all clips.
         part: part of the split to select.
         groups: a CSV file with the group (the artist) of each clip, or None.
-        group_column: name of its column with the groups.
+        group_column: name of the column with the groups in that file.
 
     Raises:
         DataError: a file cannot be read, a genre has no audio files, or no clip is in the part.

@@ -35,8 +35,8 @@ class Mp3Header(NamedTuple):
         estimated: duration in seconds estimated from a sample of the frames: exact at a constant
             bit rate, within about 10 % otherwise.
         constant: whether the sampled frames have the same bit rate.
-        whole: whether the header states the number of bytes, and the file has this number within
-            1 % and 4 KiB.
+        whole: whether the header states the number of bytes, and the file has as many, within
+            1 % plus 4 KiB.
 
     """
 

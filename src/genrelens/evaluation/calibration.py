@@ -214,7 +214,7 @@ def held_out_abstention(table: PredictionTable, accuracy: float, *, seed: int = 
         seed: seed of the folds of a table without rounds.
 
     Raises:
-        DataError: no threshold reaches ``accuracy``, or no clip is left to choose it on.
+        DataError: no threshold reaches ``accuracy`` on all clips, or on those outside a round.
 
     Example::
 

@@ -172,7 +172,7 @@ def environment() -> dict[str, Any]:
 def git_commit(file: Path) -> str | None:
     """Return the commit of the git checkout that tracks a file, or None if none tracks it.
 
-    Append ``" with changes"`` if a tracked file in the folder of ``file`` differs from the commit.
+    Append ``" with changes"`` if a tracked file in or below its folder differs from the commit.
     A package that is only installed inside another checkout has no commit.
     """
     try:

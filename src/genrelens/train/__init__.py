@@ -17,8 +17,8 @@ Train one model, or train and evaluate one model per round of a split::
     tables = cross_validate(Run(recipe=recipe, folder=Path("runs/cv")), random_folds(clips, 5))
     print(tables["mel-cnn"].right.mean())
 
-The names in ``__all__`` are the public interface. They are imported on first use and need the extra
-``train``.
+The names in ``__all__`` are the public interface; all other modules are private. The names are
+imported on first use and need the extra ``train``.
 """
 
 from __future__ import annotations

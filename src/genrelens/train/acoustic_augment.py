@@ -34,7 +34,7 @@ Rng = np.random.Generator
 _N_ROOMS = 40
 _SIZES = ((2.0, 9.0), (1.8, 7.0), (2.2, 3.6))  # ranges of length, width and height in metres
 _ABSORPTION = (0.08, 0.6)  # range of the walls' absorption: tiles to curtains
-_TAIL = 0.9  # seconds; longest impulse response of a room
+_TAIL = 0.9  # seconds; impulse responses of rooms are cut to this length
 
 _CONDITIONS = ("room", "room", "room", "noise", "telephone", "plain")
 _SPEED = 0.06  # largest relative change of speed, which changes the pitch too

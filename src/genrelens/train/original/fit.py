@@ -144,9 +144,7 @@ class OriginalTraining:
             equal_length_loader(train_logits, config.batch_size, shuffle=True),
             equal_length_loader(valid_logits, config.batch_size, shuffle=False) if valid else None,
             folder=self._run.folder / "clips",
-            hardware=Hardware(
-                device="cpu", progress=self._run.hardware.progress
-            ),  # the LSTM is tiny
+            hardware=Hardware(device="cpu", progress=self._run.hardware.progress),  # it is small
             epochs=config.epochs,
             patience=config.patience,
         )
