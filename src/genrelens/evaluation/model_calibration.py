@@ -134,11 +134,10 @@ def calibrate_model(
     check_predictions(metadata, table, predictions_sha256)
     if not force and (why := objection(table)):
         raise DataError(why)
+    former = metadata.temperature
     # The temperature of the predictions; the models of a cross-validation have none.
-    own = metadata.temperature if table.rounds is None else 1.0
-    present = replace(
-        table, probabilities=apply_temperature(table.probabilities, metadata.temperature / own)
-    )
+    own = former if table.rounds is None else 1.0
+    present = replace(table, probabilities=apply_temperature(table.probabilities, former / own))
     fitted, _ = cross_fitted(table, seed=seed)
     before, after = score(present), score(fitted)
     with np.errstate(divide="ignore"):
