@@ -64,15 +64,15 @@ class Classifier:
 
         Args:
             model: name of a packaged model (see :func:`genrelens.packaged_models`) or path of an
-                ``.onnx`` file; None is the packaged default.
+                ``.onnx`` file; None selects the packaged default.
             genres: genres of the model to choose from, at least two; None: all. The predictions
                 have these genres only, and their probabilities sum to 1, see
                 :meth:`genrelens.Prediction.restricted`.
-            threads: number of threads that the network uses for one recording; 0 is one for each
+            threads: number of threads that the network uses for one recording; 0 uses one per
                 core.
 
         Raises:
-            ModelError: the model is missing, foreign, damaged or of another version.
+            ModelError: the model is missing, damaged, of another version, or not a model.
             ValueError: the model does not have one of ``genres``, or there are fewer than 2.
 
         Example::
@@ -101,7 +101,7 @@ class Classifier:
     def metadata(self) -> ModelMetadata:
         """The metadata of the model: labels, front end, thresholds, provenance, metrics.
 
-        With a choice of genres it is restricted to those.
+        With a choice of genres, it is restricted to these.
         """
         return self._metadata
 
@@ -163,7 +163,8 @@ class Classifier:
             sample_rate: of ``y``, in Hz.
 
         Raises:
-            AudioError: there are no samples, or some are not finite or far beyond full scale.
+            AudioError: there are no samples, or a sample is not finite or more than 120 dB over
+                full scale.
             ModelError: the model is damaged and cannot be run.
             TypeError: numbers of this type have no agreed full scale.
             ValueError: ``y`` or ``sample_rate`` has an invalid shape or range.
@@ -183,9 +184,9 @@ class Classifier:
     ) -> Results:
         """Classify recordings in parallel. A recording that fails does not stop the others.
 
-        Any error of one recording, also one inside a decoder, becomes the ``AudioError`` of that
-        recording. At most ``2 * jobs`` sources are taken before their results are yielded; closing
-        the iterator early drops those. No source is read once the iterator is closed.
+        Every error of a recording, even an unexpected one in a decoder, is returned as its
+        ``AudioError``. At most ``2 * jobs`` sources are taken before their results are yielded;
+        closing the iterator early drops those. No source is read once the iterator is closed.
 
         Args:
             sources: the recordings; see :meth:`classify`.
@@ -223,7 +224,7 @@ class Classifier:
             return self._classify(watched, name, seconds)
         except AudioError as error:
             return error
-        except ModelError:  # it would be the same for each recording
+        except ModelError:  # every recording would fail in the same way
             raise
         except Exception as error:  # one recording of ten thousand must not end the run
             failure = AudioError(name, f"cannot be classified ({type(error).__name__}: {error})")
@@ -269,7 +270,7 @@ class Classifier:
             level=float(levels.max()),
             padded=counter.n_samples < features.min_samples,
         )
-        return prediction.choosing(self._metadata)
+        return prediction.with_metadata(self._metadata)
 
     def _run(
         self,
@@ -294,7 +295,7 @@ class Classifier:
         return outputs, (times, segment_weights(starts, features), levels)
 
     def _run_window(self, window: Float32) -> Outputs:
-        """Run the network on a window, and again on its music only where the answer needs that."""
+        """Run the network on a window and, if necessary, again on its music segments."""
         outputs = self._model_file.run(window)
         music = segments_of_answer(outputs, self.metadata.music_threshold)
         if music is None:
@@ -303,7 +304,7 @@ class Classifier:
 
 
 class _SampleCounter:
-    """Counts the samples of the blocks that pass through."""
+    """Counts the samples in a stream of blocks."""
 
     def __init__(self) -> None:
         self.n_samples = 0

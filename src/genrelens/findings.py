@@ -1,4 +1,4 @@
-"""Genres and styles that a recording may have."""
+"""Genres and styles that can apply to a recording."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["Genre", "Style"]
 
 @dataclass(frozen=True, slots=True)
 class Genre:
-    """A genre that a recording may have, besides others.
+    """A genre with the probability that it applies. Several genres can apply to a recording.
 
     Attributes:
-        name: of the genre.
-        probability: that the recording has it, in 0..1. The probabilities of several genres do not
-            sum to 1 if the model has rules for each.
-        applies: whether the recording is reported to have it.
+        name: name of the genre.
+        probability: probability that the genre applies to the recording, in 0..1. If the model has
+            a rule for each genre, these probabilities do not sum to 1.
+        applies: whether the genre applies, see :attr:`genrelens.Prediction.genres`.
 
     Example::
 
@@ -30,12 +30,12 @@ class Genre:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A style with its probability. A recording may have several styles, or none.
+    """A style with its probability. Several styles or none can apply to a recording.
 
     Attributes:
-        name: of the style.
-        probability: that the recording has it, in 0..1.
-        threshold: from this probability on, the style applies.
+        name: name of the style.
+        probability: probability that the recording has the style, in 0..1.
+        threshold: the style applies from this probability on.
         parent: the genre that the style is a kind of, or None.
 
     Example::
@@ -52,7 +52,7 @@ class Style:
 
     @property
     def path(self) -> str:
-        """The style below its genre: ``"electronic > house"``, or ``"house"`` without one."""
+        """Name of the genre and the style: ``"electronic > house"``; ``"house"`` without parent."""
         return self.name if self.parent is None else f"{self.parent} > {self.name}"
 
     @property

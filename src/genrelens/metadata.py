@@ -1,4 +1,4 @@
-"""The metadata of a model, and their JSON in the model file."""
+"""The metadata of a model, and its JSON form in the model file."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class StyleTag:
     """A style that a model predicts.
 
     Attributes:
-        name: of the style.
-        threshold: in (0, 1); from this probability on, a recording has the style.
+        name: name of the style.
+        threshold: the style applies to a recording from this probability on; in (0, 1).
         parent: the genre that the style is a kind of, such as ``"electronic"`` for ``"house"``;
             None if the model does not name one.
 
@@ -50,12 +50,14 @@ class StyleTag:
 
 @dataclass(frozen=True, slots=True)
 class GenreRule:
-    """How probable it is that a recording has a genre, besides any others that it has.
+    """The rule that converts a probability among all genres to that of a genre on its own.
+
+    With such rules several genres can apply to one recording.
 
     Attributes:
-        slope: above 0; factor of the logit of the genre's calibrated probability.
+        slope: factor of the logit of the calibrated probability among all genres; above 0.
         intercept: added to the product.
-        threshold: in (0, 1); from this probability on, a recording has the genre.
+        threshold: the genre applies to a recording from this probability on; in (0, 1).
 
     Example::
 
@@ -76,7 +78,7 @@ class GenreRule:
         _require_fraction("the threshold of a genre rule", self.threshold)
 
     def probability(self, share: float) -> float:
-        """Return the probability that a recording has the genre, 0..1.
+        """Return the probability that the genre applies to a recording, 0..1.
 
         Args:
             share: calibrated probability of the genre among all genres, 0..1.
@@ -92,24 +94,24 @@ class ModelMetadata:
     """The metadata of a model.
 
     Attributes:
-        name: of the model.
-        description: a sentence for people.
+        name: name of the model.
+        description: one sentence about the model.
         license: SPDX identifier of the weights' licence.
         labels: the genres, in the order of the logits.
         label_map: labels of the data -> labels of the model, for instance ``{"blues": "jazz"}``.
         styles: in the order of the style logits; empty if the model has none.
-        features: the front end.
+        features: settings of the front end.
         window_segments: number of segments in a window. A longer recording is split into windows,
             and their probabilities are averaged.
         genre_rules: one for each label, in their order; empty if the model has none, so that a
             recording has one genre only.
-        temperature: the logits of a clip of one window are divided by it before the softmax; it
-            calibrates the probabilities.
-        segment_temperature: the same for the logits of a segment; not used with ``temperatures``.
+        temperature: divisor of the logits of a clip of one window before the softmax, to calibrate
+            the probabilities.
+        segment_temperature: divisor of the logits of a segment; not used with ``temperatures``.
         temperatures: temperature of the mean over a number of segments, for instance
             ``{1: 1.9, 3: 1.4, 10: 1.1}``, see :meth:`temperature_for`. It calibrates segments,
             sections and, if the answer of the graph is such a mean, recordings. Empty if the model
-            has only the two above.
+            has only ``temperature`` and ``segment_temperature``.
         music_threshold: in (0, 1); below this probability of music the verdict is "not music".
             None if the model has no music logits.
         sure_threshold: in [0, 1); below this probability of the most probable genre the verdict is
@@ -118,7 +120,7 @@ class ModelMetadata:
             there, see :meth:`sure_threshold_for`; empty if the model has none.
         provenance: recipe, data, versions and dates of the training.
         metrics: measured quality; protocol -> figures.
-        format_version: of the file that was read; the newest is written.
+        format_version: version of the file that was read; the newest is written.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -171,7 +173,7 @@ class ModelMetadata:
         require(len(names) == len(self.styles), "the styles are not distinct")
         parents = {style.parent for style in self.styles if style.parent is not None}
         unknown = sorted(parents - set(self.labels))
-        require(not unknown, f"styles are below unknown labels: {', '.join(unknown)}")
+        require(not unknown, f"styles have unknown parents: {', '.join(unknown)}")
 
     def _check_temperatures(self) -> None:
         values = {name: getattr(self, name) for name in ("temperature", "segment_temperature")}
@@ -210,10 +212,10 @@ class ModelMetadata:
         return float(np.interp(math.log(max(n_segments, 1)), np.log(numbers), values))
 
     def sure_threshold_for(self, snr: float | None) -> float | None:
-        """Return the probability of a genre from which on it is sure; None: it always is.
+        """Return the lowest probability at which a genre is sure, or None if it always is.
 
-        With a noise rule it is the higher one of ``sure_threshold`` and the interpolated threshold
-        of the rule. Below the lowest ratio of the rule no genre is sure: infinity.
+        With a noise rule, this is the higher of ``sure_threshold`` and the interpolated threshold
+        of the rule. Below the lowest ratio of the rule no genre is sure: the result is infinity.
 
         Args:
             snr: signal-to-noise ratio in dB; None if it is unknown.
@@ -224,14 +226,14 @@ class ModelMetadata:
         return max(self.sure_threshold or 0.0, self.noise_threshold(snr))
 
     def noise_threshold(self, snr: float | None) -> float:
-        """Return the threshold of the noise rule alone: 0 without one, or an unknown ratio."""
+        """Return the threshold of the noise rule; 0 without a rule or with an unknown ratio."""
         if snr is None or not self.noise_rule:
             return 0.0
         ratios, thresholds = zip(*self.noise_rule, strict=True)
         return math.inf if snr < ratios[0] else float(np.interp(snr, ratios, thresholds))
 
     def restricted(self, genres: Iterable[str]) -> Self:
-        """Return the metadata of the model if it has some of its genres only.
+        """Return the metadata restricted to some genres.
 
         Args:
             genres: the genres to keep; the result has them in the order of the model.
@@ -248,8 +250,8 @@ class ModelMetadata:
         for genre in sorted(wanted - set(self.labels)):
             raise ValueError(self._no_such(genre))
         if len(wanted) < 2:
-            number = "is 1 genre" if wanted else "are no genres"
-            raise ValueError(f"there {number} to choose from; at least 2 are needed")
+            given = "1 genre was" if wanted else "no genres were"
+            raise ValueError(f"{given} given; at least 2 are needed")
         kept = [label for label in self.labels if label in wanted]
         return replace(
             self,
@@ -285,7 +287,7 @@ class ModelMetadata:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read metadata from JSON, also from that of former versions.
+        """Read metadata from its JSON form, of this or a former version.
 
         Raises:
             ValueError: the text is not JSON, or a value is missing, unknown or out of range.
@@ -349,7 +351,7 @@ def _check_version(version: Any) -> None:
 
 
 def _check_fields(values: Mapping[str, Any]) -> None:
-    """Check that metadata from JSON have all required fields, no unknown ones, and right types."""
+    """Check that metadata from JSON has all required fields, no unknown ones, and right types."""
     unknown = sorted(set(values) - set(_JSON_TYPES))
     require(not unknown, f"unknown metadata: {', '.join(unknown)}")
     missing = [name for name in _REQUIRED if name not in values]

@@ -1,8 +1,8 @@
 """Model files: one ``.onnx`` file holds the network and its metadata.
 
 The input of the graph is ``segments``, (n_segments, segment_frames, n_bins) float32, for any number
-of segments. Its outputs are those of :class:`Outputs`: ``clip_logits`` and ``segment_logits``, and
-the others if the model has them. The key ``genrelens`` of ``metadata_props`` has the
+of segments. Its outputs are the fields of :class:`Outputs`; only ``clip_logits`` and
+``segment_logits`` are required. The key ``genrelens`` of ``metadata_props`` has the
 :class:`~genrelens.metadata.ModelMetadata` as JSON.
 """
 
@@ -21,7 +21,7 @@ from genrelens.errors import ModelError, require
 from genrelens.files import reason
 from genrelens.metadata import FORMAT_VERSION, GenreRule, ModelMetadata, StyleTag
 
-# onnxruntime sends telemetry from its import on unless this is set (seen in 1.32).
+# Without this variable, onnxruntime 1.32 sends telemetry as soon as it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
@@ -56,11 +56,11 @@ class Outputs:
     The last four are None if the model does not have them.
 
     Attributes:
-        clip_logits: of the genres, for all segments together, (n_classes,), for a softmax.
-        segment_logits: of the genres, for each segment, (n, n_classes), for a softmax.
-        embeddings: of each segment, (n, d), not normalised.
-        style_logits: of each style, for each segment, (n, n_styles), for a sigmoid.
-        music_logits: of music, for each segment, (n,), for a sigmoid.
+        clip_logits: genre logits of all segments together, (n_classes,), for a softmax.
+        segment_logits: genre logits of each segment, (n, n_classes), for a softmax.
+        embeddings: embedding of each segment, (n, d), not normalised.
+        style_logits: style logits of each segment, (n, n_styles), for a sigmoid.
+        music_logits: logits of music of each segment, (n,), for a sigmoid.
         snr: estimated signal-to-noise ratio of each segment in dB, (n,).
 
     """
@@ -77,9 +77,9 @@ class ModelFile:
     """A loaded model file.
 
     Attributes:
-        name: of a packaged model, or path of the file.
-        metadata: of the model.
-        size: of the file, in bytes.
+        name: name of a packaged model, or path of the file.
+        metadata: metadata of the model.
+        size: size of the file in bytes.
 
     Example::
 
@@ -103,11 +103,11 @@ class ModelFile:
         """Read and check a model file.
 
         Args:
-            model: name of a packaged model or path of an ``.onnx`` file; None is the default.
-            threads: number of threads for one run; 0 is one for each core.
+            model: name of a packaged model or path of an ``.onnx`` file; None selects the default.
+            threads: number of threads for one run; 0 uses one per core.
 
         Raises:
-            ModelError: the file is missing, foreign, damaged or of another version.
+            ModelError: the file is missing, damaged, of another version, or not a model.
 
         """
         name = DEFAULT_MODEL if model is None else os.fspath(model)
@@ -140,7 +140,7 @@ class ModelFile:
             ) from error
         if not all(np.isfinite(value).all() for value in values):
             raise ModelError(
-                "its network returns NaN: its weights are damaged, or diverged in training",
+                "its network returns NaN: its weights are damaged, or its training diverged",
                 path=self.name,
             )
         return Outputs(**dict(zip(self._outputs, values, strict=True)))

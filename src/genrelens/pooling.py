@@ -24,11 +24,11 @@ _ROUNDING = 1e-5  # largest difference of two probabilities of one graph that ar
 class PooledRecording:
     """The outputs of all windows of a recording, pooled.
 
-    Only music counts. Silent segments are in no window. If the model has music logits, segments
-    whose probability of being music is below the model's threshold do not count: an hour of talk
-    with two songs in it gets the genres of the songs. If no segment is music, or the model has no
-    music logits, all segments that are not silent count. A segment that overlaps others is weighted
-    by the share of it that they do not cover.
+    Only segments with music count. Silent segments are in no window. If the model has music logits,
+    segments whose probability of being music is below the model's threshold do not count: an hour
+    of talk with two songs in it gets the genres of the songs. If no segment is music, or the model
+    has no music logits, all segments that are not silent count. An overlapping segment is weighted
+    by the share that earlier segments do not cover.
 
     If the answer of the graph is the mean over its segments and the model has ``temperatures``, the
     mean over all segments that count is calibrated with the temperature for their number. Otherwise
@@ -39,17 +39,17 @@ class PooledRecording:
     Args:
         windows: outputs of the network for consecutive segments that are not silent; empty for a
             silent recording.
-        metadata: of the model.
+        metadata: metadata of the model.
         shares: share of each segment that the segments before it do not cover, (n,) in 0..1.
-        silent: which segments are silent, (n,).
+        silent: whether each segment is silent, (n,) bool.
 
     Attributes:
         segments: probabilities of the genres for each segment, (n, n_classes); all genres are
             equally probable in silent segments.
-        segment_music: probability that a segment is music, (n,), 0 where it is silent; None if the
+        segment_music: probability that a segment is music, (n,), 0 in silent segments; None if the
             model has no music logits.
-        segment_snr: estimated signal-to-noise ratio of each segment in dB, (n,), NaN where it is
-            silent; None if the model does not estimate it.
+        segment_snr: estimated signal-to-noise ratio of each segment in dB, (n,), NaN in silent
+            segments; None if the model does not estimate it.
 
     """
 
@@ -71,10 +71,10 @@ class PooledRecording:
             self.segments[~silent] = segments
         self.segment_music = None
         if metadata.music_threshold is not None:
-            self.segment_music = _placed(self._music, silent, elsewhere=0.0)
+            self.segment_music = _expanded(self._music, silent, elsewhere=0.0)
         self.segment_snr = None
         if self._snr is not None:
-            self.segment_snr = _placed(self._snr, silent, elsewhere=np.nan)
+            self.segment_snr = _expanded(self._snr, silent, elsewhere=np.nan)
 
     @property
     def probabilities(self) -> Float64:
@@ -138,7 +138,7 @@ def _window_probabilities(window: Outputs, counted: Float64, temperature: float)
 
     A graph whose answer is the plain mean over its segments does not consider that some of them
     overlap others or are not music. Its mean is weighted here, by the shares that count, (n,). The
-    answer of another graph stays as it is.
+    answer of another graph is kept.
     """
     if (counted == 1).all() or not counted.any() or not _is_mean(window):
         return _softmax(window.clip_logits / temperature)
@@ -153,10 +153,10 @@ def _is_mean(window: Outputs) -> bool:
 
 
 def segments_of_answer(window: Outputs, music_threshold: float | None) -> Bools | None:
-    """Return the segments of a window that its answer must be computed from again, (n,).
+    """Return the segments from which the answer of a window must be recomputed, (n,) bool.
 
     They are those that are music, if some are not and the answer is not the mean over segments.
-    None: the answer stays as it is.
+    None if the answer is kept.
     """
     music = _sigmoid(window.music_logits)
     if music is None or music_threshold is None:
@@ -181,12 +181,12 @@ def _music_weights(
     return shares
 
 
-def _placed(values: Float64 | None, silent: Bools, *, elsewhere: float) -> Float64:
-    """Put the values of segments that are not silent among all segments, (n,)."""
-    placed = np.full(len(silent), elsewhere)
+def _expanded(values: Float64 | None, silent: Bools, *, elsewhere: float) -> Float64:
+    """Expand values of audible segments to all segments, (n,); silent ones get ``elsewhere``."""
+    expanded = np.full(len(silent), elsewhere)
     if values is not None:
-        placed[~silent] = values
-    return placed
+        expanded[~silent] = values
+    return expanded
 
 
 def _joined(parts: Sequence[Float64 | None]) -> Float64 | None:

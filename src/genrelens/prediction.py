@@ -21,10 +21,10 @@ from genrelens.segmentation import Section, VerdictName, find_sections
 __all__ = ["CHANGE_SECONDS", "MUSIC_SECONDS", "Genre", "Prediction", "Style"]
 
 CHANGE_SECONDS = 10.0
-"""Length from which on a section with a sure genre counts among :attr:`Prediction.changes`."""
+"""Shortest section, in seconds, that counts for :attr:`Prediction.changes`."""
 MUSIC_SECONDS = 20.0
-"""A recording with a section of music of this length is music, whatever the rest is."""
-_MOST_SOUNDS = 3  # styles in an answer that is not sure
+"""Seconds: a recording with a section of music of this length is music, even if the rest is not."""
+_MAX_STYLES = 3  # styles in an answer that is not sure
 
 Float64 = NDArray[np.float64]
 
@@ -36,11 +36,11 @@ class Prediction:
     In a notebook, a prediction is displayed with its bars and its timeline.
 
     Attributes:
-        metadata: of the model.
+        metadata: metadata of the model.
         source: name of the recording.
-        probabilities: of the genres for the recording, (n_classes,) float64 in the order of
-            ``labels``; they sum to 1.
-        segments: the same for each segment alone, (n_segments, n_classes) float64.
+        probabilities: probabilities of the genres for the recording, (n_classes,) float64 in the
+            order of ``labels``; they sum to 1.
+        segments: probabilities of the genres for each segment, (n_segments, n_classes) float64.
         segment_times: start of each segment in seconds, (n_segments,) float64.
         segment_weights: share of each segment that the segments before it do not cover,
             (n_segments,) float64 in 0..1: below 1 only for a last segment that overlaps more.
@@ -53,12 +53,12 @@ class Prediction:
         music: probability that the recording is music: the mean over the segments that are not
             silent; None if the model has no such output.
         segment_snr: estimated signal-to-noise ratio of each segment in dB, (n_segments,) float64,
-            NaN where it is silent; None if the model does not estimate it.
-        snr: the mean of that over the segments of music in dB; None if unknown.
+            NaN in silent segments; None if the model does not estimate it.
+        snr: mean of ``segment_snr`` over the segments that are music, in dB; None if unknown.
         styles: all styles of the model, the most probable first.
         embedding: (d,) float64 of length 1; the dot product of two is the similarity of the
             recordings. None if the model has none.
-        duration: length of the recording, or of the part that was asked for, in seconds.
+        duration: length of the recording, or of the requested part, in seconds.
         heard: length of what was classified, in seconds; less than ``duration`` with ``fast``.
         level: RMS level of the loudest segment in dBFS, at least -120.
         padded: the recording was shorter than a segment and was padded with silence.
@@ -126,7 +126,7 @@ class Prediction:
 
     @property
     def genre(self) -> str:
-        """The most probable genre, whatever the verdict is."""
+        """The most probable genre, also if the verdict is not ``"genre"``."""
         return self.labels[int(self.probabilities.argmax())]
 
     @property
@@ -142,8 +142,8 @@ class Prediction:
         - ``"not sure"``: it is shorter than a segment, which is too short to judge.
         - ``"not music"``: :attr:`music` is below its threshold, and no section of music lasts
           :data:`MUSIC_SECONDS` or longer.
-        - ``"changes"``: no genre is sure for the whole, and it :attr:`changes`.
-        - ``"not sure"``: no genre is sure. In noise more is required, see :attr:`noisy`.
+        - ``"changes"``: no genre is sure for the whole recording, and :attr:`changes` has genres.
+        - ``"not sure"``: no genre is sure. In noise the threshold is higher, see :attr:`noisy`.
         - ``"genre"``: the most probable genre is sure.
         """
         if self.silent:
@@ -200,13 +200,14 @@ class Prediction:
 
     @property
     def genres(self) -> tuple[Genre, ...]:
-        """All genres with the probability that the recording has each, the most probable first.
+        """All genres, each with the probability that it applies, the most probable first.
 
-        With genre rules each genre has a probability and a threshold of its own, so several may
-        apply, also where no single one is sure. In noise the threshold of the noise rule is
-        required as well. Without rules the probability is that among all genres. In any case the
-        genre of the verdict ``"genre"`` applies, and so do those of :attr:`changes`. None applies
-        to recordings that are not music or shorter than a segment.
+        If the model has a rule for each genre, each genre has its own probability and threshold,
+        so that several can apply, even if no single genre is sure. In noise the threshold of the
+        noise rule must be reached as well. If the model has no such rules, the probability is that
+        among all genres. The genre of the verdict ``"genre"`` and the genres of :attr:`changes`
+        always apply. No genre applies to a recording that is not music or is shorter than a
+        segment.
         """
         verdict = self.verdict
         answers = (self.genre,) if verdict == "genre" else self.changes
@@ -224,7 +225,7 @@ class Prediction:
 
     @property
     def answer(self) -> str:
-        """The verdict for people.
+        """The result as a short text.
 
         ``"rock"``, ``"changes: classical, metal"``, or ``"not sure: rock 31 %, country 28 %"``,
         followed by the most probable styles that apply: ``"; sounds electronic, ambient"``.
@@ -236,11 +237,11 @@ class Prediction:
         if self.verdict == "not sure":
             named = self.top(2)
             text = "not sure: " + ", ".join(f"{name} {percent(p)}" for name, p in named)
-            sounds = self._sounds({name for name, _ in named})
-            return f"{text}; sounds {', '.join(sounds)}" if sounds else text
+            styles = self._style_names({name for name, _ in named})
+            return f"{text}; sounds {', '.join(styles)}" if styles else text
         return self.verdict
 
-    def _sounds(self, named: set[str]) -> list[str]:
+    def _style_names(self, named: set[str]) -> list[str]:
         """Return the most probable styles that apply and are not named already.
 
         There are none in noise and for a recording that is too short.
@@ -248,11 +249,11 @@ class Prediction:
         if self.padded or self.noisy:
             return []
         styles = [style.name for style in self.styles if style.applies and style.name not in named]
-        return styles[:_MOST_SOUNDS]
+        return styles[:_MAX_STYLES]
 
     @property
     def headline(self) -> str:
-        """The verdict as a line of its own: ``"The predicted genre is: rock"``."""
+        """The result as a sentence: ``"The predicted genre is: rock"``."""
         if self.verdict == "genre":
             return f"The predicted genre is: {self.genre}"
         end = "." if self.verdict in ("not music", "silence") else ""
@@ -291,10 +292,12 @@ class Prediction:
         if self.padded and not self.silent:
             found = tuple(replace(section, verdict="not sure") for section in found)
         if sum(section.is_music for section in found) == 1:
-            return tuple(self._as_a_whole(each) if each.is_music else each for each in found)
+            return tuple(
+                self._with_overall_genre(each) if each.is_music else each for each in found
+            )
         return found
 
-    def _as_a_whole(self, section: Section) -> Section:
+    def _with_overall_genre(self, section: Section) -> Section:
         """Return a section with the genre and the probability of the recording."""
         sure = self._is_sure and not self.padded
         return replace(
@@ -305,9 +308,9 @@ class Prediction:
         )
 
     def restricted(self, genres: Iterable[str]) -> Prediction:
-        """Return the prediction if the genre is one of some genres of the model.
+        """Return the prediction for a choice among some genres of the model.
 
-        The probabilities of these are divided by their sum, for the recording and each segment.
+        The probabilities of these genres are divided by their sum, also in each segment.
 
         Args:
             genres: names of at least two genres; the result has them in the order of the model.
@@ -320,10 +323,10 @@ class Prediction:
             prediction.restricted(["rock", "metal"]).top()  # [('rock', 0.95), ('metal', 0.05)]
 
         """
-        return self.choosing(self.metadata.restricted(genres))
+        return self.with_metadata(self.metadata.restricted(genres))
 
-    def choosing(self, metadata: ModelMetadata) -> Prediction:
-        """Return :meth:`restricted` to the genres of restricted metadata of the model."""
+    def with_metadata(self, metadata: ModelMetadata) -> Prediction:
+        """Return the prediction restricted to the genres of restricted metadata."""
         if metadata.labels == self.labels:
             return self
         columns = [self.labels.index(label) for label in metadata.labels]
@@ -338,7 +341,7 @@ class Prediction:
 
     @property
     def silent_segments(self) -> NDArray[np.bool_]:
-        """Which segments are silent, (n_segments,)."""
+        """Mask of the silent segments, (n_segments,) bool."""
         if self.segment_levels is None:
             return np.full(len(self.segments), self.silent)
         return np.asarray(self.segment_levels < SILENCE_LEVEL)
@@ -369,7 +372,7 @@ class Prediction:
         Args:
             timeline: add ``labels``; ``timeline``, one entry for each segment: ``start`` and
                 ``end`` in seconds, ``genre``, ``probabilities`` in the order of ``labels`` and, if
-                the model has these outputs, ``music`` and ``snr`` (None where it is silent); and
+                the model has these outputs, ``music`` and ``snr`` (None in silent segments); and
                 ``sections``.
             embedding: add ``embedding``, a list of numbers or None.
 

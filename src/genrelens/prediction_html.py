@@ -10,7 +10,7 @@ from genrelens.segmentation import Section
 
 __all__ = ["prediction_html"]
 
-# Text has the colour of the notebook. Only text on a filled ground has one of its own.
+# Text uses the colour of the notebook, except on a filled background.
 _BAR = "background:#4a8bd0;height:0.8em;min-width:1px"
 _GROUNDS = ("#cfe3f7", "#fbe0b8", "#d5efd0", "#f6d3dc", "#e3d7f4", "#cdeeee", "#efe6b4", "#e8d8c8")
 _NO_GENRE = "#d6d6d6"
@@ -31,11 +31,11 @@ def prediction_html(
     Args:
         source: name of the recording.
         headline: the answer.
-        genres: with their probabilities, the most probable first.
+        genres: genres with their probabilities, the most probable first.
         several: the genres that apply; shown if there are two or more.
-        styles: that apply.
-        sections: of the timeline, in order.
-        duration: of the recording, in seconds.
+        styles: the styles that apply.
+        sections: sections of the timeline, in order.
+        duration: length of the recording in seconds.
 
     """
     parts = [
@@ -84,6 +84,6 @@ def _timeline(sections: Sequence[Section], duration: float) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Write a time as minutes and seconds."""
+    """Return a time as minutes and seconds, for instance ``1:05``."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02}"

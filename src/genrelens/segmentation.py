@@ -20,10 +20,10 @@ Float64 = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
-# The odds of one segment for a state and against another are limited to 100 : 1, however sure the
-# network is, and a change costs slightly more. So one segment alone is never a section, not even
-# the first or the last one. Two sure segments can be a section at an end, three between two others.
-# Weak evidence needs more: 7 segments of 2 : 1 at an end, 14 in between.
+# The odds between two states are limited to 100 : 1 per segment, and a change costs slightly more.
+# Therefore a single segment is never a section, not even the first or the last one. Two sure
+# segments can be a section at an end, three between two others. Weak evidence needs more: 7
+# segments of 2 : 1 at an end, 14 in between.
 _HIGHEST_LOG_ODDS = math.log(100)
 _SWITCH_COST = math.log(101)
 _TINY = 1e-12
@@ -34,13 +34,13 @@ class Section:
     """A stretch of a recording with one genre.
 
     Attributes:
-        start: in seconds.
-        end: in seconds.
+        start: start in seconds.
+        end: end in seconds.
         verdict: ``"genre"``; ``"not sure"`` if the probability of the genre is too low to rely on;
             ``"not music"``; or ``"silence"``.
-        genre: the most probable genre of the section, also where the verdict is another one.
-        probability: of that genre, in 0..1: the mean over the segments that are music, calibrated
-            like that of a recording.
+        genre: the most probable genre of the section, also if the verdict is not ``"genre"``.
+        probability: probability of that genre, in 0..1: the mean over the segments that are music,
+            calibrated like that of a recording.
 
     Example::
 
@@ -87,15 +87,16 @@ def find_sections(
     Args:
         segments: probabilities of the genres, (n, n_classes).
         times: start of each segment in seconds, (n,), ascending.
-        metadata: of the model: its labels, thresholds, temperatures, and the length of a segment.
-        end: of the recording, in seconds; the last section ends there at the latest.
+        metadata: metadata of the model: labels, thresholds, temperatures, and the length of a
+            segment.
+        end: end of the recording in seconds; the last section ends there at the latest.
         music: probability that a segment is music, (n,); None if the model has no such output.
         weights: share of each segment that the segments before it do not cover, (n,), in 0..1;
             None: all 1.
         silent: which segments are silent, (n,); None: none. Silent segments have no genre. They do
-            not count in the mean of a section that has other segments, nor do segments that are
-            not music.
-        snr: estimated signal-to-noise ratio of each segment in dB, (n,), NaN where it is silent;
+            not count in the mean of a section that has other segments. Segments that are not music
+            do not count either.
+        snr: estimated signal-to-noise ratio of each segment in dB, (n,), NaN in silent segments;
             None if unknown.
 
     Returns:
@@ -138,13 +139,13 @@ class _Average:
     ) -> None:
         self._metadata = metadata
         self._snr = None if snr is None else np.nan_to_num(snr)  # NaN in silent segments
-        # What the network gave: the segments of a model with temperatures are calibrated.
+        # The uncalibrated output of the network: segments are calibrated if it has temperatures.
         inverse = 1 / metadata.timeline_temperature if metadata.temperatures else 1.0
         self._segments = segments if inverse == 1 else calibrated(segments, inverse)
         if music is not None and metadata.music_threshold is not None:
             counted = counted & (music >= metadata.music_threshold)
         self._n = np.where(counted, weights, 0.0)
-        self._weights = np.where(counted, 1.0, 1e-9) * weights  # not 0: perhaps none is counted
+        self._weights = np.where(counted, 1.0, 1e-9) * weights  # not 0, in case no segment counts
 
     def __call__(self, run: Indices) -> tuple[Float64, float | None]:
         weights = self._weights[run]
@@ -189,8 +190,9 @@ def _verdict_of_state(
 def _scores(segments: Float64, music: Float64 | None, threshold: float | None) -> Float64:
     """Return the log-likelihood of each genre and of "not music", (n, n_classes + 1).
 
-    The best state of a segment has 0. "Not music" is compared with the best genre, so only the odds
-    of music relative to the threshold decide between these two, as for a whole recording.
+    The score of the best state of a segment is 0. "Not music" is compared with the best genre, so
+    only the odds of music relative to the threshold decide between these two, as for a whole
+    recording.
     """
     scores = np.log(np.maximum(segments, _TINY))
     if music is not None and threshold is not None:

@@ -111,7 +111,7 @@ def test_a_choice_of_genres(
     ("genres", "words"),
     [
         ("noise,click", "has no genre 'click' (did you mean 'clicks'?); it has chords, clicks"),
-        ("noise", "there is 1 genre to choose from; at least 2 are needed"),
+        ("noise", "1 genre was given; at least 2 are needed"),
         (",", "there are no genres to choose from"),
     ],
 )

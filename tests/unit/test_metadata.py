@@ -129,8 +129,8 @@ def test_restricted_metadata_keep_the_order_of_the_model() -> None:
             r"tiny has no genre 'click' \(did you mean 'clicks'\?\); it has chords,",
         ),
         (["polka", "noise"], "no genre 'polka'; it has chords, clicks, noise"),
-        (["noise"], "1 genre to choose from; at least 2 are needed"),
-        ([], "no genres to choose from"),
+        (["noise"], "1 genre was given; at least 2 are needed"),
+        ([], "no genres were given; at least 2 are needed"),
     ],
 )
 def test_wrong_choices(genres: list[str], words: str) -> None:

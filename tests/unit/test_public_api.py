@@ -85,7 +85,6 @@ def test_public_names_of_each_module(every_module: list[str]) -> None:
     assert [fault for module in modules for fault in faults_of_module(module)] == []
 
 
-@pytest.mark.xfail(reason="genrelens.library.export is both", strict=True)
 def test_no_function_has_the_name_of_a_module(every_module: list[str]) -> None:
     modules = [importlib.import_module(name) for name in every_module]
     assert [name for module in modules for name in functions_named_like_modules(module)] == []

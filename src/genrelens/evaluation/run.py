@@ -74,7 +74,7 @@ class Evaluation:
 
     @property
     def confusion(self) -> NDArray[np.int64]:
-        """Numbers of clips, (n_classes, n_classes) int64; rows true, columns predicted."""
+        """Confusion matrix: numbers of clips, (n_classes, n_classes) int64; rows true."""
         return confusion_matrix(self.table.true, self.table.predicted, len(self.labels))
 
     @property
@@ -209,7 +209,7 @@ def _classify(
         if isinstance(result, AudioError):
             failed.append(result)
         else:
-            found[index] = [result.choosing(choice).probabilities for choice in choices]
+            found[index] = [result.with_metadata(choice).probabilities for choice in choices]
         on_clip(clips[index], result)
     return found, tuple(failed)
 
@@ -220,8 +220,8 @@ def genres_of_labels(
     """Return the genres of a model that clips with some labels can have.
 
     Args:
-        metadata: of the model.
-        labels: of the clips; those that the model does not have are ignored.
+        metadata: metadata of the model.
+        labels: labels of the clips; those that the model does not have are ignored.
         label_map: labels that are renamed in the result, see :func:`evaluate`. Genres that get the
             same name belong together.
 
@@ -237,7 +237,7 @@ def genres_of_labels(
 
 
 def _in_training(classifier: Classifier, paths: Sequence[Path]) -> NDArray[np.bool_] | None:
-    """Mark the recordings that a model was trained on, (n,); None if its file does not list any."""
+    """Return whether each recording was in the training, (n,) bool; None if that is unknown."""
     known = TrainingAudio.from_provenance(classifier.metadata.provenance)
     if known is None:
         return None
@@ -245,7 +245,7 @@ def _in_training(classifier: Classifier, paths: Sequence[Path]) -> NDArray[np.bo
 
 
 def _digest(path: Path) -> str:
-    """Return the digest of a recording, or an empty text if the file was removed meanwhile."""
+    """Return the digest of a recording, or an empty text if the file has been removed."""
     try:
         return audio_digest(path)
     except AudioError:
@@ -292,8 +292,8 @@ def evaluate_predictions(
     Args:
         path: a CSV file with the column ``clip``, optionally ``genre``, and one column of
             probabilities for each label; or the ``metrics.json`` of a report, or its folder.
-        clips: the labelled clips, which give the genres and, if they have some, the groups; rows
-            of other clips are ignored. Without clips the file must hold the genres, and all rows
+        clips: labelled clips with the genres and, if known, the groups; rows of other clips are
+            ignored. Without clips the file must hold the genres, and all rows
             count.
         label_map: renames those labels of the clips that the file does not have, then those of
             the file: see :meth:`PredictionTable.relabel`.

@@ -30,7 +30,7 @@ class StoredPrediction:
         version: version of genrelens.
         created_at: time of the prediction, ISO 8601 in UTC.
         verdict: ``"genre"``, ``"changes"``, ``"not sure"``, ``"not music"`` or ``"silence"``.
-        genre: the most probable genre, whatever the verdict is.
+        genre: the most probable genre, for any verdict.
         probabilities: genre -> probability, the most probable first.
         styles: the styles of the prediction, the most probable first.
         music: probability that the recording is music; None if the model does not predict it.
@@ -38,8 +38,8 @@ class StoredPrediction:
         embedding: (d,) float16 of length 1, or None.
         duration: length of the recording in seconds.
         heard: seconds of the recording that were classified.
-        genres: the genres of the prediction, the most probable first; empty if a former version of
-            genrelens made it.
+        genres: the genres of the prediction, the most probable first; empty for predictions of
+            former versions of genrelens.
         changes: the genres of a recording that changes, in order; empty if it does not.
         snr: estimated signal-to-noise ratio in dB; None if the model does not estimate it.
 
@@ -65,10 +65,11 @@ class StoredPrediction:
 
     @property
     def found_genres(self) -> tuple[str, ...]:
-        """The genres that the recording has.
+        """The genres under which the recording can be found.
 
-        Those of a recording that changes are :attr:`changes`. Another one has the genre, if the
-        model is sure of it, and all further genres that apply, the most probable first.
+        For a recording that changes they are :attr:`changes`. Otherwise they are the predicted
+        genre, if the verdict is ``"genre"``, and all other genres that apply, the most probable
+        first.
         """
         if self.changes:
             return self.changes

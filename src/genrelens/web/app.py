@@ -63,7 +63,7 @@ def create_app(settings: Settings, *, loopback: bool = False) -> FastAPI:
             whose ``Host`` is another name are refused.
 
     Raises:
-        ModelError: the model is missing, foreign, damaged or of another version.
+        ModelError: the model is missing, damaged, of another version, or not a model.
 
     """
     service = _Service(settings)
@@ -87,7 +87,7 @@ def create_app(settings: Settings, *, loopback: bool = False) -> FastAPI:
 
 
 def _add_middleware(app: FastAPI, service: _Service, *, loopback: bool) -> None:
-    """Add the middleware; a request passes the last one added first."""
+    """Add the middleware; requests pass it in reverse order."""
     settings = service.settings
     app.add_middleware(Compression)
     app.add_middleware(OwnSite, loopback=loopback, allow_hosts=settings.allow_hosts)
@@ -105,7 +105,7 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.model = ModelFile.load(settings.model).metadata  # fails here, not in a worker
+        self.model = ModelFile.load(settings.model).metadata  # fails at the start, not in a worker
         self.admission = Admission(settings.workers, settings.queue)
         self.bodies = RequestBodies(settings.uploads, _MAX_STORED * settings.max_upload)
         self.metrics = Metrics(self.admission, self.bodies)
@@ -294,8 +294,8 @@ def _add_page(app: FastAPI) -> None:
 class RevalidatedFiles(StaticFiles):
     """Serve a folder with ``Cache-Control: no-cache`` and entity tags made from the content.
 
-    File names do not change with the version, so a browser asks each time and gets a short 304
-    for a file that it has. Starlette makes its tags from time and size, which may be the same
+    File names do not change with the version, so a browser revalidates each file and gets 304 if
+    it is unchanged. Starlette makes its tags from time and size, which may be the same
     before and after an upgrade, because files in reproducible packages have fixed times.
     """
 

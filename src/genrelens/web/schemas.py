@@ -1,7 +1,7 @@
 """The JSON documents of the API, described for OpenAPI.
 
-The prediction itself comes from :meth:`genrelens.Prediction.to_dict`; the shorter documents are
-made here.
+The prediction itself comes from :meth:`genrelens.Prediction.to_dict`; the other documents are
+created here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Section(BaseModel):
     start: float = Field(description="Start in seconds.")
     end: float = Field(description="End in seconds.")
     verdict: SectionVerdict
-    genre: str = Field(description="The most probable genre, whatever the verdict is.")
+    genre: str = Field(description="The most probable genre, for any verdict.")
     probability: float = Field(
         description="Probability of that genre. A section that is the whole recording has the "
         "probability of the recording."
@@ -61,18 +61,18 @@ class Section(BaseModel):
 
 
 class Genre(BaseModel):
-    """A genre, asked for by itself; several may apply to a recording."""
+    """The probability that a genre applies; several genres can apply to a recording."""
 
     name: str
     probability: float = Field(
-        description="Probability that the recording has this genre, whatever others it has. These "
-        "probabilities do not sum to 1; those of `probabilities` do."
+        description="Probability that the genre applies, independently of other genres if the "
+        "model has a rule for each. These need not sum to 1; those of `probabilities` do."
     )
-    applies: bool = Field(description="Whether the recording has this genre.")
+    applies: bool = Field(description="Whether the genre applies to the recording.")
 
 
 class Style(BaseModel):
-    """A style; any number of styles may apply to a recording."""
+    """A style; several styles or none can apply to a recording."""
 
     name: str
     probability: float
@@ -83,15 +83,15 @@ class Style(BaseModel):
 
 
 class Spectrogram(BaseModel):
-    """The network's input as an image. With `fast`, the excerpts stand side by side."""
+    """The network's input as an image. With `fast`, the excerpts are side by side."""
 
     kind: str = Field(description="`mel` or `mfcc`.")
     columns: int
     bands: int
     seconds_per_column: float
     hz: list[float] | None = Field(description="Centre of each band in Hz; null for `mfcc`.")
-    minimum: float = Field(description="Value that the byte 0 stands for.")
-    maximum: float = Field(description="Value that the byte 255 stands for.")
+    minimum: float = Field(description="Value of the byte 0.")
+    maximum: float = Field(description="Value of the byte 255.")
     data: str = Field(description="Bytes in Base64, column by column, the lowest band first.")
 
 
@@ -103,12 +103,12 @@ class PredictionDocument(BaseModel):
     verdict: VerdictName = Field(
         description="Rely on `genre` only if the verdict is `genre`; with `changes`, see `changes`."
     )
-    genre: str = Field(description="The most probable genre, whatever the verdict is.")
+    genre: str = Field(description="The most probable genre, for any verdict.")
     probabilities: dict[str, float] = Field(
         description="Probability of each genre, in descending order."
     )
     genres: list[Genre] = Field(
-        description="All genres by themselves, in descending order of probability."
+        description="All genres, each with the probability that it applies, in descending order."
     )
     changes: list[str] = Field(
         description="The genres of a recording that changes, such as a mix, in order of "
@@ -134,10 +134,10 @@ class PredictionDocument(BaseModel):
         description="Whether the recording was shorter than a segment and was padded."
     )
     model: str = Field(description="Name of the model.")
-    labels: list[str] | None = Field(None, description="All genres; comes with `timeline`.")
+    labels: list[str] | None = Field(None, description="All genres; present with `timeline`.")
     timeline: list[Segment] | None = Field(None, description="The genre of each segment.")
     sections: list[Section] | None = Field(
-        None, description="Stretches of the timeline with one genre; comes with `timeline`."
+        None, description="Stretches of the timeline with one genre; present with `timeline`."
     )
     embedding: list[float] | None = Field(
         None,

@@ -26,7 +26,13 @@ from genrelens.train.original.networks import (
 from genrelens.train.recipe import Recipe, SegmentLstmConfig, TrainingConfig
 from genrelens.train.trainer import Hardware, NetworkModule, fit_module
 
-__all__ = ["LstmModule", "OriginalTraining", "SegmentModule", "build_segment_network"]
+__all__ = [
+    "LstmModule",
+    "OriginalTraining",
+    "SegmentModule",
+    "build_segment_network",
+    "equal_length_loader",
+]
 
 _FINAL_SHARE = 0.01  # share of the learning rate at the end of a cosine schedule
 _SEGMENTS_AT_ONCE = 128  # bounds the memory for a long clip in validation
