@@ -294,7 +294,7 @@ def test_the_genres_of_the_file_take_precedence(write: Write) -> None:
     [
         ({"labels": None}, "contains no table"),
         ({"genres": ["jazz"]}, "contains no table"),
-        ({"labels": ["jazz", 1]}, "two or more, with names"),
+        ({"labels": ["jazz", 1]}, "two or more with names"),
         ({"labels": ["jazz", "jazz"]}, "label 'jazz' twice"),
         ({"clips": ["a", "b", 3]}, "clip 3: clip=3 is not a valid name"),
         ({"clips": ["a", "b", "b"]}, "clip 3: b is listed twice; first: clip 2"),
