@@ -57,7 +57,10 @@ def test_metadata_of_the_second_version() -> None:
         ({"noise_rule": [[1, 2, 3]]}, "noise_rule has pairs of numbers"),
         ({"noise_rule": [[5, 0.5], [0, 0.7]]}, "do not ascend"),
         ({"noise_rule": [[5, 1.5]]}, "a threshold of noise_rule=1.5"),
-        ({"styles": [{"name": "a", "threshold": 0.5, "parent": "polka"}]}, "unknown parents: polka"),
+        (
+            {"styles": [{"name": "a", "threshold": 0.5, "parent": "polka"}]},
+            "unknown parents: polka",
+        ),
         ({"styles": [{"name": "a", "threshold": 0.5, "parent": 3}]}, "a style has a name"),
     ],
 )

@@ -33,6 +33,11 @@ class Found:
         size: size in bytes.
         mtime_ns: time of modification in nanoseconds.
 
+    Example::
+
+        for found in find_files(["Music"], on_problem=print):
+            print(found.path, found.size)
+
     """
 
     path: str

@@ -32,6 +32,11 @@ class TagMismatch:
         probabilities: genre -> probability, the most probable first.
         styles: style that applies -> probability.
 
+    Example::
+
+        for mismatch in audit.mismatches:
+            print(mismatch.path, mismatch.genres, "predicted:", mismatch.predicted)
+
     """
 
     path: Path
@@ -70,6 +75,12 @@ class Audit:
         unknown: genre in a tag that cannot be compared -> number of files.
         unscanned: files that are not in the catalogue or were changed after the scan.
         problems: (path, reason) of inputs that cannot be read.
+
+    Example::
+
+        with Catalog.open() as catalog:
+            audit = audit_library(catalog, ["Music"])
+        print(audit.summary, len(audit.mismatches))
 
     """
 

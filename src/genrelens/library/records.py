@@ -43,6 +43,12 @@ class StoredPrediction:
         changes: the genres of a recording that changes, in order; empty if it does not.
         snr: estimated signal-to-noise ratio in dB; None if the model does not estimate it.
 
+    Example::
+
+        prediction = catalog.entry("Music/song.mp3").prediction
+        prediction.genre, prediction.probability  # ('rock', 0.91)
+        prediction.found_genres                   # ('rock',)
+
     """
 
     model: str
@@ -134,6 +140,11 @@ class Failure:
             every scan tries again.
         version: version of genrelens that tried; None likewise.
 
+    Example::
+
+        for entry in catalog.query(errors=True):
+            print(entry.path, entry.failure.reason)
+
     """
 
     reason: str
@@ -157,6 +168,12 @@ class Entry:
         tags: tags of the file; None if its format has none or they cannot be read.
         prediction: the latest prediction, or None.
         failure: why there is no prediction, or None.
+
+    Example::
+
+        entry = catalog.entry("Music/song.mp3")
+        if entry is not None and entry.prediction is not None:
+            print(entry.path, entry.prediction.genre)
 
     """
 

@@ -60,6 +60,12 @@ class Scanned:
         failure: why the file could not be classified, or None.
         notes: warnings about damage in a file that was classified nevertheless.
 
+    Example::
+
+        for scanned in scan_files(catalog, files):
+            if scanned.failure is not None:
+                print(scanned.path, scanned.failure.reason)
+
     """
 
     path: str

@@ -1,6 +1,8 @@
 """Train models from recipes. Only this package of genrelens imports torch and Lightning.
 
-Train one model, or train and evaluate one model per round of a split::
+Train one model, or train and evaluate one model per round of a split.
+
+Example::
 
     from pathlib import Path
 

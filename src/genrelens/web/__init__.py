@@ -1,6 +1,8 @@
 """The HTTP API and the web page; they need the extra ``web``.
 
-``genrelens serve`` runs this server from the command line. From Python::
+``genrelens serve`` runs this server from the command line, :func:`serve` from Python.
+
+Example::
 
     from genrelens.web import Settings, listen, serve
 

@@ -44,6 +44,11 @@ class Outcome:
         done: whether the file was written or restored.
         reason: why the file was not written or restored; or a note; or an empty string.
 
+    Example::
+
+        for outcome in result.failed:
+            print(outcome.path, outcome.reason)
+
     """
 
     path: Path
@@ -58,6 +63,11 @@ class Result:
     Attributes:
         run: number of the run in the journal; None if there was no file to write.
         outcomes: the result for each file.
+
+    Example::
+
+        result = apply_changes(plan, catalog=catalog)
+        print(result.run, len(result.outcomes), "files,", len(result.failed), "failed")
 
     """
 

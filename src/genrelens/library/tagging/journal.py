@@ -51,6 +51,11 @@ class TagRun:
         written: number of files that still have the new tags.
         undone: number of files that have been restored.
 
+    Example::
+
+        for run in list_runs():
+            print(run.id, run.started, run.written, run.undone)
+
     """
 
     id: int

@@ -51,6 +51,11 @@ class Plan:
         unscanned: files that are not in the catalogue or were changed after the scan.
         problems: (path, reason) of inputs that cannot be read.
 
+    Example::
+
+        plan = plan_changes(catalog, ["Music"], Policy(max_genres=2))
+        print(len(plan.changes), "changes;", len(plan.skipped), "files are not changed")
+
     """
 
     changes: tuple[Change, ...]

@@ -43,6 +43,13 @@ class GenreMapping:
             none.
         whitelist: the only genres that may be written, in this spelling; None allows all.
 
+    Example::
+
+        mapping = GenreMapping({"hiphop": ("Rap",), "pop": ()})
+        list(mapping.genres_for("hiphop"))  # ['Rap']
+        list(mapping.genres_for("pop"))     # []
+        list(mapping.genres_for("jazz"))    # ['Jazz']
+
     """
 
     genre_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -174,6 +181,11 @@ class Change:
         after: the genres to write.
         confidence: probability of the genre, 0 to 1.
         reason: the prediction, for the user.
+
+    Example::
+
+        for change in plan.changes:
+            print(change.path, change.before, "->", change.after, change.reason)
 
     """
 
