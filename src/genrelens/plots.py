@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "check_picture",
-    "picture",
+    "check_image_path",
+    "image_file",
     "plot_bars",
     "plot_confusion",
     "plot_curves",
@@ -44,7 +44,7 @@ _RANGE_DB = 80.0  # shown below the loudest point; the network has no such limit
 _MEL_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz
 
 
-def check_picture(path: Path) -> None:
+def check_image_path(path: Path) -> None:
     """Check that an image file can be written to ``path``; nothing is written.
 
     Raises:
@@ -69,9 +69,9 @@ def check_picture(path: Path) -> None:
 
 
 @contextmanager
-def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
+def image_file(path: Path, width: float, height: float) -> Iterator[Figure]:
     """Yield an empty figure of a size in inches, and write it to ``path`` at the end."""
-    check_picture(path)
+    check_image_path(path)
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -105,7 +105,7 @@ def plot_bars(prediction: Prediction, path: Path) -> None:
 
     """
     labels, probabilities = zip(*prediction.top(), strict=True)
-    with picture(path, max(6.0, 1.1 * len(labels)), 4.5) as figure:
+    with image_file(path, max(6.0, 1.1 * len(labels)), 4.5) as figure:
         axes = figure.subplots()
         colours = ["#d08a1d"] + ["#3a78b0"] * (len(labels) - 1)
         bars = axes.bar(range(len(labels)), [100 * p for p in probabilities], color=colours)
@@ -132,7 +132,7 @@ def plot_confusion(confusion: ArrayLike, labels: Sequence[str], path: Path) -> N
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = range(len(labels))
-    with picture(path, 1.7 + 0.46 * len(labels), 1.4 + 0.46 * len(labels)) as figure:
+    with image_file(path, 1.7 + 0.46 * len(labels), 1.4 + 0.46 * len(labels)) as figure:
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):
@@ -157,7 +157,7 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
         MissingExtraError: matplotlib is not installed.
 
     """
-    with picture(path, 9, 3.6) as figure:
+    with image_file(path, 9, 3.6) as figure:
         for axes, name in zip(figure.subplots(1, 2), ("loss", "error"), strict=True):
             for part, words, style in (("train", "training", "-"), ("val", "validation", "--")):
                 points = [
@@ -197,7 +197,7 @@ def plot_features(
     resampled = soxr.resample(waveform, mel.sample_rate, cepstra.sample_rate)
     if not len(resampled):  # at a lower rate, one or two samples can become none
         resampled = waveform
-    with picture(path, 11, 12) as figure:
+    with image_file(path, 11, 12) as figure:
         # A second column for the colour bars, so that all panels have the same time axis.
         panels = figure.subplots(4, 2, width_ratios=(1, 0.015), sharex="col")
         _draw_waveform(panels[0], waveform, mel.sample_rate, offset)

@@ -65,13 +65,13 @@ class WorkerResult:
 
     Attributes:
         prediction: the result.
-        picture: :meth:`FeatureImage.to_dict` of the features, or None if it was not requested.
+        image: :meth:`FeatureImage.to_dict` of the features, or None if it was not requested.
         notes: texts of the audio warnings, for instance that the file is damaged.
 
     """
 
     prediction: Prediction
-    picture: Mapping[str, Any] | None
+    image: Mapping[str, Any] | None
     notes: tuple[str, ...]
 
 
@@ -120,7 +120,7 @@ class ClassifierPool:
         name: str,
         *,
         fast: bool = False,
-        picture: bool = False,
+        image: bool = False,
         alone: bool = False,
         timeout: float | None = None,
     ) -> Future[WorkerResult | WorkerError]:
@@ -130,7 +130,7 @@ class ClassifierPool:
             path: the file.
             name: name of the recording for messages; replaces ``path`` in the result.
             fast: classify three excerpts of 30 s, as :meth:`Classifier.classify` does.
-            picture: include an image of the network's input in the result.
+            image: include an image of the network's input in the result.
             alone: no other job is running, so the network uses all cores. The result comes sooner
                 but takes more CPU time.
             timeout: as for :meth:`run`.
@@ -140,7 +140,7 @@ class ClassifierPool:
 
         """
         job = partial(
-            _classify_file, str(path), name, self._limits, fast=fast, picture=picture, alone=alone
+            _classify_file, str(path), name, self._limits, fast=fast, image=image, alone=alone
         )
         return self.run(job, timeout=timeout)
 
@@ -292,10 +292,10 @@ def _nothing() -> None:
 
 
 def _classify_file(
-    path: str, name: str, limits: Limits, *, fast: bool, picture: bool, alone: bool
+    path: str, name: str, limits: Limits, *, fast: bool, image: bool, alone: bool
 ) -> WorkerResult | WorkerError:
     classifier = _classifiers[alone]
-    image = FeatureImage(classifier.metadata.features) if picture else None
+    features = FeatureImage(classifier.metadata.features) if image else None
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", AudioWarning)
@@ -304,7 +304,7 @@ def _classify_file(
                 path,
                 duration=limits.seconds + 1,
                 fast=fast,
-                on_segments=None if image is None else image.add,
+                on_segments=None if features is None else features.add,
             )
         if prediction.duration > limits.seconds:
             raise AudioError(path, f"is longer than {limits.seconds:.0f} s")
@@ -319,7 +319,7 @@ def _classify_file(
         for each in caught
         if issubclass(each.category, AudioWarning)
     )
-    drawn = None if image is None else image.to_dict(prediction.segment_weights)
+    drawn = None if features is None else features.to_dict(prediction.segment_weights)
     return WorkerResult(replace(prediction, source=name), drawn, notes)
 
 

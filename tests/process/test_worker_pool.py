@@ -66,7 +66,7 @@ def test_the_result_is_that_of_a_classifier(
     result = classified(pool, clip, alone=alone)
     expected = Classifier.load(model, threads=1).classify(clip)
     assert isinstance(result, WorkerResult)
-    assert (result.picture, result.notes) == (None, ())
+    assert (result.image, result.notes) == (None, ())
     assert result.prediction.source == "song.wav"
     assert result.prediction.to_dict(timeline=True) == (
         replace(expected, source="song.wav").to_dict(timeline=True)
@@ -158,7 +158,7 @@ def test_a_bomb_takes_no_more_memory_than_a_song(model: Path, clip: Path, tmp_pa
     try:
         classified(pool, clip)
         before = run(pool, misbehaviour.peak_memory).result(SECONDS)
-        result = classified(pool, bomb, picture=True)
+        result = classified(pool, bomb, image=True)
         after = run(pool, misbehaviour.peak_memory).result(SECONDS)
     finally:
         pool.close()
@@ -204,7 +204,7 @@ def test_an_error_that_cannot_be_unpickled_is_reported(
     monkeypatch.setattr(worker_pool, "probe", misbehaviour.fail)
     with pytest.raises(RuntimeError, match="UnpicklableError") as failure:
         worker_pool._classify_file(
-            str(clip), "song.wav", LIMITS, fast=False, picture=False, alone=True
+            str(clip), "song.wav", LIMITS, fast=False, image=False, alone=True
         )
     assert str(pickle.loads(pickle.dumps(failure.value))) == str(failure.value)
 

@@ -36,7 +36,7 @@ class HeldPool:
     latest: HeldPool
 
     def submit(
-        self, path: Path, name: str, *, fast: bool, picture: bool, alone: bool
+        self, path: Path, name: str, *, fast: bool, image: bool, alone: bool
     ) -> Future[Any]:
         self.jobs.append(Future())
         self.paths.append(path)

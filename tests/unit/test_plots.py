@@ -13,7 +13,7 @@ import pytest
 from genrelens.errors import DataError, MissingExtraError
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC
 from genrelens.plots import (
-    check_picture,
+    check_image_path,
     plot_bars,
     plot_confusion,
     plot_curves,
@@ -158,7 +158,7 @@ def test_long_recordings_are_averaged(figures: list[Figure], tmp_path: Path) -> 
 # ----------------------------------------------------------------------------------- paths
 
 DRAWN: list[Callable[[Path], None]] = [
-    check_picture,
+    check_image_path,
     lambda path: plot_bars(rising("a", "b"), path),
     lambda path: plot_confusion([[1]], ["a"], path),
     lambda path: plot_curves([], path),
@@ -198,11 +198,11 @@ def test_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_folder_that_is_not_writable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(DataError, match="is not writable"):
-        check_picture(tmp_path / "bars.png")
+        check_image_path(tmp_path / "bars.png")
 
 
 def test_the_check_leaves_no_file(tmp_path: Path) -> None:
-    check_picture(tmp_path / "bars.PNG")
+    check_image_path(tmp_path / "bars.PNG")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,7 +12,12 @@ import pytest
 from genrelens.data import quality as inspection
 from genrelens.data.fingerprint import Match
 from genrelens.data.folders import LabelledClip, read_folder
-from genrelens.data.quality import Inspection, inspect_clips, torn_duplicates, ungrouped_duplicates
+from genrelens.data.quality import (
+    Inspection,
+    divided_duplicates,
+    inspect_clips,
+    ungrouped_duplicates,
+)
 from genrelens.errors import AudioError
 from support import synth
 from support.songs import RATE, put, song
@@ -103,18 +108,18 @@ def test_duplicates_that_a_split_divides(data: Path, found: Inspection) -> None:
         g=("test", None),
         e=("test", None),
     )
-    (torn,) = torn_duplicates(found, clips)
-    assert [(clip.path.stem, clip.part) for clip in torn.clips] == [
+    (divided,) = divided_duplicates(found, clips)
+    assert [(clip.path.stem, clip.part) for clip in divided.clips] == [
         ("c", "train"),
         ("d", "train"),
         ("g", "test"),
     ]
-    assert (torn.kind, torn.similarity) == ("near", found.duplicates[1].similarity)
+    assert (divided.kind, divided.similarity) == ("near", found.duplicates[1].similarity)
 
 
 def test_clips_outside_the_split_are_ignored(data: Path, found: Inspection) -> None:
-    assert torn_duplicates(found, placed(data, c=("train", None), d=("train", None))) == ()
-    assert torn_duplicates(found, read_folder(data)) == ()  # before a split
+    assert divided_duplicates(found, placed(data, c=("train", None), d=("train", None))) == ()
+    assert divided_duplicates(found, read_folder(data)) == ()  # before a split
 
 
 def test_duplicates_of_different_groups(data: Path, found: Inspection) -> None:

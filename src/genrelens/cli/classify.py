@@ -157,11 +157,11 @@ def _check_options(
 
 
 def _check_plot(plot: Path, sources: Sequence[Source]) -> None:
-    from genrelens.plots import check_picture
+    from genrelens.plots import check_image_path
 
     if len(sources) != 1:
         raise typer.BadParameter(f"--plot draws one recording, not {len(sources)}")
-    check_picture(plot)
+    check_image_path(plot)
 
 
 def _classified(

@@ -23,8 +23,8 @@ from genrelens.data.quality import (
     ClipIssue,
     Duplicates,
     Inspection,
+    divided_duplicates,
     inspect_clips,
-    torn_duplicates,
     ungrouped_duplicates,
 )
 from genrelens.data.splits import Split
@@ -63,18 +63,18 @@ def check(
         clips = read_folder(folder)
         rounds = list(Split.load(split, clips)) if split else []
         found = _inspect(clips, min(n_jobs(jobs), len(clips)))
-    torn = _once(group for each in rounds for group in torn_duplicates(found, each))
+    divided = _once(group for each in rounds for group in divided_duplicates(found, each))
     ungrouped = _once(group for each in rounds for group in ungrouped_duplicates(found, each))
     if as_json:
-        sides = {"torn": torn, "ungrouped": ungrouped} if split else {}
+        sides = {"torn": divided, "ungrouped": ungrouped} if split else {}
         rows = {name: [group.to_dict() for group in groups] for name, groups in sides.items()}
         print_json({**found.to_dict(), **rows, "data": folder.resolve().name})
     else:
         _print_inspection(found, folder)
     _warn(found.contradictions, "have different labels", lambda clip: clip.label)
     _warn(ungrouped, "are in different groups", lambda clip: clip.group)
-    _warn(torn, "are on both sides of the split", lambda clip: clip.part)
-    if found.unreadable or torn:
+    _warn(divided, "are on both sides of the split", lambda clip: clip.part)
+    if found.unreadable or divided:
         raise typer.Exit(1)
 
 

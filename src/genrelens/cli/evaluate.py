@@ -172,9 +172,9 @@ def _check_request(
 def _check_outputs(report: Path | None, plot: Path | None) -> None:
     """Refuse outputs that cannot be written, before the work."""
     if plot is not None:
-        from genrelens.plots import check_picture
+        from genrelens.plots import check_image_path
 
-        check_picture(plot)
+        check_image_path(plot)
     if report is not None:
         from genrelens.evaluation.report.write import check_report_folder
 

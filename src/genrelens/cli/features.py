@@ -73,9 +73,9 @@ def features(
 
     """
     if plot is not None:
-        from genrelens.plots import check_picture
+        from genrelens.plots import check_image_path
 
-        check_picture(plot)
+        check_image_path(plot)
     configs = {"original mel": ORIGINAL_MEL, "original MFCC": ORIGINAL_MFCC}
     if model is not None:
         metadata = ModelFile.load(model).metadata
@@ -167,11 +167,11 @@ def _save(path: Path, summaries: Mapping[str, _Summary]) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def _plot(file: Path, picture: Path, offset: float, duration: float | None) -> None:
+def _plot(file: Path, image: Path, offset: float, duration: float | None) -> None:
     from genrelens.plots import plot_features
 
     rate, wanted = ORIGINAL_MEL.sample_rate, duration or np.inf
     y = load_audio(file, sample_rate=rate, offset=offset, duration=min(wanted, _LONGEST_PLOT))
-    plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, picture, offset=offset)
+    plot_features(y, ORIGINAL_MEL, ORIGINAL_MFCC, image, offset=offset)
     if len(y) >= _LONGEST_PLOT * rate and wanted > _LONGEST_PLOT:
         print_note(f"the plot shows the first {_LONGEST_PLOT:.0f} s of this part; see --offset")

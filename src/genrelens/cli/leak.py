@@ -63,9 +63,9 @@ def leak(
 
     """
     if plot is not None:
-        from genrelens.plots import check_picture
+        from genrelens.plots import check_image_path
 
-        check_picture(plot)
+        check_image_path(plot)
     with quiet_libraries(), warnings_as_notes():
         clips = read_clips(folder, label_map(relabel), groups, group_column)
         leak_splits(clips, folds, seed=seed)  # raises an error for an impossible split

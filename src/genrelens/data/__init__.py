@@ -30,8 +30,8 @@ from genrelens.data.quality import (
     ClipIssue,
     Duplicates,
     Inspection,
+    divided_duplicates,
     inspect_clips,
-    torn_duplicates,
     ungrouped_duplicates,
 )
 from genrelens.data.splits import Split, read_groups, split_by_file
@@ -49,6 +49,7 @@ __all__ = [
     "Split",
     "audio_fingerprint",
     "clip_names",
+    "divided_duplicates",
     "fetch_gtzan",
     "filtered_split",
     "find_matches",
@@ -62,6 +63,5 @@ __all__ = [
     "read_groups",
     "split_by_file",
     "split_clips",
-    "torn_duplicates",
     "ungrouped_duplicates",
 ]

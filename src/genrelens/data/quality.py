@@ -25,8 +25,8 @@ __all__ = [
     "ClipIssue",
     "Duplicates",
     "Inspection",
+    "divided_duplicates",
     "inspect_clips",
-    "torn_duplicates",
     "ungrouped_duplicates",
 ]
 
@@ -195,7 +195,7 @@ def inspect_clips(
     )
 
 
-def torn_duplicates(
+def divided_duplicates(
     inspection: Inspection, clips: Iterable[LabelledClip]
 ) -> tuple[Duplicates, ...]:
     """Return the groups of duplicates that a split divides.
@@ -210,7 +210,7 @@ def torn_duplicates(
     Example::
 
         found = inspect_clips(clips)
-        divided = torn_duplicates(found, random_split(clips))
+        divided = divided_duplicates(found, random_split(clips))
 
     """
     return tuple(

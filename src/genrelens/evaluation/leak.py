@@ -30,7 +30,7 @@ from genrelens.evaluation.bootstrap import (
 )
 from genrelens.features import ORIGINAL_MFCC, iter_features
 from genrelens.percentages import percent
-from genrelens.plots import picture
+from genrelens.plots import image_file
 from genrelens.threads import map_in_threads
 
 __all__ = [
@@ -365,7 +365,7 @@ def plot_leak(leak: Leak, path: Path) -> None:
         if score.clips:
             series["whole clips"][row + shift] = score.clips.accuracy
     names = [PROTOCOLS[score.protocol].replace(" (", "\n(") for score in leak.scores]
-    with picture(path, 5.6, 1.2 + 0.62 * len(leak.scores)) as figure:
+    with image_file(path, 5.6, 1.2 + 0.62 * len(leak.scores)) as figure:
         axes = figure.subplots()
         for (name, bars), (colour, hatch) in zip(
             series.items(), (("#9db8d2", ""), ("#e4ecf4", "//")), strict=True

@@ -142,7 +142,7 @@ class _Service:
             raise Problem(422, f"query.genres: {error}") from error
         return genres
 
-    async def classify(self, request: Request, *, fast: bool, picture: bool) -> WorkerResult:
+    async def classify(self, request: Request, *, fast: bool, image: bool) -> WorkerResult:
         """Receive a recording and classify it within the time that a request may take.
 
         The request occupies a slot of the queue only once its recording has arrived. If no slot
@@ -159,24 +159,24 @@ class _Service:
                     async with self.admission.free_worker:
                         if await request.is_disconnected():
                             raise Problem(400, "the client disconnected")
-                        return await self._classify_file(path, name, fast=fast, picture=picture)
+                        return await self._classify_file(path, name, fast=fast, image=image)
         except TimeoutError as error:
             raise Problem(
                 504, f"the recording was not classified within {self.settings.timeout:g} s"
             ) from error
 
     async def _classify_file(
-        self, path: Path, name: str, *, fast: bool, picture: bool
+        self, path: Path, name: str, *, fast: bool, image: bool
     ) -> WorkerResult:
         started = time.monotonic()
-        result = await self._run(path, name, fast=fast, picture=picture)
+        result = await self._run(path, name, fast=fast, image=image)
         self.admission.record_duration(time.monotonic() - started)
         if isinstance(result, WorkerError):
             raise Problem(422, str(result))
         return result
 
     async def _run(
-        self, path: Path, name: str, *, fast: bool, picture: bool
+        self, path: Path, name: str, *, fast: bool, image: bool
     ) -> WorkerResult | WorkerError:
         """Classify in a worker process; use a second one if the first one ends.
 
@@ -186,7 +186,7 @@ class _Service:
         assert self._pool is not None
         alone = self.admission.in_progress == 1
         for is_last in (False, True):
-            job = self._pool.submit(path, name, fast=fast, picture=picture, alone=alone)
+            job = self._pool.submit(path, name, fast=fast, image=image, alone=alone)
             try:
                 return await asyncio.wrap_future(job)
             except ProcessExpired as error:
@@ -229,14 +229,14 @@ def _add_classify(app: FastAPI, service: _Service) -> None:
     ) -> JSONResponse:
         """Predict the genre of a recording."""
         chosen = service.chosen_genres(genres)
-        result = await service.classify(request, fast=fast, picture=spectrogram)
+        result = await service.classify(request, fast=fast, image=spectrogram)
         prediction = result.prediction.restricted(chosen) if chosen else result.prediction
         service.metrics.count(prediction)
         document = prediction.to_dict(timeline=timeline, embedding=embedding)
         if result.notes:
             document["notes"] = list(result.notes)
-        if result.picture is not None:
-            document["spectrogram"] = result.picture
+        if result.image is not None:
+            document["spectrogram"] = result.image
         return JSONResponse(document)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.percentages import percent
-from genrelens.plots import picture
+from genrelens.plots import image_file
 
 if TYPE_CHECKING:
     from genrelens.evaluation.robustness import ConditionScores
@@ -41,7 +41,7 @@ def plot_reliability(scores: Scores, path: Path, *, before: Scores | None = None
         MissingExtraError: matplotlib is not installed.
 
     """
-    with picture(path, _WIDTH, 6.2) as figure:
+    with image_file(path, _WIDTH, 6.2) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         upper.plot([0, 100], [0, 100], color="0.5", linewidth=1, linestyle=":", label="ideal")
         if before is not None:
@@ -124,7 +124,7 @@ def plot_rejection(scores: Scores, path: Path) -> None:
         for point, n in zip(points, counts, strict=True)
     ]
     coverage = [100 * point.coverage for point in points]
-    with picture(path, _WIDTH, 4.0) as figure:
+    with image_file(path, _WIDTH, 4.0) as figure:
         axes = figure.subplots()
         low, high = np.transpose(band)
         axes.fill_between(
@@ -207,7 +207,7 @@ def _draw_shares(
         [(estimates[i].value, estimates[i].low, estimates[i].high) for i in rows]
     ).reshape(-1, 3)
     values, low, high = shown.T
-    with picture(path, _WIDTH, 1.0 + 0.34 * len(labels)) as figure:
+    with image_file(path, _WIDTH, 1.0 + 0.34 * len(labels)) as figure:
         axes = figure.subplots()
         axes.barh(rows, values, height=0.62, facecolor=_LIGHT, edgecolor=_DARK, linewidth=0.8)
         errors = np.maximum([values - low, high - values], 0)

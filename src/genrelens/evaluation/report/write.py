@@ -107,7 +107,7 @@ def write_report(
         "predictions": table.to_dict(),
     }
     try:
-        pictures, vectors = _draw(scores, before, robustness)
+        images, vectors = _draw(scores, before, robustness)
         html = report_page(
             title,
             table,
@@ -120,9 +120,9 @@ def write_report(
         )
         folder.mkdir(parents=True, exist_ok=True)
         table.save(folder / "predictions.csv", safe_csv=safe_csv)
-        for name, picture in pictures.items():
+        for name, image in images.items():
             with replaced(folder / f"{name}.png") as file:
-                file.write(picture)
+                file.write(image)
         text = json.dumps(numbers, indent=1, allow_nan=False) + "\n"
         write_text_atomically(folder / "metrics.json", text)
         write_text_atomically(folder / _PAGE, html)
