@@ -238,7 +238,7 @@ class Classifier:
         duration: float | None = None,
         on_segments: Callable[[Float32], None] | None = None,
     ) -> Prediction:
-        """Classify excerpts of a recording of ``duration`` seconds (None: they are all of it)."""
+        """Classify excerpts of a recording of ``duration`` seconds; None if they are the whole."""
         counter = _SampleCounter()
         windows: list[Outputs] = []
         tracks = []

@@ -37,10 +37,10 @@ def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any
     Returns:
         Columns with a value for each result: ``path``, ``genre``, ``probability`` (of that genre),
         ``verdict``, ``styles`` (those that apply, joined by ``"|"``), ``music``, ``duration`` (in
-        seconds), ``model``, ``genres`` (those that apply, joined likewise), ``changes`` (the
-        genres of a recording that changes, joined likewise), ``snr`` (in dB) and ``error``, then
-        ``p_rock`` and so on, the probability of each genre. A value that a result does not have is
-        None.
+        seconds), ``model``, ``genres`` (those that apply, joined by ``"|"``), ``changes``
+        (the genres of a recording that changes, joined by ``"|"``), ``snr`` (in dB) and ``error``,
+        then ``p_rock`` and so on, the probability of each genre. A value that a result does not
+        have is None.
 
     Example::
 

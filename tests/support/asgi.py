@@ -35,9 +35,7 @@ class HeldPool:
 
     latest: HeldPool
 
-    def submit(
-        self, path: Path, name: str, *, fast: bool, image: bool, alone: bool
-    ) -> Future[Any]:
+    def submit(self, path: Path, name: str, *, fast: bool, image: bool, alone: bool) -> Future[Any]:
         self.jobs.append(Future())
         self.paths.append(path)
         self.alone.append(alone)

@@ -132,7 +132,7 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     failed: list[_Failed] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)  # by --prune
-    skipped: Counter[str] = field(default_factory=Counter)  # by ending
+    skipped: Counter[str] = field(default_factory=Counter)  # by extension
     notes: list[str] = field(default_factory=list)  # about damaged recordings
     duration: float = 0.0  # of the classified recordings, in seconds
 

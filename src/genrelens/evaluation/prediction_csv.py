@@ -113,7 +113,7 @@ def _true(row: Row, index: Mapping[str, int], truth: Mapping[str, str]) -> int:
     if not genre:
         bare = PurePath(row.clip).stem
         hint = (
-            f"write {bare}, without folder and ending"
+            f"write {bare}, without folder and extension"
             if bare in truth
             else "give it in a column 'genre', or give the folder of the labelled clips"
         )

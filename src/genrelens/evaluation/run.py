@@ -347,7 +347,7 @@ def _check_rows(path: Path, clips: Mapping[str, LabelledClip], rows: Sequence[st
     if clips and rows and len(absent) == len(clips):
         raise DataError(
             f"has no row of any of the {len(clips)} clips; its first clip is {rows[0]}, theirs is "
-            f"{absent[0]}, without folder and ending",
+            f"{absent[0]}, without folder and extension",
             path=path,
         )
     if absent:

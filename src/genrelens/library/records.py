@@ -89,13 +89,13 @@ class StoredPrediction:
 
     @classmethod
     def of(cls, prediction: Prediction, *, model_digest: str, fast: bool) -> Self:
-        """Return the record of a prediction that was made just now.
+        """Return the record of a new prediction.
 
         Args:
             prediction: the prediction.
             model_digest: SHA-256 of the model file.
-            fast: whether only excerpts were asked for. A recording that was classified completely
-                all the same, because it is short, is not stored as fast.
+            fast: whether only excerpts were requested. A short recording is classified completely
+                and is not stored as fast.
 
         """
         embedding = prediction.embedding
@@ -138,7 +138,7 @@ class Failure:
         reason: the reason, without the name of the file.
         model_digest: SHA-256 of the model file; None if the file could not even be read, which
             every scan tries again.
-        version: version of genrelens that tried; None likewise.
+        version: version of genrelens that tried; None if the file could not even be read.
 
     Example::
 

@@ -62,8 +62,8 @@ class SqliteStore:
     upgraded: ClassVar[tuple[Table, ...]] = ()
     """Tables that may lack their columns with a default in files of former versions.
 
-    The columns are added, which needs no new version: former versions of genrelens read and write
-    the file all the same.
+    The columns are added, which needs no new version: former versions of genrelens can still read
+    and write the file.
     """
     pragmas: ClassVar[tuple[str, ...]]
     """Settings of each connection that writes."""

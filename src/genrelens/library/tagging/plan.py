@@ -202,7 +202,7 @@ def change_fields(change: Change) -> dict[str, Any]:
 
 
 def is_plan(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file is a plan: by its ending, or because it begins with ``{``.
+    """Return whether a file is a plan: by its extension, or because it begins with ``{``.
 
     A folder is never a plan. No audio file begins with ``{``.
     """

@@ -175,7 +175,7 @@ class Change:
     Attributes:
         path: absolute path of the file.
         size: size in bytes at the time of the decision.
-        mtime_ns: time of modification in nanoseconds, likewise.
+        mtime_ns: time of modification in nanoseconds at the time of the decision.
         digest: digest of the audio.
         before: the genres in the file.
         after: the genres to write.
