@@ -444,6 +444,6 @@ def _as_block(y: ArrayLike) -> Float32:
     require(block.dtype.kind == "f", f"a waveform holds floats (full scale 1.0), not {block.dtype}")
     require(
         block.size == 0 or first_invalid(block) is None,
-        "the waveform contains NaN, infinite or absurdly large samples; full scale is 1.0",
+        "the waveform contains samples that are NaN, infinite or above 1e6; full scale is 1.0",
     )
     return block.astype(np.float32, copy=False)

@@ -258,15 +258,15 @@ def test_list(library: Path, list_files: Command) -> None:
     ]
 
 
-def test_several_genres_and_changes_are_listed(place: Path, list_files: Command) -> None:
+def test_several_genres_and_changes_are_listed(workdir: Path, list_files: Command) -> None:
     with Catalog.open("catalog.sqlite") as catalog:
         for name, prediction in {
             "both": several("pop", 0.6, pop=0.8, rnb=0.7, rock=0.1),
             "mix": medley("classical", "metal"),
         }.items():
             catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=prediction)
-    both = f"pop             60 %  {place}/both  rnb"
-    mix = f"changes               {place}/mix  classical, metal, house"
+    both = f"pop             60 %  {workdir}/both  rnb"
+    mix = f"changes               {workdir}/mix  classical, metal, house"
     assert list_files().out.splitlines() == [both, mix]
     assert list_files("--genre", "rnb").out.splitlines() == [both]
     assert list_files("--genre", "metal", "--verdict", "changes").out.splitlines() == [mix]

@@ -102,7 +102,7 @@ def test_wrong_graph_is_refused(
     path.write_text("the old one")
     name = ("clip logits", "segment logits", "embeddings", "style logits", "music logits")[output]
     metadata = tiny.metadata(styles=STYLES, music_threshold=0.5)
-    with pytest.raises(ModelError, match=f"graph is wrong: {name} differ"):
+    with pytest.raises(ModelError, match=f"graph is wrong: its {name} differ"):
         export_model(Listener(), metadata, path)
     assert path.read_text() == "the old one"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]

@@ -293,7 +293,7 @@ def test_a_foreign_genres_folder_is_left_alone(
     if listing is not None:
         (folder / "genres/.genrelens.json").write_text(listing)
     before = tree(folder)
-    with pytest.raises(DataError, match="is not overwritten: move it"):
+    with pytest.raises(DataError, match="overwrites nothing: move it"):
         fetch_gtzan(folder, archive=archive)
     assert tree(folder) == before
     assert mirror.ranges == []
