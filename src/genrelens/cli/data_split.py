@@ -24,6 +24,7 @@ __all__ = [
     "GroupFiles",
     "Groups",
     "Protocol",
+    "RareGenres",
     "Relabel",
     "TestFraction",
     "check_protocol",
@@ -49,6 +50,13 @@ Draws = Annotated[
 ]
 TestFraction = Annotated[
     float, typer.Option(metavar="P", help="Share of the test clips (with --draws).")
+]
+RareGenres = Annotated[
+    bool,
+    typer.Option(
+        "--rare-genres",
+        help="Allow genres with fewer groups than folds; some folds do not test them (grouped).",
+    ),
 ]
 Groups = Annotated[
     Path | None,
@@ -140,6 +148,7 @@ def split(
     folds: Folds = 5,
     draws: Draws = None,
     test_fraction: TestFraction = 0.1,
+    rare_genres: RareGenres = False,
     groups: GroupFiles = None,
     group_column: GroupColumn = "group",
     relabel: Relabel = None,
@@ -162,7 +171,13 @@ def split(
     check_protocol(protocol, draws, groups)
     clips = read_clips(folders, relabel, groups, group_column)
     made = split_clips(
-        clips, protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
+        clips,
+        protocol,
+        folds=folds,
+        draws=draws,
+        test_fraction=test_fraction,
+        seed=seed,
+        rare_genres=rare_genres,
     )
     made.save(target, safe_csv=safe_csv)
     for number, assigned in enumerate(made, start=1):
