@@ -111,13 +111,15 @@ def _pairs(entry: str) -> dict[str, str]:
     return {old: new[0]}
 
 
-def check_relabel(relabel: Sequence[str] | None, genres: Collection[str]) -> None:
+def check_relabel(
+    relabel: Sequence[str] | None, genres: Collection[str], problem: str = "there is no genre"
+) -> None:
     """Refuse to rename genres that are not there; a table may hold more than the data has."""
     for entry in relabel or ():
         pairs = _pairs(entry)
         if not pairs.keys() & set(genres):
-            names = next(iter(map(repr, pairs))) if len(pairs) == 1 else "of its table"
-            raise DataError(f"--relabel {entry}: there is no genre {names}")
+            names = "of its table" if entry.endswith(".toml") else repr(*pairs)
+            raise DataError(f"--relabel {entry}: {problem} {names}")
 
 
 def read_clips(
@@ -134,7 +136,9 @@ def read_clips(
         )
     clips = read_folders(folders, label_map=label_map(relabel))
     paths = [path for folder in folders for path in folder.iterdir()]
-    check_relabel(relabel, {path.name for path in paths if path.is_dir()})
+    names = " and ".join(map(str, folders))
+    problem = f"{names} {'has' if len(folders) == 1 else 'have'} no genre"
+    check_relabel(relabel, {path.name for path in paths if path.is_dir()}, problem)
     return read_groups(groups, clips, column=column) if groups else clips
 
 
