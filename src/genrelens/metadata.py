@@ -103,12 +103,13 @@ class ModelMetadata:
             and their probabilities are averaged.
         genre_rules: one for each label, in their order; empty if the model has none, so that a
             recording has one genre only.
-        temperature: the logits of a clip are divided by it before the softmax; it calibrates the
-            probabilities. Not used with ``temperatures``.
-        segment_temperature: the same for the logits of a segment.
+        temperature: the logits of a clip of one window are divided by it before the softmax; it
+            calibrates the probabilities.
+        segment_temperature: the same for the logits of a segment; not used with ``temperatures``.
         temperatures: temperature of the mean over a number of segments, for instance
-            ``{1: 1.9, 3: 1.4, 10: 1.1}``, see :meth:`temperature_for`; empty if the model has only
-            the two above.
+            ``{1: 1.9, 3: 1.4, 10: 1.1}``, see :meth:`temperature_for`. It calibrates segments,
+            sections and, if the answer of the graph is such a mean, recordings. Empty if the model
+            has only the two above.
         music_threshold: in (0, 1); below this probability of music the verdict is "not music".
             None if the model has no music logits.
         sure_threshold: in [0, 1); below this probability of the most probable genre the verdict is
@@ -193,7 +194,7 @@ class ModelMetadata:
         return self.temperature_for(1) if self.temperatures else self.segment_temperature
 
     def temperature_for(self, n_segments: float) -> float:
-        """Return the temperature that calibrates the mean over segments, in clips and sections.
+        """Return the temperature that calibrates a mean over segments.
 
         Between the numbers of ``temperatures`` it is interpolated over the logarithm of the number.
         Outside them it is that of the nearest one.

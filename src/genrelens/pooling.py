@@ -12,7 +12,7 @@ from genrelens.model_file import Outputs
 from genrelens.prediction import Style
 from genrelens.segmentation import calibrated
 
-__all__ = ["PooledRecording"]
+__all__ = ["PooledRecording", "segments_of_answer"]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -30,9 +30,11 @@ class PooledRecording:
     music logits, all segments that are not silent count. A segment that overlaps others is weighted
     by the share of it that they do not cover.
 
-    A model with ``temperatures`` calibrates the mean over all segments that count, with the
-    temperature for their number. Any other model calibrates the mean of each window, and weights
-    windows, and segments for the styles, by their probability of being music as well.
+    If the answer of the graph is the mean over its segments and the model has ``temperatures``, the
+    mean over all segments that count is calibrated with the temperature for their number. Otherwise
+    the answer for each window is calibrated with ``temperature``, and the windows are averaged. A
+    model without ``temperatures`` weights windows, and segments for the styles, by their
+    probability of being music as well.
 
     Args:
         windows: outputs of the network for consecutive segments that are not silent; empty for a
@@ -82,13 +84,14 @@ class PooledRecording:
         starts = np.cumsum([len(window.segment_logits) for window in self._windows[:-1]])
         counted = np.split(self._counted, starts)
         totals = [part.sum() for part in np.split(self._weights, starts)]
-        of_window = 1.0 if self._metadata.temperatures else self._metadata.temperature
+        by_number = bool(self._metadata.temperatures) and all(map(_is_mean, self._windows))
+        temperature = 1.0 if by_number else self._metadata.temperature
         means = [
-            _window_probabilities(window, part, of_window)
+            _window_probabilities(window, part, temperature)
             for window, part in zip(self._windows, counted, strict=True)
         ]
         mean = np.asarray(np.average(np.stack(means), axis=0, weights=totals))
-        if not self._metadata.temperatures:
+        if not by_number:
             return mean
         return calibrated(mean, self._metadata.temperature_for(float(sum(totals))))
 
@@ -137,12 +140,31 @@ def _window_probabilities(window: Outputs, counted: Float64, temperature: float)
     overlap others or are not music. Its mean is weighted here, by the shares that count, (n,). The
     answer of another graph stays as it is.
     """
-    segments = _softmax(window.segment_logits)
-    difference = np.abs(_softmax(window.clip_logits) - segments.mean(axis=0)).max()
-    plain = (counted == 1).all() or not counted.any()
-    if difference > _ROUNDING or plain:
+    if (counted == 1).all() or not counted.any() or not _is_mean(window):
         return _softmax(window.clip_logits / temperature)
-    return calibrated(np.average(segments, axis=0, weights=counted), temperature)
+    mean = np.average(_softmax(window.segment_logits), axis=0, weights=counted)
+    return calibrated(mean, temperature)
+
+
+def _is_mean(window: Outputs) -> bool:
+    """Return whether the answer for a window is the mean over its segments."""
+    mean = _softmax(window.segment_logits).mean(axis=0)
+    return bool(np.abs(_softmax(window.clip_logits) - mean).max() <= _ROUNDING)
+
+
+def segments_of_answer(window: Outputs, music_threshold: float | None) -> Bools | None:
+    """Return the segments of a window that its answer must be computed from again, (n,).
+
+    They are those that are music, if some are not and the answer is not the mean over segments.
+    None: the answer stays as it is.
+    """
+    music = _sigmoid(window.music_logits)
+    if music is None or music_threshold is None:
+        return None
+    chosen = music >= music_threshold
+    if chosen.all() or not chosen.any() or _is_mean(window):
+        return None
+    return np.asarray(chosen)
 
 
 def _music_weights(

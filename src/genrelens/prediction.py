@@ -120,7 +120,7 @@ class Prediction:
     @property
     def temperature(self) -> float:
         """Temperature that calibrates the probabilities of a clip of one window."""
-        return self.metadata.temperature_for(self.metadata.window_segments)
+        return self.metadata.temperature
 
     # --------------------------------------------------------------------------- the answer
 
@@ -324,6 +324,8 @@ class Prediction:
 
     def choosing(self, metadata: ModelMetadata) -> Prediction:
         """Return :meth:`restricted` to the genres of restricted metadata of the model."""
+        if metadata.labels == self.labels:
+            return self
         columns = [self.labels.index(label) for label in metadata.labels]
         parents = {style.name: style.parent for style in metadata.styles}
         return replace(

@@ -293,20 +293,19 @@ def test_own_predictions_contain_the_present_temperature() -> None:
 
 
 def test_all_temperatures_are_multiplied_and_the_genre_rules_keep_their_results() -> None:
-    """The temperature of a clip of 10 segments was 2 and becomes 6."""
+    """The temperature of a clip was 2 and becomes 6."""
     logits, true = drawn(1, n=400, classes=2)
     logits *= 3 / fit_temperature(logits, true)
     own = made(softmax(logits, axis=1), true)
     former = replace(
-        metadata(own, 99.0),
-        window_segments=10,
+        metadata(own, 2.0),
         temperatures={1: 5.0, 10: 2.0},
         genre_rules=(GenreRule(0.5, 0.1, 0.4),) * 2,
     )
     found = calibrate_model(former, own)
     assert found.present_temperature == 2
     assert found.metadata.temperatures == pytest.approx({1: 15.0, 10: 6.0}, rel=1e-3)
-    assert found.temperature == found.metadata.temperature_for(10) == pytest.approx(6, rel=1e-3)
+    assert found.temperature == pytest.approx(6, rel=1e-3)
     new = apply_temperature([0.8, 0.2], found.temperature / 2)
     rules = former.genre_rules[0], found.metadata.genre_rules[0]
     assert rules[1].probability(float(new[0])) == pytest.approx(rules[0].probability(0.8))

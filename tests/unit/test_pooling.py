@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
 from genrelens.model_file import Outputs, StyleTag
-from genrelens.pooling import PooledRecording
+from genrelens.pooling import PooledRecording, segments_of_answer
 from genrelens.prediction import Style
 from support import tiny
 
@@ -232,6 +234,34 @@ def test_temperatures_apply_to_the_mean_over_all_segments_that_count() -> None:
     np.testing.assert_allclose(result.probabilities, roots / roots.sum(), atol=1e-6)
     squares = np.array(ROCK) ** 2
     np.testing.assert_allclose(result.segments[0], squares / squares.sum(), atol=1e-6)
+
+
+def test_the_answer_of_a_graph_without_a_mean_has_the_temperature_of_a_clip() -> None:
+    """Also if one of its windows has a single segment, which is its own mean."""
+    own = Outputs(np.log(JAZZ).astype(np.float32), np.log([ROCK, ROCK]).astype(np.float32))
+    result = pooled(own, outputs(ROCK, 1), temperature=2.0, temperatures={1: 0.5}, styles=())
+    roots = [np.sqrt(row) / np.sqrt(row).sum() for row in (JAZZ, ROCK)]
+    expected = (2 * roots[0] + roots[1]) / 3
+    np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("answer", "music", "threshold", "again"),
+    [
+        (JAZZ, [0.9, 0.2, 0.6], 0.5, [True, False, True]),
+        (JAZZ, [0.9, 0.8, 0.6], 0.5, None),
+        (JAZZ, [0.1, 0.2, 0.3], 0.5, None),
+        (JAZZ, [0.9, 0.2, 0.6], None, None),
+        (np.mean([ROCK, JAZZ, ROCK], axis=0), [0.9, 0.2, 0.6], 0.5, None),
+    ],
+)
+def test_segments_that_an_answer_is_computed_from_again(
+    answer: ArrayLike, music: list[float], threshold: float | None, again: list[bool] | None
+) -> None:
+    logits = np.log(np.asarray(answer)).astype(np.float32)
+    window = replace(mixed([ROCK, JAZZ, ROCK], music), clip_logits=logits)
+    found = segments_of_answer(window, threshold)
+    assert (None if found is None else found.tolist()) == again
 
 
 def test_a_recording_of_one_segment_has_the_probabilities_of_the_segment() -> None:

@@ -134,7 +134,7 @@ def calibrate_model(
     check_predictions(metadata, table, predictions_sha256)
     if not force and (why := objection(table)):
         raise DataError(why)
-    former = metadata.temperature_for(metadata.window_segments)
+    former = metadata.temperature
     # What the probabilities were divided by: the models of a cross-validation have no temperature.
     own = former if table.rounds is None else 1.0
     present = replace(table, probabilities=apply_temperature(table.probabilities, former / own))

@@ -136,7 +136,7 @@ def model_provenance(model: str | None, metadata: ModelMetadata) -> dict[str, An
         "model_sha256": model_digest(model),
         "training_recordings": None if audio is None else len(audio),
         "model_data_fingerprints": _training_fingerprints(metadata.provenance),
-        "temperature": metadata.temperature_for(metadata.window_segments),
+        "temperature": metadata.temperature,
     }
 
 
