@@ -136,6 +136,15 @@ def test_segments_are_drawn_by_clip_and_class() -> None:
     assert [len(classes) for _, classes in batches] == [2, 2]
 
 
+def test_weights_of_clips_change_the_draw() -> None:
+    from genrelens.train.lens.heads import HeadBatches
+
+    clips = [clip_features([1.0, 2.0]), clip_features([3.0]), clip_features([4.0])]
+    plain = HeadBatches(clips, [0, 0, 1], 2).weights.numpy()
+    weighted = HeadBatches(clips, [0, 0, 1], 2, np.array([0.5, 1, 2])).weights.numpy()
+    np.testing.assert_allclose(weighted / plain, [0.5, 0.5, 1, 2])
+
+
 def test_music_head_separates_music_from_other_sounds() -> None:
     import torch
 
@@ -244,6 +253,20 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(audio_digest(path) in audio for path in everything)
     plain = replace(run, folder=tmp_path / "plain", not_music=None)
     assert Classifier.load(train(plain, clips)).metadata.music_threshold is None
+
+
+def test_each_folder_needs_its_weight(tmp_path: Path) -> None:
+    from genrelens.train.job import Run, class_labels
+    from genrelens.train.recipe import HeadConfig, Recipe
+
+    head = HeadConfig(data_weights=(0.5, 1, 1))
+    recipe = Recipe(name="tiny", network="musicnn", features=tiny.LENS, head=head)
+    run = Run(recipe=recipe, folder=tmp_path / "run")
+    clips = read_folder(tiny.write_clips(tmp_path / "data", per_genre=2))
+    assert class_labels(run, clips) == list(tiny.GENRES)  # weights of one folder change nothing
+    two = [replace(clip, source=index % 2) for index, clip in enumerate(clips)]
+    with pytest.raises(DataError, match="data_weights for 3 folders, and the clips are from 2"):
+        class_labels(run, two)
 
 
 def test_training_needs_the_wheel_of_musicnn(tmp_path: Path) -> None:

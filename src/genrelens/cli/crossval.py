@@ -20,12 +20,12 @@ from genrelens.cli.data_split import (
     Draws,
     Folds,
     GroupColumn,
-    Groups,
+    GroupFiles,
     Protocol,
+    RareGenres,
     Relabel,
     TestFraction,
     check_protocol,
-    label_map,
     read_clips,
 )
 from genrelens.cli.figures import Form, figure_text
@@ -40,6 +40,7 @@ from genrelens.cli.train import (
     check_device,
 )
 from genrelens.data.protocols import split_clips
+from genrelens.data.relabel import applied_label_map
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
 from genrelens.evaluation.prediction_table import PredictionTable
@@ -55,9 +56,12 @@ if TYPE_CHECKING:
 
 
 _Data = Annotated[
-    Path,
+    list[Path],
     typer.Option(
-        "--data", "-d", metavar="FOLDER", help="A folder with one subfolder for each genre."
+        "--data",
+        "-d",
+        metavar="FOLDER",
+        help="A folder with one subfolder for each genre; repeatable.",
     ),
 ]
 _Folder = Annotated[
@@ -94,7 +98,8 @@ def crossval(
     folds: Folds = 5,
     draws: Draws = None,
     test_fraction: TestFraction = 0.1,
-    groups: Groups = None,
+    rare_genres: RareGenres = False,
+    groups: GroupFiles = None,
     group_column: GroupColumn = "group",
     split: _SplitFile = None,
     rounds: _Rounds = None,
@@ -121,6 +126,8 @@ def crossval(
             Keep all clips of an artist in one fold.
         genrelens crossval mfcc-lstm --data my-genres --split folds.csv --rounds 1,2
             Use the first two rounds of a split file.
+        genrelens crossval mel-cnn --data old --data new --groups old.csv --groups new.csv
+            Join two folders, each with a file of its artists.
 
     """
     check_device(device)
@@ -130,11 +137,11 @@ def crossval(
     if split is None:
         check_protocol(protocol, draws, groups)
     options: dict[str, Any] = {"folds": folds, "draws": draws, "test_fraction": test_fraction}
+    options["rare_genres"] = rare_genres
     chosen = changed_recipe(recipe, epochs=epochs)
-    renamed = label_map(relabel)
     target = _target(folder, f"{chosen.name}-{protocol if split is None else split.stem}")
     with warnings_as_notes(), quiet_libraries(), ExitStack() as stack:
-        clips = read_clips(data, renamed, groups, group_column)
+        clips = read_clips(data, relabel, groups, group_column)
         if split is None:
             made = split_clips(clips, protocol, seed=seed, **options)
         else:
@@ -144,7 +151,7 @@ def crossval(
             folder=target,
             musicnn=musicnn,
             not_music=not_music,
-            label_map=renamed,
+            label_map=applied_label_map(clips),
             cache_dir=cache,
             hardware=Hardware(device=device, progress=False),
             on_clip=Reading(clips, stack),

@@ -1,8 +1,9 @@
-"""Labelled clips on disk, in a folder of ``genre/file``."""
+"""Labelled clips on disk, in one or more folders of ``genre/file``."""
 
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +15,20 @@ from genrelens.discovery.find import find_names
 from genrelens.errors import DataError, DataWarning
 from genrelens.files import reason
 
-__all__ = ["LabelledClip", "Part", "clip_names", "find_audio", "label_set", "read_folder"]
+__all__ = [
+    "LabelledClip",
+    "Part",
+    "clip_names",
+    "find_audio",
+    "label_set",
+    "original_clip",
+    "read_folder",
+    "read_folders",
+]
 
 Part = Literal["train", "valid", "test"]
+
+_RECORDING_NAME = re.compile(r"(.+)-snippet-[\d.]+-[\d.]+")  # pop.00003-snippet-10-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,7 @@ class LabelledClip:
         group: its group, usually the artist; a split by group does not divide it. None if not
             known.
         original_label: its genre before the label map, if the map changed it; else None.
+        source: index of the folder that contains it, see :func:`read_folders`.
 
     Example:
         >>> clip = LabelledClip(Path("clips/bebop/01.mp3"), "bebop", group="Monk")
@@ -43,6 +56,12 @@ class LabelledClip:
     part: Part | None = None
     group: str | None = None
     original_label: str | None = field(default=None, compare=False)
+    source: int = 0
+
+    @property
+    def folder(self) -> str:
+        """The name of its genre's folder: the genre before the label map."""
+        return self.original_label or self.label
 
     def renamed(self, label: str) -> Self:
         """Return the clip with a new genre; the old genre becomes ``original_label``."""
@@ -79,13 +98,15 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
 
     Args:
         folder: contains one subfolder per genre, which can contain further subfolders.
-        label_map: renames labels, for instance ``{"blues": "jazz"}``.
+        label_map: renames labels, for instance ``{"blues": "jazz"}``. An empty text leaves a
+            genre out: ``{"speech": ""}``.
 
     Returns:
         The clips, sorted by path.
 
     Raises:
-        DataError: the folder cannot be listed or holds no audio in subfolders.
+        DataError: the folder cannot be listed, contains no audio in subfolders, or the label
+            map leaves out all its genres.
 
     Example::
 
@@ -99,7 +120,7 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
     except OSError as error:
         raise DataError(reason(error), path=folder) from error
     clips = [
-        LabelledClip(path, genre.name).renamed(renamed.get(genre.name, genre.name))
+        LabelledClip(path, genre.name)
         for genre in genres
         if not genre.name.startswith(".")
         for path in find_audio(genre)
@@ -110,7 +131,65 @@ def read_folder(folder: Path, *, label_map: Mapping[str, str] | None = None) -> 
             f"for instance {folder / 'jazz' / 'track.mp3'}",
             path=folder,
         )
-    return clips
+    labels = [renamed.get(clip.label, clip.label) for clip in clips]
+    kept = [clip.renamed(label) for clip, label in zip(clips, labels, strict=True) if label]
+    if not kept:
+        raise DataError("the label map leaves out all its genres", path=folder)
+    return kept
+
+
+def read_folders(
+    folders: Sequence[Path], *, label_map: Mapping[str, str] | None = None
+) -> list[LabelledClip]:
+    """Read several folders of ``genre/file``; genres of the same name are one genre.
+
+    Args:
+        folders: see :func:`read_folder`. The ``source`` of a clip is the index of its folder.
+        label_map: renames or leaves out labels of all folders.
+
+    Returns:
+        The clips, by folder and then by path.
+
+    Raises:
+        DataError: a folder cannot be read, is listed twice, or is inside another folder.
+
+    Example::
+
+        clips = read_folders([Path("old"), Path("new")], label_map={"hip-hop": "hiphop"})
+        {clip.source for clip in clips}  # {0, 1}
+
+    """
+    found = [
+        [replace(clip, source=source) for clip in read_folder(folder, label_map=label_map)]
+        for source, folder in enumerate(folders)
+    ]
+    resolved = [folder.resolve() for folder in folders]
+    for index, folder in enumerate(resolved):
+        others = resolved[:index] + resolved[index + 1 :]
+        if any(folder.is_relative_to(other) for other in others):
+            raise DataError("is listed twice, or is inside another folder", path=folders[index])
+    return [clip for clips in found for clip in clips]
+
+
+def original_clip(name: str) -> str | None:
+    """Return the name of the clip that a microphone recorded.
+
+    Such recordings are named ``<clip>-snippet-<seconds>-<start>``. They belong to the group and to
+    the part of the clip, unless the file of groups or parts has a row for them.
+
+    Args:
+        name: name of a recording, without the file extension.
+
+    Returns:
+        The name of the clip, or None if the name has another form.
+
+    Example:
+        >>> original_clip("pop.00003-snippet-10-20")
+        'pop.00003'
+
+    """
+    match = _RECORDING_NAME.fullmatch(name)
+    return match[1] if match else None
 
 
 def label_set(clips: Iterable[LabelledClip]) -> list[str]:

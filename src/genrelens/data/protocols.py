@@ -11,6 +11,7 @@ import csv
 import io
 import random
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from genrelens.data.folders import LabelledClip, Part, label_set
+from genrelens.data.folders import LabelledClip, Part, label_set, original_clip
 from genrelens.data.splits import Split
 from genrelens.errors import DataError, MissingExtraError
 
@@ -27,6 +28,7 @@ __all__ = [
     "PROTOCOLS",
     "filtered_split",
     "grouped_folds",
+    "grouped_split",
     "random_draws",
     "random_folds",
     "random_split",
@@ -65,20 +67,24 @@ def random_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) 
     return _split("random", clips, tests, seed)
 
 
-def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> Split:
+def grouped_folds(
+    clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0, rare_genres: bool = False
+) -> Split:
     """Split clips into folds so that all clips of a group (an artist) are in one fold.
 
-    The shares of the genres in the folds are as equal as the groups allow. Each fold is the test
-    part of one round.
+    The shares of the genres in the folds are as equal as the groups allow. If there are enough
+    groups, so are the shares of the source folders. Each fold is the test part of one round.
 
     Args:
         clips: the clips, each with a group.
         n_folds: number of folds, at least 2.
         seed: seed of the draw.
+        rare_genres: whether a genre can have fewer groups than there are folds, at least 2.
+            Some folds have no clip of such a genre.
 
     Raises:
         DataError: a clip has no group, a genre has fewer groups than there are folds, or a fold
-            would have no clip of some genre.
+            would have no clip, or all clips, of another genre.
         MissingExtraError: scikit-learn is not installed.
 
     Example::
@@ -94,17 +100,19 @@ def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0)
             "the groups in a CSV file with the columns clip and group"
         )
     counts = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
-    _check_request(clips, n_folds, "groups", counts)
+    common = {label for label, n in counts.items() if n >= n_folds or not rare_genres}
+    checked = Counter({label: n for label, n in counts.items() if label in common or n < 2})
+    _check_request(clips, n_folds, "groups", checked)
     splitter = _sklearn("StratifiedGroupKFold")(n_folds, shuffle=True, random_state=seed)
     labels, groups = [clip.label for clip in clips], [clip.group for clip in clips]
-    tests = [test for _, test in splitter.split(labels, labels, groups)]
-    for number, test in enumerate(tests, start=1):
-        absent = sorted(set(labels) - {labels[index] for index in test})
-        if absent:
-            raise DataError(
-                f"fold {number} would have no clip of {', '.join(absent)}: try another seed or "
-                "fewer folds"
-            )
+    for strata in ([f"{clip.source}/{clip.label}" for clip in clips], labels):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a folder may have few clips of a genre
+            tests = [test for _, test in splitter.split(strata, strata, groups)]
+        if (problem := _problem(labels, tests, common)) is None:
+            break
+    else:
+        raise DataError(f"{problem}: try another seed or fewer folds")
     split = _split("grouped", clips, tests, seed)
     split.check_rounds()
     return split
@@ -185,6 +193,7 @@ def split_clips(
     draws: int | None = None,
     test_fraction: float = 0.1,
     seed: int = 0,
+    rare_genres: bool = False,
 ) -> Split:
     """Split clips with the protocol of this name.
 
@@ -196,6 +205,7 @@ def split_clips(
         draws: number of random draws instead of folds.
         test_fraction: share of the test clips of a draw.
         seed: seed of the draw.
+        rare_genres: see :func:`grouped_folds`.
 
     Raises:
         DataError: the clips cannot be split with this protocol.
@@ -210,7 +220,7 @@ def split_clips(
     if protocol == "filtered":
         return filtered_split(clips)
     if protocol == "grouped":
-        return grouped_folds(clips, folds, seed=seed)
+        return grouped_folds(clips, folds, seed=seed, rare_genres=rare_genres)
     if protocol != "random":
         raise ValueError(f"protocol={protocol!r} must be one of {', '.join(PROTOCOLS)}")
     if draws is None:
@@ -240,6 +250,7 @@ def random_split(
     if not 0 < valid_fraction < 1:
         raise ValueError(f"valid_fraction={valid_fraction} must be between 0 and 1")
     counts = Counter(clip.label for clip in clips)
+    _reject_recordings(clips)
     for label, count in counts.items():
         if count < 2:
             raise DataError(f"genre {label!r} has only {count} clip; a split needs at least 2")
@@ -256,6 +267,33 @@ def random_split(
         replace(clip, part="valid" if index in valid else "train")
         for index, clip in enumerate(clips)
     ]
+
+
+def grouped_split(
+    clips: Sequence[LabelledClip], *, valid_fraction: float = 0.15, seed: int = 0
+) -> list[LabelledClip]:
+    """Return the clips with the parts ``train`` and ``valid``; a group is in one part.
+
+    Args:
+        clips: the clips, each with a group.
+        valid_fraction: share of the ``valid`` clips, at most one half. A genre with few groups may
+            have none.
+        seed: seed of the draw.
+
+    Raises:
+        DataError: see :func:`grouped_folds`; genres with few groups are allowed.
+        MissingExtraError: scikit-learn is not installed.
+
+    Example::
+
+        clips = read_groups(Path("artists.csv"), read_folder(Path("clips")))
+        clips = grouped_split(clips, seed=1)
+
+    """
+    groups = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
+    n_folds = max(2, min(round(1 / valid_fraction), max(groups.values(), default=0)))
+    first = next(iter(grouped_folds(clips, n_folds, seed=seed, rare_genres=True)))
+    return [replace(clip, part="valid" if clip.part == "test" else "train") for clip in first]
 
 
 def _split(
@@ -282,6 +320,18 @@ def _sklearn(name: str) -> Any:
 # --------------------------------------------------------------------------------- checks
 
 
+def _problem(labels: Sequence[str], tests: Sequence[Iterable[int]], common: set[str]) -> str | None:
+    """Return what is wrong with the folds, or None: a genre without test or training clips."""
+    whole = Counter(labels)
+    for number, test in enumerate(tests, start=1):
+        inside = Counter(labels[index] for index in test)
+        if absent := sorted(common - set(inside)):
+            return f"fold {number} would have no clip of {', '.join(absent)}"
+        if complete := sorted(label for label in inside if inside[label] == whole[label]):
+            return f"fold {number} would have all clips of {', '.join(complete)}"
+    return None
+
+
 def _check_request(
     clips: Sequence[LabelledClip], n_folds: int, what: str, counts: Counter[str]
 ) -> None:
@@ -289,7 +339,7 @@ def _check_request(
         raise DataError(f"{n_folds} folds: at least 2 are needed, one to train on")
     if len(label_set(clips)) < 2:
         raise DataError(f"{len(clips)} clips of {len(label_set(clips))} genres: 2 are needed")
-    label, fewest = min(counts.items(), key=lambda item: item[1])
+    label, fewest = min(counts.items(), key=lambda item: item[1], default=("", n_folds))
     if fewest < n_folds:
         raise DataError(
             f"{n_folds} folds cannot be made: genre {label!r} has only {fewest} {what}, and each "
@@ -300,6 +350,7 @@ def _check_request(
 
 def _reject_segments(clips: Sequence[LabelledClip]) -> None:
     """Reject segments of longer clips, because a random split would divide such a clip."""
+    _reject_recordings(clips)
     matches = [_SEGMENT_NAME.fullmatch(clip.path.stem) for clip in clips]
     if not all(matches):
         return
@@ -310,4 +361,15 @@ def _reject_segments(clips: Sequence[LabelledClip]) -> None:
             f"the files look like segments of longer clips ({n} of {name}); segments of one clip "
             "would be in train and in test. Use the clip of each segment as its group and split by "
             "group"
+        )
+
+
+def _reject_recordings(clips: Sequence[LabelledClip]) -> None:
+    """Reject microphone recordings, because a random split would divide them from their clips."""
+    recorded = [clip.path.stem for clip in clips if original_clip(clip.path.stem)]
+    if recorded:
+        raise DataError(
+            f"{len(recorded)} files are microphone recordings of clips, for instance "
+            f"{recorded[0]}; they belong to the part of their clip. Split by group, with a CSV "
+            "file of the groups"
         )

@@ -59,7 +59,8 @@ class Run:
         recipe: the recipe.
         folder: folder of the run, for checkpoints, curves, ``metrics.json`` and ``model.onnx``.
         model_name: name of the model; None uses the name of the recipe.
-        label_map: renamings that were applied to the clips; stored in the model.
+        label_map: renamings that were applied to the clips; stored in the model. See
+            :func:`~genrelens.data.relabel.applied_label_map`.
         resume: whether an interrupted run in ``folder`` is continued.
         cache_dir: folder for cached features; None uses the user's cache.
         hardware: the hardware to use.
@@ -101,6 +102,7 @@ def class_labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
     unknown = sorted(set(run.label_map.values()) - set(labels))
     if unknown:
         raise DataError(f"no clip has the label {unknown[0]!r} that a genre is renamed to")
+    _check_data_weights(run, clips)
     try:
         json.dumps(dict(run.metrics), allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -108,6 +110,17 @@ def class_labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
             f"the figures of the earlier run cannot be written as JSON: {error}"
         ) from error
     return labels
+
+
+def _check_data_weights(run: Run, clips: Sequence[LabelledClip]) -> None:
+    weights = run.recipe.head.data_weights
+    n_sources = 1 + max(clip.source for clip in clips)
+    if weights and len(weights) != n_sources > 1:
+        raise DataError(
+            f"the recipe {run.recipe.name} has data_weights for {len(weights)} folders, and the "
+            f"clips are from {n_sources}: give the folders in the order of the weights, or change "
+            "[head] data_weights in a copy of the recipe"
+        )
 
 
 def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> None:
@@ -152,9 +165,10 @@ def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
         raise DataError(
             f"is damaged ({reason(error)}); choose another folder", path=path
         ) from error
+    expected = json.loads(json.dumps(identity))  # tuples become lists
     changed = [
         name
-        for name, value in identity.items()
+        for name, value in expected.items()
         if _without_description(found.get(name)) != _without_description(value)
     ]
     if changed:

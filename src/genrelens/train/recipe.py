@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from genrelens.errors import RecipeError, require
 from genrelens.features import FeatureConfig
@@ -211,6 +211,8 @@ class HeadConfig:
         weight_decay: weight decay of AdamW.
         label_smoothing: share of the target that is spread over all classes.
         mixup: ``alpha`` of the Beta distribution of mixup, which acts on the features.
+        data_weights: relative weight of the clips of each folder in the draw, in the order of
+            ``--data``: ``(0.5, 1)`` draws clips of the first half as often. Empty: equal weights.
 
     Raises:
         ValueError: a value is out of range; the message names it and the rule.
@@ -228,8 +230,12 @@ class HeadConfig:
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     mixup: float = 0.4
+    data_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        weights = self.data_weights
+        positive = all(0 < weight < math.inf for weight in weights)
+        require(positive, f"data_weights={list(weights)} must be positive")
         _require_at_least(self, 1, "rendition_seconds", "hidden", "epochs", "batch_size")
         _require_at_least(self, 0, "renditions", "input_dropout", "dropout")
         _require_at_least(self, 0, "weight_decay", "label_smoothing", "mixup")
@@ -428,11 +434,15 @@ def _build(kind: type, table: Any, title: str) -> Any:
         if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in table
     ]
     require(not missing, f"{title} is incomplete: {', '.join(missing)} missing")
-    return kind(**table)
+    return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in table.items()})
 
 
 def _require_type(value: Any, expected: Any, title: str) -> None:
-    """Raise ``ValueError`` unless a number, text or boolean has the type of its field."""
+    """Raise ``ValueError`` unless a value or a list of values has the type of its field."""
+    if get_origin(expected) is tuple:
+        require(isinstance(value, list), f"{title}={value!r} must be a list")
+        for entry in value:
+            _require_type(entry, get_args(expected)[0], title)
     if expected not in (int, float, str, bool):
         return
     allowed = (int, float) if expected is float else (expected,)

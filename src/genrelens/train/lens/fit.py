@@ -16,7 +16,7 @@ from genrelens.data.folders import find_audio
 from genrelens.errors import AudioError, DataError
 from genrelens.metadata import StyleTag
 from genrelens.train.cache import default_cache_dir
-from genrelens.train.dataset import TrainingClip
+from genrelens.train.dataset import TrainingClip, draw_weights
 from genrelens.train.job import Run
 from genrelens.train.lens.embeddings import ClipFeatures, Embedder
 from genrelens.train.lens.heads import (
@@ -101,7 +101,7 @@ class LensTraining:
         embedded = embedder.embed([clip.clip.path for clip in train])
         kept = [clip for clip in train if clip.clip.path in embedded]
         clips = [embedded[clip.clip.path] for clip in kept]
-        genres = self._fit_genres(clips, [clip.target for clip in kept], len(weights))
+        genres = self._fit_genres(kept, clips, len(weights))
         music = self._fit_music(embedder, clips) if self._not_music else None
         thresholds = style_thresholds(musicnn, clips)
         return Lens(musicnn, genres, music).eval(), {
@@ -110,11 +110,16 @@ class LensTraining:
         }
 
     def _fit_genres(
-        self, clips: Sequence[ClipFeatures], targets: Sequence[int], n_classes: int
+        self, clips: Sequence[TrainingClip], features: Sequence[ClipFeatures], n_classes: int
     ) -> GenreHead:
         self._run.on_stage(f"Training the head of {self._run.recipe.name}")
         config = self._run.recipe.head
-        batches = HeadBatches(clips, targets, config.batch_size)
+        batches = HeadBatches(
+            features,
+            [clip.target for clip in clips],
+            config.batch_size,
+            draw_weights(clips, config.data_weights),
+        )
         head = GenreHead(*batches.statistics(), n_classes=n_classes, config=config)
         n_steps = config.epochs * len(batches)
         fit_module(

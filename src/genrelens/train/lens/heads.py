@@ -147,6 +147,7 @@ class HeadBatches:
         clips: features of the clips.
         targets: class of each clip.
         batch_size: segments per batch.
+        clip_weights: relative weight of each clip in the draw, (n_clips,); None for equal weights.
 
     Attributes:
         features: (n, d) float16.
@@ -156,11 +157,17 @@ class HeadBatches:
     """
 
     def __init__(
-        self, clips: Sequence[ClipFeatures], targets: Sequence[int], batch_size: int
+        self,
+        clips: Sequence[ClipFeatures],
+        targets: Sequence[int],
+        batch_size: int,
+        clip_weights: Float64 | None = None,
     ) -> None:
         sizes = np.array([len(clip.features) for clip in clips])
         classes = np.repeat(np.asarray(targets), sizes)
         weights = 1 / np.repeat(sizes, sizes) / np.bincount(targets)[classes] ** 0.7
+        if clip_weights is not None:
+            weights *= np.repeat(clip_weights, sizes)
         self.features = torch.from_numpy(np.concatenate([clip.features for clip in clips]))
         self.classes = torch.from_numpy(classes)
         self.weights = torch.from_numpy(weights)
