@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from genrelens.errors import RecipeError, require
 from genrelens.features import FeatureConfig
 from genrelens.files import reason
+from genrelens.train.acoustic_augment import COPIES
 
 __all__ = [
     "MUSICNN_BANDS",
@@ -190,22 +191,38 @@ class SegmentLstmConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadConfig:
-    """Settings for training the genre head on the frozen network ``musicnn``.
+    """Settings for training the set head on the frozen network ``musicnn``.
+
+    A set is a run of consecutive segments of a clip or of an augmented copy. The head is trained on
+    sets of different lengths.
 
     Example::
 
         >>> from genrelens.train import HeadConfig
-        >>> HeadConfig(renditions=4).rendition_seconds
-        7.0
+        >>> HeadConfig(copies=("plain", "room")).copy_seconds
+        9.3
 
     Attributes:
-        renditions: augmented copies of each clip: small loudspeakers, rooms, noise, telephones.
-        rendition_seconds: length of a copy in seconds, cut from a random position of the clip.
-        hidden: units of the hidden layer.
+        copies: kind of each augmented copy of a clip: ``"plain"``, ``"room"``, ``"microphone"`` or
+            ``"mixture"``, see :mod:`genrelens.train.acoustic_augment`.
+        copy_seconds: length of a copy in seconds, cut from a random position of the clip.
+        run_lengths: number of segments of each random run that is drawn from a clip, besides the
+            whole clip.
+        clean_share: share of the draws that are clips themselves; the others are copies.
+        class_power: a genre is drawn with this power of its number of clips: 0 draws all genres
+            equally often, 1 in proportion to their clips.
+        data_weights: relative weight of the clips of each folder in the draw, in the order of
+            ``--data``; empty for equal weights.
+        data_penalties: amount that is subtracted from the logits of the classes of each folder, in
+            the order of ``--data``; empty for none. The classes of a folder are its genres before
+            relabelling.
+        styles: name of a style -> the genre before relabelling that shows it.
+        networks: number of networks with different seeds whose logits are averaged.
+        hidden: units of the hidden layer of each.
         input_dropout: share of the features that are dropped.
         dropout: share of the hidden units that are dropped.
-        epochs: passes over all segments.
-        batch_size: segments per step.
+        epochs: passes over all sets.
+        batch_size: sets per step.
         learning_rate: highest learning rate of AdamW.
         weight_decay: weight decay of AdamW.
         label_smoothing: share of the target that is spread over all classes.
@@ -216,22 +233,34 @@ class HeadConfig:
 
     """
 
-    renditions: int = 10
-    rendition_seconds: float = 7.0
-    hidden: int = 256
+    copies: tuple[str, ...] = ("plain", "microphone", "mixture", "room", "microphone")
+    copy_seconds: float = 9.3
+    run_lengths: tuple[int, ...] = (1, 1, 2, 3, 4, 6, 8)
+    clean_share: float = 0.7
+    class_power: float = 0.15
+    data_weights: tuple[float, ...] = ()
+    data_penalties: tuple[float, ...] = ()
+    styles: dict[str, str] = field(default_factory=dict)
+    networks: int = 2
+    hidden: int = 128
     input_dropout: float = 0.5
     dropout: float = 0.5
-    epochs: int = 12
-    batch_size: int = 256
+    epochs: int = 4
+    batch_size: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     mixup: float = 0.4
 
     def __post_init__(self) -> None:
-        _require_at_least(self, 1, "rendition_seconds", "hidden", "epochs", "batch_size")
-        _require_at_least(self, 0, "renditions", "input_dropout", "dropout")
+        for kind in self.copies:
+            require(kind in COPIES, f"copies={kind!r} must be of {', '.join(COPIES)}")
+        require(all(n >= 1 for n in self.run_lengths), "run_lengths must be at least 1")
+        require(all(weight > 0 for weight in self.data_weights), "data_weights must be positive")
+        _require_at_least(self, 1, "copy_seconds", "networks", "hidden", "epochs", "batch_size")
+        _require_at_least(self, 0, "input_dropout", "dropout", "clean_share", "class_power")
         _require_at_least(self, 0, "weight_decay", "label_smoothing", "mixup")
+        require(self.clean_share <= 1, f"clean_share={self.clean_share} must be at most 1")
         _require_positive_rate(self)
         _require_below_1(self, "input_dropout", "dropout", "label_smoothing")
 
@@ -426,11 +455,18 @@ def _build(kind: type, table: Any, title: str) -> Any:
         if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in table
     ]
     require(not missing, f"{title} is incomplete: {', '.join(missing)} missing")
-    return kind(**table)
+    return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in table.items()})
 
 
 def _require_type(value: Any, expected: Any, title: str) -> None:
-    """Raise ``ValueError`` unless a number, text or boolean has its field's type."""
+    """Raise ``ValueError`` unless a value or a list of values has the type of its field."""
+    if get_origin(expected) is tuple:
+        require(isinstance(value, list), f"{title}={value!r} must be a list")
+        for entry in value:
+            _require_type(entry, get_args(expected)[0], title)
+    if get_origin(expected) is dict:
+        pairs = isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values())
+        require(pairs, f"{title}={value!r} must be a table of texts")
     if expected not in (int, float, str, bool):
         return
     allowed = (int, float) if expected is float else (expected,)
