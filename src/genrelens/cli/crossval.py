@@ -20,12 +20,11 @@ from genrelens.cli.data_split import (
     Draws,
     Folds,
     GroupColumn,
-    Groups,
+    GroupFiles,
     Protocol,
     Relabel,
     TestFraction,
     check_protocol,
-    label_map,
     read_clips,
 )
 from genrelens.cli.figures import Form, figure_text
@@ -40,6 +39,7 @@ from genrelens.cli.train import (
     check_device,
 )
 from genrelens.data.protocols import split_clips
+from genrelens.data.relabel import applied_label_map
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError
 from genrelens.evaluation.prediction_table import PredictionTable
@@ -55,9 +55,12 @@ if TYPE_CHECKING:
 
 
 _Data = Annotated[
-    Path,
+    list[Path],
     typer.Option(
-        "--data", "-d", metavar="FOLDER", help="A folder with one subfolder for each genre."
+        "--data",
+        "-d",
+        metavar="FOLDER",
+        help="A folder with one subfolder for each genre; repeatable.",
     ),
 ]
 _Folder = Annotated[
@@ -90,7 +93,7 @@ def crossval(
     folds: Folds = 5,
     draws: Draws = None,
     test_fraction: TestFraction = 0.1,
-    groups: Groups = None,
+    groups: GroupFiles = None,
     group_column: GroupColumn = "group",
     split: _SplitFile = None,
     rounds: _Rounds = None,
@@ -127,10 +130,9 @@ def crossval(
         check_protocol(protocol, draws, groups)
     options: dict[str, Any] = {"folds": folds, "draws": draws, "test_fraction": test_fraction}
     chosen = changed_recipe(recipe, epochs=epochs)
-    renamed = label_map(relabel)
     target = _target(folder, f"{chosen.name}-{protocol if split is None else split.stem}")
     with warnings_as_notes(), quiet_libraries(), ExitStack() as stack:
-        clips = read_clips(data, renamed, groups, group_column)
+        clips = read_clips(data, relabel, groups, group_column)
         if split is None:
             made = split_clips(clips, protocol, seed=seed, **options)
         else:
@@ -140,7 +142,7 @@ def crossval(
             folder=target,
             musicnn=musicnn,
             not_music=not_music,
-            label_map=renamed,
+            label_map=applied_label_map(clips),
             cache_dir=cache,
             hardware=Hardware(device=device, progress=False),
             on_clip=Reading(clips, stack),

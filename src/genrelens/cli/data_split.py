@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from genrelens.cli.console import out
-from genrelens.cli.options import DataFolder, SafeCsv, Seed
-from genrelens.data.folders import LabelledClip, read_folder
+from genrelens.cli.options import DataFolders, SafeCsv, Seed
+from genrelens.data.folders import LabelledClip, read_folders
 from genrelens.data.protocols import PROTOCOLS, split_clips
+from genrelens.data.relabel import read_label_map
 from genrelens.data.splits import read_groups
 from genrelens.errors import DataError
 
@@ -20,11 +21,13 @@ __all__ = [
     "Draws",
     "Folds",
     "GroupColumn",
+    "GroupFiles",
     "Groups",
     "Protocol",
     "Relabel",
     "TestFraction",
     "check_protocol",
+    "check_relabel",
     "label_map",
     "read_clips",
     "split",
@@ -51,56 +54,93 @@ Groups = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="CSV file with the group, such as the artist, of each clip."),
 ]
+GroupFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--groups",
+        metavar="FILE",
+        help="CSV file with the group, such as the artist, of each clip: one for all folders, or "
+        "one for each, in their order.",
+    ),
+]
 GroupColumn = Annotated[
     str, typer.Option(metavar="NAME", help="Column of --groups that holds the group.")
 ]
 Relabel = Annotated[
     list[str] | None,
-    typer.Option(metavar="OLD=NEW", help="Rename a genre, such as blues=jazz; repeatable."),
+    typer.Option(
+        metavar="OLD=NEW",
+        help="Rename a genre, such as blues=jazz; OLD= leaves it out; FILE.toml holds a table of "
+        "such pairs. Repeatable.",
+    ),
 ]
 
 
-def check_protocol(protocol: str, draws: int | None, groups: Path | None) -> None:
+def check_protocol(protocol: str, draws: int | None, groups: Sequence[Path] | None) -> None:
     """Refuse an unknown protocol, and options that it does not go with."""
     if protocol not in PROTOCOLS:
         raise typer.BadParameter(f"--protocol {protocol} must be one of {', '.join(PROTOCOLS)}")
     if draws is not None and protocol != "random":
         raise typer.BadParameter("--draws needs --protocol random")
-    if protocol == "grouped" and groups is None:
+    if protocol == "grouped" and not groups:
         raise typer.BadParameter("--protocol grouped needs --groups")
 
 
 def label_map(relabel: Sequence[str] | None) -> dict[str, str]:
-    """Return the renamed genres of ``--relabel``: old -> new."""
-    pairs = [entry.split("=") for entry in relabel or ()]
-    for entry, pair in zip(relabel or (), pairs, strict=True):
-        if len(pair) != 2 or not all(pair):
-            raise typer.BadParameter(f"--relabel {entry} must read OLD=NEW")
-    return {pair[0]: pair[1] for pair in pairs}
+    """Return the renamed genres of ``--relabel``: old -> new; new is empty to leave old out."""
+    renamed: dict[str, str] = {}
+    for entry in relabel or ():
+        renamed |= _pairs(entry)
+    return renamed
+
+
+def _pairs(entry: str) -> dict[str, str]:
+    if entry.endswith(".toml"):
+        return read_label_map(Path(entry))
+    old, *new = entry.split("=")
+    if not old or len(new) != 1:
+        raise typer.BadParameter(f"--relabel {entry} must read OLD=NEW or FILE.toml")
+    return {old: new[0]}
+
+
+def check_relabel(relabel: Sequence[str] | None, genres: Collection[str]) -> None:
+    """Refuse to rename genres that are not there; a table may hold more than the data has."""
+    for entry in relabel or ():
+        pairs = _pairs(entry)
+        if not pairs.keys() & set(genres):
+            names = next(iter(map(repr, pairs))) if len(pairs) == 1 else "of its table"
+            raise DataError(f"--relabel {entry}: there is no genre {names}")
 
 
 def read_clips(
-    folder: Path, renamed: dict[str, str], groups: Path | None = None, column: str = "group"
+    folders: Sequence[Path],
+    relabel: Sequence[str] | None = None,
+    groups: Sequence[Path] | None = None,
+    column: str = "group",
 ) -> list[LabelledClip]:
-    """Read the clips of a folder with one subfolder for each genre, and their groups."""
-    clips = read_folder(folder, label_map=renamed)
-    for old, new in renamed.items():
-        if not (folder / old).is_dir():
-            raise DataError(f"--relabel {old}={new}: {folder} has no genre {old!r}")
-    return clips if groups is None else read_groups(groups, clips, column=column)
+    """Read the clips of folders with one subfolder for each genre, and their groups."""
+    if groups and len(groups) not in (1, len(folders)):
+        raise typer.BadParameter(
+            f"--groups is there {len(groups)} times for {len(folders)} folders: give one file for "
+            "all folders, or one for each, in their order"
+        )
+    clips = read_folders(folders, label_map=label_map(relabel))
+    paths = [path for folder in folders for path in folder.iterdir()]
+    check_relabel(relabel, {path.name for path in paths if path.is_dir()})
+    return read_groups(groups, clips, column=column) if groups else clips
 
 
 _Target = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="CSV file to write.")]
 
 
 def split(
-    folder: DataFolder,
+    folders: DataFolders,
     target: _Target,
     protocol: Protocol = "random",
     folds: Folds = 5,
     draws: Draws = None,
     test_fraction: TestFraction = 0.1,
-    groups: Groups = None,
+    groups: GroupFiles = None,
     group_column: GroupColumn = "group",
     relabel: Relabel = None,
     seed: Seed = 0,
@@ -113,12 +153,14 @@ def split(
             Write five random folds.
         genrelens data split my-genres --protocol grouped --groups artists.csv --out folds.csv
             Keep all clips of an artist in one fold.
+        genrelens data split old new --protocol grouped --groups artists.csv --out folds.csv
+            Split two folders together. Two --groups give each folder its own artists.
         genrelens data split my-genres --draws 20 --test-fraction 0.2 --out draws.csv
             Draw 20 % of the clips as test clips, 20 times.
 
     """
     check_protocol(protocol, draws, groups)
-    clips = read_clips(folder, label_map(relabel), groups, group_column)
+    clips = read_clips(folders, relabel, groups, group_column)
     made = split_clips(
         clips, protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
     )

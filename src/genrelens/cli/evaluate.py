@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -21,13 +21,13 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.data_split import GroupColumn, Groups, Relabel, label_map
+from genrelens.cli.data_split import GroupColumn, Groups, Relabel, check_relabel, label_map
 from genrelens.cli.figures import figure_text, interval_text
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
 from genrelens.data.folders import LabelledClip, Part, read_folder
 from genrelens.data.selection import select_clips
 from genrelens.data.splits import read_groups
-from genrelens.errors import AudioError, DataError
+from genrelens.errors import AudioError
 from genrelens.evaluation.bootstrap import interval_note
 from genrelens.evaluation.metrics import recalls
 from genrelens.evaluation.provenance import (
@@ -126,7 +126,7 @@ def evaluate(
     _check_request(folder, model, predictions, split, part, robustness=robustness)
     _check_outputs(report, plot)
     started = time.monotonic()
-    data = _Selection(folder, split, part or "valid", groups, group_column, label_map(relabel))
+    data = _Selection(folder, split, part or "valid", groups, group_column, relabel or [])
     with quiet_libraries(), warnings_as_notes():
         if predictions is None:
             result, found, origin = _evaluate_model(data, model, jobs, seed, robustness=robustness)
@@ -134,7 +134,7 @@ def evaluate(
             result, origin = _evaluate_file(data, predictions, seed)
             found = None
         seconds = round(time.monotonic() - started, 1)
-        origin = {**origin, **_among_all(result), **_run_provenance(data.renamed, seed, seconds)}
+        origin |= {**_among_all(result), **_run_provenance(label_map(relabel), seed, seconds)}
         if report is not None:
             _write_report(report, result, found, origin, safe_csv=safe_csv)
         if plot is not None:
@@ -194,7 +194,7 @@ class _Selection:
         part: part of the split.
         groups: a CSV file with the groups, or None.
         group_column: column of the groups.
-        renamed: old label -> new label.
+        relabel: the renamed genres, as given on the command line.
 
     """
 
@@ -203,7 +203,17 @@ class _Selection:
     part: str
     groups: Path | None
     group_column: str
-    renamed: dict[str, str]
+    relabel: list[str]
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The renamed genres: old -> new."""
+        return {old: new for old, new in label_map(self.relabel).items() if new}
+
+    @property
+    def left_out(self) -> set[str]:
+        """The genres that are left out."""
+        return label_map(self.relabel).keys() - self.renamed.keys()
 
     def clips(self) -> list[LabelledClip]:
         """Return the clips with their original labels; none without a folder."""
@@ -215,24 +225,13 @@ class _Selection:
             part=cast(Part, self.part),
             groups=self.groups,
             group_column=self.group_column,
+            left_out=self.left_out,
         )
 
     def labels(self) -> set[str]:
         """Return the genres of the whole folder, with the names that a model may have for them."""
         labels = {clip.label for clip in read_folder(self.folder)} if self.folder else set()
         return labels | {self.renamed.get(label, label) for label in labels}
-
-    def grouped(self, clips: list[LabelledClip]) -> list[LabelledClip]:
-        """Return clips with the groups of ``--groups``."""
-        if self.groups is None:
-            return clips
-        return read_groups(self.groups, clips, column=self.group_column)
-
-    def check_renamed(self, *known: Collection[str]) -> None:
-        """Refuse to rename a genre that is neither in the data nor in the model."""
-        for old, new in self.renamed.items():
-            if not any(old in labels for labels in known):
-                raise DataError(f"--relabel {old}={new}: there is no genre {old!r}")
 
     @property
     def protocol(self) -> str:
@@ -247,13 +246,14 @@ def _evaluate_model(
     jobs = min(n_jobs(jobs), len(clips))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
     known = {*classifier.labels, *classifier.metadata.label_map}
-    data.check_renamed([clip.label for clip in clips], classifier.labels)
+    labels = data.labels()
+    check_relabel(data.relabel, {*labels, *classifier.labels})
     clips = [
         clip if clip.label in known else clip.renamed(data.renamed.get(clip.label, clip.label))
         for clip in clips
     ]
     options: dict[str, Any] = {"label_map": data.renamed, "jobs": jobs, "seed": seed}
-    genres = genres_of_labels(classifier.metadata, data.labels(), data.renamed)
+    genres = genres_of_labels(classifier.metadata, labels - data.left_out, data.renamed)
     with progress("Evaluating", len(clips)) as advance:
 
         def on_clip(_: LabelledClip, outcome: object) -> None:
@@ -291,7 +291,8 @@ def _evaluate_file(data: _Selection, path: Path, seed: int) -> tuple[Evaluation,
         return result, {**origin, **data_provenance(data.folder, clips, data.protocol, **files)}
     if data.groups is not None:
         named = [LabelledClip(Path(f"{name}.wav"), "") for name in result.table.clips]
-        groups = tuple(str(clip.group) for clip in data.grouped(named))
+        named = read_groups(data.groups, named, column=data.group_column)
+        groups = tuple(str(clip.group) for clip in named)
         result = replace(result, table=replace(result.table, groups=groups))
         origin["groups"] = data.groups.name
     return result, origin

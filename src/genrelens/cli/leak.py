@@ -15,7 +15,7 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.data_split import Folds, GroupColumn, Groups, Relabel, label_map, read_clips
+from genrelens.cli.data_split import Folds, GroupColumn, Groups, Relabel, read_clips
 from genrelens.cli.figures import figure_text
 from genrelens.cli.options import AsJson, DataFolder, Jobs, Seed, n_jobs
 from genrelens.data.folders import LabelledClip
@@ -67,7 +67,7 @@ def leak(
 
         check_picture(plot)
     with quiet_libraries(), warnings_as_notes():
-        clips = read_clips(folder, label_map(relabel), groups, group_column)
+        clips = read_clips([folder], relabel, [groups] if groups else None, group_column)
         leak_splits(clips, folds, seed=seed)  # reports an impossible split before the work
         table = _tabulate(clips, min(n_jobs(jobs), len(clips)))
         result = _measure(table, folds, seed)

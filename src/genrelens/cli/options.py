@@ -14,6 +14,7 @@ from genrelens.model_file import packaged_models
 __all__ = [
     "AsJson",
     "DataFolder",
+    "DataFolders",
     "Database",
     "Genres",
     "Jobs",
@@ -38,6 +39,10 @@ LibraryPaths = Annotated[
 ]
 DataFolder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="A folder with one subfolder for each genre.")
+]
+DataFolders = Annotated[
+    list[Path],
+    typer.Argument(metavar="FOLDER", help="Folders with one subfolder for each genre."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Model = Annotated[

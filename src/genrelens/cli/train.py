@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
-from genrelens.cli.data_split import Relabel, label_map, read_clips
+from genrelens.cli.data_split import GroupColumn, GroupFiles, Relabel, read_clips
 from genrelens.cli.options import MusicnnWheel, NotMusic
 from genrelens.data.folders import LabelledClip
-from genrelens.data.protocols import random_split
+from genrelens.data.protocols import grouped_split, random_split
+from genrelens.data.relabel import applied_label_map
 from genrelens.data.splits import split_by_file
 from genrelens.errors import AudioError, DataError
 from genrelens.files import reason
@@ -45,9 +46,12 @@ RecipeName = Annotated[
     ),
 ]
 _Data = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
-        "--data", "-d", metavar="FOLDER", help="A folder with one subfolder for each genre."
+        "--data",
+        "-d",
+        metavar="FOLDER",
+        help="A folder with one subfolder for each genre; repeatable.",
     ),
 ]
 _Folder = Annotated[
@@ -102,6 +106,8 @@ def train(
     folder: _Folder = None,
     split: _Split = None,
     everything: _Everything = False,
+    groups: GroupFiles = None,
+    group_column: GroupColumn = "group",
     musicnn: MusicnnWheel = None,
     not_music: NotMusic = None,
     relabel: Relabel = None,
@@ -129,25 +135,28 @@ def train(
             Continue a run that was interrupted.
         genrelens train mel-cnn-lstm --data my-genres --split split.csv --out runs/mine
             Train on the clips that a CSV file assigns to the training part.
+        genrelens train mel-cnn-lstm --data old --data new --groups artists.csv
+            Train on two folders, and validate on clips of other artists.
+        genrelens train mel-cnn-lstm --data my-genres --relabel trance=electronic --relabel speech=
+            Rename a genre and leave one out; genres.toml may hold a table of such pairs.
 
     """
     if recipes:
         _list_recipes()
         return
-    data = _checked(data, device, split, everything=everything)
+    data = _checked(data, device, split, groups, everything=everything)
     from genrelens.train import Hardware, Run
     from genrelens.train import train as train_model
 
-    renamed = label_map(relabel)
     chosen = changed_recipe(recipe, epochs=epochs, seed=seed, precision=precision)
     with warnings_as_notes(), ExitStack() as stack:
-        clips = read_clips(data, renamed)
+        clips = read_clips(data, relabel, groups, group_column)
         clips = _split(clips, split, chosen.training.seed, everything=everything)
         run = Run(
             recipe=chosen,
             folder=folder or Path("runs") / chosen.name,
             model_name=name,
-            label_map=renamed,
+            label_map=applied_label_map(clips),
             resume=resume,
             cache_dir=cache,
             musicnn=musicnn,
@@ -161,13 +170,22 @@ def train(
     _print_result(path, measured=any(clip.part == "valid" for clip in clips))
 
 
-def _checked(data: Path | None, device: str, split: Path | None, *, everything: bool) -> Path:
-    """Refuse options that contradict each other; return the folder of the data."""
-    if data is None:
+def _checked(
+    data: list[Path] | None,
+    device: str,
+    split: Path | None,
+    groups: list[Path] | None,
+    *,
+    everything: bool,
+) -> list[Path]:
+    """Refuse options that contradict each other; return the folders of the data."""
+    if not data:
         raise typer.BadParameter("--data is missing")
     check_device(device)
     if everything and split is not None:
         raise typer.BadParameter("--all cannot be combined with --split")
+    if groups and split is not None:
+        raise typer.BadParameter("--groups cannot be combined with --split")
     return data
 
 
@@ -199,7 +217,8 @@ def _split(
         return [replace(clip, part="train") for clip in clips]
     if split is not None:
         return split_by_file(split, clips)
-    return random_split(clips, seed=seed)
+    grouped = any(clip.group is not None for clip in clips)
+    return (grouped_split if grouped else random_split)(clips, seed=seed)
 
 
 def _read_metrics(path: Path | None) -> dict[str, Any]:

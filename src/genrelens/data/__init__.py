@@ -16,11 +16,19 @@ Example::
 """
 
 from genrelens.data.fingerprint import Match, audio_fingerprint, find_matches
-from genrelens.data.folders import LabelledClip, clip_names, label_set, read_folder
+from genrelens.data.folders import (
+    LabelledClip,
+    clip_names,
+    label_set,
+    original_clip,
+    read_folder,
+    read_folders,
+)
 from genrelens.data.gtzan import GTZAN, GTZAN_ORIGINAL, Archive, GtzanReport, fetch_gtzan
 from genrelens.data.protocols import (
     filtered_split,
     grouped_folds,
+    grouped_split,
     random_draws,
     random_folds,
     random_split,
@@ -34,6 +42,7 @@ from genrelens.data.quality import (
     torn_duplicates,
     ungrouped_duplicates,
 )
+from genrelens.data.relabel import applied_label_map, read_label_map
 from genrelens.data.splits import Split, read_groups, split_by_file
 
 __all__ = [
@@ -47,19 +56,24 @@ __all__ = [
     "LabelledClip",
     "Match",
     "Split",
+    "applied_label_map",
     "audio_fingerprint",
     "clip_names",
     "fetch_gtzan",
     "filtered_split",
     "find_matches",
     "grouped_folds",
+    "grouped_split",
     "inspect_clips",
     "label_set",
+    "original_clip",
     "random_draws",
     "random_folds",
     "random_split",
     "read_folder",
+    "read_folders",
     "read_groups",
+    "read_label_map",
     "split_by_file",
     "split_clips",
     "torn_duplicates",

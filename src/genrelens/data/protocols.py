@@ -11,6 +11,7 @@ import csv
 import io
 import random
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from genrelens.data.folders import LabelledClip, Part, label_set
+from genrelens.data.folders import LabelledClip, Part, label_set, original_clip
 from genrelens.data.splits import Split
 from genrelens.errors import DataError, MissingExtraError
 
@@ -27,6 +28,7 @@ __all__ = [
     "PROTOCOLS",
     "filtered_split",
     "grouped_folds",
+    "grouped_split",
     "random_draws",
     "random_folds",
     "random_split",
@@ -68,8 +70,8 @@ def random_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) 
 def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> Split:
     """Split clips into folds with all clips of a group (an artist) in one fold.
 
-    The shares of the genres in the folds are as equal as the groups allow. Each fold is the test
-    part of one round.
+    The shares of the genres in the folds, and of the genres of each folder the clips were read
+    from, are as equal as the groups allow. Each fold is the test part of one round.
 
     Args:
         clips: the clips, each with a group.
@@ -97,7 +99,10 @@ def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0)
     _check_request(clips, n_folds, "groups", counts)
     splitter = _sklearn("StratifiedGroupKFold")(n_folds, shuffle=True, random_state=seed)
     labels, groups = [clip.label for clip in clips], [clip.group for clip in clips]
-    tests = [test for _, test in splitter.split(labels, labels, groups)]
+    strata = [f"{clip.source}/{clip.label}" for clip in clips]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a folder may have few clips of a genre
+        tests = [test for _, test in splitter.split(strata, strata, groups)]
     for number, test in enumerate(tests, start=1):
         absent = sorted(set(labels) - {labels[index] for index in test})
         if absent:
@@ -240,6 +245,7 @@ def random_split(
     if not 0 < valid_fraction < 1:
         raise ValueError(f"valid_fraction={valid_fraction} must lie between 0 and 1")
     counts = Counter(clip.label for clip in clips)
+    _reject_recordings(clips)
     for label, count in counts.items():
         if count < 2:
             raise DataError(f"genre {label!r} has only {count} clip; a split needs at least 2")
@@ -256,6 +262,33 @@ def random_split(
         replace(clip, part="valid" if index in valid else "train")
         for index, clip in enumerate(clips)
     ]
+
+
+def grouped_split(
+    clips: Sequence[LabelledClip], *, valid_fraction: float = 0.15, seed: int = 0
+) -> list[LabelledClip]:
+    """Return the clips with parts ``train`` and ``valid``, with all clips of a group in one part.
+
+    Args:
+        clips: the clips, each with a group.
+        valid_fraction: share of the ``valid`` clips, at most one half; it is larger if a genre has
+            few groups.
+        seed: seed of the draw.
+
+    Raises:
+        DataError: a clip has no group, or a genre has fewer than two groups.
+        MissingExtraError: scikit-learn is not installed.
+
+    Example::
+
+        clips = read_groups(Path("artists.csv"), read_folder(Path("clips")))
+        clips = grouped_split(clips, seed=1)
+
+    """
+    groups = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
+    n_folds = max(2, min(round(1 / valid_fraction), *groups.values(), len(clips)))
+    first = next(iter(grouped_folds(clips, n_folds, seed=seed)))
+    return [replace(clip, part="valid" if clip.part == "test" else "train") for clip in first]
 
 
 def _split(
@@ -300,6 +333,7 @@ def _check_request(
 
 def _reject_segments(clips: Sequence[LabelledClip]) -> None:
     """Reject files that are segments of longer clips, which a random split would divide."""
+    _reject_recordings(clips)
     matches = [_SEGMENT_NAME.fullmatch(clip.path.stem) for clip in clips]
     if not all(matches):
         return
@@ -310,4 +344,15 @@ def _reject_segments(clips: Sequence[LabelledClip]) -> None:
             f"the files look like segments of longer clips ({n} of {name}); segments of one clip "
             "would be in train and in test. Use the clip of each segment as its group and split by "
             "group"
+        )
+
+
+def _reject_recordings(clips: Sequence[LabelledClip]) -> None:
+    """Reject recordings by a microphone, which a random split would divide from their clips."""
+    recorded = [clip.path.stem for clip in clips if original_clip(clip.path.stem)]
+    if recorded:
+        raise DataError(
+            f"{len(recorded)} files are recordings of clips by a microphone, for instance "
+            f"{recorded[0]}; they belong on the side of their clip. Split by group, with a CSV "
+            "file of the groups"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ def select_clips(
     part: Part = "valid",
     groups: Path | None = None,
     group_column: str = "group",
+    left_out: Collection[str] = (),
 ) -> list[LabelledClip]:
     """Return the labelled clips of a folder, or those in one part of a split.
 
@@ -29,9 +30,11 @@ def select_clips(
         part: part of the split.
         groups: a CSV file with the group (the artist) of each clip, or None.
         group_column: column of the groups.
+        left_out: genres to leave out.
 
     Raises:
-        DataError: a file cannot be read, a genre has no audio files, or no clip is in the part.
+        DataError: a file cannot be read, a genre has no audio files, no clip is in the part, or
+            all genres are left out.
 
     Example::
 
@@ -40,6 +43,9 @@ def select_clips(
     """
     clips = read_folder(folder)
     _refuse_empty_genres(folder, clips)
+    clips = [clip for clip in clips if clip.label not in left_out]
+    if not clips:
+        raise DataError("all its genres are left out", path=folder)
     if split is not None:
         clips = [clip for clip in split_by_file(split, clips) if clip.part == part]
         if not clips:

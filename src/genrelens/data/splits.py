@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self, cast
 
 from genrelens.csv_cells import original_cell, readable_row
-from genrelens.data.folders import LabelledClip, Part, clip_names
+from genrelens.data.folders import LabelledClip, Part, clip_names, original_clip
 from genrelens.errors import DataError, DataWarning
 from genrelens.files import reason, write_text_atomically
 
@@ -99,7 +99,8 @@ class Split:
         """Read the split of clips.
 
         Rows of other clips are ignored. A clip without a row is an error, because it was not
-        there when the file was made.
+        there when the file was made; a recording by a microphone may have that of its clip (see
+        :func:`~genrelens.data.folders.original_clip`).
 
         Args:
             path: the file.
@@ -115,11 +116,11 @@ class Split:
         """
         columns, found = _read_csv(path, "split")
         names = _names(clips)
-        if missing := [name for name in names if name not in found]:
+        rows = [_row(found, name) for name in names]
+        if missing := [name for name, row in zip(names, rows, strict=True) if not row]:
             raise DataError(
                 f"{len(missing)} clips have no row, for instance {missing[0]}", path=path
             )
-        rows = [found[name] for name in names]
         pairs = zip(clips, rows, strict=True)
         known = [replace(clip, group=row.get("group") or None) for clip, row in pairs]
         rounds = [tuple(_part(path, row, column) for row in rows) for column in columns]
@@ -199,30 +200,63 @@ def _names(clips: Sequence[LabelledClip]) -> list[str]:
 
 
 def read_groups(
-    path: Path, clips: Sequence[LabelledClip], *, column: str = "group"
+    paths: Path | Sequence[Path], clips: Sequence[LabelledClip], *, column: str = "group"
 ) -> list[LabelledClip]:
-    """Return the clips with groups from a CSV file with the columns ``clip`` and ``column``.
+    """Return the clips with groups from CSV files with the columns ``clip`` and ``column``.
+
+    A recording by a microphone has the group of its clip, see
+    :func:`~genrelens.data.folders.original_clip`.
 
     Args:
-        path: the file.
+        paths: one file for all clips, or one for each ``source`` of the clips, in their order. A
+            group of one file is never that of another: ``g1`` becomes ``1:g1`` or ``2:g1``. The
+            same file may stand for several sources; these share their groups.
         clips: the clips.
         column: name of the column that holds the group.
 
     Raises:
-        DataError: the file is malformed, has no such column, or lacks the group of a clip.
+        DataError: a file is malformed, has no such column, or lacks the group of a clip; or there
+            are more sources than files.
 
     Example::
 
         clips = read_groups(Path("artists.csv"), clips, column="artist")
+        both = read_folders([Path("old"), Path("new")])
+        both = read_groups([Path("old.csv"), Path("new.csv")], both)
 
     """
+    files = [paths] if isinstance(paths, Path) else list(paths)
+    distinct = {path.resolve(): path for path in files}
+    if len(distinct) == 1:
+        return _grouped(files[0], clips, column)
+    n_sources = 1 + max((clip.source for clip in clips), default=-1)
+    if n_sources > len(files):
+        raise DataError(
+            f"{len(files)} files of groups for {n_sources} folders: give one for each folder, in "
+            "their order, or one for all"
+        )
+    result = list(clips)
+    for number, (resolved, path) in enumerate(distinct.items(), start=1):
+        indices = [i for i, clip in enumerate(clips) if files[clip.source].resolve() == resolved]
+        grouped = _grouped(path, [clips[i] for i in indices], column)
+        for index, clip in zip(indices, grouped, strict=True):
+            result[index] = replace(clip, group=f"{number}:{clip.group}")
+    return result
+
+
+def _grouped(path: Path, clips: Sequence[LabelledClip], column: str) -> list[LabelledClip]:
     _, rows = _read_csv(path, column)
-    groups = [rows.get(name, {}).get(column) for name in _names(clips)]
+    groups = [_row(rows, name).get(column) for name in _names(clips)]
     if missing := [clip.path.name for clip, group in zip(clips, groups, strict=True) if not group]:
         raise DataError(
             f"{len(missing)} clips have no {column}, for instance {missing[0]}", path=path
         )
     return [replace(clip, group=group) for clip, group in zip(clips, groups, strict=True)]
+
+
+def _row(rows: dict[str, dict[str, str]], name: str) -> dict[str, str]:
+    """Return the row of a clip, or that of the clip that a microphone recorded, or no columns."""
+    return rows.get(name) or rows.get(original_clip(name) or "") or {}
 
 
 def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, str]]]:

@@ -253,8 +253,8 @@ def true_classes(clips: Iterable[LabelledClip], classifier: Classifier) -> list[
         known = sorted({*metadata.labels, *metadata.label_map})
         raise DataError(
             f"the model {metadata.name} has no genre {', '.join(map(repr, sorted(unknown)))}; it "
-            f"has {', '.join(known)}. Leave those clips out, or rename their genre with "
-            "--relabel OLD=NEW",
+            f"has {', '.join(known)}. Rename the genre of those clips with --relabel OLD=NEW, or "
+            "leave them out with --relabel OLD=",
             path=next(iter(unknown.values())).path,
         )
     return [metadata.labels.index(label) for label in labels]

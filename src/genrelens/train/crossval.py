@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from genrelens.train.held_out import classify_held_out, figures
 from genrelens.train.job import Run, check_identity
 from genrelens.train.train_model import train
 
-__all__ = ["MEAN_OVER_SEGMENTS", "cross_validate", "spread", "write_crossval_report"]
+__all__ = ["MEAN_OVER_SEGMENTS", "cross_validate", "spread", "test_rounds", "write_crossval_report"]
 
 MEAN_OVER_SEGMENTS = "mel-cnn"  # the CNN of mel-cnn-lstm without its LSTM
 _IDENTITY = "crossval.json"
@@ -81,6 +82,7 @@ def cross_validate(
     labels = label_set(split.clips)
     _check(split, chosen, labels)
     _open(run, split, labels)
+    run = replace(run, folds=test_rounds(split))
     tables: dict[str, list[PredictionTable]] = {}
     for number, clips in enumerate(split, start=1):
         if number not in chosen:
@@ -93,6 +95,16 @@ def cross_validate(
             tables.setdefault(network, []).append(numbered)
         on_round(number, results)
     return {network: _joined(parts) for network, parts in tables.items()}
+
+
+def test_rounds(split: Split) -> dict[Path, int]:
+    """Return the number of the first round that tests each clip."""
+    rounds: dict[Path, int] = {}
+    for number, clips in enumerate(split, start=1):
+        for clip in clips:
+            if clip.part == "test":
+                rounds.setdefault(clip.path, number)
+    return rounds
 
 
 def _check(split: Split, rounds: Sequence[int], labels: Sequence[str]) -> None:

@@ -26,9 +26,13 @@ __all__ = [
     "SegmentDataset",
     "TrainingClip",
     "class_weights",
+    "draw_weights",
     "load_clips",
     "split_fingerprint",
 ]
+
+
+Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,16 @@ def load_clips(
 
 
 def split_fingerprint(clips: Sequence[TrainingClip]) -> str:
-    """Return 16 hexadecimal digits that identify clips by content, label and part.
+    """Return 16 hexadecimal digits that identify clips by content, label, part and source.
 
     A run stores them, so that it is resumed only with the same clips. Data sets are identified by
     :func:`genrelens.evaluation.provenance.data_fingerprint` instead.
     """
-    rows = sorted(f"{clip.digest[:32]} {clip.clip.label} {clip.clip.part}" for clip in clips)
+    rows = sorted(
+        f"{clip.digest[:32]} {clip.clip.label} {clip.clip.part}"
+        + (f" {clip.clip.source}" if clip.clip.source else "")
+        for clip in clips
+    )
     text = "\n".join(rows).encode(errors="surrogateescape")  # folder names may be invalid UTF-8
     return hashlib.sha256(text).hexdigest()[:16]
 
@@ -114,6 +122,20 @@ def class_weights(clips: Sequence[TrainingClip], labels: Sequence[str]) -> Tenso
     if absent:
         raise DataError(f"there is no readable clip to train on for {', '.join(absent)}")
     return torch.tensor([len(clips) / (len(labels) * counts[i]) for i in range(len(labels))])
+
+
+def draw_weights(clips: Sequence[TrainingClip], data_weights: Sequence[float]) -> Float64:
+    """Return the relative weight of each clip in the draw, (n_clips,), by its folder.
+
+    Args:
+        clips: the clips.
+        data_weights: weight of the clips of each source, see
+            :class:`~genrelens.train.recipe.HeadConfig`; empty for equal weights.
+
+    """
+    weights = np.asarray(data_weights, np.float64)
+    sources = [clip.clip.source for clip in clips]
+    return weights[sources] if len(weights) else np.ones(len(clips))
 
 
 class SegmentDataset(Dataset[tuple[Tensor, int]]):

@@ -59,13 +59,16 @@ class Run:
         recipe: the recipe.
         folder: folder of the run, for checkpoints, curves, ``metrics.json`` and ``model.onnx``.
         model_name: name of the model; None takes the recipe's name.
-        label_map: renamings that were applied to the clips; stored in the model.
+        label_map: renamings that were applied to the clips; stored in the model. See
+            :func:`~genrelens.data.relabel.applied_label_map`.
         resume: continue an interrupted run in ``folder``.
         cache_dir: folder for cached features; None takes the user's cache.
         hardware: the hardware to use.
         musicnn: wheel of musicnn 0.1.0; only for the network ``musicnn``, which needs it.
         not_music: folder of recordings that are not music; only for the network ``musicnn``. Its
             subfolder ``music`` may hold music without a known genre.
+        folds: number of the fold of each clip; only for the network ``musicnn``, which mixes noise
+            of microphone recordings into the clips of the same fold only. Empty: one fold.
         metrics: figures of an earlier run of the same recipe, stored in the model if this run has
             no validation clips.
         on_clip: called for each clip that is read, with its error if it cannot be read.
@@ -82,6 +85,7 @@ class Run:
     hardware: Hardware = field(default_factory=Hardware)
     musicnn: Path | None = None
     not_music: Path | None = None
+    folds: Mapping[Path, int] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None
     on_stage: Callable[[str], None] = lambda sentence: None
@@ -101,11 +105,23 @@ def class_labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
     unknown = sorted(set(run.label_map.values()) - set(labels))
     if unknown:
         raise DataError(f"a genre was to be renamed {unknown[0]!r}, but no clip has that label")
+    _check_data_weights(run, clips)
     try:
         json.dumps(dict(run.metrics), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"the figures of the earlier run do not fit into JSON: {error}") from error
     return labels
+
+
+def _check_data_weights(run: Run, clips: Sequence[LabelledClip]) -> None:
+    weights = run.recipe.head.data_weights
+    n_sources = 1 + max(clip.source for clip in clips)
+    if weights and len(weights) != n_sources:
+        raise DataError(
+            f"the recipe {run.recipe.name} has data_weights for {len(weights)} folders, and the "
+            f"clips are from {n_sources}: give the folders in the order of the weights, or change "
+            "[head] data_weights in a copy of the recipe"
+        )
 
 
 def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> None:
@@ -148,9 +164,10 @@ def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
         raise DataError(
             f"is damaged ({reason(error)}); choose another folder", path=path
         ) from error
+    expected = json.loads(json.dumps(identity))  # tuples become lists
     changed = [
         name
-        for name, value in identity.items()
+        for name, value in expected.items()
         if _without_description(found.get(name)) != _without_description(value)
     ]
     if changed:

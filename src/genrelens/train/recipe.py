@@ -211,8 +211,6 @@ class HeadConfig:
         clean_share: share of the draws that are clips themselves; the others are copies.
         class_power: a genre is drawn with this power of its number of clips: 0 draws all genres
             equally often, 1 in proportion to their clips.
-        data_weights: relative weight of the clips of each folder in the draw, in the order of
-            ``--data``; empty for equal weights.
         data_penalties: amount that is subtracted from the logits of the classes of each folder, in
             the order of ``--data``; empty for none. The classes of a folder are its genres before
             relabelling.
@@ -227,6 +225,8 @@ class HeadConfig:
         weight_decay: weight decay of AdamW.
         label_smoothing: share of the target that is spread over all classes.
         mixup: ``alpha`` of the Beta distribution of mixup, which acts on the features.
+        data_weights: relative weight of the clips of each folder in the draw, in the order of
+            ``--data``: ``(0.5, 1)`` draws clips of the first half as often. Empty: equal weights.
 
     Raises:
         ValueError: a value is out of range; the message names it and the rule.
@@ -256,7 +256,9 @@ class HeadConfig:
         for kind in self.copies:
             require(kind in COPIES, f"copies={kind!r} must be of {', '.join(COPIES)}")
         require(all(n >= 1 for n in self.run_lengths), "run_lengths must be at least 1")
-        require(all(weight > 0 for weight in self.data_weights), "data_weights must be positive")
+        weights = self.data_weights
+        positive = all(0 < weight < math.inf for weight in weights)
+        require(positive, f"data_weights={list(weights)} must be positive")
         _require_at_least(self, 1, "copy_seconds", "networks", "hidden", "epochs", "batch_size")
         _require_at_least(self, 0, "input_dropout", "dropout", "clean_share", "class_power")
         _require_at_least(self, 0, "weight_decay", "label_smoothing", "mixup")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -65,7 +66,9 @@ class JointClasses:
 
     def penalties(self, of_sources: Sequence[float]) -> Tensor:
         """Return the penalty of each class, (k,)."""
-        values = [of_sources[source] if source < len(of_sources) else 0.0 for source, _ in self.names]
+        values = [
+            of_sources[source] if source < len(of_sources) else 0.0 for source, _ in self.names
+        ]
         return torch.tensor(values, dtype=torch.float32)
 
 
@@ -146,17 +149,18 @@ def draw_sets(
     )
 
 
-def clip_weights(clips: Sequence[LabelledClip], config: HeadConfig) -> Float64:
-    """Return the relative weight of each clip in the draw, (n_clips,).
+def clip_weights(clips: Sequence[LabelledClip], power: float) -> Float64:
+    """Return the weight of each clip in the draw, by the number of clips of its genre, (n_clips,).
 
-    Recordings by microphones do not count in the number of clips of a genre.
+    Recordings by microphones do not count in that number.
+
+    Args:
+        clips: the clips.
+        power: a genre is drawn with this power of its number of clips.
+
     """
-    labels = np.array([clip.label for clip in clips])
-    counted = labels[[not is_microphone(clip) for clip in clips]]
-    sizes = np.array([max(1, int((counted == label).sum())) for label in labels])
-    sources = [clip.source for clip in clips]
-    own = np.array(config.data_weights)[sources] if config.data_weights else np.ones(len(clips))
-    return np.asarray(own / sizes ** (1 - config.class_power))
+    sizes = Counter(clip.label for clip in clips if not is_microphone(clip))
+    return np.array([max(1, sizes[clip.label]) ** (power - 1) for clip in clips])
 
 
 class SetBatches:
@@ -178,9 +182,7 @@ class SetBatches:
 
     """
 
-    def __init__(
-        self, sets: Sets, targets: Ints, weights: Float64, config: HeadConfig
-    ) -> None:
+    def __init__(self, sets: Sets, targets: Ints, weights: Float64, config: HeadConfig) -> None:
         self.rows = torch.from_numpy(sets.rows)
         self.classes = torch.from_numpy(targets[sets.clips])
         clean = sets.copies == 0

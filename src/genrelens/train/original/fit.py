@@ -71,7 +71,7 @@ class OriginalTraining:
 
     def fit(
         self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor
-    ) -> tuple[ClipNetwork, dict[str, Any]]:
+    ) -> tuple[ClipNetwork, None, dict[str, Any]]:
         """Train both stages, or the only one.
 
         Args:
@@ -80,14 +80,14 @@ class OriginalTraining:
             weights: weights of the classes, (n_classes,), used if the recipe asks for them.
 
         Returns:
-            The trained network, and an empty dictionary: no further metadata.
+            The trained network, None: it has no set head, and an empty dictionary: no metadata.
 
         """
         network = self._fit_segments(train, valid, weights)
         aggregator: nn.Module = MeanOverSegments()
         if self._recipe.network == "mel-cnn-lstm":
             aggregator = self._fit_clips(train, valid, weights, network)
-        return ClipNetwork(network, aggregator), {}
+        return ClipNetwork(network, aggregator), None, {}
 
     def _fit_segments(
         self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor
