@@ -14,7 +14,7 @@ import copy
 import functools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,7 @@ Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 _INPUT = "sets"
+_LEAST_SHARE = 1e-3  # of a segment that overlaps another completely
 _SLACK = 0.5  # segments beyond a window that do not begin another one
 
 
@@ -213,6 +214,22 @@ class SegmentSets:
         chosen._columns = columns if self._columns is None else [self._columns[i] for i in columns]
         return chosen
 
+    def evaluate(self, runs: Sequence[Indices]) -> tuple[SetOutputs, Float64]:
+        """Evaluate runs of segments as one set each, without calibration.
+
+        Args:
+            runs: indices of segments of the recording that are not silent, ascending.
+
+        Returns:
+            The outputs, one row for each run, and the size of each run, (m,).
+
+        """
+        rows = [self._position[run] for run in runs]
+        shares = [np.maximum(self._shares[row], _LEAST_SHARE) for row in rows]
+        pairs = zip(rows, shares, strict=True)
+        sets = np.stack([describe(self._features[row], share) for row, share in pairs])
+        return self._head(sets), np.array([share.sum() for share in shares])
+
     def styles(self) -> Float64:
         """Return the probabilities of the set head's styles, (n_styles,)."""
         sets, sizes = self._windows(self._chosen(None))
@@ -239,7 +256,7 @@ class SegmentSets:
     def _windows(self, chosen: Indices) -> tuple[Float32, Float64]:
         """Return the description and the size of each window of a set: (m, 2 d + 1) and (m,)."""
         rows = self._position[chosen]
-        shares = np.maximum(self._shares[rows], 1e-3)
+        shares = np.maximum(self._shares[rows], _LEAST_SHARE)
         total = float(shares.sum())
         n_windows = max(1, math.ceil(total / (self._metadata.window_segments + _SLACK)))
         middles = np.cumsum(shares) - shares / 2
