@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import Abstention, fit_temperature, held_out_abstention
 from genrelens.evaluation.held_out_sets import RUN_LENGTHS, HeldOutSets
+from genrelens.evaluation.metrics import reliability_bins
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.metadata import GenreRule, ModelMetadata
 from genrelens.set_head import softmax
@@ -235,6 +236,20 @@ def _errors(held: HeldOutSets, fitted: Float64) -> dict[int, tuple[float, float]
             old, new = (calibration_error(each, held.true[part]) for each in found)
             errors[length] = (old, new)
     return errors
+
+
+def calibration_error(probabilities: Float64, true: NDArray[np.int64]) -> float:
+    """Return the expected calibration error of the top genre in 10 bins, 0..1.
+
+    Args:
+        probabilities: (m, c).
+        true: indices of the genres, (m,).
+
+    """
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
+    bins = reliability_bins(confidence, right)
+    gaps = [each.n * abs(each.accuracy - each.confidence) for each in bins if each.n]
+    return float(sum(gaps) / len(true))
 
 
 def _genre_rules(held: HeldOutSets, probabilities: Float64) -> tuple[GenreRule, ...]:
