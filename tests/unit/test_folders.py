@@ -11,7 +11,9 @@ from genrelens.data.folders import (
     LabelledClip,
     find_audio,
     label_set,
+    original_clip,
     read_folder,
+    read_folders,
 )
 from genrelens.errors import DataError, DataWarning
 
@@ -83,6 +85,53 @@ def test_label_map_renames(tmp_path: Path) -> None:
     touch(tmp_path, "blues/a.wav", "jazz/b.wav", "rock/c.wav")
     clips = read_folder(tmp_path, label_map={"blues": "jazz", "absent": "x"})
     assert names(clips) == [("a.wav", "jazz"), ("b.wav", "jazz"), ("c.wav", "rock")]
+
+
+def test_an_empty_label_leaves_a_genre_out(tmp_path: Path) -> None:
+    touch(tmp_path, "blues/a.wav", "speech/b.wav")
+    assert names(read_folder(tmp_path, label_map={"speech": ""})) == [("a.wav", "blues")]
+    with pytest.raises(DataError, match="all its genres are left out"):
+        read_folder(tmp_path, label_map={"speech": "", "blues": ""})
+
+
+def test_several_folders_are_read_as_one(tmp_path: Path) -> None:
+    touch(tmp_path, "old/jazz/a.wav", "old/rock/b.wav", "new/bebop/a.wav", "new/talk/c.wav")
+    clips = read_folders(
+        [tmp_path / "old", tmp_path / "new"], label_map={"bebop": "jazz", "talk": ""}
+    )
+    assert names(clips) == [("a.wav", "jazz"), ("b.wav", "rock"), ("a.wav", "jazz")]
+    assert [(clip.source, clip.folder) for clip in clips] == [
+        (0, "jazz"),
+        (0, "rock"),
+        (1, "bebop"),
+    ]
+
+
+def test_no_clip_is_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "data/jazz/a.wav", "data/jazz/blue/b.wav", "data2/jazz/a.wav")
+    monkeypatch.chdir(tmp_path)
+    for again in (Path("data"), tmp_path / "data2" / ".." / "data", Path("data/jazz")):
+        with pytest.raises(DataError, match="is given twice, or lies in another folder"):
+            read_folders([Path("data"), again])
+        with pytest.raises(DataError, match="is given twice, or lies in another folder"):
+            read_folders([again, Path("data2"), Path("data")])
+    assert len(read_folders([Path("data"), Path("data2")])) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "clip"),
+    [
+        ("pop.00003-snippet-10-20", "pop.00003"),
+        ("my song-snippet-7.5-0", "my song"),
+        ("pop/a-snippet-1-2", "pop/a"),
+        ("pop.00003", None),
+        ("-snippet-10-20", None),
+        ("a-snippet-10", None),
+        ("a-snippet-x-20", None),
+    ],
+)
+def test_names_of_recordings_by_a_microphone(name: str, clip: str | None) -> None:
+    assert original_clip(name) == clip
 
 
 @pytest.mark.parametrize("content", [[], ["loose.wav"], ["jazz/notes.txt"], [".hidden/a.wav"]])

@@ -34,6 +34,13 @@ def test_all_clips_or_a_part_of_a_split_with_groups(folder: Path, split: Path) -
     ]
 
 
+def test_genres_are_left_out(folder: Path) -> None:
+    clips = select_clips(folder, left_out={"jazz", "polka"})
+    assert [clip.path.name for clip in clips] == ["c.wav"]
+    with pytest.raises(DataError, match="all its genres are left out"):
+        select_clips(folder, left_out={"jazz", "rock"})
+
+
 def test_an_empty_part_and_an_empty_genre_are_errors(folder: Path, split: Path) -> None:
     with pytest.raises(DataError, match="is in part 'valid'"):
         select_clips(folder, split=split)

@@ -14,8 +14,10 @@ from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import (
     filtered_split,
     grouped_folds,
+    grouped_split,
     random_draws,
     random_folds,
+    random_split,
 )
 from genrelens.data.splits import Split, read_groups
 from genrelens.errors import DataError
@@ -266,3 +268,127 @@ def test_invalid_group_files(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "g.csv").write_text(text)
     with pytest.raises(DataError, match=reason):
         read_groups(tmp_path / "g.csv", clips(1, genres=2))
+
+
+def sources(*labels: str, n: int = 8) -> list[LabelledClip]:
+    """Return ``n`` clips of two artists in each folder, all with the same names."""
+    return [
+        LabelledClip(Path(f"/{source}/{label}/{label}.{i}.wav"), label, source=source)
+        for source, label in enumerate(labels)
+        for i in range(n)
+    ]
+
+
+def group_file(folder: Path, name: str, *rows: str) -> Path:
+    path = folder / name
+    path.write_text("\n".join(["clip,group", *rows]) + "\n")
+    return path
+
+
+def test_groups_of_two_files_are_never_the_same(tmp_path: Path) -> None:
+    one = group_file(tmp_path, "1.csv", *(f"a.{i},artist {i % 2}" for i in range(8)))
+    two = group_file(tmp_path, "2.csv", *(f"a.{i},artist {i % 4}" for i in range(8)))
+    clips = sources("a", "a")  # equal names
+    groups = [clip.group for clip in read_groups([one, two], clips)]
+    assert groups[:3] == ["1:artist 0", "1:artist 1", "1:artist 0"]
+    assert groups[8:11] == ["2:artist 0", "2:artist 1", "2:artist 2"]
+
+
+def test_folders_with_the_same_file_share_their_groups(tmp_path: Path) -> None:
+    one = group_file(tmp_path, "1.csv", *(f"{x}.{i},artist {i}" for x in "ac" for i in range(8)))
+    two = group_file(tmp_path, "2.csv", *(f"b.{i},artist {i}" for i in range(8)))
+    shared = tmp_path / "." / "1.csv"
+    groups = [clip.group for clip in read_groups([one, two, shared], sources("a", "b", "c"))]
+    assert [groups[i] for i in (0, 8, 16)] == ["1:artist 0", "2:artist 0", "1:artist 0"]
+    alone = read_groups([one, one], sources("a", "c"))
+    assert alone == read_groups(one, sources("a", "c"))
+    assert alone[0].group == "artist 0"
+
+
+def test_each_folder_needs_its_file_of_groups(tmp_path: Path) -> None:
+    one, two = (group_file(tmp_path, name, "a.0,x") for name in ("1.csv", "2.csv"))
+    with pytest.raises(DataError, match="2 files of groups for 3 folders"):
+        read_groups([one, two], sources("a", "b", "c"))
+    with pytest.raises(DataError, match=r"2\.csv: 1 clips have no group, for instance b\.0\.wav"):
+        read_groups([one, two], sources("a", "b", n=1))
+
+
+# ------------------------------------------------------------------- recordings of clips
+
+
+def recorded(n: int = 8) -> list[LabelledClip]:
+    """Return clips in one folder, and two recordings of each by a microphone in another."""
+    names = [f"a.{i}-snippet-10-{start}" for i in range(n) for start in (0, 10)]
+    recordings = [LabelledClip(Path(f"/mic/a/{name}.wav"), "a", source=1) for name in names]
+    return [*sources("a", n=n), *recordings, *sources("b", n=n)]
+
+
+def test_recordings_belong_to_the_group_of_their_clip(tmp_path: Path) -> None:
+    rows = [f"{label}.{i},{label} artist {i % 4}" for label in "ab" for i in range(8)]
+    path = group_file(tmp_path, "g.csv", *rows, "a.7-snippet-10-0,other")
+    clips = read_groups(path, recorded())
+    assert [clip.group for clip in clips[8:12]] == ["a artist 0"] * 2 + ["a artist 1"] * 2
+    assert [clip.group for clip in clips[22:24]] == ["other", "a artist 3"]  # its own row first
+    for parts in grouped_folds(clips, 2):
+        divided = {clip.group for clip in parts if clip.part == "test"} & {
+            clip.group for clip in parts if clip.part == "train"
+        }
+        assert not divided
+
+
+def test_recordings_are_in_the_part_of_their_clip(tmp_path: Path) -> None:
+    path = tmp_path / "split.csv"
+    path.write_text("clip,split\na.0,train\na.1,test\nb.0,train\nb.1,test\n")
+    split = Split.load(path, recorded(2))
+    assert split.rounds == (("train", "test") + ("train",) * 2 + ("test",) * 2 + ("train", "test"),)
+
+
+def test_recordings_are_not_split_at_random() -> None:
+    message = "16 files are recordings of clips by a microphone.*Split by group"
+    for split in (random_split, lambda clips: random_folds(clips, 2)):
+        with pytest.raises(DataError, match=message):
+            split(recorded())
+
+
+# ------------------------------------------------------------------------ grouped splits
+
+
+def test_folds_have_equal_shares_of_each_folder() -> None:
+    """Both folders have the same genre, and eight artists each."""
+    both = [replace(clip, label="a") for clip in sources("a", "a", n=16)]
+    both += sources("b", n=16)
+    grouped = [replace(c, group=f"{c.source}{c.label}{i % 8}") for i, c in enumerate(both)]
+    for parts in grouped_folds(grouped, 4, seed=1):
+        found = Counter((c.source, c.label) for c in parts if c.part == "test")
+        assert found == {(0, "a"): 4, (1, "a"): 4, (0, "b"): 4}
+
+
+def test_a_rare_genre_is_tested_in_some_folds() -> None:
+    rare = [*clips(24, genres=2, groups=8), *(replace(c, label="x") for c in clips(4, groups=4))]
+    rare = [replace(c, group=f"x{c.group}") if c.label == "x" else c for c in rare][:52]
+    with pytest.raises(DataError, match="genre 'x' has only 4 groups"):
+        grouped_folds(rare, 6)
+    split = grouped_folds(rare, 6, rare_genres=True)
+    tested = [sum(c.label == "x" and c.part == "test" for c in parts) for parts in split]
+    assert sum(tested) == 4
+    assert tested.count(0) >= 2
+    assert all({"g0", "g1"} <= {c.label for c in p if c.part == "test"} for p in split)
+    with pytest.raises(DataError, match=r"genre 'x' has only 1 groups.*leave the genre out"):
+        grouped_folds(rare[:49], 6, rare_genres=True)
+
+
+@pytest.mark.parametrize(("groups", "valid"), [(7, 3 / 21), (2, 1 / 2)])
+def test_validation_clips_are_of_other_groups(groups: int, valid: float) -> None:
+    parts = grouped_split(clips(21, groups=groups), seed=3)
+    found = {part: {c.group for c in parts if c.part == part} for part in ("train", "valid")}
+    assert not found["train"] & found["valid"]
+    assert {c.label for c in parts if c.part == "valid"} == {"g0", "g1", "g2"}
+    share = sum(c.part == "valid" for c in parts) / len(parts)
+    assert share == pytest.approx(valid, abs=0.03)
+
+
+def test_validation_clips_need_groups() -> None:
+    with pytest.raises(DataError, match="36 of 36 clips have no group"):
+        grouped_split(clips())
+    with pytest.raises(DataError, match="has only 1 groups"):
+        grouped_split(clips(groups=1))

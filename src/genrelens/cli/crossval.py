@@ -22,6 +22,7 @@ from genrelens.cli.data_split import (
     GroupColumn,
     GroupFiles,
     Protocol,
+    RareGenres,
     Relabel,
     TestFraction,
     check_protocol,
@@ -93,6 +94,7 @@ def crossval(
     folds: Folds = 5,
     draws: Draws = None,
     test_fraction: TestFraction = 0.1,
+    rare_genres: RareGenres = False,
     groups: GroupFiles = None,
     group_column: GroupColumn = "group",
     split: _SplitFile = None,
@@ -120,6 +122,8 @@ def crossval(
             Keep all clips of an artist in one fold.
         genrelens crossval mfcc-lstm --data my-genres --split folds.csv --rounds 1,2
             Use the first two rounds of a split file.
+        genrelens crossval mel-cnn --data old --data new --groups old.csv --groups new.csv
+            Join two folders, each with a file of its artists.
 
     """
     check_device(device)
@@ -129,6 +133,7 @@ def crossval(
     if split is None:
         check_protocol(protocol, draws, groups)
     options: dict[str, Any] = {"folds": folds, "draws": draws, "test_fraction": test_fraction}
+    options["rare_genres"] = rare_genres
     chosen = changed_recipe(recipe, epochs=epochs)
     target = _target(folder, f"{chosen.name}-{protocol if split is None else split.stem}")
     with warnings_as_notes(), quiet_libraries(), ExitStack() as stack:

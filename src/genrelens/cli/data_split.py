@@ -24,6 +24,7 @@ __all__ = [
     "GroupFiles",
     "Groups",
     "Protocol",
+    "RareGenres",
     "Relabel",
     "TestFraction",
     "check_protocol",
@@ -49,6 +50,13 @@ Draws = Annotated[
 ]
 TestFraction = Annotated[
     float, typer.Option(metavar="P", help="Share of the test clips (with --draws).")
+]
+RareGenres = Annotated[
+    bool,
+    typer.Option(
+        "--rare-genres",
+        help="Allow genres with fewer groups than folds; some folds do not test them (grouped).",
+    ),
 ]
 Groups = Annotated[
     Path | None,
@@ -103,13 +111,15 @@ def _pairs(entry: str) -> dict[str, str]:
     return {old: new[0]}
 
 
-def check_relabel(relabel: Sequence[str] | None, genres: Collection[str]) -> None:
+def check_relabel(
+    relabel: Sequence[str] | None, genres: Collection[str], problem: str = "there is no genre"
+) -> None:
     """Refuse to rename genres that are not there; a table may hold more than the data has."""
     for entry in relabel or ():
         pairs = _pairs(entry)
         if not pairs.keys() & set(genres):
-            names = next(iter(map(repr, pairs))) if len(pairs) == 1 else "of its table"
-            raise DataError(f"--relabel {entry}: there is no genre {names}")
+            names = "of its table" if entry.endswith(".toml") else repr(*pairs)
+            raise DataError(f"--relabel {entry}: {problem} {names}")
 
 
 def read_clips(
@@ -126,7 +136,9 @@ def read_clips(
         )
     clips = read_folders(folders, label_map=label_map(relabel))
     paths = [path for folder in folders for path in folder.iterdir()]
-    check_relabel(relabel, {path.name for path in paths if path.is_dir()})
+    names = " and ".join(map(str, folders))
+    problem = f"{names} {'has' if len(folders) == 1 else 'have'} no genre"
+    check_relabel(relabel, {path.name for path in paths if path.is_dir()}, problem)
     return read_groups(groups, clips, column=column) if groups else clips
 
 
@@ -140,6 +152,7 @@ def split(
     folds: Folds = 5,
     draws: Draws = None,
     test_fraction: TestFraction = 0.1,
+    rare_genres: RareGenres = False,
     groups: GroupFiles = None,
     group_column: GroupColumn = "group",
     relabel: Relabel = None,
@@ -162,7 +175,13 @@ def split(
     check_protocol(protocol, draws, groups)
     clips = read_clips(folders, relabel, groups, group_column)
     made = split_clips(
-        clips, protocol, folds=folds, draws=draws, test_fraction=test_fraction, seed=seed
+        clips,
+        protocol,
+        folds=folds,
+        draws=draws,
+        test_fraction=test_fraction,
+        seed=seed,
+        rare_genres=rare_genres,
     )
     made.save(target, safe_csv=safe_csv)
     for number, assigned in enumerate(made, start=1):

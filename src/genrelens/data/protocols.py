@@ -67,7 +67,9 @@ def random_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) 
     return _split("random", clips, tests, seed)
 
 
-def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0) -> Split:
+def grouped_folds(
+    clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0, rare_genres: bool = False
+) -> Split:
     """Split clips into folds with all clips of a group (an artist) in one fold.
 
     The shares of the genres in the folds, and of the genres of each folder the clips were read
@@ -77,10 +79,12 @@ def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0)
         clips: the clips, each with a group.
         n_folds: number of folds, at least 2.
         seed: seed of the draw.
+        rare_genres: allow genres with fewer groups than there are folds, at least 2; some folds
+            have no clip of them.
 
     Raises:
         DataError: a clip has no group, a genre has fewer groups than there are folds, or a fold
-            would have no clip of some genre.
+            would have no clip, or all clips, of some other genre.
         MissingExtraError: scikit-learn is not installed.
 
     Example::
@@ -96,20 +100,16 @@ def grouped_folds(clips: Sequence[LabelledClip], n_folds: int, *, seed: int = 0)
             "the groups in a CSV file with the columns clip and group"
         )
     counts = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
-    _check_request(clips, n_folds, "groups", counts)
+    common = {label for label, n in counts.items() if n >= n_folds or not rare_genres}
+    checked = Counter({label: n for label, n in counts.items() if label in common or n < 2})
+    _check_request(clips, n_folds, "groups", checked)
     splitter = _sklearn("StratifiedGroupKFold")(n_folds, shuffle=True, random_state=seed)
     labels, groups = [clip.label for clip in clips], [clip.group for clip in clips]
     strata = [f"{clip.source}/{clip.label}" for clip in clips]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a folder may have few clips of a genre
         tests = [test for _, test in splitter.split(strata, strata, groups)]
-    for number, test in enumerate(tests, start=1):
-        absent = sorted(set(labels) - {labels[index] for index in test})
-        if absent:
-            raise DataError(
-                f"fold {number} would have no clip of {', '.join(absent)}: try another seed or "
-                "fewer folds"
-            )
+    _check_folds(labels, tests, common)
     split = _split("grouped", clips, tests, seed)
     split.check_rounds()
     return split
@@ -190,6 +190,7 @@ def split_clips(
     draws: int | None = None,
     test_fraction: float = 0.1,
     seed: int = 0,
+    rare_genres: bool = False,
 ) -> Split:
     """Split clips by the protocol of a name.
 
@@ -201,6 +202,7 @@ def split_clips(
         draws: number of random draws instead of folds.
         test_fraction: share of the test clips of a draw.
         seed: seed of the draw.
+        rare_genres: see :func:`grouped_folds`.
 
     Raises:
         DataError: the clips cannot be split so.
@@ -215,7 +217,7 @@ def split_clips(
     if protocol == "filtered":
         return filtered_split(clips)
     if protocol == "grouped":
-        return grouped_folds(clips, folds, seed=seed)
+        return grouped_folds(clips, folds, seed=seed, rare_genres=rare_genres)
     if protocol != "random":
         raise ValueError(f"protocol={protocol!r} must be one of {', '.join(PROTOCOLS)}")
     if draws is None:
@@ -271,12 +273,12 @@ def grouped_split(
 
     Args:
         clips: the clips, each with a group.
-        valid_fraction: share of the ``valid`` clips, at most one half; it is larger if a genre has
-            few groups.
+        valid_fraction: share of the ``valid`` clips, at most one half. A genre with few groups may
+            have none.
         seed: seed of the draw.
 
     Raises:
-        DataError: a clip has no group, or a genre has fewer than two groups.
+        DataError: see :func:`grouped_folds`; genres with few groups are allowed.
         MissingExtraError: scikit-learn is not installed.
 
     Example::
@@ -286,8 +288,8 @@ def grouped_split(
 
     """
     groups = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
-    n_folds = max(2, min(round(1 / valid_fraction), *groups.values(), len(clips)))
-    first = next(iter(grouped_folds(clips, n_folds, seed=seed)))
+    n_folds = max(2, min(round(1 / valid_fraction), max(groups.values(), default=0)))
+    first = next(iter(grouped_folds(clips, n_folds, seed=seed, rare_genres=True)))
     return [replace(clip, part="valid" if clip.part == "test" else "train") for clip in first]
 
 
@@ -315,6 +317,22 @@ def _sklearn(name: str) -> Any:
 # --------------------------------------------------------------------------------- checks
 
 
+def _check_folds(labels: Sequence[str], tests: Sequence[Iterable[int]], common: set[str]) -> None:
+    """Check that each fold has a clip of each common genre, and leaves one of each to train on."""
+    whole = Counter(labels)
+    for number, test in enumerate(tests, start=1):
+        inside = Counter(labels[index] for index in test)
+        if absent := sorted(common - set(inside)):
+            raise DataError(
+                f"fold {number} would have no clip of {', '.join(absent)}: try another seed or "
+                "fewer folds"
+            )
+        if complete := sorted(label for label in inside if inside[label] == whole[label]):
+            raise DataError(
+                f"fold {number} would have all clips of {', '.join(complete)}: try another seed"
+            )
+
+
 def _check_request(
     clips: Sequence[LabelledClip], n_folds: int, what: str, counts: Counter[str]
 ) -> None:
@@ -322,7 +340,7 @@ def _check_request(
         raise DataError(f"{n_folds} folds: at least 2 are needed, one to train on")
     if len(label_set(clips)) < 2:
         raise DataError(f"{len(clips)} clips of {len(label_set(clips))} genres: 2 are needed")
-    label, fewest = min(counts.items(), key=lambda item: item[1])
+    label, fewest = min(counts.items(), key=lambda item: item[1], default=("", n_folds))
     if fewest < n_folds:
         raise DataError(
             f"{n_folds} folds cannot be made: genre {label!r} has only {fewest} {what}, and each "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +77,8 @@ def cross_validate(
 
     Raises:
         DataError: the folder holds another cross-validation, the split lacks a round, a genre has
-            no training or test clip in a round, or no test clip can be read.
+            no training or test clip in a round (test clips may lack a genre with fewer groups than
+            there are rounds), or no test clip can be read.
         RecipeError: this machine lacks the hardware, or cannot train the network in the recipe's
             precision.
         KeyboardInterrupt: the user interrupted it; it can be resumed.
@@ -117,10 +119,13 @@ def _check(split: Split, rounds: Sequence[int], labels: Sequence[str]) -> None:
     absent = [number for number in rounds if not 1 <= number <= len(split)]
     if absent:
         raise DataError(f"there is no round {absent[0]}; the split has {len(split)}")
+    units = {(clip.label, clip.group or clip.path) for clip in split.clips}
+    counts = Counter(label for label, _ in units)
+    rare = {label for label in labels if counts[label] < len(split)}  # not in every test part
     for number, clips in enumerate(split, start=1):
-        for part in ("train", "test"):
+        for part, expected in (("train", set(labels)), ("test", set(labels) - rare)):
             found = label_set(clip for clip in clips if clip.part == part)
-            if number in rounds and (missing := sorted(set(labels) - set(found))):
+            if number in rounds and (missing := sorted(expected - set(found))):
                 raise DataError(f"round {number} has no {part} clip of {', '.join(missing)}")
 
 

@@ -116,7 +116,7 @@ def class_labels(run: Run, clips: Sequence[LabelledClip]) -> list[str]:
 def _check_data_weights(run: Run, clips: Sequence[LabelledClip]) -> None:
     weights = run.recipe.head.data_weights
     n_sources = 1 + max(clip.source for clip in clips)
-    if weights and len(weights) != n_sources:
+    if weights and len(weights) != n_sources > 1:
         raise DataError(
             f"the recipe {run.recipe.name} has data_weights for {len(weights)} folders, and the "
             f"clips are from {n_sources}: give the folders in the order of the weights, or change "
