@@ -276,7 +276,7 @@ class Classifier:
             level=float(levels.max()),
             padded=counter.n_samples < features.min_samples,
         )
-        return prediction if self._metadata is metadata else prediction.choosing(self._metadata)
+        return prediction.choosing(self._metadata)
 
     def _run(
         self,

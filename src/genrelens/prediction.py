@@ -328,6 +328,8 @@ class Prediction:
 
     def choosing(self, metadata: ModelMetadata) -> Prediction:
         """Return :meth:`restricted` to the genres of restricted metadata of the model."""
+        if metadata.labels == self.labels:
+            return self
         columns = [self.labels.index(label) for label in metadata.labels]
         parents = {style.name: style.parent for style in metadata.styles}
         return replace(

@@ -165,7 +165,43 @@ def evaluate(
     if not clips:
         raise DataError("there are no clips to evaluate")
     true_classes(clips, classifier)
-    restricted = None if genres is None else classifier.restricted(genres).metadata
+    metadata = classifier.metadata
+    choices = [metadata] if genres is None else [metadata.restricted(genres), metadata]
+    found, failed = _classify(classifier, clips, choices, jobs, on_clip)
+    if not found:
+        raise DataError(f"no clip of {len(clips)} could be read; the first: {failed[0]}")
+    names = clip_names([clip.path for clip in clips])
+    columns: dict[str, Any] = {
+        "names": [names[i] for i in found],
+        "label_map": metadata.label_map,
+        "in_training": _in_training(classifier, [clips[i].path for i in found]),
+    }
+    evaluations = []
+    for choice, rows in zip(choices, zip(*found.values(), strict=True), strict=True):
+        table = PredictionTable.of([clips[i] for i in found], rows, labels=choice.labels, **columns)
+        evaluations.append(
+            Evaluation(
+                table=table.relabel(label_map or {}), failed=failed, model=metadata.name, seed=seed
+            )
+        )
+    first, *others = evaluations
+    return replace(first, unrestricted=others[0]) if others else first
+
+
+def _classify(
+    classifier: Classifier,
+    clips: Sequence[LabelledClip],
+    choices: Sequence[ModelMetadata],
+    jobs: int,
+    on_clip: Callable[[LabelledClip, Prediction | AudioError], None],
+) -> tuple[dict[int, list[NDArray[np.float64]]], tuple[AudioError, ...]]:
+    """Classify clips.
+
+    Returns:
+        Index of each clip that could be read -> its probabilities for each choice of genres; and
+        the errors of the others.
+
+    """
     found: dict[int, list[NDArray[np.float64]]] = {}
     failed: list[AudioError] = []
     results = classifier.classify_many([clip.path for clip in clips], jobs=jobs)
@@ -173,28 +209,9 @@ def evaluate(
         if isinstance(result, AudioError):
             failed.append(result)
         else:
-            chosen = [] if restricted is None else [result.choosing(restricted)]
-            found[index] = [each.probabilities for each in (*chosen, result)]
+            found[index] = [result.choosing(choice).probabilities for choice in choices]
         on_clip(clips[index], result)
-    if not found:
-        raise DataError(f"no clip of {len(clips)} could be read; the first: {failed[0]}")
-    names = clip_names([clip.path for clip in clips])
-    metadata = classifier.metadata
-    columns: dict[str, Any] = {
-        "names": [names[i] for i in found],
-        "label_map": metadata.label_map,
-        "in_training": _in_training(classifier, [clips[i].path for i in found]),
-    }
-    evaluations = []
-    all_labels = [metadata.labels] if restricted is None else [restricted.labels, metadata.labels]
-    for labels, rows in zip(all_labels, zip(*found.values(), strict=True), strict=True):
-        table = PredictionTable.of([clips[i] for i in found], rows, labels=labels, **columns)
-        table = table.relabel(label_map or {})
-        evaluations.append(
-            Evaluation(table=table, failed=tuple(failed), model=metadata.name, seed=seed)
-        )
-    first, *others = evaluations
-    return replace(first, unrestricted=others[0]) if others else first
+    return found, tuple(failed)
 
 
 def genres_of_labels(
