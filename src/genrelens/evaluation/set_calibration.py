@@ -24,6 +24,7 @@ __all__ = [
     "calibrate_sets",
     "calibrated_sets",
     "calibration_error",
+    "fit_genre_rules",
     "fit_temperatures",
     "noise_rule",
 ]
@@ -103,7 +104,7 @@ def calibrate_sets(
         "temperatures": temperatures,
         "temperature": temperatures[max(temperatures)],
         "sure_threshold": answers.threshold,
-        "genre_rules": _genre_rules(clean.select(clean.whole), fitted[clean.whole]),
+        "genre_rules": fit_genre_rules(clean.select(clean.whole), fitted[clean.whole]),
         "styles": _styles(metadata, clean.select(clean.whole)),
     }
     microphone = held.select(held.microphone & held.whole)
@@ -252,7 +253,7 @@ def calibration_error(probabilities: Float64, true: NDArray[np.int64]) -> float:
     return float(sum(gaps) / len(true))
 
 
-def _genre_rules(held: HeldOutSets, probabilities: Float64) -> tuple[GenreRule, ...]:
+def fit_genre_rules(held: HeldOutSets, probabilities: Float64) -> tuple[GenreRule, ...]:
     """Fit Platt's rule for each genre; a rare genre has the rule of all genres together."""
     inside = np.clip(probabilities, 1e-5, 1 - 1e-5)
     logits = np.log(inside / (1 - inside))
