@@ -235,7 +235,7 @@ class HeadConfig:
 
     copies: tuple[str, ...] = ("plain", "microphone", "mixture", "room", "microphone")
     copy_seconds: float = 9.3
-    run_lengths: tuple[int, ...] = (1, 1, 2, 3, 4, 6, 8)
+    run_lengths: tuple[int, ...] = (1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 8)
     clean_share: float = 0.7
     class_power: float = 0.15
     data_weights: tuple[float, ...] = ()
@@ -245,7 +245,7 @@ class HeadConfig:
     hidden: int = 128
     input_dropout: float = 0.5
     dropout: float = 0.5
-    epochs: int = 4
+    epochs: int = 5
     batch_size: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
