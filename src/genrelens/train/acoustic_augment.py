@@ -260,7 +260,7 @@ def _hum(n: int, sample_rate: int, rng: Rng) -> Float64:
         rng.uniform(0, 1) / k**decay * np.sin(2 * np.pi * (frequency * k * time + rng.random()))
         for k in range(1, int(rng.integers(3, 30)))
     ]
-    return np.sum(tones, axis=0) + rng.uniform(0, 0.1) * rng.standard_normal(n)
+    return np.asarray(np.sum(tones, axis=0) + rng.uniform(0, 0.1) * rng.standard_normal(n))
 
 
 def _excerpt(n: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:

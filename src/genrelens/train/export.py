@@ -69,7 +69,7 @@ def export_model(
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced_path(path) as temporary:
         network = network.cpu().eval()
-        head = None if set_head is None else rounded(set_head.cpu().eval())
+        head = None if set_head is None else _rounded(set_head.cpu().eval())
         _write_graph(network, metadata, str(temporary), head)
         _check(network, metadata, temporary, head)
 
@@ -136,7 +136,7 @@ def _named_outputs(network: nn.Module, segments: Tensor) -> dict[str, Tensor]:
     return {name: value for name, value in outputs.items() if value is not None}
 
 
-def rounded(module: nn.Module) -> nn.Module:
+def _rounded(module: nn.Module) -> nn.Module:
     """Round the matrices of a module to 16 bits, in place; return the module."""
     with torch.no_grad():
         for weight in module.parameters():
@@ -195,7 +195,7 @@ def _set_graph(set_head: nn.Module) -> bytes:
         torch.onnx.export(
             _TracedHead(set_head).eval(),
             (example,),
-            target,
+            target,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=_OPSET,
             input_names=["sets"],
@@ -205,7 +205,7 @@ def _set_graph(set_head: nn.Module) -> bytes:
     model = onnx.load_model_from_string(target.getvalue())
     _store_in_16_bits(model.graph)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def _store_in_16_bits(graph: onnx.GraphProto) -> None:

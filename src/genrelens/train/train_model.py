@@ -97,7 +97,7 @@ def _write_model(
         metrics["valid"], temperature = evaluate_model(draft, valid, run.recipe.network)
     write_text_atomically(run.folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     of_sets = {} if set_head is None else {metadata.window_segments: temperature}
-    changes = {"metrics": metrics, "temperature": temperature, "temperatures": of_sets}
-    replace_metadata(draft, replace(metadata, **changes), path)
+    metadata = replace(metadata, metrics=metrics, temperature=temperature, temperatures=of_sets)
+    replace_metadata(draft, metadata, path)
     draft.unlink()
     return path

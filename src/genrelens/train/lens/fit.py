@@ -236,8 +236,7 @@ class LensTraining:
 
 def _audible(sets: Sets) -> Sets:
     """Return the sets whose music is not buried in noise."""
-    kept = sets.snr >= _MUSIC_SNR
-    return Sets(*(values[kept] for values in sets))
+    return sets.select(sets.snr >= _MUSIC_SNR)
 
 
 def _folder_styles(joint: JointClasses, styles: Mapping[str, str]) -> dict[str, tuple[int, str]]:

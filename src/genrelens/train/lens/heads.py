@@ -35,43 +35,43 @@ __all__ = [
 _TINY = 1e-9
 
 
-class Tag(NamedTuple):
-    """A tag of musicnn that is a style: its index in the output, and the genre that it is of."""
+class _Tag(NamedTuple):
+    """A tag of musicnn that is a style: its position in the output, and the genre that it is of."""
 
-    index: int
+    position: int
     parent: str | None = None
 
 
-MUSICNN_STYLES: Mapping[str, Tag] = {
-    "rock": Tag(0),
-    "pop": Tag(1),
-    "alternative": Tag(2),
-    "indie": Tag(3),
-    "electronic": Tag(4),
-    "dance": Tag(6, "electronic"),
-    "alternative rock": Tag(8, "rock"),
-    "jazz": Tag(9),
-    "metal": Tag(11),
-    "chillout": Tag(12),
-    "classic rock": Tag(14, "rock"),
-    "soul": Tag(15, "rnb"),
-    "indie rock": Tag(16, "rock"),
-    "electronica": Tag(18, "electronic"),
-    "folk": Tag(20),
-    "punk": Tag(24),
-    "oldies": Tag(25),
-    "blues": Tag(26),
-    "hard rock": Tag(27, "rock"),
-    "ambient": Tag(28),
-    "experimental": Tag(30),
-    "hip-hop": Tag(33),
-    "country": Tag(36),
-    "easy listening": Tag(37),
-    "electro": Tag(41, "electronic"),
-    "heavy metal": Tag(42, "metal"),
-    "progressive rock": Tag(43, "rock"),
-    "rnb": Tag(45),
-    "house": Tag(48, "electronic"),
+MUSICNN_STYLES: Mapping[str, _Tag] = {
+    "rock": _Tag(0),
+    "pop": _Tag(1),
+    "alternative": _Tag(2),
+    "indie": _Tag(3),
+    "electronic": _Tag(4),
+    "dance": _Tag(6, "electronic"),
+    "alternative rock": _Tag(8, "rock"),
+    "jazz": _Tag(9),
+    "metal": _Tag(11),
+    "chillout": _Tag(12),
+    "classic rock": _Tag(14, "rock"),
+    "soul": _Tag(15, "rnb"),
+    "indie rock": _Tag(16, "rock"),
+    "electronica": _Tag(18, "electronic"),
+    "folk": _Tag(20),
+    "punk": _Tag(24),
+    "oldies": _Tag(25),
+    "blues": _Tag(26),
+    "hard rock": _Tag(27, "rock"),
+    "ambient": _Tag(28),
+    "experimental": _Tag(30),
+    "hip-hop": _Tag(33),
+    "country": _Tag(36),
+    "easy listening": _Tag(37),
+    "electro": _Tag(41, "electronic"),
+    "heavy metal": _Tag(42, "metal"),
+    "progressive rock": _Tag(43, "rock"),
+    "rnb": _Tag(45),
+    "house": _Tag(48, "electronic"),
 }
 """The tags of ``MSD_musicnn`` that are reported as styles.
 
@@ -159,7 +159,7 @@ class SetNetwork(nn.Module):
         self.register_buffer("membership", membership)
         self.register_buffer("styles", styles)
         with torch.no_grad():
-            self.head.output.bias -= penalties
+            self.head.output.bias.sub_(penalties)
 
     def forward(self, sets: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         """(m, 2 d + 1) -> values of :class:`genrelens.set_head.SetOutputs`."""
@@ -189,7 +189,7 @@ class Lens(nn.Module):
     def __init__(self, musicnn: Musicnn, tags: Sequence[str]) -> None:
         super().__init__()
         self.musicnn = musicnn
-        self.register_buffer("tags", torch.tensor([MUSICNN_STYLES[name].index for name in tags]))
+        self.register_buffer("tags", torch.tensor([MUSICNN_STYLES[name].position for name in tags]))
 
     def forward(self, segments: Tensor) -> NetworkOutputs:
         """Compute all outputs for the segments (n, t, b) of a clip."""
@@ -269,7 +269,7 @@ def style_thresholds(musicnn: Musicnn, clips: Sequence[ClipFeatures]) -> dict[st
     tags = torch.stack([musicnn.tags(each).sigmoid().mean(dim=0) for each in embeddings])
     thresholds = {}
     for name, tag in MUSICNN_STYLES.items():
-        ranked = tags[:, tag.index].double().sort(descending=True).values
+        ranked = tags[:, tag.position].double().sort(descending=True).values
         expected = min(max(1, round(float(ranked.sum()))), len(ranked) - 1)
         threshold = float(ranked[expected - 1 : expected + 1].mean())
         thresholds[name] = round(min(max(threshold, 0.001), 0.999), 4)

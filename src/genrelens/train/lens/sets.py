@@ -112,6 +112,12 @@ class Sets(NamedTuple):
     snr: Float32  # (m,): signal-to-noise ratio in dB; infinity without noise
     whole: NDArray[np.bool_]  # (m,): the whole clip or copy, in windows
 
+    def select(self, kept: NDArray[np.bool_]) -> Sets:
+        """Return the sets for which ``kept``, (m,), is true."""
+        return Sets(
+            self.rows[kept], self.clips[kept], self.copies[kept], self.snr[kept], self.whole[kept]
+        )
+
 
 def draw_sets(
     clips: Sequence[ClipFeatures], lengths: Sequence[int], rng: Rng, *, most: int
