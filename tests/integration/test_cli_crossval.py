@@ -188,6 +188,28 @@ def test_split_command(data: Path, tmp_path: Path, capsys: Capture) -> None:
     }
 
 
+def test_split_of_two_folders(data: Path, tmp_path: Path, capsys: Capture) -> None:
+    """Both folders have their own artists; noise has only two, so one of three folds lacks it."""
+    tiny.write_clips(tmp_path / "more", per_genre=2)
+    (tmp_path / "more" / "noise").rename(tmp_path / "more" / "rain")
+    rows = [f"{genre}.{i},{genre} artist {i}" for genre in tiny.GENRES for i in range(2)]
+    (tmp_path / "more.csv").write_text("\n".join(["clip,artist", *rows]) + "\n")
+    target = tmp_path / "split.csv"
+    command = ["data", "split", data / "clips", tmp_path / "more", "--out", target, *GROUPED]
+    groups = ["--groups", data / "artists.csv", "--groups", tmp_path / "more.csv"]
+    assert run(capsys, *command, *groups).code == 0
+    with target.open(newline="") as file:
+        split_rows = list(csv.DictReader(file))
+    assert len(split_rows) == 18
+    assert {row["group"][:2] for row in split_rows if row["genre"] == "chords"} == {"1:", "2:"}
+    refused = run(capsys, *command, *groups, "--folds", "3")
+    assert (refused.code, "only 2 groups" in refused.err) == (2, True)
+    rare = ["--folds", "3", "--rare-genres", "--relabel", "rain="]
+    allowed = run(capsys, *command, *groups, *rare)
+    assert allowed.code == 0, allowed.err
+    assert ",rain," not in target.read_text()
+
+
 # --------------------------------------------------------------------------- calibrate
 
 

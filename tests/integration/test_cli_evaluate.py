@@ -163,6 +163,30 @@ def test_robustness(
     assert ["clean", "100.0", "%"] in lines
 
 
+def test_a_table_gives_the_genres_of_the_model(
+    genrelens: Genrelens, data: Path, model: Path
+) -> None:
+    """The table may hold more genres than the folder; talk is left out."""
+    (data / "noise" / "text.mp3").unlink()
+    (data / "noise").rename(data / "rain")
+    (data / "chords").rename(data / "talk")
+    table = 'rain = "noise"\nclicks = "clicks"\ntalk = ""\npolka = "waltz"\n'
+    Path("genres.toml").write_text(table)
+    done = genrelens("evaluate", data, "-m", model, "--relabel", "genres.toml", "--json")
+    found = json.loads(done.out)
+    assert (done.code, found["n"], found["labels"]) == (0, 4, ["clicks", "noise"])
+    assert found["unrestricted"]["labels"] == [*tiny.GENRES]
+    assert found["provenance"]["relabel"]["rain"] == "noise"
+    Path("other.toml").write_text('polka = "waltz"\n')
+    refused = genrelens("evaluate", data, "-m", model, "--relabel", "other.toml")
+    assert (refused.code, "there is no genre of its table" in refused.err) == (2, True)
+    alone = genrelens(
+        *("evaluate", data, "-m", model, "--relabel", "rain="),
+        *("--relabel", "clicks=", "--relabel", "talk="),
+    )
+    assert (alone.code, "all its genres are left out" in alone.err) == (2, True)
+
+
 # ---------------------------------------------------------------------------- predictions
 
 

@@ -137,6 +137,28 @@ def test_relabel(train: Train) -> None:
     assert sum(metadata.provenance["data"]["clips"]["train"].values()) == 10
 
 
+def test_folders_with_a_table_and_groups(train: Train, place: Path) -> None:
+    """The genres of the second folder have other names; its artists are others."""
+    tiny.write_clips(place / "more", per_genre=2)
+    for old, new in (("clicks", "ticks"), ("chords", "talk")):
+        (place / "more" / old).rename(place / "more" / new)
+    table = 'ticks = "clicks"\ntalk = ""\nabsent = "polka"\n'
+    (place / "genres.toml").write_text(table)
+    rows = [f"{genre}.{i},artist {i % 2}" for genre in tiny.GENRES for i in range(4)]
+    for name in ("a.csv", "b.csv"):
+        (place / name).write_text("\n".join(["clip,group", *rows]))
+    done = train(
+        *("--data", "more", "--relabel", "genres.toml", "--groups", "a.csv", "--groups", "b.csv")
+    )
+    assert done.code == 0, done.err
+    metadata = ModelFile.load("run/model.onnx").metadata
+    assert metadata.labels == tiny.GENRES
+    assert metadata.label_map == {"ticks": "clicks"}
+    counts = metadata.provenance["data"]["clips"]
+    found = {genre: counts["train"][genre] + counts["valid"][genre] for genre in tiny.GENRES}
+    assert found == {"chords": 4, "clicks": 6, "noise": 6}
+
+
 def test_second_run_and_resume(train: Train) -> None:
     assert train().code == 0
     again = train()
@@ -167,6 +189,11 @@ def test_cuda_without_a_gpu(train: Train, monkeypatch: pytest.MonkeyPatch) -> No
         (["--all", "--split", "x.csv"], "--all cannot be combined with --split"),
         (["--split", "absent.csv"], "error: absent.csv"),
         (["--relabel", "noise"], "--relabel noise must read OLD=NEW"),
+        (["--relabel", "absent.toml"], "error: absent.toml: No such file"),
+        (["--relabel", "noise=", "--relabel", "hiss="], "clips has no genre 'hiss'"),
+        (["--groups", "a.csv", "--groups", "b.csv"], "2 times for 1 folders"),
+        (["--groups", "a.csv", "--split", "b.csv"], "--groups cannot be combined with --split"),
+        (["--data", "clips"], "error: clips: is given twice, or lies in another folder"),
         (["--relabel", "nose=hiss"], "error: --relabel nose=hiss: clips has no genre 'nose'"),
         (["--metrics", "absent.json"], "error: absent.json"),
         (["--data", "absent"], "error: absent: No such file or directory"),

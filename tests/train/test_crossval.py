@@ -185,6 +185,32 @@ def test_rounds_that_cannot_be_evaluated_are_refused_before_any_training(
     assert not run.folder.exists()
 
 
+def test_a_round_may_lack_test_clips_of_a_genre_with_few_groups(
+    settings: dict[str, Any], split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise has one group for two rounds; the check comes before the training."""
+    from genrelens.train.crossval import cross_validate
+    from genrelens.train.job import Run
+
+    class TrainedError(Exception):
+        pass
+
+    def train(*_: object) -> None:
+        raise TrainedError
+
+    monkeypatch.setattr("genrelens.train.crossval.train", train)
+    clips = tuple(
+        replace(c, group="hiss" if c.label == "noise" else str(c.path)) for c in split.clips
+    )
+    parts = tuple(
+        "train" if clip.label == "noise" else part
+        for clip, part in zip(clips, split.rounds[0], strict=True)
+    )
+    few = replace(split, clips=clips, rounds=(parts, parts))
+    with pytest.raises(TrainedError):
+        cross_validate(Run(folder=tmp_path / "run", **settings), few)
+
+
 @pytest.fixture
 def no_training(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
     """Use one small model for each round, instead of training it."""

@@ -379,6 +379,20 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Classifier.load(train(plain, clips)).metadata.music_threshold is None
 
 
+def test_each_folder_needs_its_weight(tmp_path: Path) -> None:
+    from genrelens.train.job import Run, class_labels
+    from genrelens.train.recipe import HeadConfig, Recipe
+
+    head = HeadConfig(data_weights=(0.5, 1, 1))
+    recipe = Recipe(name="tiny", network="musicnn", features=tiny.LENS, head=head)
+    run = Run(recipe=recipe, folder=tmp_path / "run")
+    clips = read_folder(tiny.write_clips(tmp_path / "data", per_genre=2))
+    assert class_labels(run, clips) == list(tiny.GENRES)  # weights of one folder change nothing
+    two = [replace(clip, source=index % 2) for index, clip in enumerate(clips)]
+    with pytest.raises(DataError, match="data_weights for 3 folders, and the clips are from 2"):
+        class_labels(run, two)
+
+
 def test_training_needs_the_wheel_of_musicnn(tmp_path: Path) -> None:
     from genrelens.train.job import Run
     from genrelens.train.recipe import Recipe

@@ -99,6 +99,12 @@ def test_values_of_a_file_are_read(network: str, tmp_path: Path) -> None:
     assert recipe.segment_lstm.epochs == 2
 
 
+def test_weights_of_the_folders_are_numbers(tmp_path: Path) -> None:
+    recipe = load(tmp_path, tiny.recipe_text("musicnn") + "\n[head]\ndata_weights = [0.45, 1]")
+    assert recipe.head.data_weights == (0.45, 1)
+    assert load(tmp_path, tiny.recipe_text("musicnn")).head.data_weights == ()
+
+
 def test_only_network_and_features_are_required(tmp_path: Path) -> None:
     text = tiny.recipe_text()
     kept = text[: text.index("[training]")]
@@ -135,6 +141,9 @@ BASE = tiny.recipe_text()
         (BASE.replace('"mel-cnn"', '"cnn"'), "network='cnn' must be one of mfcc-lstm, mel-cnn"),
         (BASE.replace('kind = "mel"', 'kind = "cqt"'), "kind='cqt' must be 'mel' or 'mfcc'"),
         (BASE.replace("f_max = 4000", "f_max = 5000"), "f_max=5000.* <= sample_rate / 2"),
+        (BASE + "\n[head]\ndata_weights = 1", r"data_weights=1 must be a list"),
+        (BASE + "\n[head]\ndata_weights = [1, 'a']", r"data_weights='a' must be of type float"),
+        (BASE + "\n[head]\ndata_weights = [1, nan]", r"data_weights=nan must be finite"),
         ("augment = 3\n" + BASE, r"\[augment\] must be a table"),
         ("name = 'other'\n" + BASE, "named by its file"),
         (BASE.replace("=", ":"), "Expected '='.*line 1"),
@@ -167,6 +176,8 @@ def test_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
         ("segment_lstm", "learning_rate = 0.0"),
         ("segment_lstm", "patience = -1"),
         ("segment_lstm", "shortest = -1"),
+        ("head", "data_weights = [1, 0]"),
+        ("head", "data_weights = [-1]"),
         ("augment", "gain_db = -1"),
         ("augment", "low_pass = 1.1"),
         ("augment", "high_pass = 2"),

@@ -209,6 +209,7 @@ def with_clip(clip: TrainingClip, **changes: Any) -> TrainingClip:
         (lambda clips: [with_clip(clip, group="band") for clip in clips], True),
         (lambda clips: [with_clip(clips[0], label="b"), *clips[1:]], False),
         (lambda clips: [with_clip(clips[0], part="valid"), *clips[1:]], False),
+        (lambda clips: [with_clip(clips[0], source=1), *clips[1:]], False),
         (lambda clips: [replace(clips[0], digest="9"), *clips[1:]], False),
         (lambda clips: clips[1:], False),
         (lambda clips: [*clips, clips[0]], False),
@@ -248,6 +249,14 @@ def test_class_without_a_clip_is_named() -> None:
 
     with pytest.raises(DataError, match="no readable clip to train on for jazz, rock"):
         class_weights([tiny.training_clip(numbered(20))], ["blues", "jazz", "rock"])
+
+
+def test_weight_of_a_clip_is_that_of_its_folder() -> None:
+    from genrelens.train.dataset import draw_weights
+
+    clips = [with_clip(tiny.training_clip(numbered(20)), source=source) for source in (0, 2, 1, 0)]
+    assert draw_weights(clips, (0.5, 1, 2)).tolist() == [0.5, 2, 1, 0.5]
+    assert draw_weights(clips, ()).tolist() == [1, 1, 1, 1]
 
 
 # ----------------------------------------------------------------- sequences of logits

@@ -136,18 +136,14 @@ def train(
     The folder of the run gets checkpoints, metrics, learning curves and the model (model.onnx).
 
     Examples:
-        genrelens train --recipes
-            List the packaged recipes.
         genrelens train mel-cnn-lstm --data my-genres
             Train on 85 % of the clips and validate on the others.
         genrelens train mel-cnn-lstm --data my-genres --resume
             Continue a run that was interrupted.
         genrelens train mel-cnn-lstm --data my-genres --split split.csv --out runs/mine
             Train on the clips that a CSV file assigns to the training part.
-        genrelens train mel-cnn-lstm --data old --data new --groups artists.csv
-            Train on two folders, and validate on clips of other artists.
-        genrelens train mel-cnn-lstm --data my-genres --relabel trance=electronic --relabel speech=
-            Rename a genre and leave one out; genres.toml may hold a table of such pairs.
+        genrelens train mel-cnn --data old --data new --relabel genres.toml --groups artists.csv
+            Train on two folders with a table of their genres; validate on clips of other artists.
 
     """
     if recipes:

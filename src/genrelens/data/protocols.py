@@ -72,8 +72,9 @@ def grouped_folds(
 ) -> Split:
     """Split clips into folds with all clips of a group (an artist) in one fold.
 
-    The shares of the genres in the folds, and of the genres of each folder the clips were read
-    from, are as equal as the groups allow. Each fold is the test part of one round.
+    The shares of the genres in the folds are as equal as the groups allow; with clips of several
+    folders also the shares of each folder, if there are enough groups. Each fold is the test part
+    of one round.
 
     Args:
         clips: the clips, each with a group.
@@ -105,11 +106,14 @@ def grouped_folds(
     _check_request(clips, n_folds, "groups", checked)
     splitter = _sklearn("StratifiedGroupKFold")(n_folds, shuffle=True, random_state=seed)
     labels, groups = [clip.label for clip in clips], [clip.group for clip in clips]
-    strata = [f"{clip.source}/{clip.label}" for clip in clips]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a folder may have few clips of a genre
-        tests = [test for _, test in splitter.split(strata, strata, groups)]
-    _check_folds(labels, tests, common)
+    for strata in ([f"{clip.source}/{clip.label}" for clip in clips], labels):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a folder may have few clips of a genre
+            tests = [test for _, test in splitter.split(strata, strata, groups)]
+        if (problem := _problem(labels, tests, common)) is None:
+            break
+    else:
+        raise DataError(f"{problem}: try another seed or fewer folds")
     split = _split("grouped", clips, tests, seed)
     split.check_rounds()
     return split
@@ -317,20 +321,16 @@ def _sklearn(name: str) -> Any:
 # --------------------------------------------------------------------------------- checks
 
 
-def _check_folds(labels: Sequence[str], tests: Sequence[Iterable[int]], common: set[str]) -> None:
-    """Check that each fold has a clip of each common genre, and leaves one of each to train on."""
+def _problem(labels: Sequence[str], tests: Sequence[Iterable[int]], common: set[str]) -> str | None:
+    """Return whether a fold lacks a common genre, or leaves no clip of a genre to train on."""
     whole = Counter(labels)
     for number, test in enumerate(tests, start=1):
         inside = Counter(labels[index] for index in test)
         if absent := sorted(common - set(inside)):
-            raise DataError(
-                f"fold {number} would have no clip of {', '.join(absent)}: try another seed or "
-                "fewer folds"
-            )
+            return f"fold {number} would have no clip of {', '.join(absent)}"
         if complete := sorted(label for label in inside if inside[label] == whole[label]):
-            raise DataError(
-                f"fold {number} would have all clips of {', '.join(complete)}: try another seed"
-            )
+            return f"fold {number} would have all clips of {', '.join(complete)}"
+    return None
 
 
 def _check_request(
