@@ -7,8 +7,8 @@ heads, the rounds of a cross-validation share the results, and nothing leaks bet
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile
@@ -26,7 +26,7 @@ from genrelens.train.acoustic_augment import Augmented, augment_waveform
 from genrelens.train.cache import file_digest, new_entry
 from genrelens.train.lens.musicnn import Musicnn
 
-__all__ = ["ClipFeatures", "Embedder", "NoisePool", "frozen_features"]
+__all__ = ["ClipFeatures", "Embedder", "NoisePool", "frozen_features", "one_thread"]
 
 _VERSION = 3  # of the augmentation and the front end; another version starts a new cache
 _SEGMENTS_AT_ONCE = 16
@@ -58,6 +58,17 @@ _NO_POOL = NoisePool("", ())
 def frozen_features(network: Musicnn, segments: Tensor) -> Tensor:
     """Return pooled features and embeddings side by side: (n, t, b) -> (n, d)."""
     return torch.cat(network(segments), dim=1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread only, until the context ends."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Embedder:
@@ -116,18 +127,14 @@ class Embedder:
         def load(path: Path) -> ClipFeatures | AudioError:
             return self._load(path, pool_of.get(path, _NO_POOL))
 
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # several files at once are faster than one with all threads
-        try:
-            with closing(map_in_threads(load, paths)) as results:
-                for path, result in results:
-                    if isinstance(result, AudioError):
-                        on_path(path, result)
-                    else:
-                        on_path(path, None)
-                        found[path] = result
-        finally:
-            torch.set_num_threads(threads)
+        # Several files at once are faster than one with all threads.
+        with one_thread(), closing(map_in_threads(load, paths)) as results:
+            for path, result in results:
+                if isinstance(result, AudioError):
+                    on_path(path, result)
+                else:
+                    on_path(path, None)
+                    found[path] = result
         return found
 
     def _load(self, path: Path, pool: NoisePool) -> ClipFeatures | AudioError:

@@ -21,7 +21,7 @@ from genrelens.metadata import StyleTag
 from genrelens.train.cache import default_cache_dir
 from genrelens.train.dataset import TrainingClip, draw_weights
 from genrelens.train.job import Run, window_segments
-from genrelens.train.lens.embeddings import ClipFeatures, Embedder, NoisePool
+from genrelens.train.lens.embeddings import ClipFeatures, Embedder, NoisePool, one_thread
 from genrelens.train.lens.heads import (
     MUSICNN_STYLES,
     HeadModule,
@@ -190,14 +190,15 @@ class LensTraining:
             pl.seed_everything(run.recipe.training.seed + number, verbose=False)
             head = JointHead(mean, std, n_classes=len(joint.names), config=config)
             n_steps = config.epochs * len(batches)
-            fit_module(
-                HeadModule(head, config, n_classes=len(joint.names), n_steps=n_steps),
-                batches,
-                None,
-                folder=run.folder / f"head-{number}",
-                hardware=run.hardware,
-                epochs=config.epochs,
-            )
+            with one_thread():  # the head is too small for more
+                fit_module(
+                    HeadModule(head, config, n_classes=len(joint.names), n_steps=n_steps),
+                    batches,
+                    None,
+                    folder=run.folder / f"head-{number}",
+                    hardware=run.hardware,
+                    epochs=config.epochs,
+                )
             heads.append(head.cpu())
         return averaged(heads, config)
 
