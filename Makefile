@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 # The folder of GTZAN that `make models` trains on: audio/<genre>/<clip> and clips.csv.
 DATA ?= ../shared/gtzan
+# The folder of today's music that `make lens` trains on as well: audio/<genre>/<clip> and clips.csv.
+MODERN ?= ../shared/modern
 
 # All tests of a module run in one worker, which creates their shared fixtures once.
 IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
@@ -75,18 +77,24 @@ models: $(VENV)/.dev
 	$(BIN)/python scripts/golden.py
 
 MUSICNN := runs/musicnn-0.1.0-py3-none-any.whl
-LENS = $(BIN)/genrelens train lens --data $(DATA)/audio --musicnn $(MUSICNN) --not-music runs/not-music --resume
+LENS_DATA = --data $(DATA)/audio --data $(MODERN)/audio --data $(DATA)/microphone \
+  --groups $(DATA)/clips.csv --groups $(MODERN)/clips.csv --groups $(DATA)/clips.csv \
+  --relabel scripts/modern-genres.toml
+LENS_BESIDE = --musicnn $(MUSICNN) --not-music runs/not-music
 
+# The cross-validation measures the recipe and gives the predictions for the calibration. The
+# packaged model is trained on everything, from the same features.
 lens: $(VENV)/.dev
 	$(BIN)/python -m pip download --no-deps --dest runs musicnn==0.1.0
 	$(BIN)/python scripts/not_music.py train runs/not-music
-	$(LENS) --split $(DATA)/clips.csv --out runs/lens-valid
-	$(BIN)/genrelens crossval lens --data $(DATA)/audio --groups $(DATA)/clips.csv --protocol grouped \
-	  --musicnn $(MUSICNN) --not-music runs/not-music --out runs/lens-grouped
-	$(LENS) --all --metrics runs/lens-valid/metrics.json --out runs/lens
-	$(BIN)/genrelens calibrate runs/lens/model.onnx runs/lens-grouped/musicnn.csv --sure 0.9
+	$(BIN)/genrelens crossval lens $(LENS_DATA) $(LENS_BESIDE) --protocol grouped --rare-genres \
+	  --out runs/lens-grouped
+	$(BIN)/genrelens train lens $(LENS_DATA) $(LENS_BESIDE) --all \
+	  --folds runs/lens-grouped/split.csv --resume --out runs/lens
+	$(BIN)/genrelens calibrate runs/lens/model.onnx runs/lens-grouped/sets.npz --sure 0.9
 	cp runs/lens/model.onnx src/genrelens/models/lens.onnx
 	$(BIN)/python scripts/golden.py
+	$(BIN)/python scripts/lens_card.py runs/lens-grouped/sets.npz --out runs/lens-card
 
 clean:
 	rm -rf $(VENV) build dist site

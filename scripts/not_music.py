@@ -1,16 +1,18 @@
-"""Collect recordings that are not music, speech and sounds, from free Debian packages.
+"""Collect recordings that are not music: speech and sounds of free Debian packages, made sounds.
 
     python scripts/not_music.py train not-music
     python scripts/not_music.py test not-music-test
 
 Needs ``apt-get``, ``dpkg`` and the network. Short files are joined to recordings of one minute.
-Both parts also hold music of games, which differs from the music of GTZAN.
+Both parts also hold music of games, which differs from the music of GTZAN, and sounds that are made
+by formulas (see made_sounds.py), with other random numbers in each part.
 
 The first part is for training, the second for evaluation. The parts differ as follows. Telephone
 prompts come from different packages and languages, game voices from different folders of the
 package hedgewars-data, sounds and music from different packages. Sounds and music of hedgewars are
 in the first part; of wesnoth, the sounds are in the first part and the music is in the second. The
-speakers were not identified. Of the 5160 different files, ten are identical in both parts: nine
+speakers were not identified. Of the 5160 different files of the first
+packages, ten are identical in both parts: nine
 exclamations of hedgewars (voices Default and Default_uk) and one sound that oxygen-sounds and
 sound-theme-freedesktop share.
 """
@@ -28,6 +30,7 @@ from pathlib import Path
 import av
 import numpy as np
 import soundfile
+from made_sounds import made_sounds
 from numpy.typing import NDArray
 
 from genrelens.audio import load_audio
@@ -35,6 +38,7 @@ from genrelens.errors import AudioError
 
 RATE = 16_000
 JOINED_SECONDS = 60
+MADE = 12  # made sounds of each kind
 LOUDNESS = 0.1  # RMS of each joined file, full scale 1
 ACCENTS = r"voices/[^/]*(Russian|_ru|_uk|_pl|_es)"
 MUSIC = r"/[Mm]usic/|theme"
@@ -58,6 +62,7 @@ PARTS: dict[str, dict[str, list[Collection]]] = {
             Collection("asterisk-core-sounds-es-g722", r"\.g722$"),
             Collection("asterisk-core-sounds-fr-g722", r"\.g722$"),
             Collection("hedgewars-data", r"oices/.*\.ogg$", f"Singer|{ACCENTS}", minutes=7),
+            Collection("fillets-ng-data-cs", r"/sound/.*\.ogg$", MUSIC),
         ],
         "sounds": [
             Collection("wesnoth-1.16-data", r"/sounds/.*\.(ogg|wav)$", MUSIC),
@@ -65,11 +70,23 @@ PARTS: dict[str, dict[str, list[Collection]]] = {
             Collection("oxygen-sounds", r"\.ogg$", MUSIC, minutes=2),
             Collection("hedgewars-data", r"Sounds/[^/]*\.ogg$", MUSIC, minutes=3),
             Collection("hyperrogue-music", r"/sounds/.*\.ogg$", MUSIC, minutes=1),
+            Collection("widelands-data", r"/sound/.*\.ogg$", MUSIC, minutes=6),
+            Collection("tuxpaint-data", r"\.(wav|ogg)$", MUSIC, minutes=2),
+            Collection("endless-sky-data", r"\.wav$", MUSIC),
+            Collection("btanks-data", r"\.ogg$", f"{MUSIC}|tunes", minutes=3),
+            Collection("boswars-data", r"sounds/.*\.(wav|ogg)$", MUSIC, minutes=3),
+            Collection("frozen-bubble-data", r"snd/.*\.ogg$", f"{MUSIC}|zik", minutes=1),
         ],
         "music": [
             Collection("hyperrogue-music", r"/music/.*\.ogg$", minutes=99, longest=40),
             Collection("hedgewars-data", r"/Music/.*\.ogg$", minutes=99, longest=40),
             Collection("asc-music", r"\.(ogg|mp3)$", minutes=99, longest=40),
+            Collection("widelands-data", r"/music/.*\.ogg$", minutes=12, longest=40),
+            Collection("lincity-ng-data", r"/music/.*\.ogg$", minutes=10, longest=40),
+            Collection("frozen-bubble-data", r"zik.*\.ogg$", minutes=5, longest=40),
+            Collection("fillets-ng-data", r"/music/.*\.ogg$", minutes=10, longest=40),
+            Collection("boswars-data", r"music/.*\.ogg$", minutes=6, longest=40),
+            Collection("btanks-data", r"tunes/.*\.ogg$", minutes=5, longest=40),
         ],
     },
     "test": {
@@ -108,6 +125,11 @@ def main() -> None:
             for collection in collections:
                 n = collect(collection, fetched(collection.package, Path(temporary)), target, kind)
                 print(f"{kind}: {n} files from {collection.package}")
+    target = arguments.folder / "made"
+    target.mkdir(parents=True, exist_ok=True)
+    for name, y in made_sounds(MADE, RATE, seed=sorted(PARTS).index(arguments.part)):
+        soundfile.write(target / f"{name}.flac", np.clip(y, -1, 1), RATE)
+    print(f"made: {len(list(target.iterdir()))} files")
 
 
 def fetched(package: str, folder: Path) -> Path:

@@ -248,7 +248,13 @@ class Classifier:
             tracks.append(track)
         times, shares, levels = map(np.concatenate, zip(*tracks, strict=True))
         metadata = self._model_file.metadata
-        pooled = PooledRecording(windows, metadata, shares=shares, silent=levels < SILENCE_LEVEL)
+        pooled = PooledRecording(
+            windows,
+            metadata,
+            shares=shares,
+            silent=levels < SILENCE_LEVEL,
+            head=self._model_file.set_head,
+        )
         features = metadata.features
         seconds = counter.n_samples / features.sample_rate
         prediction = Prediction(
@@ -265,6 +271,7 @@ class Classifier:
             snr=pooled.snr,
             styles=pooled.styles,
             embedding=pooled.embedding,
+            sets=pooled.sets,
             duration=seconds if duration is None else duration,
             heard=seconds,
             level=float(levels.max()),

@@ -4,10 +4,16 @@ The input of the graph is ``segments``, (n_segments, segment_frames, n_bins) flo
 of segments. Its outputs are the fields of :class:`Outputs`; only ``clip_logits`` and
 ``segment_logits`` are required. The key ``genrelens`` of ``metadata_props`` has the
 :class:`~genrelens.metadata.ModelMetadata` as JSON.
+
+A model with a set head has its graph, in base64, under the key ``genrelens.set_head``. The main
+graph has the output ``features`` then. Genres, music and noise come from the set head, and
+``style_logits`` of the main graph are only those of the first styles.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import os
 from dataclasses import dataclass
@@ -20,6 +26,7 @@ from numpy.typing import NDArray
 from genrelens.errors import ModelError, require
 from genrelens.files import reason
 from genrelens.metadata import FORMAT_VERSION, GenreRule, ModelMetadata, StyleTag
+from genrelens.set_head import SetHead, describe
 
 # Without this variable, onnxruntime 1.32 sends telemetry as soon as it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -29,6 +36,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "FORMAT_VERSION",
     "METADATA_KEY",
+    "SET_HEAD_KEY",
     "GenreRule",
     "ModelFile",
     "ModelMetadata",
@@ -42,18 +50,20 @@ __all__ = [
 Float32 = NDArray[np.float32]
 
 METADATA_KEY = "genrelens"
+SET_HEAD_KEY = "genrelens.set_head"
 DEFAULT_MODEL = "lens"
 
 _INPUT = "segments"
 _OUTPUTS = ["clip_logits", "segment_logits"]
-_OPTIONAL = ["embeddings", "style_logits", "music_logits", "snr"]
+_OPTIONAL = ["embeddings", "style_logits", "music_logits", "snr", "features"]
+_OF_SETS = [*_OUTPUTS, "music_logits", "snr"]  # come from the set head of a model that has one
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """The outputs of a graph for n segments, float32.
 
-    The last four are None if the model does not have them.
+    The last five are None if the model does not have them.
 
     Attributes:
         clip_logits: genre logits of all segments together, (n_classes,), for a softmax.
@@ -62,6 +72,7 @@ class Outputs:
         style_logits: style logits of each segment, (n, n_styles), for a sigmoid.
         music_logits: logits of music of each segment, (n,), for a sigmoid.
         snr: estimated signal-to-noise ratio of each segment in dB, (n,).
+        features: of each segment, for the set head, (n, d).
 
     """
 
@@ -71,6 +82,7 @@ class Outputs:
     style_logits: Float32 | None = None
     music_logits: Float32 | None = None
     snr: Float32 | None = None
+    features: Float32 | None = None
 
 
 class ModelFile:
@@ -80,6 +92,7 @@ class ModelFile:
         name: name of a packaged model, or path of the file.
         metadata: metadata of the model.
         size: size of the file in bytes.
+        set_head: the set head, which classifies sets of segments; None if the model has none.
 
     Example::
 
@@ -89,14 +102,20 @@ class ModelFile:
     """
 
     def __init__(
-        self, name: str, metadata: ModelMetadata, session: ort.InferenceSession, size: int
+        self,
+        name: str,
+        metadata: ModelMetadata,
+        session: ort.InferenceSession,
+        size: int,
+        set_head: SetHead | None = None,
     ) -> None:
         self.name = name
         self.metadata = metadata
         self.size = size
+        self.set_head = set_head
         self._session = session
         present = {entry.name for entry in session.get_outputs()}
-        self._outputs = [*_OUTPUTS, *(name for name in _OPTIONAL if name in present)]
+        self._outputs = [name for name in (*_OUTPUTS, *_OPTIONAL) if name in present]
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int = 0) -> ModelFile:
@@ -114,13 +133,15 @@ class ModelFile:
         content = read_model(name)
         session = _open_session(name, content, threads)
         try:
-            text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+            texts = session.get_modelmeta().custom_metadata_map
+            text = texts.get(METADATA_KEY)
             require(text is not None, "is an ONNX file, but not a genrelens model (no metadata)")
             metadata = ModelMetadata.from_json(text)
-            _check_graph(session, metadata)
+            head = _set_head(texts.get(SET_HEAD_KEY))
+            _check_graph(session, metadata, head)
         except (ValueError, OverflowError) as error:
             raise ModelError(str(error), path=name) from error
-        return cls(name, metadata, session, len(content))
+        return cls(name, metadata, session, len(content), head)
 
     def run(self, segments: Float32) -> Outputs:
         """Run the graph on the segments of one clip or window.
@@ -143,7 +164,28 @@ class ModelFile:
                 "its network returns NaN: its weights are damaged, or its training diverged",
                 path=self.name,
             )
-        return Outputs(**dict(zip(self._outputs, values, strict=True)))
+        named = dict(zip(self._outputs, values, strict=True))
+        try:
+            return Outputs(**(named | self._of_sets(named)))
+        except ValueError as error:
+            raise ModelError(str(error), path=self.name) from error
+
+    def _of_sets(self, named: dict[str, Float32]) -> dict[str, Float32 | None]:
+        """Return the outputs of the set head: for each segment, and for all as one set."""
+        if self.set_head is None:
+            return {}
+        features = named["features"]
+        each = self.set_head.of_segments(features)
+        whole = self.set_head(describe(features, np.ones(len(features)))[None])
+        tags = named.get("style_logits", np.zeros((len(features), 0), np.float32))
+        styles = np.concatenate([tags, each.style_logits], axis=1)
+        return {
+            "clip_logits": whole.genre_logits[0],
+            "segment_logits": each.genre_logits,
+            "style_logits": styles if styles.shape[1] else None,
+            "music_logits": each.music_logits,
+            "snr": each.snr,
+        }
 
 
 def packaged_models() -> list[str]:
@@ -227,20 +269,60 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _check_graph(session: ort.InferenceSession, metadata: ModelMetadata) -> None:
+def _set_head(text: str | None) -> SetHead | None:
+    """Read the set head; raise ``ValueError`` if it is damaged."""
+    if text is None:
+        return None
+    try:
+        return SetHead(base64.b64decode(text, validate=True))
+    except binascii.Error as error:
+        raise ValueError(f"its set head is damaged ({error})") from error
+
+
+def _check_graph(
+    session: ort.InferenceSession, metadata: ModelMetadata, head: SetHead | None
+) -> None:
     inputs = {entry.name: entry for entry in session.get_inputs()}
     outputs = {entry.name: entry for entry in session.get_outputs()}
+    required = _OUTPUTS if head is None else ["features"]
     require(
-        set(inputs) == {_INPUT} and set(_OUTPUTS) <= set(outputs),
-        f"its graph maps {sorted(inputs)} to {sorted(outputs)}, not '{_INPUT}' to {_OUTPUTS}",
+        set(inputs) == {_INPUT} and set(required) <= set(outputs),
+        f"its graph maps {sorted(inputs)} to {sorted(outputs)}, not '{_INPUT}' to {required}",
     )
-    shapes = {}
+    shapes: dict[str, list[int | str]] = {}
     for name, entry in (inputs | outputs).items():
         if name in (_INPUT, *_OUTPUTS, *_OPTIONAL):
             require(entry.type == "tensor(float)", f"its graph's {name} is a {entry.type}")
             shapes[name] = list(entry.shape)
+    if head is not None:
+        shapes |= _shapes_of_sets(shapes, head)
     _check_genres(shapes, metadata)
     _check_optional(shapes, metadata)
+
+
+def _shapes_of_sets(
+    shapes: dict[str, list[int | str]], head: SetHead
+) -> dict[str, list[int | str]]:
+    """Return the shapes of the outputs that come from a set head; check that it fits the graph."""
+    features = shapes["features"]
+    require(
+        features[1:] == [head.n_features],
+        f"its graph has features of shape {features}, its set head takes {head.n_features}",
+    )
+    twice = sorted(set(_OF_SETS) & set(shapes))
+    require(not twice, f"its graph and its set head both have {', '.join(twice)}")
+    found: dict[str, list[int | str]] = {
+        "clip_logits": [head.n_classes],
+        "segment_logits": ["n", head.n_classes],
+    }
+    tags = shapes.get("style_logits", ["n", 0])
+    if len(tags) == 2 and isinstance(tags[1], int) and tags[1] + head.n_styles:
+        found["style_logits"] = ["n", tags[1] + head.n_styles]
+    if head.has_music:
+        found["music_logits"] = ["n"]
+    if head.has_snr:
+        found["snr"] = ["n"]
+    return found
 
 
 def _check_genres(shapes: dict[str, list[int | str]], metadata: ModelMetadata) -> None:

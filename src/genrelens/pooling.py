@@ -11,6 +11,7 @@ from genrelens.metadata import ModelMetadata
 from genrelens.model_file import Outputs
 from genrelens.prediction import Style
 from genrelens.segmentation import calibrated
+from genrelens.set_head import SegmentSets, SetHead
 
 __all__ = ["PooledRecording", "segments_of_answer"]
 
@@ -36,12 +37,16 @@ class PooledRecording:
     model without ``temperatures`` weights windows, and segments for the styles, by their
     probability of being music as well.
 
+    A model with a set head evaluates the set of all segments that count, in windows, see
+    :class:`~genrelens.set_head.SegmentSets`.
+
     Args:
         windows: outputs of the network for consecutive segments that are not silent; empty for a
             silent recording.
         metadata: metadata of the model.
         shares: share of each segment that the segments before it do not cover, (n,) in 0..1.
         silent: whether each segment is silent, (n,) bool.
+        head: the set head of the model; None if the model has none.
 
     Attributes:
         segments: probabilities of the genres for each segment, (n, n_classes); all genres are
@@ -50,11 +55,18 @@ class PooledRecording:
             model has no music logits.
         segment_snr: estimated signal-to-noise ratio of each segment in dB, (n,), NaN in silent
             segments; None if the model does not estimate it.
+        sets: evaluates sets of the segments; None if the model has no set head.
 
     """
 
     def __init__(
-        self, windows: Sequence[Outputs], metadata: ModelMetadata, *, shares: Float64, silent: Bools
+        self,
+        windows: Sequence[Outputs],
+        metadata: ModelMetadata,
+        *,
+        shares: Float64,
+        silent: Bools,
+        head: SetHead | None = None,
     ) -> None:
         n_classes = len(metadata.labels)
         self._windows, self._metadata = windows, metadata
@@ -75,12 +87,26 @@ class PooledRecording:
         self.segment_snr = None
         if self._snr is not None:
             self.segment_snr = _expanded(self._snr, silent, elsewhere=np.nan)
+        self.sets = None
+        if head is not None:
+            parts = [each.features for each in windows if each.features is not None]
+            empty = np.zeros((0, head.n_features), np.float32)
+            self.sets = SegmentSets(
+                head,
+                metadata,
+                features=np.concatenate([empty, *parts]),
+                shares=self._shares,
+                silent=silent,
+                counted=_expanded(self._counted, silent, elsewhere=0.0) > 0,
+            )
 
     @property
     def probabilities(self) -> Float64:
         """Probabilities of the genres, (n_classes,)."""
         if not self._windows:
             return np.full(len(self._metadata.labels), 1 / len(self._metadata.labels))
+        if self.sets is not None:
+            return self.sets.probabilities()
         starts = np.cumsum([len(window.segment_logits) for window in self._windows[:-1]])
         counted = np.split(self._counted, starts)
         totals = [part.sum() for part in np.split(self._weights, starts)]
@@ -103,6 +129,8 @@ class PooledRecording:
     @property
     def music(self) -> float | None:
         """Probability that the recording is music: the mean over segments that are not silent."""
+        if self.sets is not None:
+            return self.sets.music()
         if self.segment_music is None:
             return None
         return 0.0 if self._music is None else float(np.average(self._music, weights=self._shares))
@@ -115,6 +143,9 @@ class PooledRecording:
         means = np.zeros(len(tags))
         if of_segments is not None:
             means = np.average(of_segments, axis=0, weights=self._weights)
+        if self.sets is not None:
+            own = self.sets.styles()
+            means = np.concatenate([means[: len(means) - len(own)], own])
         pairs = zip(tags, means.tolist(), strict=True)
         styles = [Style(tag.name, value, tag.threshold, tag.parent) for tag, value in pairs]
         return tuple(sorted(styles, key=lambda style: -style.probability))
@@ -159,7 +190,7 @@ def segments_of_answer(window: Outputs, music_threshold: float | None) -> Bools 
     None if the answer is kept.
     """
     music = _sigmoid(window.music_logits)
-    if music is None or music_threshold is None:
+    if music is None or music_threshold is None or window.features is not None:
         return None
     chosen = music >= music_threshold
     if chosen.all() or not chosen.any() or _is_mean(window):

@@ -17,6 +17,7 @@ from genrelens.metadata import ModelMetadata
 from genrelens.percentages import percent
 from genrelens.prediction_html import prediction_html
 from genrelens.segmentation import Section, VerdictName, find_sections
+from genrelens.set_head import SegmentSets
 
 __all__ = ["CHANGE_SECONDS", "MUSIC_SECONDS", "Genre", "Prediction", "Style"]
 
@@ -58,6 +59,7 @@ class Prediction:
         styles: all styles of the model, the most probable first.
         embedding: (d,) float64 of length 1; the dot product of two is the similarity of the
             recordings. None if the model has none.
+        sets: evaluates sets of segments, for the sections; None if the model has no set head.
         duration: length of the recording, or of the requested part, in seconds.
         heard: length of what was classified, in seconds; less than ``duration`` with ``fast``.
         level: RMS level of the loudest segment in dBFS, at least -120.
@@ -85,6 +87,7 @@ class Prediction:
     snr: float | None = None
     styles: tuple[Style, ...] = ()
     embedding: Float64 | None = None
+    sets: SegmentSets | None = None
     duration: float
     heard: float
     level: float
@@ -288,6 +291,7 @@ class Prediction:
             weights=self.segment_weights,
             silent=self.silent_segments,
             snr=self.segment_snr,
+            probabilities_of=None if self.sets is None else self.sets.probabilities,
         )
         if self.padded and not self.silent:
             found = tuple(replace(section, verdict="not sure") for section in found)
@@ -336,6 +340,7 @@ class Prediction:
             metadata=metadata,
             probabilities=_shares(self.probabilities[columns]),
             segments=_shares(self.segments[:, columns]),
+            sets=None if self.sets is None else self.sets.restricted(columns),
             styles=tuple(replace(style, parent=parents[style.name]) for style in self.styles),
         )
 

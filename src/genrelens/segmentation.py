@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +77,7 @@ def find_sections(
     weights: Float64 | None = None,
     silent: Bools | None = None,
     snr: Float64 | None = None,
+    probabilities_of: Callable[[Indices], Float64] | None = None,
 ) -> tuple[Section, ...]:
     """Group consecutive segments into sections.
 
@@ -98,6 +100,8 @@ def find_sections(
             do not count either.
         snr: estimated signal-to-noise ratio of each segment in dB, (n,), NaN in silent segments;
             None if unknown.
+        probabilities_of: returns the calibrated probabilities of the genres for a run of segments,
+            (n_classes,), from their indices; None: those of the mean over the segments.
 
     Returns:
         The sections, in order.
@@ -110,12 +114,13 @@ def find_sections(
     scores = _with_silence(_scores(segments, music, metadata.music_threshold), silent)
     scores = weights[:, None] * scores
     average = _Average(segments, metadata, weights=weights, counted=~silent, music=music, snr=snr)
+    probabilities_of = probabilities_of or average.probabilities
     starts, ends, adjacent = _borders(times, metadata.features.segment_seconds)
     sections = []
     for stretch in np.split(np.arange(len(times)), np.flatnonzero(~adjacent) + 1):
         states = _most_probable_states(scores[stretch])
         for run in np.split(stretch, np.flatnonzero(np.diff(states)) + 1):
-            probabilities, sure_threshold = average(run)
+            probabilities, sure_threshold = probabilities_of(run), average.sure_threshold(run)
             state = int(states[run[0] - stretch[0]])
             genre, verdict = _verdict_of_state(state, probabilities, sure_threshold)
             label, probability = metadata.labels[genre], float(probabilities[genre])
@@ -147,12 +152,15 @@ class _Average:
         self._n = np.where(counted, weights, 0.0)
         self._weights = np.where(counted, 1.0, 1e-9) * weights  # not 0, in case no segment counts
 
-    def __call__(self, run: Indices) -> tuple[Float64, float | None]:
-        weights = self._weights[run]
-        mean = np.average(self._segments[run], axis=0, weights=weights)
-        snr = None if self._snr is None else float(np.average(self._snr[run], weights=weights))
-        temperature = self._metadata.temperature_for(float(self._n[run].sum()))
-        return calibrated(mean, temperature), self._metadata.sure_threshold_for(snr)
+    def probabilities(self, run: Indices) -> Float64:
+        mean = np.average(self._segments[run], axis=0, weights=self._weights[run])
+        return calibrated(mean, self._metadata.temperature_for(float(self._n[run].sum())))
+
+    def sure_threshold(self, run: Indices) -> float | None:
+        if self._snr is None:
+            return self._metadata.sure_threshold_for(None)
+        snr = float(np.average(self._snr[run], weights=self._weights[run]))
+        return self._metadata.sure_threshold_for(snr)
 
 
 def calibrated(probabilities: Float64, temperature: float) -> Float64:

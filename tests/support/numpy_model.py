@@ -25,6 +25,8 @@ class NumpyModel:
     segments or, with ``of_sets``, that for the mean of its features.
     """
 
+    set_head = None
+
     def __init__(self, metadata: ModelMetadata, *, of_sets: bool = False) -> None:
         self.metadata = metadata
         self._of_sets = of_sets

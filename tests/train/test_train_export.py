@@ -84,8 +84,8 @@ def test_wrong_graph_is_refused(
     from genrelens.train.export import export_model
     from support.stand_in_models import Listener
 
-    def write_graph(network: nn.Module, metadata: object, path: str) -> None:
-        right(network, metadata, path)  # type: ignore[arg-type]
+    def write_graph(network: nn.Module, metadata: object, path: str, head: None) -> None:
+        right(network, metadata, path, head)  # type: ignore[arg-type]
         model = onnx.load(path)
         name = model.graph.output[output].name
         for node in model.graph.node:

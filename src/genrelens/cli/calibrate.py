@@ -11,6 +11,7 @@ from genrelens.cli.console import out, print_error, print_note
 from genrelens.cli.figures import figure_text
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import Abstention
+from genrelens.evaluation.held_out_sets import HeldOutSets
 from genrelens.evaluation.metrics import wilson_interval
 from genrelens.evaluation.model_calibration import (
     Calibration,
@@ -20,6 +21,8 @@ from genrelens.evaluation.model_calibration import (
 )
 from genrelens.evaluation.prediction_table import PredictionTable, load_predictions
 from genrelens.evaluation.provenance import predictions_provenance
+from genrelens.evaluation.set_calibration import calibrate_sets
+from genrelens.metadata import ModelMetadata
 from genrelens.model_file import ModelFile, packaged_models
 from genrelens.percentages import percent, percent_range
 
@@ -32,7 +35,7 @@ _Predictions = Annotated[
     typer.Argument(
         metavar="FILE",
         help="Predictions for clips that the model was not trained on: predictions.csv or "
-        "metrics.json of evaluate, or a CSV file of crossval.",
+        "metrics.json of evaluate, or a CSV file or sets.npz of crossval.",
     ),
 ]
 _Target = Annotated[
@@ -74,6 +77,8 @@ def calibrate(
             Calibrate a model with the predictions of a cross-validation of its recipe.
         genrelens calibrate runs/mine/model.onnx runs/folds/mel-cnn-lstm.csv --sure 0.9
             Also set the threshold of "not sure" so that about 90 % of the answers are correct.
+        genrelens calibrate runs/mine/model.onnx runs/folds/sets.npz --sure 0.9
+            Fit all rules of a model like lens: for segments, sections, noise and several genres.
         genrelens calibrate lens report/predictions.csv --out calibrated.onnx
             Write a calibrated copy of a packaged model.
 
@@ -83,6 +88,10 @@ def calibrate(
     from genrelens.train import replace_metadata
 
     metadata = ModelFile.load(model).metadata
+    if predictions.suffix == ".npz":
+        replace_metadata(model, _calibrated_sets(metadata, predictions, sure), target or model)
+        out.print(f"{target or model}", soft_wrap=True)
+        return
     table = load_predictions(predictions)
     digest = predictions_provenance(predictions)["predictions_sha256"]
     try:
@@ -106,6 +115,22 @@ def calibrate(
         _print_abstention(found.answers)
     replace_metadata(model, found.metadata, target or model)
     out.print(f"{target or model}", soft_wrap=True)
+
+
+def _calibrated_sets(metadata: ModelMetadata, source: Path, sure: float | None) -> ModelMetadata:
+    """Fit the rules of a model with a set head, and print their effect."""
+    held = HeldOutSets.load(source)
+    try:
+        found = calibrate_sets(metadata, held, sure=0.9 if sure is None else sure)
+    except DataError as error:
+        raise DataError(error.reason, path=source) from error
+    for n, value in found.metadata.temperatures.items():
+        out.print(f"temperature of {n:>2} segments  {value:.3f}")
+    for n, (before, after) in found.errors.items():
+        name = f"{n:>2} segments" if n else "whole clips"
+        out.print(f"calibration error, {name:<12} {before:.3f} before, {after:.3f} after")
+    _print_abstention(found.answers)
+    return found.metadata
 
 
 def _note_training(table: PredictionTable, source: Path) -> None:

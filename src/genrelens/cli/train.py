@@ -17,7 +17,7 @@ from genrelens.cli.options import MusicnnWheel, NotMusic
 from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import grouped_split, random_split
 from genrelens.data.relabel import applied_label_map
-from genrelens.data.splits import split_by_file
+from genrelens.data.splits import Split, split_by_file
 from genrelens.errors import AudioError, DataError
 from genrelens.files import reason
 from genrelens.percentages import percent, percent_range
@@ -85,6 +85,14 @@ _Precision = Annotated[
         show_default="that of the recipe",
     ),
 ]
+_Folds = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="split.csv of a cross-validation of this recipe: noise of microphone recordings stays "
+        "within its folds, and the features computed for it are used. Only for musicnn.",
+    ),
+]
 _Name = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Name of the model.", show_default="name of the recipe"),
@@ -112,6 +120,7 @@ def train(
     group_column: GroupColumn = "group",
     musicnn: MusicnnWheel = None,
     not_music: NotMusic = None,
+    folds: _Folds = None,
     relabel: Relabel = None,
     epochs: Epochs = None,
     seed: _Seed = None,
@@ -146,6 +155,7 @@ def train(
     data = _checked(data, device, split, groups, everything=everything)
     from genrelens.train import Hardware, Run
     from genrelens.train import train as train_model
+    from genrelens.train.crossval import test_rounds
 
     chosen = changed_recipe(recipe, epochs=epochs, seed=seed, precision=precision)
     with warnings_as_notes(), ExitStack() as stack:
@@ -160,6 +170,7 @@ def train(
             cache_dir=cache,
             musicnn=musicnn,
             not_music=not_music,
+            folds={} if folds is None else test_rounds(Split.load(folds, clips)),
             hardware=Hardware(device=device, devices=devices, progress=err.is_terminal),
             metrics=_read_metrics(metrics),
             on_clip=Reading(clips, stack),

@@ -2,7 +2,8 @@
 
 A network must be trained on such copies to classify recordings from a microphone. The simulation is
 that of the robustness tests in ``genrelens.evaluation``, but rooms, devices and noises differ: none
-of the eight rooms of the tests occurs here, and babble is only one of several backgrounds.
+of the eight rooms of the tests occurs here, and babble is only one of several backgrounds. The
+signal-to-noise ratio of each copy is known, so a network can learn to estimate it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -26,7 +28,7 @@ from genrelens.acoustics.filters import (
 )
 from genrelens.acoustics.room import Room, babble, impulse_response
 
-__all__ = ["augment_waveform", "random_rooms"]
+__all__ = ["COPIES", "Augmented", "augment_waveform", "random_rooms"]
 
 Float64 = NDArray[np.float64]
 Rng = np.random.Generator
@@ -38,14 +40,42 @@ _TAIL = 0.9  # seconds; impulse responses of rooms are cut to this length
 
 _CONDITIONS = ("room", "room", "room", "noise", "telephone", "plain")
 _SPEED = 0.06  # largest relative change of speed, which changes the pitch too
+_PLAIN_SPEED = 0.1  # the same in plain copies
 _EQUALISER_DB = 3.0  # standard deviation at each of seven frequencies
 _QUIETEST_DB = -35.0  # lowest peak of a copy, dBFS
 _IDLE_NOISE_DB = (-100.0, -80.0)  # range of the noise of a sound card, dBFS
+_MICROPHONE_SNR_DB = (-8.0, 15.0)
+_MIXTURE_SNR_DB = (-15.0, 30.0)
+
+COPIES = ("plain", "room", "microphone", "mixture")
+"""The kinds of copies.
+
+- ``"plain"``: another speed, equaliser and level, without noise.
+- ``"room"``: a small loudspeaker in a simulated room, with noise; or a telephone, or a low-pass
+  filter.
+- ``"microphone"``: a small loudspeaker in a simulated room, with noise from a real microphone
+  recording.
+- ``"mixture"``: with noise of any kind, from hardly audible to much louder than the music; half of
+  them in a room.
+"""
+
+
+class Augmented(NamedTuple):
+    """A changed copy of a waveform."""
+
+    waveform: Float64  # (m,), within full scale
+    snr: float  # signal-to-noise ratio in dB; infinity without noise
 
 
 def augment_waveform(
-    y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64] = ()
-) -> Float64:
+    y: Float64,
+    sample_rate: int,
+    rng: Rng,
+    recordings: Sequence[Float64] = (),
+    *,
+    kind: str = "room",
+    microphone: Sequence[Float64] = (),
+) -> Augmented:
     """Return a randomly changed copy of a waveform.
 
     Args:
@@ -53,39 +83,103 @@ def augment_waveform(
         sample_rate: sample rate of ``y`` and of the copy, in Hz.
         rng: random generator.
         recordings: backgrounds in addition to noise and babble, each (k,) at ``sample_rate``.
+        kind: one of :data:`COPIES`.
+        microphone: recordings by microphones, whose noise is a background, each (k,); without any,
+            the kind ``"microphone"`` is a ``"room"``.
 
     Returns:
-        The copy, (m,) float64 within full scale; m differs from n by up to 6 % if the speed
-        changes.
+        The copy and its signal-to-noise ratio. The length of the copy differs from n by up to 10 %
+        if the speed changes.
 
     """
-    condition = rng.choice(_CONDITIONS)
-    if rng.random() < 0.4:
-        speed = rng.uniform(1 - _SPEED, 1 + _SPEED)
-        y = np.asarray(soxr.resample(y, sample_rate * speed, sample_rate), np.float64)
-    y = _equalised(y, sample_rate, rng)
-    if condition == "room":
-        y = _in_a_room(y, sample_rate, rng, recordings)
-    elif condition == "noise":
-        y = y + at_snr(_background(len(y), sample_rate, rng, recordings), y, rng.uniform(2, 30))
-    elif condition == "telephone":
-        y = _over_telephone(y, sample_rate, rng, recordings)
-    elif rng.random() < 0.5:
-        y = apply_filter(y, sample_rate, low_pass(rng.uniform(2500, 7500), _order(rng, 2, 8)))
+    if kind == "plain":
+        y = _equalised(_at_another_speed(y, sample_rate, rng, _PLAIN_SPEED, 0.9), sample_rate, rng)
+        return Augmented(_at_a_random_level(y, rng), math.inf)
+    y = _equalised(_at_another_speed(y, sample_rate, rng, _SPEED, 0.4), sample_rate, rng)
+    if kind == "mixture":
+        y, snr = _mixture(y, sample_rate, rng, recordings, microphone)
+    elif kind == "microphone" and len(microphone):
+        noise = _excerpt(len(y), rng, microphone)
+        y, snr = _in_a_room(y, sample_rate, rng, noise, rng.uniform(*_MICROPHONE_SNR_DB))
+    else:
+        y, snr = _in_a_condition(y, sample_rate, rng, recordings)
+    return Augmented(_at_a_random_level(y, rng), snr)
+
+
+def _at_another_speed(
+    y: Float64, sample_rate: int, rng: Rng, largest: float, probability: float
+) -> Float64:
+    if rng.random() >= probability:
+        return y
+    speed = rng.uniform(1 - largest, 1 + largest)
+    return np.asarray(soxr.resample(y, sample_rate * speed, sample_rate), np.float64)
+
+
+def _at_a_random_level(y: Float64, rng: Rng) -> Float64:
+    """Scale to a random level, and add the noise of a sound card."""
     peak = float(np.abs(y).max())
     level = 10 ** (rng.uniform(_QUIETEST_DB, 0) / 20)
     idle = 10 ** (rng.uniform(*_IDLE_NOISE_DB) / 20) * rng.standard_normal(len(y))
     return y * (level / peak if peak else 0.0) + idle
 
 
-def _in_a_room(y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:
+def _in_a_condition(
+    y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64]
+) -> Augmented:
+    condition = rng.choice(_CONDITIONS)
+    if condition == "room":
+        noise = _background(len(y), sample_rate, rng, recordings)
+        return _in_a_room(y, sample_rate, rng, noise, rng.uniform(-2, 28))
+    if condition == "noise":
+        noise = _background(len(y), sample_rate, rng, recordings)
+        return _with_noise(y, noise, rng.uniform(2, 30))
+    if condition == "telephone":
+        return _over_telephone(y, sample_rate, rng, recordings)
+    if rng.random() < 0.5:
+        y = apply_filter(y, sample_rate, low_pass(rng.uniform(2500, 7500), _order(rng, 2, 8)))
+    return Augmented(y, math.inf)
+
+
+def _mixture(
+    y: Float64,
+    sample_rate: int,
+    rng: Rng,
+    recordings: Sequence[Float64],
+    microphone: Sequence[Float64],
+) -> Augmented:
+    if rng.random() < 0.5:
+        y = _played_in_a_room(y, sample_rate, rng)
+    if len(microphone) and rng.random() < 0.3:
+        noise = _excerpt(len(y), rng, microphone)
+    elif rng.random() < 0.1:
+        noise = _hum(len(y), sample_rate, rng)
+    else:
+        noise = _background(len(y), sample_rate, rng, recordings)
+    mixed, snr = _with_noise(y, noise, rng.uniform(*_MIXTURE_SNR_DB))
+    return Augmented(_equalised(mixed, sample_rate, rng), snr)
+
+
+def _with_noise(y: Float64, noise: Float64, snr: float) -> Augmented:
+    return Augmented(y + at_snr(noise, y, snr), snr)
+
+
+def _in_a_room(y: Float64, sample_rate: int, rng: Rng, noise: Float64, snr: float) -> Augmented:
+    recorded = _played_in_a_room(y, sample_rate, rng)
+    recorded = _equalised(recorded + at_snr(noise, recorded, snr), sample_rate, rng)
+    return Augmented(apply_filter(recorded, sample_rate, high_pass(rng.uniform(30, 150), 2)), snr)
+
+
+def _played_in_a_room(y: Float64, sample_rate: int, rng: Rng) -> Float64:
     played = _loudspeaker(y, sample_rate, rng)
-    room = random_rooms()[rng.integers(_N_ROOMS)]
-    h = impulse_response(room, sample_rate)[: round(_TAIL * sample_rate)]
-    recorded = convolve(played, h / math.sqrt(float(np.square(h).sum())), sample_rate)
-    noise = _background(len(y), sample_rate, rng, recordings)
-    recorded = _equalised(recorded + at_snr(noise, recorded, rng.uniform(-2, 28)), sample_rate, rng)
-    return apply_filter(recorded, sample_rate, high_pass(rng.uniform(30, 150), 2))
+    h = _response(int(rng.integers(_N_ROOMS)), sample_rate)
+    return convolve(played, h, sample_rate)
+
+
+@functools.lru_cache(maxsize=_N_ROOMS)
+def _response(number: int, sample_rate: int) -> Float64:
+    """Return the impulse response of a random room, with energy 1."""
+    h = impulse_response(random_rooms()[number], sample_rate)[: round(_TAIL * sample_rate)]
+    return np.asarray(h / math.sqrt(float(np.square(h).sum())))
 
 
 def _loudspeaker(y: Float64, sample_rate: int, rng: Rng) -> Float64:
@@ -102,15 +196,16 @@ def _loudspeaker(y: Float64, sample_rate: int, rng: Rng) -> Float64:
 
 def _over_telephone(
     y: Float64, sample_rate: int, rng: Rng, recordings: Sequence[Float64]
-) -> Float64:
+) -> Augmented:
     band = (
         high_pass(rng.uniform(200, 350), _order(rng, 4, 8)),
         low_pass(rng.uniform(3000, 3800), 8),
     )
     y = apply_filter(y, sample_rate, *band)
     if rng.random() < 0.5:
-        y = y + at_snr(_background(len(y), sample_rate, rng, recordings), y, rng.uniform(8, 35))
-    return y
+        noise = _background(len(y), sample_rate, rng, recordings)
+        return _with_noise(y, noise, rng.uniform(8, 35))
+    return Augmented(y, math.inf)
 
 
 @functools.cache
@@ -154,6 +249,18 @@ def _background(n: int, sample_rate: int, rng: Rng, recordings: Sequence[Float64
         talk = babble(n, sample_rate, rng)
         return talk + at_snr(_noise(n, sample_rate, rng), talk, rng.uniform(-6, 6))
     return _noise(n, sample_rate, rng)
+
+
+def _hum(n: int, sample_rate: int, rng: Rng) -> Float64:
+    """Draw the hum of a mains supply: (n,)."""
+    frequency = rng.choice([50, 60]) * rng.uniform(0.99, 1.01)
+    time = np.arange(n) / sample_rate
+    decay = rng.uniform(0.3, 1.5)
+    tones = [
+        rng.uniform(0, 1) / k**decay * np.sin(2 * np.pi * (frequency * k * time + rng.random()))
+        for k in range(1, int(rng.integers(3, 30)))
+    ]
+    return np.asarray(np.sum(tones, axis=0) + rng.uniform(0, 0.1) * rng.standard_normal(n))
 
 
 def _excerpt(n: int, rng: Rng, recordings: Sequence[Float64]) -> Float64:

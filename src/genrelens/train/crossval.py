@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,22 @@ from genrelens.data.folders import LabelledClip, clip_names, label_set
 from genrelens.data.splits import Split
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.calibration import cross_fitted
+from genrelens.evaluation.held_out_sets import HeldOutSets
 from genrelens.evaluation.prediction_table import PredictionTable
 from genrelens.evaluation.provenance import data_fingerprint, environment
 from genrelens.evaluation.report.write import write_report
 from genrelens.evaluation.scores import score
 from genrelens.files import reason, write_text_atomically
+from genrelens.prediction import Prediction
 from genrelens.train.held_out import classify_held_out, figures
 from genrelens.train.job import Run, check_identity
 from genrelens.train.train_model import train
 
-__all__ = ["MEAN_OVER_SEGMENTS", "cross_validate", "spread", "write_crossval_report"]
+__all__ = ["MEAN_OVER_SEGMENTS", "cross_validate", "spread", "test_rounds", "write_crossval_report"]
 
 MEAN_OVER_SEGMENTS = "mel-cnn"  # the CNN of mel-cnn-lstm without its LSTM
+HELD_OUT_SETS = "sets.npz"
+"""File of the results for sets of held-out segments, of a network with a set head."""
 _IDENTITY = "crossval.json"
 
 
@@ -83,18 +88,30 @@ def cross_validate(
     labels = label_set(split.clips)
     _check(split, chosen, labels)
     _open(run, split, labels)
+    run = replace(run, folds=test_rounds(split))
     tables: dict[str, list[PredictionTable]] = {}
     for number, clips in enumerate(split, start=1):
         if number not in chosen:
             continue
         results = _round(
-            replace(run, folder=run.folder / f"round-{number}"), clips, jobs, on_failure
+            replace(run, folder=run.folder / f"round-{number}"), number, clips, jobs, on_failure
         )
         for network, table in results.items():
             numbered = replace(table, rounds=np.full(table.n, number))
             tables.setdefault(network, []).append(numbered)
         on_round(number, results)
+    _join_sets([run.folder / f"round-{number}" / HELD_OUT_SETS for number in chosen], run.folder)
     return {network: _joined(parts) for network, parts in tables.items()}
+
+
+def test_rounds(split: Split) -> dict[Path, int]:
+    """Return the number of the first round that tests each clip."""
+    rounds: dict[Path, int] = {}
+    for number, clips in enumerate(split, start=1):
+        for clip in clips:
+            if clip.part == "test":
+                rounds.setdefault(clip.path, number)
+    return rounds
 
 
 def _check(split: Split, rounds: Sequence[int], labels: Sequence[str]) -> None:
@@ -132,7 +149,11 @@ def _open(run: Run, split: Split, labels: Sequence[str]) -> None:
 
 
 def _round(
-    run: Run, clips: Sequence[LabelledClip], jobs: int, on_failure: Callable[[AudioError], None]
+    run: Run,
+    number: int,
+    clips: Sequence[LabelledClip],
+    jobs: int,
+    on_failure: Callable[[AudioError], None],
 ) -> dict[str, PredictionTable]:
     """Train and evaluate a round, or read its tables if it is complete."""
     networks = [run.recipe.network]
@@ -145,16 +166,33 @@ def _round(
             train(replace(run, resume=(run.folder / "run.json").exists()), clips)
         names = clip_names([clip.path for clip in clips])  # as in the split
         tests = [index for index, clip in enumerate(clips) if clip.part == "test"]
+        sets: list[HeldOutSets] = []
+
+        def collect(index: int, prediction: Prediction) -> None:
+            clip, name = clips[tests[index]], names[tests[index]]
+            found = HeldOutSets.of_prediction(prediction, clip, name, number=number)
+            if found is not None:
+                sets.append(found)
+
         tables = classify_held_out(
             model,
             [clips[i] for i in tests],
             [names[i] for i in tests],
             jobs=jobs,
             on_failure=on_failure,
+            on_prediction=collect,
         )
+        if sets:
+            HeldOutSets.joined(sets).save(run.folder / HELD_OUT_SETS)
         for path, table in zip(files.values(), tables, strict=False):
             table.save(path)
     return {network: PredictionTable.load(path) for network, path in files.items()}
+
+
+def _join_sets(files: Sequence[Path], folder: Path) -> None:
+    """Write the held-out sets of all rounds to one file, if the rounds have any."""
+    if all(path.exists() for path in files):
+        HeldOutSets.joined([HeldOutSets.load(path) for path in files]).save(folder / HELD_OUT_SETS)
 
 
 def _joined(tables: Sequence[PredictionTable]) -> PredictionTable:

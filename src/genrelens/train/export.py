@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import warnings
 from pathlib import Path
 
@@ -13,7 +15,15 @@ from torch import Tensor, nn
 
 from genrelens.errors import DataError, ModelError
 from genrelens.files import reason, replaced_path
-from genrelens.model_file import METADATA_KEY, ModelFile, ModelMetadata, read_model
+from genrelens.model_file import (
+    METADATA_KEY,
+    SET_HEAD_KEY,
+    ModelFile,
+    ModelMetadata,
+    Outputs,
+    read_model,
+)
+from genrelens.set_head import SetOutputs
 from genrelens.train.original.networks import NetworkOutputs
 
 __all__ = ["export_model", "replace_metadata"]
@@ -22,7 +32,9 @@ _OPSET = 17
 _TOLERANCE = 1e-4  # for rounding errors over all layers; a wrong graph differs by percents
 
 
-def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
+def export_model(
+    network: nn.Module, metadata: ModelMetadata, path: Path, set_head: nn.Module | None = None
+) -> None:
     """Write a model file and compare its outputs with torch.
 
     Example::
@@ -45,6 +57,9 @@ def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> Non
             ``music_threshold`` if there are music logits, and with ``noise_rule`` only if there is
             an output ``snr``.
         path: path of the ``.onnx`` file; replaced only after the comparison.
+        set_head: the set head, for a network with the output ``features`` instead of genres. Its
+            ``forward`` takes sets (m, 2 d + 1) and returns the values of
+            :class:`~genrelens.set_head.SetOutputs`. Its large weights are rounded to 16 bits.
 
     Raises:
         DataError: the file cannot be written.
@@ -54,8 +69,9 @@ def export_model(network: nn.Module, metadata: ModelMetadata, path: Path) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced_path(path) as temporary:
         network = network.cpu().eval()
-        _write_graph(network, metadata, str(temporary))
-        _check(network, metadata, temporary)
+        head = None if set_head is None else _rounded(set_head.cpu().eval())
+        _write_graph(network, metadata, str(temporary), head)
+        _check(network, metadata, temporary, head)
 
 
 def replace_metadata(source: str | Path, metadata: ModelMetadata, target: Path) -> None:
@@ -120,13 +136,24 @@ def _named_outputs(network: nn.Module, segments: Tensor) -> dict[str, Tensor]:
     return {name: value for name, value in outputs.items() if value is not None}
 
 
-def _write_graph(network: nn.Module, metadata: ModelMetadata, path: str) -> None:
+def _rounded(module: nn.Module) -> nn.Module:
+    """Round the matrices of a module to 16 bits, in place; return the module."""
+    with torch.no_grad():
+        for weight in module.parameters():
+            if weight.ndim == 2:
+                weight.copy_(weight.half())
+    return module
+
+
+def _write_graph(
+    network: nn.Module, metadata: ModelMetadata, path: str, set_head: nn.Module | None
+) -> None:
     features = metadata.features
     example = torch.zeros(3, features.segment_frames, features.n_bins)
     with torch.inference_mode():
         names = list(_named_outputs(network, example))
     any_number = {name: {0: "n_segments"} for name in ("segments", *names)}
-    del any_number["clip_logits"]
+    any_number.pop("clip_logits", None)
     with warnings.catch_warnings():
         # The newer exporter (dynamo=True) unrolls an LSTM over the length of the example (observed
         # with torch 2.13). A graph for any number of segments needs the older exporter.
@@ -143,11 +170,60 @@ def _write_graph(network: nn.Module, metadata: ModelMetadata, path: str) -> None
         )
     model = onnx.load(path)
     _set_metadata(model, metadata)
+    if set_head is not None:
+        entry = model.metadata_props.add()
+        entry.key, entry.value = SET_HEAD_KEY, base64.b64encode(_set_graph(set_head)).decode()
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
 
-def _check(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
+class _TracedHead(_Traced):
+    def forward(self, sets: Tensor) -> tuple[Tensor, ...]:
+        return tuple(value for value in self.network(sets) if value is not None)
+
+
+def _set_graph(set_head: nn.Module) -> bytes:
+    """Return the graph of a set head, with its matrices in 16 bits."""
+    n_inputs = next(weight.shape[1] for weight in set_head.parameters() if weight.ndim == 2)
+    example = torch.zeros(2, n_inputs)
+    with torch.inference_mode():
+        values = zip(SetOutputs._fields, set_head(example), strict=False)
+        names = [name for name, value in values if value is not None]
+    target = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _TracedHead(set_head).eval(),
+            (example,),
+            target,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["sets"],
+            output_names=names,
+            dynamic_axes={name: {0: "m"} for name in ("sets", *names)},
+        )
+    model = onnx.load_model_from_string(target.getvalue())
+    _store_in_16_bits(model.graph)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _store_in_16_bits(graph: onnx.GraphProto) -> None:
+    """Store matrices in 16 bits; a cast to 32 bits follows each of them."""
+    for tensor in list(graph.initializer):
+        if len(tensor.dims) != 2:
+            continue
+        half = f"{tensor.name}.half"
+        values = onnx.numpy_helper.to_array(tensor).astype(np.float16)
+        graph.initializer.append(onnx.numpy_helper.from_array(values, half))
+        cast = onnx.helper.make_node("Cast", [half], [tensor.name], to=onnx.TensorProto.FLOAT)
+        graph.node.insert(0, cast)
+        graph.initializer.remove(tensor)
+
+
+def _check(
+    network: nn.Module, metadata: ModelMetadata, path: Path, set_head: nn.Module | None
+) -> None:
     """Compare a file with torch for one, two and 31 segments."""
     model = ModelFile.load(path)
     features = metadata.features
@@ -158,8 +234,32 @@ def _check(network: nn.Module, metadata: ModelMetadata, path: Path) -> None:
         with torch.inference_mode():
             expected = _named_outputs(network, torch.from_numpy(segments))
         outputs = model.run(segments)
+        if set_head is not None and outputs.features is not None:
+            n_tags = expected["style_logits"].shape[1] if "style_logits" in expected else 0
+            _check_sets(set_head, outputs.features, outputs, n_tags)
+            expected.pop("style_logits", None)
         for name, values in expected.items():
             _compare(name, getattr(outputs, name), values.numpy())
+
+
+def _check_sets(
+    set_head: nn.Module, features: NDArray[np.float32], outputs: Outputs, n_tags: int
+) -> None:
+    """Compare the set head of a file with torch, for each segment as a set of its own."""
+    rest = np.zeros((len(features), features.shape[1] + 1), np.float32)
+    with torch.inference_mode():
+        sets = torch.from_numpy(np.concatenate([features, rest], axis=1))
+        values = [None if value is None else value.numpy() for value in set_head(sets)]
+    styles = outputs.style_logits
+    found = (
+        outputs.segment_logits,
+        None if styles is None else styles[:, n_tags:],
+        outputs.music_logits,
+        outputs.snr,
+    )
+    for name, value, expected in zip(SetOutputs._fields, found, values, strict=False):
+        if value is not None and expected is not None and expected.size:
+            _compare(name, value, expected)
 
 
 def _compare(name: str, found: NDArray[np.float32], expected: NDArray[np.float32]) -> None:

@@ -16,6 +16,7 @@ from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.calibration import fit_temperature
 from genrelens.evaluation.metrics import accuracy, confusion_matrix, macro_recall, wilson_interval
 from genrelens.evaluation.prediction_table import PredictionTable
+from genrelens.prediction import Prediction
 
 __all__ = ["classify_held_out", "evaluate_model", "figures"]
 
@@ -59,6 +60,7 @@ def classify_held_out(
     *,
     jobs: int = 1,
     on_failure: Callable[[AudioError], None] = lambda error: None,
+    on_prediction: Callable[[int, Prediction], None] = lambda index, prediction: None,
 ) -> tuple[PredictionTable, PredictionTable]:
     """Classify clips that a model was not trained on.
 
@@ -68,6 +70,7 @@ def classify_held_out(
         names: name of each clip in the tables.
         jobs: number of clips to classify at once.
         on_failure: called with the error of a clip that cannot be read; no table includes it.
+        on_prediction: called with the index and the prediction of each clip that can be read.
 
     Returns:
         The predictions of the model, and those of the mean over its segments. A segment has less
@@ -87,6 +90,7 @@ def classify_held_out(
         if isinstance(result, AudioError):
             on_failure(result)
             continue
+        on_prediction(index, result)
         read.append(index)
         whole.append(result.probabilities)
         means.append(np.average(result.segments, axis=0, weights=result.segment_weights))

@@ -67,6 +67,8 @@ class Run:
         musicnn: wheel of musicnn 0.1.0; required by the network ``musicnn``, not used by others.
         not_music: folder of recordings that are not music; only for the network ``musicnn``. Its
             subfolder ``music`` can contain music without a known genre.
+        folds: number of the fold of each clip; only for the network ``musicnn``, which mixes noise
+            of microphone recordings only into clips of the same fold. Empty: one fold.
         metrics: figures of an earlier run of the same recipe, stored in the model if this run has
             no validation clips.
         on_clip: called for each clip, with its error if it cannot be read.
@@ -83,6 +85,7 @@ class Run:
     hardware: Hardware = field(default_factory=Hardware)
     musicnn: Path | None = None
     not_music: Path | None = None
+    folds: Mapping[Path, int] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None
     on_stage: Callable[[str], None] = lambda sentence: None

@@ -14,6 +14,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 from genrelens.errors import RecipeError, require
 from genrelens.features import FeatureConfig
 from genrelens.files import reason
+from genrelens.train.head_config import (
+    HeadConfig,
+    require_at_least,
+    require_below_1,
+    require_positive_rate,
+)
 
 __all__ = [
     "MUSICNN_BANDS",
@@ -80,12 +86,12 @@ class TrainingConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        _require_at_least(self, 1, "epochs")
-        _require_at_least(self, 2, "batch_size")
-        _require_at_least(self, 0, "crops_per_clip", "weight_decay", "label_smoothing")
-        _require_at_least(self, 0, "patience", "ema_decay", "seed")
-        _require_positive_rate(self)
-        _require_below_1(self, "label_smoothing", "ema_decay")
+        require_at_least(self, 1, "epochs")
+        require_at_least(self, 2, "batch_size")
+        require_at_least(self, 0, "crops_per_clip", "weight_decay", "label_smoothing")
+        require_at_least(self, 0, "patience", "ema_decay", "seed")
+        require_positive_rate(self)
+        require_below_1(self, "label_smoothing", "ema_decay")
         require(self.seed < 2**32, f"seed={self.seed} must be below 2**32")
         for name, known in (("schedule", _SCHEDULES), ("precision", _PRECISIONS)):
             value = getattr(self, name)
@@ -140,7 +146,7 @@ class AugmentConfig:
         for name in ("low_pass", "high_pass", "noise"):
             value = getattr(self, name)
             require(value <= 1, f"{name}={value} is a probability, at most 1")
-        _require_below_1(self, "stretch")
+        require_below_1(self, "stretch")
 
     @property
     def changes_segments(self) -> bool:
@@ -183,80 +189,9 @@ class SegmentLstmConfig:
     shortest: int = 0
 
     def __post_init__(self) -> None:
-        _require_at_least(self, 1, "epochs", "passes", "batch_size")
-        _require_at_least(self, 0, "weight_decay", "patience", "shortest")
-        _require_positive_rate(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadConfig:
-    """Settings for training the genre head on the frozen network ``musicnn``.
-
-    Example::
-
-        >>> from genrelens.train import HeadConfig
-        >>> HeadConfig(renditions=4).rendition_seconds
-        7.0
-
-    Attributes:
-        renditions: number of augmented copies of each clip: small loudspeakers, rooms, noise,
-            telephones.
-        rendition_seconds: length of a copy in seconds, cut from a random position of the clip.
-        hidden: number of units in the hidden layer.
-        input_dropout: dropout rate of the features.
-        dropout: dropout rate of the hidden units.
-        epochs: number of passes over all segments.
-        batch_size: segments per step.
-        learning_rate: highest learning rate of AdamW.
-        weight_decay: weight decay of AdamW.
-        label_smoothing: share of the target that is spread over all classes.
-        mixup: ``alpha`` of the Beta distribution of mixup, which acts on the features.
-        data_weights: relative weight of the clips of each folder in the draw, in the order of
-            ``--data``: ``(0.5, 1)`` draws clips of the first half as often. Empty: equal weights.
-
-    Raises:
-        ValueError: a value is out of range; the message names it and the rule.
-
-    """
-
-    renditions: int = 10
-    rendition_seconds: float = 7.0
-    hidden: int = 256
-    input_dropout: float = 0.5
-    dropout: float = 0.5
-    epochs: int = 12
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.1
-    mixup: float = 0.4
-    data_weights: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        weights = self.data_weights
-        positive = all(0 < weight < math.inf for weight in weights)
-        require(positive, f"data_weights={list(weights)} must be positive")
-        _require_at_least(self, 1, "rendition_seconds", "hidden", "epochs", "batch_size")
-        _require_at_least(self, 0, "renditions", "input_dropout", "dropout")
-        _require_at_least(self, 0, "weight_decay", "label_smoothing", "mixup")
-        _require_positive_rate(self)
-        _require_below_1(self, "input_dropout", "dropout", "label_smoothing")
-
-
-def _require_at_least(config: Any, bound: int, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        require(value >= bound, f"{name}={value} must be at least {bound}")
-
-
-def _require_positive_rate(config: Any) -> None:
-    require(config.learning_rate > 0, f"learning_rate={config.learning_rate} must be positive")
-
-
-def _require_below_1(config: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        require(value < 1, f"{name}={value} must be below 1")
+        require_at_least(self, 1, "epochs", "passes", "batch_size")
+        require_at_least(self, 0, "weight_decay", "patience", "shortest")
+        require_positive_rate(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,6 +378,9 @@ def _require_type(value: Any, expected: Any, title: str) -> None:
         require(isinstance(value, list), f"{title}={value!r} must be a list")
         for entry in value:
             _require_type(entry, get_args(expected)[0], title)
+    if get_origin(expected) is dict:
+        pairs = isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values())
+        require(pairs, f"{title}={value!r} must be a table of texts")
     if expected not in (int, float, str, bool):
         return
     allowed = (int, float) if expected is float else (expected,)

@@ -75,23 +75,29 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     weights = class_weights(train_clips, labels)
     open_run(run, loaded, labels)
     audio = training_audio(loaded, training.recordings)
-    network, further = training.fit(train_clips, valid_clips, weights)
+    network, set_head, further = training.fit(train_clips, valid_clips, weights)
     metadata = replace(run_metadata(run, loaded, labels, audio, started), **further)
-    return _write_model(run, network, metadata, [clip.clip for clip in valid_clips])
+    return _write_model(run, network, set_head, metadata, [clip.clip for clip in valid_clips])
 
 
 def _write_model(
-    run: Run, network: nn.Module, metadata: ModelMetadata, valid: Sequence[LabelledClip]
+    run: Run,
+    network: nn.Module,
+    set_head: nn.Module | None,
+    metadata: ModelMetadata,
+    valid: Sequence[LabelledClip],
 ) -> Path:
     """Export a network, evaluate the file, and add figures and temperature to its metadata."""
     run.on_stage("Exporting and evaluating")
     path = run.folder / "model.onnx"
     draft = run.folder / "not-evaluated.onnx"  # only a complete run has a model.onnx
-    export_model(network, metadata, draft)
+    export_model(network, metadata, draft, set_head)
     metrics, temperature = dict(run.metrics), 1.0
     if valid:
         metrics["valid"], temperature = evaluate_model(draft, valid, run.recipe.network)
     write_text_atomically(run.folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-    replace_metadata(draft, replace(metadata, metrics=metrics, temperature=temperature), path)
+    of_sets = {} if set_head is None else {metadata.window_segments: temperature}
+    metadata = replace(metadata, metrics=metrics, temperature=temperature, temperatures=of_sets)
+    replace_metadata(draft, metadata, path)
     draft.unlink()
     return path

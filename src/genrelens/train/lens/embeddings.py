@@ -7,8 +7,8 @@ and the rounds of a cross-validation share them without a leak.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile
@@ -22,13 +22,13 @@ from genrelens.audio import load_audio
 from genrelens.errors import AudioError
 from genrelens.features import FeatureConfig, extract_segments
 from genrelens.threads import map_in_threads
-from genrelens.train.acoustic_augment import augment_waveform
+from genrelens.train.acoustic_augment import Augmented, augment_waveform
 from genrelens.train.cache import file_digest, new_entry
 from genrelens.train.lens.musicnn import Musicnn
 
-__all__ = ["ClipFeatures", "Embedder", "frozen_features"]
+__all__ = ["ClipFeatures", "Embedder", "NoisePool", "frozen_features", "one_thread"]
 
-_VERSION = 2  # increased when augmentation or front end change; starts a new cache
+_VERSION = 3  # increased when augmentation or front end change; starts a new cache
 _SEGMENTS_AT_ONCE = 16
 _NAME = 32  # hexadecimal digits of a file's digest that name an entry of the cache
 
@@ -42,11 +42,33 @@ class ClipFeatures(NamedTuple):
 
     features: Float16  # (n, d)
     copies: NDArray[np.int64]  # (n,): number of the copy of each segment; 0 is the clip itself
+    snr: Float32  # (n,): signal-to-noise ratio of each segment's copy in dB; infinity without noise
+
+
+class NoisePool(NamedTuple):
+    """Recordings by microphones whose noise is mixed into the copies of some clips."""
+
+    name: str  # differs for pools with different recordings
+    recordings: Sequence[Float64]  # (k,) each, at the sample rate of the front end
+
+
+_NO_POOL = NoisePool("", ())
 
 
 def frozen_features(network: Musicnn, segments: Tensor) -> Tensor:
     """Return pooled features and embeddings side by side: (n, t, b) -> (n, d)."""
     return torch.cat(network(segments), dim=1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread only, until the context ends."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Embedder:
@@ -55,7 +77,8 @@ class Embedder:
     Args:
         network: the frozen network, in eval mode.
         features: its front end.
-        copies: number of augmented copies of each clip.
+        copies: kind of each augmented copy of a clip, see
+            :data:`~genrelens.train.acoustic_augment.COPIES`.
         seconds: length of a copy in seconds, cut from a random position of the clip.
         backgrounds: recordings for the background of the copies, each (n,) at the sample rate of
             the front end.
@@ -68,7 +91,7 @@ class Embedder:
         network: Musicnn,
         features: FeatureConfig,
         *,
-        copies: int,
+        copies: Sequence[str],
         seconds: float,
         backgrounds: Sequence[Float64],
         directory: Path,
@@ -78,20 +101,20 @@ class Embedder:
         self._copies = copies
         self._seconds = seconds
         self._backgrounds = backgrounds
-        digest = self._digest()
-        self._directory = directory / f"embeddings-{digest}"
-        with suppress(OSError):  # its name in earlier versions
-            (directory / f"heard-{digest}").rename(self._directory)
+        self._directory = directory / f"features-{self._digest()}"
 
     def embed(
         self,
         paths: Sequence[Path],
+        pools: Mapping[Path, NoisePool] | None = None,
         on_path: Callable[[Path, AudioError | None], None] = lambda path, error: None,
     ) -> dict[Path, ClipFeatures]:
         """Return the features of files; a file that cannot be read is left out.
 
         Args:
             paths: the files.
+            pools: the microphone recordings whose noise is mixed into the copies of a file; a file
+                without an entry gets none.
             on_path: called for each file, in order, with its error if it cannot be read.
 
         Raises:
@@ -99,49 +122,57 @@ class Embedder:
 
         """
         found = {}
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # several files in parallel are faster than one with all threads
-        try:
-            with closing(map_in_threads(self._load, paths)) as results:
-                for path, result in results:
-                    if isinstance(result, AudioError):
-                        on_path(path, result)
-                    else:
-                        on_path(path, None)
-                        found[path] = result
-        finally:
-            torch.set_num_threads(threads)
+        pool_of = pools or {}
+
+        def load(path: Path) -> ClipFeatures | AudioError:
+            return self._load(path, pool_of.get(path, _NO_POOL))
+
+        # Several files in parallel are faster than one with all threads.
+        with one_thread(), closing(map_in_threads(load, paths)) as results:
+            for path, result in results:
+                if isinstance(result, AudioError):
+                    on_path(path, result)
+                else:
+                    on_path(path, None)
+                    found[path] = result
         return found
 
-    def _load(self, path: Path) -> ClipFeatures | AudioError:
+    def _load(self, path: Path, pool: NoisePool) -> ClipFeatures | AudioError:
         try:
             digest = file_digest(path)[:_NAME]
-            return self._cached(digest) or self._compute(path, digest)
+            entry = self._directory / f"{'-'.join(filter(None, [digest, pool.name]))}.npz"
+            return self._cached(entry) or self._compute(path, digest, pool, entry)
         except AudioError as error:
             return error
 
-    def _cached(self, digest: str) -> ClipFeatures | None:
+    def _cached(self, path: Path) -> ClipFeatures | None:
         try:
             # opened here, because numpy does not close a damaged file
             with (
-                (self._directory / f"{digest}.npz").open("rb") as file,
+                path.open("rb") as file,
                 np.load(file, allow_pickle=False) as entry,
             ):
-                return ClipFeatures(entry["features"], entry["renditions"])
+                return ClipFeatures(entry["features"], entry["copies"], entry["snr"])
         except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # missing, or incomplete
             return None
 
-    def _compute(self, path: Path, digest: str) -> ClipFeatures:
+    def _compute(self, path: Path, digest: str, pool: NoisePool, entry: Path) -> ClipFeatures:
         y = load_audio(path, sample_rate=self._features.sample_rate)
-        parts = [self._segments(y)]
-        for number in range(self._copies):
+        parts, ratios = [self._segments(y)], [np.inf]
+        for number, kind in enumerate(self._copies):
             rng = np.random.default_rng([_VERSION, number, int(digest[:16], 16)])
-            parts.append(self._segments(self._augmented(y, rng)))
-        copies = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-        features = self._features_of(torch.from_numpy(np.concatenate(parts)))
-        with new_entry(self._directory / f"{digest}.npz") as file:
-            np.savez(file, features=features, renditions=copies)
-        return ClipFeatures(features, copies)
+            copy, snr = self._augmented(y, rng, kind, pool)
+            parts.append(self._segments(copy.astype(np.float32)))
+            ratios.append(snr)
+        sizes = [len(part) for part in parts]
+        computed = ClipFeatures(
+            self._features_of(torch.from_numpy(np.concatenate(parts))),
+            np.repeat(np.arange(len(parts)), sizes),
+            np.repeat(np.array(ratios, np.float32), sizes),
+        )
+        with new_entry(entry) as file:
+            np.savez(file, **computed._asdict())
+        return computed
 
     def _segments(self, y: Float32) -> Float32:
         """Cut a waveform into segments without an overlapping last one: no frame counts twice."""
@@ -150,12 +181,16 @@ class Embedder:
         n_more = max(0, n_frames - self._features.segment_frames) // self._features.segment_hop
         return segments[: 1 + n_more]
 
-    def _augmented(self, y: Float32, rng: np.random.Generator) -> Float32:
+    def _augmented(
+        self, y: Float32, rng: np.random.Generator, kind: str, pool: NoisePool
+    ) -> Augmented:
         rate = self._features.sample_rate
         n = round(self._seconds * rate)
         start = int(rng.integers(max(1, len(y) - n + 1)))
         excerpt = y[start : start + n].astype(np.float64)
-        return augment_waveform(excerpt, rate, rng, self._backgrounds).astype(np.float32)
+        return augment_waveform(
+            excerpt, rate, rng, self._backgrounds, kind=kind, microphone=pool.recordings
+        )
 
     @torch.inference_mode()
     def _features_of(self, segments: Tensor) -> Float16:
@@ -170,6 +205,6 @@ class Embedder:
             content.update(tensor.numpy().tobytes())
         for recording in self._backgrounds:
             content.update(recording.astype(np.float32).tobytes())
-        settings = (_VERSION, self._features.to_dict(), self._copies, self._seconds)
+        settings = (_VERSION, self._features.to_dict(), list(self._copies), self._seconds)
         content.update(repr(settings).encode())
         return content.hexdigest()[:16]

@@ -77,7 +77,7 @@ class OriginalTraining:
 
     def fit(
         self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor
-    ) -> tuple[ClipNetwork, dict[str, Any]]:
+    ) -> tuple[ClipNetwork, None, dict[str, Any]]:
         """Train the network in one stage, or in two for ``mel-cnn-lstm``.
 
         Args:
@@ -87,14 +87,14 @@ class OriginalTraining:
                 ``class_weights``.
 
         Returns:
-            The trained network, and an empty dictionary: no further metadata.
+            The trained network, None: it has no set head, and an empty dictionary: no metadata.
 
         """
         network = self._fit_segments(train, valid, weights)
         aggregator: nn.Module = MeanOverSegments()
         if self._recipe.network == "mel-cnn-lstm":
             aggregator = self._fit_clips(train, valid, weights, network)
-        return ClipNetwork(network, aggregator), {}
+        return ClipNetwork(network, aggregator), None, {}
 
     def _fit_segments(
         self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor

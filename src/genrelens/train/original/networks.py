@@ -17,14 +17,18 @@ MEL_CNN_CHANNELS = (32, 64, 128, 256)
 
 
 class NetworkOutputs(NamedTuple):
-    """Outputs of a network for the n segments of a clip; missing outputs are None."""
+    """Outputs of a network for the n segments of a clip; missing outputs are None.
 
-    clip_logits: Tensor  # (c,)
-    segment_logits: Tensor  # (n, c)
+    Only a network with a set head lacks the first two.
+    """
+
+    clip_logits: Tensor | None  # (c,)
+    segment_logits: Tensor | None  # (n, c)
     embeddings: Tensor | None = None  # (n, d)
     style_logits: Tensor | None = None  # (n, styles)
     music_logits: Tensor | None = None  # (n,)
     snr: Tensor | None = None  # (n,), in dB
+    features: Tensor | None = None  # (n, d), for a set head
 
 
 class InputNorm(nn.BatchNorm1d):

@@ -1,0 +1,98 @@
+"""The linear heads on sets: music or not, and the signal-to-noise ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from genrelens.train.lens.sets import Sets
+
+__all__ = ["SNR_RANGE", "fit_music_head", "fit_snr_head"]
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+SNR_RANGE = (-15.0, 30.0)
+"""Range of the estimated signal-to-noise ratio in dB; music without noise has the highest value."""
+_ALPHA = 300.0  # of the ridge regression, on inputs of variance 1
+_C = 0.01  # inverse regularisation of the logistic regression, on inputs of variance 1
+_CLEAN_WEIGHT = 0.4  # of a set without noise, against one with a known ratio
+
+
+def fit_music_head(
+    music: Sequence[tuple[Sets, Float64]],
+    other: Sequence[Sets],
+    mean: Tensor,
+    std: Tensor,
+) -> nn.Linear:
+    """Fit a logistic regression that separates sets of music from sets of other sounds.
+
+    Music and other sounds have the same weight, and so have the groups of each: collections of
+    music, and kinds of other sounds.
+
+    Args:
+        music: collections of music, with the weight of each set.
+        other: sets of each kind of other sounds, for instance of speech.
+        mean: mean of each input, (2 d + 1,).
+        std: standard deviation of each input, (2 d + 1,).
+
+    Returns:
+        A layer from normalised sets (m, 2 d + 1) to the logit of music (m, 1).
+
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    groups = [*music, *((sets, np.ones(len(sets.rows))) for sets in other)]
+    rows = np.concatenate([sets.rows for sets, _ in groups]).astype(np.float32)
+    sizes = [len(sets.rows) for sets, _ in groups]
+    is_music = np.repeat([True] * len(music) + [False] * len(other), sizes)
+    shares = [1 / len(music)] * len(music) + [1 / len(other)] * len(other)
+    weights = np.concatenate(
+        [share * weight / weight.sum() for share, (_, weight) in zip(shares, groups, strict=True)]
+    )
+    fitted = LogisticRegression(C=_C, max_iter=300)
+    fitted.fit(_normalised(rows, mean, std), is_music, weights * len(rows) / 2)
+    return _layer(fitted.coef_[0], float(fitted.intercept_[0]))
+
+
+def fit_snr_head(sets: Sets, known: NDArray[np.bool_], mean: Tensor, std: Tensor) -> nn.Linear:
+    """Fit a ridge regression from the mean of the features to the signal-to-noise ratio.
+
+    It is linear in the mean, so the estimate for a set is the mean over its segments.
+
+    Args:
+        sets: sets with their ratio.
+        known: which clips have a known ratio, (n_clips,): not recordings by microphones.
+        mean: mean of each input, (2 d + 1,).
+        std: standard deviation of each input, (2 d + 1,).
+
+    Returns:
+        A layer from normalised sets (m, 2 d + 1) to the ratio in dB (m, 1).
+
+    """
+    from sklearn.linear_model import Ridge
+
+    used = sets.whole & known[sets.clips]
+    n_features = (sets.rows.shape[1] - 1) // 2
+    rows = _normalised(sets.rows[used].astype(np.float32), mean, std)[:, :n_features]
+    ratios = np.clip(sets.snr[used], *SNR_RANGE)
+    weights = np.where(np.isinf(sets.snr[used]), _CLEAN_WEIGHT, 1.0)
+    fitted = Ridge(alpha=_ALPHA).fit(rows, ratios, sample_weight=weights)
+    slopes = np.zeros(sets.rows.shape[1])
+    slopes[:n_features] = fitted.coef_
+    return _layer(slopes, float(fitted.intercept_))
+
+
+def _normalised(rows: Float32, mean: Tensor, std: Tensor) -> Float32:
+    return np.asarray((rows - mean.numpy()) / std.numpy())
+
+
+def _layer(slopes: Float64, intercept: float) -> nn.Linear:
+    layer = nn.Linear(len(slopes), 1)
+    layer.weight.data = torch.tensor(slopes[None], dtype=torch.float32)
+    layer.bias.data = torch.tensor([intercept], dtype=torch.float32)
+    return layer
