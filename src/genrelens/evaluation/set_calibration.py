@@ -25,6 +25,7 @@ __all__ = [
     "calibrated_sets",
     "calibration_error",
     "fit_genre_rules",
+    "fit_noise_rule",
     "fit_temperatures",
     "noise_rule",
 ]
@@ -107,21 +108,14 @@ def calibrate_sets(
         "genre_rules": fit_genre_rules(clean.select(clean.whole), fitted[clean.whole]),
         "styles": _styles(metadata, clean.select(clean.whole)),
     }
-    microphone = held.select(held.microphone & held.whole)
-    if len(microphone.true) and np.isfinite(held.snr).all():
-        knee = float(np.quantile(clean.snr[clean.whole], _CLEAN_QUANTILE))
-        calibrated = calibrated_sets(microphone, temperatures)
-        changes["noise_rule"] = noise_rule(
-            calibrated, microphone.true, microphone.snr, sure=answers.threshold, knee=knee
-        )
+    if held.microphone.any() and np.isfinite(held.snr).all():
+        changes["noise_rule"] = fit_noise_rule(held, temperatures, sure=answers.threshold)
     errors = _errors(clean, fitted)
     asked = {"asked": sure, "coverage": answers.coverage, "accuracy": answers.accuracy}
     figures = {str(n): {"before": old, "after": new} for n, (old, new) in errors.items()}
     changes["metrics"] = {**metadata.metrics, "not sure": asked, "calibration error": figures}
-    changes["provenance"] = {
-        **metadata.provenance,
-        "calibration": {"clips": len(set(clean.clips.tolist())), "date": time.strftime("%Y-%m-%d")},
-    }
+    used = {"clips": len(set(clean.clips.tolist())), "date": time.strftime("%Y-%m-%d")}
+    changes["provenance"] = {**metadata.provenance, "calibration": used}
     return SetCalibration(replace(metadata, **changes), answers, errors)
 
 
@@ -170,6 +164,25 @@ def calibrated_sets(held: HeldOutSets, temperatures: Mapping[int, float]) -> Flo
     values = [temperatures[number] for number in numbers]
     found = np.interp(np.log(np.maximum(held.sizes, 1)), np.log(numbers), values)
     return softmax(held.logits / found[:, None])
+
+
+def fit_noise_rule(
+    held: HeldOutSets, temperatures: Mapping[int, float], *, sure: float
+) -> tuple[tuple[float, float], ...]:
+    """Fit :func:`noise_rule` on the microphone recordings.
+
+    The noise of 98 % of the clean clips has no effect.
+
+    Args:
+        held: results on clean clips and on microphone recordings.
+        temperatures: see :func:`fit_temperatures`.
+        sure: threshold without noise.
+
+    """
+    microphone = held.select(held.microphone & held.whole)
+    knee = float(np.quantile(held.snr[held.whole & ~held.microphone], _CLEAN_QUANTILE))
+    calibrated = calibrated_sets(microphone, temperatures)
+    return noise_rule(calibrated, microphone.true, microphone.snr, sure=sure, knee=knee)
 
 
 def noise_rule(

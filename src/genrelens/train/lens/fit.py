@@ -128,13 +128,11 @@ class LensTraining:
             snr=self._fit_snr(sets, kept, head),
         )
         tags = [name for name in MUSICNN_STYLES if name not in styles]
-        own = _style_tags(tags, style_thresholds(musicnn, clips), labels)
-        genre_of = dict(zip(joint.names, joint.genres.tolist(), strict=True))
-        for style, name in styles.items():
-            parent = labels[genre_of[name]]
-            own.append(StyleTag(style, _STYLE_THRESHOLD, parent if parent != style else None))
-        threshold = None if network.music is None else _MUSIC_THRESHOLD
-        further = {"styles": tuple(own), "music_threshold": threshold}
+        of_tags = _tag_styles(tags, style_thresholds(musicnn, clips), labels)
+        further = {
+            "styles": (*of_tags, *_class_styles(joint, styles, labels)),
+            "music_threshold": None if network.music is None else _MUSIC_THRESHOLD,
+        }
         return Lens(musicnn, tags).eval(), network.eval(), further
 
     def _embedder(self, musicnn: Musicnn) -> Embedder:
@@ -256,7 +254,15 @@ def _columns(joint: JointClasses, names: Sequence[tuple[int, str]]) -> Tensor:
     return torch.eye(len(joint.names))[:, indices]
 
 
-def _style_tags(
+def _class_styles(
+    joint: JointClasses, styles: Mapping[str, tuple[int, str]], labels: Sequence[str]
+) -> list[StyleTag]:
+    genre_of = dict(zip(joint.names, joint.genres.tolist(), strict=True))
+    parents = {style: labels[genre_of[name]] for style, name in styles.items()}
+    return [StyleTag(style, _STYLE_THRESHOLD, parent) for style, parent in parents.items()]
+
+
+def _tag_styles(
     tags: Sequence[str], thresholds: Mapping[str, float], labels: Sequence[str]
 ) -> list[StyleTag]:
     parents = {name: MUSICNN_STYLES[name].parent for name in tags}
