@@ -232,9 +232,8 @@ class HeadConfig:
     data_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        weights = self.data_weights
-        positive = all(0 < weight < math.inf for weight in weights)
-        require(positive, f"data_weights={list(weights)} must be positive")
+        positive = all(0 < weight < math.inf for weight in self.data_weights)
+        require(positive, f"data_weights={list(self.data_weights)} must be positive")
         _require_at_least(self, 1, "rendition_seconds", "hidden", "epochs", "batch_size")
         _require_at_least(self, 0, "renditions", "input_dropout", "dropout")
         _require_at_least(self, 0, "weight_decay", "label_smoothing", "mixup")
