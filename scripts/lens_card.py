@@ -28,8 +28,8 @@ from genrelens.evaluation.set_calibration import (
     calibrated_sets,
     calibration_error,
     fit_genre_rules,
+    fit_noise_rule,
     fit_temperatures,
-    noise_rule,
 )
 from genrelens.set_head import softmax
 
@@ -222,13 +222,8 @@ def judged(
     temperatures = fit_temperatures(clean)
     whole = clean.select(clean.whole)
     limit = abstention(table(whole, calibrated_sets(whole, temperatures)), SURE).threshold
-    others = part.select(~inside)
-    rule = noise_rule(
-        calibrated_sets(others, temperatures),
-        others.true,
-        others.snr,
-        sure=limit,
-        knee=float(np.quantile(whole.snr, 0.02)),
+    rule = fit_noise_rule(
+        HeldOutSets.joined([clean, part.select(~inside)]), temperatures, sure=limit
     )
     fitted = calibrated_sets(part.select(inside), temperatures)
     ratios, limits = zip(*rule, strict=True)

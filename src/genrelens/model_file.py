@@ -5,9 +5,9 @@ of segments. Its outputs are the fields of :class:`Outputs`; only ``clip_logits`
 ``segment_logits`` are required. The key ``genrelens`` of ``metadata_props`` has the
 :class:`~genrelens.metadata.ModelMetadata` as JSON.
 
-A model with a set head has its graph, in base64, under the key ``genrelens.set_head``. The main
-graph has the output ``features`` then. Genres, music and noise come from the set head, and
-``style_logits`` of the main graph are only those of the first styles.
+A model can have a set head: a second graph, in base64 under the key ``genrelens.set_head``. The main
+graph then has the output ``features``, and its ``style_logits`` are only those of the first styles.
+The set head computes the outputs for genres, music, noise and the other styles.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ DEFAULT_MODEL = "lens"
 _INPUT = "segments"
 _OUTPUTS = ["clip_logits", "segment_logits"]
 _OPTIONAL = ["embeddings", "style_logits", "music_logits", "snr", "features"]
-_OF_SETS = [*_OUTPUTS, "music_logits", "snr"]  # come from the set head of a model that has one
+_OF_SETS = [*_OUTPUTS, "music_logits", "snr"]  # computed by the set head if there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Outputs:
         style_logits: style logits of each segment, (n, n_styles), for a sigmoid.
         music_logits: logits of music of each segment, (n,), for a sigmoid.
         snr: estimated signal-to-noise ratio of each segment in dB, (n,).
-        features: of each segment, for the set head, (n, d).
+        features: features of each segment for the set head, (n, d).
 
     """
 

@@ -246,14 +246,13 @@ def _evaluate_model(
     jobs = min(n_jobs(jobs), len(clips))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
     known = {*classifier.labels, *classifier.metadata.label_map}
-    labels = data.labels()
-    check_relabel(data.relabel, {*labels, *classifier.labels})
+    check_relabel(data.relabel, {*data.labels(), *classifier.labels})
     clips = [
         clip if clip.label in known else clip.renamed(data.renamed.get(clip.label, clip.label))
         for clip in clips
     ]
     options: dict[str, Any] = {"label_map": data.renamed, "jobs": jobs, "seed": seed}
-    genres = genres_of_labels(classifier.metadata, labels - data.left_out, data.renamed)
+    genres = genres_of_labels(classifier.metadata, data.labels() - data.left_out, data.renamed)
     with progress("Evaluating", len(clips)) as advance:
 
         def on_clip(_: LabelledClip, outcome: object) -> None:

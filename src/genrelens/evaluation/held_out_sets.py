@@ -1,4 +1,4 @@
-"""What a set head gives for sets of segments of clips that it was not trained on."""
+"""The outputs of a set head for sets of segments of clips that it was not trained on."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from genrelens.prediction import Prediction
 __all__ = ["RUN_LENGTHS", "HeldOutSets"]
 
 RUN_LENGTHS = (1, 2, 3, 4, 6, 8)
-"""Numbers of segments of the runs that are evaluated, besides whole clips."""
-_MOST_RUNS = 3  # of each length and clip
-_FULL_SHARE = 0.5  # a segment that adds less to the one before is in no run
+"""Numbers of segments of the runs that are evaluated, in addition to whole clips."""
+_MOST_RUNS = 3  # runs of one length in a clip
+_FULL_SHARE = 0.5  # no run contains a segment whose new share is smaller
 
 Float64 = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,25 +31,26 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeldOutSets:
-    """Results for whole clips and for runs of their segments, before any calibration.
+    """Results for whole clips and for runs of their segments, without calibration.
 
-    ``m`` sets, ``c`` genres.
+    Shapes: ``m`` sets, ``c`` genres.
 
     Attributes:
         labels: the genres, (c,).
         true: index of the genre of the clip of each set, (m,).
         clips: name of the clip of each set, (m,).
-        groups: group of the clip of each set, (m,); its name without a group.
-        sources: index of its folder of data, (m,).
-        folders: its genre before relabelling, (m,).
-        microphone: whether it is a recording of another clip by a microphone, (m,).
+        groups: group of the clip of each set, (m,); the name of the clip if it has no group.
+        sources: index of the folder of data that contains the clip, (m,).
+        folders: genre of the clip before relabelling, (m,).
+        microphone: whether the clip is a microphone recording of another clip, (m,).
         rounds: round of the cross-validation, (m,).
         sizes: number of segments, (m,).
         whole: whether the set is the whole clip, (m,).
-        logits: of the genres, (m, c).
+        logits: genre logits, (m, c).
         styles: probabilities of the set head's styles, (m, n_styles).
-        music: probability of being music, (m,); NaN without such an output.
-        snr: estimated signal-to-noise ratio in dB, (m,); NaN without such an output.
+        music: probability of music, (m,); NaN if the set head does not estimate it.
+        snr: estimated signal-to-noise ratio in dB, (m,); NaN if the set head does not estimate
+            it.
 
     """
 
@@ -75,10 +76,10 @@ class HeldOutSets:
         """Evaluate the sets of a clip.
 
         Args:
-            prediction: of the clip, by a model with a set head.
+            prediction: prediction for the clip by a model with a set head.
             clip: the clip.
-            name: its name.
-            number: of the round.
+            name: name of the clip, see :func:`~genrelens.data.folders.clip_names`.
+            number: number of the round.
 
         Returns:
             The results; None if the model has no set head, or the clip is silent.
@@ -122,7 +123,7 @@ class HeldOutSets:
         """Return some of the sets.
 
         Args:
-            chosen: which, (m,).
+            chosen: whether each set is returned, (m,) bool.
 
         """
         kept = {
@@ -148,14 +149,14 @@ class HeldOutSets:
         """Read a file of :meth:`save`.
 
         Raises:
-            DataError: the file cannot be read or has another content.
+            DataError: the file cannot be read, or its content is not of this kind.
 
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return cls(**{entry.name: stored[entry.name] for entry in fields(cls)})
         except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-            raise DataError(f"holds no held-out sets ({reason(error)})", path=path) from error
+            raise DataError(f"contains no held-out sets ({reason(error)})", path=path) from error
 
 
 def _runs(prediction: Prediction) -> list[NDArray[np.intp]]:

@@ -25,21 +25,22 @@ __all__ = [
     "calibrated_sets",
     "calibration_error",
     "fit_genre_rules",
+    "fit_noise_rule",
     "fit_temperatures",
     "noise_rule",
 ]
 
 GENRE_THRESHOLD = 0.25
-"""Probability from which on a recording has a genre, besides others."""
+"""Smallest probability of a genre that applies to a recording, alone or with others."""
 
 Float64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_FEWEST = 20  # clips; rules from fewer are chance
-_WHOLE_WEIGHT = 3.0  # of whole clips, against all runs of one length
-_FEWEST_OF_CLASS = 5  # clips of a genre or style that a rule of its own needs
-_SLOPES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05)  # by which a dB of noise raises the threshold
-_CLEAN_QUANTILE = 0.02  # of clean clips that may be affected by the noise rule
+_FEWEST = 20  # smallest number of clips to fit rules on
+_WHOLE_WEIGHT = 3.0  # weight of whole clips; all runs of one length have weight 1
+_FEWEST_OF_CLASS = 5  # smallest number of clips to fit the rule of one genre or style on
+_SLOPES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05)  # increase of the threshold per dB
+_CLEAN_QUANTILE = 0.02  # share of clean clips that the noise rule affects
 _HIGHEST = 0.999
 _RARE_STYLE = 0.5  # threshold of a style with too few clips
 
@@ -49,9 +50,9 @@ class SetCalibration(NamedTuple):
 
     Attributes:
         metadata: the metadata with the new rules, and with figures in ``metrics``.
-        answers: threshold of "not sure" and its effect on clips that it was not fitted on.
-        errors: number of segments (0: whole clips) -> calibration error before and after, each
-            round with temperatures of the other rounds.
+        answers: threshold of "not sure", and its effect on clips that it was not fitted on.
+        errors: number of segments (0: whole clips) -> calibration error before and after. Each
+            round is calibrated with the temperatures of the other rounds.
 
     """
 
@@ -66,17 +67,17 @@ def calibrate_sets(
     """Fit all rules of a model with a set head on held-out sets of a cross-validation.
 
     - ``temperatures``: for each number of segments, smoothed, see :func:`fit_temperatures`.
-    - ``sure_threshold``: that makes the share ``sure`` of the answers right.
-    - ``noise_rule``: see :func:`noise_rule`; without microphone recordings it stays.
-    - ``genre_rules``: Platt's rule for each genre.
+    - ``sure_threshold``: with it, the share ``sure`` of the answers is correct.
+    - ``noise_rule``: see :func:`noise_rule`; it is kept if there are no microphone recordings.
+    - ``genre_rules``: Platt scaling for each genre.
     - thresholds of the styles of the set head: those with the highest F1 score.
 
-    Recordings by microphones are used for the noise rule only.
+    Microphone recordings are used only for the noise rule.
 
     Args:
-        metadata: of the model.
+        metadata: metadata of the model.
         held: results of the models of the rounds.
-        sure: required share of right answers.
+        sure: required share of correct answers.
 
     Raises:
         DataError: the labels are not those of the model, there are fewer than 20 clips, or no
@@ -107,29 +108,22 @@ def calibrate_sets(
         "genre_rules": fit_genre_rules(clean.select(clean.whole), fitted[clean.whole]),
         "styles": _styles(metadata, clean.select(clean.whole)),
     }
-    microphone = held.select(held.microphone & held.whole)
-    if len(microphone.true) and np.isfinite(held.snr).all():
-        knee = float(np.quantile(clean.snr[clean.whole], _CLEAN_QUANTILE))
-        calibrated = calibrated_sets(microphone, temperatures)
-        changes["noise_rule"] = noise_rule(
-            calibrated, microphone.true, microphone.snr, sure=answers.threshold, knee=knee
-        )
+    if held.microphone.any() and np.isfinite(held.snr).all():
+        changes["noise_rule"] = fit_noise_rule(held, temperatures, sure=answers.threshold)
     errors = _errors(clean, fitted)
     asked = {"asked": sure, "coverage": answers.coverage, "accuracy": answers.accuracy}
     figures = {str(n): {"before": old, "after": new} for n, (old, new) in errors.items()}
     changes["metrics"] = {**metadata.metrics, "not sure": asked, "calibration error": figures}
-    changes["provenance"] = {
-        **metadata.provenance,
-        "calibration": {"clips": len(set(clean.clips.tolist())), "date": time.strftime("%Y-%m-%d")},
-    }
+    used = {"clips": len(set(clean.clips.tolist())), "date": time.strftime("%Y-%m-%d")}
+    changes["provenance"] = {**metadata.provenance, "calibration": used}
     return SetCalibration(replace(metadata, **changes), answers, errors)
 
 
 def fit_temperatures(held: HeldOutSets) -> dict[int, float]:
     """Return the temperature for each number of segments.
 
-    Temperatures are fitted for each length of run and for whole clips. A curve
-    ``a + b / sqrt(n)`` through them is what is returned: chance differs between lengths.
+    Temperatures are fitted for each length of run and for whole clips. The returned temperatures
+    lie on a curve ``a + b / sqrt(n)`` through these, which reduces the effect of chance.
 
     Args:
         held: results on clips without noise.
@@ -154,7 +148,7 @@ def fit_temperatures(held: HeldOutSets) -> dict[int, float]:
 
 
 def _of_length(held: HeldOutSets, length: int) -> Bools:
-    """Return which sets are runs of a length, (m,), or whole clips for length 0."""
+    """Return whether each set is a run of a length, (m,), or for length 0 a whole clip."""
     return held.whole if not length else ~held.whole & (held.sizes.round() == length)
 
 
@@ -172,6 +166,25 @@ def calibrated_sets(held: HeldOutSets, temperatures: Mapping[int, float]) -> Flo
     return softmax(held.logits / found[:, None])
 
 
+def fit_noise_rule(
+    held: HeldOutSets, temperatures: Mapping[int, float], *, sure: float
+) -> tuple[tuple[float, float], ...]:
+    """Fit :func:`noise_rule` on the microphone recordings.
+
+    The noise of 98 % of the clean clips has no effect.
+
+    Args:
+        held: results on clean clips and on microphone recordings.
+        temperatures: see :func:`fit_temperatures`.
+        sure: threshold without noise.
+
+    """
+    microphone = held.select(held.microphone & held.whole)
+    knee = float(np.quantile(held.snr[held.whole & ~held.microphone], _CLEAN_QUANTILE))
+    calibrated = calibrated_sets(microphone, temperatures)
+    return noise_rule(calibrated, microphone.true, microphone.snr, sure=sure, knee=knee)
+
+
 def noise_rule(
     probabilities: Float64,
     true: NDArray[np.int64],
@@ -182,15 +195,15 @@ def noise_rule(
 ) -> tuple[tuple[float, float], ...]:
     """Return the rule by which noise raises the threshold of "not sure".
 
-    Below ``knee`` the threshold rises with each dB by the same amount: one step more than the least
-    amount with which no microphone recording is sure and wrong.
+    Below ``knee`` the threshold rises by a constant amount per dB. This amount is one step above
+    the smallest amount with the fewest microphone recordings that are sure and wrong.
 
     Args:
-        probabilities: of the genres for microphone recordings, calibrated, (m, c).
-        true: their genres, (m,).
+        probabilities: calibrated probabilities of the genres for microphone recordings, (m, c).
+        true: indices of their genres, (m,).
         snr: their estimated signal-to-noise ratios in dB, (m,).
         sure: threshold without noise.
-        knee: ratio in dB from which on noise has no effect.
+        knee: ratio in dB above which noise has no effect.
 
     Returns:
         ``noise_rule`` of the metadata: two pairs of a ratio in dB and a threshold.
@@ -207,7 +220,7 @@ def noise_rule(
 
 
 def _cross_fitted(held: HeldOutSets) -> Float64:
-    """Return calibrated probabilities; each round has the temperatures of the other rounds."""
+    """Return probabilities; each round is calibrated with the temperatures of the others."""
     result = np.empty_like(held.logits)
     rounds = np.unique(held.rounds)
     for number in rounds:
@@ -243,7 +256,7 @@ def calibration_error(probabilities: Float64, true: NDArray[np.int64]) -> float:
     """Return the expected calibration error of the top genre in 10 bins, 0..1.
 
     Args:
-        probabilities: (m, c).
+        probabilities: calibrated or not, (m, c).
         true: indices of the genres, (m,).
 
     """
@@ -254,7 +267,7 @@ def calibration_error(probabilities: Float64, true: NDArray[np.int64]) -> float:
 
 
 def fit_genre_rules(held: HeldOutSets, probabilities: Float64) -> tuple[GenreRule, ...]:
-    """Fit Platt's rule for each genre; a rare genre has the rule of all genres together."""
+    """Fit Platt scaling for each genre; rare genres share the fit of all genres together."""
     inside = np.clip(probabilities, 1e-5, 1 - 1e-5)
     logits = np.log(inside / (1 - inside))
     truth = held.true[:, None] == np.arange(len(held.labels))

@@ -30,7 +30,7 @@ __all__ = ["MEAN_OVER_SEGMENTS", "cross_validate", "spread", "test_rounds", "wri
 
 MEAN_OVER_SEGMENTS = "mel-cnn"  # the CNN of mel-cnn-lstm without its LSTM
 HELD_OUT_SETS = "sets.npz"
-"""File of the results for sets of held-out segments, of a network with a set head."""
+"""File with the results of a set head for sets of held-out segments."""
 _IDENTITY = "crossval.json"
 
 

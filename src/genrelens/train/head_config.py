@@ -79,9 +79,8 @@ class HeadConfig:
         for kind in self.copies:
             require(kind in COPIES, f"copies={kind!r} must be of {', '.join(COPIES)}")
         require(all(n >= 1 for n in self.run_lengths), "run_lengths must be at least 1")
-        weights = self.data_weights
-        positive = all(0 < weight < math.inf for weight in weights)
-        require(positive, f"data_weights={list(weights)} must be positive")
+        positive = all(0 < weight < math.inf for weight in self.data_weights)
+        require(positive, f"data_weights={list(self.data_weights)} must be positive")
         require_at_least(self, 1, "copy_seconds", "networks", "hidden", "epochs", "batch_size")
         require_at_least(self, 0, "input_dropout", "dropout", "clean_share", "class_power")
         require_at_least(self, 0, "weight_decay", "label_smoothing", "mixup")

@@ -46,7 +46,7 @@ class ClipFeatures(NamedTuple):
 
 
 class NoisePool(NamedTuple):
-    """Recordings by microphones whose noise is mixed into the copies of some clips."""
+    """Microphone recordings whose noise is mixed into the copies of some clips."""
 
     name: str  # differs for pools with different recordings
     recordings: Sequence[Float64]  # (k,) each, at the sample rate of the front end
@@ -62,7 +62,7 @@ def frozen_features(network: Musicnn, segments: Tensor) -> Tensor:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread only, until the context ends."""
+    """Restrict torch to one thread within the context."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -114,7 +114,7 @@ class Embedder:
         Args:
             paths: the files.
             pools: the microphone recordings whose noise is mixed into the copies of a file; a file
-                without an entry gets none.
+                without an entry has no such noise.
             on_path: called for each file, in order, with its error if it cannot be read.
 
         Raises:

@@ -48,10 +48,10 @@ from genrelens.train.trainer import fit_module
 __all__ = ["LensTraining"]
 
 _MUSIC_THRESHOLD = 0.4  # both classes have the same weight in the fit
-_STYLE_THRESHOLD = 0.25  # of a style of the set head, until `genrelens calibrate` fits it
+_STYLE_THRESHOLD = 0.25  # for styles of the set head, until `genrelens calibrate` fits it
 _MUSIC_RUNS = (1, 1, 3, 3, 3, 3)  # segments of each set from a recording without a genre
-_MUSIC_SNR = 0.0  # dB: what is further below the noise is not an example of music
-_MICROPHONE_WEIGHT = 3.0  # of the sets of microphone recordings among those of music
+_MUSIC_SNR = 0.0  # dB; sets with a lower ratio are not examples of music
+_MICROPHONE_WEIGHT = 3.0  # weight of a set from a microphone recording of music; else 1
 _LOUDNESS = 0.1  # RMS of a microphone recording in a pool of noise
 
 Float64 = NDArray[np.float64]
@@ -129,13 +129,11 @@ class LensTraining:
             snr=self._fit_snr(sets, kept, head),
         )
         tags = [name for name in MUSICNN_STYLES if name not in styles]
-        own = _style_tags(tags, style_thresholds(musicnn, clips), labels)
-        genre_of = dict(zip(joint.names, joint.genres.tolist(), strict=True))
-        for style, name in styles.items():
-            parent = labels[genre_of[name]]
-            own.append(StyleTag(style, _STYLE_THRESHOLD, parent if parent != style else None))
-        threshold = None if network.music is None else _MUSIC_THRESHOLD
-        further = {"styles": tuple(own), "music_threshold": threshold}
+        of_tags = _tag_styles(tags, style_thresholds(musicnn, clips), labels)
+        further = {
+            "styles": (*of_tags, *_class_styles(joint, styles, labels)),
+            "music_threshold": None if network.music is None else _MUSIC_THRESHOLD,
+        }
         return Lens(musicnn, tags).eval(), network.eval(), further
 
     def _embedder(self, musicnn: Musicnn) -> Embedder:
@@ -152,8 +150,8 @@ class LensTraining:
     def _pools(self, train: Sequence[TrainingClip]) -> dict[Path, NoisePool]:
         """Return the microphone recordings for the noise of each clip: those of its own fold.
 
-        So no clip has the noise of a recording that another round of a cross-validation tests, and
-        the features are the same in all rounds.
+        Thus no clip has the noise of a recording that another round of a cross-validation tests,
+        and the features are the same in all rounds.
         """
         folds = self._run.folds
         microphones: dict[int, list[TrainingClip]] = defaultdict(list)
@@ -237,7 +235,7 @@ class LensTraining:
 
 
 def _audible(sets: Sets) -> Sets:
-    """Return the sets whose music is not buried in noise."""
+    """Return the sets whose music is not weaker than the noise."""
     return sets.select(sets.snr >= _MUSIC_SNR)
 
 
@@ -257,7 +255,15 @@ def _columns(joint: JointClasses, names: Sequence[tuple[int, str]]) -> Tensor:
     return torch.eye(len(joint.names))[:, indices]
 
 
-def _style_tags(
+def _class_styles(
+    joint: JointClasses, styles: Mapping[str, tuple[int, str]], labels: Sequence[str]
+) -> list[StyleTag]:
+    genre_of = dict(zip(joint.names, joint.genres.tolist(), strict=True))
+    parents = {style: labels[genre_of[name]] for style, name in styles.items()}
+    return [StyleTag(style, _STYLE_THRESHOLD, parent) for style, parent in parents.items()]
+
+
+def _tag_styles(
     tags: Sequence[str], thresholds: Mapping[str, float], labels: Sequence[str]
 ) -> list[StyleTag]:
     parents = {name: MUSICNN_STYLES[name].parent for name in tags}
@@ -273,5 +279,5 @@ def _waveforms(paths: Sequence[Path], sample_rate: int) -> list[Float64]:
         return [load_audio(path, sample_rate=sample_rate).astype(np.float64) for path in paths]
     except AudioError as error:
         raise DataError(
-            f"a recording that gives noise cannot be read ({error.reason})", path=error.path
+            f"a recording for the background noise cannot be read ({error.reason})", path=error.path
         ) from error

@@ -1,4 +1,4 @@
-"""The linear heads on sets: music or not, and the signal-to-noise ratio."""
+"""The linear heads on sets: music or not, and the estimate of the signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Float64 = NDArray[np.float64]
 
 SNR_RANGE = (-15.0, 30.0)
 """Range of the estimated signal-to-noise ratio in dB; music without noise has the highest value."""
-_ALPHA = 300.0  # of the ridge regression, on inputs of variance 1
+_ALPHA = 300.0  # regularisation of the ridge regression, on inputs of variance 1
 _C = 0.01  # inverse regularisation of the logistic regression, on inputs of variance 1
-_CLEAN_WEIGHT = 0.4  # of a set without noise, against one with a known ratio
+_CLEAN_WEIGHT = 0.4  # weight of a set without noise; sets with a known ratio have weight 1
 
 
 def fit_music_head(
@@ -35,7 +35,7 @@ def fit_music_head(
     music, and kinds of other sounds.
 
     Args:
-        music: collections of music, with the weight of each set.
+        music: sets of each collection of music, and their weights, (m,).
         other: sets of each kind of other sounds, for instance of speech.
         mean: mean of each input, (2 d + 1,).
         std: standard deviation of each input, (2 d + 1,).
@@ -62,11 +62,12 @@ def fit_music_head(
 def fit_snr_head(sets: Sets, known: NDArray[np.bool_], mean: Tensor, std: Tensor) -> nn.Linear:
     """Fit a ridge regression from the mean of the features to the signal-to-noise ratio.
 
-    It is linear in the mean, so the estimate for a set is the mean over its segments.
+    It is linear in the mean. Therefore the estimate for a set is the mean over its segments.
 
     Args:
         sets: sets with their ratio.
-        known: which clips have a known ratio, (n_clips,): not recordings by microphones.
+        known: whether the ratio of each clip is known, (n_clips,) bool; it is not known for
+            microphone recordings.
         mean: mean of each input, (2 d + 1,).
         std: standard deviation of each input, (2 d + 1,).
 

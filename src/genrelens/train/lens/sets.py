@@ -1,4 +1,4 @@
-"""Sets of segments to train the set head on: whole clips, runs of segments, augmented copies."""
+"""Sets of segments for training the set head: whole clips, runs of segments, augmented copies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Rng = np.random.Generator
 
 
 def is_microphone(clip: LabelledClip) -> bool:
-    """Return whether a clip is a recording by a microphone of another clip, by its name."""
+    """Return whether the name of a clip is that of a microphone recording of another clip."""
     return original_clip(clip.path.stem) is not None
 
 
@@ -46,8 +46,8 @@ def is_microphone(clip: LabelledClip) -> bool:
 class JointClasses:
     """The classes that the set head is trained on: pairs of a folder of data and a genre in it.
 
-    The probability of a genre is the sum over its classes. A genre is thus not forced to be one
-    class where two collections mean different music by it.
+    The probability of a genre is the sum over its classes. A genre is therefore not forced into
+    one class if two collections use its name for different music.
 
     Attributes:
         names: index of the folder of data and name of the genre before relabelling.
@@ -61,7 +61,7 @@ class JointClasses:
     targets: Ints
 
     def membership(self, n_genres: int) -> Tensor:
-        """Return which class belongs to which genre, (k, n_genres), 0 or 1."""
+        """Return 1 where a class belongs to a genre, else 0, (k, n_genres)."""
         return torch.eye(n_genres)[torch.from_numpy(self.genres)]
 
     def penalties(self, of_sources: Sequence[float]) -> Tensor:
@@ -75,10 +75,10 @@ class JointClasses:
 def joint_classes(clips: Sequence[LabelledClip], labels: Sequence[str]) -> JointClasses:
     """Build the joint classes of clips.
 
-    A recording by a microphone has the first class of its genre.
+    A microphone recording has the first class of its genre.
 
     Args:
-        clips: the clips of the training.
+        clips: the training clips.
         labels: all genres.
 
     """
@@ -124,9 +124,9 @@ def draw_sets(
 ) -> Sets:
     """Draw sets from clips and their copies.
 
-    From each clip and each copy the whole is taken, in windows of at most ``most`` segments. From a
-    clip, a random run of each of the lengths that are shorter is taken as well; from a copy, one
-    random segment.
+    Each clip and each copy is one set, or several if it has more than ``most`` segments. A clip
+    adds a random run of each length that is shorter than the clip, and a copy adds one random
+    segment.
 
     Args:
         clips: features of the clips.
@@ -158,11 +158,11 @@ def draw_sets(
 def clip_weights(clips: Sequence[LabelledClip], power: float) -> Float64:
     """Return the weight of each clip in the draw, by the number of clips of its genre, (n_clips,).
 
-    Recordings by microphones do not count in that number.
+    Microphone recordings are not included in that number.
 
     Args:
         clips: the clips.
-        power: a genre is drawn with this power of its number of clips.
+        power: the probability of a genre is proportional to its number of clips to this power.
 
     """
     sizes = Counter(clip.label for clip in clips if not is_microphone(clip))
@@ -177,8 +177,8 @@ class SetBatches:
 
     Args:
         sets: the sets.
-        targets: class of each clip.
-        weights: weight of each clip in the draw.
+        targets: class of each clip, (n_clips,).
+        weights: weight of each clip in the draw, (n_clips,).
         config: settings of the recipe.
 
     Attributes:
