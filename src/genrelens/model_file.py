@@ -5,9 +5,9 @@ of segments. Its outputs are the fields of :class:`Outputs`; only ``clip_logits`
 ``segment_logits`` are required. The key ``genrelens`` of ``metadata_props`` has the
 :class:`~genrelens.metadata.ModelMetadata` as JSON.
 
-A model can have a set head: a second graph, in base64 under the key ``genrelens.set_head``. The main
-graph then has the output ``features``, and its ``style_logits`` are only those of the first styles.
-The set head computes the outputs for genres, music, noise and the other styles.
+A model can have a set head: a second graph, in base64 under the key ``genrelens.set_head``. The
+main graph then has the output ``features``, and its ``style_logits`` are only those of the first
+styles. The set head computes the outputs for genres, music, noise and the other styles.
 """
 
 from __future__ import annotations

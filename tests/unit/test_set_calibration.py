@@ -123,5 +123,5 @@ def test_held_out_sets_are_saved_and_joined(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.logits[: len(held.true)], held.logits)
     assert again.clips.tolist() == 2 * held.clips.tolist()
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(DataError, match="holds no held-out sets"):
+    with pytest.raises(DataError, match="contains no held-out sets"):
         HeldOutSets.load(path)
