@@ -34,6 +34,18 @@ DRUMS = {
     "conga_mute": 62,
     "conga": 63,
     "conga_low": 64,
+    "bell": 53,
+    "china": 52,
+    "splash": 55,
+    "cowbell": 56,
+    "bongo": 60,
+    "bongo_low": 61,
+    "timbale": 65,
+    "timbale_low": 66,
+    "cabasa": 69,
+    "maracas": 70,
+    "guiro": 73,
+    "claves": 75,
 }
 GRID_VELOCITY = {"X": 118, "x": 96, "o": 62, ",": 40}
 
@@ -64,6 +76,7 @@ class Part:
     looseness: float = 0.008  # spread of the note starts, in beats
     drums: bool = False
     pedal: list[float] = field(default_factory=list)  # beats where the sustain pedal is renewed
+    bank: int = 0
 
 
 @dataclass
@@ -177,6 +190,8 @@ def _part_events(part: Part, channel: int, rng: random.Random) -> Iterator[Event
     def control(beat: float, order: int, number: int, value: int) -> Event:
         return _tick(beat), order, bytes([0xB0 | channel, number, value])
 
+    if part.bank:
+        yield 0, -1, bytes([0xB0 | channel, 0, part.bank])
     yield 0, 0, bytes([0xC0 | channel, part.program])
     for number, value in ((7, part.volume), (10, part.pan), (91, part.reverb)):
         yield control(0.0, 0, number, value)
