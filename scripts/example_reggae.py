@@ -4,7 +4,7 @@ from midi_score import Note, Part, grid, line, strum
 from session import Session, Track
 from studio import chain, compress, echo, high_pass, low_pass, pan, peak, room, saturate
 
-ORGAN, PIANO, GUITAR, MUTED, BASS, ROOM_KIT, MELODICA = 16, 0, 27, 28, 33, 8, 22
+ORGAN, PIANO, GUITAR, BASS, ROOM_KIT, VOICES = 16, 0, 27, 33, 8, 53
 BARS = 8
 CHORDS = ["Am", "Am", "Dm", "G", "Am", "Am", "Dm", "Em"]
 LOW = {"Am": "A3+C4+E4", "Dm": "A3+D4+F4", "G": "B3+D4+G4", "Em": "B3+E4+G4"}
@@ -26,7 +26,7 @@ MELODY = """
 
 def _drums() -> list[Note]:
     """One drop: bass drum and rim together on the third beat."""
-    notes = grid(-1.0 + 1.0, 0.25, snare=".... .... .... ....")
+    notes: list[Note] = []
     for bar in range(BARS):
         start = 4.0 * bar
         hats = ["x.o, x.o, x.ox x.o,", "x.o, x,o, x.o, xoo,"][bar % 2]
@@ -46,7 +46,7 @@ def _skank(chords: dict[str, str], row: str, length: float, softer: int) -> list
 
 
 def reggae_one_drop() -> Session:
-    """Drums, bass, guitar and piano off the beat, bubbling organ, melodica with tape echo."""
+    """Drums, bass, guitar and piano off the beat, bubbling organ, voices with tape echo."""
     beat = 60 / 74
     plate = room(1.2, -14, 6000, seed=7)
     after = "..X. ..X. ..X. ..X."
@@ -54,13 +54,13 @@ def reggae_one_drop() -> Session:
     tracks = [
         Track(
             Part(BASS, line(BASS_LINE, velocity=110, gate=0.85), looseness=0.012),
-            -13,
+            -11,
             [low_pass(900), peak(75, 5), compress(-22, 3), saturate(1.5)],
         ),
         Track(
             Part(ROOM_KIT, _drums(), looseness=0.01, drums=True),
-            -18,
-            [peak(70, 3), peak(9000, 2), room(0.5, -16), compress(-22, 2)],
+            -16,
+            [peak(70, 3), room(0.5, -16), compress(-22, 2), echo(0.75 * beat, -14, 0.5)],
         ),
         Track(
             Part(GUITAR, _skank(HIGH, after, 0.13, 10), looseness=0.01),
@@ -78,13 +78,8 @@ def reggae_one_drop() -> Session:
             [high_pass(200), low_pass(3500), pan(0.6)],
         ),
         Track(
-            Part(MUTED, [n.shifted(semitones=12) for n in line(BASS_LINE, velocity=90)]),
-            -24,
-            [high_pass(150), pan(-0.3)],
-        ),
-        Track(
-            Part(MELODICA, line(MELODY, velocity=92), looseness=0.02),
-            -19,
+            Part(VOICES, line(MELODY, velocity=92), looseness=0.02),
+            -21,
             [chain(high_pass(300), low_pass(5000)), echo(0.75 * beat, -8, 0.5), plate],
         ),
     ]
