@@ -8,11 +8,12 @@ from studio import high_pass, low_pass, pan, peak, room
 
 
 def prelude() -> Session:
-    """Bach's prelude on a harpsichord."""
+    """Bach's prelude, bars 1 to 8, on a grand piano in a church."""
     score = bach_prelude()
-    part = replace(score.parts[0], volume=100)
-    hall = room(1.6, -10, 7000, seed=51)
-    return Session(score.tempi, score.beats, [Track(part, -20, [hall])], loudness=-18, warmth=1.0)
+    church = room(2.6, -2, 6000, seed=51)
+    return Session(
+        score.tempi[:2], 32.6, [Track(score.parts[0], -20, [church])], loudness=-18, warmth=1.0
+    )
 
 
 def canon() -> Session:

@@ -1,12 +1,11 @@
-"""The trance and the ambient example, composed and synthesised for this project (MIT licence)."""
+"""The trance example, composed and synthesised for this project (MIT licence)."""
 
 import numpy as np
 from session import Session, Sound
-from studio import RATE, compress, duck, echo, high_pass, low_pass, peak, room, saturate
-from synth_voices import bass, clap, glass, hat, kick, pad, placed, pluck, supersaw
+from studio import compress, duck, echo, high_pass, low_pass, peak, room, saturate
+from synth_voices import bass, clap, hat, kick, placed, pluck, supersaw
 
-# --- Trance: 138 beats per minute, A minor, F - G - Am - Am --------------------------------
-
+# Four chords, a bar each: F, G, A minor twice.
 TEMPO = 138.0
 BEAT = 60 / TEMPO
 BARS = 10
@@ -36,7 +35,7 @@ def _trance_bass(frames: int) -> np.ndarray:
     events = []
     for i, t in enumerate(_beats(0, BARS, 0.25)):
         if i % 4:
-            events.append((t, 1.0, bass(ROOTS[i // 16 % 4] - 5 * 0, 0.22 * BEAT)))
+            events.append((t, 1.0, bass(ROOTS[i // 16 % 4], 0.22 * BEAT)))
     return placed(events, frames)
 
 
@@ -55,9 +54,8 @@ def _trance_lead(frames: int) -> np.ndarray:
     events = []
     for bar in range(BARS):
         hook = HOOK_END if bar % 4 == 3 else HOOK
-        shift = (-4, -2, 0, 0)[bar % 4]
         for at, pitch in hook:
-            events.append(((4 * bar + at) * BEAT, 1.0, pluck(pitch + shift * 0, 0.7 * BEAT, rng)))
+            events.append(((4 * bar + at) * BEAT, 1.0, pluck(pitch, 0.7 * BEAT, rng)))
     return placed(events, frames)
 
 
@@ -83,47 +81,3 @@ def trance() -> Session:
         Sound(_trance_arpeggio, -24, [high_pass(500), echo(0.5 * BEAT, -8, 0.5), pump]),
     ]
     return Session([(0.0, TEMPO)], 4.0 * BARS + 2, tracks, [compress(-18, 2)], loudness=-12)
-
-
-# --- Ambient: no beat; four slow chords that overlap ----------------------------------------
-
-SLOW = [(45, 52, 59, 64), (41, 52, 57, 64), (48, 55, 59, 66), (43, 50, 57, 66)]
-BELLS = [(2.0, 88), (4.6, 83), (7.5, 90), (11.2, 95), (13.0, 88), (16.4, 81), (18.1, 90), (21.7, 86)]
-
-
-def _clouds(frames: int) -> np.ndarray:
-    rng = np.random.default_rng(4)
-    events = []
-    for i, chord in enumerate(SLOW):
-        for pitch in chord:
-            events.append((max(0, 6.0 * i - 2), 1.0, pad(pitch, 11.0, rng)))
-            events.append((max(0, 6.0 * i - 1), 0.4, pad(pitch + 12, 10.0, rng, 2500)))
-    return placed(events, frames)
-
-
-def _bells(frames: int) -> np.ndarray:
-    return placed([(t, 0.6, glass(pitch, 4.0)) for t, pitch in BELLS], frames)
-
-
-def _deep(frames: int) -> np.ndarray:
-    t = np.arange(frames) / RATE
-    x = np.sin(2 * np.pi * 55 * t) + 0.4 * np.sin(2 * np.pi * 82.5 * t + np.sin(0.4 * t))
-    return np.repeat((x * (0.7 + 0.3 * np.sin(0.5 * t)))[:, None], 2, axis=1)
-
-
-def _air(frames: int) -> np.ndarray:
-    noise = np.random.default_rng(5).standard_normal((frames, 2))
-    swell = 0.6 + 0.4 * np.sin(2 * np.pi * np.arange(frames) / RATE / 9)
-    return high_pass(400)(low_pass(2500)(noise)) * swell[:, None]
-
-
-def ambient_drift() -> Session:
-    """Swelling chords, glass bells, a deep tone and moving air in a very large room."""
-    space = room(5.0, -3, 6000, seed=22)
-    tracks = [
-        Sound(_clouds, -20, [low_pass(3500), space]),
-        Sound(_bells, -27, [echo(0.9, -6, 0.6), space]),
-        Sound(_deep, -27, [low_pass(200)]),
-        Sound(_air, -40, [space]),
-    ]
-    return Session([(0.0, 60.0)], 24.0, tracks, loudness=-18, warmth=1.0, fade=3.0)

@@ -10,7 +10,7 @@ from synth_voices import clap, hat, kick, placed, snare, sub_bass
 TEMPO = 88.0
 BEAT = 60 / TEMPO
 BARS = 8
-EPIANO, STRINGS, VIBES = 4, 48, 11
+EPIANO, STRINGS = 4, 48
 
 KICK = ["X..x..X...X....x", "X..x..X..XX....."]
 SNARE = ["....X.......X...", "....X..o....X..o"]
@@ -85,7 +85,7 @@ def _shouts(frames: int) -> np.ndarray:
     return placed(events, frames)
 
 
-def hip_hop_beat() -> Session:
+def hip_hop_verse() -> Session:
     """A slow beat, deep bass, an electric piano from an old record, and its crackle."""
     old = chain(high_pass(180), low_pass(3800), saturate(2.5), peak(900, 2))
     microphone = chain(high_pass(120), peak(3000, 3), peak(250, 3), compress(-24, 4), saturate(3))

@@ -1,10 +1,10 @@
-"""The jazz example, composed for this project (MIT licence like the rest): a swinging trio with a saxophone."""
+"""The jazz example, composed for this project (MIT licence like the rest)."""
 
 from midi_score import Note, Part, grid, line, strum, swung
 from session import Session, Track
 from studio import compress, high_pass, low_pass, pan, peak, room
 
-PIANO, ACOUSTIC_BASS, TENOR, JAZZ_KIT, BRUSHES = 0, 32, 66, 32, 40
+PIANO, ACOUSTIC_BASS, TENOR, JAZZ_KIT = 0, 32, 66, 32
 
 # Sixteen bars in B flat, after the changes of many standards; the bass walks in quarters.
 CHORDS = "Bb6 G7 | Cm7 F7 | Dm7 G7 | Cm7 F7 | Fm7 Bb7 | Eb6 Ab7 | Dm7 G7 | Cm7 F7"

@@ -5,7 +5,6 @@
 
 import subprocess
 import tempfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,21 +47,21 @@ class Session:
     loudness: float = -14
     warmth: float = 1.2
     fade: float = 1.8
+    mono: bool = False
 
     def seconds(self) -> float:
         """Return the length of the recording."""
         return Score(self.tempi, [], self.beats).seconds()
 
 
-def synthesise(track: Track, session: Session, soundfont: Path) -> np.ndarray:
-    """Return one instrument as the synthesiser plays it, without effects."""
-    score = Score(session.tempi, [track.part], session.beats)
+def played(midi: bytes, soundfont: Path, options: list[str]) -> np.ndarray:
+    """Return what FluidSynth plays from a MIDI file."""
     with tempfile.TemporaryDirectory() as folder:
-        midi, wav = Path(folder) / "part.mid", Path(folder) / "part.wav"
-        midi.write_bytes(midi_file(score, track.seed))
-        command = ["fluidsynth", "-ni", "-q", "-g", "0.4", "-R", "0", "-C", "0", "-O", "float"]
-        command += ["-r", str(RATE), "-o", "synth.dynamic-sample-loading=1"]
-        command += ["-F", str(wav), str(soundfont), str(midi)]
+        score, wav = Path(folder) / "score.mid", Path(folder) / "mix.wav"
+        score.write_bytes(midi)
+        # Float output: peaks over full scale survive until the mastering.
+        command = ["fluidsynth", "-ni", "-q", "-g", "0.4", "-O", "float", "-r", str(RATE)]
+        command += [*options, "-F", str(wav), str(soundfont), str(score)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0 or not wav.exists():
             raise RuntimeError(f"fluidsynth failed: {done.stderr.strip()}")
@@ -70,19 +69,24 @@ def synthesise(track: Track, session: Session, soundfont: Path) -> np.ndarray:
     return samples
 
 
+def synthesise(track: Track, session: Session, soundfont: Path) -> np.ndarray:
+    """Return one instrument as the synthesiser plays it, without effects."""
+    score = Score(session.tempi, [track.part], session.beats)
+    dry = ["-R", "0", "-C", "0", "-o", "synth.dynamic-sample-loading=1"]
+    return played(midi_file(score, track.seed), soundfont, dry)
+
+
 def _fitted(x: np.ndarray, frames: int) -> np.ndarray:
     return np.concatenate([x, np.zeros((max(0, frames - len(x)), 2))])[:frames]
 
 
-def mix(session: Session, soundfont: Path = SOUNDFONT, cache: Path | None = None) -> np.ndarray:
-    """Return the finished recording as samples of shape (frames, 2)."""
+def mix(session: Session, soundfont: Path = SOUNDFONT) -> np.ndarray:
+    """Return the finished recording as samples of shape (frames, channels)."""
     frames = round(session.seconds() * RATE)
     total = np.zeros((frames, 2))
     for track in session.tracks:
-        if isinstance(track, Sound):
-            dry = track.make(frames)
-        else:
-            dry = _cached(track, session, soundfont, cache)
+        is_sound = isinstance(track, Sound)
+        dry = track.make(frames) if is_sound else synthesise(track, session, soundfont)
         wet = _fitted(dry, frames)
         for effect in track.effects:
             wet = effect(wet)
@@ -92,14 +96,4 @@ def mix(session: Session, soundfont: Path = SOUNDFONT, cache: Path | None = None
     out = mastered(total, session.loudness, session.warmth)
     fade = round(session.fade * RATE)
     out[-fade:] *= np.cos(np.linspace(0, np.pi / 2, fade))[:, None]
-    return out
-
-
-def _cached(track: Track, session: Session, soundfont: Path, cache: Path | None) -> np.ndarray:
-    if cache is None:
-        return synthesise(track, session, soundfont)
-    key = zlib.crc32(repr((track.part, track.seed, session.tempi, session.beats)).encode())
-    path = cache / f"{key:08x}.npy"
-    if not path.exists():
-        np.save(path, synthesise(track, session, soundfont).astype(np.float32))
-    return np.load(path).astype(np.float64)
+    return out.mean(axis=1, keepdims=True) if session.mono else out

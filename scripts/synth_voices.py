@@ -83,22 +83,6 @@ def sub_bass(pitch: float, seconds: float) -> np.ndarray:
     return np.tanh(2.2 * np.sin(phase) * np.exp(-t * 1.6)) * envelope(len(t), 0.002, 0.03)
 
 
-def pad(pitch: float, seconds: float, rng: np.random.Generator, bright: float = 1400) -> np.ndarray:
-    """Return a slowly swelling, slowly opening string of detuned waves."""
-    x = supersaw(pitch, seconds, rng, 0.09)
-    half = len(x) // 2
-    x = np.concatenate([swept(x[:half], 250, bright, 60), swept(x[half:], bright, 250, 60)])
-    return x * envelope(len(x), seconds * 0.35, seconds * 0.4)[:, None]
-
-
-def glass(pitch: float, seconds: float) -> np.ndarray:
-    """Return a bell of inharmonic partials with a soft start."""
-    t = np.arange(round(seconds * RATE)) / RATE
-    parts = ((1, 1.0, 1.2), (2.0, 0.4, 2.0), (2.76, 0.25, 3.0), (5.4, 0.1, 5.0))
-    x = sum(a * np.sin(2 * np.pi * hertz(pitch) * r * t) * np.exp(-d * t) for r, a, d in parts)
-    return x * envelope(len(t), 0.01, 0.1)
-
-
 def kick(seconds: float = 0.4, punch: float = 190, body: float = 48, click: float = 0.3) -> np.ndarray:
     """Return an electronic bass drum: a falling sine and a click."""
     t = np.arange(round(seconds * RATE)) / RATE

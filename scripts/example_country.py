@@ -1,13 +1,10 @@
-"""The country and the folk example, composed for this project (MIT licence like the rest)."""
+"""The country example, composed for this project (MIT licence like the rest)."""
 
 from midi_score import Note, Part, grid, line, pitch_number, strum
 from session import Session, Track
 from studio import compress, high_pass, pan, peak, room, saturate
 
-NYLON, STEEL, CLEAN, FIDDLE, BANJO, BASS, HARMONICA, PEDAL_STEEL = 24, 25, 27, 110, 105, 32, 22, 26
-ROOM_KIT, CELLO, FLUTE = 8, 42, 73
-
-# --- Country: two-step in G -----------------------------------------------------------------
+STEEL, FIDDLE, BANJO, BASS, PEDAL_STEEL, ROOM_KIT = 25, 110, 105, 32, 26, 8
 
 CHORDS = ["G", "G", "C", "G", "G", "Em", "D", "D", "G", "G", "C", "G", "C", "D", "G", "G"]
 VOICES = {
@@ -92,39 +89,3 @@ def country_two_step() -> Session:
         ),
     ]
     return Session([(0.0, 168.0)], 64.0, tracks, loudness=-16)
-
-
-# --- Folk: one guitar, picked with the thumb on every beat -----------------------------------
-
-FOLK_CHORDS = ["C", "G", "Am", "F", "C", "G", "F", "G", "Am", "Em", "F", "C"]
-PICKS = {
-    "C": ("C3", "G3", "E3", "C4", "E4", "G4"),
-    "G": ("G2", "D3", "B2", "B3", "D4", "G4"),
-    "Am": ("A2", "E3", "C3", "C4", "E4", "A4"),
-    "F": ("F2", "C3", "A2", "A3", "C4", "F4"),
-    "Em": ("E2", "B2", "G2", "B3", "E4", "G4"),
-}
-TOPS = {"C": "E5", "G": "D5", "Am": "C5", "F": "A4", "Em": "B4"}
-
-
-def _travis() -> list[Note]:
-    """The thumb alternates between bass strings; the fingers fill in between."""
-    notes: list[Note] = []
-    for bar, chord in enumerate(FOLK_CHORDS):
-        root, fifth, third, low, mid, high = map(pitch_number, PICKS[chord])
-        start = 4.0 * bar
-        for beat, pitch in enumerate((root, fifth, third, fifth)):
-            notes.append(Note(start + beat, 0.95, pitch, 92 if beat % 2 == 0 else 80))
-        fingers = [(0.0, high, 88), (1.5, mid, 74), (2.5, high, 84), (3.0, low, 66), (3.5, mid, 76)]
-        if bar % 2:
-            fingers = [(0.5, mid, 76), (1.5, high, 86), (2.0, low, 66), (2.5, mid, 74), (3.5, high, 80)]
-        notes += [Note(start + at, 1.4, pitch, loud) for at, pitch, loud in fingers]
-        notes.append(Note(start, 2.0, pitch_number(TOPS[chord]), 90))
-    return notes + line("C3+G3+E4+C5/4", 4.0 * len(FOLK_CHORDS), 84)
-
-
-def folk_fingers() -> Session:
-    """A steel-string guitar in a small room."""
-    guitar = Part(STEEL, _travis(), looseness=0.012)
-    tracks = [Track(guitar, -18, [high_pass(70), peak(220, -2), peak(5000, 3), room(0.6, -15)])]
-    return Session([(0.0, 126.0), (44.0, 122.0), (48.0, 108.0)], 52.0, tracks, loudness=-18, warmth=1.0)

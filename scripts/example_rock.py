@@ -1,4 +1,4 @@
-"""The rock and the punk example, composed for this project (MIT licence like the rest)."""
+"""The rock example, composed for this project (MIT licence like the rest)."""
 
 from midi_score import Note, Part, grid, line
 from session import Session, Track
@@ -8,7 +8,6 @@ from studio import (
     chain,
     compress,
     echo,
-    high_pass,
     low_pass,
     pan,
     peak,
@@ -16,9 +15,9 @@ from studio import (
     saturate,
 )
 
-CLEAN, STEEL, BASS, POWER_KIT, ROCK_ORGAN = 27, 25, 34, 16, 18
+CLEAN, STEEL, BASS, POWER_KIT = 27, 25, 34, 16
 
-A, D, G, E, C = "A2+E3+A3+C#4", "D3+A3+D4+F#4", "G2+D3+G3+B3+D4+G4", "E2+B2+E3+G#3", "C3+G3+C4+E4"
+A, D, G, E = "A2+E3+A3+C#4", "D3+A3+D4+F#4", "G2+D3+G3+B3+D4+G4", "E2+B2+E3+G#3"
 ROCK_RIFF = f"""
     {A}!/1 -/.5 {A}'/.5 {D}!/.5 {D} -/.5 {A}'/.5 | -/.5 {G}!/1 {G}'/.5 {D}!/1 {A}/1
     {A}!/1 -/.5 {A}'/.5 {D}!/.5 {D} -/.5 {A}'/.5 | -/.5 {G}!/1 {D}!/.5 E3/.5 G3 A3/1
@@ -72,14 +71,15 @@ def rock_riff() -> Session:
     """Two rhythm guitars, lead guitar, bass and drums: riff, chorus, riff."""
     guitar = line(ROCK_RIFF, 0, 104) + line(ROCK_CHORUS, 16, 106) + line(ROCK_RIFF, 32, 106)
     guitar += line(f"{A}!/4", 48, 108)
-    lead = line(ROCK_LEAD, 16, 108, 1.0) + line(ROCK_FILL, 32, 108, 1.0)
+    lead = line(ROCK_LEAD, 16, 108, 1.0, bent=True) + line(ROCK_FILL, 32, 108, 1.0, bent=True)
+    lead = [note.shifted(semitones=-12) for note in lead]
     low = line(ROCK_BASS, 0, 106) + line(ROCK_BASS_CHORUS, 16, 106) + line(ROCK_BASS, 32, 106)
     tracks = [
         Track(Part(CLEAN, guitar, looseness=0.010), -19, _guitar(7, -0.8), seed=1),
         Track(Part(STEEL, guitar, looseness=0.014), -19, _guitar(9, 0.8, 2), seed=2),
         Track(
-            Part(CLEAN, lead, looseness=0.012),
-            -19,
+            Part(CLEAN, lead, looseness=0.012, expressive=True),
+            -24,
             [amplifier(18, 3), echo(0.36, -14, 0.4), room(0.9, -13), pan(0.1)],
         ),
         Track(
@@ -90,68 +90,3 @@ def rock_riff() -> Session:
         Track(Part(POWER_KIT, _rock_drums(), looseness=0.006, drums=True), -15, _kit()),
     ]
     return Session([(0.0, 124.0)], 51.0, tracks, [compress(-16, 2.5, 15, 120)], -12, 1.6)
-
-
-# --- Punk: eight strokes to the bar, all of them down ---------------------------------------
-
-PE, PA, PB, PC, PD, PG = "E2+B2+E3", "A2+E3+A3", "B2+F#3+B3", "C3+G3+C4", "D3+A3+D4", "G2+D3+G3"
-VERSE = [PG, PG, PC, PD, PG, PG, PC, PD]
-SHOUT = [PE, PC, PG, PD, PE, PC, PD, PD]
-PUNK_LEAD = """
-    B5/.5 B5 A5 G5 E5/1 G5 | G5/.5 G5 E5 D5 C5/1 E5 | B5/.5 B5 A5 G5 D5/1 G5 | A5/.5 A5 G5 F#5 D5/2
-    B5/.5 B5 A5 G5 E5/1 G5 | G5/.5 G5 E5 D5 C5/1 E5 | D5/.5 E5 F#5 G5 A5 F#5 G5 A5 | D6!/4
-"""
-
-
-def _strokes(chords: list[str], start: float) -> list[Note]:
-    notes: list[Note] = []
-    for bar, chord in enumerate(chords):
-        text = " ".join(f"{chord}{'!' if i % 4 == 0 else ''}/.5" for i in range(8))
-        notes += line(text, start + 4.0 * bar, 104, gate=0.9)
-    return notes
-
-
-def _punk_drums(bars: int) -> list[Note]:
-    fast = {
-        "kick": "X.x. ..X. X.x. ..X.",
-        "snare": ".... X... .... X...",
-        "open": "X.X. X.X. X.X. X.X.",
-    }
-    fill = {"snare": "X.X. X.X. XXXX XXXX", "kick": "X... X... X... X...", "floor": ".... .... .... ..XX"}
-    notes: list[Note] = []
-    for bar in range(bars):
-        notes += grid(4.0 * bar, **(fill if bar % 8 == 7 else fast))
-        if bar % 4 == 0:
-            notes += grid(4.0 * bar, crash="X")
-    return notes + grid(4.0 * bars, kick="X", crash="X", snare="X")
-
-
-def punk_sprint() -> Session:
-    """Two guitars, bass and drums at 190 beats per minute."""
-    chords = [*VERSE, *SHOUT]
-    guitar = _strokes(chords, 0.0) + line(f"{PG}!/3", 64.0, 108)
-    low = [n.shifted(semitones=-12) for n in _bass_line(chords)]
-    tracks = [
-        Track(Part(CLEAN, guitar, looseness=0.014), -18, _guitar(22, -0.85, 2), seed=1),
-        Track(Part(STEEL, guitar, looseness=0.018), -18, _guitar(26, 0.85, 3), seed=2),
-        Track(
-            Part(CLEAN, line(PUNK_LEAD, 32.0, 108), looseness=0.014),
-            -20,
-            [amplifier(25, 3), room(0.5, -14)],
-        ),
-        Track(
-            Part(BASS, low, looseness=0.010),
-            -18,
-            [peak(900, 4), saturate(6), low_pass(3500), compress(-22, 4)],
-        ),
-        Track(Part(POWER_KIT, _punk_drums(16), looseness=0.010, drums=True), -15, _kit()),
-    ]
-    return Session([(0.0, 190.0)], 67.0, tracks, [high_pass(40), compress(-16, 3)], -11, 2.0)
-
-
-def _bass_line(chords: list[str]) -> list[Note]:
-    notes: list[Note] = []
-    for bar, chord in enumerate(chords):
-        root = chord.split("+")[0]
-        notes += line(" ".join(f"{root}/.5" for _ in range(8)), 4.0 * bar, 108, gate=0.9)
-    return notes
