@@ -19,16 +19,19 @@ from studio import (
     saturate,
 )
 
-STEEL, CLEAN, ROOM_KIT = 25, 27, 8
+STEEL, CLEAN, BASS, ROOM_KIT = 25, 27, 33, 8
 THIRD = 1 / 3
 CHORDS = ["E", "A", "E", "E", "A", "A", "E", "B"]
 SOLO = """
-    -/1 ^B4!/.667 D5/.333 E5/1.333 ^G5/.333 E5 D5 | ^C#5!/1 A4/.333 G4 E4 ^G4/.667 A4/1.333 -/.667
-    -/.333 E5 ^G#5 B5!/1 ^A5/.333 G5 E5 D5 ^B4/1 | E4/.333 G4 A4 ^B4!/1.333 D5/.333 ^E5!/1.333 -/.333
+    -/1 ^B4!/.667 D5/.333 E5/1.333 ^G5/.333 E5 D5
+    ^C#5!/1 A4/.333 G4 E4 ^G4/.667 A4/1.333 -/.667
+    -/.333 E5 ^G#5 B5!/1 ^A5/.333 G5 E5 D5 ^B4/1
+    E4/.333 G4 A4 ^B4!/1.333 D5/.333 ^E5!/1.333 -/.333
     ^E5/.333 G5 ^A5! A5/.667 G5/.333 E5/.667 D5/.333 C5/1
     ^E5/.667 D5/.333 C5 A4 G4 A4/1.667 -/.333 E4
     ^G4/.667 B4/.333 ^D5/.667 E5/1.667 -/.333 D5/.333 B4/.333
-    ^F#5!/1 D#5/.333 B4 A4 ^G4/.667 E4/1.333 | E4+B4+E5/3
+    ^F#5!/1 D#5/.333 B4 A4 ^G4/.667 E4/1.333
+    E4+B4+E5/3
 """
 SHUFFLE = {"E": "E2 B2 C#3 D3", "A": "A2 E3 F#3 G3", "B": "B2 F#3 G#3 A3"}
 
@@ -57,6 +60,17 @@ def blues_shuffle() -> Session:
     return Session([(0.0, 92.0)], 34.0, tracks, loudness=-16, mono=True)
 
 
+def _bass() -> list[Note]:
+    """An arpeggio of each chord that walks up to the sixth."""
+    notes: list[Note] = []
+    for bar, chord in enumerate(CHORDS):
+        root = pitch_number(SHUFFLE[chord].split()[0]) - 12
+        for beat, step in enumerate((0, 4, 7, 9)):
+            notes.append(Note(4.0 * bar + beat, 0.62, root + step, 100))
+            notes.append(Note(4.0 * bar + beat + 2 * THIRD, 0.28, root + step, 84))
+    return notes
+
+
 def _drums() -> list[Note]:
     notes: list[Note] = []
     for bar in range(len(CHORDS)):
@@ -70,17 +84,18 @@ def _drums() -> list[Note]:
 
 
 def between_genres() -> Session:
-    """Two electric guitars and drums."""
+    """Two electric guitars, bass and drums."""
     club = room(0.7, -14, 7000, seed=11)
-    solo = line(SOLO, velocity=104, gate=1.0, bent=True)
+    solo = line(SOLO, velocity=104, gate=1.0)
     tracks = [
+        Track(Part(BASS, _bass(), looseness=0.012), -18, [low_pass(2500), compress(-24, 3)]),
         Track(
             Part(CLEAN, _rhythm(), looseness=0.012),
             -22,
             [amplifier(2.0), high_pass(90), pan(-0.5), club],
         ),
         Track(
-            Part(CLEAN, solo, looseness=0.02, expressive=True),
+            Part(CLEAN, solo, looseness=0.02),
             -17,
             [amplifier(5.0, 2), compress(-24, 3), peak(1500, 2), pan(0.1), club],
         ),
@@ -90,4 +105,4 @@ def between_genres() -> Session:
             [peak(70, 2), room(0.6, -12), compress(-22, 2), saturate(1.2)],
         ),
     ]
-    return Session([(0.0, 92.0)], 32.0, tracks, loudness=-16)
+    return Session([(0.0, 84.0)], 29.0, tracks, loudness=-16)

@@ -21,8 +21,9 @@ ROLL = {
     "Em": "G3 B3 E4 G4 B3 E4 G4 E4",
 }
 FIDDLE_TUNE = """
-    D5/.5 E5 G5/1 G5/.5 A5 B5 A5 | G5/1 E5/.5 D5 E5/2 | ^E5/.5 G5 A5/1 G5/.5 E5 C5 E5 | D5/1 B4/.5 D5 G4/2
-    D5/.5 E5 G5/1 G5/.5 A5 B5 D6 | ^B5/1 A5/.5 G5 E5/2 | ^F#5/.5 A5 D6/1 C6/.5 A5 F#5 A5 | D5/3 -/1
+    D5/.5 E5 G5/1 G5/.5 A5 B5 A5 | G5/1 E5/.5 D5 E5/2 | ^E5/.5 G5 A5/1 G5/.5 E5 C5 E5 |
+    D5/1 B4/.5 D5 G4/2 D5/.5 E5 G5/1 G5/.5 A5 B5 D6 | ^B5/1 A5/.5 G5 E5/2 |
+    ^F#5/.5 A5 D6/1 C6/.5 A5 F#5 A5 | D5/3 -/1
 """
 STEEL_TUNE = """
     ^B4+D5/2 ^D5+G5/2 | B4+D5/1 ^B4+D5/1 G4+B4/2 | ^C5+E5/2 E5+G5/2 | ^B4+D5/4
@@ -60,7 +61,9 @@ def _rolls() -> list[Note]:
 def _train_beat() -> list[Note]:
     notes: list[Note] = []
     for bar in range(len(CHORDS)):
-        notes += grid(4.0 * bar, 0.25, snare=",,X,,,X,,,X,,,Xo" if bar % 4 == 3 else ",,x,,,x,,,x,,,x,")
+        notes += grid(
+            4.0 * bar, 0.25, snare=",,X,,,X,,,X,,,Xo" if bar % 4 == 3 else ",,x,,,x,,,x,,,x,"
+        )
         notes += grid(4.0 * bar, 0.25, kick="X.......X.......", pedal="....x.......x...")
     return notes
 
@@ -88,4 +91,4 @@ def country_two_step() -> Session:
             [room(0.5, -14), saturate(1.2)],
         ),
     ]
-    return Session([(0.0, 168.0)], 64.0, tracks, loudness=-16)
+    return Session([(0.0, 168.0)], 48.0, tracks, loudness=-16)

@@ -4,7 +4,7 @@ import numpy as np
 from midi_score import Part, line
 from rap_voice import fitted, verse
 from session import Session, Sound, Track
-from studio import RATE, chain, compress, echo, high_pass, low_pass, pan, peak, room, saturate
+from studio import chain, compress, echo, high_pass, low_pass, pan, peak, room, saturate
 from synth_voices import clap, hat, kick, placed, snare, sub_bass
 
 TEMPO = 88.0
@@ -33,7 +33,9 @@ RAP = """
 """
 
 
-def _steps(rows: list[str], sound: np.ndarray, swing: float) -> list[tuple[float, float, np.ndarray]]:
+def _steps(
+    rows: list[str], sound: np.ndarray, swing: float
+) -> list[tuple[float, float, np.ndarray]]:
     """Place a sound on a row of sixteenths a bar; every second sixteenth comes late."""
     rng = np.random.default_rng(len(sound))
     events = []

@@ -27,10 +27,13 @@ VOICINGS = {
 }
 COMPS = ["...x ..x.", "x... ...o", "..x. .o..", "...x ...x", "x..o ....", ".x.. ..x."]
 SOLO = """
-    -/.5 F4 D4 F4 Ab4 G4 F4 D4 | Eb4 G4 Bb4 D5 ^C5! A4 F4 Eb4 | D4 F4 A4 C5 B4 G4 F4 Ab4 | G4/1 -/.5 C5! Bb4/.5 A4 G4 F4
-    Ab4/.5 C5 Eb5 G5 F5 D5 Bb4 Ab4 | G4/1 -/.5 Bb4 C5 Gb4 F4 Eb4 | F4/.5 A4 C5 E5 D5 B4 Ab4 F4 | Eb4/.5 D4 C4 Eb4 G4 ^A4!/1 -/.5
-    F5!/1.5 D5/.5 ^B4/1 G4 | -/.5 C5 Eb5 D5 C5 A4 Gb4 F4 | ^A4/.5 C5 D5 F5 Eb5 Db5 B4 Ab4 | G4/.5 Bb4 D5 C5 A4/1 -
-    -/.5 Ab4 C5 Eb5 D5 Bb4 F4 Ab4 | G4/.5 Bb4 Eb5 G5! F#5 Eb5 C5 Ab4 | A4/.5 F4 D4 F4 ^B4!/1 Ab4/.5 F4 | G4/.5 Eb4 C4 Eb4 D4 F4 A4 C5 | ^D5/2
+    -/.5 F4 D4 F4 Ab4 G4 F4 D4 | Eb4 G4 Bb4 D5 ^C5! A4 F4 Eb4 | D4 F4 A4 C5 B4 G4 F4 Ab4 |
+    G4/1 -/.5 C5! Bb4/.5 A4 G4 F4 Ab4/.5 C5 Eb5 G5 F5 D5 Bb4 Ab4 |
+    G4/1 -/.5 Bb4 C5 Gb4 F4 Eb4 | F4/.5 A4 C5 E5 D5 B4 Ab4 F4 |
+    Eb4/.5 D4 C4 Eb4 G4 ^A4!/1 -/.5 F5!/1.5 D5/.5 ^B4/1 G4 | -/.5 C5 Eb5 D5 C5 A4 Gb4 F4 |
+    ^A4/.5 C5 D5 F5 Eb5 Db5 B4 Ab4 | G4/.5 Bb4 D5 C5 A4/1 - -/.5 Ab4 C5 Eb5 D5 Bb4 F4 Ab4 |
+    G4/.5 Bb4 Eb5 G5! F#5 Eb5 C5 Ab4 | A4/.5 F4 D4 F4 ^B4!/1 Ab4/.5 F4 |
+    G4/.5 Eb4 C4 Eb4 D4 F4 A4 C5 | ^D5/2
 """
 BARS = 16
 

@@ -4,7 +4,7 @@ from midi_score import Note, Part, grid, line, strum
 from session import Session, Track
 from studio import chain, compress, echo, high_pass, low_pass, pan, peak, room, saturate
 
-ORGAN, PIANO, GUITAR, BASS, ROOM_KIT, VOICES = 16, 0, 27, 33, 8, 53
+ORGAN, PIANO, GUITAR, BASS, ROOM_KIT, CHOIR, VOICES = 16, 0, 27, 33, 8, 52, 53
 BARS = 8
 CHORDS = ["Am", "Am", "Dm", "G", "Am", "Am", "Dm", "Em"]
 LOW = {"Am": "A3+C4+E4", "Dm": "A3+D4+F4", "G": "B3+D4+G4", "Em": "B3+E4+G4"}
@@ -31,7 +31,9 @@ def _drums() -> list[Note]:
         start = 4.0 * bar
         hats = ["x.o, x.o, x.ox x.o,", "x.o, x,o, x.o, xoo,"][bar % 2]
         notes += grid(start, 0.25, closed=hats, kick=".... .... X... ....")
-        notes += grid(start, 0.25, stick=".... .... X... ...o" if bar % 2 else ".... ..o. X... ....")
+        notes += grid(
+            start, 0.25, stick=".... .... X... ...o" if bar % 2 else ".... ..o. X... ...."
+        )
         if bar % 4 == 3:
             notes += grid(start, 0.25, snare=".... .... .... x.Xx", high=".... .... ..x. ....")
             notes += grid(start, 0.25, open=".... .... .... ..X.")
@@ -78,9 +80,14 @@ def reggae_one_drop() -> Session:
             [high_pass(200), low_pass(3500), pan(0.6)],
         ),
         Track(
+            Part(CHOIR, [n.shifted(semitones=-12) for n in line(MELODY, velocity=88)]),
+            -23,
+            [high_pass(200), low_pass(4000), plate],
+        ),
+        Track(
             Part(VOICES, line(MELODY, velocity=92), looseness=0.02),
             -21,
             [chain(high_pass(300), low_pass(5000)), echo(0.75 * beat, -8, 0.5), plate],
         ),
     ]
-    return Session([(0.0, 74.0)], 4.0 * BARS + 1.0, tracks, loudness=-15, warmth=1.4)
+    return Session([(0.0, 74.0)], 21.0, tracks, loudness=-15, warmth=1.4)

@@ -59,8 +59,17 @@ def _rock_drums() -> list[Note]:
         "snare": ".... X... .... X...",
         "closed": "X.x. X.x. X.x. X.x.",
     }
-    chorus = {**verse, "closed": "....", "crash2": "X... x... X... x...", "ride": "..x. ..x. ..x. ..x."}
-    fill = {"kick": "X... ..X. X... X...", "snare": ".... X... ..XX xXX.", "floor": ".... .... .... ..XX"}
+    chorus = {
+        **verse,
+        "closed": "....",
+        "crash2": "X... x... X... x...",
+        "ride": "..x. ..x. ..x. ..x.",
+    }
+    fill = {
+        "kick": "X... ..X. X... X...",
+        "snare": ".... X... ..XX xXX.",
+        "floor": ".... .... .... ..XX",
+    }
     bars = [verse, verse, verse, fill, *[chorus] * 3, fill, verse, verse, verse, fill]
     notes = [note for bar, rows in enumerate(bars) for note in grid(4.0 * bar, **rows)]
     crashes = [note for start in (0.0, 16.0, 32.0, 48.0) for note in grid(start, crash="X")]

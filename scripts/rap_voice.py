@@ -30,7 +30,9 @@ def fitted(text: str, seconds: float, pitch: int, voice: str) -> np.ndarray:
     return _spoken(text, speed, pitch, voice)
 
 
-def verse(lines: str, beat: float, voice: str = "en-us+m3") -> list[tuple[float, float, np.ndarray]]:
+def verse(
+    lines: str, beat: float, voice: str = "en-us+m3"
+) -> list[tuple[float, float, np.ndarray]]:
     """Return (start, loudness, samples) for each half bar of a text; / divides the halves."""
     events = []
     for number, half in enumerate(re.split(r"[/\n]", lines.strip())):

@@ -38,7 +38,9 @@ def saw(frequency: np.ndarray | float, n: int, phase: float = 0.0) -> np.ndarray
     return wave
 
 
-def supersaw(pitch: float, seconds: float, rng: np.random.Generator, spread: float = 0.12) -> np.ndarray:
+def supersaw(
+    pitch: float, seconds: float, rng: np.random.Generator, spread: float = 0.12
+) -> np.ndarray:
     """Return seven detuned sawtooth waves across the stereo image."""
     n = round(seconds * RATE)
     out = np.zeros((n, 2))
@@ -62,7 +64,9 @@ def swept(x: np.ndarray, start: float, end: float, blocks: int = 24) -> np.ndarr
     return out
 
 
-def pluck(pitch: float, seconds: float, rng: np.random.Generator, bright: float = 9000) -> np.ndarray:
+def pluck(
+    pitch: float, seconds: float, rng: np.random.Generator, bright: float = 9000
+) -> np.ndarray:
     """Return a short supersaw whose filter closes."""
     x = supersaw(pitch, seconds, rng)
     return swept(x, bright, 300, 12) * envelope(len(x), 0.002, 0.04, 0.3)[:, None]
@@ -83,7 +87,9 @@ def sub_bass(pitch: float, seconds: float) -> np.ndarray:
     return np.tanh(2.2 * np.sin(phase) * np.exp(-t * 1.6)) * envelope(len(t), 0.002, 0.03)
 
 
-def kick(seconds: float = 0.4, punch: float = 190, body: float = 48, click: float = 0.3) -> np.ndarray:
+def kick(
+    seconds: float = 0.4, punch: float = 190, body: float = 48, click: float = 0.3
+) -> np.ndarray:
     """Return an electronic bass drum: a falling sine and a click."""
     t = np.arange(round(seconds * RATE)) / RATE
     fall = body * t + (punch / 30) * (1 - np.exp(-30 * t))
@@ -103,7 +109,9 @@ def clap(seed: int = 2) -> np.ndarray:
     n = round(0.25 * RATE)
     t = np.arange(n) / RATE
     bursts = sum(np.where(t >= d, np.exp(-(t - d) * 250), 0) for d in (0, 0.011, 0.021))
-    return _noise(n, 700, 5000, seed) * (bursts + 0.9 * np.where(t > 0.03, np.exp(-(t - 0.03) * 22), 0))
+    return _noise(n, 700, 5000, seed) * (
+        bursts + 0.9 * np.where(t > 0.03, np.exp(-(t - 0.03) * 22), 0)
+    )
 
 
 def snare(tone: float = 185, seed: int = 3, tail: float = 18) -> np.ndarray:
