@@ -26,4 +26,4 @@ def canon() -> Session:
         voice = replace(part, bank=bank, program=program, pan=64)
         tracks.append(Track(voice, -21, [pan(side), peak(3000, -2, 0.7), hall]))
     tracks.append(Track(replace(score.parts[5], pan=64), -29, [pan(-0.2), high_pass(200), hall]))
-    return Session(score.tempi, score.beats, tracks, [low_pass(12000)], loudness=-18, warmth=1.0)
+    return Session(score.tempi[:1], 29.6, tracks, [low_pass(12000)], loudness=-18, warmth=1.0)

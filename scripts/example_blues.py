@@ -105,4 +105,4 @@ def between_genres() -> Session:
             [peak(70, 2), room(0.6, -12), compress(-22, 2), saturate(1.2)],
         ),
     ]
-    return Session([(0.0, 84.0)], 29.0, tracks, loudness=-16)
+    return Session([(0.0, 84.0)], 25.0, tracks, loudness=-16)

@@ -101,4 +101,4 @@ def hip_hop_verse() -> Session:
         Sound(_shouts, -20, [microphone, pan(0.4), room(0.5, -12)]),
         Sound(_crackle, -42),
     ]
-    return Session([(0.0, TEMPO)], 4.0 * BARS, tracks, [compress(-18, 2)], -12, 1.6)
+    return Session([(0.0, TEMPO)], 4.0 * BARS - 4, tracks, [compress(-18, 2)], -12, 1.6)

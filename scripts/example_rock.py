@@ -98,4 +98,4 @@ def rock_riff() -> Session:
         ),
         Track(Part(POWER_KIT, _rock_drums(), looseness=0.006, drums=True), -15, _kit()),
     ]
-    return Session([(0.0, 124.0)], 51.0, tracks, [compress(-16, 2.5, 15, 120)], -12, 1.6)
+    return Session([(0.0, 124.0)], 40.5, tracks, [compress(-16, 2.5, 15, 120)], -12, 1.6)
