@@ -3,6 +3,7 @@
 Used by `render_examples.py` only. Times and lengths are in quarter-note beats.
 """
 
+import math
 import random
 import re
 import struct
@@ -34,6 +35,18 @@ DRUMS = {
     "conga_mute": 62,
     "conga": 63,
     "conga_low": 64,
+    "bell": 53,
+    "china": 52,
+    "splash": 55,
+    "cowbell": 56,
+    "bongo": 60,
+    "bongo_low": 61,
+    "timbale": 65,
+    "timbale_low": 66,
+    "cabasa": 69,
+    "maracas": 70,
+    "guiro": 73,
+    "claves": 75,
 }
 GRID_VELOCITY = {"X": 118, "x": 96, "o": 62, ",": 40}
 
@@ -46,6 +59,7 @@ class Note:
     length: float
     pitch: int
     velocity: int
+    bend: float = 0.0  # semitones below the pitch from which the note is pulled up
 
     def shifted(self, beats: float = 0.0, semitones: int = 0) -> "Note":
         """The same note moved in time or transposed."""
@@ -64,6 +78,8 @@ class Part:
     looseness: float = 0.008  # spread of the note starts, in beats
     drums: bool = False
     pedal: list[float] = field(default_factory=list)  # beats where the sustain pedal is renewed
+    bank: int = 0
+    expressive: bool = False  # one note at a time, with bends and vibrato
 
 
 @dataclass
@@ -89,11 +105,13 @@ def pitch_number(name: str) -> int:
     return 12 * (octave + 1) + SEMITONES[letter] + accidental.count("#") - accidental.count("b")
 
 
-def line(text: str, start: float = 0.0, velocity: int = 90, gate: float = 0.95) -> list[Note]:
+def line(
+    text: str, start: float = 0.0, velocity: int = 90, gate: float = 0.95, bent: bool = False
+) -> list[Note]:
     """Reads "C4/1 E4+G4/.5 -/.5 A4'! ^B4": names joined by + are a chord, - is a rest.
 
     "/" gives the length and lasts until the next one, ' is staccato, ! an accent, ^ a grace
-    note a semitone below. Bar lines (|) are skipped.
+    note a semitone below, or a bend from there when `bent`. Bar lines (|) are skipped.
     """
     notes: list[Note] = []
     beats = 1.0
@@ -107,8 +125,8 @@ def line(text: str, start: float = 0.0, velocity: int = 90, gate: float = 0.95) 
         length = beats * (0.55 if "'" in marks else gate)
         names = [] if match["pitches"] == "-" else match["pitches"].split("+")
         for pitch in map(pitch_number, names):
-            notes.append(Note(start, length, pitch, loud))
-            if match["grace"]:
+            notes.append(Note(start, length, pitch, loud, 1.0 if bent and match["grace"] else 0.0))
+            if match["grace"] and not bent:
                 notes.append(Note(start - 0.11, 0.12, pitch - 1, velocity - 12))
         start += beats
     return notes
@@ -177,15 +195,32 @@ def _part_events(part: Part, channel: int, rng: random.Random) -> Iterator[Event
     def control(beat: float, order: int, number: int, value: int) -> Event:
         return _tick(beat), order, bytes([0xB0 | channel, number, value])
 
+    if part.bank:
+        yield 0, -1, bytes([0xB0 | channel, 0, part.bank])
     yield 0, 0, bytes([0xC0 | channel, part.program])
     for number, value in ((7, part.volume), (10, part.pan), (91, part.reverb)):
         yield control(0.0, 0, number, value)
     for beat in part.pedal:
         yield control(beat, 1, 64, 0)
         yield control(beat + 0.06, 3, 64, 127)
-    for note in _without_overlaps(_humanised(part, rng)):
+    notes = list(_without_overlaps(_humanised(part, rng)))
+    if part.expressive:
+        yield from _expression(notes, channel)
+    for note in notes:
         yield _tick(note.start), 2, bytes([0x90 | channel, note.pitch, note.velocity])
         yield _tick(note.start + note.length), 1, bytes([0x80 | channel, note.pitch, 0])
+
+
+def _expression(notes: list[Note], channel: int) -> Iterator[Event]:
+    """Pitch wheel: a note with a bend starts below its pitch; a long one gets vibrato."""
+    for note in notes:
+        for step in range(int(note.length / 0.04)):
+            at = 0.04 * step
+            wheel = -note.bend * max(0.0, 1 - at / 0.22)
+            if at > 0.45:
+                wheel += 0.22 * min(1.0, (at - 0.45) / 0.4) * math.sin(2 * math.pi * at * 3.6)
+            value = max(0, min(16383, round(8192 + 4096 * wheel)))
+            yield _tick(note.start + at), 2, bytes([0xE0 | channel, value & 127, value >> 7])
 
 
 def _tick(beat: float) -> int:

@@ -1,75 +1,82 @@
-"""Renders the example recordings: MIDI notes -> fluidsynth -> a mastered OGG Vorbis file.
+"""Render the example recordings into OGG Vorbis files.
 
-    python scripts/render_examples.py [OUT_DIR] [--soundfont FILE] [--only NAME]
+    python scripts/render_examples.py [OUT_DIR] [--only NAME] [--recordings FOLDER]
 
-Needs the `fluidsynth` command and the FluidR3_GM soundfont (on Debian or Ubuntu:
-`apt install fluidsynth fluid-soundfont-gm`). The notes are the same on every run.
+Needs numpy, scipy and soundfile, and on Debian 12 the packages fluidsynth,
+musescore-general-soundfont, fluid-soundfont-gm and espeak-ng. Notes, computed sounds and
+effects are the same on every run. FOLDER holds the unpacked packages that the recorded examples
+come from (see `example_recorded.py`); without it those are left as they are.
 """
 
 import argparse
 import shutil
-import subprocess
 import sys
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import soundfile as sf
-from example_classics import bach_prelude, pachelbel_canon
+from example_baroque import canon, prelude
+from example_blues import between_genres, blues_shuffle
+from example_country import country_two_step
 from example_disco import disco_groove
-from example_grooves import blues_shuffle, rock_riff
+from example_electronic import trance
+from example_hiphop import hip_hop_verse
+from example_jazz import jazz_quartet
+from example_recorded import CAVE_THEME, WAR_OF_FREEDOM, excerpt
+from example_reggae import reggae_one_drop
+from example_rock import rock_riff
 from midi_score import Score, midi_file
+from session import SOUNDFONT, Session, mix, played
+from studio import RATE
 
-DEBIAN_SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+FLUID = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 DEFAULT_OUT = Path(__file__).resolve().parent.parent / "examples"
-RATE = 44100
-SEED = 846
+LIVE_SEED = 846
 PEAK_DBFS = -1.0
-FADE_SECONDS = 1.8
-SILENCE = 10 ** (-60 / 20)
-OGG_COMPRESSION = 0.8  # 0 is the largest file; this gives about 90 kbit/s
+COMPRESSION = (0.7, 0.8, 0.9, 0.95, 1.0)  # of libsndfile; 0 gives the largest file
+LARGEST = 180_000  # bytes, but for these:
+LIMITS = {
+    "ambient-cave": 190_000,
+    "bach-prelude": 165_000,
+    "blues-shuffle": 190_000,
+    "country-two-step": 200_000,
+    "disco-groove": 340_000,
+    "reggae-one-drop": 200_000,
+    "trance": 190_000,
+}
 BLOCK = 1 << 16
 
-SCORES = {
-    "bach-prelude": bach_prelude,
-    "pachelbel-canon": pachelbel_canon,
+SESSIONS: dict[str, Callable[[], Session]] = {
+    "bach-prelude": prelude,
+    "between-genres": between_genres,
     "blues-shuffle": blues_shuffle,
+    "country-two-step": country_two_step,
+    "hip-hop-verse": hip_hop_verse,
+    "jazz-quartet": jazz_quartet,
+    "pachelbel-canon": canon,
+    "reggae-one-drop": reggae_one_drop,
     "rock-riff": rock_riff,
-    "disco-groove": disco_groove,
+    "trance": trance,
 }
+# The first edition's way: all instruments at once, with the synthesiser's own reverberation.
+LIVE: dict[str, Callable[[], Score]] = {"disco-groove": disco_groove}
+RECORDINGS = {"ambient-cave": CAVE_THEME, "metal-war-of-freedom": WAR_OF_FREEDOM}
 
 
-def synthesise(score: Score, soundfont: Path) -> np.ndarray:
-    """The raw mix, as float stereo samples of shape (frames, 2)."""
-    with tempfile.TemporaryDirectory() as folder:
-        midi, wav = Path(folder) / "score.mid", Path(folder) / "mix.wav"
-        midi.write_bytes(midi_file(score, SEED))
-        # Float output: peaks over full scale survive until the mastering below.
-        settings = ["-ni", "-q", "-g", "0.4", "-O", "float", "-r", str(RATE), "-F", str(wav)]
-        command = ["fluidsynth", *settings, str(soundfont), str(midi)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0 or not wav.exists():
-            raise RuntimeError(f"fluidsynth failed: {done.stderr.strip()}")
-        samples, rate = sf.read(wav, dtype="float32", always_2d=True)
-    if rate != RATE or not np.any(np.abs(samples) > SILENCE):
-        raise RuntimeError("fluidsynth wrote no usable sound")
-    return samples
-
-
-def master(samples: np.ndarray, score: Score) -> np.ndarray:
-    """Trims both ends, limits, fades out and scales to full level."""
-    loud = np.flatnonzero(np.max(np.abs(samples), axis=1) > SILENCE)
-    end = min(loud[-1] + 1, round(score.seconds() * RATE))
-    clip = samples[loud[0] : end].astype(np.float64)
-    clip /= np.max(np.abs(clip))
-    # Records are limited; without it the drum peaks would leave the rest too quiet.
-    clip = np.tanh(score.drive * clip)
-    fade = min(len(clip), round(FADE_SECONDS * RATE))
+def live(score: Score) -> np.ndarray:
+    """Return a score played in one go: trimmed, limited and faded out."""
+    samples = played(midi_file(score, LIVE_SEED), FLUID, [])
+    loud = np.flatnonzero(np.max(np.abs(samples), axis=1) > 1e-3)
+    clip = samples[loud[0] : min(loud[-1] + 1, round(score.seconds() * RATE))]
+    clip = np.tanh(score.drive * clip / np.max(np.abs(clip)))
+    fade = round(1.8 * RATE)
     clip[-fade:] *= np.cos(np.linspace(0.0, np.pi / 2, fade))[:, None]
     return clip / np.max(np.abs(clip))
 
 
-def encode(path: Path, samples: np.ndarray) -> None:
+def encode(path: Path, samples: np.ndarray, compression: float) -> None:
+    """Write an OGG Vorbis file."""
     with sf.SoundFile(
         path,
         "w",
@@ -77,7 +84,7 @@ def encode(path: Path, samples: np.ndarray) -> None:
         samples.shape[1],
         format="OGG",
         subtype="VORBIS",
-        compression_level=OGG_COMPRESSION,
+        compression_level=compression,
     ) as file:
         # In blocks: libsndfile's Vorbis encoder can overflow its stack on one long write.
         for start in range(0, len(samples), BLOCK):
@@ -85,14 +92,17 @@ def encode(path: Path, samples: np.ndarray) -> None:
 
 
 def write_ogg(path: Path, samples: np.ndarray) -> None:
-    """Encodes twice: Vorbis moves the peaks, so the gain is set from what it decodes to."""
-    encode(path, samples)
+    """Write the best quality within the largest size; peaks are set as they decode."""
+    for compression in COMPRESSION:
+        encode(path, 0.8 * samples, compression)
+        if path.stat().st_size <= LIMITS.get(path.stem, LARGEST):
+            break
     decoded, _ = sf.read(path, always_2d=True)
-    encode(path, samples * (10 ** (PEAK_DBFS / 20) / np.max(np.abs(decoded))))
+    encode(path, 0.8 * samples * (10 ** (PEAK_DBFS / 20) / np.max(np.abs(decoded))), compression)
 
 
 def describe(path: Path) -> str:
-    """Size, length and levels of the file as a player will decode it."""
+    """Return the size, length and levels of the file as a player decodes it."""
     samples, rate = sf.read(path, always_2d=True)
     peak, rms = np.max(np.abs(samples)), np.sqrt(np.mean(samples**2))
     return (
@@ -102,24 +112,35 @@ def describe(path: Path) -> str:
 
 
 def parse_args() -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description="Render the example recordings.")
     parser.add_argument("out_dir", nargs="?", type=Path, default=DEFAULT_OUT, metavar="OUT_DIR")
-    parser.add_argument("--soundfont", type=Path, default=DEBIAN_SOUNDFONT, metavar="FILE")
-    parser.add_argument("--only", choices=SCORES, help="render this one recording")
+    parser.add_argument("--recordings", type=Path, metavar="FOLDER")
+    parser.add_argument("--only", choices=[*SESSIONS, *LIVE, *RECORDINGS], help="render this one")
     return parser.parse_args()
 
 
 def main() -> None:
+    """Render what the command line asks for."""
     args = parse_args()
-    if shutil.which("fluidsynth") is None:
-        sys.exit("error: the fluidsynth command is not installed")
-    if not args.soundfont.is_file():
-        sys.exit(f"error: no soundfont at {args.soundfont}; give one with --soundfont FILE")
+    for command in ("fluidsynth", "espeak-ng"):
+        if shutil.which(command) is None:
+            sys.exit(f"error: the command {command} is not installed")
+    for soundfont in (SOUNDFONT, FLUID):
+        if not soundfont.is_file():
+            sys.exit(f"error: no soundfont at {soundfont}")
     args.out_dir.mkdir(parents=True, exist_ok=True)
-    for name in [args.only] if args.only else SCORES:
-        score = SCORES[name]()
+    for name in [args.only] if args.only else [*SESSIONS, *LIVE, *RECORDINGS]:
+        if name in SESSIONS:
+            samples = mix(SESSIONS[name]())
+        elif name in LIVE:
+            samples = live(LIVE[name]())
+        elif args.recordings:
+            samples = excerpt(RECORDINGS[name], args.recordings)
+        else:
+            continue
         path = args.out_dir / f"{name}.ogg"
-        write_ogg(path, master(synthesise(score, args.soundfont), score))
+        write_ogg(path, samples)
         print(describe(path))
 
 

@@ -206,13 +206,21 @@ def test_limits(client: LocalClient) -> None:
 def test_bundled_clips(client: LocalClient) -> None:
     clips = client.get("/v1/examples").json()
     assert [clip["name"] for clip in clips] == [
+        "ambient-cave",
         "bach-prelude",
+        "between-genres",
         "blues-shuffle",
+        "country-two-step",
         "disco-groove",
+        "hip-hop-verse",
+        "jazz-quartet",
+        "metal-war-of-freedom",
         "pachelbel-canon",
+        "reggae-one-drop",
         "rock-riff",
+        "trance",
     ]
-    assert clips[0]["title"] == "Bach prelude"
+    assert clips[1]["title"] == "Bach prelude"
     for clip in clips:
         content = client.get(clip["url"])
         assert content.status_code == 200
