@@ -49,9 +49,10 @@ __all__ = ["LensTraining"]
 
 _MUSIC_THRESHOLD = 0.4  # both classes have the same weight in the fit
 _STYLE_THRESHOLD = 0.25  # for styles of the set head, until `genrelens calibrate` fits it
-_MUSIC_RUNS = (1, 1, 3, 3, 3, 3)  # segments of each set from a recording without a genre
-_MUSIC_SNR = 0.0  # dB; sets with a lower ratio are not examples of music
-_MICROPHONE_WEIGHT = 3.0  # weight of a set from a microphone recording of music; else 1
+_MUSIC_RUNS = (*[1] * 4, *[3] * 10)  # segments of each set from a recording without a genre
+_MUSIC_COPIES = ("plain",)  # copies of clips that are examples of music: those without noise
+_OTHER_COPIES = ("plain", "room", "microphone")  # copies of recordings without a genre
+_MICROPHONE_WEIGHT = 6.0  # weight of a set from a microphone recording of music; else 1
 _LOUDNESS = 0.1  # RMS of a microphone recording in a pool of noise
 
 Float64 = NDArray[np.float64]
@@ -210,18 +211,25 @@ class LensTraining:
     ) -> nn.Linear:
         self._run.on_stage("Fitting the head that separates music from other sounds")
         microphone = np.array([is_microphone(clip.clip) for clip in clips])
-        own = _audible(self._sets(features, (1, 3, 3)))
+        own = self._of_kinds(self._sets(features, (1, 3, 3)), _MUSIC_COPIES)
         weights = np.where(microphone[own.clips], _MICROPHONE_WEIGHT, 1.0)
         music = [(own, weights)]
         if self._more_music:
             more = list(embedder.embed(self._more_music).values())
-            further = _audible(self._sets(more, _MUSIC_RUNS))
+            further = self._of_kinds(self._sets(more, _MUSIC_RUNS), _OTHER_COPIES)
             music.append((further, np.ones(len(further.rows))))
         other = [
-            self._sets(list(embedder.embed(paths).values()), _MUSIC_RUNS)
+            self._of_kinds(
+                self._sets(list(embedder.embed(paths).values()), _MUSIC_RUNS), _OTHER_COPIES
+            )
             for paths in self._not_music.values()
         ]
         return fit_music_head(music, other, head.mean, head.std)
+
+    def _of_kinds(self, sets: Sets, kinds: Sequence[str]) -> Sets:
+        """Return the sets of the recordings themselves and of copies of some kinds."""
+        used = [True, *(kind in kinds for kind in self._run.recipe.head.copies)]
+        return sets.select(np.array(used)[sets.copies])
 
     def _fit_snr(
         self, sets: Sets, clips: Sequence[TrainingClip], head: JointHead
@@ -232,11 +240,6 @@ class LensTraining:
         self._run.on_stage("Fitting the estimate of the signal-to-noise ratio")
         known = np.array([not is_microphone(clip.clip) for clip in clips])
         return fit_snr_head(sets, known, head.mean, head.std)
-
-
-def _audible(sets: Sets) -> Sets:
-    """Return the sets whose music is not weaker than the noise."""
-    return sets.select(sets.snr >= _MUSIC_SNR)
 
 
 def _folder_styles(joint: JointClasses, styles: Mapping[str, str]) -> dict[str, tuple[int, str]]:

@@ -20,6 +20,8 @@ SNR_RANGE = (-15.0, 30.0)
 """Range of the estimated signal-to-noise ratio in dB; music without noise has the highest value."""
 _ALPHA = 300.0  # regularisation of the ridge regression, on inputs of variance 1
 _C = 0.01  # inverse regularisation of the logistic regression, on inputs of variance 1
+_TOTAL_WEIGHT = 12_000  # sum over all sets: regularisation is independent of their number
+_SMALLEST_STD = 1e-2
 _CLEAN_WEIGHT = 0.4  # weight of a set without noise; sets with a known ratio have weight 1
 
 
@@ -54,9 +56,12 @@ def fit_music_head(
     weights = np.concatenate(
         [share * weight / weight.sum() for share, (_, weight) in zip(shares, groups, strict=True)]
     )
-    fitted = LogisticRegression(C=_C, max_iter=300)
-    fitted.fit(_normalised(rows, mean, std), is_music, weights * len(rows) / 2)
-    return _layer(fitted.coef_[0], float(fitted.intercept_[0]))
+    centre, scale = rows.mean(axis=0), rows.std(axis=0) + _SMALLEST_STD
+    fitted = LogisticRegression(C=_C, max_iter=200)
+    fitted.fit((rows - centre) / scale, is_music, weights * _TOTAL_WEIGHT / 2)
+    slopes = fitted.coef_[0] / scale
+    intercept = float(fitted.intercept_[0] + slopes @ (mean.numpy() - centre))
+    return _layer(slopes * std.numpy(), intercept)
 
 
 def fit_snr_head(sets: Sets, known: NDArray[np.bool_], mean: Tensor, std: Tensor) -> nn.Linear:
