@@ -4,8 +4,8 @@
     python scripts/lens_card.py sets.npz --names GTZAN modern --out card
 
 Writes ``card.json`` and ``card.md``. All probabilities are calibrated with the temperatures of the
-other rounds. Intervals are 95 % intervals over groups (artists). Recordings by microphones are
-evaluated apart from the clips of the folders.
+other rounds. Intervals are 95 % intervals over groups (artists). Microphone recordings are
+evaluated separately from the clips of the folders.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SURE = 0.9
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", type=Path)
-    parser.add_argument("--names", nargs="*", default=[], help="of the folders of data, in order")
+    parser.add_argument("--names", nargs="*", default=[], help="names of the folders of data, in order")
     parser.add_argument("--out", type=Path, default=Path("runs/lens-card"))
     arguments = parser.parse_args()
     held = HeldOutSets.load(arguments.sets)

@@ -16,7 +16,7 @@ Float64 = NDArray[np.float64]
 Rng = np.random.Generator
 
 SECONDS = 12.0
-QUIETEST_DB = -35.0  # of the peak
+QUIETEST_DB = -35.0  # lowest peak, dBFS
 
 
 def noise(n: int, rate: int, rng: Rng) -> Float64:
@@ -35,7 +35,7 @@ def hum(n: int, rate: int, rng: Rng) -> Float64:
 
 
 def tone(n: int, rate: int, rng: Rng) -> Float64:
-    """Steady, interrupted, or a siren."""
+    """Make a steady tone, an interrupted tone, or a siren."""
     time = np.arange(n) / rate
     frequency = np.exp(rng.uniform(np.log(50), np.log(6500)))
     kind = rng.integers(3)

@@ -3,7 +3,7 @@
     python scripts/noise_curve.py runs/lens-grouped runs/lens/model.onnx not-music-test \
         --data gtzan/audio --data modern/audio --data gtzan/microphone --relabel genres.toml
 
-Each model of a round gets clips that its round tests, mixed with noise at -15 to 30 dB: speech and
+The model of each round classifies test clips of that round, mixed with noise at -15 to 30 dB: speech and
 sounds of ``not_music.py test``, crowds (microphone recordings of the same round), hum and hiss. The
 rules (temperatures, "not sure", noise) are those of the calibrated model. Prints a table of the
 accuracy and of the estimated signal-to-noise ratio, in Markdown.
@@ -41,7 +41,7 @@ RULES = ("temperature", "temperatures", "sure_threshold", "noise_rule", "genre_r
 
 
 class Mixture(NamedTuple):
-    """A mixture: what is known of it, and the result."""
+    """A mixture and its result."""
 
     kind: str
     ratio: int

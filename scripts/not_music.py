@@ -1,18 +1,18 @@
-"""Collect recordings that are not music: speech and sounds of free Debian packages, made sounds.
+"""Collect recordings that are not music: from free Debian packages, and made by formulas.
 
     python scripts/not_music.py train not-music
     python scripts/not_music.py test not-music-test
 
 Needs ``apt-get``, ``dpkg`` and the network. Short files are joined to recordings of one minute.
-Both parts also hold music of games, which differs from the music of GTZAN, and sounds that are made
-by formulas (see made_sounds.py), with other random numbers in each part.
+Both parts also contain music of games, which differs from the music of GTZAN, and sounds that are
+made by formulas (see made_sounds.py), with other random numbers in each part.
 
 The first part is for training, the second for evaluation. The parts differ as follows. Telephone
 prompts come from different packages and languages, game voices from different folders of the
 package hedgewars-data, sounds and music from different packages. Sounds and music of hedgewars are
 in the first part; of wesnoth, the sounds are in the first part and the music is in the second. The
-speakers were not identified. Of the 5160 different files of the first
-packages, ten are identical in both parts: nine
+speakers were not identified. Of the 5160 different files of the
+first packages, ten are identical in both parts: nine
 exclamations of hedgewars (voices Default and Default_uk) and one sound that oxygen-sounds and
 sound-theme-freedesktop share.
 """
