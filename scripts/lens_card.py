@@ -40,7 +40,9 @@ SURE = 0.9
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", type=Path)
-    parser.add_argument("--names", nargs="*", default=[], help="names of the folders of data, in order")
+    parser.add_argument(
+        "--names", nargs="*", default=[], help="names of the folders of data, in order"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/lens-card"))
     arguments = parser.parse_args()
     held = HeldOutSets.load(arguments.sets)

@@ -3,10 +3,10 @@
     python scripts/noise_curve.py runs/lens-grouped runs/lens/model.onnx not-music-test \
         --data gtzan/audio --data modern/audio --data gtzan/microphone --relabel genres.toml
 
-The model of each round classifies test clips of that round, mixed with noise at -15 to 30 dB: speech and
-sounds of ``not_music.py test``, crowds (microphone recordings of the same round), hum and hiss. The
-rules (temperatures, "not sure", noise) are those of the calibrated model. Prints a table of the
-accuracy and of the estimated signal-to-noise ratio, in Markdown.
+The model of each round classifies test clips of that round, mixed with noise at -15 to 30 dB:
+speech and sounds of ``not_music.py test``, crowds (microphone recordings of the same round), hum
+and hiss. The rules (temperatures, "not sure", noise) are those of the calibrated model. Prints a
+table of the accuracy and of the estimated signal-to-noise ratio, in Markdown.
 """
 
 from __future__ import annotations

@@ -11,10 +11,9 @@ The first part is for training, the second for evaluation. The parts differ as f
 prompts come from different packages and languages, game voices from different folders of the
 package hedgewars-data, sounds and music from different packages. Sounds and music of hedgewars are
 in the first part; of wesnoth, the sounds are in the first part and the music is in the second. The
-speakers were not identified. Of the 5160 different files of the
-first packages, ten are identical in both parts: nine
-exclamations of hedgewars (voices Default and Default_uk) and one sound that oxygen-sounds and
-sound-theme-freedesktop share.
+speakers were not identified. Of the 5160 different files of the first packages, ten are identical
+in both parts: nine exclamations of hedgewars (voices Default and Default_uk) and one sound that
+oxygen-sounds and sound-theme-freedesktop share.
 """
 
 from __future__ import annotations
