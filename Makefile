@@ -94,7 +94,7 @@ lens: $(VENV)/.dev
 	$(BIN)/genrelens calibrate runs/lens/model.onnx runs/lens-grouped/sets.npz --sure 0.9
 	cp runs/lens/model.onnx src/genrelens/models/lens.onnx
 	$(BIN)/python scripts/golden.py
-	$(BIN)/python scripts/lens_card.py runs/lens-grouped/sets.npz --out runs/lens-card
+	$(BIN)/python scripts/lens_card.py runs/lens-grouped/sets.npz --names GTZAN modern --out runs/lens-card
 
 clean:
 	rm -rf $(VENV) build dist site
