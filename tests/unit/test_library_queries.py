@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from genrelens.findings import Genre
 from genrelens.library import Catalog
 from genrelens.library.records import Failure
 from genrelens.prediction import Style
@@ -83,7 +84,9 @@ def test_conditions(library: Catalog, conditions: dict[str, Any], expected: list
 def mixed(catalog: Catalog) -> Catalog:
     predictions = {
         "/both": several("pop", 0.6, pop=0.8, electronic=0.7, rock=0.1),
-        "/mix": medley("classical", "metal"),
+        "/mix": replace(
+            medley("classical", "metal"), genres=(Genre("metal", probability=0.35, applies=True),)
+        ),
         "/one": stored("electronic", 0.9),
         "/unsure": replace(several("pop", 0.3, electronic=0.6), verdict="not sure"),
     }
@@ -103,6 +106,8 @@ def mixed(catalog: Catalog) -> Catalog:
         ({"genre": "electronic", "verdict": "not sure"}, ["/unsure"]),
         ({"genre": "metal"}, []),  # the whole is not metal
         ({"genre": "Metal", "verdict": "changes"}, ["/mix"]),
+        ({"genre": "metal", "verdict": "changes", "minimum": 0.3}, ["/mix"]),
+        ({"genre": "metal", "verdict": "changes", "minimum": 0.4}, []),
         ({"verdict": "changes"}, ["/mix"]),
         ({"genre": "electronic", "style": "house", "minimum": 0.7}, ["/one"]),
     ],

@@ -109,7 +109,7 @@ def classify(
             Classify all recordings below a folder and write a table.
         genrelens classify mix.flac --json --timeline
             Print the genre of each segment, for other programs.
-        genrelens classify song.mp3 --genres rock,metal,punk
+        genrelens classify song.mp3 --genres rock,metal,pop
             Choose from three of the model's genres.
 
     """

@@ -43,7 +43,13 @@ _GENRE = """(
         SELECT 1 FROM json_each(p.genres) WHERE value ->> 'name' = :genre COLLATE NOCASE
         AND value ->> 'applies' AND value ->> 'probability' >= coalesce(:genre_minimum, 0)
     )
-    OR EXISTS (SELECT 1 FROM json_each(p.changes) WHERE value = :genre COLLATE NOCASE)
+    OR EXISTS (
+        SELECT 1 FROM json_each(p.changes) AS c WHERE c.value = :genre COLLATE NOCASE
+        AND (:genre_minimum IS NULL OR EXISTS (
+            SELECT 1 FROM json_each(p.genres) AS g
+            WHERE g.value ->> 'name' = c.value AND g.value ->> 'probability' >= :genre_minimum
+        ))
+    )
 )"""
 _STYLE = """EXISTS (
     SELECT 1 FROM json_each(p.styles) WHERE value ->> 'name' = :style COLLATE NOCASE
