@@ -55,7 +55,7 @@ _Nice = Annotated[
         metavar="N",
         min=0,
         max=19,
-        help="Scheduling priority (nice level); higher values run later.",
+        help="Scheduling priority (nice level); a higher value is a lower priority.",
     ),
 ]
 _Retry = Annotated[bool, typer.Option("--retry", help="Try files again that failed before.")]
