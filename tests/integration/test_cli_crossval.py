@@ -238,7 +238,7 @@ def test_calibrate_rejects(done: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "p.csv").write_text("clip,genre,a,b\nx,a,0.5,0.5\ny,b,0.25,0.75\n")
     result = run(capsys, "calibrate", model, tmp_path / "p.csv")
     assert result.code == 2
-    assert "p.csv: the labels are a, b; those of" in result.err
+    assert "p.csv: the labels are a, b, but those of" in result.err
     result = run(capsys, "calibrate", tmp_path / "absent.onnx", done / "mel-cnn.csv")
     assert result.code == 3
     result = run(capsys, "calibrate", model, tmp_path / "absent.csv")
