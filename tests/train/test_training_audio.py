@@ -226,9 +226,9 @@ def test_absence_of_training_clips_is_reported_too(
             (folder / clip.label).mkdir(parents=True, exist_ok=True) or folder / clip.label,
         )
     known = genrelens("evaluate", folder, "-m", marked_model).out
-    assert "training      none of its 4 recordings is among these clips" in known
+    assert "training      none of the 4 training recordings is among these clips" in known
     unknown = genrelens("evaluate", folder, "-m", model).out
-    assert "training      the model file does not say which recordings" in unknown
+    assert "training      the model file does not list its training recordings" in unknown
     assert "warning" not in known + unknown
 
 
