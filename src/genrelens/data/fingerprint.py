@@ -27,6 +27,8 @@ __all__ = ["Match", "audio_fingerprint", "connected", "find_matches"]
 Words = NDArray[np.uint32]
 Int64 = NDArray[np.int64]
 
+# Codecs and telephones pass 300 to 2000 Hz. Frames of 0.4 s start every 12.8 ms, so a shift by
+# half a step changes little. With such a small c, log(1 + c x) is nearly c x: plain energy.
 _BANDS = FeatureConfig(
     kind="mel",
     sample_rate=5000,
@@ -37,8 +39,6 @@ _BANDS = FeatureConfig(
     f_max=2000,
     log_scale=1e-9,
 )
-# Codecs and telephones pass 300 to 2000 Hz. Frames of 0.4 s start every 12.8 ms, so a shift by
-# half a step changes little. With such a small c, log(1 + c x) is nearly c x: plain energy.
 _FRAME_SECONDS = _BANDS.hop_length / _BANDS.sample_rate
 _SILENCE = 1e-9 * 3e-6  # mean energy of a band in white noise of -80 dBFS
 
