@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import replace
 from threading import Event
 from typing import Self
 
@@ -18,7 +17,7 @@ from genrelens.features import MeasuredSegments, iter_measured_segments, segment
 from genrelens.levels import SILENCE_LEVEL
 from genrelens.metadata import ModelMetadata
 from genrelens.model_file import ModelFile, Outputs
-from genrelens.pooling import PooledRecording, segments_of_answer
+from genrelens.pooling import PooledRecording
 from genrelens.prediction import Prediction
 from genrelens.threads import map_in_threads
 
@@ -296,18 +295,10 @@ class Classifier:
         runs = iter_measured_segments(counter.count(excerpt.blocks), features)
         loud = _without_silence(runs, positions, on_segments)
         windows = _windows(loud, self.metadata.window_segments)
-        outputs = [self._run_window(window) for window in windows]
+        outputs = [self._model_file.run(window) for window in windows]
         starts, levels = map(np.concatenate, zip(*positions, strict=True))
         times = excerpt.start + starts * (features.hop_length / features.sample_rate)
         return outputs, (times, segment_weights(starts, features), levels)
-
-    def _run_window(self, window: Float32) -> Outputs:
-        """Run the network on a window and, if necessary, again on its music segments."""
-        outputs = self._model_file.run(window)
-        music = segments_of_answer(outputs, self.metadata.music_threshold)
-        if music is None:
-            return outputs
-        return replace(outputs, clip_logits=self._model_file.run(window[music]).clip_logits)
 
 
 class _SampleCounter:

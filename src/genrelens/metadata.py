@@ -14,7 +14,7 @@ import numpy as np
 from genrelens.errors import require
 from genrelens.features import FeatureConfig
 
-__all__ = ["FORMAT_VERSION", "GenreRule", "ModelMetadata", "StyleTag"]
+__all__ = ["FORMAT_VERSION", "GenreRule", "ModelMetadata", "StyleTag", "genre_names"]
 
 FORMAT_VERSION = 3
 """The version that is written.
@@ -236,7 +236,7 @@ class ModelMetadata:
         """Return the metadata restricted to some genres.
 
         Args:
-            genres: the genres to keep; the result has them in the order of the model.
+            genres: the genres to keep, in any case; the result has them in the order of the model.
 
         Raises:
             ValueError: the model does not have a genre, or there are fewer than 2.
@@ -246,9 +246,12 @@ class ModelMetadata:
             metadata.restricted(["rock", "jazz"]).labels  # ('jazz', 'rock')
 
         """
-        wanted = set(genres)
-        for genre in sorted(wanted - set(self.labels)):
-            raise ValueError(self._no_such(genre))
+        by_key = {label.casefold(): label for label in self.labels}
+        wanted = set()
+        for genre in genres:
+            if (key := genre.casefold()) not in by_key:
+                raise ValueError(self._no_such(genre))
+            wanted.add(by_key[key])
         if len(wanted) < 2:
             given = "1 genre was" if wanted else "no genres were"
             raise ValueError(f"{given} given; at least 2 are needed")
@@ -333,6 +336,19 @@ _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "format_version": int,
 }
 _REQUIRED = ("name", "labels", "features", "window_segments")
+
+
+def genre_names(text: str) -> tuple[str, ...]:
+    """Return the names in a list with commas, without repetitions.
+
+    Example::
+
+        >>> genre_names("rock, jazz,")
+        ('rock', 'jazz')
+
+    """
+    names = (name.strip() for name in text.split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _refuse_constant(name: str) -> None:

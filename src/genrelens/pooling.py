@@ -13,7 +13,7 @@ from genrelens.prediction import Style
 from genrelens.segmentation import calibrated
 from genrelens.set_head import SegmentSets, SetHead
 
-__all__ = ["PooledRecording", "segments_of_answer"]
+__all__ = ["PooledRecording"]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -181,21 +181,6 @@ def _is_mean(window: Outputs) -> bool:
     """Return whether the answer for a window is the mean over its segments."""
     mean = _softmax(window.segment_logits).mean(axis=0)
     return bool(np.abs(_softmax(window.clip_logits) - mean).max() <= _ROUNDING)
-
-
-def segments_of_answer(window: Outputs, music_threshold: float | None) -> Bools | None:
-    """Return the segments from which the answer of a window must be recomputed, (n,) bool.
-
-    They are those that are music, if some are not and the answer is not the mean over segments.
-    None if the answer is kept.
-    """
-    music = _sigmoid(window.music_logits)
-    if music is None or music_threshold is None or window.features is not None:
-        return None
-    chosen = music >= music_threshold
-    if chosen.all() or not chosen.any() or _is_mean(window):
-        return None
-    return np.asarray(chosen)
 
 
 def _music_weights(

@@ -98,7 +98,7 @@ def test_a_choice_of_genres(
     genrelens: Genrelens, numpy_model: Callable[..., None], medley: Path
 ) -> None:
     numpy_model()
-    rows = lines(genrelens("classify", medley, "--genres", "noise, clicks"))[1:]
+    rows = lines(genrelens("classify", medley, "--genres", "Noise, CLICKS,"))[1:]
     assert rows[0] == "The predicted genre is: clicks"
     assert [row.split()[0] for row in rows[1:3]] == ["clicks", "noise"]
     (row,) = csv.DictReader(

@@ -104,6 +104,7 @@ def test_tags_are_written_and_restored(genrelens: Genrelens, music: Path) -> Non
     nothing = genrelens("undo")
     assert (nothing.code, nothing.out) == (2, "")
     assert "there is nothing to undo" in nothing.err
+    assert genrelens("undo", "1").out == "run 1: already restored\n"
     assert genrelens("undo", "1", "--list").code == 2
 
 

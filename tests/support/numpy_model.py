@@ -22,14 +22,13 @@ class NumpyModel:
     The logits of a segment fall with the distance to the mean segment of each genre. Its loudness,
     the mean of its features, is 1 to 8 for the waveforms of ``tiny``; from 0.9 on it is music. The
     loudness is also the signal-to-noise ratio. The answer for a window is the mean over its
-    segments or, with ``of_sets``, that for the mean of its features.
+    segments.
     """
 
     set_head = None
 
-    def __init__(self, metadata: ModelMetadata, *, of_sets: bool = False) -> None:
+    def __init__(self, metadata: ModelMetadata) -> None:
         self.metadata = metadata
-        self._of_sets = of_sets
         sounds = [tiny.sound(genre, 4, seed=9) for genre in tiny.GENRES]
         self._centroids = np.stack([extract_segments(y, tiny.MEL).mean(axis=0) for y in sounds])
 
@@ -38,10 +37,9 @@ class NumpyModel:
         loudness = segments.mean(axis=(1, 2))
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         mean = np.log((powers / powers.sum(axis=1, keepdims=True)).mean(axis=0))
-        answer = self._logits(segments.mean(axis=0)[None])[0] if self._of_sets else mean
         styles = np.stack([loudness - 5, 2 - loudness], axis=1)
         return Outputs(
-            answer.astype(np.float32),
+            mean.astype(np.float32),
             logits.astype(np.float32),
             style_logits=styles.astype(np.float32),
             music_logits=(8 * (loudness - 0.9)).astype(np.float32),
@@ -52,7 +50,7 @@ class NumpyModel:
         return -((segments[:, None] - self._centroids) ** 2).mean(axis=(2, 3))
 
 
-def numpy_classifier(*, of_sets: bool = False, **metadata: Any) -> Classifier:
+def numpy_classifier(**metadata: Any) -> Classifier:
     """Return a classifier with a numpy model; fields of the metadata can be changed."""
     values = {
         "styles": (StyleTag("loud", 0.5), StyleTag("soft", 0.25)),
@@ -60,7 +58,7 @@ def numpy_classifier(*, of_sets: bool = False, **metadata: Any) -> Classifier:
         "sure_threshold": 0.8,
         **metadata,
     }
-    model = NumpyModel(tiny.metadata(**values), of_sets=of_sets)
+    model = NumpyModel(tiny.metadata(**values))
     return Classifier(model)  # type: ignore[arg-type]
 
 

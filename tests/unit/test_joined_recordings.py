@@ -112,19 +112,6 @@ def test_sections_use_the_temperature_of_their_number_of_segments() -> None:
     assert timeline < both.sections[0].probability
 
 
-@pytest.mark.parametrize("window_segments", [5, 60])
-def test_a_graph_that_answers_for_sets_of_segments_gets_only_music(window_segments: int) -> None:
-    """Each window has the answer for its music alone; applause within does not count."""
-    classifier = numpy_classifier(
-        of_sets=True, temperature=2.0, temperatures={1: 2.0}, window_segments=window_segments
-    )
-    alone = classifier.classify_waveform(joined(("chords", 9.6)), tiny.RATE)
-    mixed = joined(("chords", 4.8), ("noise", 3, TALK), ("chords", 4.8))
-    concert = classifier.classify_waveform(mixed, tiny.RATE)
-    np.testing.assert_allclose(concert.probabilities, alone.probabilities, atol=0.05)
-    assert all(row[1] > 0.9 for row in concert.segments[15:20])  # the noise is like clicks
-
-
 def test_a_choice_of_genres() -> None:
     classifier = numpy_classifier()
     chosen = classifier.restricted(["noise", "clicks"])

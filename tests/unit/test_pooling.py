@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
 from genrelens.model_file import Outputs, StyleTag
-from genrelens.pooling import PooledRecording, segments_of_answer
+from genrelens.pooling import PooledRecording
 from genrelens.prediction import Style
 from support import tiny
 
@@ -243,25 +241,6 @@ def test_the_answer_of_a_graph_without_a_mean_has_the_temperature_of_a_clip() ->
     roots = [np.sqrt(row) / np.sqrt(row).sum() for row in (JAZZ, ROCK)]
     expected = (2 * roots[0] + roots[1]) / 3
     np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("answer", "music", "threshold", "again"),
-    [
-        (JAZZ, [0.9, 0.2, 0.6], 0.5, [True, False, True]),
-        (JAZZ, [0.9, 0.8, 0.6], 0.5, None),
-        (JAZZ, [0.1, 0.2, 0.3], 0.5, None),
-        (JAZZ, [0.9, 0.2, 0.6], None, None),
-        (np.mean([ROCK, JAZZ, ROCK], axis=0), [0.9, 0.2, 0.6], 0.5, None),
-    ],
-)
-def test_segments_that_an_answer_is_computed_from_again(
-    answer: ArrayLike, music: list[float], threshold: float | None, again: list[bool] | None
-) -> None:
-    logits = np.log(np.asarray(answer)).astype(np.float32)
-    window = replace(mixed([ROCK, JAZZ, ROCK], music), clip_logits=logits)
-    found = segments_of_answer(window, threshold)
-    assert (None if found is None else found.tolist()) == again
 
 
 def test_a_recording_of_one_segment_has_the_probabilities_of_the_segment() -> None:

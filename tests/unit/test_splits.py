@@ -373,7 +373,7 @@ def test_a_rare_genre_is_tested_in_some_folds() -> None:
     assert sum(tested) == 4
     assert tested.count(0) >= 2
     assert all({"g0", "g1"} <= {c.label for c in p if c.part == "test"} for p in split)
-    with pytest.raises(DataError, match=r"genre 'x' has only 1 groups.*leave the genre out"):
+    with pytest.raises(DataError, match=r"genre 'x' has only 1 group.*leave the genre out"):
         grouped_folds(rare[:49], 6, rare_genres=True)
 
 
@@ -390,5 +390,5 @@ def test_validation_clips_are_of_other_groups(groups: int, valid: float) -> None
 def test_validation_clips_need_groups() -> None:
     with pytest.raises(DataError, match="36 of 36 clips have no group"):
         grouped_split(clips())
-    with pytest.raises(DataError, match="has only 1 groups"):
+    with pytest.raises(DataError, match="has only 1 group"):
         grouped_split(clips(groups=1))

@@ -6,11 +6,9 @@ import os
 import resource
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -18,7 +16,6 @@ import pytest
 from genrelens.library import (
     Catalog,
     Outcome,
-    Plan,
     apply_changes,
     list_runs,
     plan_changes,
@@ -28,46 +25,13 @@ from genrelens.library.tagging import apply as apply_module
 from genrelens.library.tagging import replace_file as replace_module
 from genrelens.tags import read_tags
 from support import tagged
-from support.shelf import contents, only, plan_jazz, shelve, song
+from support.shelf import contents, only, shelve, song
+from support.tagging_fixtures import Planned, catalog, journal, music, planned, tmp_path
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
 
-@pytest.fixture
-def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory if possible, because every step waits for the disk."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(autouse=True)
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "data" / "journal.sqlite"
-    path.parent.mkdir()
-    monkeypatch.setenv("GENRELENS_JOURNAL", str(path))
-    return path
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "data" / "catalog.sqlite") as catalog:
-        yield catalog
-
-
-@pytest.fixture
-def music(tmp_path: Path) -> Path:
-    return tmp_path / "music"
-
-
-Planned = Callable[..., Plan]
-
-
-@pytest.fixture
-def planned(catalog: Catalog, music: Path) -> Planned:
-    """Return a function that plans the genres of all files in the folder: jazz."""
-
-    return partial(plan_jazz, catalog, music)
+__all__ = ["catalog", "journal", "music", "planned", "tmp_path"]  # the fixtures
 
 
 # ------------------------------------------------------------------------- formats

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import mutagen.id3
@@ -18,7 +15,6 @@ from genrelens import LibraryError
 from genrelens.library import (
     Catalog,
     Outcome,
-    Plan,
     Policy,
     apply_changes,
     list_runs,
@@ -27,46 +23,13 @@ from genrelens.library import (
 )
 from genrelens.library.tagging.journal import Journal
 from genrelens.tags import read_tags, write_genres
-from support.shelf import contents, only, plan_jazz, shelve, song
+from support.shelf import contents, only, shelve, song
+from support.tagging_fixtures import Planned, catalog, journal, music, planned, tmp_path
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
 
-@pytest.fixture
-def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory if possible, because every step waits for the disk."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(autouse=True)
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "data" / "journal.sqlite"
-    path.parent.mkdir()
-    monkeypatch.setenv("GENRELENS_JOURNAL", str(path))
-    return path
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "data" / "catalog.sqlite") as catalog:
-        yield catalog
-
-
-@pytest.fixture
-def music(tmp_path: Path) -> Path:
-    return tmp_path / "music"
-
-
-Planned = Callable[..., Plan]
-
-
-@pytest.fixture
-def planned(catalog: Catalog, music: Path) -> Planned:
-    """Return a function that plans the genres of all files in the folder: jazz."""
-
-    return partial(plan_jazz, catalog, music)
+__all__ = ["catalog", "journal", "music", "planned", "tmp_path"]  # the fixtures
 
 
 # -------------------------------------------------------------------------------------- undo

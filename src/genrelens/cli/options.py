@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from genrelens.classifier import Classifier
+from genrelens.metadata import genre_names
 from genrelens.model_file import packaged_models
 
 __all__ = [
@@ -127,8 +128,7 @@ def restricted_classifier(classifier: Classifier, genres: str | None) -> Classif
     """Restrict a classifier to the genres of ``--genres``, if any are given."""
     if genres is None:
         return classifier
-    names = [name.strip() for name in genres.split(",")]
     try:
-        return classifier.restricted(name for name in names if name)
+        return classifier.restricted(genre_names(genres))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--genres") from error

@@ -61,7 +61,8 @@ def undo(
         print_json(result.to_dict())
     else:
         restored = len(result.outcomes) - len(result.failed)
-        out.print(f"run {result.run}: {restored} of {len(result.outcomes)} files restored")
+        of_all = f"{restored} of {len(result.outcomes)} files restored"
+        out.print(f"run {result.run}: {of_all if result.outcomes else 'already restored'}")
     if result.failed:
         raise typer.Exit(1)
 

@@ -341,10 +341,11 @@ def _check_request(
         raise DataError(f"{len(clips)} clips of {len(label_set(clips))} genres: 2 are needed")
     label, fewest = min(counts.items(), key=lambda item: item[1], default=("", n_folds))
     if fewest < n_folds:
+        number = f"{fewest} {what}" if fewest != 1 else f"1 {what.removesuffix('s')}"
+        advice = f"use at most {fewest} folds" if fewest > 1 else "leave the genre out"
         raise DataError(
-            f"{n_folds} folds cannot be made: genre {label!r} has only {fewest} {what}, and each "
-            f"fold needs one; use at most {fewest} folds"
-            + (" or leave the genre out" if fewest < 2 else "")
+            f"{n_folds} folds cannot be made: genre {label!r} has only {number}, and each fold "
+            f"needs one; {advice}"
         )
 
 

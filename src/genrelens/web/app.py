@@ -24,6 +24,7 @@ from starlette.types import Scope
 
 from genrelens import __version__
 from genrelens.files import sha256
+from genrelens.metadata import genre_names
 from genrelens.model_file import ModelFile
 from genrelens.web import schemas
 from genrelens.web.admission import Admission, RequestBodies
@@ -135,7 +136,7 @@ class _Service:
         """
         if text is None:
             return ()
-        genres = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+        genres = genre_names(text)
         try:
             self.model.restricted(genres)
         except ValueError as error:
