@@ -15,6 +15,8 @@ from genrelens.library import digest as content
 from support import bombs, tagged
 from support.bombs import streams
 
+pytestmark = pytest.mark.slow  # megabytes of hostile tags
+
 SMALL = 20_000  # bytes
 
 

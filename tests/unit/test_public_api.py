@@ -138,7 +138,11 @@ def test_all_errors_are_exported_and_have_one_base() -> None:
 # ------------------------------------------------------------------------------- examples
 
 
-@pytest.mark.parametrize("name", FACES)
+@pytest.mark.parametrize(
+    "name",
+    # The names of train need torch, which a quick test must not import.
+    [pytest.param(n, marks=pytest.mark.slow) if n == "genrelens.train" else n for n in FACES],
+)
 def test_public_names_have_examples(name: str) -> None:
     assert without_example(name) == []
 

@@ -14,6 +14,8 @@ from support.asf_cases import EXTENDED
 from support.containers import flac, itunes, make, short
 from support.mp4_cases import box, value
 
+pytestmark = pytest.mark.slow  # megabytes of hostile tags
+
 
 def bombs() -> list[tuple[str, bytes]]:
     n = 110_000
