@@ -176,6 +176,8 @@ def test_the_message_names_the_mistake(text: str, words: str, tmp_path: Path) ->
         ("segment_lstm", "learning_rate = 0.0"),
         ("segment_lstm", "patience = -1"),
         ("segment_lstm", "shortest = -1"),
+        ("segment_lstm", "cross_fit = -2"),
+        ("segment_lstm", "cross_fit = 1"),
         ("head", "data_weights = [1, 0]"),
         ("head", "data_weights = [-1]"),
         ("augment", "gain_db = -1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,18 @@ def test_damaged_run_file_is_named(start: Start, copy: Path) -> None:
 
 def test_description_of_the_recipe_may_differ(start: Start, copy: Path) -> None:
     start(copy, 'description = "Other words."\n' + EVERYTHING, resume=True)
+
+
+def test_a_run_of_an_older_version_is_resumed(start: Start, copy: Path) -> None:
+    """Its file lacks the settings that were introduced after it; they count as defaults."""
+    identity = json.loads((copy / "run.json").read_text())
+    for table, key in (("segment_lstm", "cross_fit"), ("training", "precision")):
+        del identity["recipe"][table][key]
+    del identity["recipe"]["head"]
+    (copy / "run.json").write_text(json.dumps(identity))
+    start(copy, EVERYTHING, resume=True)
+    with pytest.raises(DataError, match="another recipe"):
+        start(copy, EVERYTHING.replace("passes = 3", "passes = 3\ncross_fit = 2"), resume=True)
 
 
 def test_finished_stages_are_not_trained_again(

@@ -19,7 +19,7 @@ from genrelens.files import reason, write_text_atomically
 from genrelens.library.digest import audio_digest
 from genrelens.metadata import ModelMetadata
 from genrelens.train.dataset import TrainingClip, split_fingerprint
-from genrelens.train.recipe import Recipe
+from genrelens.train.recipe import Recipe, with_defaults
 from genrelens.train.trainer import Hardware
 from genrelens.training_audio import TrainingAudio
 
@@ -151,7 +151,10 @@ def open_run(run: Run, clips: Sequence[TrainingClip], labels: Sequence[str]) -> 
 
 
 def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
-    """Check that a file contains the identity of a run; the recipe's description may differ.
+    """Check that a file contains the identity of a run or of a part of it.
+
+    The recipe's description may differ. The file of an older version lacks the settings that were
+    introduced after it; they count as defaults.
 
     Args:
         path: the file, in the folder of the run.
@@ -163,17 +166,13 @@ def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
 
     """
     try:
-        found = dict(json.loads(path.read_text()))
-    except (OSError, TypeError, ValueError) as error:
+        found = _comparable(json.loads(path.read_text()))
+    except (AttributeError, OSError, TypeError, ValueError) as error:
         raise DataError(
             f"is damaged ({reason(error)}); choose another folder", path=path
         ) from error
-    expected = json.loads(json.dumps(identity))  # tuples become lists
-    changed = [
-        name
-        for name, value in expected.items()
-        if _without_description(found.get(name)) != _without_description(value)
-    ]
+    expected = _comparable(identity)
+    changed = [name for name, value in expected.items() if found.get(name) != value]
     if changed:
         raise DataError(
             f"contains a {kind} with another {' and '.join(changed)}; choose another folder",
@@ -181,10 +180,11 @@ def check_identity(path: Path, identity: Mapping[str, Any], kind: str) -> None:
         )
 
 
-def _without_description(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {key: entry for key, entry in value.items() if key != "description"}
+def _comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
+    recipe = with_defaults(identity.get("recipe", {}))
+    recipe.pop("description", None)
+    comparable: dict[str, Any] = json.loads(json.dumps({**identity, "recipe": recipe}))
+    return comparable  # as JSON, because tuples become lists
 
 
 # ------------------------------------------------------------ the metadata of the model

@@ -30,6 +30,7 @@ __all__ = [
     "SegmentLstmConfig",
     "TrainingConfig",
     "packaged_recipes",
+    "with_defaults",
 ]
 
 NETWORKS = ("mfcc-lstm", "mel-cnn", "mel-cnn-lstm", "musicnn")
@@ -174,6 +175,9 @@ class SegmentLstmConfig:
         patience: as in :class:`TrainingConfig`.
         shortest: smallest number of consecutive segments that are cut at random from a clip; 0
             always uses whole clips.
+        cross_fit: number of parts of the training clips. The logits of each part come from a
+            further CNN, trained on the other parts; all clips of a group are in one part. 0 takes
+            all logits from the CNN of the model, which was trained on the same clips.
 
     Raises:
         ValueError: a value is out of range; the message names it and the rule.
@@ -187,10 +191,12 @@ class SegmentLstmConfig:
     weight_decay: float = 0.0
     patience: int = 10
     shortest: int = 0
+    cross_fit: int = 0
 
     def __post_init__(self) -> None:
         require_at_least(self, 1, "epochs", "passes", "batch_size")
-        require_at_least(self, 0, "weight_decay", "patience", "shortest")
+        require_at_least(self, 0, "weight_decay", "patience", "shortest", "cross_fit")
+        require(self.cross_fit != 1, "cross_fit=1 must be 0 (off) or at least 2")
         require_positive_rate(self)
 
 
@@ -302,6 +308,19 @@ class Recipe:
             return _recipe(tomllib.loads(text), path.stem)
         except ValueError as error:  # includes TOMLDecodeError
             raise RecipeError(str(error), path=path) from error
+
+
+def with_defaults(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored recipe with the defaults of settings that were introduced after it.
+
+    Args:
+        recipe: the result of :meth:`Recipe.to_dict`, perhaps from an older version.
+
+    """
+    kinds = (TrainingConfig, AugmentConfig, SegmentLstmConfig, HeadConfig)
+    names = ("training", "augment", "segment_lstm", "head")
+    tables = zip(names, kinds, strict=True)
+    return {**recipe, **{name: {**asdict(kind()), **recipe.get(name, {})} for name, kind in tables}}
 
 
 # ---------------------------------------------------------------------------- TOML files

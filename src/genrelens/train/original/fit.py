@@ -1,7 +1,14 @@
-"""Train the networks of 2018: a network on segments, then an LSTM over its logits."""
+"""Train the networks of 2018: a network on segments, then an LSTM over its logits.
+
+The LSTM learns from the logits of the training clips. Those of a network that was trained on the
+same clips are far surer than those of new clips. With ``cross_fit``, the logits of each clip come
+from a network that was trained without it.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,9 +20,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 from torch.utils.data import DataLoader, Sampler
 
+from genrelens.files import write_text_atomically
 from genrelens.train.augment import MelAugment, mixup
 from genrelens.train.dataset import ClipDataset, SegmentDataset, TrainingClip
-from genrelens.train.job import Run, window_segments
+from genrelens.train.job import Run, check_identity, window_segments
+from genrelens.train.original.cross_fit import cross_fit_parts
 from genrelens.train.original.networks import (
     ClipNetwork,
     MeanOverSegments,
@@ -89,18 +98,48 @@ class OriginalTraining:
         Returns:
             The trained network, None: it has no set head, and an empty dictionary: no metadata.
 
+        Raises:
+            DataError: the recipe cross-fits, and all training clips are of one group, or the
+                resumed run has other groups.
+
         """
-        network = self._fit_segments(train, valid, weights)
+        parts = self._parts(train)
+        self._run.on_stage(f"Training the segment network of {self._recipe.name}")
+        network = self._fit_segments(train, valid, weights, folder="segments")
         aggregator: nn.Module = MeanOverSegments()
         if self._recipe.network == "mel-cnn-lstm":
-            aggregator = self._fit_clips(train, valid, weights, network)
+            aggregator = self._fit_clips(train, valid, weights, network, parts)
         return ClipNetwork(network, aggregator), None, {}
 
+    def _parts(self, clips: Sequence[TrainingClip]) -> list[int]:
+        """Return the part of each clip for cross-fitting; an empty list without cross-fitting."""
+        n_parts = self._recipe.segment_lstm.cross_fit
+        if self._recipe.network != "mel-cnn-lstm" or not n_parts:
+            return []
+        seed = self._recipe.training.seed
+        parts = cross_fit_parts([clip.clip for clip in clips], n_parts, seed=seed)
+        self._check_parts(clips, parts)
+        return parts
+
+    def _check_parts(self, clips: Sequence[TrainingClip], parts: Sequence[int]) -> None:
+        """Check that a resumed run has the same parts: the groups are not in its fingerprint."""
+        rows = sorted(f"{clip.digest} {part}" for clip, part in zip(clips, parts, strict=True))
+        identity = {"groups": hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]}
+        path = self._run.folder / "cross-fit.json"
+        if path.exists():
+            check_identity(path, identity, "run")
+        else:
+            write_text_atomically(path, json.dumps(identity) + "\n")
+
     def _fit_segments(
-        self, train: Sequence[TrainingClip], valid: Sequence[TrainingClip], weights: Tensor
+        self,
+        train: Sequence[TrainingClip],
+        valid: Sequence[TrainingClip],
+        weights: Tensor,
+        *,
+        folder: str,
     ) -> MelCNN | MfccLSTM:
         recipe, training = self._recipe, self._recipe.training
-        self._run.on_stage(f"Training the segment network of {recipe.name}")
         pl.seed_everything(training.seed, verbose=False)
         network = build_segment_network(recipe, len(weights))
         if isinstance(network, MelCNN):
@@ -121,7 +160,7 @@ class OriginalTraining:
             ),
             loader,
             DataLoader(clips, batch_size=None) if valid else None,
-            folder=self._run.folder / "segments",
+            folder=self._run.folder / folder,
             hardware=self._run.hardware,
             epochs=training.epochs,
             patience=training.patience,
@@ -136,14 +175,15 @@ class OriginalTraining:
         valid: Sequence[TrainingClip],
         weights: Tensor,
         network: nn.Module,
+        parts: Sequence[int],
     ) -> SegmentLSTM:
         config = self._recipe.segment_lstm
+        cross_fitted = self._cross_fitted_logits(train, valid, weights, parts) if parts else []
         self._run.on_stage("Training the LSTM over the segments' logits")
         # Set the seed again, so that a resumed run trains the same network.
         pl.seed_everything(self._recipe.training.seed, verbose=False)
-        network.to(self._run.hardware.torch_device)
-        train_logits = _logits(self._recipe, train, network, passes=config.passes)
-        valid_logits = _logits(self._recipe, valid, network, passes=1)
+        train_logits = cross_fitted or self._logits(train, network, passes=config.passes)
+        valid_logits = self._logits(valid, network, passes=1)
         lstm = SegmentLSTM(n_classes=len(weights))
         fit_module(
             LstmModule(lstm, config, weights if self._recipe.training.class_weights else None),
@@ -155,6 +195,32 @@ class OriginalTraining:
             patience=config.patience,
         )
         return lstm
+
+    def _cross_fitted_logits(
+        self,
+        train: Sequence[TrainingClip],
+        valid: Sequence[TrainingClip],
+        weights: Tensor,
+        parts: Sequence[int],
+    ) -> list[tuple[Tensor, int]]:
+        """Return the logits of each training clip from a network of the other parts' clips."""
+        sequences: list[tuple[Tensor, int]] = []
+        n_parts = max(parts) + 1
+        for part in range(n_parts):
+            self._run.on_stage(f"Training the network for part {part + 1} of {n_parts}")
+            inside = [clip for clip, number in zip(train, parts, strict=True) if number == part]
+            others = [clip for clip, number in zip(train, parts, strict=True) if number != part]
+            network = self._fit_segments(others, valid, weights, folder=f"cross-fit-{part + 1}")
+            # Set the seed again, so that a resumed run draws the same augmentation.
+            pl.seed_everything(self._recipe.training.seed, verbose=False)
+            sequences += self._logits(inside, network, passes=self._recipe.segment_lstm.passes)
+        return sequences
+
+    def _logits(
+        self, clips: Sequence[TrainingClip], network: nn.Module, *, passes: int
+    ) -> list[tuple[Tensor, int]]:
+        network.to(self._run.hardware.torch_device)
+        return _logits(self._recipe, clips, network, passes=passes)
 
 
 def _augment(recipe: Recipe) -> MelAugment | None:
