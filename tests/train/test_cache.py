@@ -59,6 +59,31 @@ def test_frames_are_those_of_the_front_end(clip: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(frames, expected)
 
 
+def test_check_decodes_a_clip_once_and_stores_no_frames(
+    clip: Path, tmp_path: Path, computed: list[Path]
+) -> None:
+    from genrelens.train.cache import AudioCheck, file_digest
+
+    check = AudioCheck(tmp_path / "cache", tiny.RATE)
+    for _ in range(2):
+        assert check.load(clip, file_digest(clip)).shape == (0, 0)
+    assert computed == [clip]
+    assert [path.stat().st_size for path in entries(tmp_path / "cache")] == [0]
+
+
+def test_check_reports_an_unreadable_clip_each_time(tmp_path: Path, computed: list[Path]) -> None:
+    from genrelens.train.cache import AudioCheck, file_digest
+
+    broken = tmp_path / "broken.wav"
+    broken.write_text("no audio")
+    check = AudioCheck(tmp_path / "cache", tiny.RATE)
+    for _ in range(2):
+        with pytest.raises(AudioError, match=r"broken\.wav"):
+            check.load(broken, file_digest(broken))
+    assert computed == [broken, broken]
+    assert entries(tmp_path / "cache") == []
+
+
 def test_second_time_comes_from_the_disk(clip: Path, tmp_path: Path, computed: list[Path]) -> None:
     from genrelens.train.cache import FeatureCache, file_digest
 

@@ -13,7 +13,7 @@ import soundfile
 
 from genrelens import Classifier
 from genrelens.data.folders import LabelledClip, read_folder
-from genrelens.errors import DataError, ModelError
+from genrelens.errors import AudioError, DataError, ModelError
 from genrelens.features import extract_segments
 from genrelens.library import audio_digest
 from genrelens.metadata import ModelMetadata, StyleTag
@@ -358,6 +358,10 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genrelens.train.lens.fit.read_musicnn", lambda *_: tiny_musicnn.weights())
     recipe = Recipe(name="tiny", network="musicnn", features=tiny.LENS, head=HEAD)
     clips = [replace(clip, part="train") for clip in read_folder(data)]
+    broken = replace(clips[4], path=tmp_path / "broken.wav")
+    broken.path.write_text("no audio")
+    clips.insert(4, broken)
+    read: list[tuple[LabelledClip, AudioError | None]] = []
     run = Run(
         recipe=recipe,
         folder=tmp_path / "run",
@@ -365,13 +369,17 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         hardware=Hardware(device="cpu", progress=False),
         musicnn=Path("wheel"),
         not_music=beside,
+        on_clip=lambda clip, error: read.append((clip, error)),
     )
     metadata = Classifier.load(train(run, clips)).metadata
+    assert [clip for clip, _ in read] == clips
+    assert [clip for clip, error in read if error] == [broken]
     assert metadata.labels == tiny.GENRES
     assert metadata.music_threshold == 0.4
     assert metadata.styles[-1] == StyleTag("humming", 0.25, "chords")
     audio = TrainingAudio.from_provenance(metadata.provenance)
     assert audio is not None
+    assert not list((tmp_path / "cache").rglob("*.npy"))  # no frames, only features
     everything = [*beside.rglob("*.wav"), *data.rglob("*.wav")]
     assert len(audio) == len(everything) == 11
     assert all(audio_digest(path) in audio for path in everything)

@@ -1,4 +1,4 @@
-"""A cache of the features of clips on disk; each clip is decoded only once."""
+"""A cache of the features of clips on disk, so that each clip is decoded only once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from genrelens.features import FeatureConfig, extract_features
 from genrelens.files import reason, replaced, sha256
 from genrelens.highpass import high_pass
 
-__all__ = ["FeatureCache", "default_cache_dir", "file_digest", "new_entry"]
+__all__ = ["AudioCheck", "FeatureCache", "default_cache_dir", "file_digest", "new_entry"]
 
 _VERSION = 2  # increased when features change for the same settings; starts a new cache
 _NAME = 32  # hexadecimal digits of the digest that name an entry
@@ -119,3 +119,38 @@ class FeatureCache:
         missing = max(0, n_samples - len(waveform))
         filtered = high_pass(waveform, self.config.sample_rate)
         return extract_features(np.pad(filtered, (0, missing)), self.config)
+
+
+class AudioCheck:
+    """A check that clips can be read, for training that computes features of its own.
+
+    A clip that can be read leaves an empty file, so that it is decoded only once.
+
+    Args:
+        directory: folder of the cache.
+        sample_rate: rate of the audio that the training reads, in Hz.
+
+    """
+
+    def __init__(self, directory: Path, sample_rate: int) -> None:
+        self._sample_rate = sample_rate
+        self._directory = directory / f"readable-{sample_rate}"
+
+    def load(self, path: Path, digest: str) -> NDArray[np.float32]:
+        """Return no frames, (0, 0) float32, if the whole clip can be decoded.
+
+        Args:
+            path: the clip.
+            digest: :func:`file_digest` of the clip.
+
+        Raises:
+            AudioError: the clip cannot be read.
+            DataError: the cache cannot be written.
+
+        """
+        entry = self._directory / digest[:_NAME]
+        if not entry.exists():
+            load_audio(path, sample_rate=self._sample_rate)
+            with new_entry(entry):
+                pass
+        return np.empty((0, 0), np.float32)

@@ -19,7 +19,7 @@ from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, segment_starts
 from genrelens.threads import map_in_threads
-from genrelens.train.cache import FeatureCache, file_digest
+from genrelens.train.cache import AudioCheck, FeatureCache, file_digest
 
 __all__ = [
     "ClipDataset",
@@ -43,7 +43,7 @@ class TrainingClip:
         clip: path, label and part.
         target: index of the label.
         frames: features of the whole clip, (n_frames, n_bins) float32, at least as long as one
-            segment.
+            segment; (0, 0) for a training that does not use them.
         digest: SHA-256 of the file's content, 64 hexadecimal digits.
 
     """
@@ -57,7 +57,7 @@ class TrainingClip:
 def load_clips(
     clips: Sequence[LabelledClip],
     labels: Sequence[str],
-    cache: FeatureCache,
+    cache: FeatureCache | AudioCheck,
     *,
     on_clip: Callable[[LabelledClip, AudioError | None], None] = lambda clip, error: None,
 ) -> list[TrainingClip]:
@@ -66,7 +66,7 @@ def load_clips(
     Args:
         clips: the clips.
         labels: all classes, in the order of the logits.
-        cache: the cache of features.
+        cache: the cache of features; an ``AudioCheck`` for clips without frames.
         on_clip: called for each clip, in order, with its error if it cannot be read.
 
     Returns:

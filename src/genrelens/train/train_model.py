@@ -14,7 +14,7 @@ from genrelens.data.folders import LabelledClip
 from genrelens.errors import DataError
 from genrelens.files import reason, write_text_atomically
 from genrelens.metadata import ModelMetadata
-from genrelens.train.cache import FeatureCache, default_cache_dir
+from genrelens.train.cache import AudioCheck, FeatureCache, default_cache_dir
 from genrelens.train.dataset import class_weights, load_clips
 from genrelens.train.export import export_model, replace_metadata
 from genrelens.train.held_out import evaluate_model
@@ -66,7 +66,10 @@ def _train(run: Run, clips: Sequence[LabelledClip]) -> Path:
     labels = class_labels(run, clips)
     training = (LensTraining if run.recipe.network == "musicnn" else OriginalTraining)(run)
     run.on_stage("Reading the clips")
-    cache = FeatureCache(run.cache_dir or default_cache_dir(), run.recipe.features)
+    directory, features = run.cache_dir or default_cache_dir(), run.recipe.features
+    cache: FeatureCache | AudioCheck = FeatureCache(directory, features)
+    if not training.uses_frames:
+        cache = AudioCheck(directory, features.sample_rate)
     wanted = [clip for clip in clips if clip.part in ("train", "valid")]
     loaded = load_clips(wanted, labels, cache, on_clip=run.on_clip)
     train_clips, valid_clips = (

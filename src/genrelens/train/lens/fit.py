@@ -67,12 +67,16 @@ class LensTraining:
 
     Attributes:
         recordings: recordings used in addition to the clips: other sounds, and further music.
+        uses_frames: whether the training uses the frames of the clips; always false, because the
+            frozen network computes features of their audio.
 
     Raises:
         DataError: the wheel is missing or has unexpected content, or the folder of recordings that
             are not music cannot be listed or contains none.
 
     """
+
+    uses_frames = False
 
     def __init__(self, run: Run) -> None:
         if run.musicnn is None:

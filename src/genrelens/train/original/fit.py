@@ -68,6 +68,7 @@ class OriginalTraining:
 
     Attributes:
         recordings: recordings used in addition to the clips; always empty.
+        uses_frames: whether the training uses the frames of the clips; always true.
 
     Raises:
         RecipeError: this processor cannot train the network in the recipe's precision.
@@ -75,6 +76,7 @@ class OriginalTraining:
     """
 
     recordings: Sequence[Path] = ()
+    uses_frames = True
 
     def __init__(self, run: Run) -> None:
         self._run = run
