@@ -78,6 +78,31 @@ def test_crops_start_at_random_positions_of_each_clip() -> None:
     assert min(len(found) for found in starts) > 35
 
 
+@pytest.mark.parametrize("crops_per_clip", [0, 7])
+@pytest.mark.parametrize(("batch_size", "sizes"), [(4, 5 * [4]), (50, [21])])
+def test_a_loader_yields_each_segment_once(
+    batch_size: int, sizes: list[int], crops_per_clip: int
+) -> None:
+    """An incomplete last batch is dropped, unless it is the only one."""
+    import torch
+
+    from genrelens.train.dataset import SegmentDataset
+
+    clips = [tiny.training_clip(numbered(140, first=1000 * i), target=i) for i in range(3)]
+    loader = SegmentDataset(clips, tiny.MEL, crops_per_clip).loader(batch_size)
+    batches = list(loader)
+    assert [len(classes) for _, classes in batches] == sizes
+    segments, classes = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    assert segments.dtype == torch.float32
+    first = segments[:, 0, 0].long()
+    assert torch.equal(first // 1000, classes)
+    assert torch.equal(segments[:, -1, 0].long(), first + 19)
+    assert (len(set(first.tolist())) == len(first)) or crops_per_clip
+    assert len(set(classes.tolist())) == 3
+    second = torch.cat([batch[1] for batch in loader])
+    assert not torch.equal(classes, second)
+
+
 def test_clip_of_one_segment_has_one_crop() -> None:
     from genrelens.train.dataset import SegmentDataset
 

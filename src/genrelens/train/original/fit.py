@@ -147,9 +147,6 @@ class OriginalTraining:
         if isinstance(network, MelCNN):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on CPUs
         dataset = SegmentDataset(train, recipe.features, training.crops_per_clip)
-        loader = DataLoader(dataset, batch_size=training.batch_size, shuffle=True, drop_last=True)
-        if not len(loader):
-            loader = DataLoader(dataset, batch_size=len(dataset), shuffle=True)
         clips = ClipDataset(valid, recipe.features)
         fit_module(
             SegmentModule(
@@ -160,7 +157,7 @@ class OriginalTraining:
                 augment=_augment(recipe),
                 mixup_alpha=recipe.augment.mixup,
             ),
-            loader,
+            dataset.loader(training.batch_size),
             DataLoader(clips, batch_size=None) if valid else None,
             folder=self._run.folder / folder,
             hardware=self._run.hardware,
