@@ -155,6 +155,23 @@ def test_averaged_weights_are_kept(start: Start, tmp_path: Path) -> None:
     assert not torch.equal(kept, checkpoint["current_model_state"][name])
 
 
+def test_weights_are_averaged_on_the_device_of_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning creates the average before it moves the network to the GPU."""
+    import torch
+    from pytorch_lightning.callbacks import EMAWeightAveraging
+
+    from genrelens.train.trainer import Hardware, _callbacks
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for device in ("cpu", "cuda"):
+        hardware = Hardware(device=device)
+        callbacks = _callbacks(tmp_path, hardware, 0, 0.9, validates=False)
+        [average] = [each for each in callbacks if isinstance(each, EMAWeightAveraging)]
+        assert average._device == torch.device(device)
+
+
 def test_all_clips_without_validation(start: Start, tmp_path: Path) -> None:
     import torch
 

@@ -181,7 +181,7 @@ def fit_module(
     if not weights.exists():
         validates = valid is not None
         with _quiet():
-            callbacks = _callbacks(folder, patience, ema_decay, validates=validates)
+            callbacks = _callbacks(folder, hardware, patience, ema_decay, validates=validates)
             trainer = _trainer(folder, hardware, callbacks, epochs=epochs, precision=precision)
             _run(trainer, module, train, valid, folder / _LAST)
         _save_weights(folder / (_BEST if validates else _LAST), weights)
@@ -189,10 +189,13 @@ def fit_module(
     module.network.eval()
 
 
-def _callbacks(folder: Path, patience: int, ema_decay: float, *, validates: bool) -> list[Callback]:
+def _callbacks(
+    folder: Path, hardware: Hardware, patience: int, ema_decay: float, *, validates: bool
+) -> list[Callback]:
     callbacks: list[Callback] = [_Curves(folder)]
     if ema_decay:
-        callbacks.append(EMAWeightAveraging(decay=ema_decay))
+        # Without a device, Lightning keeps the average on the CPU, where the network is at first.
+        callbacks.append(EMAWeightAveraging(hardware.torch_device, decay=ema_decay))
     if validates and patience:
         callbacks.append(EarlyStopping("val_loss", patience=patience))
     # Two callbacks: one that monitors a figure writes "last" only when the figure improves.
