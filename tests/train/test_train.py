@@ -155,6 +155,48 @@ def test_averaged_weights_are_kept(start: Start, tmp_path: Path) -> None:
     assert not torch.equal(kept, checkpoint["current_model_state"][name])
 
 
+def test_settings_of_the_second_stage(start: Start, tmp_path: Path) -> None:
+    import torch
+
+    text = tiny.recipe_text("mel-cnn-lstm", epochs=1).replace(
+        "epochs = 2", 'epochs = 3\nschedule = "cosine"\nema_decay = 0.9\nlearning_rate = 0.01'
+    )
+    start(tmp_path / "run", text)
+    checkpoint = torch.load(tmp_path / "run" / "clips" / "last.ckpt", weights_only=True)
+    name = "network.output.weight"
+    assert not torch.equal(checkpoint["state_dict"][name], checkpoint["current_model_state"][name])
+    [optimizer] = checkpoint["optimizer_states"]
+    assert optimizer["param_groups"][0]["lr"] == pytest.approx(1e-4)  # 1 % at the end
+
+
+def test_cosine_schedule_by_hand() -> None:
+    from genrelens.train.trainer import cosine_schedule
+
+    share = cosine_schedule(12, warm_up=4)
+    assert [share(step) for step in range(4)] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert [share(step) for step in (4, 8, 12, 99)] == pytest.approx([1, 0.505, 0.01, 0.01])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_loss_of_the_second_stage(smoothing: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand, for logits 1, 0 and 0 and the first class."""
+    import torch
+    from torch import nn
+
+    from genrelens.train.original.fit import LstmModule
+    from genrelens.train.recipe import SegmentLstmConfig
+
+    class First(nn.Module):
+        def forward(self, sequences: Tensor) -> Tensor:
+            return sequences[:, 0]
+
+    module = LstmModule(First(), SegmentLstmConfig(label_smoothing=smoothing), None)
+    monkeypatch.setattr(module, "log_part", lambda *_: None)
+    loss = module.training_step((torch.tensor([[[1.0, 0, 0]] * 4]), torch.tensor([0])), 0)
+    total = np.log(np.e + 2)
+    assert loss.item() == pytest.approx(total - (1 - smoothing) - smoothing / 3)
+
+
 def test_weights_are_averaged_on_the_device_of_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -94,9 +94,13 @@ class TrainingConfig:
         require_positive_rate(self)
         require_below_1(self, "label_smoothing", "ema_decay")
         require(self.seed < 2**32, f"seed={self.seed} must be below 2**32")
-        for name, known in (("schedule", _SCHEDULES), ("precision", _PRECISIONS)):
-            value = getattr(self, name)
-            require(value in known, f"{name}={value!r} must be one of {', '.join(known)}")
+        _require_known(self, "schedule", _SCHEDULES)
+        _require_known(self, "precision", _PRECISIONS)
+
+
+def _require_known(config: Any, name: str, known: Sequence[str]) -> None:
+    value = getattr(config, name)
+    require(value in known, f"{name}={value!r} must be one of {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,9 +174,12 @@ class SegmentLstmConfig:
         passes: number of times that the frozen CNN processes each clip: once unchanged, then each
             time with a new augmentation.
         batch_size: clips per step.
-        learning_rate: learning rate of AdamW.
+        learning_rate: highest learning rate of AdamW.
         weight_decay: weight decay of AdamW.
-        patience: as in :class:`TrainingConfig`.
+        schedule: as in :class:`TrainingConfig`, like the next three.
+        label_smoothing: share of the target that is spread over all classes.
+        patience: number of epochs without a lower validation loss before the training stops.
+        ema_decay: decay per step of the exponential moving average of the weights.
         shortest: smallest number of consecutive segments that are cut at random from a clip; 0
             always uses whole clips.
         cross_fit: number of parts of the training clips. The logits of each part come from a
@@ -189,15 +196,21 @@ class SegmentLstmConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
+    schedule: str = "constant"
+    label_smoothing: float = 0.0
     patience: int = 10
+    ema_decay: float = 0.0
     shortest: int = 0
     cross_fit: int = 0
 
     def __post_init__(self) -> None:
         require_at_least(self, 1, "epochs", "passes", "batch_size")
-        require_at_least(self, 0, "weight_decay", "patience", "shortest", "cross_fit")
+        require_at_least(self, 0, "weight_decay", "label_smoothing", "patience", "ema_decay")
+        require_at_least(self, 0, "shortest", "cross_fit")
         require(self.cross_fit != 1, "cross_fit=1 must be 0 (off) or at least 2")
         require_positive_rate(self)
+        require_below_1(self, "label_smoothing", "ema_decay")
+        _require_known(self, "schedule", _SCHEDULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

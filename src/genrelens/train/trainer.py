@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import logging
+import math
 import signal
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +31,12 @@ from torch import Tensor, nn
 from genrelens import plots
 from genrelens.errors import RecipeError
 from genrelens.files import replaced
+from genrelens.train.recipe import SegmentLstmConfig, TrainingConfig
 
 __all__ = ["Hardware", "NetworkModule", "fit_module", "read_history"]
 
 _WEIGHTS = "weights.pt"
+_FINAL_SHARE = 0.01  # share of the learning rate at the end of a cosine schedule
 _BEST, _LAST = "best.ckpt", "last.ckpt"
 _SECONDS_BETWEEN_CURVES = 20.0  # drawing takes longer than an epoch of a small network
 
@@ -141,6 +144,37 @@ class NetworkModule(pl.LightningModule):
     def adamw(self, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
         """Return AdamW over all weights."""
         return torch.optim.AdamW(self.parameters(), lr=learning_rate, weight_decay=weight_decay)
+
+    def scheduled_adamw(self, config: TrainingConfig | SegmentLstmConfig) -> Any:
+        """Return AdamW with the schedule of a recipe, for ``configure_optimizers``."""
+        optimizer = self.adamw(config.learning_rate, config.weight_decay)
+        if config.schedule == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        share = cosine_schedule(steps, warm_up=max(1, steps // config.epochs))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+
+def cosine_schedule(steps: int, *, warm_up: int) -> Callable[[int], float]:
+    """Return the share of the learning rate at each step.
+
+    Args:
+        steps: number of steps; at the end the share is 1 %.
+        warm_up: number of steps until the share is 1.
+
+    """
+
+    def share(step: int) -> float:
+        if step < warm_up:
+            return (step + 1) / (warm_up + 1)
+        progress = min(1.0, (step - warm_up) / max(1, steps - warm_up))
+        return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + math.cos(math.pi * progress)) / 2
+
+    return share
 
 
 def fit_module(

@@ -43,7 +43,6 @@ __all__ = [
     "equal_length_loader",
 ]
 
-_FINAL_SHARE = 0.01  # share of the learning rate at the end of a cosine schedule
 _SEGMENTS_AT_ONCE = 128  # bounds the memory for a long clip in validation
 
 
@@ -192,6 +191,7 @@ class OriginalTraining:
             hardware=Hardware(device="cpu", progress=self._run.hardware.progress),  # it is small
             epochs=config.epochs,
             patience=config.patience,
+            ema_decay=config.ema_decay,
         )
         return lstm
 
@@ -312,24 +312,7 @@ class SegmentModule(NetworkModule):
 
     def configure_optimizers(self) -> Any:
         """Return AdamW, with the recipe's schedule."""
-        training = self.training_config
-        optimizer = self.adamw(training.learning_rate, training.weight_decay)
-        if training.schedule == "constant":
-            return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
-        warm_up = max(1, steps // training.epochs)
-
-        def share(step: int) -> float:
-            if step < warm_up:
-                return (step + 1) / (warm_up + 1)
-            progress = min(1.0, (step - warm_up) / max(1, steps - warm_up))
-            return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + math.cos(math.pi * progress)) / 2
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        return self.scheduled_adamw(self.training_config)
 
 
 # --------------------------------------------------------------------- the second stage
@@ -360,7 +343,12 @@ class LstmModule(NetworkModule):
             start = int(torch.randint(n - length + 1, ()))
             sequences = sequences[:, start : start + length]
         logits = self.network(sequences)
-        loss = cross_entropy(logits, classes, weight=self.class_weights)
+        loss = cross_entropy(
+            logits,
+            classes,
+            weight=self.class_weights,
+            label_smoothing=self.config.label_smoothing,
+        )
         self.log_part("train", loss, logits.argmax(1) != classes, len(classes))
         return loss
 
@@ -372,8 +360,8 @@ class LstmModule(NetworkModule):
         self.log_part("val", loss, logits.argmax(1) != classes, len(classes))
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW with a constant learning rate."""
-        return self.adamw(self.config.learning_rate, self.config.weight_decay)
+        """Return AdamW, with the recipe's schedule."""
+        return self.scheduled_adamw(self.config)
 
 
 class _EqualLengthBatches(Sampler[list[int]]):
