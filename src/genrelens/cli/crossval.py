@@ -34,6 +34,7 @@ from genrelens.cli.train import (
     Cache,
     Device,
     Epochs,
+    Precision,
     Reading,
     RecipeName,
     changed_recipe,
@@ -108,6 +109,7 @@ def crossval(
     relabel: Relabel = None,
     epochs: Epochs = None,
     seed: Seed = 0,
+    precision: Precision = None,
     device: Device = "auto",
     cache: Cache = None,
     jobs: Jobs = 0,
@@ -138,7 +140,7 @@ def crossval(
         check_protocol(protocol, draws, groups)
     options: dict[str, Any] = {"folds": folds, "draws": draws, "test_fraction": test_fraction}
     options["rare_genres"] = rare_genres
-    chosen = changed_recipe(recipe, epochs=epochs)
+    chosen = changed_recipe(recipe, epochs=epochs, precision=precision)
     target = _target(folder, f"{chosen.name}-{protocol if split is None else split.stem}")
     with warnings_as_notes(), quiet_libraries(), ExitStack() as stack:
         clips = read_clips(data, relabel, groups, group_column)

@@ -77,7 +77,7 @@ _Seed = Annotated[
         metavar="N", help="Seed of the random numbers.", show_default="that of the recipe"
     ),
 ]
-_Precision = Annotated[
+Precision = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
@@ -124,7 +124,7 @@ def train(
     relabel: Relabel = None,
     epochs: Epochs = None,
     seed: _Seed = None,
-    precision: _Precision = None,
+    precision: Precision = None,
     name: _Name = None,
     metrics: _Metrics = None,
     resume: _Resume = False,

@@ -182,6 +182,9 @@ class SegmentLstmConfig:
         ema_decay: decay per step of the exponential moving average of the weights.
         shortest: smallest number of consecutive segments that are cut at random from a clip; 0
             always uses whole clips.
+        mean_target: share of the target, 0 to 1, that is the mean of the segments' probabilities;
+            the rest is the genre of the clip. It keeps the LSTM close to the mean, and is only
+            useful with ``cross_fit``.
         cross_fit: number of parts of the training clips. The logits of each part come from a
             further CNN, trained on the other parts; all clips of a group are in one part. 0 takes
             all logits from the CNN of the model, which was trained on the same clips.
@@ -201,12 +204,14 @@ class SegmentLstmConfig:
     patience: int = 10
     ema_decay: float = 0.0
     shortest: int = 0
+    mean_target: float = 0.0
     cross_fit: int = 0
 
     def __post_init__(self) -> None:
         require_at_least(self, 1, "epochs", "passes", "batch_size")
         require_at_least(self, 0, "weight_decay", "label_smoothing", "patience", "ema_decay")
-        require_at_least(self, 0, "shortest", "cross_fit")
+        require_at_least(self, 0, "shortest", "cross_fit", "mean_target")
+        require(self.mean_target <= 1, f"mean_target={self.mean_target} must be at most 1")
         require(self.cross_fit != 1, "cross_fit=1 must be 0 (off) or at least 2")
         require_positive_rate(self)
         require_below_1(self, "label_smoothing", "ema_decay")

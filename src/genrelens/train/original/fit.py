@@ -43,6 +43,7 @@ __all__ = [
     "equal_length_loader",
 ]
 
+_SHARPENING = 1.5  # of the mean in the targets of the LSTM: the plain mean is too cautious
 _SEGMENTS_AT_ONCE = 128  # bounds the memory for a long clip in validation
 
 
@@ -337,7 +338,7 @@ class LstmModule(NetworkModule):
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the loss of a batch of clips, cut to random consecutive segments if configured."""
         sequences, classes = batch
-        n = sequences.shape[1]
+        n, targets = sequences.shape[1], self._targets(sequences, classes)
         if 0 < self.config.shortest < n:
             length = int(torch.randint(self.config.shortest, n + 1, ()))
             start = int(torch.randint(n - length + 1, ()))
@@ -345,12 +346,19 @@ class LstmModule(NetworkModule):
         logits = self.network(sequences)
         loss = cross_entropy(
             logits,
-            classes,
+            targets,
             weight=self.class_weights,
             label_smoothing=self.config.label_smoothing,
         )
         self.log_part("train", loss, logits.argmax(1) != classes, len(classes))
         return loss
+
+    def _targets(self, sequences: Tensor, classes: Tensor) -> Tensor:
+        """Return the classes (k,), or probabilities (k, c) if the mean is a part of the target."""
+        if not self.config.mean_target:
+            return classes
+        mean = (_SHARPENING * MeanOverSegments()(sequences)).softmax(dim=1)  # (k, c)
+        return torch.lerp(one_hot(classes, mean.shape[1]).to(mean), mean, self.config.mean_target)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Log loss and error of whole clips."""
