@@ -117,7 +117,9 @@ def test_details_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     assert rows["styles"].strip() == "none"
     assert rows["abstains"].strip() == "never"
     assert rows["trained on"].strip() == "7 clips (train)"
-    assert rows["measured"].strip() == "50.0 % (25.0 to 75.0 %), macro recall 40.0 %, 8 clips"
+    assert (
+        rows["measured"].strip() == "50.0 % (25.0 to 75.0 %), macro recall 40.0 %, 8 clips (valid)"
+    )
     document = json.loads(genrelens("models", path, "--json").out)
     assert (document["name"], document["size"]) == ("mine", path.stat().st_size)
     assert document["features"] == tiny.MEL.to_dict()

@@ -176,6 +176,7 @@ def _evaluated(
 ) -> tuple[dict[str, Any], list[AudioError]]:
     """Train and evaluate; return the figures of each network, and the errors of failed clips."""
     from genrelens.train import cross_validate, write_crossval_report
+    from genrelens.train.crossval import write_metrics
 
     failed: list[AudioError] = []
     tables = cross_validate(
@@ -190,6 +191,7 @@ def _evaluated(
         name: write_crossval_report(run, split, name, table, failed=failed, safe_csv=safe_csv)
         for name, table in tables.items()
     }
+    write_metrics(run.folder, split.protocol, results)
     return results, failed
 
 

@@ -12,6 +12,8 @@ from genrelens.cli.options import AsJson
 from genrelens.model_file import ModelFile, ModelMetadata, StyleTag, packaged_models
 from genrelens.percentages import percent, percent_range
 
+_PROTOCOLS = ("grouped", "valid", "random")  # strictest first
+
 
 def models(
     name: Annotated[
@@ -46,7 +48,7 @@ def models(
 def _print_list(files: list[ModelFile]) -> None:
     from rich.table import Table
 
-    columns = ("model", "genres", "styles", "size", "accuracy on unseen artists")
+    columns = ("model", "genres", "styles", "size", "accuracy")
     table = Table(*columns, box=None, pad_edge=False)
     for file in files:
         metadata = file.metadata
@@ -111,15 +113,16 @@ def _clips(provenance: dict[str, Any]) -> str | None:
 
 
 def _accuracy(metrics: dict[str, Any], provenance: dict[str, Any]) -> str | None:
-    """Return, as text, the accuracy of the model on its validation clips, or None."""
+    """Return, as text, the accuracy of the model by the strictest protocol, or None."""
     try:
-        figures = metrics["valid"][provenance["recipe"]["network"]]
+        protocol = next(name for name in _PROTOCOLS if name in metrics)
+        figures = metrics[protocol][provenance["recipe"]["network"]]
         low, high = figures["accuracy_interval"]
         return (
             f"{percent(figures['accuracy'], 1)} ({percent_range(low, high)}), "
-            f"macro recall {percent(figures['macro_recall'], 1)}, {figures['n']} clips"
+            f"macro recall {percent(figures['macro_recall'], 1)}, {figures['n']} clips ({protocol})"
         )
-    except (KeyError, TypeError, ValueError):  # not written by genrelens train
+    except (KeyError, StopIteration, TypeError, ValueError):  # not written by genrelens train
         return None
 
 

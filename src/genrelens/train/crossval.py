@@ -26,7 +26,14 @@ from genrelens.train.held_out import classify_held_out, figures
 from genrelens.train.job import Run, check_identity
 from genrelens.train.train_model import train
 
-__all__ = ["MEAN_OVER_SEGMENTS", "cross_validate", "spread", "test_rounds", "write_crossval_report"]
+__all__ = [
+    "MEAN_OVER_SEGMENTS",
+    "cross_validate",
+    "spread",
+    "test_rounds",
+    "write_crossval_report",
+    "write_metrics",
+]
 
 MEAN_OVER_SEGMENTS = "mel-cnn"  # the CNN of mel-cnn-lstm without its LSTM
 HELD_OUT_SETS = "sets.npz"
@@ -296,6 +303,40 @@ def write_crossval_report(
         "scores": scores.to_dict(),
         "over_rounds": over_rounds,
         "before_calibration": {key: before.to_dict()[key] for key in ("ece", "log_loss")},
+    }
+
+
+def write_metrics(folder: Path, protocol: str, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write ``metrics.json``, whose figures a model that is trained on all clips can store.
+
+    Example::
+
+        results = write_crossval_report(run, split, network, table)  # see there
+        write_metrics(run.folder, split.protocol, {network: results})
+
+    Args:
+        folder: folder of the cross-validation.
+        protocol: name of the protocol, the key of the figures.
+        results: for each network, the value of :func:`write_crossval_report`.
+
+    Raises:
+        DataError: the file cannot be written.
+
+    """
+    metrics = {network: _stored_figures(result["scores"]) for network, result in results.items()}
+    text = json.dumps({protocol: metrics}, indent=1) + "\n"
+    write_text_atomically(folder / "metrics.json", text)
+
+
+def _stored_figures(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures as in :func:`~genrelens.train.held_out.figures`, with intervals over groups."""
+    accuracy = scores["accuracy"]
+    return {
+        "n": scores["n"],
+        "accuracy": accuracy["value"],
+        "accuracy_interval": [accuracy["low"], accuracy["high"]],
+        "macro_recall": scores["macro_recall"]["value"],
+        "confusion": scores["confusion"],
     }
 
 

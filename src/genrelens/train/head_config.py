@@ -39,6 +39,8 @@ class HeadConfig:
             relabelling.
         styles: name of a style -> the genre before relabelling whose clips have it.
         networks: number of networks with different seeds whose logits are averaged.
+        discriminant: share of the logits, 0 to 1, that a linear discriminant on the same sets
+            contributes; 0 for none.
         hidden: number of units in the hidden layer of each network.
         input_dropout: dropout rate of the features.
         dropout: dropout rate of the hidden units.
@@ -65,6 +67,7 @@ class HeadConfig:
     data_penalties: tuple[float, ...] = ()
     styles: dict[str, str] = field(default_factory=dict)
     networks: int = 2
+    discriminant: float = 0.0
     hidden: int = 128
     input_dropout: float = 0.5
     dropout: float = 0.5
@@ -82,9 +85,11 @@ class HeadConfig:
         positive = all(0 < weight < math.inf for weight in self.data_weights)
         require(positive, f"data_weights={list(self.data_weights)} must be positive")
         require_at_least(self, 1, "copy_seconds", "networks", "hidden", "epochs", "batch_size")
-        require_at_least(self, 0, "input_dropout", "dropout", "clean_share", "class_power")
+        require_at_least(self, 0, "input_dropout", "dropout", "class_power")
         require_at_least(self, 0, "weight_decay", "label_smoothing", "mixup")
-        require(self.clean_share <= 1, f"clean_share={self.clean_share} must be at most 1")
+        for name in ("clean_share", "discriminant"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"{name}={value} must be between 0 and 1")
         require_positive_rate(self)
         require_below_1(self, "input_dropout", "dropout", "label_smoothing")
 

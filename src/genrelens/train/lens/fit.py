@@ -31,7 +31,7 @@ from genrelens.train.lens.heads import (
     averaged,
     style_thresholds,
 )
-from genrelens.train.lens.linear import fit_music_head, fit_snr_head
+from genrelens.train.lens.linear import fit_discriminant, fit_music_head, fit_snr_head
 from genrelens.train.lens.musicnn import Musicnn
 from genrelens.train.lens.musicnn_weights import read_musicnn
 from genrelens.train.lens.sets import (
@@ -204,7 +204,12 @@ class LensTraining:
                     epochs=config.epochs,
                 )
             heads.append(head.cpu())
-        return averaged(heads, config)
+        head = averaged(heads, config)
+        if config.discriminant:
+            x = (batches.rows.float() - mean) / std
+            linear = fit_discriminant(x, batches.classes, batches.weights, len(joint.names))
+            head.blend(linear, config.discriminant)
+        return head
 
     def _fit_music(
         self,

@@ -102,6 +102,7 @@ class JointHead(nn.Module):
         self.hidden = nn.Linear(len(mean), config.hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.hidden, n_classes)
+        self.linear: nn.Linear | None = None
 
     def forward(self, sets: Tensor) -> Tensor:
         """Return the logits of the joint classes: (m, 2 d + 1) -> (m, k)."""
@@ -110,7 +111,16 @@ class JointHead(nn.Module):
     def of_normalised(self, x: Tensor) -> Tensor:
         """Return the same logits from normalised sets."""
         hidden = torch.relu(self.hidden(self.input_dropout(x)))
-        return self.output(self.dropout(hidden))  # type: ignore[no-any-return]
+        logits: Tensor = self.output(self.dropout(hidden))
+        return logits if self.linear is None else logits + self.linear(x)
+
+    def blend(self, linear: nn.Linear, share: float) -> None:
+        """Add a linear layer with a share of the logits, 0 to 1; call it after the training."""
+        with torch.no_grad():
+            for layer, factor in ((self.output, 1 - share), (linear, share)):
+                layer.weight.mul_(factor)
+                layer.bias.mul_(factor)
+        self.linear = linear
 
 
 def averaged(heads: Sequence[JointHead], config: HeadConfig) -> JointHead:

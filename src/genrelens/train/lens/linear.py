@@ -1,4 +1,4 @@
-"""The linear heads on sets: music or not, and the estimate of the signal-to-noise ratio."""
+"""The linear heads on sets: genres, music or not, and the estimate of the signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from genrelens.train.lens.sets import Sets
 
-__all__ = ["SNR_RANGE", "fit_music_head", "fit_snr_head"]
+__all__ = ["SNR_RANGE", "fit_discriminant", "fit_music_head", "fit_snr_head"]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -22,7 +23,41 @@ _ALPHA = 300.0  # regularisation of the ridge regression, on inputs of variance 
 _C = 0.01  # inverse regularisation of the logistic regression, on inputs of variance 1
 _TOTAL_WEIGHT = 12_000  # sum over all sets: regularisation is independent of their number
 _SMALLEST_STD = 1e-2
+_SHRINKAGE = 0.5  # share of the covariance that is replaced by its mean variance
+_SOFTNESS = 7.0  # the scores of the discriminant are divided by it: it is far too certain
 _CLEAN_WEIGHT = 0.4  # weight of a set without noise; sets with a known ratio have weight 1
+
+
+def fit_discriminant(x: Tensor, classes: Tensor, weights: Tensor, n_classes: int) -> nn.Linear:
+    """Fit a linear discriminant to the means of the features and the logarithm of their number.
+
+    All classes are Gaussian with one covariance, which is shrunk towards a sphere (Friedman,
+    1989), and are equally probable.
+
+    Args:
+        x: normalised sets, (m, 2 d + 1).
+        classes: class of each set, (m,) int64; each class has at least one set.
+        weights: weight of each set, (m,), above 0.
+        n_classes: number of classes ``k``.
+
+    Returns:
+        A layer from normalised sets (m, 2 d + 1) to logits (m, k).
+
+    """
+    size = x.shape[1]
+    used = torch.tensor([*range((size - 1) // 2), size - 1])  # not the standard deviations
+    z, share = x[:, used].double(), (weights / weights.sum()).double()
+    members = functional.one_hot(classes, n_classes).double() * share[:, None]  # (m, k)
+    means = members.T @ z / members.sum(dim=0)[:, None]
+    residuals = z - means[classes]
+    covariance = residuals.T @ (residuals * share[:, None])
+    sphere = covariance.diagonal().mean() * torch.eye(len(used), dtype=z.dtype)
+    directions = torch.linalg.solve(torch.lerp(covariance, sphere, _SHRINKAGE), means.T).T
+    layer = nn.Linear(size, n_classes)
+    layer.weight.data = torch.zeros(n_classes, size)
+    layer.weight.data[:, used] = (directions / _SOFTNESS).float()
+    layer.bias.data = (-0.5 * (means * directions).sum(dim=1) / _SOFTNESS).float()
+    return layer
 
 
 def fit_music_head(
