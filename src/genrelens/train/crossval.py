@@ -329,7 +329,7 @@ def write_metrics(folder: Path, protocol: str, results: Mapping[str, Mapping[str
 
 
 def _stored_figures(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Return figures as in :func:`~genrelens.train.held_out.figures`, with intervals over groups."""
+    """Return the figures of :func:`~genrelens.train.held_out.figures`, with other intervals."""
     accuracy = scores["accuracy"]
     return {
         "n": scores["n"],
