@@ -24,7 +24,7 @@ help:
 	@echo "make wheel       build the wheel into dist/"
 	@echo "make bench       measure speed and memory (see benchmarks/README.md)"
 	@echo "make load        measure the server under load"
-	@echo "make models      train the packaged networks of 2018 again (hours; see docs/development.md)"
+	@echo "make models      train the packaged networks of 2018 again (a day on two cores, minutes on a GPU; see docs/development.md)"
 	@echo "make lens        train the default model again (downloads its inputs; needs Debian)"
 	@echo "make clean       remove the virtual environment and build products"
 
@@ -62,16 +62,18 @@ bench: $(VENV)/.dev
 load: $(VENV)/.dev
 	$(BIN)/python benchmarks/load.py
 
-# mel-cnn-lstm is trained twice: on the training part, to measure its accuracy on the validation part;
-# and on all clips, for about as many steps. The second model is packaged, with the figures of the
-# first. The baseline mfcc-lstm is trained once.
+# mel-cnn-lstm is cross-validated on grouped folds, to measure and calibrate it; the model that is
+# trained on all clips is packaged, with these figures. The baseline mfcc-lstm is trained once.
 TRAIN = $(BIN)/genrelens train $(1) --data $(DATA)/audio --relabel blues=jazz --resume
+FOLDS := runs/mel-cnn-lstm-grouped
 
 models: $(VENV)/.dev
-	$(call TRAIN,mel-cnn-lstm-22k) --split $(DATA)/clips.csv --out runs/mel-cnn-lstm-valid
+	$(BIN)/genrelens crossval mel-cnn-lstm-22k --data $(DATA)/audio --relabel blues=jazz \
+	  --groups $(DATA)/clips.csv --protocol grouped --out $(FOLDS)
+	$(call TRAIN,mel-cnn-lstm-22k) --groups $(DATA)/clips.csv --all --name mel-cnn-lstm \
+	  --metrics $(FOLDS)/metrics.json --out runs/mel-cnn-lstm
+	$(BIN)/genrelens calibrate runs/mel-cnn-lstm/model.onnx $(FOLDS)/mel-cnn-lstm.csv
 	$(call TRAIN,mfcc-lstm) --split $(DATA)/clips.csv --out runs/mfcc-lstm-valid
-	$(call TRAIN,mel-cnn-lstm-22k) --all --epochs 12 --name mel-cnn-lstm \
-	  --metrics runs/mel-cnn-lstm-valid/metrics.json --out runs/mel-cnn-lstm
 	cp runs/mel-cnn-lstm/model.onnx src/genrelens/models/mel-cnn-lstm.onnx
 	cp runs/mfcc-lstm-valid/model.onnx src/genrelens/models/mfcc-lstm.onnx
 	$(BIN)/python scripts/golden.py
@@ -90,7 +92,8 @@ lens: $(VENV)/.dev
 	$(BIN)/genrelens crossval lens $(LENS_DATA) $(LENS_BESIDE) --protocol grouped --rare-genres \
 	  --out runs/lens-grouped
 	$(BIN)/genrelens train lens $(LENS_DATA) $(LENS_BESIDE) --all \
-	  --folds runs/lens-grouped/split.csv --resume --out runs/lens
+	  --folds runs/lens-grouped/split.csv --metrics runs/lens-grouped/metrics.json \
+	  --resume --out runs/lens
 	$(BIN)/genrelens calibrate runs/lens/model.onnx runs/lens-grouped/sets.npz --sure 0.9
 	cp runs/lens/model.onnx src/genrelens/models/lens.onnx
 	$(BIN)/python scripts/golden.py
