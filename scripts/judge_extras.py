@@ -3,7 +3,7 @@
     python scripts/judge_extras.py not-music MODEL not-music-test
     python scripts/judge_extras.py styles MODEL DATA/audio [--teacher audioset.npz]
 
-``not-music`` needs the folders ``speech``, ``sounds`` and ``music`` (see ``not_music.py``). It cuts
+``not-music`` needs a folder with one subfolder for each kind (see ``not_music.py``). It cuts
 their recordings into excerpts of 10 s and adds synthetic noise, tones and silence. ``styles`` needs
 folders of GTZAN's genres. For each style it prints the area under the ROC curve against the genre
 of that name, and Spearman's correlation with the class of that name of a network trained on
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def judge_not_music(classifier: Classifier, folder: Path) -> None:
-    kinds = {kind: excerpts(folder / kind) for kind in ("speech", "sounds", "music")}
+    kinds = {each.name: excerpts(each) for each in sorted(folder.iterdir()) if each.is_dir()}
     for kind, waveforms in {**kinds, **synthetic()}.items():
         verdicts = Counter(classifier.classify_waveform(y, RATE).verdict for y in waveforms)
         n = sum(verdicts.values())
