@@ -24,6 +24,7 @@ from support import tiny, tiny_musicnn
 
 if TYPE_CHECKING:
     from genrelens.train.lens.embeddings import ClipFeatures, Embedder
+    from genrelens.train.lens.heads import SetNetwork
 
 HEAD = HeadConfig(
     copies=("plain", "microphone", "mixture"),
@@ -32,6 +33,7 @@ HEAD = HeadConfig(
     hidden=8,
     epochs=2,
     batch_size=8,
+    discriminant=0.3,
     styles={"humming": "chords"},
 )
 
@@ -266,28 +268,35 @@ def test_a_style_is_assigned_to_the_expected_number_of_clips() -> None:
 # ------------------------------------------------------------------------------- whole
 
 
-def write_lens(path: Path, **changes: object) -> Path:
-    """Write an untrained model with a set head."""
+def set_network() -> SetNetwork:
+    """Return an untrained set head with a discriminant."""
     import torch
     from torch import nn
 
-    from genrelens.train.export import export_model
-    from genrelens.train.lens.heads import MUSICNN_STYLES, JointHead, Lens, SetNetwork
+    from genrelens.train.lens.heads import JointHead, SetNetwork
 
     torch.manual_seed(0)
     n = 2 * tiny_musicnn.N_FEATURES + 1
     head = JointHead(torch.zeros(n), torch.full((n,), 9.0), n_classes=4, config=HEAD)
-    music, snr = nn.Linear(n, 1), nn.Linear(n, 1)
-    for layer in (music, snr):
+    music, snr, linear = nn.Linear(n, 1), nn.Linear(n, 1), nn.Linear(n, 4)
+    for layer in (music, snr, linear):
         nn.init.normal_(layer.weight, std=1e-3)
-    set_head = SetNetwork(
+    head.blend(linear, 0.5)
+    return SetNetwork(
         head,
         membership=torch.eye(3)[[0, 0, 1, 2]],
         styles=torch.eye(4)[:, :1],
         penalties=torch.zeros(4),
         music=music,
         snr=snr,
-    )
+    ).eval()
+
+
+def write_lens(path: Path, **changes: object) -> Path:
+    """Write an untrained model with a set head."""
+    from genrelens.train.export import export_model
+    from genrelens.train.lens.heads import MUSICNN_STYLES, Lens
+
     tags = list(MUSICNN_STYLES)
     values = {
         "name": "tiny",
@@ -301,8 +310,20 @@ def write_lens(path: Path, **changes: object) -> Path:
         **changes,
     }
     metadata = ModelMetadata(**values)  # type: ignore[arg-type]
-    export_model(Lens(tiny_musicnn.network(), tags), metadata, path, set_head)  # compares
+    export_model(Lens(tiny_musicnn.network(), tags), metadata, path, set_network())  # compares
     return path
+
+
+def test_the_exported_set_head_gives_the_numbers_of_torch(tmp_path: Path) -> None:
+    import torch
+
+    exported = ModelFile.load(write_lens(tmp_path / "lens.onnx")).set_head
+    assert exported is not None
+    sets = torch.randn(6, 2 * exported.n_features + 1) * 20
+    with torch.inference_mode():
+        expected = set_network()(sets)
+    for got, want in zip(exported(sets.numpy()), expected, strict=True):
+        np.testing.assert_allclose(got, want.numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_the_model_file_has_all_outputs_of_both_networks(tmp_path: Path) -> None:
