@@ -153,6 +153,7 @@ def test_split_file_and_some_rounds(
         (["--folds", "2", "--rounds", "3"], 2, "no round 3; the split has 2"),
         (["--relabel", "polka=waltz"], 2, "has no genre 'polka'"),
         (["--device", "tpu"], 2, "--device tpu must be"),
+        (["--precision", "8-mixed"], 2, "precision='8-mixed' must be one of"),
     ],
 )
 def test_impossible_requests(
@@ -162,6 +163,32 @@ def test_impossible_requests(
     assert result.code == code
     assert reason in " ".join(result.err.replace("│", " ").split())
     assert not list(tmp_path.glob("run/round-*"))
+
+
+def test_precision_replaces_that_of_the_recipe(
+    done: Path, data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = shutil.copytree(done, tmp_path / "copy")
+    grouped = [*GROUPED, "--groups", str(data / "artists.csv")]
+    other = cross_validate(capsys, data, folder, *grouped, "--precision", "bf16-mixed")
+    assert other.code == 2
+    assert "another recipe" in other.err
+    same = cross_validate(capsys, data, folder, *grouped, "--precision", "32-true")
+    assert same.code == 0, same.err
+
+
+def test_figures_that_a_model_can_store(done: Path) -> None:
+    metrics = json.loads((done / "metrics.json").read_text())
+    assert set(metrics) == {"grouped"}
+    assert set(metrics["grouped"]) == {"mel-cnn-lstm", "mel-cnn"}
+    for network, figures in metrics["grouped"].items():
+        report = json.loads((done / f"report-{network}" / "metrics.json").read_text())["scores"]
+        accuracy = report["accuracy"]
+        assert figures["n"] == 12
+        assert figures["accuracy"] == accuracy["value"]
+        assert figures["accuracy_interval"] == [accuracy["low"], accuracy["high"]]
+        assert figures["macro_recall"] == report["macro_recall"]["value"]
+        assert figures["confusion"] == report["confusion"]
 
 
 def test_split_command(data: Path, tmp_path: Path, capsys: Capture) -> None:

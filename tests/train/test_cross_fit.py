@@ -75,6 +75,54 @@ def test_there_are_no_more_parts_than_groups() -> None:
         cross_fit_parts(clips[:3], 5, seed=0)
 
 
+# ----------------------------------------------------------- targets with the mean
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_targets_contain_the_sharpened_mean(share: float) -> None:
+    """The mean of both segments is 0.5, 0.4, 0.1; it is sharpened by the power 1.5."""
+    import torch
+    from torch import nn
+
+    from genrelens.train.original.fit import LstmModule
+    from genrelens.train.recipe import SegmentLstmConfig
+
+    logits = torch.tensor([[[0.7, 0.2, 0.1], [0.3, 0.6, 0.1]]]).log()
+    module = LstmModule(nn.Identity(), SegmentLstmConfig(mean_target=share), None)
+    targets = module._targets(logits, torch.tensor([2]))
+    if not share:
+        assert targets.tolist() == [2]
+        return
+    sharpened = np.array([0.5, 0.4, 0.1]) ** 1.5
+    expected = share * sharpened / sharpened.sum() + (1 - share) * np.array([0, 0, 1])
+    np.testing.assert_allclose(targets, [expected], rtol=1e-5)
+    assert targets.sum().item() == pytest.approx(1)
+
+
+def test_the_target_is_the_mean_of_the_whole_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The LSTM gets one of two segments; the mean over both is uniform."""
+    import torch
+    from torch import nn
+
+    from genrelens.train.original.fit import LstmModule
+    from genrelens.train.recipe import SegmentLstmConfig
+    from genrelens.train.trainer import NetworkModule
+
+    class First(nn.Module):
+        def forward(self, sequences: torch.Tensor) -> torch.Tensor:
+            lengths.append(sequences.shape[1])
+            return sequences[:, 0]
+
+    lengths: list[int] = []
+    module = LstmModule(First(), SegmentLstmConfig(mean_target=1.0, shortest=1), None)
+    monkeypatch.setattr(NetworkModule, "log_part", lambda *_: None)
+    logits = torch.tensor([[[0.8, 0.2], [0.2, 0.8]]]).log()
+    torch.manual_seed(0)
+    losses = [module.training_step((logits, torch.tensor([0])), 0).item() for _ in range(10)]
+    assert set(lengths) == {1, 2}
+    np.testing.assert_allclose(losses, -(np.log(0.8) + np.log(0.2)) / 2, rtol=1e-5)
+
+
 # ------------------------------------------------------------------------------ training
 
 
