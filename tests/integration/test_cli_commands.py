@@ -125,6 +125,21 @@ def test_details_of_a_model(genrelens: Genrelens, tmp_path: Path) -> None:
     assert document["features"] == tiny.MEL.to_dict()
 
 
+def test_figures_on_grouped_folds_come_first(genrelens: Genrelens, tmp_path: Path) -> None:
+    figures = {"accuracy": 0.5, "accuracy_interval": [0.25, 0.75], "macro_recall": 0.4, "n": 8}
+    protocols = {"random": 0.9, "valid": 0.7, "grouped": 0.6}
+    for strictest in ("grouped", "valid", "random"):
+        path = write_model(
+            tmp_path,
+            metrics={name: {"mel-cnn": figures | {"accuracy": p}} for name, p in protocols.items()},
+            provenance={"recipe": {"network": "mel-cnn"}},
+        )
+        share = 100 * protocols.pop(strictest)
+        card = genrelens("models", path).out
+        assert f"measured     {share:.1f} % (25.0 to 75.0 %)" in card
+        assert f"8 clips ({strictest})" in card
+
+
 def test_details_of_a_model_with_styles(genrelens: Genrelens, listener_model: Path) -> None:
     card = genrelens("models", listener_model)
     rows = [" ".join(line.split()) for line in card.out.splitlines()]

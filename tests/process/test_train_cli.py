@@ -116,14 +116,22 @@ def test_split_file_and_overrides(train: Train, place: Path) -> None:
     assert len(read_history(place / "run" / "segments")) == 2
 
 
-def test_all_clips_with_the_figures_of_an_earlier_run(train: Train, place: Path) -> None:
-    figures = {"valid": {"mfcc-lstm": {"n": 9, "accuracy": 0.75}}}
-    (place / "earlier.json").write_text(json.dumps(figures))
-    done = train("--all", "--metrics", "earlier.json")
+def test_all_clips_with_the_figures_of_a_cross_validation(
+    train: Train, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from genrelens.train.crossval import write_metrics
+
+    interval = {"value": 0.75, "low": 0.5, "high": 1.0}
+    scores = {"n": 9, "accuracy": interval, "macro_recall": {"value": 0.625}, "confusion": [[9]]}
+    write_metrics(place, "grouped", {"mfcc-lstm": {"scores": scores}})
+    figures = json.loads((place / "metrics.json").read_text())
+    done = train("--all", "--metrics", "metrics.json")
     assert done.code == 0
     assert "accuracy" not in done.out  # it is not this model's
     metadata = ModelFile.load("run/model.onnx").metadata
     assert metadata.metrics == figures
+    card = run(capsys, "models", "run/model.onnx").out
+    assert "75.0 % (50.0 to 100.0 %), macro recall 62.5 %, 9 clips (grouped)" in card
     assert metadata.provenance["data"]["clips"]["train"] == dict.fromkeys(tiny.GENRES, 4)
     assert metadata.provenance["data"]["clips"]["valid"] == dict.fromkeys(tiny.GENRES, 0)
 
