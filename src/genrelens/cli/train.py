@@ -100,7 +100,8 @@ _Name = Annotated[
 _Metrics = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="File metrics.json of an earlier run, to be stored in the model."
+        metavar="FILE",
+        help="File metrics.json of an earlier run or cross-validation, to be stored in the model.",
     ),
 ]
 _Resume = Annotated[
