@@ -29,7 +29,7 @@ help:
 	@echo "make clean       remove the virtual environment and build products"
 
 demo: $(VENV)/.run
-	$(BIN)/genrelens classify examples/disco-groove.ogg
+	$(BIN)/genrelens classify examples/trance.ogg --top 6
 	@echo
 	@echo "In a browser: make serve"
 
