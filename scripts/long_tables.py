@@ -345,12 +345,10 @@ def podcast_row(name: str, part: Sequence[Recording]) -> dict[str, str]:
             part, lambda each: each.full.verdict == "genre" and not right(each)
         ),
         **{each: ratio(part, verdict(each)) for each in verdicts},
-        **{
-            f"{what} found as such": ratio(
-                part,
-                lambda each, music=music: found_as(each, music=music)[0],
-                lambda each, music=music: found_as(each, music=music)[1],
-            )
-            for what, music in (("speech", False), ("music", True))
-        },
+        "speech found as such": ratio(
+            part, lambda e: found_as(e, music=False)[0], lambda e: found_as(e, music=False)[1]
+        ),
+        "music found as such": ratio(
+            part, lambda e: found_as(e, music=True)[0], lambda e: found_as(e, music=True)[1]
+        ),
     }
