@@ -172,6 +172,8 @@ def segment_items(each: Recording) -> Iterator[Item]:
 
 def report(found: Sequence[Recording]) -> str:
     songs = [each for each in found if each.fast is not None]
+    joined = [each for each in songs if each.kind.startswith("joined")]
+    repeated = [each for each in songs if each.kind.startswith("repeated")]
     mixes = [each for each in found if each.kind.startswith("mix")]
     others = [each for each in found if each.kind in PODCASTS]
     return "\n\n".join(
@@ -187,7 +189,8 @@ def report(found: Sequence[Recording]) -> str:
             table(
                 error_row(name, [item for each in part for item in items(each)])
                 for name, part, items in (
-                    ("whole songs", songs, whole_items),
+                    ("whole songs, joined", joined, whole_items),
+                    ("whole songs, repeated", repeated, whole_items),
                     ("sections of songs", songs, section_items),
                     ("sections of mixes", mixes, section_items),
                     ("segments of songs", songs, segment_items),
