@@ -161,7 +161,7 @@ def test_packaged_models(genrelens: Genrelens) -> None:
     names = [card["name"] for card in json.loads(genrelens("models", "--json").out)]
     assert names == ["lens", "mel-cnn-lstm", "mfcc-lstm"]
     rows = [line.split() for line in listed.splitlines()[1:4]]
-    counts = [["10", "31"], ["9", "none"], ["9", "none"]]
+    counts = [["16", "36"], ["9", "none"], ["9", "none"]]
     assert [row[:3] for row in rows] == [[n, *c] for n, c in zip(names, counts, strict=True)]
     assert "renamed      blues -> jazz" in genrelens("models", names[1]).out
 
