@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -143,8 +144,8 @@ class Prediction:
 
         - ``"silence"``: the whole recording is silent.
         - ``"not sure"``: it is shorter than a segment, which is too short to judge.
-        - ``"not music"``: :attr:`music` is below its threshold, and no section of music lasts
-          :data:`MUSIC_SECONDS` or longer.
+        - ``"not music"``: :attr:`music` is below its threshold, and no stretch of music lasts
+          :data:`MUSIC_SECONDS` or longer, whatever its genres.
         - ``"changes"``: no genre is sure for the whole recording, and :attr:`changes` has genres.
         - ``"not sure"``: no genre is sure. In noise the threshold is higher, see :attr:`noisy`.
         - ``"genre"``: the most probable genre is sure.
@@ -163,8 +164,12 @@ class Prediction:
     def _is_music(self) -> bool:
         if not _is_below(self.music, self.music_threshold):
             return True
-        return self.segment_music is not None and any(
-            section.is_music and section.duration >= MUSIC_SECONDS for section in self.sections
+        if self.segment_music is None:
+            return False
+        stretches = groupby(self.sections, key=lambda section: section.is_music)
+        return any(
+            is_music and sum(section.duration for section in sections) >= MUSIC_SECONDS
+            for is_music, sections in stretches
         )
 
     @property

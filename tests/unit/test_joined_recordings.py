@@ -80,6 +80,16 @@ def test_too_little_music_is_not_music() -> None:
     assert classified(("noise", 5, TALK), ("clicks", 15)).answer == "clicks"  # most of it is music
 
 
+def test_music_of_two_genres_without_a_pause_is_one_stretch() -> None:
+    """Neither of its sections has the 20 s that are needed."""
+    talk = ("noise", 70, TALK)
+    podcast = classified(talk, ("chords", 13), ("clicks", 13), talk)
+    assert [section.is_music for section in podcast.sections] == [False, True, True, False]
+    assert (podcast.verdict, podcast.changes) == ("changes", ("chords", "clicks"))
+    apart = classified(talk, ("chords", 13), ("noise", 20, TALK), ("clicks", 13), talk)
+    assert apart.verdict == "not music"
+
+
 def test_applause_and_silence_between_do_not_count() -> None:
     """The song has the same genres as alone, and nearly the same probabilities."""
     alone = classified(("chords", 30))
