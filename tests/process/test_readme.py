@@ -99,7 +99,7 @@ def test_commands_run(workplace: Path) -> None:
         "runs/mel-cnn-lstm/model.onnx",
         "report/index.html",
         "folds.csv",
-        "playlists/disco.m3u8",
+        "playlists/jazz.m3u8",
         "audit.html",
         "plan.jsonl",
     ):
@@ -127,7 +127,7 @@ def test_demonstration_shows_the_real_output(workplace: Path) -> None:
     command = [sys.executable, "-m", *shlex.split(shown[0])]
     done = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == shown[1].splitlines()[1]
-    assert "The predicted genre is: disco" in shown[1]
+    assert "The predicted genre is: electronic" in shown[1]
 
 
 def test_python_runs(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,13 @@ from support import synth
 
 Float32 = NDArray[np.float32]
 
-SONG = Path(__file__).parents[2] / "examples" / "disco-groove.ogg"
+SONG = Path(__file__).parents[2] / "examples" / "jazz-quartet.ogg"
 RATE = 44_100
 
 
 @pytest.fixture(scope="module")
 def song() -> Float32:
-    """20 s of disco, (n, 2)."""
+    """20 s of jazz, (n, 2)."""
     samples, rate = soundfile.read(SONG, dtype="float32", frames=20 * RATE)
     assert (rate, samples.shape[1]) == (RATE, 2)
     return np.asarray(samples)
@@ -36,7 +36,7 @@ def lens() -> Classifier:
 @pytest.fixture(scope="module")
 def plain(lens: Classifier, song: Float32) -> Prediction:
     prediction = classify(lens, song)
-    assert (prediction.verdict, prediction.genre) == ("genre", "disco")
+    assert (prediction.verdict, prediction.genre) == ("genre", "jazz")
     return prediction
 
 
@@ -107,7 +107,7 @@ def test_silence_does_not_change_the_genre(
     before: int, after: int, lens: Classifier, song: Float32, plain: Prediction
 ) -> None:
     prediction = classify(lens, np.concatenate([silence(before), song, silence(after)]))
-    assert prediction.genre == "disco"
+    assert prediction.genre == "jazz"
     assert prediction.verdict == "genre"
     assert prediction.music == pytest.approx(plain.music, abs=0.1)
     verdicts = ["silence"] * bool(before) + ["genre"] + ["silence"] * bool(after)
@@ -122,11 +122,11 @@ def test_a_hidden_track_is_classified(lens: Classifier, song: Float32, fast: boo
     prediction = classify(lens, y, fast=fast)
     assert prediction.heard == pytest.approx(340, abs=0.1)
     first, second, third = prediction.sections
-    assert (first.genre, second.verdict, third.genre) == ("disco", "silence", "classical")
+    assert (first.genre, second.verdict, third.genre) == ("jazz", "silence", "classical")
     assert (second.start, second.end) == pytest.approx((20, 320), abs=3)
-    assert prediction.probabilities[list(prediction.labels).index("disco")] > 0.3
+    assert prediction.probabilities[list(prediction.labels).index("jazz")] > 0.3
     assert prediction.probabilities[list(prediction.labels).index("classical")] > 0.3
-    assert prediction.music == pytest.approx(1, abs=0.1)
+    assert prediction.music == pytest.approx(1, abs=0.25)
 
 
 def test_the_timeline_shows_silence(lens: Classifier, song: Float32) -> None:
@@ -155,7 +155,7 @@ def test_the_last_segment_ends_with_the_recording(
 
 
 def test_the_last_segment_is_weighted_by_its_new_frames(lens: Classifier, song: Float32) -> None:
-    """2.99 s of disco and 2.4 s of Bach: the second segment ends with the recording."""
+    """2.99 s of jazz and 2.4 s of Bach: the second segment ends with the recording."""
     other, _ = soundfile.read(SONG.with_name("bach-prelude.ogg"), dtype="float32")
     n = round(2.992 * RATE)
     prediction = classify(lens, np.concatenate([song[10 * RATE :][:n], other[: round(2.4 * RATE)]]))
@@ -164,11 +164,13 @@ def test_the_last_segment_is_weighted_by_its_new_frames(lens: Classifier, song: 
     assert prediction.segments[1, classical] > prediction.segments[0, classical]
 
 
-def test_shorter_than_a_segment(lens: Classifier, song: Float32) -> None:
-    prediction = classify(lens, song[10 * RATE : 11 * RATE])
+def test_shorter_than_a_segment(lens: Classifier) -> None:
+    """It is too short to rely on, although one genre is very probable."""
+    metal, _ = soundfile.read(SONG.with_name("metal-war-of-freedom.ogg"), dtype="float32")
+    prediction = classify(lens, metal[10 * RATE : 11 * RATE])
     assert (prediction.padded, prediction.verdict) == (True, "not sure")
     assert prediction.answer.startswith("not sure: ")
-    assert prediction.probabilities.max() > 0.5
+    assert prediction.probabilities.max() > 0.9
     assert [section.verdict for section in prediction.sections] == ["not sure"]
     quiet = lens.classify_waveform(np.zeros(RATE), RATE)
     assert (quiet.verdict, [each.verdict for each in quiet.sections]) == ("silence", ["silence"])
@@ -181,7 +183,7 @@ def test_a_dc_offset_does_not_count(lens: Classifier, song: Float32) -> None:
     quiet = song * np.float32(0.45)
     expected = classify(lens, quiet)
     shifted = classify(lens, quiet + np.float32(0.4))
-    assert close(shifted, expected, 1e-3)
+    assert close(shifted, expected, 5e-3)
     assert shifted.level == pytest.approx(expected.level, abs=0.01)
     assert lens.classify_waveform(np.full(320_000, 0.4), 16_000).verdict == "silence"
 

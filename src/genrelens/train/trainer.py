@@ -33,7 +33,7 @@ from genrelens.errors import RecipeError
 from genrelens.files import replaced
 from genrelens.train.recipe import SegmentLstmConfig, TrainingConfig
 
-__all__ = ["Hardware", "NetworkModule", "fit_module", "read_history"]
+__all__ = ["Hardware", "NetworkModule", "cosine_schedule", "fit_module", "read_history"]
 
 _WEIGHTS = "weights.pt"
 _FINAL_SHARE = 0.01  # share of the learning rate at the end of a cosine schedule
