@@ -24,6 +24,7 @@ from example_disco import disco_groove
 from example_electronic import trance
 from example_hiphop import hip_hop_verse
 from example_jazz import jazz_quartet
+from example_punk import punk_chords
 from example_recorded import CAVE_THEME, GAMEPLAY_3, WAR_OF_FREEDOM, excerpt
 from example_reggae import reggae_one_drop
 from example_rock import rock_riff
@@ -43,7 +44,10 @@ LIMITS = {
     "blues-shuffle": 190_000,
     "country-two-step": 200_000,
     "disco-groove": 340_000,
-    "reggae-one-drop": 200_000,
+    "folk-horizons": 280_000,
+    "punk-chords": 280_000,
+    "reggae-one-drop": 280_000,
+    "rock-riff": 280_000,
     "trance": 190_000,
 }
 BLOCK = 1 << 16
@@ -56,6 +60,7 @@ SESSIONS: dict[str, Callable[[], Session]] = {
     "hip-hop-verse": hip_hop_verse,
     "jazz-quartet": jazz_quartet,
     "pachelbel-canon": canon,
+    "punk-chords": punk_chords,
     "reggae-one-drop": reggae_one_drop,
     "rock-riff": rock_riff,
     "trance": trance,
