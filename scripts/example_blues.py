@@ -57,7 +57,7 @@ def blues_shuffle() -> Session:
         Track(Part(STEEL, _rhythm(), looseness=0.018), -20, [*body, room(0.4, -16)]),
         Track(Part(STEEL, solo, looseness=0.02, expressive=True), -15, [*body, close], seed=3),
     ]
-    return Session([(0.0, 92.0)], 34.0, tracks, loudness=-16, mono=True)
+    return Session([(0.0, 104.0)], 34.0, tracks, loudness=-16, mono=True)
 
 
 def _bass() -> list[Note]:

@@ -42,6 +42,16 @@ CAVE_THEME = Recording(
     start=112.0,
     seconds=20.0,
 )
+GAMEPLAY_3 = Recording(
+    "unknown-horizons",
+    {
+        "usr/share/unknown-horizons/content/audio/music/uh_gameplay3.ogg": (
+            "b49e9d5780a9c5bb05f728166da1775d3a32aca09274a87b7e54462fb871b3ee"
+        )
+    },
+    start=78.0,
+    seconds=22.0,
+)
 
 
 def _checked(path: Path, sha256: str) -> Path:

@@ -1,11 +1,10 @@
 """The rock example, composed for this project (MIT licence like the rest)."""
 
 from midi_score import Note, Part, grid, line
-from session import Session, Track
+from session import DRUM_KIT, Session, Track
 from studio import (
     Effect,
     amplifier,
-    chain,
     compress,
     echo,
     low_pass,
@@ -15,7 +14,7 @@ from studio import (
     saturate,
 )
 
-CLEAN, STEEL, BASS, POWER_KIT = 27, 25, 34, 16
+CLEAN, STEEL, BASS, RECORDED_KIT = 27, 25, 34, 0
 
 A, D, G, E = "A2+E3+A3+C#4", "D3+A3+D4+F#4", "G2+D3+G3+B3+D4+G4", "E2+B2+E3+G#3"
 ROCK_RIFF = f"""
@@ -46,11 +45,6 @@ ROCK_BASS_CHORUS = """
 
 def _guitar(drive: float, side: float, bright: float = 0.0) -> list[Effect]:
     return [amplifier(drive, bright), pan(side), room(0.5, -17, 7000, seed=31)]
-
-
-def _kit() -> list[Effect]:
-    snap = chain(peak(65, 4), peak(380, -4), peak(4000, 3), compress(-24, 4, 12, 90))
-    return [snap, room(0.7, -11, 9000, seed=32), saturate(1.6)]
 
 
 def _rock_drums() -> list[Note]:
@@ -96,6 +90,11 @@ def rock_riff() -> Session:
             -18,
             [peak(90, 3), low_pass(3500), saturate(3), compress(-22, 4)],
         ),
-        Track(Part(POWER_KIT, _rock_drums(), looseness=0.006, drums=True), -15, _kit()),
+        Track(
+            Part(RECORDED_KIT, _rock_drums(), looseness=0.006),
+            -15,
+            [room(0.7, -14, 9000, seed=32), saturate(1.3)],
+            soundfont=DRUM_KIT,
+        ),
     ]
     return Session([(0.0, 124.0)], 40.5, tracks, [compress(-16, 2.5, 15, 120)], -12, 1.6)

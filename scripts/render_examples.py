@@ -3,7 +3,8 @@
     python scripts/render_examples.py [OUT_DIR] [--only NAME] [--recordings FOLDER]
 
 Needs numpy, scipy and soundfile, and on Debian 12 the packages fluidsynth,
-musescore-general-soundfont, fluid-soundfont-gm and espeak-ng. Notes, computed sounds and
+musescore-general-soundfont, fluid-soundfont-gm,
+avldrums.lv2-soundfont and espeak-ng. Notes, computed sounds and
 effects are the same on every run. FOLDER holds the unpacked packages that the recorded examples
 come from (see `example_recorded.py`); without it those are left as they are.
 """
@@ -23,11 +24,12 @@ from example_disco import disco_groove
 from example_electronic import trance
 from example_hiphop import hip_hop_verse
 from example_jazz import jazz_quartet
-from example_recorded import CAVE_THEME, WAR_OF_FREEDOM, excerpt
+from example_punk import punk_chords
+from example_recorded import CAVE_THEME, GAMEPLAY_3, WAR_OF_FREEDOM, excerpt
 from example_reggae import reggae_one_drop
 from example_rock import rock_riff
 from midi_score import Score, midi_file
-from session import SOUNDFONT, Session, mix, played
+from session import DRUM_KIT, SOUNDFONT, Session, mix, played
 from studio import RATE
 
 FLUID = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
@@ -42,7 +44,10 @@ LIMITS = {
     "blues-shuffle": 190_000,
     "country-two-step": 200_000,
     "disco-groove": 340_000,
-    "reggae-one-drop": 200_000,
+    "folk-horizons": 280_000,
+    "punk-chords": 280_000,
+    "reggae-one-drop": 280_000,
+    "rock-riff": 280_000,
     "trance": 190_000,
 }
 BLOCK = 1 << 16
@@ -55,13 +60,18 @@ SESSIONS: dict[str, Callable[[], Session]] = {
     "hip-hop-verse": hip_hop_verse,
     "jazz-quartet": jazz_quartet,
     "pachelbel-canon": canon,
+    "punk-chords": punk_chords,
     "reggae-one-drop": reggae_one_drop,
     "rock-riff": rock_riff,
     "trance": trance,
 }
 # The first edition's way: all instruments at once, with the synthesiser's own reverberation.
 LIVE: dict[str, Callable[[], Score]] = {"disco-groove": disco_groove}
-RECORDINGS = {"ambient-cave": CAVE_THEME, "metal-war-of-freedom": WAR_OF_FREEDOM}
+RECORDINGS = {
+    "ambient-cave": CAVE_THEME,
+    "folk-horizons": GAMEPLAY_3,
+    "metal-war-of-freedom": WAR_OF_FREEDOM,
+}
 
 
 def live(score: Score) -> np.ndarray:
@@ -126,7 +136,7 @@ def main() -> None:
     for command in ("fluidsynth", "espeak-ng"):
         if shutil.which(command) is None:
             sys.exit(f"error: the command {command} is not installed")
-    for soundfont in (SOUNDFONT, FLUID):
+    for soundfont in (SOUNDFONT, FLUID, DRUM_KIT):
         if not soundfont.is_file():
             sys.exit(f"error: no soundfont at {soundfont}")
     args.out_dir.mkdir(parents=True, exist_ok=True)

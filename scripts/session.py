@@ -15,16 +15,19 @@ from midi_score import Part, Score, midi_file
 from studio import RATE, Effect, level, mastered
 
 SOUNDFONT = Path("/usr/share/sounds/sf3/MuseScore_General_Full.sf3")
+# A recorded drum kit. It is an instrument of bank 0, so its part has program 0 and no `drums`.
+DRUM_KIT = Path("/usr/share/sounds/sf2/Black_Pearl_4_LV2.sf2")
 
 
 @dataclass
 class Track:
-    """One instrument: its part, its level in the mix (dB RMS) and its effects."""
+    """One instrument: its part, its level in the mix (dB RMS), its effects and its soundfont."""
 
     part: Part
     db: float = -20
     effects: list[Effect] = field(default_factory=list)
     seed: int = 1
+    soundfont: Path = SOUNDFONT
 
 
 @dataclass
@@ -69,24 +72,24 @@ def played(midi: bytes, soundfont: Path, options: list[str]) -> np.ndarray:
     return samples
 
 
-def synthesise(track: Track, session: Session, soundfont: Path) -> np.ndarray:
+def synthesise(track: Track, session: Session) -> np.ndarray:
     """Return one instrument as the synthesiser plays it, without effects."""
     score = Score(session.tempi, [track.part], session.beats)
     dry = ["-R", "0", "-C", "0", "-o", "synth.dynamic-sample-loading=1"]
-    return played(midi_file(score, track.seed), soundfont, dry)
+    return played(midi_file(score, track.seed), track.soundfont, dry)
 
 
 def _fitted(x: np.ndarray, frames: int) -> np.ndarray:
     return np.concatenate([x, np.zeros((max(0, frames - len(x)), 2))])[:frames]
 
 
-def mix(session: Session, soundfont: Path = SOUNDFONT) -> np.ndarray:
+def mix(session: Session) -> np.ndarray:
     """Return the finished recording as samples of shape (frames, channels)."""
     frames = round(session.seconds() * RATE)
     total = np.zeros((frames, 2))
     for track in session.tracks:
         is_sound = isinstance(track, Sound)
-        dry = track.make(frames) if is_sound else synthesise(track, session, soundfont)
+        dry = track.make(frames) if is_sound else synthesise(track, session)
         wet = _fitted(dry, frames)
         for effect in track.effects:
             wet = effect(wet)
