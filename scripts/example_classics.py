@@ -42,7 +42,7 @@ def bach_prelude() -> Score:
     piano = Part(PIANO, notes, volume=110, reverb=55, looseness=0.007, pedal=pedal)
     # A slight slowing into the cadence of bar 11, where the recording fades.
     tempi = [(0.0, 91.0), (12.0, 93.0), (36.0, 91.0), (40.0, 87.0), (42.0, 80.0)]
-    return Score(tempi, [piano], beats=44.6, drive=0.4)
+    return Score(tempi, [piano], beats=44.6)
 
 
 # Canon in D, bars 1 to 8 and the first beat of bar 9. Each violin plays the same line, one
@@ -91,4 +91,4 @@ def pachelbel_canon() -> Score:
         Part(CONTRABASS, octave_below, volume=62, pan=70, reverb=60),
         Part(HARPSICHORD, chords, volume=82, pan=50, reverb=60, looseness=0.012),
     ]
-    return Score([(0.0, 73.0), (30.0, 70.0), (32.0, 64.0)], parts, beats=35.0, drive=0.8)
+    return Score([(0.0, 73.0), (30.0, 70.0), (32.0, 64.0)], parts, beats=35.0)

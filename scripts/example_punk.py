@@ -5,7 +5,7 @@ from session import DRUM_KIT, Session, Track
 from studio import amplifier, compress, high_pass, low_pass, pan, room, saturate
 
 CLEAN, STEEL, BASS, RECORDED_KIT = 27, 25, 34, 0
-CHORDS = "A A F G A A F G C G A F C G A F".split()
+CHORDS = ["A", "A", "F", "G", "A", "A", "F", "G", "C", "G", "A", "F", "C", "G", "A", "F"]
 POWER = {"A": "A2+E3+A3", "C": "C3+G3+C4", "F": "F2+C3+F3", "G": "G2+D3+G3"}
 BEAT = {"kick": "X... ..X. X.X. ....", "snare": ".... X... .... X..."}
 FILL = {"kick": "X... ..X. X... X...", "snare": ".... X... XxXx XXXX"}

@@ -1,10 +1,10 @@
 """The reggae example, composed for this project (MIT licence like the rest)."""
 
 from midi_score import Note, Part, grid, line, strum
-from session import Session, Track
-from studio import chain, compress, echo, high_pass, low_pass, pan, peak, room, saturate
+from session import DRUM_KIT, Session, Track
+from studio import compress, echo, high_pass, low_pass, pan, peak, room, saturate
 
-ORGAN, PIANO, GUITAR, BASS, ROOM_KIT, CHOIR, VOICES = 16, 0, 27, 33, 8, 52, 53
+ORGAN, PIANO, GUITAR, BASS, RECORDED_KIT = 16, 0, 27, 33, 0
 BARS = 8
 CHORDS = ["Am", "Am", "Dm", "G", "Am", "Am", "Dm", "Em"]
 LOW = {"Am": "A3+C4+E4", "Dm": "A3+D4+F4", "G": "B3+D4+G4", "Em": "B3+E4+G4"}
@@ -15,12 +15,6 @@ BASS_LINE = """
     A1/.75 A1/.25 C2/.5 E2/1 -/.5 D2/.5 C2 | A1/1 -/.5 G1/.5 A1/1 C2/.5 A1
     D2/.75 D2/.25 F2/.5 A2/1 -/.5 G2/.5 F2 | E2/1 -/.5 E2/.5 G2/1 B1/.5 G1
     A1/3
-"""
-MELODY = """
-    -/1 E5/.5 E5 G5/.75 E5/.25 D5/.5 C5 | E5/1.5 D5/.5 C5 A4/1.5
-    -/1 F5/.5 F5 A5/.75 G5/.25 F5/.5 D5 | G5/1.5 F5/.5 D5 B4/1.5
-    -/.5 A4 C5 E5 ^A5!/1 G5/.5 E5 | G5/.75 E5/.25 D5/.5 C5 A4/2
-    -/1 D5/.5 F5 A5/.5 G5 F5 D5 | E5/1.5 D5/.5 B4 G4/1.5 | A4/3
 """
 
 
@@ -48,7 +42,7 @@ def _skank(chords: dict[str, str], row: str, length: float, softer: int) -> list
 
 
 def reggae_one_drop() -> Session:
-    """Drums, bass, guitar and piano off the beat, bubbling organ, voices with tape echo."""
+    """A riddim: drums, bass, guitar and piano off the beat, bubbling organ, tape echo."""
     beat = 60 / 74
     plate = room(1.2, -14, 6000, seed=7)
     after = "..X. ..X. ..X. ..X."
@@ -60,34 +54,25 @@ def reggae_one_drop() -> Session:
             [low_pass(900), peak(75, 5), compress(-22, 3), saturate(1.5)],
         ),
         Track(
-            Part(ROOM_KIT, _drums(), looseness=0.01, drums=True),
-            -16,
+            Part(RECORDED_KIT, _drums(), looseness=0.01),
+            -20,
             [peak(70, 3), room(0.5, -16), compress(-22, 2), echo(0.75 * beat, -14, 0.5)],
+            soundfont=DRUM_KIT,
         ),
         Track(
             Part(GUITAR, _skank(HIGH, after, 0.13, 10), looseness=0.01),
             -21,
-            [high_pass(400), peak(2500, 3), pan(-0.5), plate],
+            [high_pass(400), peak(2500, 3), pan(-0.5), plate, echo(0.75 * beat, -10, 0.5)],
         ),
         Track(
             Part(PIANO, _skank(LOW, after, 0.18, 14), looseness=0.01),
-            -22,
+            -24,
             [high_pass(250), pan(0.4), plate],
         ),
         Track(
             Part(ORGAN, _skank(LOW, bubble, 0.14, 20), looseness=0.012),
-            -25,
+            -22,
             [high_pass(200), low_pass(3500), pan(0.6)],
         ),
-        Track(
-            Part(CHOIR, [n.shifted(semitones=-12) for n in line(MELODY, velocity=88)]),
-            -23,
-            [high_pass(200), low_pass(4000), plate],
-        ),
-        Track(
-            Part(VOICES, line(MELODY, velocity=92), looseness=0.02),
-            -21,
-            [chain(high_pass(300), low_pass(5000)), echo(0.75 * beat, -8, 0.5), plate],
-        ),
     ]
-    return Session([(0.0, 74.0)], 21.0, tracks, loudness=-15, warmth=1.4)
+    return Session([(0.0, 74.0)], 33.0, tracks, loudness=-15, warmth=1.4)

@@ -89,7 +89,6 @@ class Score:
     tempi: list[tuple[float, float]]  # (beat, beats per minute)
     parts: list[Part]
     beats: float  # where the fade-out ends
-    drive: float = 1.0  # how hard the finished mix is pushed into the limiter
 
     def seconds(self) -> float:
         """How long the recording lasts."""

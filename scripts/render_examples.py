@@ -3,8 +3,7 @@
     python scripts/render_examples.py [OUT_DIR] [--only NAME] [--recordings FOLDER]
 
 Needs numpy, scipy and soundfile, and on Debian 12 the packages fluidsynth,
-musescore-general-soundfont, fluid-soundfont-gm,
-avldrums.lv2-soundfont and espeak-ng. Notes, computed sounds and
+musescore-general-soundfont, avldrums.lv2-soundfont and espeak-ng. Notes, computed sounds and
 effects are the same on every run. FOLDER holds the unpacked packages that the recorded examples
 come from (see `example_recorded.py`); without it those are left as they are.
 """
@@ -28,13 +27,10 @@ from example_punk import punk_chords
 from example_recorded import CAVE_THEME, GAMEPLAY_3, WAR_OF_FREEDOM, excerpt
 from example_reggae import reggae_one_drop
 from example_rock import rock_riff
-from midi_score import Score, midi_file
-from session import DRUM_KIT, SOUNDFONT, Session, mix, played
+from session import DRUM_KIT, SOUNDFONT, Session, mix
 from studio import RATE
 
-FLUID = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 DEFAULT_OUT = Path(__file__).resolve().parent.parent / "examples"
-LIVE_SEED = 846
 PEAK_DBFS = -1.0
 COMPRESSION = (0.7, 0.8, 0.9, 0.95, 1.0)  # of libsndfile; 0 gives the largest file
 LARGEST = 180_000  # bytes, but for these:
@@ -57,6 +53,7 @@ SESSIONS: dict[str, Callable[[], Session]] = {
     "between-genres": between_genres,
     "blues-shuffle": blues_shuffle,
     "country-two-step": country_two_step,
+    "disco-groove": disco_groove,
     "hip-hop-verse": hip_hop_verse,
     "jazz-quartet": jazz_quartet,
     "pachelbel-canon": canon,
@@ -65,24 +62,11 @@ SESSIONS: dict[str, Callable[[], Session]] = {
     "rock-riff": rock_riff,
     "trance": trance,
 }
-# The first edition's way: all instruments at once, with the synthesiser's own reverberation.
-LIVE: dict[str, Callable[[], Score]] = {"disco-groove": disco_groove}
 RECORDINGS = {
     "ambient-cave": CAVE_THEME,
     "folk-horizons": GAMEPLAY_3,
     "metal-war-of-freedom": WAR_OF_FREEDOM,
 }
-
-
-def live(score: Score) -> np.ndarray:
-    """Return a score played in one go: trimmed, limited and faded out."""
-    samples = played(midi_file(score, LIVE_SEED), FLUID, [])
-    loud = np.flatnonzero(np.max(np.abs(samples), axis=1) > 1e-3)
-    clip = samples[loud[0] : min(loud[-1] + 1, round(score.seconds() * RATE))]
-    clip = np.tanh(score.drive * clip / np.max(np.abs(clip)))
-    fade = round(1.8 * RATE)
-    clip[-fade:] *= np.cos(np.linspace(0.0, np.pi / 2, fade))[:, None]
-    return clip / np.max(np.abs(clip))
 
 
 def encode(path: Path, samples: np.ndarray, compression: float) -> None:
@@ -126,7 +110,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Render the example recordings.")
     parser.add_argument("out_dir", nargs="?", type=Path, default=DEFAULT_OUT, metavar="OUT_DIR")
     parser.add_argument("--recordings", type=Path, metavar="FOLDER")
-    parser.add_argument("--only", choices=[*SESSIONS, *LIVE, *RECORDINGS], help="render this one")
+    parser.add_argument("--only", choices=[*SESSIONS, *RECORDINGS], help="render this one")
     return parser.parse_args()
 
 
@@ -136,15 +120,13 @@ def main() -> None:
     for command in ("fluidsynth", "espeak-ng"):
         if shutil.which(command) is None:
             sys.exit(f"error: the command {command} is not installed")
-    for soundfont in (SOUNDFONT, FLUID, DRUM_KIT):
+    for soundfont in (SOUNDFONT, DRUM_KIT):
         if not soundfont.is_file():
             sys.exit(f"error: no soundfont at {soundfont}")
     args.out_dir.mkdir(parents=True, exist_ok=True)
-    for name in [args.only] if args.only else [*SESSIONS, *LIVE, *RECORDINGS]:
+    for name in [args.only] if args.only else [*SESSIONS, *RECORDINGS]:
         if name in SESSIONS:
             samples = mix(SESSIONS[name]())
-        elif name in LIVE:
-            samples = live(LIVE[name]())
         elif args.recordings:
             samples = excerpt(RECORDINGS[name], args.recordings)
         else:
