@@ -162,10 +162,9 @@ class Prediction:
 
     @property
     def _is_music(self) -> bool:
-        if not _is_below(self.music, self.music_threshold):
-            return True
-        if self.segment_music is None:
-            return False
+        below = _is_below(self.music, self.music_threshold)
+        if not below or self.segment_music is None:
+            return not below
         stretches = groupby(self.sections, key=lambda section: section.is_music)
         return any(
             is_music and sum(section.duration for section in sections) >= MUSIC_SECONDS
@@ -191,20 +190,18 @@ class Prediction:
         two genres are sure. Only sections of :data:`CHANGE_SECONDS` or longer count, and together
         they last at least half as long as all sections of music.
         """
-        return self._changes if self.verdict == "changes" else ()
+        return tuple(self._changes) if self.verdict == "changes" else ()
 
     @property
-    def _changes(self) -> tuple[str, ...]:
-        """The genres of the sections, if they meet the conditions on sections."""
-        sure = [
-            section
-            for section in self.sections
-            if section.verdict == "genre" and section.duration >= CHANGE_SECONDS
-        ]
-        genres = tuple(dict.fromkeys(section.genre for section in sure))
+    def _changes(self) -> dict[str, float]:
+        """The genres of the sections and their highest probabilities, if the conditions hold."""
+        sure = [s for s in self.sections if s.verdict == "genre" and s.duration >= CHANGE_SECONDS]
+        genres: dict[str, float] = {}
+        for each in sure:
+            genres[each.genre] = max(each.probability, genres.get(each.genre, 0.0))
         music = sum(section.duration for section in self.sections if section.is_music)
-        covered = sum(section.duration for section in sure)
-        return genres if len(genres) >= 2 and 2 * covered >= music else ()
+        covered = sum(each.duration for each in sure)
+        return genres if len(genres) >= 2 and 2 * covered >= music else {}
 
     @property
     def genres(self) -> tuple[Genre, ...]:
@@ -214,11 +211,12 @@ class Prediction:
         so that several can apply, even if no single genre is sure. In noise the threshold of the
         noise rule must be reached as well. If the model has no such rules, the probability is that
         among all genres. The genre of the verdict ``"genre"`` and the genres of :attr:`changes`
-        always apply. No genre applies to a recording that is not music or is shorter than a
-        segment.
+        always apply; the latter have at least the probability of their surest section. No genre
+        applies to a recording that is not music or is shorter than a segment.
         """
         verdict = self.verdict
-        answers = (self.genre,) if verdict == "genre" else self.changes
+        of_sections = self._changes if verdict == "changes" else {}
+        answers = (self.genre,) if verdict == "genre" else tuple(of_sections)
         if self.padded or verdict in ("silence", "not music"):
             lowest = math.inf
         else:
@@ -227,6 +225,7 @@ class Prediction:
         found = []
         for name, share, rule in zip(self.labels, self.probabilities.tolist(), rules, strict=True):
             probability = share if rule is None else rule.probability(share)
+            probability = max(probability, of_sections.get(name, 0.0))
             applies = rule is not None and probability >= max(rule.threshold, lowest)
             found.append(Genre(name, probability, applies or name in answers))
         return tuple(sorted(found, key=lambda genre: -genre.probability))
@@ -279,13 +278,12 @@ class Prediction:
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return [(self.labels[i], float(self.probabilities[i])) for i in order]
 
-    # ------------------------------------------------------------------------- the timeline
-
     @cached_property
     def sections(self) -> tuple[Section, ...]:
         """The stretches of the timeline with one genre, in order.
 
-        If only one section is music, it has the genre and the probability of the recording.
+        If only one section is music, it has the genre and the probability of the recording. So has
+        the only section with sound of a recording that is music as a whole.
         """
         found = find_sections(
             self.segments,
@@ -300,11 +298,12 @@ class Prediction:
         )
         if self.padded and not self.silent:
             found = tuple(replace(section, verdict="not sure") for section in found)
-        if sum(section.is_music for section in found) == 1:
-            return tuple(
-                self._with_overall_genre(each) if each.is_music else each for each in found
-            )
-        return found
+        music = [section for section in found if section.is_music]
+        if not music and not _is_below(self.music, self.music_threshold):
+            music = [section for section in found if section.verdict != "silence"]
+        if len(music) != 1:
+            return found
+        return tuple(self._with_overall_genre(each) if each in music else each for each in found)
 
     def _with_overall_genre(self, section: Section) -> Section:
         """Return a section with the genre and the probability of the recording."""

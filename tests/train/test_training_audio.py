@@ -332,6 +332,7 @@ def gtzan_digests() -> list[str]:
 
 @pytest.mark.parametrize("name", packaged_models())
 def test_packaged_models_store_their_training_clips(name: str, gtzan_digests: list[str]) -> None:
+    """Also other recordings than GTZAN's, in the case of ``lens``."""
     metadata = ModelFile.load(name).metadata
     audio = TrainingAudio.from_provenance(metadata.provenance)
     assert audio is not None
@@ -339,4 +340,4 @@ def test_packaged_models_store_their_training_clips(name: str, gtzan_digests: li
     assert len(audio) >= n
     if not gtzan_digests:
         pytest.skip(f"the clips of GTZAN are not at {GTZAN}")
-    assert sum(digest in audio for digest in gtzan_digests) == n
+    assert sum(digest in audio for digest in gtzan_digests) == min(n, len(gtzan_digests))

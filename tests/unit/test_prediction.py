@@ -111,7 +111,7 @@ def test_sections() -> None:
     [
         ({"level": -80.0}, "silence"),
         ({"sure_threshold": 0.7}, "not sure"),
-        ({"segment_music": np.array([0.1, 0.1]), "music_threshold": 0.5}, "not music"),
+        ({"segment_music": np.full(2, 0.1), "music": 0.1, "music_threshold": 0.5}, "not music"),
         ({"segment_music": np.array([0.9, 0.9]), "music_threshold": 0.5}, "genre"),
     ],
 )

@@ -215,6 +215,15 @@ def test_a_style_below_a_genre_is_written_only_with_that_genre() -> None:
     assert after(Policy(max_genres=9), prediction=one) == ("Pop",)
 
 
+def test_a_style_with_the_name_of_another_genre_is_written_only_with_that_genre() -> None:
+    styles = (Style("hip-hop", 0.6, 0.5), Style("lounge", 0.6, 0.5))
+    both = replace(several("pop", 0.9, pop=0.95, hiphop=0.7), styles=styles)
+    assert after(Policy(max_genres=9), prediction=both) == ("Pop", "Hip-Hop", "Lounge")
+    chances = {"pop": 0.9, "hiphop": 0.1}
+    one = replace(stored("pop", 0.9, styles=styles), probabilities=chances, genres=())
+    assert after(Policy(max_genres=9), prediction=one) == ("Pop", "Lounge")
+
+
 def test_a_style_with_the_name_of_the_genre_is_not_repeated() -> None:
     prediction = stored("hiphop", 0.9, styles=(Style("Hip-Hop", 0.9, 0.5), HOUSE))
     assert after(Policy(max_genres=2), prediction=prediction) == ("Hip-Hop", "House")

@@ -74,7 +74,8 @@ class Policy:
             ``"replace"`` replaces them. Placeholders such as "Other" do not count as genres.
         min_confidence: lowest probability of each genre, 0 to 1.
         max_genres: highest number of genres to write: the genre, then further genres that apply,
-            then styles that apply. A style below a genre is written only with that genre.
+            then styles that apply. A style below a genre, or with the name of a genre of the
+            model, is written only with that genre.
         id3_version: 3 or 4 for ID3v2.3 or ID3v2.4; None keeps the version of the file.
         mapping: the user's own names for genres.
 
@@ -273,8 +274,10 @@ def _proposals(prediction: StoredPrediction, policy: Policy) -> Iterator[str]:
     genres = [prediction.genre, *(genre.name for genre in _further(prediction, policy))]
     for genre in genres:
         yield from policy.mapping.genres_for(genre)
+    absent = {genre_key(label) for label in prediction.probabilities} - set(map(genre_key, genres))
     for style in prediction.styles:
-        if style.applies and (style.parent is None or style.parent in genres):
+        fits = style.parent in genres if style.parent else genre_key(style.name) not in absent
+        if style.applies and fits:
             yield from policy.mapping.genres_for(style.name)
 
 
