@@ -235,6 +235,9 @@ class ModelMetadata:
     def restricted(self, genres: Iterable[str]) -> Self:
         """Return the metadata restricted to some genres.
 
+        The rules of the genres apply to probabilities among all genres, so the result has none,
+        unless it has all genres.
+
         Args:
             genres: the genres to keep, in any case; the result has them in the order of the model.
 
@@ -264,11 +267,7 @@ class ModelMetadata:
                 style if style.parent in wanted else replace(style, parent=None)
                 for style in self.styles
             ),
-            genre_rules=tuple(
-                rule
-                for label, rule in zip(self.labels, self.genre_rules, strict=False)
-                if label in wanted
-            ),
+            genre_rules=self.genre_rules if len(kept) == len(self.labels) else (),
         )
 
     def _no_such(self, genre: str) -> str:

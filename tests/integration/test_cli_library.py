@@ -16,6 +16,7 @@ from genrelens.discovery.playlists import read_playlist
 from genrelens.library import scan as scanning
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Failure
+from genrelens.model_file import model_digest
 from support import tiny
 from support.commands import Result, run
 from support.library_folder import HerePool, medley, several, stored, wav, write_files
@@ -266,10 +267,21 @@ def test_several_genres_and_changes_are_listed(workdir: Path, list_files: Comman
         }.items():
             catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=prediction)
     both = f"pop             60 %  {workdir}/both  rnb"
-    mix = f"changes               {workdir}/mix  classical, metal, house"
+    mix = f"changes               {workdir}/mix  classical, metal; house"
     assert list_files().out.splitlines() == [both, mix]
     assert list_files("--genre", "rnb").out.splitlines() == [both]
     assert list_files("--genre", "metal", "--verdict", "changes").out.splitlines() == [mix]
+
+
+def test_predictions_of_a_former_model_are_reported(workdir: Path, list_files: Command) -> None:
+    with Catalog.open("catalog.sqlite") as catalog:
+        for name, digest in (("old", "0" * 64), ("new", model_digest("lens"))):
+            made = stored("jazz", 0.9, name="lens", model_digest=digest)
+            catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=made)
+        assert catalog.count_of_other_versions("lens", "0" * 64) == 1
+        assert catalog.count_of_other_versions("other", "0" * 64) == 0
+    words = "1 files were classified by another version of the model lens: run genrelens scan"
+    assert list_files().err.split() == ["warning:", *words.split()]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import typer
 
 from genrelens.cli.console import display_name, out, print_error, print_json
 from genrelens.cli.options import AsJson, Database, LibraryPaths, SafeCsv
-from genrelens.cli.tag import print_unscanned
+from genrelens.cli.tag import print_other_versions, print_unscanned
 from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
 from genrelens.library import Audit, Catalog, TagMismatch, audit_library, audit_page
@@ -76,6 +76,7 @@ def audit(
     if safe_csv and not as_csv:
         raise typer.BadParameter("--safe-csv needs --csv")
     with Catalog.open(db, readonly=True) as catalog:
+        print_other_versions(catalog)
         found = audit_library(catalog, inputs, minimum=minimum)
     if page is not None:
         write_text_atomically(page, audit_page(found, page, top=top))

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import Database, SafeCsv
+from genrelens.cli.tag import print_other_versions
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
 from genrelens.library import (
@@ -156,6 +157,7 @@ def list_files(
     if safe_csv and (chosen != "csv" or playlists is not None):
         raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
     with Catalog.open(db, readonly=True) as catalog:
+        print_other_versions(catalog)
         if playlists is not None:
             written = export_playlists(catalog, playlists, relative_to=relative_to, **conditions)
             _print_playlists(written)
@@ -231,12 +233,12 @@ def _line(entry: Entry) -> Text:
     share = percent(prediction.probability) if prediction.verdict in _ANSWERS else ""
     line = Text(f"{display_name(answer):<14} {share:>5} ")
     line.append(f" {path}", style="bold")
-    details = ", ".join(map(display_name, _details(prediction)))
+    details = "; ".join(", ".join(map(display_name, names)) for names in _details(prediction))
     return line.append(f"  {details}" if details else "", style="dim")
 
 
-def _details(prediction: StoredPrediction) -> list[str]:
+def _details(prediction: StoredPrediction) -> list[list[str]]:
     """Return the genres that the line does not begin with, and the styles that apply."""
     genres = [genre for genre in prediction.found_genres if genre != prediction.genre]
     styles = [style.name for style in prediction.styles if style.applies][:_MOST_STYLES]
-    return [*(prediction.changes or genres), *styles]
+    return [names for names in (list(prediction.changes) or genres, styles) if names]

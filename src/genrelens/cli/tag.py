@@ -37,7 +37,7 @@ from genrelens.library.tagging.plan import is_plan
 from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
 
-__all__ = ["existing_catalog", "print_outcome", "print_unscanned", "tag"]
+__all__ = ["existing_catalog", "print_other_versions", "print_outcome", "print_unscanned", "tag"]
 
 _WIDEST = 28  # characters in a column of genres
 _NONE = "-"
@@ -181,6 +181,7 @@ def _make_policy(
 
 def _plan(inputs: list[str], policy: Policy, words: Path | None, db: Path | None) -> Plan:
     with Catalog.open(db, readonly=True) as catalog:
+        print_other_versions(catalog)
         plan = plan_changes(catalog, inputs, policy)
     for label in plan.unknown_labels:
         print_note(f"warning: {words}: no model has the genre {label!r}", style="yellow")
@@ -245,6 +246,16 @@ def print_unscanned(n: int, n_files: int) -> None:
     if n:
         text = f"{n} of {n_files} files have not been classified, or have changed since"
         print_note(f"warning: {text}: run genrelens scan", style="yellow")
+
+
+def print_other_versions(catalog: Catalog) -> None:
+    """Warn if predictions are by another version of a packaged model."""
+    from genrelens.model_file import model_digest, packaged_models
+
+    for name in packaged_models():
+        if n := catalog.count_of_other_versions(name, model_digest(name)):
+            text = f"{n} files were classified by another version of the model {name}"
+            print_note(f"warning: {text}: run genrelens scan", style="yellow")
 
 
 # ----------------------------------------------------------------------------------- output

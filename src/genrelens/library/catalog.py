@@ -179,6 +179,20 @@ class Catalog(SqliteStore):
         found = self._select(statement, (digest, model_digest, fast), lambda row: row)
         return next(found, None) is not None
 
+    def count_of_other_versions(self, model: str, model_digest: str) -> int:
+        """Return the number of files whose latest prediction is by another version of a model.
+
+        Args:
+            model: name of the model.
+            model_digest: SHA-256 of the file of this version.
+
+        """
+        statement = (
+            f"SELECT count(*) FROM ({_SELECT} WHERE p.model = :name AND p.model_digest != :d)"
+        )
+        values = {"model": None, "name": model, "d": model_digest}
+        return next(self._select(statement, values, lambda row: int(row[0])))
+
     # ---------------------------------------------------------------------------- writing
 
     def record(
