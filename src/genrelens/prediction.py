@@ -187,15 +187,16 @@ class Prediction:
         """The genres of a recording that changes, in order of appearance; empty if it does not.
 
         A recording changes if its verdict would be "not sure" as a whole, and sections of at least
-        two genres are sure. Only sections of :data:`CHANGE_SECONDS` or longer count, and together
-        they last at least half as long as all sections of music.
+        two genres are sure. Only sections of :data:`CHANGE_SECONDS` or longer count (half a segment
+        less is enough), and together they last at least half as long as all sections of music.
         """
         return tuple(self._changes) if self.verdict == "changes" else ()
 
     @property
     def _changes(self) -> dict[str, float]:
         """The genres of the sections and their highest probabilities, if the conditions hold."""
-        sure = [s for s in self.sections if s.verdict == "genre" and s.duration >= CHANGE_SECONDS]
+        lowest = CHANGE_SECONDS - self.segment_seconds / 2  # the borders are those of segments
+        sure = [s for s in self.sections if s.verdict == "genre" and s.duration >= lowest]
         genres: dict[str, float] = {}
         for each in sure:
             genres[each.genre] = max(each.probability, genres.get(each.genre, 0.0))

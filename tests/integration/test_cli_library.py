@@ -280,8 +280,8 @@ def test_predictions_of_a_former_model_are_reported(workdir: Path, list_files: C
             catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=made)
         assert catalog.count_of_other_versions("lens", "0" * 64) == 1
         assert catalog.count_of_other_versions("other", "0" * 64) == 0
-    words = "1 files were classified by another version of the model lens: run genrelens scan"
-    assert list_files().err.split() == ["warning:", *words.split()]
+    words = "warning: 1 files were classified by another version of the model lens: "
+    assert " ".join(list_files().err.split()).startswith(words)
 
 
 @pytest.mark.parametrize(

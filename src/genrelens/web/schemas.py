@@ -66,7 +66,8 @@ class Genre(BaseModel):
     name: str
     probability: float = Field(
         description="Probability that the genre applies, independently of other genres if the "
-        "model has a rule for each. These need not sum to 1; those of `probabilities` do."
+        "model has a rule for each. These need not sum to 1; those of `probabilities` do. A genre "
+        "of `changes` has at least the probability of its surest section."
     )
     applies: bool = Field(description="Whether the genre applies to the recording.")
 
