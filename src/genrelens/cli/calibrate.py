@@ -79,7 +79,7 @@ def calibrate(
             Also set the threshold of "not sure" so that about 90 % of the answers are correct.
         genrelens calibrate runs/mine/model.onnx runs/folds/sets.npz --sure 0.9
             Fit all rules of a model like lens: for segments, sections, noise and several genres.
-        genrelens calibrate lens report/predictions.csv --out calibrated.onnx
+        genrelens calibrate mel-cnn-lstm report/predictions.csv --out calibrated.onnx
             Write a calibrated copy of a packaged model.
 
     """
