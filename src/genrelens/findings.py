@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["Genre", "Style"]
@@ -59,3 +60,24 @@ class Style:
     def applies(self) -> bool:
         """Whether the probability reaches the threshold."""
         return self.probability >= self.threshold
+
+    def repeats(self, genres: Iterable[str]) -> bool:
+        """Return whether one of some genres has the name of the style, in any spelling.
+
+        Beside a sure genre such a style would be a second, different probability of a genre. It is
+        a tag of listeners, while the genre is the result of the training.
+
+        Args:
+            genres: names of genres.
+
+        Example::
+
+            >>> Style("hip-hop", 0.4, 0.3).repeats(["hiphop", "jazz"])
+            True
+
+        """
+        return _letters(self.name) in map(_letters, genres)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from genrelens.discovery.playlists import read_playlist
+from genrelens.findings import Style
 from genrelens.library import scan as scanning
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Failure
@@ -271,6 +272,20 @@ def test_several_genres_and_changes_are_listed(workdir: Path, list_files: Comman
     assert list_files().out.splitlines() == [both, mix]
     assert list_files("--genre", "rnb").out.splitlines() == [both]
     assert list_files("--genre", "metal", "--verdict", "changes").out.splitlines() == [mix]
+
+
+def test_a_style_does_not_repeat_a_genre_beside_a_sure_one(
+    workdir: Path, list_files: Command
+) -> None:
+    styles = (Style("Rock", 0.9, 0.5), Style("house", 0.7, 0.5))
+    with Catalog.open("catalog.sqlite") as catalog:
+        for name, sure in (("sure", 0.5), ("unsure", 0.99)):
+            made = stored("jazz", 0.9, styles=styles, sure_threshold=sure)
+            catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=made)
+    assert list_files().out.splitlines() == [
+        f"jazz            90 %  {workdir}/sure  house",
+        f"not sure        90 %  {workdir}/unsure  Rock, house",
+    ]
 
 
 def test_predictions_of_a_former_model_are_reported(workdir: Path, list_files: Command) -> None:

@@ -44,6 +44,15 @@ def test_styles_hang_below_the_genres_that_apply(visit: Visit) -> None:
     assert keys[0] == "rgb(30, 225, 225)"  # whatever the other genres are
 
 
+def test_a_style_does_not_repeat_a_genre_beside_a_sure_one(visit: Visit) -> None:
+    styles = [
+        {"name": name, "probability": 0.8, "applies": True, "parent": None}
+        for name in ("Rock", "elec-tronic", "lounge")
+    ]
+    card = answered_with(visit, **SEVERAL | {"styles": styles})
+    assert chips(card, "Styles") == ["lounge 80 %"]
+
+
 def test_one_genre_without_styles_is_not_repeated(answered: Visit) -> None:
     expect(answered.card(NAME).locator(".tags")).to_have_count(0)
 

@@ -38,6 +38,11 @@ def test_genre_and_ranking() -> None:
     assert result.top(99) == ranking
 
 
+def test_a_style_repeats_a_genre_in_any_spelling() -> None:
+    assert Style("Hip-Hop", 0.5, 0.4).repeats(("jazz", "hiphop"))
+    assert not Style("hard rock", 0.5, 0.4).repeats(("rock", "hard"))
+
+
 def test_ties_keep_the_order_of_the_model() -> None:
     tied = prediction(0.3, 0.4, 0.4)
     assert [label for label, _ in tied.top()] == ["pop", "rock", "jazz"]

@@ -229,9 +229,11 @@ def _print_genres_and_styles(prediction: Prediction) -> None:
     genres = [display_name(genre.name) for genre in prediction.genres if genre.applies]
     if len(genres) > 1 and prediction.verdict != "changes":
         out.print(Text(f"Genres: {', '.join(genres)}"), soft_wrap=True)
-    styles = [style for style in prediction.styles if style.applies][:_MOST_STYLES]
+    named = prediction.labels if prediction.verdict == "genre" else ()
+    styles = [each for each in prediction.styles if each.applies and not each.repeats(named)]
     if styles:
-        texts = (f"{display_name(each.path)} {percent(each.probability)}" for each in styles)
+        shown = styles[:_MOST_STYLES]
+        texts = (f"{display_name(each.path)} {percent(each.probability)}" for each in shown)
         out.print(Text(f"Styles: {', '.join(texts)}"), soft_wrap=True)
 
 

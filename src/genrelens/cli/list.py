@@ -240,5 +240,7 @@ def _line(entry: Entry) -> Text:
 def _details(prediction: StoredPrediction) -> list[list[str]]:
     """Return the genres that the line does not begin with, and the styles that apply."""
     genres = [genre for genre in prediction.found_genres if genre != prediction.genre]
-    styles = [style.name for style in prediction.styles if style.applies][:_MOST_STYLES]
-    return [names for names in (list(prediction.changes) or genres, styles) if names]
+    named = prediction.probabilities if prediction.verdict == "genre" else ()
+    styles = [each.name for each in prediction.styles if each.applies and not each.repeats(named)]
+    shown = styles[:_MOST_STYLES]
+    return [names for names in (list(prediction.changes) or genres, shown) if names]

@@ -77,7 +77,8 @@ export function drawBars(probabilities, palette, isSure) {
  * Draw the genres and the styles that apply as chips: "electronic > house 70 %".
  *
  * The probability of a genre is that of its bar, so it is not repeated. A single genre without
- * styles is the headline, and is not repeated either.
+ * styles is the headline, and is not repeated either. Neither is a style with the name of a genre
+ * beside a sure genre.
  *
  * @param {Object} result  the server's response
  * @param {Palette} palette
@@ -85,12 +86,20 @@ export function drawBars(probabilities, palette, isSure) {
  */
 export function drawTags(result, palette) {
   const genres = applyingGenres(result);
-  const styles = result.styles.filter(({ applies }) => applies).slice(0, MAX_STYLES);
+  const named = result.verdict === "genre" ? Object.keys(result.probabilities).map(letters) : [];
+  const styles = result.styles
+    .filter(({ applies, name }) => applies && !named.includes(letters(name)))
+    .slice(0, MAX_STYLES);
   const below = (genre) => styles.filter(({ parent }) => parent === genre);
   const others = styles.filter(({ parent }) => !genres.includes(parent));
   const isRepeated = genres.length === 1 && result.verdict === "genre" && !below(genres[0]).length;
   const chips = isRepeated ? [] : genres.map((genre) => genreChip(genre, below(genre), palette));
   return [...chipRow("Genres", chips), ...chipRow("Styles", others.map(styleChip))];
+}
+
+/** The letters and digits of a name: a tag "hip-hop" repeats the genre "hiphop". */
+function letters(name) {
+  return name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 }
 
 function genreChip(genre, styles, palette) {
