@@ -11,7 +11,6 @@ calibrated model. Prints tables in Markdown, with 95 % intervals.
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
 import time
@@ -21,14 +20,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from long_tables import Recording, Span, report
-from noise_curve import with_rules
+from noise_curve import parsed, rounds
 from numpy.typing import NDArray
 
 from genrelens import Classifier, load_audio
 from genrelens.audio import probe
-from genrelens.data import LabelledClip, Split, original_clip, read_folders, read_label_map
+from genrelens.data import LabelledClip, original_clip
 from genrelens.data.folders import find_audio
-from genrelens.model_file import ModelFile
 
 RATE = 16_000
 LEVEL = 0.1  # RMS of each piece, full scale 1
@@ -49,24 +47,12 @@ Piece = tuple[str, Float32]  # genre ("" for speech) and waveform
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of the cross-validation")
-    parser.add_argument("model", type=Path, help="the calibrated model")
-    parser.add_argument("noises", type=Path, help="folder with the folder speech")
-    parser.add_argument("--data", type=Path, action="append", required=True)
-    parser.add_argument("--relabel", type=Path)
-    arguments = parser.parse_args()
-    label_map = read_label_map(arguments.relabel) if arguments.relabel else {}
-    clips = read_folders(arguments.data, label_map=label_map)
+    arguments = parsed(__doc__)
     names = [folder.parent.name for folder in arguments.data]
     speech = find_audio(arguments.noises / "speech")
-    rules = ModelFile.load(arguments.model).metadata
     found: list[Recording] = []
-    for number, of_round in enumerate(Split.load(arguments.run / "split.csv", clips), start=1):
-        model = ModelFile.load(arguments.run / f"round-{number}" / "model.onnx", threads=1)
-        model.metadata = with_rules(model.metadata, rules)
-        artists = artists_of(clip for clip in of_round if clip.part == "test")
-        found += recordings(Classifier(model), artists, speech, names, number)
+    for number, classifier, tests in rounds(arguments):
+        found += recordings(classifier, artists_of(tests), speech, names, number)
     print(report(found))
 
 

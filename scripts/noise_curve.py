@@ -26,7 +26,6 @@ from genrelens.acoustics.filters import at_snr
 from genrelens.data import LabelledClip, original_clip, read_folders, read_label_map
 from genrelens.data.folders import find_audio
 from genrelens.data.splits import Split
-from genrelens.metadata import ModelMetadata
 from genrelens.model_file import ModelFile
 
 RATE = 16_000
@@ -51,28 +50,33 @@ class Mixture(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of the cross-validation")
-    parser.add_argument("model", type=Path, help="the calibrated model")
-    parser.add_argument("noises", type=Path, help="folder with speech and sounds")
-    parser.add_argument("--data", type=Path, action="append", required=True)
-    parser.add_argument("--relabel", type=Path)
-    arguments = parser.parse_args()
-    label_map = read_label_map(arguments.relabel) if arguments.relabel else {}
-    clips = read_folders(arguments.data, label_map=label_map)
-    split = Split.load(arguments.run / "split.csv", clips)
-    rules = ModelFile.load(arguments.model).metadata
+    arguments = parsed(__doc__)
     found: list[Mixture] = []
-    for number, of_round in enumerate(split, start=1):
-        tests = [clip for clip in of_round if clip.part == "test"]
-        model = ModelFile.load(arguments.run / f"round-{number}" / "model.onnx", threads=1)
-        model.metadata = with_rules(model.metadata, rules)
-        found += mixtures(Classifier(model), tests, arguments.noises, number)
+    for number, classifier, tests in rounds(arguments):
+        found += mixtures(classifier, tests, arguments.noises, number)
     print(table(found))
 
 
-def with_rules(metadata: ModelMetadata, rules: ModelMetadata) -> ModelMetadata:
-    return replace(metadata, **{name: getattr(rules, name) for name in RULES})
+def parsed(description: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("run", type=Path, help="folder of the cross-validation")
+    parser.add_argument("model", type=Path, help="the calibrated model")
+    parser.add_argument("noises", type=Path, help="folder with the folders speech and sounds")
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--relabel", type=Path)
+    return parser.parse_args()
+
+
+def rounds(arguments: argparse.Namespace) -> Iterator[tuple[int, Classifier, list[LabelledClip]]]:
+    """Yield number, model and test clips of each round; the models have the calibrated rules."""
+    label_map = read_label_map(arguments.relabel) if arguments.relabel else {}
+    clips = read_folders(arguments.data, label_map=label_map)
+    calibrated = ModelFile.load(arguments.model).metadata
+    rules = {name: getattr(calibrated, name) for name in RULES}
+    for number, of_round in enumerate(Split.load(arguments.run / "split.csv", clips), start=1):
+        model = ModelFile.load(arguments.run / f"round-{number}" / "model.onnx", threads=1)
+        model.metadata = replace(model.metadata, **rules)
+        yield number, Classifier(model), [clip for clip in of_round if clip.part == "test"]
 
 
 def mixtures(

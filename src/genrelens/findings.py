@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Genre", "Style"]
+__all__ = ["Genre", "Style", "styles_to_show"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,19 @@ class Style:
 
         """
         return _letters(self.name) in map(_letters, genres)
+
+
+def styles_to_show(styles: Iterable[Style], verdict: str, genres: Iterable[str]) -> list[Style]:
+    """Return the styles that apply, without those that repeat a genre beside a sure genre.
+
+    Args:
+        styles: the styles of a recording.
+        verdict: its verdict.
+        genres: the genres of the model.
+
+    """
+    named = tuple(genres) if verdict == "genre" else ()
+    return [style for style in styles if style.applies and not style.repeats(named)]
 
 
 def _letters(name: str) -> str:

@@ -295,7 +295,7 @@ def test_predictions_of_a_former_model_are_reported(workdir: Path, list_files: C
             catalog.record(name, size=1, mtime_ns=1, digest=name, tags=None, prediction=made)
         assert catalog.count_of_other_versions("lens", "0" * 64) == 1
         assert catalog.count_of_other_versions("other", "0" * 64) == 0
-    words = "warning: 1 files were classified by another version of the model lens: "
+    words = "warning: files that another version of the model lens classified: 1; "
     assert " ".join(list_files().err.split()).startswith(words)
 
 

@@ -27,6 +27,7 @@ from genrelens.cli.inputs import Source, expand, note_skipped
 from genrelens.cli.options import Genres, Jobs, Model, SafeCsv, n_jobs, restricted_classifier
 from genrelens.csv_cells import safe_row
 from genrelens.errors import AudioError
+from genrelens.findings import styles_to_show
 from genrelens.percentages import percent, percent_significant
 from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
@@ -229,8 +230,7 @@ def _print_genres_and_styles(prediction: Prediction) -> None:
     genres = [display_name(genre.name) for genre in prediction.genres if genre.applies]
     if len(genres) > 1 and prediction.verdict != "changes":
         out.print(Text(f"Genres: {', '.join(genres)}"), soft_wrap=True)
-    named = prediction.labels if prediction.verdict == "genre" else ()
-    styles = [each for each in prediction.styles if each.applies and not each.repeats(named)]
+    styles = styles_to_show(prediction.styles, prediction.verdict, prediction.labels)
     if styles:
         shown = styles[:_MOST_STYLES]
         texts = (f"{display_name(each.path)} {percent(each.probability)}" for each in shown)

@@ -17,6 +17,7 @@ from genrelens.cli.options import Database, SafeCsv
 from genrelens.cli.tag import print_other_versions
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
+from genrelens.findings import styles_to_show
 from genrelens.library import (
     Catalog,
     Entry,
@@ -240,7 +241,6 @@ def _line(entry: Entry) -> Text:
 def _details(prediction: StoredPrediction) -> list[list[str]]:
     """Return the genres that the line does not begin with, and the styles that apply."""
     genres = [genre for genre in prediction.found_genres if genre != prediction.genre]
-    named = prediction.probabilities if prediction.verdict == "genre" else ()
-    styles = [each.name for each in prediction.styles if each.applies and not each.repeats(named)]
-    shown = styles[:_MOST_STYLES]
+    styles = styles_to_show(prediction.styles, prediction.verdict, prediction.probabilities)
+    shown = [style.name for style in styles[:_MOST_STYLES]]
     return [names for names in (list(prediction.changes) or genres, shown) if names]

@@ -254,9 +254,9 @@ def print_other_versions(catalog: Catalog) -> None:
 
     for name in packaged_models():
         if n := catalog.count_of_other_versions(name, model_digest(name)):
-            text = f"{n} files were classified by another version of the model {name}"
+            text = f"files that another version of the model {name} classified: {n}"
             advice = "run genrelens scan, with --prune if they are gone"
-            print_note(f"warning: {text}: {advice}", style="yellow")
+            print_note(f"warning: {text}; {advice}", style="yellow")
 
 
 # ----------------------------------------------------------------------------------- output

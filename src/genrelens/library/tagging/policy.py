@@ -274,9 +274,9 @@ def _proposals(prediction: StoredPrediction, policy: Policy) -> Iterator[str]:
     genres = [prediction.genre, *(genre.name for genre in _further(prediction, policy))]
     for genre in genres:
         yield from policy.mapping.genres_for(genre)
-    absent = {genre_key(label) for label in prediction.probabilities} - set(map(genre_key, genres))
+    absent = [label for label in prediction.probabilities if label not in genres]
     for style in prediction.styles:
-        fits = style.parent in genres if style.parent else genre_key(style.name) not in absent
+        fits = style.parent in genres if style.parent else not style.repeats(absent)
         if style.applies and fits:
             yield from policy.mapping.genres_for(style.name)
 
