@@ -399,3 +399,56 @@ def test_a_missing_catalogue(list_files: Command) -> None:
     assert result.err == (
         "error: catalog.sqlite: there is no catalogue yet; genrelens scan makes one\n"
     )
+
+
+# ------------------------------------------------------------------------------- data sets
+
+
+@pytest.fixture
+def dataset(scan: Command, list_files: Command, workdir: Path) -> Path:
+    """The folder of a data set of the three recordings."""
+    pytest.importorskip("pyarrow")
+    (workdir / "data").mkdir()
+    scan()
+    assert list_files("--out", "data/part-1.parquet").code == 0
+    return workdir / "data"
+
+
+def test_commands_read_a_data_set_as_a_catalogue(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(dataset.iterdir()) == [dataset / "part-1.parquet"]
+    for arguments in (
+        ["list"],
+        ["list", "--format", "jsonl"],
+        ["list", "--genre", "noise", "--format", "csv"],
+        ["audit", "music", "--json"],
+        ["tag", "music", "--json"],
+    ):
+        from_catalog = run(capsys, *arguments)
+        assert run(capsys, *arguments, "--db", dataset) == from_catalog
+        assert from_catalog.out
+
+
+def test_a_data_set_is_imported(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = run(capsys, "list", "--format", "jsonl").out
+    done = run(capsys, "catalog", "import", dataset, "--db", "new.sqlite")
+    assert (done.code, done.out) == (0, f"{dataset}: 6 new or newer files and predictions\n")
+    again = run(capsys, "catalog", "import", "data", dataset, "--db", "new.sqlite", "--json")
+    assert [each["imported"] for each in json.loads(again.out)] == [0, 0]
+    assert run(capsys, "list", "--format", "jsonl", "--db", "new.sqlite").out == before
+
+
+def test_what_is_no_data_set_is_not_imported(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (dataset / "part-1.parquet").write_text("x")
+    for arguments, reason in {
+        ("catalog", "import", "music"): "music: contains no part of a data set",
+        ("catalog", "import", "none"): "none: there is no catalogue yet",
+        ("list", "--db", "data"): "part-1.parquet: is not a data set of genrelens",
+        ("list", "--db", "s3://"): "s3:: there is no catalogue yet",
+    }.items():
+        done = run(capsys, *arguments)
+        assert (done.code, done.out) == (2, "")
+        assert reason in done.err

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from genrelens.cli import (
     audit,
     calibrate,
+    catalog,
     classify,
     compare,
     crossval,
@@ -107,6 +108,8 @@ def _make_app() -> typer.Typer:
     for group, commands in _COMMANDS.items():
         for name, function in commands.items():
             app.command(name, cls=Command, rich_help_panel=group)(function)
+        if group == "Library":
+            app.add_typer(catalog.app, name="catalog", cls=_Group, rich_help_panel=group)
         if group == "Train and judge":
             app.add_typer(data.app, name="data", cls=_Group, rich_help_panel=group)
     app.callback()(_root)

@@ -19,11 +19,11 @@ from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
 from genrelens.findings import styles_to_show
 from genrelens.library import (
-    Catalog,
     Entry,
     StoredPrediction,
     export_entries,
     export_playlists,
+    open_library,
 )
 from genrelens.library.export import FORMATS, entry_document
 from genrelens.percentages import percent
@@ -157,7 +157,7 @@ def list_files(
     chosen = _format(kind, target)
     if safe_csv and (chosen != "csv" or playlists is not None):
         raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
-    with Catalog.open(db, readonly=True) as catalog:
+    with open_library(db) as catalog:
         print_other_versions(catalog)
         if playlists is not None:
             written = export_playlists(catalog, playlists, relative_to=relative_to, **conditions)

@@ -97,11 +97,11 @@ SafeCsv = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random numbers.")]
 Database = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--db",
         metavar="FILE",
-        help="File of the catalogue.",
+        help="File of the catalogue, or (to read) folder or URI of a data set.",
         show_default="$GENRELENS_DB, or catalog.sqlite in the user's data folder",
     ),
 ]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genrelens.audio import AUDIO_SUFFIXES
+from genrelens.discovery.locations import is_uri
 from genrelens.discovery.patterns import matches
 from genrelens.discovery.playlists import PLAYLIST_SUFFIXES, read_playlist
 from genrelens.errors import LibraryError
@@ -135,7 +136,9 @@ def is_single_file(name: str) -> bool:
 
 
 def is_gone(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file does not exist; False if that cannot be determined."""
+    """Return whether a file does not exist; False if that cannot be determined, as for a URI."""
+    if is_uri(path):
+        return False
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -30,6 +30,7 @@ Errors are ``LibraryError`` with the path of the file and the reason. Names that
 from genrelens.discovery.find import Found, find_files
 from genrelens.library.audit import Audit, TagMismatch, audit_library, audit_page
 from genrelens.library.catalog import Catalog
+from genrelens.library.dataset import Dataset, import_library, open_library
 from genrelens.library.digest import audio_digest
 from genrelens.library.export import export_entries, export_playlists
 from genrelens.library.records import Entry, Failure, StoredPrediction
@@ -44,6 +45,7 @@ __all__ = [
     "Audit",
     "Catalog",
     "Change",
+    "Dataset",
     "Entry",
     "Failure",
     "Found",
@@ -64,7 +66,9 @@ __all__ = [
     "export_entries",
     "export_playlists",
     "find_files",
+    "import_library",
     "list_runs",
+    "open_library",
     "plan_changes",
     "prune",
     "read_mapping",

@@ -11,10 +11,11 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from genrelens.discovery.locations import as_path
 from genrelens.library.columns import StoredValueError, Table, path_key
-from genrelens.library.records import Entry, Failure, StoredPrediction
+from genrelens.library.records import Entry, Failure, StoredPrediction, now
 from genrelens.library.store import SqliteStore
 from genrelens.tags import Tags
 
@@ -30,10 +31,12 @@ _STORED = Table(
     {"digest": str, **_PREDICTIONS.types, "probability": float},
     _PREDICTIONS.defaults,
 )
+_MERGE_FILE = _FILES.merging("path", newest_by="scanned_at")
+_MERGE_PREDICTION = _STORED.merging("digest", "model", newest_by="created_at")
 _SELECT = f"""
     SELECT {_FILES.names("f")}, {_PREDICTIONS.names("p")}
-    FROM files f LEFT JOIN predictions p ON p.rowid = (
-        SELECT rowid FROM predictions WHERE digest = f.digest AND (:model IS NULL OR model = :model)
+    FROM files f LEFT JOIN predictions p ON p.digest = f.digest AND p.model = (
+        SELECT model FROM predictions WHERE digest = f.digest AND (:model IS NULL OR model = :model)
         ORDER BY created_at DESC LIMIT 1
     )
 """
@@ -83,7 +86,7 @@ class Catalog(SqliteStore):
         "CREATE INDEX files_by_digest ON files (digest)",
         _STORED.definition("PRIMARY KEY (digest, model)"),
     )
-    upgraded = (_STORED,)
+    upgraded = (_STORED, _FILES)
     # A scan does not block readers, and a power cut loses nothing that was recorded.
     pragmas = ("journal_mode = WAL", "synchronous = FULL")
     reasons = {  # noqa: RUF012 (a ClassVar of the base)
@@ -100,6 +103,23 @@ class Catalog(SqliteStore):
     environment = "GENRELENS_DB"
     file_name = "catalog.sqlite"
     patience = 30.0
+
+    @classmethod
+    def temporary(cls, path: StrPath) -> Self:
+        """Return an empty catalogue that is deleted when it is closed.
+
+        It is in memory, and in a temporary file as far as it is large.
+
+        Args:
+            path: the name of the catalogue in messages.
+
+        """
+        with cls._errors_explained(Path(path)):
+            connection = sqlite3.connect("", isolation_level=None)
+            cls._prepare(connection, Path(path))
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("PRAGMA synchronous = OFF")
+            return cls(as_path(path), connection)
 
     # ---------------------------------------------------------------------------- reading
 
@@ -219,19 +239,38 @@ class Catalog(SqliteStore):
 
         """
         entry = Entry(
-            path=Path(os.fsdecode(path_key(path))),
+            path=as_path(os.fsdecode(path_key(path))),
             size=size,
             mtime_ns=mtime_ns,
             digest=digest,
             tags=tags,
             prediction=prediction,
             failure=failure,
+            scanned_at=now(),
         )
         with self._transaction() as connection:
             connection.execute(_FILES.insertion(or_replace=True), _FILES.row(entry))
             if prediction is not None:
-                row = (digest, *_PREDICTIONS.row(prediction), prediction.probability)
-                connection.execute(_STORED.insertion(or_replace=True), row)
+                connection.execute(_STORED.insertion(or_replace=True), _stored_row(entry))
+
+    def merge(self, entries: Iterable[Entry]) -> int:
+        """Store entries of another catalogue or data set, all of them or none.
+
+        Of two scans of a file the later one is kept, and of two predictions of a model for the same
+        audio the later one. So the order of several merges does not matter, and a repeated one
+        changes nothing.
+
+        Returns:
+            Number of files and predictions that are new or newer.
+
+        """
+        with self._transaction() as connection:
+            before = connection.total_changes
+            for entry in entries:
+                connection.execute(_MERGE_FILE, _FILES.row(entry))
+                if entry.prediction is not None:
+                    connection.execute(_MERGE_PREDICTION, _stored_row(entry))
+            return connection.total_changes - before
 
     def remove(self, paths: Iterable[StrPath]) -> None:
         """Remove files. Their predictions stay, in case the files return."""
@@ -239,6 +278,12 @@ class Catalog(SqliteStore):
             connection.executemany(
                 "DELETE FROM files WHERE path = ?", ((path_key(path),) for path in paths)
             )
+
+
+def _stored_row(entry: Entry) -> tuple[Any, ...]:
+    prediction = entry.prediction
+    assert prediction is not None
+    return (entry.digest, *_PREDICTIONS.row(prediction), prediction.probability)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
