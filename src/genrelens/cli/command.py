@@ -46,7 +46,7 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; shorten Typer's error messages."""
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, list(_with_addresses(args)))
         except typer.BadParameter as error:
             for phrase, plain in _PHRASES.items():
                 error.message = re.sub(f"^{phrase}", plain, error.message)
@@ -56,6 +56,17 @@ class Command(TyperCommand):
         """Return the words after the name of the command in the line ``Usage:``."""
         arguments = [each for each in self.params if each.param_type_name == "argument"]
         return ["[OPTIONS]", *map(placeholder, arguments)]
+
+
+_ADDRESS = re.compile(r"auto|local|ray://.*|[^/]+:[0-9]+")
+
+
+def _with_addresses(args: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments with ``auto`` after each ``--ray`` that no address follows."""
+    for arg, following in zip(args, [*args[1:], ""], strict=True):
+        yield arg
+        if arg == "--ray" and not _ADDRESS.fullmatch(following):
+            yield "auto"
 
 
 def placeholder(param: Any) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "MusicnnWheel",
     "NotMusic",
     "SafeCsv",
+    "ScanSources",
     "Seed",
     "n_jobs",
     "restricted_classifier",
@@ -35,6 +36,15 @@ LibraryPaths = Annotated[
     typer.Argument(
         metavar="PATH",
         help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
+        show_default=False,
+    ),
+]
+ScanSources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Folders, files, playlists (M3U), quoted patterns ('Music/**/*.flac'), URIs such as "
+        "s3://bucket/music, or CSV and Parquet files with a column of paths.",
         show_default=False,
     ),
 ]

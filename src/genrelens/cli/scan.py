@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -22,13 +23,21 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.inputs import note_skipped
-from genrelens.cli.options import AsJson, Database, Jobs, LibraryPaths, Model, n_jobs
-from genrelens.discovery.find import Found, find_files
+from genrelens.cli.options import AsJson, Database, Jobs, Model, ScanSources, n_jobs
+from genrelens.discovery.find import Found
 from genrelens.errors import LibraryError
-from genrelens.library import Catalog, Scanned, scan_files
+from genrelens.library import (
+    Catalog,
+    Dataset,
+    Scanned,
+    find_sources,
+    in_shard,
+    scan_files,
+    scan_to_dataset,
+)
 from genrelens.library import prune as prune_folder
 from genrelens.library.records import path_fields
-from genrelens.library.scan import DEFAULT_TIMEOUT
+from genrelens.library.scan import DEFAULT_TIMEOUT, Results
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["scan"]
@@ -59,6 +68,36 @@ _Nice = Annotated[
     ),
 ]
 _Retry = Annotated[bool, typer.Option("--retry", help="Try files again that failed before.")]
+_Target = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FOLDER",
+        help="Write the results to a data set, a folder or URI of Parquet files, instead of the "
+        "catalogue.",
+        show_default=False,
+    ),
+]
+_Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[ADDRESS]",
+        help="Classify on a Ray cluster: auto (the one of this machine, or of $RAY_ADDRESS), local "
+        "(a new one on this machine), HOST:PORT or ray://HOST:PORT. Needs --out.",
+        show_default="auto, if no address is given",
+    ),
+]
+_Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Classify only part I of N of the recordings, so that N machines share them.",
+    ),
+]
+_Column = Annotated[
+    str, typer.Option(metavar="NAME", help="Column of CSV and Parquet files with the paths.")
+]
 _Prune = Annotated[
     bool,
     typer.Option(
@@ -68,8 +107,12 @@ _Prune = Annotated[
 
 
 def scan(
-    inputs: LibraryPaths,
+    inputs: ScanSources,
     db: Database = None,
+    target: _Target = None,
+    ray: _Ray = None,
+    shard: _Shard = None,
+    column: _Column = "path",
     model: Model = None,
     exclude: _Exclude = None,
     jobs: Jobs = 0,
@@ -80,7 +123,7 @@ def scan(
     prune: _Prune = False,
     as_json: AsJson = False,
 ) -> None:
-    """Classify all recordings of a library and store the results in the catalogue.
+    """Classify all recordings of a library and store the results in the catalogue or a data set.
 
     You can stop a scan at any time with Ctrl-C; the next one continues. Files that were moved or
     retagged are not classified again. Exit code 1: some files could not be classified, in this scan
@@ -93,35 +136,72 @@ def scan(
             Classify excerpts of each file, at low priority.
         genrelens scan ~/Music --exclude Podcasts --exclude '*.wma' --prune
             Skip a folder and a format, and remove files from the catalogue that no longer exist.
-        genrelens scan /archive --retry --timeout 3600 --db archive.sqlite
-            Try failed files again, with up to an hour for each, in a catalogue of its own.
+        genrelens scan s3://archive/music --out s3://archive/library --ray
+            Classify the objects of a store on a Ray cluster and write a data set.
 
     """
+    if target is None and ray is not None:
+        raise typer.BadParameter("--ray needs --out")
+    if target is not None and (prune or db is not None):
+        raise typer.BadParameter("--out cannot be combined with --db or --prune")
+    chosen = _read_shard(shard)
     if nice and hasattr(os, "nice"):
         os.nice(nice)
     tally = _Tally()
-    with Catalog.open(db) as catalog, quiet_libraries(), warnings_as_notes():
-        files = list(
-            find_files(
-                inputs,
-                exclude=exclude or [],
-                on_problem=tally.problem,
-                left_out=tally.skipped,
-            )
+    options = {"model": model, "jobs": jobs, "fast": fast, "timeout": timeout, "retry": retry}
+    with warnings_as_notes(), quiet_libraries(), _opened(db, target, ray) as (place, start):
+        found = find_sources(
+            inputs,
+            column=column,
+            exclude=exclude or [],
+            on_problem=tally.problem,
+            left_out=tally.skipped,
         )
-        outcomes = scan_files(
-            catalog, files, model=model, jobs=n_jobs(jobs), fast=fast, timeout=timeout, retry=retry
-        )
-        with closing(outcomes):
+        files = [each for each in found if chosen is None or in_shard(each.path, chosen)]
+        with closing(start(files, **options)) as outcomes:
             _watch(outcomes, len(files), tally)
-        if prune:
-            _prune(catalog, inputs, files, tally)
+        if isinstance(place, Catalog) and prune:
+            _prune(place, inputs, files, tally)
         for path, reason in tally.failed:
             print_error(f"{path}: {reason}")
         note_skipped(tally.skipped)
-        _report(tally, catalog.path, as_json=as_json)
+        location = str(place.path) if isinstance(place, Catalog) else place.location
+        _report(tally, location, as_json=as_json)
     if tally.failed or tally.counts["failed before"]:
         raise typer.Exit(1)
+
+
+def _read_shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    matched = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if matched is None or not 1 <= int(matched[1]) <= int(matched[2]):
+        text = "must be I/N with I from 1 to N, such as 2/4"
+        raise typer.BadParameter(text, param_hint="--shard")
+    return int(matched[1]), int(matched[2])
+
+
+@contextmanager
+def _opened(
+    db: str | None, target: str | None, ray: str | None
+) -> Iterator[tuple[Catalog | Dataset, Callable[..., Results]]]:
+    """Open what the results are written to; yield it with the function that scans."""
+    if target is None:
+        with Catalog.open(db) as catalog:
+            yield catalog, _with_all_cores(partial(scan_files, catalog))
+    elif ray is None:
+        dataset = Dataset(target)
+        yield dataset, _with_all_cores(partial(scan_to_dataset, dataset))
+    else:
+        from genrelens.cluster import cluster, scan_on_cluster
+
+        dataset = Dataset(target)
+        with cluster(ray):
+            yield dataset, partial(scan_on_cluster, dataset)
+
+
+def _with_all_cores(start: Callable[..., Results]) -> Callable[..., Results]:
+    return lambda files, jobs, **options: start(files, jobs=n_jobs(jobs), **options)
 
 
 @dataclass
@@ -186,9 +266,9 @@ def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tall
             tally.problem(folder, error.reason)
 
 
-def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
+def _report(tally: _Tally, location: str, *, as_json: bool) -> None:
     if as_json:
-        print_json(_document(tally, catalog))
+        print_json(_document(tally, location))
         return
     counts = tally.counts
     texts = {
@@ -209,9 +289,9 @@ def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
         print_note(f"removed from the catalogue: {path}")
 
 
-def _document(tally: _Tally, catalog: Path) -> dict[str, Any]:
+def _document(tally: _Tally, location: str) -> dict[str, Any]:
     return {
-        "catalog": str(catalog),
+        "catalog": location,
         "files": tally.counts.total(),
         **{
             name.replace(" ", "_"): tally.counts[name]

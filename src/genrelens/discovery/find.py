@@ -22,7 +22,7 @@ from genrelens.discovery.playlists import PLAYLIST_SUFFIXES, read_playlist
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 
-__all__ = ["Found", "find_files", "find_names", "is_gone", "is_single_file"]
+__all__ = ["Found", "find_files", "find_names", "is_excluded", "is_gone", "is_single_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class _Search:
         follow_links: bool = True,
         absolute: bool = True,
     ) -> None:
-        self._exclude = [pattern.rstrip("/") for pattern in exclude]
+        self._exclude = exclude
         self._problem = on_problem
         self._left_out = Counter() if left_out is None else left_out
         self._follow_links, self._absolute = follow_links, absolute
@@ -261,10 +261,25 @@ class _Search:
             yield name, found
 
     def _is_excluded(self, path: str) -> bool:
-        name = os.path.basename(path)  # noqa: PTH119 (faster, for every file)
-        return any(
-            fnmatch.fnmatchcase(os.path.abspath(path), f"*/{pattern.lstrip('/')}")  # noqa: PTH100
-            if "/" in pattern
-            else fnmatch.fnmatchcase(name, pattern)
-            for pattern in self._exclude
-        )
+        return is_excluded(path, self._exclude)
+
+
+def is_excluded(path: str, exclude: Sequence[str]) -> bool:
+    """Return whether a file or folder, or the URI of an object, matches one of some patterns.
+
+    Args:
+        path: the path or URI.
+        exclude: the patterns, as for :func:`find_files`.
+
+    """
+    name = os.path.basename(path)  # noqa: PTH119 (faster, for every file)
+    return any(
+        fnmatch.fnmatchcase(_absolute(path), f"*/{pattern.strip('/')}")
+        if "/" in pattern.rstrip("/")
+        else fnmatch.fnmatchcase(name, pattern.rstrip("/"))
+        for pattern in exclude
+    )
+
+
+def _absolute(path: str) -> str:
+    return path if is_uri(path) else os.path.abspath(path)  # noqa: PTH100

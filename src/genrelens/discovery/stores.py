@@ -8,16 +8,18 @@ comes from ``AWS_ENDPOINT_URL``, or from the URI of the group:
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from genrelens.discovery.locations import SCHEMES
 from genrelens.errors import LibraryError, MissingExtraError
 from genrelens.files import reason
 
-__all__ = ["Store", "store_options", "use_store_options"]
+__all__ = ["Store", "copy_object", "store_options", "use_store_options"]
 
 _PARTS = re.compile(rf"(({'|'.join(SCHEMES)})://[^/?]+)(/.*?)?(\?\w+=[^/]*)?", re.DOTALL)
 
@@ -57,10 +59,6 @@ class Store:
     """
 
     def __init__(self, uri: str) -> None:
-        try:
-            from pyarrow import fs
-        except ImportError as error:
-            raise MissingExtraError("pyarrow", "parquet") from error
         matched = _PARTS.fullmatch(uri)
         if matched is None:
             raise LibraryError("is not the URI of an object", path=uri)
@@ -70,7 +68,7 @@ class Store:
             _options[self._root] = matched[4]
         with _errors_explained(self.uri):
             address = self._root + _options.get(self._root, "")
-            self._files, self._prefix = fs.FileSystem.from_uri(address)
+            self._files, self._prefix = _opened(address)
         self._path = self._prefix + key
 
     def objects(self) -> Iterator[tuple[str, int, int]]:
@@ -173,6 +171,42 @@ class Store:
 
     def _below(self, name: str) -> str:
         return f"{self._path}/{name}" if name else self._path
+
+
+@functools.cache
+def _opened(address: str) -> tuple[Any, str]:
+    """Return the file system of a store and the prefix of its paths."""
+    try:
+        from pyarrow import fs
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "parquet") from error
+    files, prefix = fs.FileSystem.from_uri(address)
+    return files, prefix
+
+
+def copy_object(uri: str, path: Path, size: int) -> None:
+    """Write the content of an object to a file.
+
+    Args:
+        uri: the object.
+        path: the file to write.
+        size: size of the object when it was found, in bytes.
+
+    Raises:
+        LibraryError: the object cannot be read or has another size, or the file cannot be written.
+
+    """
+    n_bytes = 0
+    try:
+        with path.open("wb") as file:
+            for piece in Store(uri).read():
+                n_bytes += file.write(piece)
+                if n_bytes > size:
+                    break
+    except OSError as error:
+        raise LibraryError(f"cannot be copied to a file ({reason(error)})", path=uri) from error
+    if n_bytes != size:
+        raise LibraryError("changed during the scan", path=uri)
 
 
 _PIECE = 2**20  # bytes

@@ -28,9 +28,11 @@ Errors are ``LibraryError`` with the path of the file and the reason. Names that
 """
 
 from genrelens.discovery.find import Found, find_files
+from genrelens.discovery.sources import find_sources, in_shard
 from genrelens.library.audit import Audit, TagMismatch, audit_library, audit_page
 from genrelens.library.catalog import Catalog
 from genrelens.library.dataset import Dataset, import_library, open_library
+from genrelens.library.dataset_scan import scan_to_dataset
 from genrelens.library.digest import audio_digest
 from genrelens.library.export import export_entries, export_playlists
 from genrelens.library.records import Entry, Failure, StoredPrediction
@@ -66,7 +68,9 @@ __all__ = [
     "export_entries",
     "export_playlists",
     "find_files",
+    "find_sources",
     "import_library",
+    "in_shard",
     "list_runs",
     "open_library",
     "plan_changes",
@@ -74,6 +78,7 @@ __all__ = [
     "read_mapping",
     "read_plan",
     "scan_files",
+    "scan_to_dataset",
     "undo",
     "write_plan",
 ]

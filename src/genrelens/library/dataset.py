@@ -96,11 +96,13 @@ class Dataset:
             raise
         return catalog
 
-    def write(self, entries: Sequence[Entry]) -> str:
+    def write(self, entries: Sequence[Entry], *, part: str | None = None) -> str:
         """Write a part with a row for each entry, completely or not at all.
 
-        The name of the part is made from the files, so that a part that is written again replaces
-        itself.
+        Args:
+            entries: the entries.
+            part: name of the part, which is replaced if it exists. None makes it from the files,
+                so that a part that is written again replaces itself.
 
         Returns:
             The name of the part.
@@ -109,12 +111,11 @@ class Dataset:
             LibraryError: the part cannot be written.
 
         """
-        files = [(os.fsencode(each.path), each.size, each.mtime_ns) for each in entries]
-        digest = hashlib.blake2b(repr(sorted(files)).encode(), digest_size=12).hexdigest()
+        name = part or _part_name(entries)
         file = io.BytesIO()
         write_parquet(entries, file)
-        self._store.write(f"part-{digest}{_SUFFIX}", file.getvalue())
-        return f"part-{digest}{_SUFFIX}"
+        self._store.write(name, file.getvalue())
+        return name
 
     def columns(self, part: str, names: Sequence[str]) -> Any:
         """Return columns of a part as a :class:`pyarrow.Table`.
@@ -214,6 +215,12 @@ class Dataset:
             for part in parts:
                 if part != new:
                     self._store.delete(part)
+
+
+def _part_name(entries: Sequence[Entry]) -> str:
+    files = [(os.fsencode(each.path), each.size, each.mtime_ns) for each in entries]
+    digest = hashlib.blake2b(repr(sorted(files)).encode(), digest_size=12).hexdigest()
+    return f"part-{digest}{_SUFFIX}"
 
 
 class _Folder:

@@ -1,0 +1,82 @@
+"""Connect to a Ray cluster, quietly and without reports of usage to its makers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from genrelens.errors import LibraryError, MissingExtraError
+
+__all__ = ["cluster"]
+
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # Ray would send statistics to its makers
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TQDM": "0",
+    # The raylet of an address that does not answer is not waited for longer than this.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",
+    "RAY_gcs_server_request_timeout_seconds": "10",
+}
+
+
+@contextmanager
+def cluster(address: str = "auto") -> Iterator[None]:
+    """Connect to a Ray cluster, and disconnect at the end.
+
+    Args:
+        address: ``"auto"``: the cluster of ``$RAY_ADDRESS`` or of this machine; ``"local"``: a new
+            cluster on this machine, which ends with the connection; ``"HOST:PORT"``: the head of a
+            cluster that this machine belongs to; ``"ray://HOST:PORT"``: a cluster that this
+            machine does not belong to.
+
+    Raises:
+        LibraryError: no cluster answers at this address.
+        MissingExtraError: Ray is not installed (the extra ``cluster``).
+
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingExtraError("ray", "cluster") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _connect(ray, address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _connect(ray: Any, address: str) -> None:
+    options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    if address == "local":
+        options["include_dashboard"] = False
+    try:
+        ray.init(address, **options)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
+        raise LibraryError(_explanation(address, error)) from error
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
+def _explanation(address: str, error: Exception) -> str:
+    if address == "auto" and "RAY_ADDRESS" not in os.environ:
+        return (
+            "no Ray cluster runs on this machine: start one with ray start --head, name one with "
+            "--ray HOST:PORT, or use --ray local"
+        )
+    shown = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
+    first = str(error).strip().splitlines()[:1]
+    return f"no Ray cluster can be used at {shown} ({''.join(first) or type(error).__name__})"

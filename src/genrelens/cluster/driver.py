@@ -1,0 +1,158 @@
+"""Distribute the files of a scan to the workers of a Ray cluster, and collect the results."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from genrelens.cluster.known import KnownFiles, read_known
+from genrelens.cluster.worker import Settings, Worker
+from genrelens.discovery.find import Found
+from genrelens.discovery.stores import store_options
+from genrelens.errors import LibraryError
+from genrelens.library.dataset import Dataset
+from genrelens.library.records import Failure
+from genrelens.library.scan import DEFAULT_TIMEOUT, Results, Scanned
+from genrelens.model_file import ModelFile, model_digest, packaged_models
+
+__all__ = ["scan_on_cluster"]
+
+_WAVE = 100_000  # files that are handed to Ray at a time
+_SMALLEST, _LARGEST, _TASKS = 4, 256, 16  # files of a task, and tasks for each worker
+_MEMORY = 512 * 2**20  # bytes that Ray reserves for a worker; see also worker_pool.Limits
+
+
+def scan_on_cluster(
+    dataset: Dataset,
+    files: Iterable[Found],
+    *,
+    model: str | None = None,
+    jobs: int = 0,
+    fast: bool = False,
+    timeout: float = DEFAULT_TIMEOUT,
+    retry: bool = False,
+) -> Results:
+    """Classify files on the connected Ray cluster, and write the results to a data set.
+
+    What the data set contains is not classified again. A task writes a part with its files at once
+    and completely. Ray repeats the tasks that are lost with a node or a process.
+
+    Args:
+        dataset: the data set; each node must reach its folder or URI.
+        files: files from :func:`find_sources`; each node must reach their paths or URIs.
+        model: name of a packaged model or path of a model file; None is the default model.
+        jobs: highest number of workers, each with one core; 0: one for each core.
+        fast: classify three excerpts of 30 s of each recording.
+        timeout: time limit for one file in seconds.
+        retry: try files again that failed in an earlier scan.
+
+    Yields:
+        The result of each file; those of a task come together.
+
+    Raises:
+        LibraryError: the data set cannot be read or written, or the cluster is lost.
+        ModelError: the model cannot be loaded.
+
+    """
+    digest = model_digest(model)
+    ModelFile.load(model, threads=1)  # raises here rather than on a node
+    known, audio = read_known(dataset, model_digest=digest, fast=fast, retry=retry)
+    settings = Settings(
+        location=dataset.location,
+        store_options=store_options(),
+        model=model if model in packaged_models() else None,
+        model_content=_content(model),
+        fast=fast,
+        timeout=timeout,
+    )
+    run = _Run(settings, audio, jobs)
+    files = iter(files)
+    while wave := list(islice(files, _WAVE)):
+        new = list[Found]()
+        yield from _known(wave, known, new)
+        yield from run.scan(new)
+    dataset.tidy()
+
+
+def _content(model: str | None) -> bytes | None:
+    return None if model is None or model in packaged_models() else Path(model).read_bytes()
+
+
+def _known(wave: Iterable[Found], known: KnownFiles, new: list[Found]) -> Iterator[Scanned]:
+    """Yield the results of known files, and add the other files to ``new``."""
+    for found in wave:
+        status = known.status(found)
+        if status is None:
+            new.append(found)
+        elif status == "unchanged":
+            yield Scanned(path=found.path, status="unchanged")
+        else:
+            failure = Failure("failed in an earlier scan")
+            yield Scanned(path=found.path, status="failed before", failure=failure)
+
+
+class _Run:
+    """A scan by a pool of workers."""
+
+    def __init__(self, settings: Settings, audio: Any, jobs: int) -> None:
+        import ray
+
+        self._settings = settings
+        self._audio = ray.put(audio)
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        n_cores = int(resources.get("CPU", 1))
+        self._n_workers = max(1, min(jobs or n_cores, n_cores))
+        self._name = secrets.token_hex(6)  # parts of another run are never replaced
+        self._n_tasks = 0
+
+    def scan(self, files: Sequence[Found]) -> Iterator[Scanned]:
+        """Yield the results of files."""
+        import ray
+        from ray.exceptions import RayError
+
+        if not files:
+            return
+        results: Any = ray.data.from_arrow(self._tasks(files)).map_batches(
+            Worker,
+            fn_constructor_args=(self._settings, self._audio),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=self._n_workers),
+            num_cpus=1,
+            memory=_MEMORY,
+        )
+        try:
+            for batch in results.iter_batches(batch_size=None, batch_format="pyarrow"):
+                for content in batch["scanned"].to_pylist():
+                    yield from pickle.loads(content)
+        except RayError as error:
+            raise LibraryError(f"the cluster failed ({_last_line(error)})") from error
+
+    def _tasks(self, files: Sequence[Found]) -> list[Any]:
+        """Return the files as tables, one for each task."""
+        import pyarrow as pa
+
+        wanted = math.ceil(len(files) / (_TASKS * self._n_workers))
+        size = min(_LARGEST, max(_SMALLEST, wanted))
+        tables = []
+        for start in range(0, len(files), size):
+            self._n_tasks += 1
+            some = files[start : start + size]
+            columns = {
+                "path": [pickle.dumps(found.path) for found in some],
+                "size": [found.size for found in some],
+                "mtime_ns": [found.mtime_ns for found in some],
+                "part": [f"part-{self._name}-{self._n_tasks:06}.parquet"] * len(some),
+            }
+            tables.append(pa.table(columns))
+        return tables
+
+
+def _last_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
