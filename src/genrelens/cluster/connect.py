@@ -64,6 +64,8 @@ def _connect(ray: Any, address: str) -> None:
         ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
         raise LibraryError(_explanation(address, error)) from error
+    # Ray has no public setting for this: the messages of raylets would be on standard output.
+    ray._private.worker._worker_logs_enabled = False
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
