@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from genrelens.errors import LibraryError, MissingExtraError
+from genrelens.files import reason
 
 __all__ = ["cluster"]
 
+_PATIENCE = 10.0  # seconds to wait for an answer
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would send statistics to its makers
     "RAY_DEDUP_LOGS": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TQDM": "0",
-    # The raylet of an address that does not answer is not waited for longer than this.
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",
-    "RAY_gcs_server_request_timeout_seconds": "10",
 }
 
 
@@ -61,16 +61,26 @@ def _connect(ray: Any, address: str) -> None:
     if address == "local":
         options["include_dashboard"] = False
     try:
+        _check_answer(address)
         ray.init(address, **options)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
+    except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as error:
         raise LibraryError(_explanation(address, error)) from error
     # Ray has no public setting for this: the messages of raylets would be on standard output.
     ray._private.worker._worker_logs_enabled = False
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
+
+
+def _check_answer(address: str) -> None:
+    """Raise OSError if nothing answers at the host and port of an address.
+
+    Ray itself would end the process if no head answers.
+    """
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", "")
+    host, separator, port = address.removeprefix("ray://").partition("/")[0].rpartition(":")
+    if separator:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 def _explanation(address: str, error: Exception) -> str:
@@ -80,5 +90,4 @@ def _explanation(address: str, error: Exception) -> str:
             "--ray HOST:PORT, or use --ray local"
         )
     shown = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
-    first = str(error).strip().splitlines()[:1]
-    return f"no Ray cluster can be used at {shown} ({''.join(first) or type(error).__name__})"
+    return f"no Ray cluster can be used at {shown} ({' '.join(reason(error).split())})"

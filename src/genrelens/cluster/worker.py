@@ -31,8 +31,11 @@ class Settings:
         store_options: see :func:`genrelens.discovery.stores.store_options`.
         model: name of a packaged model, or None.
         model_content: content of the model file, if it is no packaged one.
+        model_digest: SHA-256 of the model file.
         fast: classify excerpts.
         timeout: seconds for each file.
+        retry: try files again that failed before.
+        jobs: highest number of workers; 0: one for each core.
 
     """
 
@@ -40,8 +43,11 @@ class Settings:
     store_options: dict[str, str]
     model: str | None
     model_content: bytes | None
+    model_digest: str
     fast: bool
     timeout: float
+    retry: bool
+    jobs: int
 
 
 class Worker:
