@@ -110,7 +110,7 @@ def _parquet_column(table: str, column: str) -> Iterator[str | bytes | None]:
         from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet") from error
-    with parquet.ParquetFile(table) as file:
+    with Path(table).open("rb") as content, parquet.ParquetFile(content) as file:
         names = file.schema_arrow.names
         _check_column(column, names)
         as_bytes = f"{column}_bytes"  # of a path that is not UTF-8, as genrelens list writes it
