@@ -152,3 +152,31 @@ def test_a_node_is_killed(nodes: Nodes, music: Path, local: Rows, tmp_path: Path
     assert json.loads(done.out)["files"] == len(local)
     assert_complete(tmp_path / "data", local)
     nodes.add()
+
+
+def test_ctrl_c(nodes: Nodes, music: Path, local: Rows, tmp_path: Path) -> None:
+    """The next scan continues; it is one of another model's digest of nothing, so it is quick."""
+    driver = start(nodes, music, tmp_path / "data")
+    wait_for_a_part(driver, tmp_path / "data")
+    os.killpg(driver.pid, signal.SIGINT)
+    done = result(driver)
+    assert done.code == 130
+    assert done.err.splitlines() == ["stopped; run the same command again to continue", "Aborted!"]
+    written = paths_in_parts(tmp_path / "data")
+    assert set(written) <= set(local)
+    wait_until(lambda: not workers())
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "no Ray cluster can be used at 127.0.0.1:1 (Connection refused)"),
+        ("ray://127.0.0.1:1", "no Ray cluster can be used at ray://127.0.0.1:1 (Connection"),
+    ],
+)
+def test_an_address_that_does_not_answer(tmp_path: Path, address: str, reason: str) -> None:
+    done = spawn("scan", tmp_path, "--ray", address, "--out", tmp_path / "data")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: {reason}")
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "data").exists()

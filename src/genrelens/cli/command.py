@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import typer
@@ -63,7 +64,7 @@ _ADDRESS = re.compile(r"auto|local|ray://.*|[^/]+:[0-9]+")
 
 def _with_addresses(args: Sequence[str]) -> Iterator[str]:
     """Yield the arguments with ``auto`` after each ``--ray`` that no address follows."""
-    for arg, following in zip(args, [*args[1:], ""], strict=True):
+    for arg, following in zip_longest(args, args[1:], fillvalue=""):
         yield arg
         if arg == "--ray" and not _ADDRESS.fullmatch(following):
             yield "auto"
