@@ -94,7 +94,7 @@ def start(nodes: Nodes, music: Path, target: Path) -> subprocess.Popen[bytes]:
         arguments,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=nodes.environment,
         start_new_session=True,
     )
 
@@ -155,13 +155,13 @@ def test_a_node_is_killed(nodes: Nodes, music: Path, local: Rows, tmp_path: Path
 
 
 def test_ctrl_c(nodes: Nodes, music: Path, local: Rows, tmp_path: Path) -> None:
-    """The next scan continues; it is one of another model's digest of nothing, so it is quick."""
+    """What was written stays, and no worker is left."""
     driver = start(nodes, music, tmp_path / "data")
     wait_for_a_part(driver, tmp_path / "data")
     os.killpg(driver.pid, signal.SIGINT)
     done = result(driver)
     assert done.code == 130
-    assert done.err.splitlines() == ["stopped; run the same command again to continue", "Aborted!"]
+    assert done.err == "stopped; run the same command again to continue\n"
     written = paths_in_parts(tmp_path / "data")
     assert set(written) <= set(local)
     wait_until(lambda: not workers())

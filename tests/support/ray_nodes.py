@@ -8,6 +8,7 @@ cluster when its input is closed.
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -19,11 +20,19 @@ _MEMORY = 80 * 2**20  # bytes for objects of each node
 
 
 class Nodes:
-    """A cluster with two nodes that work; the head only coordinates them."""
+    """A cluster with two nodes that work; the head only coordinates them.
+
+    Attributes:
+        address: the address of the head.
+        environment: the environment of its nodes, for drivers.
+
+    """
 
     def __init__(self, folder: Path) -> None:
-        environment = {
+        (folder / "token").write_text(secrets.token_hex(32))  # else Ray puts one into the home
+        self.environment = {
             **os.environ,
+            "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2] / "src"), *sys.path]),
             "RAY_USAGE_STATS_ENABLED": "0",
             "OMP_NUM_THREADS": "1",
@@ -34,7 +43,7 @@ class Nodes:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=self.environment,
             text=True,
         )
         self.address = self._answer()
