@@ -21,7 +21,6 @@ from genrelens.discovery.stores import Store
 from genrelens.errors import LibraryError
 from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
-from genrelens.library.columns import path_key
 from genrelens.library.parquet import parquet_schema, read_entries, write_parquet
 from genrelens.library.records import Entry
 
@@ -157,18 +156,14 @@ class Dataset:
         latest = self._latest(parts, self._repeated(parts))
         n_removed = 0
         for part in parts if latest else []:
-            entries = list(self.entries(part))
-            keys = [path_key(entry.path) for entry in entries]
-            kept = [
-                entry
-                for n, (entry, key) in enumerate(zip(entries, keys, strict=True))
-                if latest.get(key, (None, part, n))[1:] == (part, n)
+            table = self.columns(part, parquet_schema().names)
+            rows = table.select(["path", "path_bytes"]).to_pylist()
+            own = [
+                latest.get(_key(row), ("", part, n))[1:] == (part, n) for n, row in enumerate(rows)
             ]
-            if len(kept) < len(entries):
-                new = self.write(kept) if kept else None
-                if new != part:
-                    self._store.delete(part)
-                n_removed += len(entries) - len(kept)
+            if not all(own):
+                self._replace([part], table.filter(own))
+                n_removed += own.count(False)
         return n_removed
 
     def _repeated(self, parts: Sequence[str]) -> set[str]:
@@ -192,7 +187,7 @@ class Dataset:
             columns = self.columns(part, ["path", "path_bytes", "scanned_at"]).to_pylist()
             for n, row in enumerate(columns):
                 if row["path"] in repeated:
-                    key = row["path_bytes"] or os.fsencode(row["path"])
+                    key = _key(row)
                     found = (row["scanned_at"] or "", part, n)
                     latest[key] = max(latest.get(key, found), found)
         return latest
@@ -210,11 +205,27 @@ class Dataset:
             group += [part] if part else []
 
     def _merge(self, parts: Sequence[str]) -> None:
+        import pyarrow as pa
+
         if len(parts) > 1:
-            new = self.write([entry for part in parts for entry in self.entries(part)])
-            for part in parts:
-                if part != new:
-                    self._store.delete(part)
+            names = parquet_schema().names
+            self._replace(parts, pa.concat_tables(self.columns(part, names) for part in parts))
+
+    def _replace(self, parts: Sequence[str], table: Any) -> None:
+        """Write the rows of a table as a new part, and then delete the parts that it replaces."""
+        from pyarrow import parquet
+
+        if table.num_rows:
+            file = io.BytesIO()
+            parquet.write_table(table, file, compression="zstd")
+            digest = hashlib.blake2b(file.getvalue(), digest_size=12).hexdigest()
+            self._store.write(f"part-{digest}{_SUFFIX}", file.getvalue())
+        for part in parts:
+            self._store.delete(part)
+
+
+def _key(row: dict[str, Any]) -> bytes:
+    return row["path_bytes"] or os.fsencode(row["path"])
 
 
 def _part_name(entries: Sequence[Entry]) -> str:
