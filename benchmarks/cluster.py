@@ -25,6 +25,7 @@ from library import scan, write
 from genrelens.library import Dataset
 
 SECONDS = 30
+BRIEF = ("without a cluster, 2 jobs", "cluster, 2 workers")
 OBJECTS = 200 * 2**20  # bytes of Ray's object store
 
 
@@ -32,19 +33,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--library", type=Path, help="make it here, and use what is here already")
+    parser.add_argument("--brief", action="store_true", help="only two workers on a cluster")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        music = Path(folder, "music")
+        music = arguments.library or Path(folder, "music")
         for number in range(arguments.files):
             write(music / f"{number:04}.flac", number, SECONDS)
         print(
             f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
             f"{arguments.files} files of {SECONDS} s, medians of {arguments.rounds} rounds\n"
         )
-        measure(music, Path(folder), arguments.files, arguments.rounds)
+        measure(music, Path(folder), arguments)
 
 
-def measure(music: Path, folder: Path, n_files: int, n_rounds: int) -> None:
+def measure(music: Path, folder: Path, arguments: argparse.Namespace) -> None:
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -58,9 +61,12 @@ def measure(music: Path, folder: Path, n_files: int, n_rounds: int) -> None:
         "--ray local, 2 workers": ["--jobs", "2", "--ray=local"],
     }
     runs: dict[str, list[Figures]] = {kind: [] for kind in kinds}
-    for _ in range(n_rounds):
+    if arguments.brief:
+        kinds = {kind: options for kind, options in kinds.items() if kind in BRIEF}
+        runs = {kind: runs[kind] for kind in kinds}
+    for _ in range(arguments.rounds):
         for kind, options in kinds.items():
-            runs[kind].append(measure_one(music, folder / "out", n_files, options))
+            runs[kind].append(measure_one(music, folder / "out", arguments.files, options))
             print(f"{kind}: {runs[kind][-1]}", file=sys.stderr, flush=True)
     print("| scan | time | until the first result | then files/s | memory of the command |")
     print("|---|---|---|---|---|")
@@ -76,6 +82,8 @@ def measure(music: Path, folder: Path, n_files: int, n_rounds: int) -> None:
         ("cluster, 2 workers", "cluster, 1 worker"),
         ("without a cluster, 2 jobs", "without a cluster, 1 job"),
     ):
+        if not {kind, other} <= set(runs):
+            continue
         pairs = list(zip(runs[kind], runs[other], strict=True))
         time = statistics.median(one.seconds / two.seconds for one, two in pairs)
         rate = statistics.median(one.rate / two.rate for one, two in pairs)

@@ -186,7 +186,8 @@ def _encoded(value: Any) -> Any:
 
 def _fields(value: Any) -> dict[str, Any]:
     """Return the fields of a dataclass; :func:`dataclasses.asdict` takes ten times as long."""
-    return {name: getattr(value, name) for name in _field_names(type(value))}
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in _field_names(kind)}
 
 
 @functools.cache
