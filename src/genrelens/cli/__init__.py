@@ -24,6 +24,7 @@ from genrelens.cli import (
     crossval,
     data,
     evaluate,
+    export,
     features,
     leak,
     models,
@@ -79,6 +80,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Library": {
         "scan": scan.scan,
         "list": list_command.list_files,
+        "export": export.export,
         "audit": audit.audit,
         "tag": tag.tag,
         "undo": undo.undo,
