@@ -55,7 +55,7 @@ def xml_tracks(path: str | os.PathLike[str]) -> Iterator[Candidates | None]:
         yield from _tracks_in(Path(path))
     except (OSError, ValueError) as error:
         raise LibraryError(reason(error), path=path) from error
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:  # LookupError: an unknown encoding
         raise LibraryError(f"is no XML file, or is damaged ({error})", path=path) from error
 
 
@@ -177,7 +177,8 @@ def crate_tracks(path: str | os.PathLike[str]) -> Iterator[Candidates]:
         folders = map(str, Path(os.path.abspath(path)).parents)  # noqa: PTH100
         roots = dict.fromkeys((drive_root(path), *folders))
         for name in _names(content):
-            yield [os.path.join(root, name) for root in roots]  # noqa: PTH118
+            forms = dict.fromkeys((name, name.replace("\\", "/")))
+            yield [os.path.join(root, form) for form in forms for root in roots]  # noqa: PTH118
     except (OSError, ValueError) as error:
         raise LibraryError(reason(error), path=path) from error
 
@@ -197,7 +198,7 @@ def _names(content: bytes) -> Iterator[str]:
         if field == b"otrk":
             for inner, text in _fields(body):
                 if inner == b"ptrk":
-                    yield text.decode("utf-16-be", errors="replace").replace("\\", "/").lstrip("/")
+                    yield text.decode("utf-16-be", errors="replace").lstrip("/\\")
 
 
 def _fields(content: bytes) -> Iterator[tuple[bytes, bytes]]:
