@@ -27,7 +27,7 @@ from genrelens.cli.console import (
 from genrelens.cli.inputs import Source, expand, note_skipped
 from genrelens.cli.options import Genres, Jobs, Model, SafeCsv, n_jobs, restricted_classifier
 from genrelens.csv_cells import safe_row
-from genrelens.errors import AudioError
+from genrelens.errors import AudioError, DataError
 from genrelens.files import write_text_atomically
 from genrelens.findings import styles_to_show
 from genrelens.percentages import percent, percent_significant
@@ -132,8 +132,8 @@ def classify(
     sources = expand(files, skipped)
     if plot is not None:
         _check_plot(plot, sources)
-    if label_file is not None and len(sources) != 1:
-        raise typer.BadParameter(f"--labels describes one recording, not {len(sources)}")
+    if label_file is not None:
+        _check_label_file(label_file, sources)
     jobs = min(n_jobs(jobs), len(sources))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
     classifier = restricted_classifier(classifier, genres)
@@ -176,6 +176,13 @@ def _check_plot(plot: Path, sources: Sequence[Source]) -> None:
     if len(sources) != 1:
         raise typer.BadParameter(f"--plot draws one recording, not {len(sources)}")
     check_image_path(plot)
+
+
+def _check_label_file(label_file: Path, sources: Sequence[Source]) -> None:
+    if len(sources) != 1:
+        raise typer.BadParameter(f"--labels describes one recording, not {len(sources)}")
+    if not label_file.parent.is_dir():
+        raise DataError("its folder is missing", path=label_file)
 
 
 def _classified(
