@@ -227,7 +227,8 @@ def drive_root(path: str | os.PathLike[str]) -> str:
 
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100
-    for folder in (absolute, *absolute.parents):
-        if str(folder).startswith(tuple(f"{drive}/" for drive in _DRIVES)) and folder.is_mount():
-            return str(folder)
+    if str(absolute).startswith(tuple(f"{each}/" for each in _DRIVES)):
+        for folder in (absolute, *absolute.parents):
+            if str(folder) not in ("/", *_DRIVES) and folder.is_mount():
+                return str(folder)
     return absolute.anchor

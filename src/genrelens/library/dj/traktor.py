@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import groupby
@@ -71,15 +71,21 @@ class _Writer:
 
     @contextmanager
     def element(self, name: str, **attributes: object) -> Iterator[None]:
-        texts = {key: str(value) for key, value in attributes.items()}
-        self._xml.startElement(name, AttributesImpl(texts))
+        self._start(name, attributes)
         yield
-        self._xml.endElement(name)
-        self._xml.ignorableWhitespace("\n")
+        self._end(name)
 
     def empty(self, name: str, **attributes: object) -> None:
-        with self.element(name, **attributes):
-            pass
+        self._start(name, attributes)
+        self._end(name)
+
+    def _start(self, name: str, attributes: Mapping[str, object]) -> None:
+        texts = {key: str(value) for key, value in attributes.items()}
+        self._xml.startElement(name, AttributesImpl(texts))
+
+    def _end(self, name: str) -> None:
+        self._xml.endElement(name)
+        self._xml.ignorableWhitespace("\n")
 
     @contextmanager
     def folder(self, name: str, n_nodes: int) -> Iterator[None]:
