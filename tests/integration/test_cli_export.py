@@ -110,7 +110,7 @@ def test_many_skipped_files_are_counted(export: Command, workdir: Path) -> None:
         (["traktor"], "Missing argument"),
         (["traktor", "x.nml", "--drive", "b"], "--drive is only for serato"),
         (["traktor", "gone/x.nml"], "gone/x.nml: cannot be written (No such file or directory)"),
-        (["traktor", "."], ".: Is a directory"),
+        (["traktor", "."], ".: cannot be written (Is a directory)"),
         (["traktor", "other"], "other: was not written by genrelens"),
         (["traktor", "x.nml", "--words", "gone"], "gone: No such file or directory"),
         (["traktor", "x.nml", "--db", "gone"], "there is no catalogue yet"),
@@ -218,6 +218,7 @@ def test_labels(capsys: pytest.CaptureFixture[str], workdir: Path, model: Path) 
     [
         (["x", "y", "--labels", "x.txt"], "--labels describes one recording, not 2"),
         (["x", "--labels", "gone/x.txt"], "gone/x.txt: its folder is missing"),
+        (["x.flac", "--labels", "x.flac"], "--labels writes a file whose name ends in .txt"),
     ],
 )
 def test_impossible_labels_are_refused_first(

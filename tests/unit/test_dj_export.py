@@ -365,8 +365,10 @@ def test_targets_that_cannot_be_written(
 ) -> None:
     with pytest.raises(error, match=r"x: cannot be written \(No such file or directory\)"):
         export_collection(catalog.query(), program, folder / "gone" / "x")
-    with pytest.raises(LibraryError, match="Is a directory"):
+    with pytest.raises(error, match=r"cannot be written \(Is a directory\)"):
         export_collection(catalog.query(), program, folder)
+    with pytest.raises(LibraryError, match="File name too long"):
+        export_collection(catalog.query(), program, folder / ("x" * 300))
 
 
 def test_a_crate_folder_that_is_a_file(catalog: Catalog, folder: Path) -> None:

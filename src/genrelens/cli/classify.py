@@ -89,7 +89,7 @@ _LabelFile = Annotated[
     typer.Option(
         "--labels",
         metavar="FILE",
-        help="Write the sections of one recording as a label track for Audacity.",
+        help="Write the sections of one recording as a label track for Audacity (.txt).",
     ),
 ]
 
@@ -181,6 +181,8 @@ def _check_plot(plot: Path, sources: Sequence[Source]) -> None:
 def _check_label_file(label_file: Path, sources: Sequence[Source]) -> None:
     if len(sources) != 1:
         raise typer.BadParameter(f"--labels describes one recording, not {len(sources)}")
+    if label_file.suffix.lower() != ".txt":  # and not the name of a recording by mistake
+        raise typer.BadParameter("--labels writes a file whose name ends in .txt")
     if not label_file.parent.is_dir():
         raise DataError("its folder is missing", path=label_file)
 

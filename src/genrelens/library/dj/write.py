@@ -112,10 +112,10 @@ def _check_target(program: DjProgram, target: Path, *, force: bool) -> None:
         return
     is_own = is_own_rekordbox if program == "rekordbox" else is_own_traktor
     try:
+        if not target.is_file():  # pipes are written to, and folders are refused later
+            return
         with target.open("rb") as file:
             start = file.read(_START)
-    except FileNotFoundError:
-        return
     except OSError as error:
         raise LibraryError(reason(error), path=target) from error
     if start and not force and not is_own(start):
