@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from xml.sax.saxutils import XMLGenerator
-from xml.sax.xmlreader import AttributesImpl
+from typing import BinaryIO
 
 from genrelens.discovery.collections import drive_root
 from genrelens.files import replaced
@@ -66,8 +65,12 @@ def write_traktor(tracks: Sequence[Track], target: Path) -> None:
 class _Writer:
     """Writes elements; each ends with an end tag, as in the files of Traktor."""
 
-    def __init__(self, file: object) -> None:
-        self._xml = XMLGenerator(file, "UTF-8", short_empty_elements=False)  # type: ignore[arg-type]
+    def __init__(self, file: BinaryIO) -> None:
+        from xml.sax.saxutils import XMLGenerator  # it imports urllib.request
+        from xml.sax.xmlreader import AttributesImpl
+
+        self._attributes = AttributesImpl
+        self._xml = XMLGenerator(file, "UTF-8", short_empty_elements=False)
 
     @contextmanager
     def element(self, name: str, **attributes: object) -> Iterator[None]:
@@ -81,7 +84,7 @@ class _Writer:
 
     def _start(self, name: str, attributes: Mapping[str, object]) -> None:
         texts = {key: str(value) for key, value in attributes.items()}
-        self._xml.startElement(name, AttributesImpl(texts))
+        self._xml.startElement(name, self._attributes(texts))
 
     def _end(self, name: str) -> None:
         self._xml.endElement(name)
