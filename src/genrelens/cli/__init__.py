@@ -29,6 +29,7 @@ from genrelens.cli import (
     models,
     scan,
     serve,
+    stats,
     tag,
     train,
     undo,
@@ -78,6 +79,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Library": {
         "scan": scan.scan,
+        "stats": stats.stats,
         "list": list_command.list_files,
         "audit": audit.audit,
         "tag": tag.tag,

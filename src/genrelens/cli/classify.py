@@ -16,6 +16,7 @@ from rich.text import Text
 from genrelens.audio import source_name
 from genrelens.classifier import Classifier
 from genrelens.cli.console import (
+    bar_of,
     display_name,
     out,
     print_error,
@@ -254,10 +255,9 @@ def _print_rows(ranking: Sequence[tuple[str, float]], style: str) -> None:
     label_width = max(len(label) for label, _, _ in rows)
     percent_width = max(len(text) for _, _, text in rows)
     longest = min(_LONGEST_BAR, out.width - label_width - percent_width - 6)
-    mark = "█" if out.is_terminal and out.encoding.startswith("utf") else "#"
     for rank, (label, probability, text) in enumerate(rows):
         row = Text(f"  {label:<{label_width}}  {text:>{percent_width}}")
-        bar = mark * round(longest * probability)
+        bar = bar_of(probability, longest)
         out.print(
             row.append(f"  {bar}" if bar else "", style=style if rank == 0 else "cyan"),
             soft_wrap=True,
