@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bar",
     "bar_of",
+    "clock",
     "display_name",
     "err",
     "out",
@@ -75,6 +76,13 @@ def shell_word(text: str) -> str:
         return shlex.quote(text)
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"$'{display_name(quoted)}'"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds, for instance ``1:02:05``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def bar_of(share: float, longest: int) -> str:
