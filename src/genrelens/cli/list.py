@@ -254,7 +254,7 @@ def _shown_folder(catalog: Catalog, under: Path | None, relative_to: Path | None
     """
     if relative_to is not None or not out.is_terminal:
         return relative_to
-    if under is not None and under.is_dir():
+    if under is not None and catalog.file(under) is None:  # a folder
         return under
     shared, here = catalog.common_folder(), Path.cwd()
     if shared is not None and shared.is_relative_to(here):

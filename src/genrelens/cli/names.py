@@ -43,12 +43,12 @@ def _is_in(name: str, known: Collection[str]) -> bool:
 def _unknown(kind: str, name: str, known: Collection[str], other: str | None) -> typer.BadParameter:
     shown = display_name(name)
     if other is not None:
-        text = f"{shown!r} is a {other}: use --{other}"
+        text = f"'{shown}' is a {other}: use --{other}"
     elif near := _nearest(name, known):
-        text = f"there is no {kind} {shown!r}; did you mean {near}?"
+        text = f"there is no {kind} '{shown}'; did you mean {near}?"
     else:
         names = ", ".join(map(display_name, sorted(known))) or "none"
-        text = f"there is no {kind} {shown!r}; the {kind}s of the catalogue: {names}"
+        text = f"there is no {kind} '{shown}'; the {kind}s of the catalogue: {names}"
     return typer.BadParameter(text, param_hint=f"--{kind}")
 
 
