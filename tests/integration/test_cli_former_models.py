@@ -29,8 +29,12 @@ def genrelens(
     monkeypatch.setenv("GENRELENS_DB", str(tmp_path / "catalog.sqlite"))
     monkeypatch.setenv("GENRELENS_JOURNAL", str(tmp_path / "journal.sqlite"))
     with Catalog.open() as catalog:
-        for folder, digest in (("old", FORMER), ("new", model_digest("lens"))):
-            shelve(catalog, song(tmp_path / folder), "jazz", name="lens", model_digest=digest)
+        for folder, kind, digest in (
+            ("old", "mp3", FORMER),
+            ("new", "flac", model_digest("lens")),  # other audio, so another prediction
+        ):
+            path = song(tmp_path / folder, "song.mp3", kind)
+            shelve(catalog, path, "jazz", name="lens", model_digest=digest)
         gone = song(tmp_path / "old", "gone.mp3")
         shelve(catalog, gone, "jazz", name="lens", model_digest=FORMER)
         gone.unlink()

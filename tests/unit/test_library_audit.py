@@ -212,8 +212,8 @@ def test_genres_and_styles_are_apart_and_without_zeros(tmp_path: Path) -> None:
 def test_predictions_by_another_version_of_the_model_are_counted(
     catalog: Catalog, tmp_path: Path
 ) -> None:
-    for name, digest in (("old", "0" * 64), ("new", model_digest("lens"))):
-        path = song(tmp_path / name, "a.mp3", "mp3", "Rock")
+    for name, kind, digest in (("old", "mp3", "0" * 64), ("new", "flac", model_digest("lens"))):
+        path = song(tmp_path / name, "a.mp3", kind, "Rock")
         shelve(catalog, path, name="lens", model_digest=digest)
     assert audit_library(catalog, [tmp_path]).outdated == {"lens": 1}
     assert audit_library(catalog, [tmp_path / "new"]).outdated == {}
