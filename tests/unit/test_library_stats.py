@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from genrelens.errors import LibraryError
-from genrelens.library import Catalog, library_stats
+from genrelens.library import Catalog, library_stats, versions
 from genrelens.library.records import Failure, StoredPrediction
 from support.library_folder import medley, stored
 
@@ -116,3 +116,20 @@ def test_names_and_folder_of_the_catalogue(catalog: Catalog, tmp_path: Path) -> 
     assert catalog.common_folder() == tmp_path / "a"
     catalog.remove([entry.path for entry in catalog.query()])
     assert catalog.common_folder() is None
+
+
+def test_outdated_files_are_counted_if_they_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "_MOST_CHECKED", 3)
+    names = [f"{number}.mp3" for number in range(6)]
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        for name in names:
+            made = stored("jazz", name="lens", model_digest="0" * 64)
+            _record(catalog, tmp_path / name, name, made)
+        _record(catalog, tmp_path / "other.mp3", "other", stored("jazz"))  # not a packaged model
+        assert catalog.models() == [("lens", "0" * 64), ("small", "d1")]
+        assert versions.count_outdated(catalog) == {}
+        (tmp_path / names[1]).touch()
+        assert versions.count_outdated(catalog, under=tmp_path / names[1]) == {"lens": 1}
+        assert versions.count_outdated(catalog) == {"lens": 1 + 3}  # the last three are unchecked

@@ -2,11 +2,10 @@
 
 A **catalogue** (:class:`Catalog`) stores the files of a library and their predictions. A scan
 (:func:`scan_files`) fills it; :meth:`Catalog.query` searches it; :func:`export_entries` and
-:func:`export_playlists` write its entries as CSV, JSON Lines, Parquet or M3U8;
+:func:`export_playlists` write its entries as CSV, JSON, JSON Lines, Parquet or M3U8;
 :func:`library_stats` counts them; :func:`audit_library` compares the predictions with the genre
-tags. :func:`plan_changes` decides by
-the rules of a :class:`Policy` which genres to write, :func:`apply_changes` writes them, and
-:func:`undo` restores the files.
+tags. :func:`plan_changes` decides by the rules of a :class:`Policy` which genres to write,
+:func:`apply_changes` writes them, and :func:`undo` restores the files.
 
 Example::
 

@@ -214,6 +214,11 @@ class Catalog(SqliteStore):
             values |= _path_range(under)
         return self._select(statement, values, lambda row: Path(os.fsdecode(row[0])))
 
+    def models(self) -> list[tuple[str, str]]:
+        """Return name and SHA-256 of each model that has predictions, also former ones."""
+        statement = "SELECT DISTINCT model, model_digest FROM predictions"
+        return list(self._select(statement, (), lambda row: (str(row[0]), str(row[1]))))
+
     def groups(
         self, *, under: StrPath | None = None, paths: Collection[bytes] | None = None
     ) -> Iterator[dict[str, Any]]:
