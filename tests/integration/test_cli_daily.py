@@ -119,7 +119,9 @@ def test_the_summary_of_a_scan(
     assert summary.startswith("5 files, 4 s of audio, 1 with the audio of another file\n")
     assert re.search(r"^  failed +1  ", summary, re.M)
     assert "failed: 1 is not audio that any decoder can read\n" in summary
-    commands = [line.split("  # ")[0] for line in summary.split("\nNext:\n")[1].splitlines()]
+    commands = [
+        line.split("  # ")[0].rstrip() for line in summary.split("\nNext:\n")[1].splitlines()
+    ]
     under = "--under 'my music' --db catalog.sqlite"
     assert commands[0] == f"  genrelens list --errors {under}"
     assert re.fullmatch(rf"  genrelens list --genre \w+ {under}", commands[1])

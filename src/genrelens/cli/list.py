@@ -17,7 +17,7 @@ from rich.text import Text
 from genrelens.cli.console import display_name, out, print_note
 from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, SafeCsv, Under, as_probability
-from genrelens.cli.stats import length
+from genrelens.cli.stats import count_of, length
 from genrelens.cli.tag import print_outdated
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
@@ -242,7 +242,7 @@ def _print_table(entries: Iterable[Entry], folder: Path | None) -> None:
     if not n:
         print_note("no file meets these conditions")
     elif out.is_terminal:
-        print_note(f"{n} file{'s' * (n > 1)}, {length(seconds)} of audio")
+        print_note(f"{count_of(n, 'file')}, {length(seconds)} of audio")
 
 
 def _shown_folder(catalog: Catalog, under: Path | None, relative_to: Path | None) -> Path | None:

@@ -26,7 +26,7 @@ from genrelens.cli.console import (
 )
 from genrelens.cli.inputs import note_skipped
 from genrelens.cli.options import AsJson, Database, Jobs, LibraryPaths, Model, n_jobs
-from genrelens.cli.stats import print_stats
+from genrelens.cli.stats import count_of, print_stats
 from genrelens.discovery.find import Found, find_files
 from genrelens.errors import LibraryError
 from genrelens.library import Catalog, LibraryStats, Scanned, library_stats, scan_files
@@ -241,7 +241,7 @@ def _report(tally: _Tally) -> None:
     }
     parts = [f"{counts[name]} {text}" for name, text in texts.items() if counts[name]]
     summary = ", ".join(parts) or "nothing to classify"
-    out.print(f"{counts.total()} files: {summary}", soft_wrap=True)
+    out.print(f"{count_of(counts.total(), 'file')}: {summary}", soft_wrap=True)
     if tally.duration:
         minutes = tally.duration / 60
         line = f"{minutes:.1f} min of audio in {tally.seconds:.1f} s: {tally.speed}"
@@ -256,10 +256,14 @@ def _print_summary(found: LibraryStats, inputs: Sequence[str], db: Path | None) 
         return
     out.print()
     print_stats(found)
-    if out.is_terminal:
+    if out.is_terminal and (found.genres or found.failed):
         out.print("\nNext:")
-        for command, purpose in _next_commands(found, inputs, db):
-            out.print(Text(f"  {command}").append(f"  # {purpose}", style="dim"), soft_wrap=True)
+        commands = list(_next_commands(found, inputs, db))
+        width = max((len(command) for command, _ in commands), default=0)
+        for command, purpose in commands:
+            out.print(
+                Text(f"  {command:<{width}}").append(f"  # {purpose}", style="dim"), soft_wrap=True
+            )
 
 
 def _next_commands(

@@ -12,7 +12,7 @@ from genrelens.cli.options import AsJson, Database, Under
 from genrelens.library import Catalog, LibraryStats, library_stats
 from genrelens.library.records import path_fields
 
-__all__ = ["length", "print_stats", "stats"]
+__all__ = ["count_of", "length", "print_stats", "stats"]
 
 _LONGEST_BAR = 40
 _MOST_REASONS = 10
@@ -49,7 +49,9 @@ def _document(found: LibraryStats, catalog: Catalog, under: Any) -> dict[str, An
 def print_stats(found: LibraryStats) -> None:
     """Print a bar for each genre and verdict, the copies, and the failures by reason."""
     copies = f", {found.copies} with the audio of another file" if found.copies else ""
-    out.print(f"{found.files} files, {length(found.seconds)} of audio{copies}", soft_wrap=True)
+    out.print(
+        f"{count_of(found.files, 'file')}, {length(found.seconds)} of audio{copies}", soft_wrap=True
+    )
     rows = [(genre, n, "cyan") for genre, n in found.genres.items()]
     others = {**found.verdicts, "failed": found.failed}
     styles = {**_OTHER_VERDICTS, "failed": "red"}
@@ -74,6 +76,11 @@ def _print_failures(failures: Mapping[str, int]) -> None:
         out.print(f"failed: {n} {display_name(reason)}", soft_wrap=True)
     if rest := sum(list(failures.values())[_MOST_REASONS:]):
         out.print(f"failed: {rest} for other reasons")
+
+
+def count_of(n: int, noun: str) -> str:
+    """Return a number with its noun, for instance ``1 file`` or ``2 files``."""
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def length(seconds: float) -> str:
