@@ -30,6 +30,7 @@ from genrelens.cli import (
     models,
     scan,
     serve,
+    stats,
     tag,
     train,
     undo,
@@ -79,6 +80,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Library": {
         "scan": scan.scan,
+        "stats": stats.stats,
         "list": list_command.list_files,
         "export": export.export,
         "audit": audit.audit,

@@ -8,15 +8,19 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from genrelens.audacity import audacity_labels
-from genrelens.audio import source_name
+from genrelens.audio import AudioSource, source_name
 from genrelens.classifier import Classifier
 from genrelens.cli.console import (
+    Bar,
+    bar_of,
+    clock,
     display_name,
     out,
     print_error,
@@ -28,12 +32,14 @@ from genrelens.cli.inputs import Source, expand, note_skipped
 from genrelens.cli.options import Genres, Jobs, Model, SafeCsv, n_jobs, restricted_classifier
 from genrelens.csv_cells import safe_row
 from genrelens.errors import AudioError, DataError
+from genrelens.excerpts import expected_seconds
 from genrelens.files import write_text_atomically
 from genrelens.findings import styles_to_show
 from genrelens.percentages import percent, percent_significant
 from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
 
+_LONG = 300.0  # seconds of a single recording from which on progress is shown
 _LONGEST_BAR = 40
 _MOST_STYLES = 5
 _MORE_COLUMNS = (
@@ -190,21 +196,63 @@ def _check_label_file(label_file: Path, sources: Sequence[Source]) -> None:
 def _classified(
     classifier: Classifier, sources: Sequence[Source], jobs: int, *, fast: bool
 ) -> Generator[_Outcome, None, None]:
-    """Classify all sources in order, with a progress bar on standard error."""
+    """Classify all sources in order, with progress on standard error."""
     readable = [source for source in sources if not isinstance(source, AudioError)]
-    with (
-        closing(classifier.classify_many(readable, jobs=jobs, fast=fast)) as results,
-        progress("Classifying", len(sources), shown=len(sources) > 1) as bar,
-    ):
-        for source in sources:
-            outcome: _Outcome
-            if isinstance(source, AudioError):
-                outcome = source.source, source
-            else:
-                outcome = source_name(source), next(results)[1]
-            with bar.hidden():
-                yield outcome
-            bar()
+    shown = len(sources) > 1 or any(map(_is_long, readable))
+    with progress("Classifying", len(sources), shown=shown) as bar:
+        parts = _Parts(bar, with_time=len(sources) == 1)
+        results = classifier.classify_many(
+            readable, jobs=jobs, fast=fast, on_progress=parts.report if shown else None
+        )
+        with closing(results):
+            yield from _in_order(sources, results, parts)
+
+
+def _in_order(
+    sources: Sequence[Source],
+    results: Iterator[tuple[AudioSource, Prediction | AudioError]],
+    parts: _Parts,
+) -> Iterator[_Outcome]:
+    """Yield the name and the result of each source."""
+    for source in sources:
+        outcome: _Outcome
+        if isinstance(source, AudioError):
+            outcome = source.source, source
+        else:
+            outcome = source_name(source), next(results)[1]
+        with parts.bar.hidden():
+            yield outcome
+        parts.finish(source)
+
+
+def _is_long(source: AudioSource) -> bool:
+    return (expected_seconds(source) or 0.0) >= _LONG
+
+
+class _Parts:
+    """Advances a progress bar, one step for each recording, also within recordings."""
+
+    def __init__(self, bar: Bar, *, with_time: bool) -> None:
+        self.bar = bar
+        self._with_time = with_time
+        self._lock = Lock()
+        self._done: dict[int, float] = {}  # identity of a source -> share that is classified
+
+    def report(self, source: AudioSource, prediction: Prediction) -> None:
+        """Show how much of a recording is classified, if its length is known."""
+        heard, duration = prediction.heard, prediction.duration
+        if heard >= duration:  # the end, or the header states no length
+            return
+        with self._lock:
+            before = self._done.get(id(source), 0.0)
+            self._done[id(source)] = share = max(before, heard / duration)
+            note = f"{clock(heard)} of {clock(duration)}" if self._with_time else None
+            self.bar(share - before, note)
+
+    def finish(self, source: Source) -> None:
+        """Show that a recording is done."""
+        with self._lock:
+            self.bar(1 - self._done.pop(id(source), 0.0))
 
 
 def _reported(
@@ -281,10 +329,9 @@ def _print_rows(ranking: Sequence[tuple[str, float]], style: str) -> None:
     label_width = max(len(label) for label, _, _ in rows)
     percent_width = max(len(text) for _, _, text in rows)
     longest = min(_LONGEST_BAR, out.width - label_width - percent_width - 6)
-    mark = "█" if out.is_terminal and out.encoding.startswith("utf") else "#"
     for rank, (label, probability, text) in enumerate(rows):
         row = Text(f"  {label:<{label_width}}  {text:>{percent_width}}")
-        bar = mark * round(longest * probability)
+        bar = bar_of(probability, longest)
         out.print(
             row.append(f"  {bar}" if bar else "", style=style if rank == 0 else "cyan"),
             soft_wrap=True,

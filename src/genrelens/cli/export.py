@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from enum import StrEnum, auto
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.cli.list import FolderCondition, GenreCondition, StyleCondition
-from genrelens.cli.options import AsJson, Database
+from genrelens.cli.list import GenreCondition, StyleCondition
+from genrelens.cli.names import check_names
+from genrelens.cli.options import AsJson, Database, Under
 from genrelens.cli.tag import (
     Existing,
     MaxGenres,
     MinConfidence,
     Words,
     make_policy,
-    print_other_versions,
+    print_outdated,
 )
 from genrelens.library import Catalog, ExportedCollection, export_collection
 from genrelens.library.dj.write import DjProgram
 from genrelens.library.records import path_fields
+from genrelens.library.versions import count_outdated
 
 __all__ = ["export"]
 
@@ -89,7 +92,7 @@ def export(
     db: Database = None,
     genre: GenreCondition = None,
     style: StyleCondition = None,
-    under: FolderCondition = None,
+    under: Under = None,
     by: _PlaylistsBy = _By.both,
     existing: Existing = None,
     min_confidence: MinConfidence = None,
@@ -118,9 +121,13 @@ def export(
         raise typer.BadParameter("--drive is only for serato")
     policy = make_policy(existing, min_confidence, max_genres, words)
     with Catalog.open(db, readonly=True) as catalog:
-        print_other_versions(catalog)
+        entries = catalog.query(genre=genre, style=style, under=under)
+        first = next(entries, None)
+        if first is None:
+            check_names(catalog, genre=genre, style=style)
+        print_outdated(count_outdated(catalog, under=under))
         exported = export_collection(
-            catalog.query(genre=genre, style=style, under=under),
+            chain(() if first is None else (first,), entries),
             cast(DjProgram, program.value),
             target,
             policy=policy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -59,7 +60,19 @@ def _expand_one(argument: str, skipped: Counter[str]) -> list[Source]:
         return [_standard_input()]
     if not argument:
         return [AudioError("''", "is not the name of a file")]
-    return [argument] if is_single_file(argument) else _found(argument, skipped)
+    if not is_single_file(argument):
+        return _found(argument, skipped)
+    if _is_named_pipe(argument):
+        print_note(f"note: {argument}: is a pipe; waiting for a program that writes to it")
+    return [argument]
+
+
+def _is_named_pipe(name: str) -> bool:
+    """Return whether a file is a pipe with a name, not one of the shell's: ``<(...)``."""
+    try:
+        return stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith("/dev/")  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
 
 
 def _standard_input() -> BinaryIO:

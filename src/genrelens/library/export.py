@@ -1,4 +1,4 @@
-"""Write entries of the catalogue as CSV, JSON Lines, Parquet or M3U8 playlists."""
+"""Write entries of the catalogue as CSV, JSON, JSON Lines, Parquet or M3U8 playlists."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def export_entries(
         file: binary file to write to.
         kind: format, a key of :data:`FORMATS`: ``"csv"``: the main fields, a row for each entry;
             ``"jsonl"``: all fields except the embedding, an object for each entry;
+            ``"json"``: the same as one array;
             ``"parquet"``: all fields, as a table; ``"m3u8"``: a playlist.
         relative_to: folder that paths are relative to; None writes absolute paths.
         safe_csv: in CSV, put an apostrophe before text that a spreadsheet would run as a formula
@@ -194,6 +195,17 @@ def _write_jsonl(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath 
         file.write(f"{text}\n".encode("utf-8", errors="replace"))
 
 
+def _write_json(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
+    """Write one JSON array in ASCII, as ``json.dumps(..., indent=1)`` does, entry by entry."""
+    before = "[\n"
+    for entry in entries:
+        text = json.dumps(entry_document(entry, relative_to), indent=1, allow_nan=False)
+        lines = "\n".join(f" {line}" for line in text.split("\n"))
+        file.write(f"{before}{lines}".encode())
+        before = ",\n"
+    file.write(b"[]\n" if before == "[\n" else b"\n]\n")
+
+
 def entry_document(entry: Entry, relative_to: StrPath | None = None) -> dict[str, Any]:
     """Return JSON values of all fields of an entry except the embedding.
 
@@ -335,6 +347,7 @@ def playlist_name(genre: str) -> str:
 
 FORMATS: dict[str, Callable[[Iterable[Entry], BinaryIO, StrPath | None], None]] = {
     "csv": _write_csv,
+    "json": _write_json,
     "jsonl": _write_jsonl,
     "parquet": _write_parquet,
     "m3u8": _write_m3u8,
