@@ -19,7 +19,7 @@ except ImportError:
 
 __all__ = ["Visit", "chromium", "expect"]
 
-_PATIENCE = 6_000  # milliseconds, after which something hangs for certain
+_PATIENCE = 120_000  # milliseconds, after which something hangs for certain
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _ARGUMENTS = (
     "--disable-gpu",

@@ -115,13 +115,13 @@ function readEvents(request) {
 
 /** Parse the complete events in a text (server-sent events); `rest` is where the next begins. */
 function parseEvents(text, start = 0) {
-  const rest = text.lastIndexOf("\n\n") + 2;
-  const blocks = rest > start ? text.slice(start, rest).split("\n\n").filter(Boolean) : [];
+  const end = text.lastIndexOf("\n\n");
+  const blocks = end > start ? text.slice(start, end).split("\n\n") : [];
   const events = blocks.map((block) => {
     const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
     return { name, data: parse(data ?? "") };
   });
-  return { events: events.filter(({ data }) => data), rest: Math.max(start, rest) };
+  return { events: events.filter(({ data }) => data), rest: blocks.length ? end + 2 : start };
 }
 
 /** Send a recording. XMLHttpRequest is used because fetch does not report the progress. */
