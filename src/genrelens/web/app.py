@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from importlib import resources
 from os import PathLike, stat_result
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,7 +46,6 @@ from genrelens.worker_pool import ClassifierPool, ProgressFile, WorkerError, Wor
 __all__ = ["RevalidatedFiles", "create_app"]
 
 _STATIC = Path(__file__).parent / "static"
-_SWAGGER = Path(str(resources.files("fastapi_offline"))) / "static"
 _MAX_STORED = 20  # recordings of the largest size that may be on the disk at once
 _KILLED = (-9, 15)  # exit codes of a worker after SIGKILL and SIGTERM
 
@@ -296,7 +294,6 @@ def _add_page(app: FastAPI) -> None:
         return await files.get_response("docs.html", request.scope)
 
     app.mount("/static", files, name="static")
-    app.mount("/swagger", RevalidatedFiles(directory=_SWAGGER), name="swagger")
     app.mount("/examples", RevalidatedFiles(directory=schemas.examples_folder()), name="examples")
 
 
