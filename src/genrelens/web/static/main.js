@@ -143,8 +143,6 @@ function showEngine() {
   document.querySelectorAll(".server-only").forEach((part) => (part.hidden = isLocal));
 }
 
-document.documentElement.classList.add("scripted-page");
-document.querySelectorAll(".scripted").forEach((part) => (part.hidden = false));
 showEngine();
 watchForm();
 watchClips();

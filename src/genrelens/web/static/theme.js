@@ -1,5 +1,7 @@
-// Apply the stored theme before the page is drawn. Not a module, because modules run later.
+// Before the page is drawn: show the parts that need scripts, and apply the stored theme. Not a
+// module, because modules run later.
 (() => {
+  document.documentElement.classList.add("scripted-page");
   try {
     const stored = localStorage.getItem("genrelens-theme");
     if (stored === "light" || stored === "dark") {
