@@ -1,4 +1,4 @@
-"""Help pages of the commands: usage line, placeholders and examples."""
+"""Commands and groups of commands: help pages, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
-from rich.markup import escape
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
-__all__ = ["Command", "placeholder", "without_types"]
+from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
+
+__all__ = ["Command", "Group", "placeholder"]
+
+_NO_READER = 141
 
 _PHRASES = {  # regular expression for a message of Typer -> the message to show instead
     r"Value error, ": "",
@@ -36,12 +39,16 @@ class Command(TyperCommand):
     def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
         text, _, section = inspect.cleandoc(help or "").partition("\n\nExamples:\n")
         self.examples = tuple(_read_examples(section))
-        settings["epilog"] = _epilog(self.examples)
         super().__init__(*args, help=text, **settings)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return all parameters, including ``--help``."""
-        return without_types(super().get_params(ctx))
+        return _without_types(super().get_params(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help page, with the examples at its end."""
+        self.epilog = _epilog(self.examples)
+        super().format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; shorten Typer's error messages."""
@@ -58,13 +65,49 @@ class Command(TyperCommand):
         return ["[OPTIONS]", *map(placeholder, arguments)]
 
 
+class Group(TyperGroup):
+    """A group of commands whose errors are a line on standard error and an exit code."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return all parameters, including ``--help``."""
+        return _without_types(super().get_params(ctx))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        try:
+            return super().invoke(ctx)
+        except GenrelensError as error:
+            raise _ended(str(error), _exit_code(error)) from error
+        except BrokenPipeError as error:
+            raise typer.Exit(_NO_READER) from error
+        except OSError as error:  # the results or a temporary file cannot be written
+            from genrelens.files import reason
+
+            path = f"{error.filename}: " if error.filename else ""
+            raise _ended(f"{path}{reason(error)}", 1) from error
+
+
+def _ended(message: str, code: int) -> typer.Exit:
+    """Print an error; return the exception that ends the command with an exit code."""
+    from genrelens.cli.console import print_error
+
+    print_error(message)
+    return typer.Exit(code)
+
+
+def _exit_code(error: GenrelensError) -> int:
+    if isinstance(error, AudioError):
+        return 1
+    return 3 if isinstance(error, ModelError | MissingExtraError) else 2
+
+
 def placeholder(param: Any) -> str:
     """Return the placeholder of a parameter's value, for instance ``[FOLDER]``."""
     text = str(param.metavar) + ("..." if param.nargs == -1 else "")
     return text if param.required or param.param_type_name == "option" else f"[{text}]"
 
 
-def without_types(params: list[Any]) -> list[Any]:
+def _without_types(params: list[Any]) -> list[Any]:
     """Hide the types of flags, which take no value, and of arguments, which have a placeholder."""
     for param in params:
         if param.param_type_name == "argument":
@@ -80,5 +123,7 @@ def _read_examples(section: str) -> Iterator[tuple[str, str]]:
 
 
 def _epilog(examples: Sequence[tuple[str, str]]) -> str | None:
+    from rich.markup import escape
+
     lines = [f"{escape(line)}\n  {escape(sentence)}" for line, sentence in examples]
     return "\n".join(["Examples:", *lines]) if lines else None
