@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import typer
@@ -43,7 +44,7 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return all parameters, including ``--help``."""
-        return _without_types(super().get_params(ctx))
+        return _prepared(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help page, with the examples at its end."""
@@ -70,7 +71,7 @@ class Group(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return all parameters, including ``--help``."""
-        return _without_types(super().get_params(ctx))
+        return _prepared(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
@@ -107,14 +108,27 @@ def placeholder(param: Any) -> str:
     return text if param.required or param.param_type_name == "option" else f"[{text}]"
 
 
-def _without_types(params: list[Any]) -> list[Any]:
-    """Hide the types of flags, which take no value, and of arguments, which have a placeholder."""
+def _prepared(params: list[Any]) -> list[Any]:
+    """Adapt parameters to the style of genrelens: what they show, and how they are converted."""
     for param in params:
         if param.param_type_name == "argument":
             param.display_type_rich = lambda ctx: ""  # otherwise Typer adds <path> or <list[str]>
         elif getattr(param, "is_flag", False):
             param.metavar = ""
+        if hasattr(param, "type_descriptor") and "process_value" not in vars(param):
+            param.process_value = partial(_converted, param, param.process_value)
     return params
+
+
+def _converted(param: Any, convert: Callable[..., Any], ctx: Any, value: Any) -> Any:
+    """Convert a value, unless it is a default or text: for others Typer imports pydantic first."""
+    kind = param.type_descriptor.annotation
+    is_default = value is param.default and not param.required
+    is_text = kind is str and isinstance(value, str)
+    are_texts = kind == list[str] and value and not isinstance(value, str)
+    if is_default or is_text or are_texts:
+        return value if param.callback is None else param.callback(ctx, param, value)
+    return convert(ctx, value)
 
 
 def _read_examples(section: str) -> Iterator[tuple[str, str]]:
