@@ -11,6 +11,7 @@ import typer.main
 from typer.core import TyperCommand
 
 from genrelens.cli.command import Command, Group
+from genrelens.cli.config_file import FILE_KEY
 from genrelens.cli.commands import COMMANDS, DESCRIPTION, OPTIONS
 from genrelens.cli.overview import overview
 
@@ -82,14 +83,17 @@ def _version(value: bool) -> None:
 
 
 def _root(
+    ctx: typer.Context,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help=OPTIONS["--config"][1])
+    ] = None,
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help=OPTIONS["--version"][1]
-        ),
+        typer.Option("--version", callback=_version, is_eager=True, help=OPTIONS["--version"][1]),
     ] = False,
 ) -> None:
-    pass
+    if config is not None:
+        ctx.meta[FILE_KEY] = config
 
 
 app = typer.Typer(

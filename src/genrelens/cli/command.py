@@ -11,9 +11,10 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from genrelens.cli.config_file import apply_config, source_of
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
 
-__all__ = ["Command", "Group", "placeholder"]
+__all__ = ["Command", "Group", "explained", "placeholder"]
 
 _NO_READER = 141
 
@@ -52,13 +53,16 @@ class Command(TyperCommand):
         super().format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; shorten Typer's error messages."""
+        """Parse the arguments, with defaults from the configuration file and the environment.
+
+        The error messages of Typer are shortened.
+        """
+        if not (ctx.resilient_parsing or {"-h", "--help"} & {*args}):
+            apply_config(ctx, self.params)
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
-            for phrase, plain in _PHRASES.items():
-                error.message = re.sub(f"^{phrase}", plain, error.message)
-            raise
+            raise explained(error, ctx) from error
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words after the name of the command in the line ``Usage:``."""
@@ -100,6 +104,15 @@ def _exit_code(error: GenrelensError) -> int:
     if isinstance(error, AudioError):
         return 1
     return 3 if isinstance(error, ModelError | MissingExtraError) else 2
+
+
+def explained(error: typer.BadParameter, ctx: Any) -> typer.BadParameter:
+    """Shorten a message of Typer; add the variable or the file that the value comes from."""
+    for phrase, plain in _PHRASES.items():
+        error.message = re.sub(f"^{phrase}", plain, error.message)
+    if error.param is not None and (source := source_of(ctx, error.param)):
+        error.message += f" (in {source})"
+    return error
 
 
 def placeholder(param: Any) -> str:

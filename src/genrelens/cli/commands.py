@@ -63,9 +63,14 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
         "data": ("data:app", "Check, split and download data sets."),
     },
     "Serve": {"serve": ("serve:serve", "Serve the web page and the HTTP API.")},
+    "Set up": {
+        "config": ("config:config", "Show the settings that differ from the defaults."),
+        "env": ("env:env", "Show versions, decoders, paths and models, for a bug report."),
+    },
 }
 
 OPTIONS = {  # option of genrelens itself -> (short form, meaning)
+    "--config": ("", "Configuration file to use; see genrelens config."),
     "--version": ("", "Show the version and exit."),
     "--install-completion": ("", "Install completion for the current shell."),
     "--show-completion": (
