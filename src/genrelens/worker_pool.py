@@ -29,6 +29,7 @@ from genrelens.audio import probe
 from genrelens.classifier import Classifier
 from genrelens.errors import AudioError, AudioWarning
 from genrelens.feature_image import FeatureImage
+from genrelens.logs import logger
 from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
 
@@ -36,6 +37,7 @@ __all__ = ["ClassifierPool", "Limits", "WorkerError", "WorkerResult"]
 
 T = TypeVar("T")
 
+_log = logger(__name__)
 _START_SECONDS = 120.0  # time limit for the start of the first worker
 _POLL_SECONDS = 0.1  # between two checks of the workers
 
@@ -168,6 +170,7 @@ class ClassifierPool:
         self._workers.close()
 
     def _started(self) -> _Workers:
+        _log.info("starting %d worker processes", self._n_workers)
         return _Workers(
             ProcessPool(
                 self._n_workers,
@@ -226,6 +229,7 @@ class _Workers:
         """End the workers and the thread."""
         self._pool.stop()
         self._watcher.join()
+        _log.info("the worker processes ended")
 
     def _watch(self, first: Future[None]) -> None:
         """Wait until the workers end, or do not start in time; then fail the pending futures."""

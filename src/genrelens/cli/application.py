@@ -11,9 +11,10 @@ import typer.main
 from typer.core import TyperCommand
 
 from genrelens.cli.command import Command, Group
-from genrelens.cli.config_file import FILE_KEY
 from genrelens.cli.commands import COMMANDS, DESCRIPTION, OPTIONS
+from genrelens.cli.config_file import FILE_KEY
 from genrelens.cli.overview import overview
+from genrelens.cli.verbosity import Quiet, Verbose, reset_verbosity
 
 __all__ = ["app"]
 
@@ -56,6 +57,10 @@ class _Root(Group):
         super().__init__(**settings)
         self.commands = _Commands()  # type: ignore[assignment]  # nothing is added later
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        reset_verbosity()
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
@@ -84,9 +89,9 @@ def _version(value: bool) -> None:
 
 def _root(
     ctx: typer.Context,
-    config: Annotated[
-        str | None, typer.Option(metavar="FILE", help=OPTIONS["--config"][1])
-    ] = None,
+    config: Annotated[str | None, typer.Option(metavar="FILE", help=OPTIONS["--config"][1])] = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help=OPTIONS["--version"][1]),

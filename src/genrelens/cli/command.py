@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from genrelens.cli.config_file import apply_config, source_of
+from genrelens.cli.verbosity import verbosity_options
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
 
 __all__ = ["Command", "Group", "explained", "placeholder"]
@@ -44,8 +45,9 @@ class Command(TyperCommand):
         super().__init__(*args, help=text, **settings)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return all parameters, including ``--help``."""
-        return _prepared(super().get_params(ctx))
+        """Return all parameters, including ``--verbose``, ``--quiet`` and ``--help``."""
+        *own, last = super().get_params(ctx)
+        return _prepared([*own, *verbosity_options(), last])
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help page, with the examples at its end."""
@@ -126,7 +128,7 @@ def _prepared(params: list[Any]) -> list[Any]:
     for param in params:
         if param.param_type_name == "argument":
             param.display_type_rich = lambda ctx: ""  # otherwise Typer adds <path> or <list[str]>
-        elif getattr(param, "is_flag", False):
+        elif getattr(param, "is_flag", False) or getattr(param, "count", False):
             param.metavar = ""
         if hasattr(param, "type_descriptor") and "process_value" not in vars(param):
             param.process_value = partial(_converted, param, param.process_value)

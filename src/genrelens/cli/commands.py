@@ -71,6 +71,8 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
 
 OPTIONS = {  # option of genrelens itself -> (short form, meaning)
     "--config": ("", "Configuration file to use; see genrelens config."),
+    "--verbose": ("-v", "Show what is done on standard error; -vv shows details of each file."),
+    "--quiet": ("-q", "Show results and errors only: no notes, warnings and progress."),
     "--version": ("", "Show the version and exit."),
     "--install-completion": ("", "Install completion for the current shell."),
     "--show-completion": (

@@ -124,7 +124,9 @@ def _show(file: Path | None, settings: list[_Setting], *, as_json: bool) -> None
         print_note("no configuration file is used: $GENRELENS_CONFIG is empty")
     elif not file.exists():
         print_note(f"no configuration file: {file}; genrelens config --example shows one")
-    rows = [(f"{each.command} --{each.option}", _text(each.value), each.source) for each in settings]
+    rows = [
+        (f"{each.command} --{each.option}", _text(each.value), each.source) for each in settings
+    ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     for option, value, source in rows:
         line = f"{option:<{widths[0]}}  {value:<{widths[1]}}  {display_name(source)}"

@@ -34,9 +34,38 @@ COMMON = "default"
 """The section for all commands that have an option of this name."""
 
 SETTABLE = frozenset(
-    "allow-host cache db device exclude existing fast genres host id3 jobs journal log-level "
-    "max-genres max-seconds max-upload min min-confidence model musicnn nice not-music port "
-    "precision queue relative-to root-path timeout words workers".split()
+    [
+        "allow-host",
+        "cache",
+        "db",
+        "device",
+        "exclude",
+        "existing",
+        "fast",
+        "genres",
+        "host",
+        "id3",
+        "jobs",
+        "journal",
+        "log-level",
+        "max-genres",
+        "max-seconds",
+        "max-upload",
+        "min",
+        "min-confidence",
+        "model",
+        "musicnn",
+        "nice",
+        "not-music",
+        "port",
+        "precision",
+        "queue",
+        "relative-to",
+        "root-path",
+        "timeout",
+        "words",
+        "workers",
+    ]
 )
 """Options that can be set. Those that choose what is done or written are not among them."""
 
@@ -130,7 +159,9 @@ def settings_of(path: Path, command: str, params: Iterable[Any]) -> dict[str, An
         if key not in options:
             text = f"[{command}] has no option {key!r}{_suggestion(key, options)}"
             raise _error(path, text)
-    values = {name: section[name] for section in (document.get(COMMON, {}), own) for name in section}
+    values = {
+        name: section[name] for section in (document.get(COMMON, {}), own) for name in section
+    }
     return {
         options[name].name: _checked(path, options[name], value)
         for name, value in values.items()
@@ -175,13 +206,12 @@ def apply_config(ctx: Any, params: Iterable[Any]) -> None:
         GenrelensError: the file is not valid.
 
     """
-    params = list(params)
+    params = [param for param in params if long_name(param) in SETTABLE]
     command = _command(ctx)
     for param in params:
-        if long_name(param) in SETTABLE:
-            param.envvar = variables(command, long_name(param))
-            param.show_envvar = False  # in error messages, where the used one is named
-    if (path := path_in(ctx)) is not None:
+        param.envvar = variables(command, long_name(param))
+        param.show_envvar = False  # in error messages, where the used one is named
+    if params and (path := path_in(ctx)) is not None:
         ctx.default_map = settings_of(path, command, params)
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from genrelens.cli.verbosity import is_quiet
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -22,6 +24,7 @@ __all__ = [
     "out",
     "print_error",
     "print_json",
+    "print_log",
     "print_note",
     "progress",
     "warnings_as_notes",
@@ -65,11 +68,21 @@ def _escaped(code: int) -> str:
 
 def print_error(message: str) -> None:
     """Write an error to standard error, on one line."""
-    print_note(f"error: {message}", style="red")
+    _print_line(f"error: {message}", style="red")
 
 
 def print_note(message: str, *, style: str = "") -> None:
-    """Write a note to standard error, on one line."""
+    """Write a note to standard error, on one line, unless the command is to be quiet."""
+    if not is_quiet():
+        _print_line(message, style=style)
+
+
+def print_log(message: str) -> None:
+    """Write a log message to standard error, on one line."""
+    _print_line(message, style="dim")
+
+
+def _print_line(message: str, *, style: str) -> None:
     err.print(display_name(message), style=style, soft_wrap=True)
 
 
@@ -106,8 +119,11 @@ class Bar:
 
 @contextmanager
 def progress(description: str, total: float, *, shown: bool = True) -> Iterator[Bar]:
-    """Show a progress bar on standard error, if that is a terminal and ``shown`` is true."""
-    if not (shown and err.is_terminal):
+    """Show a progress bar on standard error.
+
+    It is not shown if that is no terminal, ``shown`` is false, or the command is to be quiet.
+    """
+    if not (shown and err.is_terminal) or is_quiet():
         yield Bar()
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn

@@ -203,7 +203,9 @@ def _size(n_bytes: int) -> str:
 def _settings() -> dict[str, Any]:
     path = config_path()
     sections = {} if path is None else read_config(path)
-    return {f"{name}.{key}": value for name, part in sections.items() for key, value in part.items()}
+    return {
+        f"{name}.{key}": value for name, part in sections.items() for key, value in part.items()
+    }
 
 
 def _variables() -> dict[str, str]:
