@@ -113,6 +113,54 @@ def test_nothing_is_written_to_the_working_directory(music: Path, model: Path) -
     assert sorted(Path().rglob("*")) == before
 
 
+# ------------------------------------------------------------------------------- start-up
+
+
+def imported(*arguments: str | Path) -> set[str]:
+    """The packages that a command imports, reported by Python on standard error."""
+    program, *rest = command(*arguments)
+    done = subprocess.run(
+        [program, "-X", "importtime", *rest], capture_output=True, text=True, timeout=PATIENCE
+    )
+    names = (line.rpartition("|")[2].strip() for line in done.stderr.splitlines())
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["-h"], []])
+def test_version_and_overview_import_no_library(arguments: list[str]) -> None:
+    """A terminal shows them at once: they need 20 ms, and 600 ms with the libraries."""
+    found = imported(*arguments)
+    assert "genrelens" in found
+    assert found & {"typer", "rich", "numpy", "pydantic", "logging", "typing", "asyncio"} == set()
+
+
+def test_classify_imports_what_it_needs(music: Path, model: Path) -> None:
+    found = imported("classify", "-m", model, CLICKS)
+    assert {"numpy", "onnxruntime", "soundfile"} <= found
+    unused = {"pydantic", "pebble", "multiprocessing", "sqlite3", "mutagen", "jinja2", "av"}
+    assert found & unused == set()
+
+
+def test_overview_at_a_terminal() -> None:
+    """It has colours, and is as wide as the terminal."""
+    screen = at_terminal(command("--help"), width=60).read()
+    assert "\x1b[1;36mclassify \x1b[0m" in screen
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in screen.splitlines()]
+    assert {len(line) for line in lines if line[:1] in ("╭", "│", "╰")} == {60}
+
+
+def test_quiet_at_a_terminal_shows_no_progress(music: Path, model: Path) -> None:
+    written = at_terminal(command("classify", "-q", "-m", model, "music", "text.mp3")).read()
+    assert "Classifying" not in written
+    assert "error: text.mp3: " in written
+
+
+def test_log_messages_beside_progress(music: Path, model: Path) -> None:
+    lines = as_seen(at_terminal(command("classify", "-vv", "-m", model, "music")).read())
+    assert not any("Classifying" in line for line in lines)
+    assert sum("s decoded, the last by libsndfile" in line for line in lines) == 3
+
+
 # ------------------------------------------------------------------------------- terminal
 
 

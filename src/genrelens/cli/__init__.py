@@ -9,6 +9,7 @@ in ``| head -1``).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -86,9 +87,7 @@ def _leave(code: int) -> NoReturn:
         if code == 0:
             code = _NO_READER if isinstance(error, BrokenPipeError) else 1
     if code in (_STOPPED, _NO_READER):
-        try:
+        with contextlib.suppress(OSError):
             sys.stderr.flush()
-        except OSError:
-            pass
         os._exit(code)  # without waiting for threads, which may be blocked by a pipe
     sys.exit(code)

@@ -57,8 +57,8 @@ def config(
             Write a configuration file to edit.
         genrelens config --path
             Show where genrelens looks for the file.
-        genrelens --config other.toml config --all
-            Check another file, and show all options that can be set.
+        genrelens config --all
+            Show all options that can be set, with their values.
 
     """
     if path + example + as_json > 1:

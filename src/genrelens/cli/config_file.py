@@ -159,9 +159,7 @@ def settings_of(path: Path, command: str, params: Iterable[Any]) -> dict[str, An
         if key not in options:
             text = f"[{command}] has no option {key!r}{_suggestion(key, options)}"
             raise _error(path, text)
-    values = {
-        name: section[name] for section in (document.get(COMMON, {}), own) for name in section
-    }
+    values = document.get(COMMON, {}) | own
     return {
         options[name].name: _checked(path, options[name], value)
         for name, value in values.items()
@@ -217,7 +215,11 @@ def apply_config(ctx: Any, params: Iterable[Any]) -> None:
 
 def _command(ctx: Any) -> str:
     """Return the name of the command without that of the program."""
-    return str(ctx.command_path).partition(" ")[2]
+    names: list[str] = []
+    while ctx.parent is not None:
+        names.insert(0, ctx.info_name)
+        ctx = ctx.parent
+    return " ".join(names)
 
 
 def variables(command: str, option: str) -> list[str]:
@@ -239,7 +241,7 @@ def long_name(param: Any) -> str:
 
 
 def source_of(ctx: Any, param: Any) -> str:
-    """Return where the value of a parameter comes from: a variable or the file; or an empty text."""
+    """Return the variable or the file that the value of a parameter comes from, else no text."""
     source = ctx.get_parameter_source(param.name)
     if source is not None and source.name == "ENVIRONMENT":
         return next(f"${name}" for name in param.envvar if os.environ.get(name))

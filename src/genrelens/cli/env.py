@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def _document() -> dict[str, Any]:
         "extras": _extras,
         "decoders": _decoders,
         "models": _models,
-        "paths": lambda: {name: _tried(lambda f=f: _place(f())) for name, f in _PATHS.items()},
+        "paths": lambda: {name: _tried(partial(_place, find)) for name, find in _PATHS.items()},
         "settings": _settings,
         "variables": _variables,
     }
@@ -187,7 +188,8 @@ _PATHS: dict[str, Callable[[], Path | None]] = {
 }
 
 
-def _place(path: Path | None) -> str:
+def _place(find: Callable[[], Path | None]) -> str:
+    path = find()
     if path is None:
         return "none"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The page of ``genrelens --help``, drawn without Rich, which takes longer to import than to draw."""
+"""The page of ``genrelens --help``. It is drawn without Rich, which is slow to import."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ __all__ = ["overview"]
 
 _DIM, _BOLD, _YELLOW, _CYAN, _GREEN = "2", "1", "1;33", "1;36", "1;32"
 _ROUND, _PLAIN = "╭─╮│╰╯", "+-+|++"  # corners and lines of a panel
-_LEAST_TEXT = 20  # characters for the sentences, however narrow the terminal is
+_LEAST_WIDTH = 50  # of the page, however narrow the terminal is
+_OPTION_WIDTHS = [max(map(len, OPTIONS)), 2]  # long and short form
 
 _Cells = list[tuple[str, str]]  # (text, colour); the last column of a row is a sentence
 
 
 def overview() -> str:
     """Return the help page: options and commands in panels, as wide as the terminal."""
-    page = _Page(_width(), coloured=_has_colours(), corners=_corners())
+    page = _Page(max(_LEAST_WIDTH, _width()), coloured=_has_colours(), corners=_corners())
     options: list[_Cells] = [
         [(name, _CYAN), (short, _GREEN), (text, "")] for name, (short, text) in OPTIONS.items()
     ]
@@ -40,16 +41,16 @@ class _Page:
         yield from ("", f" {self.paint('Usage: ', _YELLOW)}{usage}", "", f" {DESCRIPTION}", "")
         names = max(len(row[0][0]) for rows in list(panels.values())[1:] for row in rows)
         for number, (title, rows) in enumerate(panels.items()):
-            yield from self.panel(title, rows, [20, 2] if number == 0 else [names])
+            yield from self.panel(title, rows, [names] if number else _OPTION_WIDTHS)
         yield ""
 
     def panel(self, title: str, rows: Iterable[_Cells], widths: list[int]) -> Iterator[str]:
-        left, line, right, side, low_left, low_right = self.corners
+        left, line, right, side, low_left, low_right = tuple(self.corners)
         top = f"{left}{line} {title} ".ljust(self.width - 1, line)
         yield self.paint(top + right, _DIM)
         room = self.width - 4 - sum(widths) - 2 * len(widths)
         for *cells, (sentence, _) in rows:
-            for part in textwrap.wrap(sentence, max(_LEAST_TEXT, room), break_on_hyphens=False):
+            for part in textwrap.wrap(sentence, room, break_on_hyphens=False):
                 columns = zip(cells, widths, strict=True)
                 painted = [self.paint(f"{text:<{width}}", how) for (text, how), width in columns]
                 row = f" {'  '.join(painted)}  {part:<{room}} "
