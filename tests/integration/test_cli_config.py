@@ -250,6 +250,26 @@ def test_the_example_has_every_option_and_is_valid(
     assert shown["scan exclude"] == (["Podcasts", "*.wma"], str(path))
 
 
+def test_the_guide_is_right(
+    genrelens: Genrelens, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "configure.md"
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", guide.read_text(), re.DOTALL | re.MULTILINE)
+    path = write(example)
+    shown = values(genrelens("config", "--json"))
+    assert shown["data check jobs"] == (2, str(path))
+    assert shown["evaluate jobs"] == (4, str(path))
+    for name, value in re.findall(
+        r"^export (\w+)=\"?([^\"\n]*?)\"?(?: +#.*)?$", guide.read_text(), re.M
+    ):
+        monkeypatch.setenv(name, value)
+    sources = [source for _, source in values(genrelens("config", "--json")).values()]
+    assert {source for source in sources if source != str(path)} == {
+        *("$GENRELENS_DB", "$GENRELENS_SCAN_JOBS", "$GENRELENS_DATA_CHECK_JOBS"),
+        *("$GENRELENS_SCAN_FAST", "$GENRELENS_SCAN_EXCLUDE"),
+    }
+
+
 def test_settings_as_text(genrelens: Genrelens, write: Callable[[str], Path]) -> None:
     path = write("[scan]\nfast = true\nnice = 5")
     lines = genrelens("config").out.splitlines()
