@@ -254,7 +254,8 @@ def test_the_guide_is_right(
     genrelens: Genrelens, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guide = Path(__file__).parents[2] / "docs" / "how-to" / "configure.md"
-    (example,) = re.findall(r"^```toml\n(.*?)^```$", guide.read_text(), re.DOTALL | re.MULTILINE)
+    text = guide.read_text()
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     path = write(example)
     shown = values(genrelens("config", "--json"))
     assert shown["data check jobs"] == (2, str(path))
