@@ -20,7 +20,7 @@ from support.commands import parse, run, spawn
 
 PLACEHOLDERS = {
     *("DEVICE", "FILE", "FOLDER", "GENRE", "HOST", "MODEL", "N", "N,N", "NAME", "OLD=NEW", "P"),
-    *("A,B,...", "PATH", "PATTERN", "RECIPE", "SECONDS", "SIZE", "STYLE"),
+    *("A,B,...", "PATH", "PATTERN", "PROGRAM", "RECIPE", "SECONDS", "SIZE", "STYLE"),
 }
 
 
@@ -40,7 +40,7 @@ def test_groups(capsys: pytest.CaptureFixture[str]) -> None:
     headings = re.findall(r"─ (\w[\w ]*\w) ─", text)
     assert headings == ["Options", "Listen", "Library", "Train and judge", "Serve", "Set up"]
     assert "--install-completion" in text
-    assert len(COMMANDS) == 20
+    assert len(COMMANDS) == 21
 
 
 def test_the_list_of_commands_agrees_with_their_docstrings() -> None:

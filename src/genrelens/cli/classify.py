@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from genrelens.audacity import audacity_labels
 from genrelens.audio import source_name
 from genrelens.classifier import Classifier
 from genrelens.cli.console import (
@@ -26,7 +27,8 @@ from genrelens.cli.console import (
 from genrelens.cli.inputs import Source, expand, note_skipped
 from genrelens.cli.options import Genres, Jobs, Model, SafeCsv, n_jobs, restricted_classifier
 from genrelens.csv_cells import safe_row
-from genrelens.errors import AudioError
+from genrelens.errors import AudioError, DataError
+from genrelens.files import write_text_atomically
 from genrelens.findings import styles_to_show
 from genrelens.percentages import percent, percent_significant
 from genrelens.prediction import Prediction
@@ -82,6 +84,14 @@ _Plot = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Draw the bars of one recording as a PNG, PDF or SVG file."),
 ]
+_LabelFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Write the sections of one recording as a label track for Audacity (.txt).",
+    ),
+]
 
 
 def classify(
@@ -96,6 +106,7 @@ def classify(
     embedding: _Embedding = False,
     fast: _Fast = False,
     plot: _Plot = None,
+    label_file: _LabelFile = None,
     jobs: Jobs = 0,
 ) -> None:
     """Classify the genre of recordings.
@@ -108,8 +119,8 @@ def classify(
             Show a bar for each genre.
         genrelens classify ~/Music --csv > genres.csv
             Classify all recordings below a folder and write a table.
-        genrelens classify mix.flac --json --timeline
-            Print the genre of each segment, for other programs.
+        genrelens classify mix.flac --json --timeline --labels mix.txt
+            Print the genre of each segment, and write the sections as labels for Audacity.
         genrelens classify song.mp3 --genres rock,metal,pop
             Choose from three of the model's genres.
 
@@ -121,6 +132,8 @@ def classify(
     sources = expand(files, skipped)
     if plot is not None:
         _check_plot(plot, sources)
+    if label_file is not None:
+        _check_label_file(label_file, sources)
     jobs = min(n_jobs(jobs), len(sources))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
     classifier = restricted_classifier(classifier, genres)
@@ -130,7 +143,7 @@ def classify(
         warnings_as_notes() as notes,
         closing(_classified(classifier, sources, jobs, fast=fast)) as results,
     ):
-        outcomes = _reported(results, failures, plot)
+        outcomes = _reported(results, failures, plot, label_file)
         if as_json:
             _print_json(outcomes, top, notes, timeline=timeline, embedding=embedding)
         elif as_csv:
@@ -165,6 +178,15 @@ def _check_plot(plot: Path, sources: Sequence[Source]) -> None:
     check_image_path(plot)
 
 
+def _check_label_file(label_file: Path, sources: Sequence[Source]) -> None:
+    if len(sources) != 1:
+        raise typer.BadParameter(f"--labels describes one recording, not {len(sources)}")
+    if label_file.suffix.lower() != ".txt":  # and not the name of a recording by mistake
+        raise typer.BadParameter("--labels writes a file whose name ends in .txt")
+    if not label_file.parent.is_dir():
+        raise DataError("its folder is missing", path=label_file)
+
+
 def _classified(
     classifier: Classifier, sources: Sequence[Source], jobs: int, *, fast: bool
 ) -> Generator[_Outcome, None, None]:
@@ -186,14 +208,19 @@ def _classified(
 
 
 def _reported(
-    outcomes: Iterable[_Outcome], failures: list[AudioError], plot: Path | None
+    outcomes: Iterable[_Outcome],
+    failures: list[AudioError],
+    plot: Path | None,
+    label_file: Path | None,
 ) -> Iterator[_Outcome]:
-    """Pass the outcomes on; report and collect the failures, and draw the plot."""
+    """Pass the outcomes on; report and collect the failures, and write the plot and the labels."""
     for name, result in outcomes:
         if isinstance(result, AudioError):
             failures.append(result)
             print_error(str(result))
         yield name, result
+        if label_file is not None and isinstance(result, Prediction):
+            write_text_atomically(label_file, audacity_labels(result.sections))
         if plot is not None and isinstance(result, Prediction):
             from genrelens.plots import plot_bars
 

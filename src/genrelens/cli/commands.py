@@ -33,6 +33,10 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
             "first.",
         ),
         "tag": ("tag:tag", "Write predicted genres to the tags of files that have been scanned."),
+        "export": (
+            "export:export",
+            "Write scanned tracks, with genres and playlists, as a collection of a DJ program.",
+        ),
         "undo": ("undo:undo", 'Restore the files that a run of "genrelens tag --apply" wrote.'),
     },
     "Train and judge": {

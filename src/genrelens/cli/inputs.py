@@ -13,6 +13,7 @@ import typer
 from genrelens.audio import AudioSource
 from genrelens.cli.console import print_note
 from genrelens.discovery.find import find_names, is_single_file
+from genrelens.discovery.playlists import STREAMS
 from genrelens.errors import AudioError
 
 __all__ = ["Source", "expand", "note_skipped"]
@@ -40,10 +41,13 @@ def expand(arguments: Sequence[str], skipped: Counter[str]) -> list[Source]:
 
 
 def note_skipped(skipped: Counter[str]) -> None:
-    """Report how many files in folders were skipped, by extension, the most frequent first."""
-    if not skipped:
+    """Report the skipped streams, and files in folders by extension, the most frequent first."""
+    if skipped[STREAMS]:
+        print_note(f"skipped streams in playlists: {skipped[STREAMS]}")
+    suffixes = {suffix: n for suffix, n in skipped.items() if suffix != STREAMS and n}
+    if not suffixes:
         return
-    ranking = sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
+    ranking = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
     parts = [f"{n} {suffix or 'without extension'}" for suffix, n in ranking[:_MOST_EXTENSIONS]]
     if rest := sum(n for _, n in ranking[_MOST_EXTENSIONS:]):
         parts.append(f"{rest} with other extensions")

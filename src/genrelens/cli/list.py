@@ -28,7 +28,7 @@ from genrelens.library import (
 from genrelens.library.export import FORMATS, entry_document
 from genrelens.percentages import percent
 
-__all__ = ["list_files"]
+__all__ = ["FolderCondition", "GenreCondition", "StyleCondition", "list_files"]
 
 _ANSWERS = ("genre", "not sure")  # verdicts that are shown with a probability
 _MOST_STYLES = 3  # in a line of the table
@@ -43,6 +43,11 @@ class _Format(StrEnum):
     m3u8 = auto()
 
 
+class _By(StrEnum):
+    genre = auto()
+    style = auto()
+
+
 class _Verdict(StrEnum):
     genre = "genre"
     changes = "changes"
@@ -51,14 +56,14 @@ class _Verdict(StrEnum):
     silence = "silence"
 
 
-_Genre = Annotated[
+GenreCondition = Annotated[
     str | None,
     typer.Option(
         metavar="GENRE",
         help="Files of this genre; a file with several genres is found under each of them.",
     ),
 ]
-_Style = Annotated[
+StyleCondition = Annotated[
     str | None, typer.Option(metavar="STYLE", help="Files to which this style applies.")
 ]
 _Minimum = Annotated[
@@ -75,7 +80,7 @@ _AskedVerdict = Annotated[
     _Verdict | None,
     typer.Option(help="Files with this verdict.", show_default="genre with --genre, any without"),
 ]
-_Under = Annotated[
+FolderCondition = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Files in this folder or below it.")
 ]
 _Missing = Annotated[bool, typer.Option("--missing", help="Files that no longer exist.")]
@@ -104,7 +109,15 @@ _Target = Annotated[
 ]
 _Playlists = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Write one M3U8 playlist for each genre to this folder."),
+    typer.Option(
+        metavar="FOLDER", help="Write one M3U8 playlist for each genre (see --by) to this folder."
+    ),
+]
+_PlaylistsBy = Annotated[
+    _By | None,
+    typer.Option(
+        "--by", help="What the playlists are for: genres or styles.", show_default="genre"
+    ),
 ]
 _RelativeTo = Annotated[
     Path | None,
@@ -116,17 +129,18 @@ _RelativeTo = Annotated[
 
 def list_files(
     db: Database = None,
-    genre: _Genre = None,
-    style: _Style = None,
+    genre: GenreCondition = None,
+    style: StyleCondition = None,
     minimum: _Minimum = None,
     verdict: _AskedVerdict = None,
-    under: _Under = None,
+    under: FolderCondition = None,
     missing: _Missing = False,
     errors: _Errors = False,
     model: _Model = None,
     kind: _Kind = None,
     target: _Target = None,
     playlists: _Playlists = None,
+    by: _PlaylistsBy = None,
     relative_to: _RelativeTo = None,
     safe_csv: SafeCsv = False,
 ) -> None:
@@ -154,13 +168,21 @@ def list_files(
     }
     if playlists is not None and (kind or target or missing):
         raise typer.BadParameter("--playlists cannot be combined with --format, --out or --missing")
+    if by is not None and playlists is None:
+        raise typer.BadParameter("--by needs --playlists")
     chosen = _format(kind, target)
     if safe_csv and (chosen != "csv" or playlists is not None):
         raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
     with Catalog.open(db, readonly=True) as catalog:
         print_other_versions(catalog)
         if playlists is not None:
-            written = export_playlists(catalog, playlists, relative_to=relative_to, **conditions)
+            written = export_playlists(
+                catalog,
+                playlists,
+                by="style" if by is _By.style else "genre",
+                relative_to=relative_to,
+                **conditions,
+            )
             _print_playlists(written)
             return
         entries = catalog.query(**conditions)

@@ -34,7 +34,8 @@ LibraryPaths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
+        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), or quoted "
+        "patterns ('Music/**/*.flac').",
         show_default=False,
     ),
 ]

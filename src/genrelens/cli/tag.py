@@ -38,7 +38,18 @@ from genrelens.library.tagging.plan import is_plan
 from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
 
-__all__ = ["existing_catalog", "print_other_versions", "print_outcome", "print_unscanned", "tag"]
+__all__ = [
+    "Existing",
+    "MaxGenres",
+    "MinConfidence",
+    "Words",
+    "existing_catalog",
+    "make_policy",
+    "print_other_versions",
+    "print_outcome",
+    "print_unscanned",
+    "tag",
+]
 
 _OF_POLICY = ("existing", "min_confidence", "max_genres", "words", "id3")  # the parameters
 _WIDEST = 28  # characters in a column of genres
@@ -56,20 +67,20 @@ class _ID3Choice(StrEnum):
     V2_4 = "2.4"
 
 
-_Existing = Annotated[
+Existing = Annotated[
     _ExistingChoice | None,
     typer.Option(
         help="If a file has a genre: keep it, append the predicted one, or replace it.",
         show_default="keep",
     ),
 ]
-_MinConfidence = Annotated[
+MinConfidence = Annotated[
     float | None,
     typer.Option(
         metavar="P", min=0, max=1, help="Lowest probability of each genre.", show_default="0.5"
     ),
 ]
-_MaxGenres = Annotated[
+MaxGenres = Annotated[
     int | None,
     typer.Option(
         metavar="N",
@@ -79,7 +90,7 @@ _MaxGenres = Annotated[
         show_default="1",
     ),
 ]
-_Mapping = Annotated[
+Words = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="TOML file that maps genres to your own names."),
 ]
@@ -115,10 +126,10 @@ def tag(
     inputs: _Inputs,
     apply: _Apply = False,
     plan_file: _PlanFile = None,
-    existing: _Existing = None,
-    min_confidence: _MinConfidence = None,
-    max_genres: _MaxGenres = None,
-    words: _Mapping = None,
+    existing: Existing = None,
+    min_confidence: MinConfidence = None,
+    max_genres: MaxGenres = None,
+    words: Words = None,
     id3: _ID3Version = None,
     yes: _Yes = False,
     db: Database = None,
@@ -142,7 +153,7 @@ def tag(
             Add genres with a probability of at least 80 %, without asking for confirmation.
 
     """
-    policy = _make_policy(existing, min_confidence, max_genres, words, id3)
+    policy = make_policy(existing, min_confidence, max_genres, words, id3)
     if len(inputs) == 1 and is_plan(inputs[0]):
         if plan_file or on_command_line(ctx, *_OF_POLICY):
             raise typer.BadParameter(
@@ -163,12 +174,12 @@ def tag(
         raise typer.Exit(1)
 
 
-def _make_policy(
+def make_policy(
     existing: str | None,
     min_confidence: float | None,
     max_genres: int | None,
     words: Path | None,
-    id3: str | None,
+    id3: str | None = None,
 ) -> Policy | None:
     """Return the requested policy; None if no option was given."""
     settings: dict[str, Any] = {
