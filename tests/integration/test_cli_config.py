@@ -220,6 +220,9 @@ def test_values_of_variables_that_are_not_valid(
     result = genrelens("scan", ".")
     assert result.code == 2
     assert "'--jobs' / '-j': must be a whole number (in $GENRELENS_SCAN_JOBS)" in result.err
+    monkeypatch.setenv("GENRELENS_SCAN_JOBS", "")  # as if it were not set
+    monkeypatch.setenv("GENRELENS_SCAN_FAST", "maybe")
+    assert "'--fast': must be 1 or 0 (in $GENRELENS_SCAN_FAST)" in genrelens("scan", ".").err
 
 
 @pytest.mark.parametrize("name", ["gone.toml", "folder", "bytes.toml", "a\nb\u202e.toml"])

@@ -25,6 +25,7 @@ _PHRASES = {  # regular expression for a message of Typer -> the message to show
     r"Input should be less than or equal to (.*)": r"must be at most \1",
     r"Input should be a valid integer.*": "must be a whole number",
     r"Input should be a valid number.*": "must be a number",
+    r"Input should be a valid boolean.*": "must be 1 or 0",
 }
 
 

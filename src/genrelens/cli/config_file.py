@@ -116,10 +116,11 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    import tomllib
-
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        import tomllib  # not before it is clear that there is a file
+
+        return tomllib.loads(text)
     except FileNotFoundError as error:
         if path != config_path() or os.environ.get("GENRELENS_CONFIG"):  # the user named it
             raise _error(path, "No such file or directory") from error
