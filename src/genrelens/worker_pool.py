@@ -30,6 +30,7 @@ from genrelens.audio import probe
 from genrelens.classifier import Classifier
 from genrelens.errors import AudioError, AudioWarning
 from genrelens.feature_image import FeatureImage
+from genrelens.logs import logger
 from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
 
@@ -37,6 +38,7 @@ __all__ = ["ClassifierPool", "Limits", "ProgressFile", "WorkerError", "WorkerRes
 
 T = TypeVar("T")
 
+_log = logger(__name__)
 _START_SECONDS = 120.0  # time limit for the start of the first worker
 _POLL_SECONDS = 0.1  # between two checks of the workers
 _PROGRESS_SECONDS = 0.1  # between two lines of a file of progress
@@ -208,6 +210,7 @@ class ClassifierPool:
         self._workers.close()
 
     def _started(self) -> _Workers:
+        _log.info("starting %d worker processes", self._n_workers)
         return _Workers(
             ProcessPool(
                 self._n_workers,
@@ -266,6 +269,7 @@ class _Workers:
         """End the workers and the thread."""
         self._pool.stop()
         self._watcher.join()
+        _log.info("the worker processes ended")
 
     def _watch(self, first: Future[None]) -> None:
         """Wait until the workers end, or do not start in time; then fail the pending futures."""

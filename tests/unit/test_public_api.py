@@ -177,7 +177,8 @@ def test_examples_are_right(name: str) -> None:
     ("module", "absent"),
     [
         ("genrelens", "torch matplotlib av soundfile typer rich onnx librosa scipy tarfile"),
-        ("genrelens.cli", "torch matplotlib av soundfile onnx scipy tarfile rich.progress"),
+        ("genrelens.cli", "typer rich numpy tomllib"),
+        ("genrelens.cli.application", "torch matplotlib av soundfile onnx rich numpy pydantic"),
         ("genrelens.results_table, genrelens.plots", "torch matplotlib pandas"),
     ],
 )

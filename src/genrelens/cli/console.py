@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from genrelens.cli.verbosity import is_quiet
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
@@ -27,6 +29,7 @@ __all__ = [
     "out",
     "print_error",
     "print_json",
+    "print_log",
     "print_note",
     "print_table",
     "progress",
@@ -93,11 +96,21 @@ def bar_of(share: float, longest: int) -> str:
 
 def print_error(message: str) -> None:
     """Write an error to standard error, on one line."""
-    print_note(f"error: {message}", style="red")
+    _print_line(f"error: {message}", style="red")
 
 
 def print_note(message: str, *, style: str = "") -> None:
-    """Write a note to standard error, on one line."""
+    """Write a note to standard error, on one line, unless the command is to be quiet."""
+    if not is_quiet():
+        _print_line(message, style=style)
+
+
+def print_log(message: str) -> None:
+    """Write a log message to standard error, on one line."""
+    _print_line(message, style="dim")
+
+
+def _print_line(message: str, *, style: str) -> None:
     err.print(display_name(message), style=style, soft_wrap=True)
 
 
@@ -199,10 +212,11 @@ class Bar:
 
 @contextmanager
 def progress(description: str, total: float, *, shown: bool = True) -> Iterator[Bar]:
-    """Show progress on standard error if ``shown`` is true.
+    """Show progress on standard error if ``shown`` is true and the command is not to be quiet.
 
     At a terminal it is a bar, elsewhere a plain line from time to time if it takes minutes.
     """
+    shown = shown and not is_quiet()
     if not (shown and err.is_terminal):
         yield Bar(lines=_Lines(description, total) if shown else None)
         return

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from genrelens.cli.config_file import on_command_line
 from genrelens.cli.console import (
     display_name,
     err,
@@ -50,6 +51,7 @@ __all__ = [
     "tag",
 ]
 
+_OF_POLICY = ("existing", "min_confidence", "max_genres", "words", "id3")  # the parameters
 _WIDEST = 28  # characters in a column of genres
 _NONE = "(none)"
 
@@ -123,6 +125,7 @@ _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Write without asking fo
 
 
 def tag(
+    ctx: typer.Context,
     inputs: _Inputs,
     apply: _Apply = False,
     plan_file: _PlanFile = None,
@@ -155,7 +158,7 @@ def tag(
     """
     policy = make_policy(existing, min_confidence, max_genres, words, id3)
     if len(inputs) == 1 and is_plan(inputs[0]):
-        if policy or plan_file:
+        if plan_file or on_command_line(ctx, *_OF_POLICY):
             raise typer.BadParameter(
                 "a plan cannot be combined with --plan or with options that choose the genres"
             )
