@@ -3,7 +3,8 @@
 A **catalogue** (:class:`Catalog`) stores the files of a library and their predictions. A scan
 (:func:`scan_files`) fills it; :meth:`Catalog.query` searches it; :func:`export_entries` and
 :func:`export_playlists` write its entries as CSV, JSON Lines, Parquet or M3U8;
-:func:`audit_library` compares the predictions with the genre tags. :func:`plan_changes` decides by
+:func:`audit_library` compares the predictions with the genre tags. :func:`similar_recordings` and
+:func:`make_playlist` find recordings that sound alike. :func:`plan_changes` decides by
 the rules of a :class:`Policy` which genres to write, :func:`apply_changes` writes them, and
 :func:`undo` restores the files.
 
@@ -32,6 +33,8 @@ from genrelens.library.audit import Audit, TagMismatch, audit_library, audit_pag
 from genrelens.library.catalog import Catalog
 from genrelens.library.digest import audio_digest
 from genrelens.library.export import export_entries, export_playlists
+from genrelens.library.likeness import Similar, similar_recordings
+from genrelens.library.playlist import make_playlist
 from genrelens.library.records import Entry, Failure, StoredPrediction
 from genrelens.library.scan import Scanned, prune, scan_files
 from genrelens.library.tagging.apply import Outcome, Result, apply_changes
@@ -53,6 +56,7 @@ __all__ = [
     "Policy",
     "Result",
     "Scanned",
+    "Similar",
     "StoredPrediction",
     "TagMismatch",
     "TagRun",
@@ -65,11 +69,13 @@ __all__ = [
     "export_playlists",
     "find_files",
     "list_runs",
+    "make_playlist",
     "plan_changes",
     "prune",
     "read_mapping",
     "read_plan",
     "scan_files",
+    "similar_recordings",
     "undo",
     "write_plan",
 ]
