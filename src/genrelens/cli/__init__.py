@@ -36,6 +36,7 @@ from genrelens.cli import (
     undo,
 )
 from genrelens.cli import list as list_command
+from genrelens.cli import map as map_command
 from genrelens.cli.command import Command, without_types
 from genrelens.cli.console import print_error
 from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
@@ -83,6 +84,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "list": list_command.list_files,
         "similar": similar.similar,
         "playlist": playlist.playlist,
+        "map": map_command.map_files,
         "audit": audit.audit,
         "tag": tag.tag,
         "undo": undo.undo,

@@ -22,6 +22,7 @@ __all__ = ["Likeness", "Similar", "same_song", "similar_recordings", "vector_of"
 
 StrPath = str | os.PathLike[str]
 Float32 = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 _MISSES = 2000  # recordings that do not meet the conditions, before those that do are looked up
 
@@ -145,6 +146,12 @@ class Likeness:
         if entry.prediction is None or entry.prediction.embedding is None:
             raise LibraryError("has no embedding, because it is silent", path=path)
         return entry
+
+    def rows(self) -> Rows:
+        """Return the rows of the recordings that meet the conditions, ascending."""
+        if all(value is None for value in self._conditions.values()):
+            return np.arange(len(self.embeddings))
+        return self.embeddings.rows(self._catalog.paths_of_audio(**self._conditions))
 
     def near(self, recording: Entry, *, other_artists: bool = False) -> Iterator[Similar]:
         """Yield the recordings that are similar to one, the most similar first, without copies."""
