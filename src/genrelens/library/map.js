@@ -20,13 +20,20 @@
 
   // ------------------------------------------------------------------------------ geometry
 
-  const unit = () => 0.46 * Math.min(place.clientWidth, place.clientHeight) * view.zoom;
-  const screen = ({ x, y }) => [
-    place.clientWidth / 2 + unit() * x + view.x,
-    place.clientHeight / 2 + unit() * y + view.y,
-  ];
+  const extent = (axis) => Math.max(0.01, ...points.map((point) => Math.abs(point[axis])));
+  const [wide, high] = [extent("x"), extent("y")];
+
+  /** Pixels for 1 to the right and down: the map fills the screen, stretched by half at most. */
+  function scale() {
+    const [x, y] = [0.46 * place.clientWidth / wide, 0.46 * place.clientHeight / high];
+    return [view.zoom * Math.min(x, 1.5 * y), view.zoom * Math.min(y, 1.5 * x)];
+  }
+  function screen({ x, y }) {
+    const [right, down] = scale();
+    return [place.clientWidth / 2 + right * x + view.x, place.clientHeight / 2 + down * y + view.y];
+  }
   const radius = () =>
-    Math.min(9, Math.max(2.5, 90 / Math.sqrt(points.length + 100)) * view.zoom ** 0.4);
+    Math.min(9, Math.max(3, 150 / Math.sqrt(points.length + 300)) * view.zoom ** 0.4);
 
   /** The nearest point that can be chosen, up to 14 pixels from a place on the screen. */
   function pointAt(left, top) {
@@ -60,8 +67,8 @@
     const crowd = (a) => own.filter((b) => (a.x - b.x) ** 2 + (a.y - b.y) ** 2 < 0.015).length;
     const counts = own.map(crowd);
     const most = Math.max(...counts);
-    return most >= 4 ? { name, genre, point: own[counts.indexOf(most)] } : null;
-  }).filter(Boolean);
+    return most >= 4 ? { name, most, point: own[counts.indexOf(most)] } : null;
+  }).filter(Boolean).sort((a, b) => b.most - a.most);
 
   // ------------------------------------------------------------------------------- drawing
 
@@ -135,8 +142,14 @@
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineJoin = "round";
+    const drawn = [];
     for (const { name, point } of labels.filter(({ point }) => isShown(point))) {
       const [x, y] = screen(point);
+      const half = context.measureText(name).width / 2;
+      if (drawn.some(([a, b, c]) => Math.abs(x - a) < half + c && Math.abs(y - b) < 16)) {
+        continue; // it would hide the name of a larger crowd
+      }
+      drawn.push([x, y, half]);
       context.lineWidth = 4;
       context.strokeStyle = paper;
       context.strokeText(name, x, y);
@@ -278,7 +291,7 @@
   const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
 
   function step([right, down]) {
-    const middle = { x: -view.x / unit(), y: -view.y / unit() };
+    const middle = { x: -view.x / scale()[0], y: -view.y / scale()[1] };
     const nearest = () => points.filter(canBeChosen).reduce((best, point) =>
       (!best || Math.hypot(point.x - middle.x, point.y - middle.y)
         < Math.hypot(best.x - middle.x, best.y - middle.y) ? point : best), null);

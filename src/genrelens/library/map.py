@@ -45,7 +45,8 @@ COLOURS = {
 """Genre -> colour of its points."""
 
 _GREY = "#9a9a9a"  # of recordings that are not music
-_FEWEST = 10  # recordings for t-SNE
+_FEWEST = 10  # recordings for t-SNE; fewer are shown by their first two principal components
+_SAME = 1e-6  # deviation of embeddings that are the same
 _MOST_STYLES = 3
 _SEED = 0
 
@@ -121,14 +122,13 @@ def project(vectors: NDArray[np.float32]) -> Float64:
         raise MissingExtraError("scikit-learn", "similar") from error
     n, size = vectors.shape
     flat = np.ascontiguousarray(vectors, dtype=np.float64)
-    if n < _FEWEST or not flat.std(axis=0).any():
-        plane = np.zeros((n, 2))
-        found = PCA(min(2, n, size), random_state=_SEED).fit_transform(flat) if n > 1 else plane
-        plane[:, : found.shape[1]] = found
-    else:
+    plane = np.zeros((n, 2))
+    if flat.std(axis=0).max() > _SAME:
         fewer = PCA(min(50, n, size), random_state=_SEED).fit_transform(flat)
-        perplexity = min(30, (n - 1) / 3)
-        plane = TSNE(perplexity=perplexity, init="pca", random_state=_SEED).fit_transform(fewer)
+        plane[:, : fewer.shape[1]] = fewer[:, :2]
+        if n >= _FEWEST:
+            perplexity = min(30, (n - 1) / 3)
+            plane = TSNE(perplexity=perplexity, init="pca", random_state=_SEED).fit_transform(fewer)
     plane = plane - (plane.max(axis=0) + plane.min(axis=0)) / 2
     return np.asarray(plane / max(float(np.abs(plane).max()), 1e-12), dtype=np.float64)
 
