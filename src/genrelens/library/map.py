@@ -46,6 +46,7 @@ COLOURS = {
 
 _GREY = "#9a9a9a"  # of recordings that are not music
 _FEWEST = 10  # recordings for t-SNE; fewer are shown by their first two principal components
+_STEPS = 500  # of t-SNE, which begins with the principal components
 _SAME = 1e-6  # deviation of embeddings that are the same
 _MOST_STYLES = 3
 _SEED = 0
@@ -127,8 +128,8 @@ def project(vectors: NDArray[np.float32]) -> Float64:
         fewer = PCA(min(50, n, size), random_state=_SEED).fit_transform(flat)
         plane[:, : fewer.shape[1]] = fewer[:, :2]
         if n >= _FEWEST:
-            perplexity = min(30, (n - 1) / 3)
-            plane = TSNE(perplexity=perplexity, init="pca", random_state=_SEED).fit_transform(fewer)
+            settings = {"perplexity": min(30, (n - 1) / 3), "max_iter": _STEPS}
+            plane = TSNE(init="pca", random_state=_SEED, **settings).fit_transform(fewer)
     plane = plane - (plane.max(axis=0) + plane.min(axis=0)) / 2
     return np.asarray(plane / max(float(np.abs(plane).max()), 1e-12), dtype=np.float64)
 
