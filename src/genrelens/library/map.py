@@ -21,7 +21,7 @@ from genrelens.library.catalog import Catalog
 from genrelens.library.likeness import Likeness
 from genrelens.library.records import Entry, StoredPrediction
 
-__all__ = ["COLOURS", "LibraryMap", "map_library", "map_page"]
+__all__ = ["COLOURS", "LibraryMap", "map_library", "map_page", "project"]
 
 # The colours of the server's page, which differ for people who see red and green alike, too.
 COLOURS = {
