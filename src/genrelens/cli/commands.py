@@ -25,11 +25,26 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
         ),
         "stats": (
             "stats:stats",
-            "Count the files of the catalogue: genres, failures with their reasons, copies and hours.",
+            "Count the files of the catalogue: genres, failures with their reasons, copies and "
+            "hours.",
         ),
         "list": (
             "list:list_files",
             "List the files of the catalogue that meet all given conditions.",
+        ),
+        "similar": (
+            "similar:similar",
+            "List the recordings of the catalogue that are most similar to one, by their "
+            "embeddings.",
+        ),
+        "playlist": (
+            "playlist:playlist",
+            "Make a playlist that leads from one recording to another without jumps.",
+        ),
+        "map": (
+            "map:map_files",
+            "Draw a map of the library as a web page: recordings that sound alike are near each "
+            "other.",
         ),
         "audit": (
             "audit:audit",

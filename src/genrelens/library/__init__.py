@@ -4,9 +4,10 @@ A **catalogue** (:class:`Catalog`) stores the files of a library and their predi
 (:func:`scan_files`) fills it; :meth:`Catalog.query` searches it; :func:`export_entries` and
 :func:`export_playlists` write its entries as CSV, JSON, JSON Lines, Parquet or M3U8, and
 :func:`export_collection` as collections of DJ programs; :func:`library_stats` counts them;
-:func:`audit_library` compares the predictions with the genre tags. :func:`plan_changes` decides by
-the rules of a :class:`Policy` which genres to write, :func:`apply_changes` writes them, and
-:func:`undo` restores the files.
+:func:`audit_library` compares the predictions with the genre tags. :func:`similar_recordings` and
+:func:`make_playlist` find recordings that sound alike, and :func:`map_library` draws them on a map.
+:func:`plan_changes` decides by the rules of a :class:`Policy` which genres to write,
+:func:`apply_changes` writes them, and :func:`undo` restores the files.
 
 Example::
 
@@ -34,6 +35,9 @@ from genrelens.library.catalog import Catalog
 from genrelens.library.digest import audio_digest
 from genrelens.library.dj.write import ExportedCollection, export_collection
 from genrelens.library.export import export_entries, export_playlists
+from genrelens.library.likeness import Similar, similar_recordings
+from genrelens.library.map import LibraryMap, map_library, map_page
+from genrelens.library.playlist import make_playlist
 from genrelens.library.records import Entry, Failure, StoredPrediction
 from genrelens.library.scan import Scanned, prune, scan_files
 from genrelens.library.stats import LibraryStats, library_stats
@@ -52,12 +56,14 @@ __all__ = [
     "Failure",
     "Found",
     "GenreMapping",
+    "LibraryMap",
     "LibraryStats",
     "Outcome",
     "Plan",
     "Policy",
     "Result",
     "Scanned",
+    "Similar",
     "StoredPrediction",
     "TagMismatch",
     "TagRun",
@@ -72,11 +78,15 @@ __all__ = [
     "find_files",
     "library_stats",
     "list_runs",
+    "make_playlist",
+    "map_library",
+    "map_page",
     "plan_changes",
     "prune",
     "read_mapping",
     "read_plan",
     "scan_files",
+    "similar_recordings",
     "undo",
     "write_plan",
 ]

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from genrelens.discovery.find import find_files
-from genrelens.html import render
+from genrelens.html import file_link, render
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Entry, StoredPrediction, path_fields
 from genrelens.library.versions import is_outdated
@@ -271,12 +270,6 @@ def audit_page(audit: Audit, path: str | os.PathLike[str], *, top: int | None = 
         "library/audit.html",
         summary=audit.summary,
         total=len(audit.mismatches),
-        rows=[(mismatch, _link(mismatch.path, folder)) for mismatch in shown],
+        rows=[(mismatch, file_link(mismatch.path, folder)) for mismatch in shown],
         version=__version__,
     )
-
-
-def _link(path: Path, folder: Path) -> str:
-    if path.is_relative_to(folder):
-        return quote(os.fsencode(path.relative_to(folder).as_posix()))
-    return path.as_uri()

@@ -13,6 +13,9 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from genrelens.findings import Style
 from genrelens.library.columns import StoredValueError, Table, path_key
 from genrelens.library.records import Entry, Failure, StoredPrediction
@@ -44,13 +47,15 @@ _GROUPS = Table(
     },
 )
 _LABELS = Table("predictions", {"probabilities": dict[str, float], "styles": tuple[Style, ...]})
-_LATEST = """
+_JOIN = """
     FROM files f LEFT JOIN predictions p ON p.rowid = (
         SELECT rowid FROM predictions WHERE digest = f.digest AND (:model IS NULL OR model = :model)
         ORDER BY created_at DESC LIMIT 1
     )
 """
-_SELECT = f"SELECT {_FILES.names('f')}, {_PREDICTIONS.names('p')} {_LATEST}"
+_SELECT = f"SELECT {_FILES.names('f')}, {_PREDICTIONS.names('p')} {_JOIN}"
+_EMBEDDINGS = Table("predictions", {"digest": str, "embedding": NDArray[np.float16]})
+_PATHS = Table("files", {"digest": str | None, "path": Path})
 _BELOW = "(f.path = :folder OR f.path >= :below AND f.path < :beyond)"
 _GENRE = """(
     p.genre = :genre COLLATE NOCASE AND p.probability >= coalesce(:genre_minimum, 0)
@@ -157,29 +162,73 @@ class Catalog(SqliteStore):
             model: use the predictions of the model with this name instead of the latest ones.
 
         """
-        verdict = verdict or (None if genre is None else "genre")
-        values: dict[str, Any] = {
-            "genre": genre,
-            "style": style,
-            "minimum": minimum,
-            "genre_minimum": None if style else minimum,
-            "verdict": verdict,
-            "model": model,
-        }
-        texts = {
-            _GENRE: genre is not None,
-            "p.verdict = :verdict": verdict is not None,
-            _STYLE: style is not None,
-            "p.probability >= :minimum": minimum is not None and genre is None and style is None,
-            _BELOW: under is not None,
-            "p.model IS NOT NULL": model is not None and not errors,
-            "f.failure IS NOT NULL": errors,
-        }
-        if under is not None:
-            values |= _path_range(under)
-        conditions = " AND ".join(text for text, applies in texts.items() if applies)
-        where = f"WHERE {conditions}" if conditions else ""
+        where, values = _conditions(
+            genre=genre,
+            style=style,
+            minimum=minimum,
+            verdict=verdict,
+            under=under,
+            errors=errors,
+            model=model,
+        )
         return self._select(f"{_SELECT} {where} ORDER BY f.path", values, _entry)
+
+    def paths_of_audio(self, **conditions: Any) -> dict[str, Path]:
+        """Return a file for each recording that meets conditions: digest of the audio -> path.
+
+        If several files are copies of a recording, the first path is returned.
+
+        Args:
+            **conditions: arguments of :meth:`query`.
+
+        """
+        where, values = _conditions(**conditions)
+        statement = f"SELECT f.digest, f.path {_JOIN} {where} ORDER BY f.path DESC"
+        pairs = self._select(statement, values, _digest_and_path)
+        return {digest: path for digest, path in pairs if digest is not None}
+
+    def latest_model(self) -> tuple[str, str] | None:
+        """Return name and SHA-256 of the model that was used last; None without predictions."""
+        statement = "SELECT model, model_digest FROM predictions ORDER BY rowid DESC LIMIT 1"
+        return next(self._select(statement, (), lambda row: (str(row[0]), str(row[1]))), None)
+
+    def copies(
+        self, digest: str, model_digest: str, *, complete: bool = True, **conditions: Any
+    ) -> Iterator[Entry]:
+        """Yield the files with some audio that meet conditions, sorted by path.
+
+        Args:
+            digest: digest of the audio.
+            model_digest: SHA-256 of the model file whose prediction is returned.
+            complete: include the prediction; without it, this is several times as fast.
+            **conditions: arguments of :meth:`query`.
+
+        """
+        where, values = _conditions(**conditions)
+        prediction = f", {_PREDICTIONS.names('p')}" if complete else ""
+        statement = f"""
+            SELECT {_FILES.names("f")} {prediction} FROM files f
+            LEFT JOIN predictions p ON p.digest = f.digest AND p.model_digest = :model_digest
+            {where or "WHERE 1"} AND f.digest = :digest ORDER BY f.path
+        """
+        values |= {"digest": digest, "model_digest": model_digest}
+        return self._select(statement, values, _entry)
+
+    def embeddings(self, model_digest: str) -> Iterator[tuple[str, NDArray[np.float16]]]:
+        """Yield the digest and the embedding, (d,), of each recording in the files.
+
+        Copies of a recording are one. The order is that of the digests.
+
+        Args:
+            model_digest: SHA-256 of the model file; embeddings of other models are not comparable.
+
+        """
+        statement = """
+            SELECT p.digest, p.embedding FROM predictions p
+            WHERE p.model_digest = ? AND p.embedding IS NOT NULL
+            AND EXISTS (SELECT 1 FROM files f WHERE f.digest = p.digest) ORDER BY p.digest
+        """
+        return self._select(statement, (model_digest,), _embedding)
 
     def has_prediction(self, digest: str, model_digest: str, *, fast: bool) -> bool:
         """Return whether there is a prediction of a model for some audio.
@@ -206,9 +255,7 @@ class Catalog(SqliteStore):
 
         """
         below = f"AND {_BELOW}" if under is not None else ""
-        statement = (
-            f"SELECT f.path {_LATEST} WHERE p.model = :name AND p.model_digest != :d {below}"
-        )
+        statement = f"SELECT f.path {_JOIN} WHERE p.model = :name AND p.model_digest != :d {below}"
         values: dict[str, Any] = {"model": None, "name": model, "d": model_digest}
         if under is not None:
             values |= _path_range(under)
@@ -236,7 +283,7 @@ class Catalog(SqliteStore):
         where, values = self._selected(under, paths)
         statement = (
             "SELECT f.failure, p.model, p.verdict, p.genre, count(*), total(p.duration)"
-            f" {_LATEST} WHERE {where} GROUP BY 1, 2, 3, 4"
+            f" {_JOIN} WHERE {where} GROUP BY 1, 2, 3, 4"
         )
         return self._select(statement, values, _GROUPS.values)
 
@@ -333,6 +380,52 @@ class Catalog(SqliteStore):
             connection.executemany(
                 "DELETE FROM files WHERE path = ?", ((path_key(path),) for path in paths)
             )
+
+
+def _conditions(
+    *,
+    genre: str | None = None,
+    style: str | None = None,
+    minimum: float | None = None,
+    verdict: str | None = None,
+    under: StrPath | None = None,
+    errors: bool = False,
+    model: str | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """Return the clause ``WHERE`` and its parameters for the arguments of :meth:`Catalog.query`."""
+    verdict = verdict or (None if genre is None else "genre")
+    values: dict[str, Any] = {
+        "genre": genre,
+        "style": style,
+        "minimum": minimum,
+        "genre_minimum": None if style else minimum,
+        "verdict": verdict,
+        "model": model,
+    }
+    texts = {
+        _GENRE: genre is not None,
+        "p.verdict = :verdict": verdict is not None,
+        _STYLE: style is not None,
+        "p.probability >= :minimum": minimum is not None and genre is None and style is None,
+        _BELOW: under is not None,
+        "p.model IS NOT NULL": model is not None and not errors,
+        "f.failure IS NOT NULL": errors,
+    }
+    if under is not None:
+        values |= _path_range(under)
+    conditions = " AND ".join(text for text, applies in texts.items() if applies)
+    where = f"WHERE {conditions}" if conditions else ""
+    return where, values
+
+
+def _embedding(row: tuple[Any, ...]) -> tuple[str, NDArray[np.float16]]:
+    values = _EMBEDDINGS.values(row)
+    return values["digest"], values["embedding"]
+
+
+def _digest_and_path(row: tuple[Any, ...]) -> tuple[str | None, Path]:
+    values = _PATHS.values(row)
+    return values["digest"], values["path"]
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
