@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import confuse
 from beets import plugins, ui
-from beets.exceptions import UserError
 
 from beetsplug.genrelens.attributes import ALBUM_TYPES, ITEM_TYPES
 from genrelens.errors import GenrelensError
@@ -69,7 +68,8 @@ class GenrelensPlugin(plugins.BeetsPlugin):
             run = Run(self.config, self._log, force=bool(options.force))
             run.process(lib.items(query), pretend=bool(options.pretend), write=ui.should_write())
         except (GenrelensError, confuse.ConfigError) as error:
-            raise UserError(f"genrelens: {error}") from error
+            error_class = ui.UserError  # type: ignore[attr-defined] # its place until beets 2.7
+            raise error_class(f"genrelens: {error}") from error
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
         """Classify the tracks of an import, before beets writes and moves their files."""
