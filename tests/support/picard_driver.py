@@ -60,8 +60,13 @@ class Driver(QtCore.QObject):
         yield lambda: len(self._files()) == len(settings["files"])
         yield lambda: all(file.state == File.State.NORMAL for file in self._files())
         messages: list[str] = []
-        window = self._app.window
-        window.set_statusbar_message = lambda text, *args, **_: messages.append(text % args[0])
+
+        def collect(text: str, *args: object, **options: object) -> None:
+            message = text % args[0] if args else text
+            if message.startswith("genrelens: "):  # Picard has messages of its own
+                messages.append(message)
+
+        self._app.window.set_statusbar_message = collect
         module.PredictGenres().callback(self._files())
         yield lambda: len(messages) == 2
         shown = {file.filename: file.metadata.getall("genre") for file in self._files()}

@@ -28,9 +28,8 @@ class PredictGenres(BaseAction):
         files = {file.filename: file for obj in objs for file in obj.iterfiles()}
         options = {name: self.api.plugin_config[name] for name in _DEFAULTS}
         self._report(f"genrelens: classifying {len(files)} file(s) ...")
-        run_task(
-            partial(predicted_genres, list(files), **options), partial(self._set_genres, files)
-        )
+        predict = partial(predicted_genres, list(files), **options)
+        run_task(predict, partial(self._set_genres, files), traceback=False)
 
     def _set_genres(
         self,
