@@ -56,6 +56,7 @@ class Driver(QtCore.QObject):
         page = module.GenrelensOptions()
         page.load()
         page.save()
+        self._app.window.show_startup_dialogs = lambda: None  # they wait for a click
         self._app.add_files(settings["files"])
         yield lambda: len(self._files()) == len(settings["files"])
         yield lambda: all(file.state == File.State.NORMAL for file in self._files())
