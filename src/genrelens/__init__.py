@@ -30,6 +30,7 @@ TYPE_CHECKING = False  # importing typing takes too long: Ctrl-C has no handler 
 if TYPE_CHECKING:
     from typing import Any
 
+    from genrelens.audacity import audacity_labels
     from genrelens.audio import load_audio, probe, stream_audio
     from genrelens.classifier import Classifier
     from genrelens.embeddings import GenrelensEmbeddings
@@ -75,6 +76,7 @@ __all__ = [
     "Style",
     "TagError",
     "__version__",
+    "audacity_labels",
     "extract_segments",
     "load_audio",
     "packaged_models",
@@ -94,6 +96,7 @@ _MODULES = {
     "Prediction": "prediction",
     "Section": "segmentation",
     "Style": "findings",
+    "audacity_labels": "audacity",
     "extract_segments": "features",
     "load_audio": "audio",
     "packaged_models": "model_file",

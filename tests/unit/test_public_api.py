@@ -127,7 +127,14 @@ def test_names_of_the_package() -> None:
         ),
         *("ModelError", "ModelMetadata", "Prediction", "RecipeError", "Section", "Style"),
         "TagError",
-        *("__version__", "extract_segments", "load_audio", "packaged_models", "probe"),
+        *(
+            "__version__",
+            "audacity_labels",
+            "extract_segments",
+            "load_audio",
+            "packaged_models",
+            "probe",
+        ),
         *("stream_audio", "to_columns", "to_pandas", "to_polars"),
     }
     assert {*genrelens.__all__} <= {*dir(genrelens)}

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from genrelens.findings import Style
 from genrelens.library.columns import StoredValueError, Table, path_key
 from genrelens.library.records import Entry, Failure, StoredPrediction
 from genrelens.library.store import SqliteStore
 from genrelens.tags import Tags
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "StrPath"]
 
 StrPath = str | os.PathLike[str]
 
@@ -30,13 +31,27 @@ _STORED = Table(
     {"digest": str, **_PREDICTIONS.types, "probability": float},
     _PREDICTIONS.defaults,
 )
-_SELECT = f"""
-    SELECT {_FILES.names("f")}, {_PREDICTIONS.names("p")}
+# The groups of files that statistics are made of.
+_GROUPS = Table(
+    "files and predictions",
+    {
+        "failure": Failure | None,
+        "model": str | None,
+        "verdict": str | None,
+        "genre": str | None,
+        "files": int,
+        "seconds": float,
+    },
+)
+_LABELS = Table("predictions", {"probabilities": dict[str, float], "styles": tuple[Style, ...]})
+_LATEST = """
     FROM files f LEFT JOIN predictions p ON p.rowid = (
         SELECT rowid FROM predictions WHERE digest = f.digest AND (:model IS NULL OR model = :model)
         ORDER BY created_at DESC LIMIT 1
     )
 """
+_SELECT = f"SELECT {_FILES.names('f')}, {_PREDICTIONS.names('p')} {_LATEST}"
+_BELOW = "(f.path = :folder OR f.path >= :below AND f.path < :beyond)"
 _GENRE = """(
     p.genre = :genre COLLATE NOCASE AND p.probability >= coalesce(:genre_minimum, 0)
     OR EXISTS (
@@ -156,7 +171,7 @@ class Catalog(SqliteStore):
             "p.verdict = :verdict": verdict is not None,
             _STYLE: style is not None,
             "p.probability >= :minimum": minimum is not None and genre is None and style is None,
-            "(f.path = :folder OR f.path >= :below AND f.path < :beyond)": under is not None,
+            _BELOW: under is not None,
             "p.model IS NOT NULL": model is not None and not errors,
             "f.failure IS NOT NULL": errors,
         }
@@ -179,19 +194,98 @@ class Catalog(SqliteStore):
         found = self._select(statement, (digest, model_digest, fast), lambda row: row)
         return next(found, None) is not None
 
-    def count_of_other_versions(self, model: str, model_digest: str) -> int:
-        """Return the number of files whose latest prediction is by another version of a model.
+    def of_other_versions(
+        self, model: str, model_digest: str, *, under: StrPath | None = None
+    ) -> Iterator[Path]:
+        """Yield the paths of files whose latest prediction is by another version of a model.
 
         Args:
             model: name of the model.
             model_digest: SHA-256 of the file of this version.
+            under: only files in this folder or below it, or this file.
 
         """
+        below = f"AND {_BELOW}" if under is not None else ""
         statement = (
-            f"SELECT count(*) FROM ({_SELECT} WHERE p.model = :name AND p.model_digest != :d)"
+            f"SELECT f.path {_LATEST} WHERE p.model = :name AND p.model_digest != :d {below}"
         )
-        values = {"model": None, "name": model, "d": model_digest}
+        values: dict[str, Any] = {"model": None, "name": model, "d": model_digest}
+        if under is not None:
+            values |= _path_range(under)
+        return self._select(statement, values, lambda row: Path(os.fsdecode(row[0])))
+
+    def models(self) -> list[tuple[str, str]]:
+        """Return name and SHA-256 of each model that has predictions, also former ones."""
+        statement = "SELECT DISTINCT model, model_digest FROM predictions"
+        return list(self._select(statement, (), lambda row: (str(row[0]), str(row[1]))))
+
+    def groups(
+        self, *, under: StrPath | None = None, paths: Collection[bytes] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield numbers of files with the same failure, model, verdict and predicted genre.
+
+        Args:
+            under: only files in this folder or below it, or this file.
+            paths: only files with these paths, as :func:`path_key` returns them.
+
+        Yields:
+            ``failure``, ``model``, ``verdict`` and ``genre`` of each group (None if it has none),
+            ``files`` (their number) and ``seconds`` (length of their audio).
+
+        """
+        where, values = self._selected(under, paths)
+        statement = (
+            "SELECT f.failure, p.model, p.verdict, p.genre, count(*), total(p.duration)"
+            f" {_LATEST} WHERE {where} GROUP BY 1, 2, 3, 4"
+        )
+        return self._select(statement, values, _GROUPS.values)
+
+    def count_copies(
+        self, *, under: StrPath | None = None, paths: Collection[bytes] | None = None
+    ) -> int:
+        """Return the number of files with the same audio as another of the selected files.
+
+        Args:
+            under: see :meth:`groups`.
+            paths: see :meth:`groups`.
+
+        """
+        where, values = self._selected(under, paths)
+        statement = f"SELECT count(digest) - count(DISTINCT digest) FROM files f WHERE {where}"
         return next(self._select(statement, values, lambda row: int(row[0])))
+
+    def _selected(
+        self, under: StrPath | None, paths: Collection[bytes] | None
+    ) -> tuple[str, dict[str, Any]]:
+        """Return a condition for files, and its parameters."""
+        conditions, values = ["TRUE"], dict[str, Any](model=None)
+        if under is not None:
+            conditions.append(_BELOW)
+            values |= _path_range(under)
+        if paths is not None:
+            self._connection.create_function("is_chosen", 1, lambda path: path in paths)
+            conditions.append("f.path BETWEEN :first AND :last AND is_chosen(f.path)")
+            values |= {"first": min(paths, default=b""), "last": max(paths, default=b"")}
+        return " AND ".join(conditions), values
+
+    def labels(self) -> tuple[set[str], set[str]]:
+        """Return the genres and the styles of all models that have predictions."""
+        one_of_each = "SELECT min(rowid) FROM predictions GROUP BY model, model_digest"
+        statement = f"SELECT {_LABELS.names()} FROM predictions WHERE rowid IN ({one_of_each})"
+        genres, styles = set[str](), set[str]()
+        for values in self._select(statement, (), _LABELS.values):
+            genres |= {*values["probabilities"]}
+            styles |= {style.name for style in values["styles"]}
+        return genres, styles
+
+    def common_folder(self) -> Path | None:
+        """Return the deepest folder that all files are below; None if the catalogue is empty."""
+        statement = "SELECT min(path), max(path) FROM files"
+        first, last = next(self._select(statement, (), lambda row: row))
+        if first is None:
+            return None
+        shared = os.path.commonpath([os.path.dirname(first), os.path.dirname(last)])  # noqa: PTH120
+        return Path(os.fsdecode(shared))
 
     # ---------------------------------------------------------------------------- writing
 
