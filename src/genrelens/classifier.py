@@ -107,6 +107,11 @@ class Classifier:
         """The genres, in the order of the probabilities."""
         return self.metadata.labels
 
+    @property
+    def embedding_size(self) -> int | None:
+        """Number of dimensions of an embedding; None if the model does not give embeddings."""
+        return self._model_file.embedding_size
+
     def classify(
         self,
         source: AudioSource,

@@ -152,6 +152,12 @@ class ModelFile:
             _log.info("loaded model %s, SHA-256 %s, in %.3f s", name, digest[:16], seconds)
         return cls(name, metadata, session, len(content), head)
 
+    @property
+    def embedding_size(self) -> int | None:
+        """Number of dimensions of an embedding; None if the model does not give embeddings."""
+        shapes = {each.name: each.shape for each in self._session.get_outputs()}
+        return int(shapes["embeddings"][1]) if "embeddings" in shapes else None
+
     def run(self, segments: Float32) -> Outputs:
         """Run the graph on the segments of one clip or window.
 

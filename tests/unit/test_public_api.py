@@ -117,7 +117,14 @@ def test_names_of_the_package() -> None:
     """A name that disappears breaks the programs of users."""
     assert {*genrelens.__all__} == {
         *("AudioError", "AudioWarning", "Classifier", "DataError", "DataWarning"),
-        *("FeatureConfig", "Genre", "GenrelensError", "LibraryError", "MissingExtraError"),
+        *(
+            "FeatureConfig",
+            "Genre",
+            "GenrelensEmbeddings",
+            "GenrelensError",
+            "LibraryError",
+            "MissingExtraError",
+        ),
         *("ModelError", "ModelMetadata", "Prediction", "RecipeError", "Section", "Style"),
         "TagError",
         *(
@@ -128,7 +135,7 @@ def test_names_of_the_package() -> None:
             "packaged_models",
             "probe",
         ),
-        *("stream_audio", "to_columns", "to_pandas"),
+        *("stream_audio", "to_columns", "to_pandas", "to_polars"),
     }
     assert {*genrelens.__all__} <= {*dir(genrelens)}
     with pytest.raises(AttributeError, match="no attribute 'gone'"):
