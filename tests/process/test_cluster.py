@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from genrelens.discovery.stores import Store
 from genrelens.library import Dataset, open_library
 from support import processes, synth, tiny
 from support.commands import Result, command, spawn
@@ -88,7 +89,7 @@ def assert_complete(location: Path, local: Rows) -> None:
     assert rows(location) == local
 
 
-def start(nodes: Nodes, music: Path, target: Path) -> subprocess.Popen[bytes]:
+def start(nodes: Nodes, music: Path | str, target: Path | str) -> subprocess.Popen[bytes]:
     arguments = command("scan", music, "--ray", nodes.address, "--out", target, "--json")
     return processes.start(
         arguments,
@@ -152,6 +153,37 @@ def test_a_node_is_killed(nodes: Nodes, music: Path, local: Rows, tmp_path: Path
     assert json.loads(done.out)["files"] == len(local)
     assert_complete(tmp_path / "data", local)
     nodes.add()
+
+
+def test_objects_in_a_store(
+    nodes: Nodes, music: Path, local: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nodes get the endpoint from the URI."""
+    moto = pytest.importorskip("moto.server")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"):
+        monkeypatch.setenv(name, nodes.environment[name])
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        options = f"?endpoint_override={host}:{port}&scheme=http&allow_bucket_creation=true"
+        Store(f"s3://archive{options}")._files.create_dir("archive")
+        names = ["00.wav", "01.wav", "copy.wav", "text.mp3"]
+        for name in names:
+            Store("s3://archive/music").write(name, (music / name).read_bytes())
+        target = f"s3://archive/library{options}"
+        done = result(start(nodes, f"s3://archive/music{options}", target))
+        assert done.code == 1, done
+        found = rows("s3://archive/library")
+        assert sorted(found) == [f"s3://archive/music/{name}" for name in names]
+        for name in names:
+            ours, theirs = found[f"s3://archive/music/{name}"], local[str(music / name)]
+            assert ours["embedding" if "embedding" in ours else "error"] == theirs.get(
+                "embedding", theirs["error"]
+            )
+            assert ours["digest"] == theirs["digest"]
+    finally:
+        server.stop()
 
 
 def test_ctrl_c(nodes: Nodes, music: Path, local: Rows, tmp_path: Path) -> None:

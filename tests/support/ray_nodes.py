@@ -35,6 +35,9 @@ class Nodes:
             "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2] / "src"), *sys.path]),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "y",
+            "AWS_EC2_METADATA_DISABLED": "true",
             "OMP_NUM_THREADS": "1",
         }
         # Not processes.start, because several tests use the cluster.
