@@ -93,6 +93,7 @@ class ModelFile:
         metadata: metadata of the model.
         size: size of the file in bytes.
         set_head: the set head, which classifies sets of segments; None if the model has none.
+        threads: number of threads for one run.
 
     Example::
 
@@ -108,7 +109,9 @@ class ModelFile:
         session: ort.InferenceSession,
         size: int,
         set_head: SetHead | None = None,
+        threads: int = 1,
     ) -> None:
+        self.threads = threads
         self.name = name
         self.metadata = metadata
         self.size = size
@@ -130,6 +133,7 @@ class ModelFile:
 
         """
         name = DEFAULT_MODEL if model is None else os.fspath(model)
+        threads = threads or os.cpu_count() or 1
         content = read_model(name)
         session = _open_session(name, content, threads)
         try:
@@ -141,7 +145,7 @@ class ModelFile:
             _check_graph(session, metadata, head)
         except (ValueError, OverflowError) as error:
             raise ModelError(str(error), path=name) from error
-        return cls(name, metadata, session, len(content), head)
+        return cls(name, metadata, session, len(content), head, threads)
 
     def run(self, segments: Float32) -> Outputs:
         """Run the graph on the segments of one clip or window.
@@ -253,6 +257,8 @@ def _open_session(name: str, content: bytes, threads: int) -> ort.InferenceSessi
         "session.model_external_initializers_file_folder_path", os.devnull
     )
     options.intra_op_num_threads = threads
+    # Threads that wait in a loop would take the cores from the thread that decodes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # nothing on stderr; errors are raised as exceptions
     try:
         return ort.InferenceSession(
