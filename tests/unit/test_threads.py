@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 from threading import Event
 
 import numpy as np
@@ -94,11 +94,11 @@ def test_items_are_taken_ahead_in_order() -> None:
 
 
 def test_an_error_comes_after_the_items_before_it() -> None:
-    source, found = Source(5), []
+    source = Source(5)
+    items = ahead(iter(source), size=2)
+    assert list(islice(items, 5)) == [0, 1, 2, 3, 4]
     with pytest.raises(LookupError, match="torn"):
-        for item in ahead(iter(source), size=2):
-            found.append(item)
-    assert found == [0, 1, 2, 3, 4]
+        next(items)
     assert source.closed_in != [threading.current_thread()]
 
 
