@@ -71,7 +71,7 @@ class Classifier:
                 have these genres only, and their probabilities sum to 1, see
                 :meth:`genrelens.Prediction.restricted`.
             threads: number of threads that the network uses for one recording; 0 uses one per
-                core. Above 1, one more thread decodes, and up to 65 s of features wait in memory.
+                core. With several, one more thread decodes meanwhile, up to about a minute ahead.
 
         Raises:
             ModelError: the model is missing, damaged, of another version, or not a model.
