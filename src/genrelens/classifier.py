@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from threading import Event
 from typing import Self, TypeVar
@@ -113,6 +114,11 @@ class Classifier:
         """The genres, in the order of the probabilities."""
         return self.metadata.labels
 
+    @property
+    def embedding_size(self) -> int | None:
+        """Number of dimensions of an embedding; None if the model does not give embeddings."""
+        return self._model_file.embedding_size
+
     def classify(
         self,
         source: AudioSource,
@@ -195,7 +201,12 @@ class Classifier:
         return self._classify([Excerpt(0.0, [samples])], "<waveform>")
 
     def classify_many(
-        self, sources: Iterable[AudioSource], *, jobs: int = 1, fast: bool = False
+        self,
+        sources: Iterable[AudioSource],
+        *,
+        jobs: int = 1,
+        fast: bool = False,
+        on_progress: Callable[[AudioSource, Prediction], None] | None = None,
     ) -> Results:
         """Classify recordings in parallel. A recording that fails does not stop the others.
 
@@ -207,6 +218,8 @@ class Classifier:
             sources: the recordings; see :meth:`classify`.
             jobs: number of recordings at once; above 1, load the classifier with ``threads=1``.
             fast: classify three excerpts of each, as :meth:`classify` does.
+            on_progress: called with a source and its prediction so far, as :meth:`classify` does;
+                with several jobs, in several threads at once.
 
         Yields:
             Each source with its prediction or its error, in order.
@@ -225,18 +238,33 @@ class Classifier:
             raise ValueError(f"jobs={jobs} must be at least 1")
         stop = Event()
         return map_in_threads(
-            lambda source: self._try(source, stop, fast), sources, jobs=jobs, stop=stop
+            lambda source: self._try(source, stop, fast, on_progress), sources, jobs=jobs, stop=stop
         )
 
-    def _try(self, source: AudioSource, stop: Event, fast: bool) -> Prediction | AudioError:
+    def _try(
+        self,
+        source: AudioSource,
+        stop: Event,
+        fast: bool,
+        on_progress: Callable[[AudioSource, Prediction], None] | None,
+    ) -> Prediction | AudioError:
         name = source_name(source)
         rate = self.metadata.features.sample_rate
         try:
             excerpts, seconds = open_excerpts(
-                source, sample_rate=rate, offset=0.0, duration=None, fast=fast
+                source,
+                sample_rate=rate,
+                offset=0.0,
+                duration=None,
+                fast=fast,
+                threads=self._model_file.threads,
             )
             watched = [Excerpt(each.start, _until(stop, each.blocks)) for each in excerpts]
-            return self._classify(watched, name, seconds)
+            progress = None
+            if on_progress is not None:
+                expected = seconds or expected_seconds(source, 0.0, None)
+                progress = _Progress(partial(on_progress, source), expected)
+            return self._classify(watched, name, seconds, progress=progress)
         except AudioError as error:
             return error
         except ModelError:  # every recording would fail in the same way

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from genrelens.cli.console import (
     out,
@@ -19,13 +21,15 @@ from genrelens.cli.console import (
     print_json,
     print_note,
     progress,
+    shell_word,
     warnings_as_notes,
 )
 from genrelens.cli.inputs import note_skipped
 from genrelens.cli.options import AsJson, Database, Jobs, LibraryPaths, Model, n_jobs
+from genrelens.cli.stats import count_of, print_stats
 from genrelens.discovery.find import Found, find_files
 from genrelens.errors import LibraryError
-from genrelens.library import Catalog, Scanned, scan_files
+from genrelens.library import Catalog, LibraryStats, Scanned, library_stats, scan_files
 from genrelens.library import prune as prune_folder
 from genrelens.library.records import path_fields
 from genrelens.library.scan import DEFAULT_TIMEOUT
@@ -65,6 +69,14 @@ _Prune = Annotated[
         "--prune", help="After the scan, remove files from the catalogue that no longer exist."
     ),
 ]
+_AsLines = Annotated[
+    bool,
+    typer.Option(
+        "--jsonl",
+        help="Print a line of JSON for each file as soon as it is done, and the summary at the "
+        "end.",
+    ),
+]
 
 
 def scan(
@@ -79,6 +91,7 @@ def scan(
     retry: _Retry = False,
     prune: _Prune = False,
     as_json: AsJson = False,
+    as_lines: _AsLines = False,
 ) -> None:
     """Classify all recordings of a library and store the results in the catalogue.
 
@@ -89,14 +102,16 @@ def scan(
     Examples:
         genrelens scan ~/Music
             Classify all files that are new or have changed.
-        genrelens scan ~/Music --fast --nice 10
-            Classify excerpts of each file, at low priority.
+        genrelens scan ~/Music --fast --nice 10 --jsonl > scan.jsonl
+            Classify excerpts of each file, at low priority, and write each result as it comes.
         genrelens scan ~/Music --exclude Podcasts --exclude '*.wma' --prune
             Skip a folder and a format, and remove files from the catalogue that no longer exist.
         genrelens scan /archive --retry --timeout 3600 --db archive.sqlite
             Try failed files again, with up to an hour for each, in a catalogue of its own.
 
     """
+    if as_json and as_lines:
+        raise typer.BadParameter("--json cannot be combined with --jsonl")
     if nice and hasattr(os, "nice"):
         os.nice(nice)
     tally = _Tally()
@@ -112,14 +127,23 @@ def scan(
         outcomes = scan_files(
             catalog, files, model=model, jobs=n_jobs(jobs), fast=fast, timeout=timeout, retry=retry
         )
+        for problem in tally.failed if as_lines else ():
+            _print_line(_problem_fields(problem))
         with closing(outcomes):
-            _watch(outcomes, len(files), tally)
+            _watch(outcomes, len(files), tally, catalog if as_lines else None)
         if prune:
             _prune(catalog, inputs, files, tally)
         for path, reason in tally.failed:
             print_error(f"{path}: {reason}")
         note_skipped(tally.skipped)
-        _report(tally, catalog.path, as_json=as_json)
+        found = library_stats(catalog, paths=[file.path for file in files])
+        if as_json:
+            print_json(_document(tally, catalog.path, found))
+        elif as_lines:
+            _print_line({"summary": _document(tally, catalog.path, found)})
+        else:
+            _report(tally)
+            _print_summary(found, inputs, db)
     if tally.failed or tally.counts["failed before"]:
         raise typer.Exit(1)
 
@@ -160,16 +184,20 @@ class _Tally:
         return f"{self.duration / self.seconds:.0f}x real time" if self.duration else ""
 
 
-def _watch(outcomes: Iterable[Scanned], n_files: int, tally: _Tally) -> None:
-    """Add up the outcomes, with a progress bar at a terminal."""
+def _watch(
+    outcomes: Iterable[Scanned], n_files: int, tally: _Tally, printed: Catalog | None
+) -> None:
+    """Add up the outcomes and show progress; print them as JSON from the catalogue ``printed``."""
     try:
         with progress("Scanning", n_files) as bar:
             for n, outcome in enumerate(outcomes, 1):
                 tally.add(outcome)
-                if outcome.notes:
+                if outcome.notes or printed is not None:
                     with bar.hidden():
                         for note in outcome.notes:
                             print_note(f"warning: {note}", style="yellow")
+                        if printed is not None:
+                            _print_line(_outcome_fields(outcome, printed))
                 bar(note=f"{n}/{n_files} files  {tally.speed}")
     except KeyboardInterrupt:
         print_note("stopped; run the same command again to continue")
@@ -186,10 +214,23 @@ def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tall
             tally.problem(folder, error.reason)
 
 
-def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
-    if as_json:
-        print_json(_document(tally, catalog))
-        return
+def _print_line(document: dict[str, Any]) -> None:
+    print(json.dumps(document, allow_nan=False), flush=True)
+
+
+def _outcome_fields(outcome: Scanned, catalog: Catalog) -> dict[str, Any]:
+    """Return JSON values of a file: its status, and the fields of ``list --format jsonl``."""
+    entry = catalog.entry(outcome.path)
+    fields = path_fields(outcome.path) if entry is None else entry.to_dict()
+    return {"status": outcome.status, **fields, "notes": list(outcome.notes)}
+
+
+def _problem_fields(problem: _Failed) -> dict[str, Any]:
+    path, reason = problem
+    return {"status": "failed", **path_fields(path), "error": reason}
+
+
+def _report(tally: _Tally) -> None:
     counts = tally.counts
     texts = {
         "analysed": "classified",
@@ -200,7 +241,7 @@ def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
     }
     parts = [f"{counts[name]} {text}" for name, text in texts.items() if counts[name]]
     summary = ", ".join(parts) or "nothing to classify"
-    out.print(f"{counts.total()} files: {summary}", soft_wrap=True)
+    out.print(f"{count_of(counts.total(), 'file')}: {summary}", soft_wrap=True)
     if tally.duration:
         minutes = tally.duration / 60
         line = f"{minutes:.1f} min of audio in {tally.seconds:.1f} s: {tally.speed}"
@@ -209,7 +250,40 @@ def _report(tally: _Tally, catalog: Path, *, as_json: bool) -> None:
         print_note(f"removed from the catalogue: {path}")
 
 
-def _document(tally: _Tally, catalog: Path) -> dict[str, Any]:
+def _print_summary(found: LibraryStats, inputs: Sequence[str], db: Path | None) -> None:
+    """Print the numbers of the scanned files and, at a terminal, the commands that come next."""
+    if not found.files:
+        return
+    out.print()
+    print_stats(found)
+    if out.is_terminal and (found.genres or found.failed):
+        out.print("\nNext:")
+        commands = list(_next_commands(found, inputs, db))
+        width = max((len(command) for command, _ in commands), default=0)
+        for command, purpose in commands:
+            out.print(
+                Text(f"  {command:<{width}}").append(f"  # {purpose}", style="dim"), soft_wrap=True
+            )
+
+
+def _next_commands(
+    found: LibraryStats, inputs: Sequence[str], db: Path | None
+) -> Iterator[tuple[str, str]]:
+    """Yield commands for the scanned files, and what each is for."""
+    paths = " ".join(map(shell_word, inputs))
+    only_folder = len(inputs) == 1 and os.path.isdir(inputs[0])  # noqa: PTH112
+    under = f" --under {paths}" if only_folder else ""
+    catalog = f" --db {shell_word(str(db))}" if db is not None else ""
+    if found.failed:
+        yield f"genrelens list --errors{under}{catalog}", "the files that failed"
+    if found.genres:
+        genre = shell_word(next(iter(found.genres)))
+        yield f"genrelens list --genre {genre}{under}{catalog}", "the files of a genre"
+        yield f"genrelens audit {paths} --html audit.html{catalog}", "tags that disagree"
+        yield f"genrelens tag {paths}{catalog}", "genre tags that would be written"
+
+
+def _document(tally: _Tally, catalog: Path, found: LibraryStats) -> dict[str, Any]:
     return {
         "catalog": str(catalog),
         "files": tally.counts.total(),
@@ -222,4 +296,5 @@ def _document(tally: _Tally, catalog: Path) -> dict[str, Any]:
         "notes": tally.notes,
         "audio_seconds": tally.duration,
         "seconds": tally.seconds,
+        "stats": found.to_dict(),
     }

@@ -82,7 +82,8 @@ def find_files(
       (``._song.mp3``). No folder is searched twice, so circular links are harmless.
     - A pattern (``*``, ``?``, ``[]``, ``**``) names the folders and audio files that it matches;
       if there are none, the other files that it matches.
-    - A playlist (M3U) names its files; URLs in it are skipped.
+    - A playlist (M3U) or a collection of a DJ program names its files, see
+      :func:`genrelens.discovery.playlists.read_playlist`; streams in it are skipped.
     - Any other path names one file with any extension.
 
     Args:
@@ -92,7 +93,8 @@ def find_files(
         on_problem: called with (path, reason) for each input, folder or audio file that cannot be
             read: missing files, dangling links, pipes, missing permissions.
         left_out: counts the skipped files in folders by extension (``".jpg"``, ``""`` for none);
-            hidden and excluded files are not counted.
+            hidden and excluded files are not counted. Streams in playlists are counted under
+            :data:`genrelens.discovery.playlists.STREAMS`.
 
     Yields:
         The files, sorted by name within each folder. Folders behind symbolic links come last.
@@ -208,7 +210,7 @@ class _Search:
 
     def _in_playlist(self, name: str) -> _Names:
         try:
-            paths = read_playlist(name)
+            paths = read_playlist(name, self._left_out)
         except LibraryError as error:
             self._problem(name, error.reason)
             return

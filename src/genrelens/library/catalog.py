@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from genrelens.findings import Style
 from genrelens.library.columns import StoredValueError, Table, path_key
 from genrelens.library.records import Entry, Failure, StoredPrediction
 from genrelens.library.store import SqliteStore
 from genrelens.tags import Tags
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "StrPath"]
 
 StrPath = str | os.PathLike[str]
 
@@ -30,13 +34,29 @@ _STORED = Table(
     {"digest": str, **_PREDICTIONS.types, "probability": float},
     _PREDICTIONS.defaults,
 )
-_SELECT = f"""
-    SELECT {_FILES.names("f")}, {_PREDICTIONS.names("p")}
+# The groups of files that statistics are made of.
+_GROUPS = Table(
+    "files and predictions",
+    {
+        "failure": Failure | None,
+        "model": str | None,
+        "verdict": str | None,
+        "genre": str | None,
+        "files": int,
+        "seconds": float,
+    },
+)
+_LABELS = Table("predictions", {"probabilities": dict[str, float], "styles": tuple[Style, ...]})
+_JOIN = """
     FROM files f LEFT JOIN predictions p ON p.rowid = (
         SELECT rowid FROM predictions WHERE digest = f.digest AND (:model IS NULL OR model = :model)
         ORDER BY created_at DESC LIMIT 1
     )
 """
+_SELECT = f"SELECT {_FILES.names('f')}, {_PREDICTIONS.names('p')} {_JOIN}"
+_EMBEDDINGS = Table("predictions", {"digest": str, "embedding": NDArray[np.float16]})
+_PATHS = Table("files", {"digest": str | None, "path": Path})
+_BELOW = "(f.path = :folder OR f.path >= :below AND f.path < :beyond)"
 _GENRE = """(
     p.genre = :genre COLLATE NOCASE AND p.probability >= coalesce(:genre_minimum, 0)
     OR EXISTS (
@@ -142,29 +162,73 @@ class Catalog(SqliteStore):
             model: use the predictions of the model with this name instead of the latest ones.
 
         """
-        verdict = verdict or (None if genre is None else "genre")
-        values: dict[str, Any] = {
-            "genre": genre,
-            "style": style,
-            "minimum": minimum,
-            "genre_minimum": None if style else minimum,
-            "verdict": verdict,
-            "model": model,
-        }
-        texts = {
-            _GENRE: genre is not None,
-            "p.verdict = :verdict": verdict is not None,
-            _STYLE: style is not None,
-            "p.probability >= :minimum": minimum is not None and genre is None and style is None,
-            "(f.path = :folder OR f.path >= :below AND f.path < :beyond)": under is not None,
-            "p.model IS NOT NULL": model is not None and not errors,
-            "f.failure IS NOT NULL": errors,
-        }
-        if under is not None:
-            values |= _path_range(under)
-        conditions = " AND ".join(text for text, applies in texts.items() if applies)
-        where = f"WHERE {conditions}" if conditions else ""
+        where, values = _conditions(
+            genre=genre,
+            style=style,
+            minimum=minimum,
+            verdict=verdict,
+            under=under,
+            errors=errors,
+            model=model,
+        )
         return self._select(f"{_SELECT} {where} ORDER BY f.path", values, _entry)
+
+    def paths_of_audio(self, **conditions: Any) -> dict[str, Path]:
+        """Return a file for each recording that meets conditions: digest of the audio -> path.
+
+        If several files are copies of a recording, the first path is returned.
+
+        Args:
+            **conditions: arguments of :meth:`query`.
+
+        """
+        where, values = _conditions(**conditions)
+        statement = f"SELECT f.digest, f.path {_JOIN} {where} ORDER BY f.path DESC"
+        pairs = self._select(statement, values, _digest_and_path)
+        return {digest: path for digest, path in pairs if digest is not None}
+
+    def latest_model(self) -> tuple[str, str] | None:
+        """Return name and SHA-256 of the model that was used last; None without predictions."""
+        statement = "SELECT model, model_digest FROM predictions ORDER BY rowid DESC LIMIT 1"
+        return next(self._select(statement, (), lambda row: (str(row[0]), str(row[1]))), None)
+
+    def copies(
+        self, digest: str, model_digest: str, *, complete: bool = True, **conditions: Any
+    ) -> Iterator[Entry]:
+        """Yield the files with some audio that meet conditions, sorted by path.
+
+        Args:
+            digest: digest of the audio.
+            model_digest: SHA-256 of the model file whose prediction is returned.
+            complete: include the prediction; without it, this is several times as fast.
+            **conditions: arguments of :meth:`query`.
+
+        """
+        where, values = _conditions(**conditions)
+        prediction = f", {_PREDICTIONS.names('p')}" if complete else ""
+        statement = f"""
+            SELECT {_FILES.names("f")} {prediction} FROM files f
+            LEFT JOIN predictions p ON p.digest = f.digest AND p.model_digest = :model_digest
+            {where or "WHERE 1"} AND f.digest = :digest ORDER BY f.path
+        """
+        values |= {"digest": digest, "model_digest": model_digest}
+        return self._select(statement, values, _entry)
+
+    def embeddings(self, model_digest: str) -> Iterator[tuple[str, NDArray[np.float16]]]:
+        """Yield the digest and the embedding, (d,), of each recording in the files.
+
+        Copies of a recording are one. The order is that of the digests.
+
+        Args:
+            model_digest: SHA-256 of the model file; embeddings of other models are not comparable.
+
+        """
+        statement = """
+            SELECT p.digest, p.embedding FROM predictions p
+            WHERE p.model_digest = ? AND p.embedding IS NOT NULL
+            AND EXISTS (SELECT 1 FROM files f WHERE f.digest = p.digest) ORDER BY p.digest
+        """
+        return self._select(statement, (model_digest,), _embedding)
 
     def has_prediction(self, digest: str, model_digest: str, *, fast: bool) -> bool:
         """Return whether there is a prediction of a model for some audio.
@@ -179,19 +243,96 @@ class Catalog(SqliteStore):
         found = self._select(statement, (digest, model_digest, fast), lambda row: row)
         return next(found, None) is not None
 
-    def count_of_other_versions(self, model: str, model_digest: str) -> int:
-        """Return the number of files whose latest prediction is by another version of a model.
+    def of_other_versions(
+        self, model: str, model_digest: str, *, under: StrPath | None = None
+    ) -> Iterator[Path]:
+        """Yield the paths of files whose latest prediction is by another version of a model.
 
         Args:
             model: name of the model.
             model_digest: SHA-256 of the file of this version.
+            under: only files in this folder or below it, or this file.
 
         """
+        below = f"AND {_BELOW}" if under is not None else ""
+        statement = f"SELECT f.path {_JOIN} WHERE p.model = :name AND p.model_digest != :d {below}"
+        values: dict[str, Any] = {"model": None, "name": model, "d": model_digest}
+        if under is not None:
+            values |= _path_range(under)
+        return self._select(statement, values, lambda row: Path(os.fsdecode(row[0])))
+
+    def models(self) -> list[tuple[str, str]]:
+        """Return name and SHA-256 of each model that has predictions, also former ones."""
+        statement = "SELECT DISTINCT model, model_digest FROM predictions"
+        return list(self._select(statement, (), lambda row: (str(row[0]), str(row[1]))))
+
+    def groups(
+        self, *, under: StrPath | None = None, paths: Collection[bytes] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield numbers of files with the same failure, model, verdict and predicted genre.
+
+        Args:
+            under: only files in this folder or below it, or this file.
+            paths: only files with these paths, as :func:`path_key` returns them.
+
+        Yields:
+            ``failure``, ``model``, ``verdict`` and ``genre`` of each group (None if it has none),
+            ``files`` (their number) and ``seconds`` (length of their audio).
+
+        """
+        where, values = self._selected(under, paths)
         statement = (
-            f"SELECT count(*) FROM ({_SELECT} WHERE p.model = :name AND p.model_digest != :d)"
+            "SELECT f.failure, p.model, p.verdict, p.genre, count(*), total(p.duration)"
+            f" {_JOIN} WHERE {where} GROUP BY 1, 2, 3, 4"
         )
-        values = {"model": None, "name": model, "d": model_digest}
+        return self._select(statement, values, _GROUPS.values)
+
+    def count_copies(
+        self, *, under: StrPath | None = None, paths: Collection[bytes] | None = None
+    ) -> int:
+        """Return the number of files with the same audio as another of the selected files.
+
+        Args:
+            under: see :meth:`groups`.
+            paths: see :meth:`groups`.
+
+        """
+        where, values = self._selected(under, paths)
+        statement = f"SELECT count(digest) - count(DISTINCT digest) FROM files f WHERE {where}"
         return next(self._select(statement, values, lambda row: int(row[0])))
+
+    def _selected(
+        self, under: StrPath | None, paths: Collection[bytes] | None
+    ) -> tuple[str, dict[str, Any]]:
+        """Return a condition for files, and its parameters."""
+        conditions, values = ["TRUE"], dict[str, Any](model=None)
+        if under is not None:
+            conditions.append(_BELOW)
+            values |= _path_range(under)
+        if paths is not None:
+            self._connection.create_function("is_chosen", 1, lambda path: path in paths)
+            conditions.append("f.path BETWEEN :first AND :last AND is_chosen(f.path)")
+            values |= {"first": min(paths, default=b""), "last": max(paths, default=b"")}
+        return " AND ".join(conditions), values
+
+    def labels(self) -> tuple[set[str], set[str]]:
+        """Return the genres and the styles of all models that have predictions."""
+        one_of_each = "SELECT min(rowid) FROM predictions GROUP BY model, model_digest"
+        statement = f"SELECT {_LABELS.names()} FROM predictions WHERE rowid IN ({one_of_each})"
+        genres, styles = set[str](), set[str]()
+        for values in self._select(statement, (), _LABELS.values):
+            genres |= {*values["probabilities"]}
+            styles |= {style.name for style in values["styles"]}
+        return genres, styles
+
+    def common_folder(self) -> Path | None:
+        """Return the deepest folder that all files are below; None if the catalogue is empty."""
+        statement = "SELECT min(path), max(path) FROM files"
+        first, last = next(self._select(statement, (), lambda row: row))
+        if first is None:
+            return None
+        shared = os.path.commonpath([os.path.dirname(first), os.path.dirname(last)])  # noqa: PTH120
+        return Path(os.fsdecode(shared))
 
     # ---------------------------------------------------------------------------- writing
 
@@ -239,6 +380,52 @@ class Catalog(SqliteStore):
             connection.executemany(
                 "DELETE FROM files WHERE path = ?", ((path_key(path),) for path in paths)
             )
+
+
+def _conditions(
+    *,
+    genre: str | None = None,
+    style: str | None = None,
+    minimum: float | None = None,
+    verdict: str | None = None,
+    under: StrPath | None = None,
+    errors: bool = False,
+    model: str | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """Return the clause ``WHERE`` and its parameters for the arguments of :meth:`Catalog.query`."""
+    verdict = verdict or (None if genre is None else "genre")
+    values: dict[str, Any] = {
+        "genre": genre,
+        "style": style,
+        "minimum": minimum,
+        "genre_minimum": None if style else minimum,
+        "verdict": verdict,
+        "model": model,
+    }
+    texts = {
+        _GENRE: genre is not None,
+        "p.verdict = :verdict": verdict is not None,
+        _STYLE: style is not None,
+        "p.probability >= :minimum": minimum is not None and genre is None and style is None,
+        _BELOW: under is not None,
+        "p.model IS NOT NULL": model is not None and not errors,
+        "f.failure IS NOT NULL": errors,
+    }
+    if under is not None:
+        values |= _path_range(under)
+    conditions = " AND ".join(text for text, applies in texts.items() if applies)
+    where = f"WHERE {conditions}" if conditions else ""
+    return where, values
+
+
+def _embedding(row: tuple[Any, ...]) -> tuple[str, NDArray[np.float16]]:
+    values = _EMBEDDINGS.values(row)
+    return values["digest"], values["embedding"]
+
+
+def _digest_and_path(row: tuple[Any, ...]) -> tuple[str | None, Path]:
+    values = _PATHS.values(row)
+    return values["digest"], values["path"]
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

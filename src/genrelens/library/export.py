@@ -1,4 +1,4 @@
-"""Write entries of the catalogue as CSV, JSON Lines, Parquet or M3U8 playlists."""
+"""Write entries of the catalogue as CSV, JSON, JSON Lines, Parquet or M3U8 playlists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 from urllib.parse import quote
 
 from genrelens.csv_cells import safe_row
@@ -47,6 +47,7 @@ def export_entries(
         file: binary file to write to.
         kind: format, a key of :data:`FORMATS`: ``"csv"``: the main fields, a row for each entry;
             ``"jsonl"``: all fields except the embedding, an object for each entry;
+            ``"json"``: the same as one array;
             ``"parquet"``: all fields, as a table; ``"m3u8"``: a playlist.
         relative_to: folder that paths are relative to; None writes absolute paths.
         safe_csv: in CSV, put an apostrophe before text that a spreadsheet would run as a formula
@@ -68,25 +69,31 @@ def export_entries(
 
 
 def export_playlists(
-    catalog: Catalog, folder: Path, *, relative_to: StrPath | None = None, **conditions: Any
+    catalog: Catalog,
+    folder: Path,
+    *,
+    by: Literal["genre", "style"] = "genre",
+    relative_to: StrPath | None = None,
+    **conditions: Any,
 ) -> dict[Path, int]:
-    """Write a playlist (M3U8) for each genre of the entries that meet conditions.
+    """Write a playlist (M3U8) for each genre or style of the entries that meet conditions.
 
-    A file with several genres is in the playlist of each.
+    A file with several genres or styles is in the playlist of each.
 
     Args:
         catalog: the catalogue.
         folder: folder to write to; it is created if necessary. Other files in it are not changed.
+        by: ``"genre"`` or ``"style"``: a playlist for each.
         relative_to: folder that the paths in the playlists are relative to.
-        **conditions: arguments of :meth:`Catalog.query`; ``verdict`` is ``"genre"`` (the model is
-            sure) by default.
+        **conditions: arguments of :meth:`Catalog.query`; for genres, ``verdict`` is ``"genre"``
+            (the model is sure) by default.
 
     Returns:
         Path of each playlist -> number of files in it.
 
     Raises:
         DataError: a playlist cannot be written.
-        LibraryError: the folder cannot be created, or two genres have the same file name.
+        LibraryError: the folder cannot be created, or two playlists have the same file name.
 
     Example::
 
@@ -94,34 +101,38 @@ def export_playlists(
             export_playlists(catalog, Path("playlists"), minimum=0.7)
 
     """
-    conditions["verdict"] = conditions.get("verdict") or "genre"
-    genres = sorted(_genres(catalog.query(**conditions), conditions.get("genre")))
-    names = {playlist_name(genre) for genre in genres}
-    if len(names) < len(genres):
-        raise LibraryError(
-            f"two of the genres would have the same file name: {genres}", path=folder
-        )
+    names_in = {"genre": _genres_in, "style": _styles_in}[by]
+    if by == "genre":
+        conditions["verdict"] = conditions.get("verdict") or "genre"
+    found = {name for entry in catalog.query(**conditions) for name in names_in(entry)}
+    only = (conditions.get(by) or "").casefold()
+    names = sorted(name for name in found if not only or name.casefold() == only)
+    if len(set(map(playlist_name, names))) < len(names):
+        raise LibraryError(f"two of the {by}s would have the same file name: {names}", path=folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LibraryError(reason(error), path=folder) from error
     written = {}
-    for genre in genres:
-        entries = _Counter(catalog.query(**{**conditions, "genre": genre}))
-        path = folder / playlist_name(genre)
+    for name in names:
+        entries = _Counter(catalog.query(**{**conditions, by: name}))
+        path = folder / playlist_name(name)
         with replaced(path) as file:
             _write_m3u8(entries, file, relative_to)
         written[path] = entries.n
     return written
 
 
-def _genres(entries: Iterable[Entry], only: str | None) -> set[str]:
-    """Return the genres that entries can be found under; only one of them if it is given."""
-    found: set[str] = set()
-    for entry in entries:
-        if entry.prediction is not None:
-            found |= {entry.prediction.genre, *entry.prediction.found_genres}
-    return {genre for genre in found if only is None or genre.casefold() == only.casefold()}
+def _genres_in(entry: Entry) -> Iterable[str]:
+    """Return the genres that an entry can be found under."""
+    prediction = entry.prediction
+    return () if prediction is None else {prediction.genre, *prediction.found_genres}
+
+
+def _styles_in(entry: Entry) -> Iterable[str]:
+    prediction = entry.prediction
+    styles = () if prediction is None else prediction.styles
+    return [style.name for style in styles if style.applies]
 
 
 class _Counter:
@@ -182,6 +193,17 @@ def _write_jsonl(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath 
         document = entry_document(entry, relative_to)
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
         file.write(f"{text}\n".encode("utf-8", errors="replace"))
+
+
+def _write_json(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
+    """Write one JSON array in ASCII, as ``json.dumps(..., indent=1)`` does, entry by entry."""
+    before = "[\n"
+    for entry in entries:
+        text = json.dumps(entry_document(entry, relative_to), indent=1, allow_nan=False)
+        lines = "\n".join(f" {line}" for line in text.split("\n"))
+        file.write(f"{before}{lines}".encode())
+        before = ",\n"
+    file.write(b"[]\n" if before == "[\n" else b"\n]\n")
 
 
 def entry_document(entry: Entry, relative_to: StrPath | None = None) -> dict[str, Any]:
@@ -325,6 +347,7 @@ def playlist_name(genre: str) -> str:
 
 FORMATS: dict[str, Callable[[Iterable[Entry], BinaryIO, StrPath | None], None]] = {
     "csv": _write_csv,
+    "json": _write_json,
     "jsonl": _write_jsonl,
     "parquet": _write_parquet,
     "m3u8": _write_m3u8,

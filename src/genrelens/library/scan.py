@@ -26,6 +26,7 @@ from genrelens.errors import AudioError, LibraryError, TagError
 from genrelens.library.catalog import Catalog
 from genrelens.library.digest import audio_digest
 from genrelens.library.records import Failure, StoredPrediction
+from genrelens.logs import logger
 from genrelens.model_file import ModelFile, model_digest
 from genrelens.tags import Tags, read_tags
 from genrelens.worker_pool import ClassifierPool, Limits, WorkerError, WorkerResult
@@ -42,6 +43,7 @@ _Identity = tuple[str, Tags | None]  # digest of the audio, and the tags
 
 # The files belong to the user, so a recording may last a day or be in DSD. Only memory is limited.
 _LIMITS = Limits(seconds=1e9, sample_rate=3_000_000, channels=256)
+_log = logger(__name__)
 _ATTEMPTS = 2  # for each file, if no worker started or the computer slept
 _PATIENCE = 300.0  # seconds that workers may take to start
 
@@ -176,6 +178,7 @@ class _Scan:
         if known is None or (known.size, known.mtime_ns) != (found.size, found.mtime_ns):
             self._submit(_Job(found))
         elif known.digest is not None and self._has_prediction(known.digest):
+            _log.debug("%s: unchanged", found.path)
             yield Scanned(path=found.path, status="unchanged")
         elif known.failure and known.failure.holds(self._model_digest) and not self._retry:
             yield Scanned(path=found.path, status="failed before", failure=known.failure)
@@ -217,6 +220,7 @@ class _Scan:
         """Process a worker's result: record it, or start the next step."""
         result = self._result(job, future)
         if result is None:
+            _log.info("%s: trying again", job.found.path)
             self._submit(job)
         elif isinstance(result, tuple):
             (job.digest, job.tags), job.attempts = result, 0
@@ -271,6 +275,7 @@ class _Scan:
         notes: tuple[str, ...] = (),
     ) -> Scanned:
         found = job.found
+        _log.debug("%s: %s", found.path, status)
         self._catalog.record(
             found.path,
             size=found.size,
