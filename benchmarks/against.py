@@ -47,7 +47,7 @@ for line in sys.stdin:
     print(json.dumps([time.perf_counter() - wall, time.process_time() - used]), flush=True)
 """
 
-Times = dict[str, list[list[float]]]  # checkout -> [[elapsed, processor time] of each run]
+TASKS = ("decode", "whole", "fast")
 
 
 def main() -> None:
@@ -79,9 +79,11 @@ def write_music(path: Path, seconds: int, start: int = 0) -> None:
             missing, at = missing - len(samples[at:]), 0
 
 
-def alternating(checkouts: Mapping[str, Path], runs: int, run: Callable[[str], Any]) -> Times:
+def alternating(
+    checkouts: Mapping[str, Path], runs: int, run: Callable[[str], Any]
+) -> dict[str, list[Any]]:
     """Call ``run`` with the name of each checkout in turns; return its results but the first."""
-    times: Times = {name: [] for name in checkouts}
+    times: dict[str, list[Any]] = {name: [] for name in checkouts}
     for number in range(runs + 1):
         for name in checkouts:
             result = run(name)
@@ -111,9 +113,10 @@ def in_one_process(checkouts: Mapping[str, Path], song: Path, runs: int) -> None
         stdin.flush()
         return [float(value) for value in json.loads(stdout.readline())]
 
+    rounds = alternating(checkouts, runs, lambda name: [run(name, task) for task in TASKS])
     times = {
-        task: alternating(checkouts, runs, lambda name, task=task: run(name, task))  # type: ignore[misc]
-        for task in ("decode", "whole", "fast")
+        task: {name: [each[number] for each in rounds[name]] for name in checkouts}
+        for number, task in enumerate(TASKS)
     }
     for worker in workers.values():
         worker.communicate()
