@@ -20,7 +20,7 @@ from support.commands import parse, run, spawn
 
 PLACEHOLDERS = {
     *("DEVICE", "FILE", "FOLDER", "GENRE", "HOST", "MODEL", "N", "N,N", "NAME", "OLD=NEW", "P"),
-    *("A,B,...", "PATH", "PATTERN", "RECIPE", "SECONDS", "SIZE", "STYLE"),
+    *("A,B,...", "PATH", "PATTERN", "RECIPE", "SECONDS", "I/N", "[ADDRESS]", "SIZE", "STYLE"),
 }
 
 

@@ -16,7 +16,7 @@ from genrelens.cli.options import AsJson, Database, LibraryPaths, SafeCsv, as_pr
 from genrelens.cli.tag import print_outdated, print_unscanned
 from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
-from genrelens.library import Audit, Catalog, TagMismatch, audit_library, audit_page
+from genrelens.library import Audit, TagMismatch, audit_library, audit_page, open_library
 from genrelens.percentages import percent
 
 __all__ = ["audit"]
@@ -74,7 +74,7 @@ def audit(
         raise typer.BadParameter("--json cannot be combined with --csv")
     if safe_csv and not as_csv:
         raise typer.BadParameter("--safe-csv needs --csv")
-    with Catalog.open(db, readonly=True) as catalog:
+    with open_library(db) as catalog:
         found = audit_library(catalog, inputs, minimum=minimum)
     print_outdated(found.outdated)
     if page is not None:

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import typer
@@ -63,7 +64,7 @@ class Command(TyperCommand):
         if not (ctx.resilient_parsing or {"-h", "--help"} & {*args}):
             apply_config(ctx, self.params)
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, list(_with_addresses(args)))
         except typer.BadParameter as error:
             raise explained(error, ctx) from error
 
@@ -71,6 +72,17 @@ class Command(TyperCommand):
         """Return the words after the name of the command in the line ``Usage:``."""
         arguments = [each for each in self.params if each.param_type_name == "argument"]
         return ["[OPTIONS]", *map(placeholder, arguments)]
+
+
+_ADDRESS = re.compile(r"auto|local|ray://.*|[^/]+:[0-9]+")
+
+
+def _with_addresses(args: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments with ``auto`` after each ``--ray`` that no address follows."""
+    for arg, following in zip_longest(args, args[1:], fillvalue=""):
+        yield arg
+        if arg == "--ray" and not _ADDRESS.fullmatch(following):
+            yield "auto"
 
 
 class Group(TyperGroup):

@@ -56,6 +56,7 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
             "export:export",
             "Write scanned tracks, with genres and playlists, as a collection of a DJ program.",
         ),
+        "catalog": ("catalog:app", "Merge catalogues and data sets."),
         "undo": ("undo:undo", 'Restore the files that a run of "genrelens tag --apply" wrote.'),
     },
     "Train and judge": {

@@ -21,7 +21,7 @@ from genrelens.cli.tag import (
     make_policy,
     print_outdated,
 )
-from genrelens.library import Catalog, ExportedCollection, export_collection
+from genrelens.library import ExportedCollection, export_collection, open_library
 from genrelens.library.dj.write import DjProgram
 from genrelens.library.records import path_fields
 from genrelens.library.versions import count_outdated
@@ -120,7 +120,7 @@ def export(
     if drive is not None and program is not _Program.serato:
         raise typer.BadParameter("--drive is only for serato")
     policy = make_policy(existing, min_confidence, max_genres, words)
-    with Catalog.open(db, readonly=True) as catalog:
+    with open_library(db) as catalog:
         entries = catalog.query(genre=genre, style=style, under=under)
         first = next(entries, None)
         if first is None:

@@ -28,6 +28,7 @@ from genrelens.library import (
     StoredPrediction,
     export_entries,
     export_playlists,
+    open_library,
 )
 from genrelens.library.export import FORMATS
 from genrelens.library.versions import count_outdated
@@ -176,7 +177,7 @@ def list_files(
     chosen = _format(kind, target)
     if safe_csv and (chosen != "csv" or playlists is not None):
         raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
-    with Catalog.open(db, readonly=True) as catalog:
+    with open_library(db) as catalog:
         entries = catalog.query(**conditions)
         first = next(entries, None)
         if first is None:

@@ -11,7 +11,7 @@ from genrelens.cli.console import out
 from genrelens.cli.options import Database
 from genrelens.cli.similar import ComparedModel, GenreFilter, StyleFilter, Under
 from genrelens.files import write_text_atomically
-from genrelens.library import Catalog, map_library, map_page
+from genrelens.library import map_library, map_page, open_library
 
 __all__ = ["map_files"]
 
@@ -52,7 +52,7 @@ def map_files(
             Draw one folder.
 
     """
-    with Catalog.open(db, readonly=True) as catalog:
+    with open_library(db) as catalog:
         found = map_library(catalog, most=most, model=model, genre=genre, style=style, under=under)
     write_text_atomically(page, map_page(found, page))
     sample = "" if len(found.entries) == found.total else f" (a sample of {found.total})"

@@ -26,6 +26,7 @@ __all__ = [
     "MusicnnWheel",
     "NotMusic",
     "SafeCsv",
+    "ScanSources",
     "Seed",
     "Under",
     "as_probability",
@@ -39,6 +40,15 @@ LibraryPaths = Annotated[
         metavar="PATH",
         help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), or quoted "
         "patterns ('Music/**/*.flac').",
+        show_default=False,
+    ),
+]
+ScanSources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Folders, files, playlists (M3U), quoted patterns ('Music/**/*.flac'), URIs such as "
+        "s3://bucket/music, or CSV and Parquet files with a column of paths.",
         show_default=False,
     ),
 ]
@@ -101,11 +111,11 @@ SafeCsv = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random numbers.")]
 Database = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--db",
         metavar="FILE",
-        help="File of the catalogue.",
+        help="File of the catalogue, or (to read) folder or URI of a data set.",
         show_default="$GENRELENS_DB, or catalog.sqlite in the user's data folder",
     ),
 ]

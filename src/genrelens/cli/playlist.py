@@ -19,7 +19,7 @@ from genrelens.cli.similar import (
     checked_format,
     print_recordings,
 )
-from genrelens.library import Catalog, make_playlist
+from genrelens.library import make_playlist, open_library
 
 __all__ = ["playlist"]
 
@@ -75,7 +75,7 @@ def playlist(
     """
     chosen = checked_format(kind, target, safe_csv=safe_csv)
     seeds = _seeds(like or [], others or [])
-    with Catalog.open(db, readonly=True) as catalog:
+    with open_library(db) as catalog:
         try:
             found = make_playlist(
                 catalog, seeds, n=n, model=model, genre=genre, style=style, under=under

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Annotated
 
 import typer
-from rich.text import Text
 
+from genrelens.cli.config_file import on_command_line
 from genrelens.cli.console import (
-    out,
     print_error,
-    print_json,
     print_note,
     progress,
-    shell_word,
     warnings_as_notes,
 )
 from genrelens.cli.inputs import note_skipped
-from genrelens.cli.options import AsJson, Database, Jobs, LibraryPaths, Model, n_jobs
-from genrelens.cli.stats import count_of, print_stats
-from genrelens.discovery.find import Found, find_files
+from genrelens.cli.options import AsJson, Database, Jobs, Model, ScanSources, n_jobs
+from genrelens.cli.scan_report import Tally, print_outcome, print_problem, print_report
+from genrelens.discovery.find import Found
 from genrelens.errors import LibraryError
-from genrelens.library import Catalog, LibraryStats, Scanned, library_stats, scan_files
+from genrelens.library import (
+    Catalog,
+    Dataset,
+    Scanned,
+    find_sources,
+    in_shard,
+    library_stats,
+    scan_files,
+    scan_to_dataset,
+)
 from genrelens.library import prune as prune_folder
-from genrelens.library.records import path_fields
-from genrelens.library.scan import DEFAULT_TIMEOUT
+from genrelens.library.scan import DEFAULT_TIMEOUT, Results
 from genrelens.quiet import quiet_libraries
 
 __all__ = ["scan"]
-
-_Failed = tuple[str, str]  # path and reason
 
 _Exclude = Annotated[
     list[str] | None,
@@ -63,6 +63,36 @@ _Nice = Annotated[
     ),
 ]
 _Retry = Annotated[bool, typer.Option("--retry", help="Try files again that failed before.")]
+_Target = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FOLDER",
+        help="Write the results to a data set, a folder or URI of Parquet files, instead of the "
+        "catalogue.",
+        show_default=False,
+    ),
+]
+_Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[ADDRESS]",
+        help="Classify on a Ray cluster: auto (the one of this machine, or of $RAY_ADDRESS), local "
+        "(a new one on this machine), HOST:PORT or ray://HOST:PORT. Needs --out.",
+        show_default="auto, if no address is given",
+    ),
+]
+_Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Classify only part I of N of the recordings, so that N machines share them.",
+    ),
+]
+_Column = Annotated[
+    str, typer.Option(metavar="NAME", help="Column of CSV and Parquet files with the paths.")
+]
 _Prune = Annotated[
     bool,
     typer.Option(
@@ -80,8 +110,13 @@ _AsLines = Annotated[
 
 
 def scan(
-    inputs: LibraryPaths,
+    ctx: typer.Context,
+    inputs: ScanSources,
     db: Database = None,
+    target: _Target = None,
+    ray: _Ray = None,
+    shard: _Shard = None,
+    column: _Column = "path",
     model: Model = None,
     exclude: _Exclude = None,
     jobs: Jobs = 0,
@@ -93,7 +128,7 @@ def scan(
     as_json: AsJson = False,
     as_lines: _AsLines = False,
 ) -> None:
-    """Classify all recordings of a library and store the results in the catalogue.
+    """Classify all recordings of a library and store the results in the catalogue or a data set.
 
     You can stop a scan at any time with Ctrl-C; the next one continues. Files that were moved or
     retagged are not classified again. Exit code 1: some files could not be classified, in this scan
@@ -106,88 +141,96 @@ def scan(
             Classify excerpts of each file, at low priority, and write each result as it comes.
         genrelens scan ~/Music --exclude Podcasts --exclude '*.wma' --prune
             Skip a folder and a format, and remove files from the catalogue that no longer exist.
-        genrelens scan /archive --retry --timeout 3600 --db archive.sqlite
-            Try failed files again, with up to an hour for each, in a catalogue of its own.
+        genrelens scan s3://archive/music --out s3://archive/library --ray
+            Classify the objects of a store on a Ray cluster and write a data set.
 
     """
     if as_json and as_lines:
         raise typer.BadParameter("--json cannot be combined with --jsonl")
+    if target is None and ray is not None:
+        raise typer.BadParameter("--ray needs --out")
+    if target is not None and (prune or on_command_line(ctx, "db")):
+        raise typer.BadParameter("--out cannot be combined with --db or --prune")
+    chosen = _read_shard(shard)
     if nice and hasattr(os, "nice"):
         os.nice(nice)
-    tally = _Tally()
-    with Catalog.open(db) as catalog, quiet_libraries(), warnings_as_notes():
-        files = list(
-            find_files(
-                inputs,
-                exclude=exclude or [],
-                on_problem=tally.problem,
-                left_out=tally.skipped,
-            )
+    tally = Tally()
+    options = {"model": model, "jobs": jobs, "fast": fast, "timeout": timeout, "retry": retry}
+    with warnings_as_notes(), quiet_libraries(), _opened(db, target, ray) as (place, start):
+        found = find_sources(
+            inputs,
+            column=column,
+            exclude=exclude or [],
+            on_problem=tally.problem,
+            left_out=tally.skipped,
         )
-        outcomes = scan_files(
-            catalog, files, model=model, jobs=n_jobs(jobs), fast=fast, timeout=timeout, retry=retry
-        )
-        for problem in tally.failed if as_lines else ():
-            _print_line(_problem_fields(problem))
-        with closing(outcomes):
-            _watch(outcomes, len(files), tally, catalog if as_lines else None)
-        if prune:
-            _prune(catalog, inputs, files, tally)
+        files = [each for each in found if chosen is None or in_shard(each.path, chosen)]
+        for path, reason in tally.failed if as_lines else ():
+            print_problem(path, reason)
+        with closing(start(files, **options)) as outcomes:
+            _watch(outcomes, len(files), tally, place if as_lines else None)
+        if isinstance(place, Catalog) and prune:
+            _prune(place, inputs, files, tally)
         for path, reason in tally.failed:
             print_error(f"{path}: {reason}")
         note_skipped(tally.skipped)
-        found = library_stats(catalog, paths=[file.path for file in files])
-        if as_json:
-            print_json(_document(tally, catalog.path, found))
-        elif as_lines:
-            _print_line({"summary": _document(tally, catalog.path, found)})
-        else:
-            _report(tally)
-            _print_summary(found, inputs, db)
+        stats, location = None, str(target)
+        if isinstance(place, Catalog):
+            stats = library_stats(place, paths=[file.path for file in files])
+            location = str(place.path)
+        print_report(
+            tally,
+            location,
+            stats,
+            inputs=inputs,
+            db=db or target,
+            as_json=as_json,
+            as_lines=as_lines,
+        )
     if tally.failed or tally.counts["failed before"]:
         raise typer.Exit(1)
 
 
-@dataclass
-class _Tally:
-    """The results of the scan so far."""
+def _read_shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    matched = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if matched is None or not 1 <= int(matched[1]) <= int(matched[2]):
+        text = "must be I/N with I from 1 to N, such as 2/4"
+        raise typer.BadParameter(text, param_hint="--shard")
+    return int(matched[1]), int(matched[2])
 
-    started: float = field(default_factory=time.monotonic)
-    counts: Counter[str] = field(default_factory=Counter)
-    failed: list[_Failed] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)  # by --prune
-    skipped: Counter[str] = field(default_factory=Counter)  # by extension
-    notes: list[str] = field(default_factory=list)  # about damaged recordings
-    duration: float = 0.0  # of the classified recordings, in seconds
 
-    def problem(self, path: str, reason: str) -> None:
-        """Add a path that cannot be read or classified, with the reason."""
-        self.failed.append((path, reason))
+@contextmanager
+def _opened(
+    db: str | None, target: str | None, ray: str | None
+) -> Iterator[tuple[Catalog | Dataset, Callable[..., Results]]]:
+    """Open what the results are written to; yield it with the function that scans."""
+    if target is None:
+        with Catalog.open(db) as catalog:
+            yield catalog, _with_all_cores(partial(scan_files, catalog))
+    elif ray is None:
+        dataset = Dataset(target)
+        yield dataset, _with_all_cores(partial(scan_to_dataset, dataset))
+    else:
+        from genrelens.cluster import cluster, scan_on_cluster
 
-    def add(self, outcome: Scanned) -> None:
-        """Add the result of a file."""
-        self.counts[outcome.status] += 1
-        if outcome.status == "failed" and outcome.failure is not None:
-            self.problem(outcome.path, outcome.failure.reason)
-        if outcome.prediction is not None:
-            self.duration += outcome.prediction.duration
-        self.notes += outcome.notes
+        dataset = Dataset(target)
+        with cluster(ray):
+            yield dataset, partial(scan_on_cluster, dataset)
 
-    @property
-    def seconds(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.started
 
-    @property
-    def speed(self) -> str:
-        """The speed as text, for instance ``200x real time``; empty if no file was classified."""
-        return f"{self.duration / self.seconds:.0f}x real time" if self.duration else ""
+def _with_all_cores(start: Callable[..., Results]) -> Callable[..., Results]:
+    return lambda files, jobs, **options: start(files, jobs=n_jobs(jobs), **options)
 
 
 def _watch(
-    outcomes: Iterable[Scanned], n_files: int, tally: _Tally, printed: Catalog | None
+    outcomes: Iterable[Scanned],
+    n_files: int,
+    tally: Tally,
+    printed: Catalog | Dataset | None,
 ) -> None:
-    """Add up the outcomes and show progress; print them as JSON from the catalogue ``printed``."""
+    """Add up the outcomes and show progress; print them as JSON if ``printed`` is given."""
     try:
         with progress("Scanning", n_files) as bar:
             for n, outcome in enumerate(outcomes, 1):
@@ -197,14 +240,14 @@ def _watch(
                         for note in outcome.notes:
                             print_note(f"warning: {note}", style="yellow")
                         if printed is not None:
-                            _print_line(_outcome_fields(outcome, printed))
+                            print_outcome(outcome, printed)
                 bar(note=f"{n}/{n_files} files  {tally.speed}")
     except KeyboardInterrupt:
         print_note("stopped; run the same command again to continue")
         raise
 
 
-def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tally: _Tally) -> None:
+def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tally: Tally) -> None:
     for folder in filter(os.path.isdir, inputs):
         try:
             tally.removed += map(str, prune_folder(catalog, folder, files))
@@ -212,89 +255,3 @@ def _prune(catalog: Catalog, inputs: Sequence[str], files: Sequence[Found], tall
             if error.path != folder:
                 raise
             tally.problem(folder, error.reason)
-
-
-def _print_line(document: dict[str, Any]) -> None:
-    print(json.dumps(document, allow_nan=False), flush=True)
-
-
-def _outcome_fields(outcome: Scanned, catalog: Catalog) -> dict[str, Any]:
-    """Return JSON values of a file: its status, and the fields of ``list --format jsonl``."""
-    entry = catalog.entry(outcome.path)
-    fields = path_fields(outcome.path) if entry is None else entry.to_dict()
-    return {"status": outcome.status, **fields, "notes": list(outcome.notes)}
-
-
-def _problem_fields(problem: _Failed) -> dict[str, Any]:
-    path, reason = problem
-    return {"status": "failed", **path_fields(path), "error": reason}
-
-
-def _report(tally: _Tally) -> None:
-    counts = tally.counts
-    texts = {
-        "analysed": "classified",
-        "known": "with audio that was classified before",
-        "unchanged": "unchanged",
-        "failed": "failed",
-        "failed before": "failed before (--retry tries them again)",
-    }
-    parts = [f"{counts[name]} {text}" for name, text in texts.items() if counts[name]]
-    summary = ", ".join(parts) or "nothing to classify"
-    out.print(f"{count_of(counts.total(), 'file')}: {summary}", soft_wrap=True)
-    if tally.duration:
-        minutes = tally.duration / 60
-        line = f"{minutes:.1f} min of audio in {tally.seconds:.1f} s: {tally.speed}"
-        out.print(line, soft_wrap=True)
-    for path in tally.removed:
-        print_note(f"removed from the catalogue: {path}")
-
-
-def _print_summary(found: LibraryStats, inputs: Sequence[str], db: Path | None) -> None:
-    """Print the numbers of the scanned files and, at a terminal, the commands that come next."""
-    if not found.files:
-        return
-    out.print()
-    print_stats(found)
-    if out.is_terminal and (found.genres or found.failed):
-        out.print("\nNext:")
-        commands = list(_next_commands(found, inputs, db))
-        width = max((len(command) for command, _ in commands), default=0)
-        for command, purpose in commands:
-            out.print(
-                Text(f"  {command:<{width}}").append(f"  # {purpose}", style="dim"), soft_wrap=True
-            )
-
-
-def _next_commands(
-    found: LibraryStats, inputs: Sequence[str], db: Path | None
-) -> Iterator[tuple[str, str]]:
-    """Yield commands for the scanned files, and what each is for."""
-    paths = " ".join(map(shell_word, inputs))
-    only_folder = len(inputs) == 1 and os.path.isdir(inputs[0])  # noqa: PTH112
-    under = f" --under {paths}" if only_folder else ""
-    catalog = f" --db {shell_word(str(db))}" if db is not None else ""
-    if found.failed:
-        yield f"genrelens list --errors{under}{catalog}", "the files that failed"
-    if found.genres:
-        genre = shell_word(next(iter(found.genres)))
-        yield f"genrelens list --genre {genre}{under}{catalog}", "the files of a genre"
-        yield f"genrelens audit {paths} --html audit.html{catalog}", "tags that disagree"
-        yield f"genrelens tag {paths}{catalog}", "genre tags that would be written"
-
-
-def _document(tally: _Tally, catalog: Path, found: LibraryStats) -> dict[str, Any]:
-    return {
-        "catalog": str(catalog),
-        "files": tally.counts.total(),
-        **{
-            name.replace(" ", "_"): tally.counts[name]
-            for name in ("analysed", "known", "unchanged", "failed", "failed before")
-        },
-        "failures": [path_fields(path) | {"reason": reason} for path, reason in tally.failed],
-        "forgotten": [path_fields(path) for path in tally.removed],
-        "notes": tally.notes,
-        "audio_seconds": tally.duration,
-        "seconds": tally.seconds,
-        "stats": found.to_dict(),
-    }

@@ -19,7 +19,7 @@ from genrelens.cli.console import display_name, out, print_note
 from genrelens.cli.options import Database, SafeCsv
 from genrelens.csv_cells import safe_row
 from genrelens.files import replaced
-from genrelens.library import Catalog, Similar, export_entries, similar_recordings
+from genrelens.library import Similar, export_entries, open_library, similar_recordings
 from genrelens.library.export import entry_document
 from genrelens.percentages import percent
 
@@ -140,7 +140,7 @@ def similar(
 
     """
     chosen = checked_format(kind, target, safe_csv=safe_csv)
-    with Catalog.open(db, readonly=True) as catalog:
+    with open_library(db) as catalog:
         found = similar_recordings(
             catalog,
             recording,

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from genrelens.cli.console import bar_of, display_name, out, print_json
 from genrelens.cli.options import AsJson, Database, Under
-from genrelens.library import Catalog, LibraryStats, library_stats
+from genrelens.library import Catalog, LibraryStats, library_stats, open_library
 from genrelens.library.records import path_fields
 
 __all__ = ["count_of", "length", "print_stats", "stats"]
@@ -33,7 +33,7 @@ def stats(under: Under = None, db: Database = None, as_json: AsJson = False) -> 
             Write the numbers for another program.
 
     """
-    with Catalog.open(db, readonly=True) as catalog:
+    with open_library(db) as catalog:
         found = library_stats(catalog, under=under)
         if as_json:
             print_json(_document(found, catalog, under))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,11 +30,13 @@ from genrelens.library import (
     Policy,
     Result,
     apply_changes,
+    open_library,
     plan_changes,
     read_mapping,
     read_plan,
     write_plan,
 )
+from genrelens.library.dataset import is_dataset
 from genrelens.library.tagging.plan import is_plan
 from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
@@ -197,8 +200,8 @@ def make_policy(
     return Policy(**given) if given else None
 
 
-def _plan(inputs: list[str], policy: Policy, words: Path | None, db: Path | None) -> Plan:
-    with Catalog.open(db, readonly=True) as catalog:
+def _plan(inputs: list[str], policy: Policy, words: Path | None, db: str | None) -> Plan:
+    with open_library(db) as catalog:
         plan = plan_changes(catalog, inputs, policy)
     print_outdated(plan.outdated)
     for label in plan.unknown_labels:
@@ -222,7 +225,7 @@ def _is_wanted(plan: Plan, *, asked: bool) -> bool:
     return False
 
 
-def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
+def _apply(plan: Plan, db: str | None, journal: Path | None) -> Result:
     with (
         existing_catalog(db) as catalog,
         quiet_libraries(),
@@ -242,9 +245,13 @@ def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
 
 
 @contextmanager
-def existing_catalog(db: Path | None) -> Iterator[Catalog | None]:
-    """Open the catalogue for writing, or yield None if it does not exist."""
-    if not (db or Catalog.default_path()).exists():
+def existing_catalog(db: str | None) -> Iterator[Catalog | None]:
+    """Open the catalogue for writing, or yield None if it does not exist or is a data set.
+
+    The next scan finds out which files of a data set were written.
+    """
+    path = db or os.environ.get(Catalog.environment) or Catalog.default_path()
+    if is_dataset(path) or not os.path.exists(path):  # noqa: PTH110 (no error for a long name)
         yield None
         return
     with Catalog.open(db) as catalog:

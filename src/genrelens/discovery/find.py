@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genrelens.audio import AUDIO_SUFFIXES
+from genrelens.discovery.locations import is_uri
 from genrelens.discovery.patterns import matches
 from genrelens.discovery.playlists import PLAYLIST_SUFFIXES, read_playlist
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 
-__all__ = ["Found", "find_files", "find_names", "is_gone", "is_single_file"]
+__all__ = ["Found", "find_files", "find_names", "is_excluded", "is_gone", "is_single_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,9 @@ def is_single_file(name: str) -> bool:
 
 
 def is_gone(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file does not exist; False if that cannot be determined."""
+    """Return whether a file does not exist; False if that cannot be determined, as for a URI."""
+    if is_uri(path):
+        return False
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -174,7 +177,7 @@ class _Search:
         follow_links: bool = True,
         absolute: bool = True,
     ) -> None:
-        self._exclude = [pattern.rstrip("/") for pattern in exclude]
+        self._exclude = exclude
         self._problem = on_problem
         self._left_out = Counter() if left_out is None else left_out
         self._follow_links, self._absolute = follow_links, absolute
@@ -260,10 +263,25 @@ class _Search:
             yield name, found
 
     def _is_excluded(self, path: str) -> bool:
-        name = os.path.basename(path)  # noqa: PTH119 (faster, for every file)
-        return any(
-            fnmatch.fnmatchcase(os.path.abspath(path), f"*/{pattern.lstrip('/')}")  # noqa: PTH100
-            if "/" in pattern
-            else fnmatch.fnmatchcase(name, pattern)
-            for pattern in self._exclude
-        )
+        return is_excluded(path, self._exclude)
+
+
+def is_excluded(path: str, exclude: Sequence[str]) -> bool:
+    """Return whether a file or folder, or the URI of an object, matches one of some patterns.
+
+    Args:
+        path: the path or URI.
+        exclude: the patterns, as for :func:`find_files`.
+
+    """
+    name = os.path.basename(path)  # noqa: PTH119 (faster, for every file)
+    return any(
+        fnmatch.fnmatchcase(_absolute(path), f"*/{pattern.strip('/')}")
+        if "/" in pattern.rstrip("/")
+        else fnmatch.fnmatchcase(name, pattern.rstrip("/"))
+        for pattern in exclude
+    )
+
+
+def _absolute(path: str) -> str:
+    return path if is_uri(path) else os.path.abspath(path)  # noqa: PTH100

@@ -30,8 +30,11 @@ Errors are ``LibraryError`` with the path of the file and the reason. Names that
 """
 
 from genrelens.discovery.find import Found, find_files
+from genrelens.discovery.sources import find_sources, in_shard
 from genrelens.library.audit import Audit, TagMismatch, audit_library, audit_page
 from genrelens.library.catalog import Catalog
+from genrelens.library.dataset import Dataset, import_library, open_library
+from genrelens.library.dataset_scan import scan_to_dataset
 from genrelens.library.digest import audio_digest
 from genrelens.library.dj.write import ExportedCollection, export_collection
 from genrelens.library.export import export_entries, export_playlists
@@ -51,6 +54,7 @@ __all__ = [
     "Audit",
     "Catalog",
     "Change",
+    "Dataset",
     "Entry",
     "ExportedCollection",
     "Failure",
@@ -76,16 +80,21 @@ __all__ = [
     "export_entries",
     "export_playlists",
     "find_files",
+    "find_sources",
+    "import_library",
+    "in_shard",
     "library_stats",
     "list_runs",
     "make_playlist",
     "map_library",
     "map_page",
+    "open_library",
     "plan_changes",
     "prune",
     "read_mapping",
     "read_plan",
     "scan_files",
+    "scan_to_dataset",
     "similar_recordings",
     "undo",
     "write_plan",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genrelens.discovery.find import find_files
+from genrelens.discovery.locations import is_uri
 from genrelens.html import file_link, render
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Entry, StoredPrediction, path_fields
@@ -140,7 +141,8 @@ def audit_library(
 
     Args:
         catalog: a catalogue that a scan has filled.
-        inputs: folders, files, playlists and patterns, as for :func:`find_files`.
+        inputs: folders, files, playlists and patterns, as for :func:`find_files`; a URI
+            names the objects of the catalogue below it.
         minimum: lowest ``score`` of a mismatch to be included, -1 to 1; ``counts`` includes all.
 
     Raises:
@@ -153,15 +155,11 @@ def audit_library(
                 print(mismatch.path, mismatch.genres, mismatch.predicted)
 
     """
-    mismatches, unscanned, problems = [], [], list[tuple[str, str]]()
+    mismatches, unscanned, problems = [], list[Path](), list[tuple[str, str]]()
     counts: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
     outdated: Counter[str] = Counter()
-    for found in find_files(inputs, on_problem=lambda *problem: problems.append(problem)):
-        entry = catalog.entry(found.path)
-        if entry is None or (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
-            unscanned.append(Path(found.path))
-            continue
+    for entry in _entries(catalog, list(inputs), unscanned, problems):
         result, mismatch = compare_tag(entry)
         counts[result] += 1
         made = entry.prediction
@@ -173,6 +171,24 @@ def audit_library(
             unknown.update(set(entry.tags.genres))
     ranked = sorted(mismatches, key=lambda each: (-each.score, each.path))
     return Audit(tuple(ranked), counts, unknown, tuple(unscanned), tuple(problems), outdated)
+
+
+def _entries(
+    catalog: Catalog,
+    inputs: Sequence[str | os.PathLike[str]],
+    unscanned: list[Path],
+    problems: list[tuple[str, str]],
+) -> Iterator[Entry]:
+    """Yield the entries of unchanged files, and of the objects below URIs."""
+    files = [each for each in inputs if not is_uri(each)]
+    for found in find_files(files, on_problem=lambda *problem: problems.append(problem)):
+        entry = catalog.entry(found.path)
+        if entry is None or (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
+            unscanned.append(Path(found.path))
+        else:
+            yield entry
+    for uri in filter(is_uri, inputs):
+        yield from catalog.query(under=uri)
 
 
 # ----------------------------------------------------------------------------- comparison

@@ -11,70 +11,36 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrelens.findings import Style
-from genrelens.library.columns import StoredValueError, Table, path_key
-from genrelens.library.records import Entry, Failure, StoredPrediction
+from genrelens.discovery.locations import as_path
+from genrelens.library.catalog_queries import (
+    BELOW,
+    EMBEDDINGS,
+    FILES,
+    GROUPS,
+    JOIN,
+    LABELS,
+    MERGE_FILE,
+    MERGE_PREDICTION,
+    PATHS,
+    PREDICTIONS,
+    SELECT,
+    STORED,
+    path_range,
+    where_clause,
+)
+from genrelens.library.columns import StoredValueError, path_key
+from genrelens.library.records import Entry, Failure, StoredPrediction, now
 from genrelens.library.store import SqliteStore
 from genrelens.tags import Tags
 
 __all__ = ["Catalog", "StrPath"]
 
 StrPath = str | os.PathLike[str]
-
-_FILES = Table.of(Entry, "files", leave_out=("prediction",))
-_PREDICTIONS = Table.of(StoredPrediction, "predictions")
-# With the digest of the audio, and the probability of the genre for queries.
-_STORED = Table(
-    "predictions",
-    {"digest": str, **_PREDICTIONS.types, "probability": float},
-    _PREDICTIONS.defaults,
-)
-# The groups of files that statistics are made of.
-_GROUPS = Table(
-    "files and predictions",
-    {
-        "failure": Failure | None,
-        "model": str | None,
-        "verdict": str | None,
-        "genre": str | None,
-        "files": int,
-        "seconds": float,
-    },
-)
-_LABELS = Table("predictions", {"probabilities": dict[str, float], "styles": tuple[Style, ...]})
-_JOIN = """
-    FROM files f LEFT JOIN predictions p ON p.rowid = (
-        SELECT rowid FROM predictions WHERE digest = f.digest AND (:model IS NULL OR model = :model)
-        ORDER BY created_at DESC LIMIT 1
-    )
-"""
-_SELECT = f"SELECT {_FILES.names('f')}, {_PREDICTIONS.names('p')} {_JOIN}"
-_EMBEDDINGS = Table("predictions", {"digest": str, "embedding": NDArray[np.float16]})
-_PATHS = Table("files", {"digest": str | None, "path": Path})
-_BELOW = "(f.path = :folder OR f.path >= :below AND f.path < :beyond)"
-_GENRE = """(
-    p.genre = :genre COLLATE NOCASE AND p.probability >= coalesce(:genre_minimum, 0)
-    OR EXISTS (
-        SELECT 1 FROM json_each(p.genres) WHERE value ->> 'name' = :genre COLLATE NOCASE
-        AND value ->> 'applies' AND value ->> 'probability' >= coalesce(:genre_minimum, 0)
-    )
-    OR EXISTS (
-        SELECT 1 FROM json_each(p.changes) AS c WHERE c.value = :genre COLLATE NOCASE
-        AND (:genre_minimum IS NULL OR EXISTS (
-            SELECT 1 FROM json_each(p.genres) AS g
-            WHERE g.value ->> 'name' = c.value AND g.value ->> 'probability' >= :genre_minimum
-        ))
-    )
-)"""
-_STYLE = """EXISTS (
-    SELECT 1 FROM json_each(p.styles) WHERE value ->> 'name' = :style COLLATE NOCASE
-    AND value ->> 'probability' >= coalesce(:minimum, value ->> 'threshold')
-)"""
 
 
 class Catalog(SqliteStore):
@@ -99,11 +65,11 @@ class Catalog(SqliteStore):
     application = b"gnrl"
     version = 1
     schema = (
-        _FILES.definition(path="BLOB PRIMARY KEY") + " WITHOUT ROWID",
+        FILES.definition(path="BLOB PRIMARY KEY") + " WITHOUT ROWID",
         "CREATE INDEX files_by_digest ON files (digest)",
-        _STORED.definition("PRIMARY KEY (digest, model)"),
+        STORED.definition("PRIMARY KEY (digest, model)"),
     )
-    upgraded = (_STORED,)
+    upgraded = (STORED, FILES)
     # A scan does not block readers, and a power cut loses nothing that was recorded.
     pragmas = ("journal_mode = WAL", "synchronous = FULL")
     reasons = {  # noqa: RUF012 (a ClassVar of the base)
@@ -121,16 +87,33 @@ class Catalog(SqliteStore):
     file_name = "catalog.sqlite"
     patience = 30.0
 
+    @classmethod
+    def temporary(cls, path: StrPath) -> Self:
+        """Return an empty catalogue that is deleted when it is closed.
+
+        It is in memory, and in a temporary file as far as it is large.
+
+        Args:
+            path: the name of the catalogue in messages.
+
+        """
+        with cls._errors_explained(Path(path)):
+            connection = sqlite3.connect("", isolation_level=None)
+            cls._prepare(connection, Path(path))
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("PRAGMA synchronous = OFF")
+            return cls(as_path(path), connection)
+
     # ---------------------------------------------------------------------------- reading
 
     def entry(self, path: StrPath) -> Entry | None:
         """Return a file with its latest prediction; None if it is not in the catalogue."""
         values = {"path": path_key(path), "model": None}
-        return next(self._select(f"{_SELECT} WHERE f.path = :path", values, _entry), None)
+        return next(self._select(f"{SELECT} WHERE f.path = :path", values, _entry), None)
 
     def file(self, path: StrPath) -> Entry | None:
         """Return a file as :meth:`entry` does, without its prediction: several times as fast."""
-        statement = f"SELECT {_FILES.names()} FROM files WHERE path = ?"
+        statement = f"SELECT {FILES.names()} FROM files WHERE path = ?"
         return next(self._select(statement, (path_key(path),), _entry), None)
 
     def query(
@@ -162,7 +145,7 @@ class Catalog(SqliteStore):
             model: use the predictions of the model with this name instead of the latest ones.
 
         """
-        where, values = _conditions(
+        where, values = where_clause(
             genre=genre,
             style=style,
             minimum=minimum,
@@ -171,7 +154,7 @@ class Catalog(SqliteStore):
             errors=errors,
             model=model,
         )
-        return self._select(f"{_SELECT} {where} ORDER BY f.path", values, _entry)
+        return self._select(f"{SELECT} {where} ORDER BY f.path", values, _entry)
 
     def paths_of_audio(self, **conditions: Any) -> dict[str, Path]:
         """Return a file for each recording that meets conditions: digest of the audio -> path.
@@ -182,8 +165,8 @@ class Catalog(SqliteStore):
             **conditions: arguments of :meth:`query`.
 
         """
-        where, values = _conditions(**conditions)
-        statement = f"SELECT f.digest, f.path {_JOIN} {where} ORDER BY f.path DESC"
+        where, values = where_clause(**conditions)
+        statement = f"SELECT f.digest, f.path {JOIN} {where} ORDER BY f.path DESC"
         pairs = self._select(statement, values, _digest_and_path)
         return {digest: path for digest, path in pairs if digest is not None}
 
@@ -204,10 +187,10 @@ class Catalog(SqliteStore):
             **conditions: arguments of :meth:`query`.
 
         """
-        where, values = _conditions(**conditions)
-        prediction = f", {_PREDICTIONS.names('p')}" if complete else ""
+        where, values = where_clause(**conditions)
+        prediction = f", {PREDICTIONS.names('p')}" if complete else ""
         statement = f"""
-            SELECT {_FILES.names("f")} {prediction} FROM files f
+            SELECT {FILES.names("f")} {prediction} FROM files f
             LEFT JOIN predictions p ON p.digest = f.digest AND p.model_digest = :model_digest
             {where or "WHERE 1"} AND f.digest = :digest ORDER BY f.path
         """
@@ -254,11 +237,11 @@ class Catalog(SqliteStore):
             under: only files in this folder or below it, or this file.
 
         """
-        below = f"AND {_BELOW}" if under is not None else ""
-        statement = f"SELECT f.path {_JOIN} WHERE p.model = :name AND p.model_digest != :d {below}"
+        below = f"AND {BELOW}" if under is not None else ""
+        statement = f"SELECT f.path {JOIN} WHERE p.model = :name AND p.model_digest != :d {below}"
         values: dict[str, Any] = {"model": None, "name": model, "d": model_digest}
         if under is not None:
-            values |= _path_range(under)
+            values |= path_range(under)
         return self._select(statement, values, lambda row: Path(os.fsdecode(row[0])))
 
     def models(self) -> list[tuple[str, str]]:
@@ -283,9 +266,9 @@ class Catalog(SqliteStore):
         where, values = self._selected(under, paths)
         statement = (
             "SELECT f.failure, p.model, p.verdict, p.genre, count(*), total(p.duration)"
-            f" {_JOIN} WHERE {where} GROUP BY 1, 2, 3, 4"
+            f" {JOIN} WHERE {where} GROUP BY 1, 2, 3, 4"
         )
-        return self._select(statement, values, _GROUPS.values)
+        return self._select(statement, values, GROUPS.values)
 
     def count_copies(
         self, *, under: StrPath | None = None, paths: Collection[bytes] | None = None
@@ -307,8 +290,8 @@ class Catalog(SqliteStore):
         """Return a condition for files, and its parameters."""
         conditions, values = ["TRUE"], dict[str, Any](model=None)
         if under is not None:
-            conditions.append(_BELOW)
-            values |= _path_range(under)
+            conditions.append(BELOW)
+            values |= path_range(under)
         if paths is not None:
             self._connection.create_function("is_chosen", 1, lambda path: path in paths)
             conditions.append("f.path BETWEEN :first AND :last AND is_chosen(f.path)")
@@ -318,9 +301,9 @@ class Catalog(SqliteStore):
     def labels(self) -> tuple[set[str], set[str]]:
         """Return the genres and the styles of all models that have predictions."""
         one_of_each = "SELECT min(rowid) FROM predictions GROUP BY model, model_digest"
-        statement = f"SELECT {_LABELS.names()} FROM predictions WHERE rowid IN ({one_of_each})"
+        statement = f"SELECT {LABELS.names()} FROM predictions WHERE rowid IN ({one_of_each})"
         genres, styles = set[str](), set[str]()
-        for values in self._select(statement, (), _LABELS.values):
+        for values in self._select(statement, (), LABELS.values):
             genres |= {*values["probabilities"]}
             styles |= {style.name for style in values["styles"]}
         return genres, styles
@@ -360,19 +343,38 @@ class Catalog(SqliteStore):
 
         """
         entry = Entry(
-            path=Path(os.fsdecode(path_key(path))),
+            path=as_path(os.fsdecode(path_key(path))),
             size=size,
             mtime_ns=mtime_ns,
             digest=digest,
             tags=tags,
             prediction=prediction,
             failure=failure,
+            scanned_at=now(),
         )
         with self._transaction() as connection:
-            connection.execute(_FILES.insertion(or_replace=True), _FILES.row(entry))
+            connection.execute(FILES.insertion(or_replace=True), FILES.row(entry))
             if prediction is not None:
-                row = (digest, *_PREDICTIONS.row(prediction), prediction.probability)
-                connection.execute(_STORED.insertion(or_replace=True), row)
+                connection.execute(STORED.insertion(or_replace=True), _stored_row(entry))
+
+    def merge(self, entries: Iterable[Entry]) -> int:
+        """Store entries of another catalogue or data set, all of them or none.
+
+        Of two scans of a file the later one is kept, and of two predictions of a model for the same
+        audio the later one. So the order of several merges does not matter, and a repeated one
+        changes nothing.
+
+        Returns:
+            Number of files and predictions that are new or newer.
+
+        """
+        with self._transaction() as connection:
+            before = connection.total_changes
+            for entry in entries:
+                connection.execute(MERGE_FILE, FILES.row(entry))
+                if entry.prediction is not None:
+                    connection.execute(MERGE_PREDICTION, _stored_row(entry))
+            return connection.total_changes - before
 
     def remove(self, paths: Iterable[StrPath]) -> None:
         """Remove files. Their predictions stay, in case the files return."""
@@ -382,69 +384,32 @@ class Catalog(SqliteStore):
             )
 
 
-def _conditions(
-    *,
-    genre: str | None = None,
-    style: str | None = None,
-    minimum: float | None = None,
-    verdict: str | None = None,
-    under: StrPath | None = None,
-    errors: bool = False,
-    model: str | None = None,
-) -> tuple[str, dict[str, Any]]:
-    """Return the clause ``WHERE`` and its parameters for the arguments of :meth:`Catalog.query`."""
-    verdict = verdict or (None if genre is None else "genre")
-    values: dict[str, Any] = {
-        "genre": genre,
-        "style": style,
-        "minimum": minimum,
-        "genre_minimum": None if style else minimum,
-        "verdict": verdict,
-        "model": model,
-    }
-    texts = {
-        _GENRE: genre is not None,
-        "p.verdict = :verdict": verdict is not None,
-        _STYLE: style is not None,
-        "p.probability >= :minimum": minimum is not None and genre is None and style is None,
-        _BELOW: under is not None,
-        "p.model IS NOT NULL": model is not None and not errors,
-        "f.failure IS NOT NULL": errors,
-    }
-    if under is not None:
-        values |= _path_range(under)
-    conditions = " AND ".join(text for text, applies in texts.items() if applies)
-    where = f"WHERE {conditions}" if conditions else ""
-    return where, values
-
-
 def _embedding(row: tuple[Any, ...]) -> tuple[str, NDArray[np.float16]]:
-    values = _EMBEDDINGS.values(row)
+    values = EMBEDDINGS.values(row)
     return values["digest"], values["embedding"]
 
 
 def _digest_and_path(row: tuple[Any, ...]) -> tuple[str | None, Path]:
-    values = _PATHS.values(row)
+    values = PATHS.values(row)
     return values["digest"], values["path"]
+
+
+def _stored_row(entry: Entry) -> tuple[Any, ...]:
+    prediction = entry.prediction
+    assert prediction is not None
+    return (entry.digest, *PREDICTIONS.row(prediction), prediction.probability)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     """Return the entry of a row: the columns of a file, and of a prediction if they follow."""
-    n = len(_FILES.types)
-    return Entry(**_FILES.values(row[:n]), prediction=_prediction(row[n:]))
+    n = len(FILES.types)
+    return Entry(**FILES.values(row[:n]), prediction=_prediction(row[n:]))
 
 
 def _prediction(row: tuple[Any, ...]) -> StoredPrediction | None:
     if all(value is None for value in row):
         return None
-    values = _PREDICTIONS.values(row)
+    values = PREDICTIONS.values(row)
     if values["genre"] not in values["probabilities"]:
         raise StoredValueError("predictions.genre: has no probability")
     return StoredPrediction(**values)
-
-
-def _path_range(folder: StrPath) -> dict[str, bytes]:
-    """Return the parameters that select a path and the paths below it."""
-    key, separator = path_key(folder), os.sep.encode()
-    below = key.rstrip(separator) + separator
-    return {"folder": key, "below": below, "beyond": below[:-1] + bytes([separator[0] + 1])}

@@ -73,6 +73,8 @@ class Embeddings:
             LibraryError: the catalogue cannot be read, or is damaged.
 
         """
+        if not catalog.path.is_file():  # a data set, which has no file of its own to keep beside it
+            return cls(_read(catalog, model_digest))
         store = _Store(catalog.path, model_digest)
         loaded = store.load()
         if loaded is not None:

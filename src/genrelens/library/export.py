@@ -7,26 +7,27 @@ import io
 import json
 import os
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from urllib.parse import quote
 
 from genrelens.csv_cells import safe_row
-from genrelens.errors import LibraryError, MissingExtraError
+from genrelens.discovery.locations import is_uri
+from genrelens.errors import LibraryError
 from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
+from genrelens.library.parquet import entry_row, relative_path, write_parquet
 from genrelens.library.records import Entry, path_fields
 
 __all__ = ["FORMATS", "entry_document", "export_entries", "export_playlists", "playlist_name"]
 
-_BATCH = 1000  # rows of a Parquet row group in memory
 _SEPARATOR = "|"  # between genres or styles in a cell of CSV
 _LISTS = ("tagged", "styles", "genres", "changes")  # columns with several values
+_PRINTABLE = string.punctuation + " "  # in URIs of objects, which are written as they are
 
 StrPath = str | os.PathLike[str]
-_Row = dict[str, Any]
 
 
 def export_entries(
@@ -179,9 +180,9 @@ def _write_csv(
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
         for entry in entries:
-            row = _row(entry, relative_to)
+            row = entry_row(entry, relative_to)
             row |= {name: _SEPARATOR.join(row[name] or []) for name in _LISTS}
-            row["path"] = _path(entry, relative_to)
+            row["path"] = relative_path(entry.path, relative_to)
             cells = [row.get(name) for name in columns]
             writer.writerow(safe_row(cells) if safe else cells)
     finally:
@@ -215,90 +216,7 @@ def entry_document(entry: Entry, relative_to: StrPath | None = None) -> dict[str
 
     """
     fields = {k: v for k, v in entry.to_dict().items() if k not in ("path", "path_bytes")}
-    return path_fields(_path(entry, relative_to)) | fields
-
-
-# ----------------------------------------------------------------------------------- Parquet
-
-
-def _write_parquet(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "parquet") from error
-    schema = pa.schema(
-        [
-            ("path", pa.string()),
-            ("path_bytes", pa.binary()),
-            ("size", pa.int64()),
-            ("mtime", pa.timestamp("us", tz="UTC")),
-            ("digest", pa.string()),
-            ("artist", pa.string()),
-            ("album", pa.string()),
-            ("title", pa.string()),
-            ("tagged", pa.list_(pa.string())),
-            ("verdict", pa.string()),
-            ("genre", pa.string()),
-            ("probability", pa.float64()),
-            ("probabilities", pa.map_(pa.string(), pa.float64())),
-            ("genres", pa.list_(pa.string())),
-            ("genre_probabilities", pa.map_(pa.string(), pa.float64())),
-            ("changes", pa.list_(pa.string())),
-            ("styles", pa.list_(pa.string())),
-            ("style_probabilities", pa.map_(pa.string(), pa.float64())),
-            ("music", pa.float64()),
-            ("level", pa.float64()),
-            ("snr", pa.float64()),
-            ("embedding", pa.list_(pa.float32())),
-            ("duration", pa.float64()),
-            ("heard", pa.float64()),
-            ("fast", pa.bool_()),
-            ("model", pa.string()),
-            ("model_digest", pa.string()),
-            ("version", pa.string()),
-            ("created_at", pa.string()),
-            ("error", pa.string()),
-        ]
-    )
-    rows = (_row(entry, relative_to) for entry in entries)
-    with parquet.ParquetWriter(file, schema) as writer:
-        while batch := list(islice(rows, _BATCH)):
-            writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
-
-
-def _path(entry: Entry, relative_to: StrPath | None) -> str:
-    return str(entry.path) if relative_to is None else os.path.relpath(entry.path, relative_to)
-
-
-def _row(entry: Entry, relative_to: StrPath | None) -> _Row:
-    """Return all fields of an entry as one flat row."""
-    path, tags, prediction = _path(entry, relative_to), entry.tags, entry.prediction
-    row: _Row = {
-        "path": path_fields(path)["path"],
-        "path_bytes": os.fsencode(path) if "path_bytes" in path_fields(path) else None,
-        "size": entry.size,
-        "mtime": entry.mtime_ns // 1000,
-        "digest": entry.digest,
-        "error": entry.error,
-        "artist": tags and tags.artist,
-        "album": tags and tags.album,
-        "title": tags and tags.title,
-        "tagged": tags and list(tags.genres),
-        **dict.fromkeys(("styles", "genres", "changes")),
-    }
-    if prediction is not None:
-        embedding = prediction.embedding
-        row |= {name: getattr(prediction, name) for name in prediction.__slots__} | {
-            "probability": prediction.probability,
-            "genres": list(prediction.found_genres),
-            "genre_probabilities": {genre.name: genre.probability for genre in prediction.genres},
-            "changes": list(prediction.changes),
-            "styles": [style.name for style in prediction.styles if style.applies],
-            "style_probabilities": {style.name: style.probability for style in prediction.styles},
-            "embedding": None if embedding is None else embedding.tolist(),
-        }
-    return row
+    return path_fields(relative_path(entry.path, relative_to)) | fields
 
 
 # ---------------------------------------------------------------------------------- playlists
@@ -326,6 +244,8 @@ def _title(entry: Entry) -> str:
 
 
 def _location(path: Path, relative_to: StrPath | None) -> str:
+    if is_uri(path):
+        return quote(str(path), safe=_PRINTABLE)
     content = os.fsencode(path)
     url = f"file://{quote(content)}"
     try:
@@ -349,7 +269,7 @@ FORMATS: dict[str, Callable[[Iterable[Entry], BinaryIO, StrPath | None], None]] 
     "csv": _write_csv,
     "json": _write_json,
     "jsonl": _write_jsonl,
-    "parquet": _write_parquet,
+    "parquet": write_parquet,
     "m3u8": _write_m3u8,
 }
 """Format -> function that writes it."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from genrelens.discovery.find import find_files
+from genrelens.discovery.locations import is_uri
 from genrelens.errors import LibraryError
 from genrelens.files import reason, write_text_atomically
 from genrelens.library.catalog import Catalog
@@ -35,6 +36,7 @@ _MARK = "genrelens_plan"
 _SUFFIXES = (".jsonl", ".json")
 _NUMBERS = ("size", "mtime_ns")
 _HASH = "[0-9a-f]{40}"
+_OBJECT = "is an object in a store; genrelens writes tags only to files"
 _NO_NUMBER = "contains a number that JSON does not allow"
 
 
@@ -138,7 +140,11 @@ def plan_changes(
     skipped: dict[Path, str] = {}
     models = _Models()
     seen: set[str | tuple[int, int]] = set()
-    for found in find_files(inputs, on_problem=lambda *problem: problems.append(problem)):
+    names = list(inputs)
+    for uri in filter(is_uri, names):
+        skipped |= {entry.path: _OBJECT for entry in catalog.query(under=uri)}
+    files = [name for name in names if not is_uri(name)]
+    for found in find_files(files, on_problem=lambda *problem: problems.append(problem)):
         path = Path(found.path)
         identities = _identities(path)
         if not seen.isdisjoint(identities):
