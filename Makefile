@@ -76,6 +76,7 @@ models: $(VENV)/.dev
 	$(call TRAIN,mfcc-lstm) --split $(DATA)/clips.csv --out runs/mfcc-lstm-valid
 	cp runs/mel-cnn-lstm/model.onnx src/genrelens/models/mel-cnn-lstm.onnx
 	cp runs/mfcc-lstm-valid/model.onnx src/genrelens/models/mfcc-lstm.onnx
+	$(BIN)/python scripts/halve_weights.py mel-cnn-lstm mfcc-lstm --clips $(DATA)/audio
 	$(BIN)/python scripts/golden.py
 
 MUSICNN := runs/musicnn-0.1.0-py3-none-any.whl

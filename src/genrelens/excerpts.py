@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrelens.audio import AudioSource, load_audio, probe, stream_audio
+from genrelens.audio import AudioSource, probe, stream_audio
 from genrelens.errors import AudioError
 from genrelens.highpass import high_pass
 from genrelens.levels import SILENCE_LEVEL, to_dbfs
+from genrelens.threads import map_in_threads
 
 __all__ = ["Excerpt", "expected_seconds", "open_excerpts"]
 
@@ -20,6 +22,7 @@ Float32 = NDArray[np.float32]
 
 _CENTRES = (1 / 6, 3 / 6, 5 / 6)  # centres of the excerpts, as fractions of the duration
 _SECONDS = 30.0  # length of an excerpt: one window of the network
+_BLOCK = 5.0  # seconds; with longer blocks, more is decoded that is not needed
 
 
 class Excerpt(NamedTuple):
@@ -36,7 +39,13 @@ class Excerpt(NamedTuple):
 
 
 def open_excerpts(
-    source: AudioSource, *, sample_rate: int, offset: float, duration: float | None, fast: bool
+    source: AudioSource,
+    *,
+    sample_rate: int,
+    offset: float,
+    duration: float | None,
+    fast: bool,
+    threads: int = 1,
 ) -> tuple[list[Excerpt], float | None]:
     """Return the excerpts of a recording: the whole recording as one, or three of 30 s.
 
@@ -51,6 +60,7 @@ def open_excerpts(
             decoded nevertheless if it lasts at most 90 s, its header states no duration or one that
             is too long, the source can be read only once, or an excerpt is silent for more than
             half of its time.
+        threads: number of excerpts that are decoded at once; 1 for a file object.
 
     Returns:
         The excerpts, and the duration of the recording in seconds; None if the whole recording is
@@ -61,19 +71,33 @@ def open_excerpts(
     seconds = (expected_seconds(source, offset, duration) or 0.0) if fast else 0.0
     if seconds <= len(_CENTRES) * _SECONDS:
         return [Excerpt(0.0, whole)], None
+    starts = [centre * seconds - _SECONDS / 2 for centre in _CENTRES]
+    is_file_object = not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview)
+    decoded = map_in_threads(
+        lambda start: _excerpt(source, offset + start, sample_rate),
+        starts,
+        jobs=1 if is_file_object else threads,
+    )
     excerpts = []
-    for start in (centre * seconds - _SECONDS / 2 for centre in _CENTRES):
-        try:
-            samples = load_audio(
-                source, sample_rate=sample_rate, offset=offset + start, duration=_SECONDS
-            )
-        except AudioError:  # shorter than stated, or damaged; decoding the whole reports it
-            return [Excerpt(0.0, whole)], None
-        is_short = len(samples) < 0.99 * _SECONDS * sample_rate
-        if is_short or _is_silent(samples, sample_rate):
-            return [Excerpt(0.0, whole)], None
-        excerpts.append(Excerpt(start, [samples]))
+    with closing(decoded):
+        for start, samples in decoded:
+            if samples is None:
+                return [Excerpt(0.0, whole)], None
+            excerpts.append(Excerpt(start, [samples]))
     return excerpts, seconds
+
+
+def _excerpt(source: AudioSource, start: float, sample_rate: int) -> Float32 | None:
+    """Decode 30 s from ``start`` on; None if they cannot be decoded completely or are silent."""
+    try:
+        blocks = stream_audio(
+            source, sample_rate=sample_rate, offset=start, duration=_SECONDS, block_seconds=_BLOCK
+        )
+        samples = np.concatenate(list(blocks))
+    except AudioError:  # shorter than stated, or damaged; decoding the whole reports it
+        return None
+    is_short = len(samples) < 0.99 * _SECONDS * sample_rate
+    return None if is_short or _is_silent(samples, sample_rate) else samples
 
 
 def expected_seconds(

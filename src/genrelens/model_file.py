@@ -98,6 +98,7 @@ class ModelFile:
         metadata: metadata of the model.
         size: size of the file in bytes.
         set_head: the set head, which classifies sets of segments; None if the model has none.
+        threads: number of threads for one run.
 
     Example::
 
@@ -113,7 +114,9 @@ class ModelFile:
         session: ort.InferenceSession,
         size: int,
         set_head: SetHead | None = None,
+        threads: int = 1,
     ) -> None:
+        self.threads = threads
         self.name = name
         self.metadata = metadata
         self.size = size
@@ -136,6 +139,7 @@ class ModelFile:
         """
         started = time.perf_counter()
         name = DEFAULT_MODEL if model is None else os.fspath(model)
+        threads = threads or os.cpu_count() or 1
         content = read_model(name)
         session = _open_session(name, content, threads)
         try:
@@ -150,7 +154,7 @@ class ModelFile:
         if _log.isEnabledFor(logging.INFO):
             digest, seconds = hashlib.sha256(content).hexdigest(), time.perf_counter() - started
             _log.info("loaded model %s, SHA-256 %s, in %.3f s", name, digest[:16], seconds)
-        return cls(name, metadata, session, len(content), head)
+        return cls(name, metadata, session, len(content), head, threads)
 
     @property
     def embedding_size(self) -> int | None:
@@ -268,6 +272,8 @@ def _open_session(name: str, content: bytes, threads: int) -> ort.InferenceSessi
         "session.model_external_initializers_file_folder_path", os.devnull
     )
     options.intra_op_num_threads = threads
+    # Threads that wait in a loop would take the cores from the thread that decodes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # nothing on stderr; errors are raised as exceptions
     try:
         return ort.InferenceSession(

@@ -206,3 +206,40 @@ def test_a_model_honours_the_umask(tmp_path: Path) -> None:
         os.umask(before)
     assert (tmp_path / "model.onnx").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+# ------------------------------------------------------------------------ weights of 16 bits
+
+
+def test_halved_weights(exported: tuple[ClipNetwork, ModelFile], tmp_path: Path) -> None:
+    """The file is smaller, and its outputs and metadata stay; halving twice changes nothing."""
+    from genrelens.train import halve_weights
+
+    original = exported[1]
+    halve_weights(original.name, tmp_path / "half.onnx")
+    halve_weights(tmp_path / "half.onnx", tmp_path / "again.onnx")
+    half, again = (ModelFile.load(tmp_path / name) for name in ("half.onnx", "again.onnx"))
+    assert half.size < 0.7 * original.size
+    assert again.size == half.size
+    assert half.metadata == original.metadata
+    segments = tiny.random_segments(9, original.metadata.features).numpy()
+    found, expected = half.run(segments), original.run(segments)
+    for name in ("clip_logits", "segment_logits"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=2e-2)
+        np.testing.assert_array_equal(getattr(again.run(segments), name), getattr(found, name))
+    assert not np.array_equal(found.clip_logits, expected.clip_logits)
+
+
+def test_weights_too_large_for_16_bits(tmp_path: Path) -> None:
+    import torch
+
+    from genrelens.train import export_model, halve_weights
+
+    network = tiny.network("mel-cnn")
+    with torch.no_grad():
+        largest = max(network.parameters(), key=torch.Tensor.numel)
+        largest.mul_(1e9)
+    export_model(network, tiny.metadata(), tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match="weights above 65504"):
+        halve_weights(tmp_path / "model.onnx", tmp_path / "half.onnx")
+    assert not (tmp_path / "half.onnx").exists()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from genrelens import AudioError, Classifier, ModelError, extract_segments
+from genrelens import AudioError, AudioWarning, Classifier, ModelError, extract_segments
 from genrelens.excerpts import open_excerpts
 from genrelens.model_file import ModelFile
 from genrelens.prediction import Prediction
@@ -426,6 +426,41 @@ def test_threads_do_not_disturb_each_other(recurrent: Classifier) -> None:
     with ThreadPoolExecutor(4) as pool:
         for number, results in enumerate(pool.map(work, range(4))):
             np.testing.assert_array_equal(results, expected[number:] + expected[:number])
+
+
+def test_decoding_in_another_thread_changes_nothing(model: Path, tmp_path: Path) -> None:
+    """Several runs of segments, errors and warnings; one thread decodes in the caller's."""
+    y = np.concatenate([tiny.sound(genre, 40) for genre in tiny.GENRES])
+    one, two = (Classifier.load(model, threads=threads) for threads in (1, 2))
+    content = synth.write(np.stack([y, -0.5 * y[::-1]], axis=1), RATE)
+    for options in ({}, {"fast": True}, {"offset": 70.0}):
+        found = [each.classify(content, **options) for each in (one, two)]  # type: ignore[arg-type]
+        assert found[0].to_dict(timeline=True) == found[1].to_dict(timeline=True)
+    path = tmp_path / "cut.wav"
+    path.write_bytes(content[: len(content) // 2])
+    messages = []
+    for each in (one, two):
+        with pytest.warns(AudioWarning) as caught:
+            each.classify(path)
+        messages.append([str(warning.message) for warning in caught])
+    assert messages[0] == messages[1]
+    y[60 * RATE] = np.nan
+    for each in (one, two):
+        with pytest.raises(AudioError, match="contains the sample nan at 60"):
+            each.classify(synth.write(y, RATE, subtype="FLOAT"))
+    assert not [each for each in threading.enumerate() if each.name.startswith("genrelens")]
+
+
+def test_an_early_end_stops_the_thread_that_decodes(model: Path, tmp_path: Path) -> None:
+    endless = empty_wav(tmp_path / "endless.wav", 36 * 3600)
+    n_before = threading.active_count()
+
+    def fail(features: NDArray[Any]) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        Classifier.load(model, threads=2).classify(endless, on_segments=fail)
+    assert threading.active_count() == n_before
 
 
 def test_memory_does_not_grow_with_length(classifier: Classifier, tmp_path: Path) -> None:

@@ -250,10 +250,14 @@ def _flat_spectra(coarse: Float32) -> Complexes:
 
     Strong bass would dominate the correlation. The treble contains aliases.
     """
-    n = coarse.shape[1]
-    spectra = np.fft.rfft(coarse, 1 << int(n * (1 + 2 * _DELAYS[1])).bit_length(), axis=1)
-    ramp = np.arange(spectra.shape[1]) / spectra.shape[1]
-    return np.asarray(spectra * np.where(ramp < _USED_BAND, ramp, 0))
+    spectra = np.fft.rfft(coarse, _fast_length(int(coarse.shape[1] * (1 + 2 * _DELAYS[1]))), axis=1)
+    ramp = np.arange(spectra.shape[1], dtype=np.float32) / np.float32(spectra.shape[1])
+    return np.asarray(spectra * np.where(ramp < _USED_BAND, ramp, np.float32(0)))
+
+
+def _fast_length(n: int) -> int:
+    """Return the shortest even length above ``n`` of the form 4, 5 or 6 * 2**k."""
+    return min(factor << max(1, (n // factor).bit_length()) for factor in (4, 5, 6))
 
 
 def _is_delayed(cross: Complexes, n: int, rate: float) -> bool:

@@ -32,7 +32,7 @@ from genrelens.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from genrelens.train.crossval import cross_validate, write_crossval_report
-    from genrelens.train.export import export_model, replace_metadata
+    from genrelens.train.export import export_model, halve_weights, replace_metadata
     from genrelens.train.job import Run
     from genrelens.train.recipe import (
         AugmentConfig,
@@ -55,6 +55,7 @@ __all__ = [
     "TrainingConfig",
     "cross_validate",
     "export_model",
+    "halve_weights",
     "packaged_recipes",
     "read_history",
     "replace_metadata",
@@ -64,7 +65,7 @@ __all__ = [
 
 _MODULES = {
     "crossval": ("cross_validate", "write_crossval_report"),
-    "export": ("export_model", "replace_metadata"),
+    "export": ("export_model", "halve_weights", "replace_metadata"),
     "job": ("Run",),
     "train_model": ("train",),
     "trainer": ("Hardware", "read_history"),
