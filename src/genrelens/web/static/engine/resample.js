@@ -1,0 +1,164 @@
+/**
+ * Conversion of the sample rate with a filter like that of soxr's quality HQ, which the command
+ * line uses: linear phase, flat up to 91 % of the lower Nyquist frequency, -120 dB above it.
+ */
+
+import { concatenate } from "./arrays.js";
+import { Halver } from "./halve.js";
+import { kaiserSinc } from "./kaiser.js";
+
+const LEAST_HALVED = 2.756; // ratio of the rates from which on a halving changes nothing else
+const CUTOFF = 0.95682; // of the lower Nyquist frequency: -6 dB, the middle of the transition
+const HALF_LENGTH = 89.4; // of the filter, in samples of the lower rate
+const BETA = 11.2; // of its Kaiser window
+const MAX_PHASES = 1024; // with more, the filter is interpolated between two of them
+
+/** Converts a waveform in blocks; the result does not depend on the blocks. */
+export class Resampler {
+  #rateIn;
+  #rateOut;
+  #halvers = [];
+  #filter = null;
+  #nIn = 0;
+  #nOut = 0;
+
+  /**
+   * @param {number} rateIn  in Hz, a whole number
+   * @param {number} rateOut  in Hz, a whole number
+   */
+  constructor(rateIn, rateOut) {
+    [this.#rateIn, this.#rateOut] = [rateIn, rateOut];
+    let factor = 1;
+    for (; rateIn >= LEAST_HALVED * factor * rateOut; factor *= 2) {
+      this.#halvers.push(new Halver());
+    }
+    if (rateIn !== rateOut) {
+      this.#filter = new RationalFilter(rateIn, factor * rateOut);
+    }
+  }
+
+  /** @param {Float32Array} block @returns {Float32Array}  what can be computed so far */
+  push(block) {
+    this.#nIn += block.length;
+    const halved = this.#halvers.reduce((samples, halver) => halver.push(samples), block);
+    const output = this.#filter ? this.#filter.push(halved) : halved;
+    this.#nOut += output.length;
+    return output;
+  }
+
+  /** Return the last samples. */
+  end() {
+    if (!this.#filter) {
+      return new Float32Array(0);
+    }
+    const rest = this.#halvers.reduce(
+      (samples, halver) => concatenate([halver.push(samples), halver.end()]), new Float32Array(0));
+    const nTotal = Math.floor((this.#nIn * this.#rateOut) / this.#rateIn + 0.5);
+    const output = concatenate([this.#filter.push(rest), this.#filter.end()]);
+    return output.subarray(0, nTotal - this.#nOut);
+  }
+}
+
+/** Converts by a ratio of whole numbers. */
+class RationalFilter {
+  #rateIn;
+  #rateOut;
+  #phases;
+  #rest;
+  #first; // number of the first sample of #rest
+  #nOut = 0;
+
+  constructor(rateIn, rateOut) {
+    const divisor = greatestDivisor(rateIn, rateOut);
+    [this.#rateIn, this.#rateOut] = [rateIn / divisor, rateOut / divisor];
+    this.#phases = new Phases(this.#rateIn, this.#rateOut);
+    this.#rest = new Float32Array(this.#phases.half);
+    this.#first = -this.#phases.half;
+  }
+
+  push(block) {
+    this.#rest = concatenate([this.#rest, block]);
+    const known = this.#first + this.#rest.length - this.#phases.half; // centres before this
+    const output = this.#convert(Math.ceil((known * this.#rateOut) / this.#rateIn));
+    this.#discard();
+    return output;
+  }
+
+  /** Return the last samples and some more. */
+  end() {
+    return this.push(new Float32Array(2 * this.#phases.half));
+  }
+
+  /** Return the samples up to number `stop`, exclusive. */
+  #convert(stop) {
+    const output = new Float32Array(Math.max(0, stop - this.#nOut));
+    const before = this.#first + this.#phases.half - 1;
+    for (let index = 0; index < output.length; index += 1) {
+      const position = (this.#nOut + index) * this.#rateIn; // in steps of 1 / #rateOut samples
+      const whole = Math.floor(position / this.#rateOut);
+      const fraction = position / this.#rateOut - whole;
+      output[index] = this.#phases.apply(this.#rest, whole - before, fraction);
+    }
+    this.#nOut += output.length;
+    return output;
+  }
+
+  /** Discard the samples before those that the next output needs. */
+  #discard() {
+    const next = Math.floor((this.#nOut * this.#rateIn) / this.#rateOut) - this.#phases.half;
+    const n = Math.min(Math.max(0, next - this.#first), this.#rest.length);
+    this.#rest = this.#rest.slice(n);
+    this.#first += n;
+  }
+}
+
+/** The filter at some positions between two samples. */
+class Phases {
+  #filters;
+  #isExact;
+
+  constructor(rateIn, rateOut) {
+    const ratio = Math.min(1, rateOut / rateIn); // the lower rate as a share of rateIn
+    this.half = 2 * Math.ceil(HALF_LENGTH / ratio / 2 + 0.5); // so that 4 divides the taps
+    this.#isExact = rateOut <= MAX_PHASES;
+    const n = this.#isExact ? rateOut : MAX_PHASES;
+    this.#filters = Array.from({ length: n + 1 }, (_, phase) => this.#filter(phase / n, ratio));
+  }
+
+  #filter(fraction, ratio) {
+    return Float64Array.from({ length: 2 * this.half }, (_, index) => {
+      const distance = (index - this.half + 1 - fraction) * ratio;
+      return ratio * kaiserSinc(distance, CUTOFF, HALF_LENGTH, BETA);
+    });
+  }
+
+  /** Return the filtered value `fraction` of a sample after number `start + half - 1`. */
+  apply(samples, start, fraction) {
+    const position = fraction * (this.#filters.length - 1);
+    if (this.#isExact) {
+      return product(samples, start, this.#filters[Math.round(position)]);
+    }
+    const low = Math.floor(position);
+    const [below, above] = [low, low + 1].map((phase) =>
+      product(samples, start, this.#filters[phase]),
+    );
+    return below + (position - low) * (above - below);
+  }
+}
+
+/** Return the sum of products; 4 divides the number of taps. */
+function product(samples, start, taps) {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let index = 0; index < taps.length; index += 4) {
+    const at = start + index;
+    a += samples[at] * taps[index];
+    b += samples[at + 1] * taps[index + 1];
+    c += samples[at + 2] * taps[index + 2];
+    d += samples[at + 3] * taps[index + 3];
+  }
+  return a + b + c + d;
+}
+
+function greatestDivisor(a, b) {
+  return b === 0 ? a : greatestDivisor(b, a % b);
+}
