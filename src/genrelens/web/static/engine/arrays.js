@@ -5,7 +5,7 @@ export function concatenate(parts) {
   if (parts.length === 1) {
     return parts[0];
   }
-  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const joined = new Float32Array(parts.reduce((total, part) => total + part.length, 0));
   let position = 0;
   for (const part of parts) {
     joined.set(part, position);

@@ -28,6 +28,8 @@ export class MelSpectrogram {
   #fft;
   #window;
   #filters;
+  #cos;
+  #sin;
   #rest;
   #real;
   #imaginary;
@@ -36,12 +38,15 @@ export class MelSpectrogram {
   constructor(features) {
     this.#features = features;
     const size = features.n_fft;
-    this.#fft = new Fft(size);
+    this.#fft = new Fft(size / 2);
     this.#window = Float64Array.from(
       range(size), (index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * index) / size));
     this.#filters = melFilters(features);
+    const angles = range(size / 2 + 1).map((bin) => (-2 * Math.PI * bin) / size);
+    [this.#cos, this.#sin] = [Math.cos, Math.sin].map((of) => Float64Array.from(angles, (angle) => of(angle)));
     this.#rest = new Float32Array(size / 2);
-    [this.#real, this.#imaginary] = [new Float64Array(size), new Float64Array(size)];
+    this.#real = new Float64Array(size / 2);
+    this.#imaginary = new Float64Array(size / 2);
   }
 
   /**
@@ -53,8 +58,8 @@ export class MelSpectrogram {
     this.#rest = concatenate([this.#rest, block]);
     const frames = [];
     const nFrames = Math.max(0, Math.floor((this.#rest.length - size) / hop) + 1);
-    for (let index = 0; index < nFrames; index += 2) {
-      frames.push(...this.#pair(index * hop, index + 1 < nFrames ? (index + 1) * hop : null));
+    for (let index = 0; index < nFrames; index += 1) {
+      frames.push(this.#compress(this.#power(index * hop)));
     }
     this.#rest = this.#rest.slice(nFrames * hop);
     return frames;
@@ -65,29 +70,31 @@ export class MelSpectrogram {
     return this.push(new Float32Array(this.#features.n_fft / 2));
   }
 
-  /** Return the frames that start at two samples, from one transform; `second` can be null. */
-  #pair(first, second) {
-    const size = this.#features.n_fft;
-    for (let index = 0; index < size; index += 1) {
-      const weight = this.#window[index];
-      this.#real[index] = weight * this.#rest[first + index];
-      this.#imaginary[index] = second === null ? 0 : weight * this.#rest[second + index];
+  /** Return the power spectrum of the frame that starts at a sample. */
+  #power(start) {
+    const [re, im] = [this.#real, this.#imaginary];
+    for (let index = 0; index < this.#fft.size; index += 1) {
+      const at = 2 * index; // two real values in one complex one
+      re[index] = this.#window[at] * this.#rest[start + at];
+      im[index] = this.#window[at + 1] * this.#rest[start + at + 1];
     }
-    this.#fft.transform(this.#real, this.#imaginary);
-    const powers = this.#powers();
-    return (second === null ? powers.slice(0, 1) : powers).map((power) => this.#compress(power));
+    this.#fft.transform(re, im);
+    return this.#separated();
   }
 
-  /** Separate the spectra of the real and of the imaginary part, and return their powers. */
-  #powers() {
-    const [re, im, size] = [this.#real, this.#imaginary, this.#features.n_fft];
-    const [first, second] = [new Float64Array(size / 2 + 1), new Float64Array(size / 2 + 1)];
-    for (let low = 0; low <= size / 2; low += 1) {
-      const high = (size - low) % size;
-      first[low] = ((re[low] + re[high]) ** 2 + (im[low] - im[high]) ** 2) / 4;
-      second[low] = ((im[low] + im[high]) ** 2 + (re[high] - re[low]) ** 2) / 4;
+  /** Separate the spectra of the even and the odd samples, and return the power of all samples. */
+  #separated() {
+    const [re, im, n] = [this.#real, this.#imaginary, this.#fft.size];
+    const power = new Float64Array(n + 1);
+    for (let low = 0; low <= n; low += 1) {
+      const [at, high] = [low % n, (n - low) % n];
+      const [evenRe, evenIm] = [(re[at] + re[high]) / 2, (im[at] - im[high]) / 2];
+      const [oddRe, oddIm] = [(im[at] + im[high]) / 2, (re[high] - re[at]) / 2];
+      const [cos, sin] = [this.#cos[low], this.#sin[low]];
+      power[low] =
+        (evenRe + cos * oddRe - sin * oddIm) ** 2 + (evenIm + cos * oddIm + sin * oddRe) ** 2;
     }
-    return [first, second];
+    return power;
   }
 
   #compress(power) {

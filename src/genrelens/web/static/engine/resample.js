@@ -1,6 +1,9 @@
 /**
- * Conversion of the sample rate with a filter like that of soxr's quality HQ, which the command
- * line uses: linear phase, flat up to 91 % of the lower Nyquist frequency, -120 dB above it.
+ * Conversion of the sample rate with the filter of soxr's quality HQ, which the command line uses:
+ * linear phase, flat up to 91 % of the lower Nyquist frequency, below -120 dB above it. soxr's
+ * impulse response was measured. It is a sinc with a Kaiser window, which is a little wider for
+ * ratios that are not simple, such as 44100 : 16000. The difference is at most 1e-7 for simple
+ * ratios, and 1e-4 for others.
  */
 
 import { concatenate } from "./arrays.js";
@@ -8,9 +11,12 @@ import { Halver } from "./halve.js";
 import { kaiserSinc } from "./kaiser.js";
 
 const LEAST_HALVED = 2.756; // ratio of the rates from which on a halving changes nothing else
-const CUTOFF = 0.95682; // of the lower Nyquist frequency: -6 dB, the middle of the transition
-const HALF_LENGTH = 89.4; // of the filter, in samples of the lower rate
-const BETA = 11.2; // of its Kaiser window
+const CUTOFF = 0.95686; // of the lower Nyquist frequency: -6 dB, the middle of the transition
+const SIMPLE = { beta: 13.04, perOctave: 0.6, halfPerBeta: 7.43 }; // of the Kaiser window
+const OTHER = { beta: 15.98, perOctave: 0.8, halfPerBeta: 6.85 };
+const MAX_SIMPLE = 16; // a ratio n : m is simple if n, of the rate of the result, is not above this
+const OCTAVES_FROM = 2.9; // ratio of the rates from which on the window grows
+const REACH = 95; // samples of the lower rate; the weights beyond are below 1e-6
 const MAX_PHASES = 1024; // with more, the filter is interpolated between two of them
 
 /** Converts a waveform in blocks; the result does not depend on the blocks. */
@@ -33,7 +39,7 @@ export class Resampler {
       this.#halvers.push(new Halver());
     }
     if (rateIn !== rateOut) {
-      this.#filter = new RationalFilter(rateIn, factor * rateOut);
+      this.#filter = new RationalFilter(rateIn, factor * rateOut, windowOf(rateIn, rateOut));
     }
   }
 
@@ -59,6 +65,14 @@ export class Resampler {
   }
 }
 
+/** Return the Kaiser window: beta, and half its length in samples of the lower rate. */
+function windowOf(rateIn, rateOut) {
+  const isSimple = rateOut / greatestDivisor(rateIn, rateOut) <= MAX_SIMPLE;
+  const { beta: least, perOctave, halfPerBeta } = isSimple ? SIMPLE : OTHER;
+  const beta = least + perOctave * Math.max(0, Math.log2(rateIn / rateOut / OCTAVES_FROM));
+  return { beta, half: halfPerBeta * beta };
+}
+
 /** Converts by a ratio of whole numbers. */
 class RationalFilter {
   #rateIn;
@@ -68,10 +82,10 @@ class RationalFilter {
   #first; // number of the first sample of #rest
   #nOut = 0;
 
-  constructor(rateIn, rateOut) {
+  constructor(rateIn, rateOut, window) {
     const divisor = greatestDivisor(rateIn, rateOut);
     [this.#rateIn, this.#rateOut] = [rateIn / divisor, rateOut / divisor];
-    this.#phases = new Phases(this.#rateIn, this.#rateOut);
+    this.#phases = new Phases(this.#rateIn, this.#rateOut, window);
     this.#rest = new Float32Array(this.#phases.half);
     this.#first = -this.#phases.half;
   }
@@ -116,10 +130,12 @@ class RationalFilter {
 class Phases {
   #filters;
   #isExact;
+  #window;
 
-  constructor(rateIn, rateOut) {
+  constructor(rateIn, rateOut, window) {
+    this.#window = window;
     const ratio = Math.min(1, rateOut / rateIn); // the lower rate as a share of rateIn
-    this.half = 2 * Math.ceil(HALF_LENGTH / ratio / 2 + 0.5); // so that 4 divides the taps
+    this.half = 2 * Math.ceil(REACH / ratio / 2 + 0.5); // so that 4 divides the taps
     this.#isExact = rateOut <= MAX_PHASES;
     const n = this.#isExact ? rateOut : MAX_PHASES;
     this.#filters = Array.from({ length: n + 1 }, (_, phase) => this.#filter(phase / n, ratio));
@@ -128,7 +144,7 @@ class Phases {
   #filter(fraction, ratio) {
     return Float64Array.from({ length: 2 * this.half }, (_, index) => {
       const distance = (index - this.half + 1 - fraction) * ratio;
-      return ratio * kaiserSinc(distance, CUTOFF, HALF_LENGTH, BETA);
+      return ratio * kaiserSinc(distance, CUTOFF, this.#window.half, this.#window.beta);
     });
   }
 
