@@ -29,6 +29,7 @@ from genrelens.cli import (
     models,
     scan,
     serve,
+    site,
     tag,
     train,
     undo,
@@ -91,7 +92,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "calibrate": calibrate.calibrate,
         "leak": leak.leak,
     },
-    "Serve": {"serve": serve.serve},
+    "Serve": {"serve": serve.serve, "site": site.site},
 }
 
 

@@ -1,6 +1,7 @@
 /** One clip on the page, from the queue to its result. */
 
 import { announce, button, element, uniqueId } from "./dom.js";
+import { classifyLocally, isLocal } from "./local.js";
 import { Result } from "./result.js";
 import { classify, ServerError, tooLarge } from "./server.js";
 import {
@@ -59,7 +60,7 @@ export class Card extends EventTarget {
       if (refusal) {
         throw new ServerError(refusal, { status: 413 });
       }
-      this.#show("Uploading", 0);
+      this.#show(isLocal ? "Classifying" : "Uploading", 0);
       this.#succeed(await this.#request());
     } catch (error) {
       if (!this.#abort.signal.aborted) {
@@ -81,7 +82,12 @@ export class Card extends EventTarget {
   }
 
   #request() {
-    return classify(this.file, this.options, this.#listener(), this.#abort.signal);
+    if (!isLocal) {
+      return classify(this.file, this.options, this.#listener(), this.#abort.signal);
+    }
+    const onPartial = ({ heard, duration }) =>
+      this.#show(`Classifying, ${formatDuration(heard)}`, heard / duration);
+    return classifyLocally(this.file, this.options, onPartial, this.#abort.signal);
   }
 
   #listener() {

@@ -15,6 +15,7 @@ const PADDING = 0.2; // seconds by which a stated and a real length may differ
  * @property {number} sampleRate  in Hz
  * @property {?number} seconds  length; null if it is unknown
  * @property {?number} [statedSeconds]  length that the header states, right or wrong
+ * @property {?string} [damage]  why a part could not be decoded; known after the last block
  * @property {() => AsyncIterable<Float32Array[]>} blocks  blocks of samples for each channel
  */
 
@@ -88,10 +89,11 @@ function check(samples, seconds) {
   }
 }
 
-function notesOn({ statedSeconds = null }, seconds, name) {
+function notesOn({ statedSeconds = null, damage = null }, seconds, name) {
+  const decoded = `${seconds.toFixed(1)} s`;
   const isWrong = statedSeconds !== null && Math.abs(statedSeconds - seconds) > PADDING;
-  return isWrong
-    ? [`${name}: the header states ${statedSeconds.toFixed(1)} s, ` +
-        `${seconds.toFixed(1)} s were decoded`]
-    : [];
+  return [
+    damage && `${name}: is damaged; ${decoded} could be decoded (${damage})`,
+    isWrong && `${name}: the header states ${statedSeconds.toFixed(1)} s, ${decoded} were decoded`,
+  ].filter(Boolean);
 }

@@ -24,7 +24,7 @@ function readerOf(tag, bits) {
 /**
  * Open a WAV file.
  * @param {Blob} file
- * @returns {Promise<?import("./decode.js").Source>}  null if it is no WAV file of a known format
+ * @returns {Promise<?import("./classify.js").Source>}  null if it is no WAV file of a known format
  */
 export async function openWav(file) {
   const head = await viewOf(file, 0, 12);
