@@ -68,7 +68,7 @@ async function* monoBlocks(source, sampleRate) {
   let mixer = null;
   let [nSamples, nChannels] = [0, 0];
   for await (const channels of source.blocks()) {
-    channels.forEach((samples) => check(samples, nSamples / source.sampleRate));
+    channels.forEach((samples) => check(samples, nSamples, source.sampleRate));
     nSamples += channels[0].length;
     if (channels.length !== nChannels) {
       yield resampler.push(mixer?.end() ?? new Float32Array(0));
@@ -80,12 +80,13 @@ async function* monoBlocks(source, sampleRate) {
   yield resampler.end();
 }
 
-/** Check that samples are finite and not far over full scale. */
-function check(samples, seconds) {
+/** Check that samples are finite and not far over full scale; `before` is how many came before. */
+function check(samples, before, sampleRate) {
   const wrong = samples.findIndex((value) => !(Math.abs(value) <= MAX_AMPLITUDE));
   if (wrong !== -1) {
+    const seconds = ((before + wrong) / sampleRate).toFixed(2);
     throw new Error(
-      `This file contains the sample ${samples[wrong]} at ${seconds.toFixed(0)} s; full scale is 1.`);
+      `This file contains the sample ${samples[wrong]} at ${seconds} s; full scale is 1.`);
   }
 }
 

@@ -1,30 +1,30 @@
 /**
  * Conversion of the sample rate with the filter of soxr's quality HQ, which the command line uses:
  * linear phase, flat up to 91 % of the lower Nyquist frequency, below -120 dB above it. soxr's
- * impulse response was measured. It is a sinc with a Kaiser window, which is a little wider for
- * ratios that are not simple, such as 44100 : 16000. The difference is at most 1e-7 for simple
- * ratios, and 1e-4 for others.
+ * impulse response was measured: it is a sinc with a Kaiser window, and for ratios that are not
+ * simple, such as 44100 : 16000, there is a small droop.
  */
 
 import { concatenate } from "./arrays.js";
+import { Droop } from "./droop.js";
 import { Halver } from "./halve.js";
 import { kaiserSinc } from "./kaiser.js";
 
 const LEAST_HALVED = 2.756; // ratio of the rates from which on a halving changes nothing else
-const CUTOFF = 0.95686; // of the lower Nyquist frequency: -6 dB, the middle of the transition
-const SIMPLE = { beta: 13.04, perOctave: 0.6, halfPerBeta: 7.43 }; // of the Kaiser window
-const OTHER = { beta: 15.98, perOctave: 0.8, halfPerBeta: 6.85 };
+const CUTOFF = 0.95687; // of the lower Nyquist frequency: -6 dB, the middle of the transition
+const [BETA, BETA_OTHER] = [13.04, 13.78]; // of the Kaiser window, for simple and other ratios
+const BETA_PER_OCTAVE = 0.55;
+const HALF_PER_BETA = 7.42; // samples of the lower rate
 const MAX_SIMPLE = 16; // a ratio n : m is simple if n, of the rate of the result, is not above this
 const OCTAVES_FROM = 2.9; // ratio of the rates from which on the window grows
-const REACH = 95; // samples of the lower rate; the weights beyond are below 1e-6
+const REACH = 96; // samples of the lower rate; the weights beyond are below 1e-6
 const MAX_PHASES = 1024; // with more, the filter is interpolated between two of them
 
 /** Converts a waveform in blocks; the result does not depend on the blocks. */
 export class Resampler {
   #rateIn;
   #rateOut;
-  #halvers = [];
-  #filter = null;
+  #stages = [];
   #nIn = 0;
   #nOut = 0;
 
@@ -36,41 +36,40 @@ export class Resampler {
     [this.#rateIn, this.#rateOut] = [rateIn, rateOut];
     let factor = 1;
     for (; rateIn >= LEAST_HALVED * factor * rateOut; factor *= 2) {
-      this.#halvers.push(new Halver());
+      this.#stages.push(new Halver());
     }
     if (rateIn !== rateOut) {
-      this.#filter = new RationalFilter(rateIn, factor * rateOut, windowOf(rateIn, rateOut));
+      this.#stages.push(new RationalFilter(rateIn, factor * rateOut, windowOf(rateIn, rateOut)));
+    }
+    if (rateIn > rateOut && !isSimple(rateIn, rateOut)) {
+      this.#stages.push(new Droop());
     }
   }
 
   /** @param {Float32Array} block @returns {Float32Array}  what can be computed so far */
   push(block) {
     this.#nIn += block.length;
-    const halved = this.#halvers.reduce((samples, halver) => halver.push(samples), block);
-    const output = this.#filter ? this.#filter.push(halved) : halved;
+    const output = this.#stages.reduce((samples, stage) => stage.push(samples), block);
     this.#nOut += output.length;
     return output;
   }
 
   /** Return the last samples. */
   end() {
-    if (!this.#filter) {
-      return new Float32Array(0);
-    }
-    const rest = this.#halvers.reduce(
-      (samples, halver) => concatenate([halver.push(samples), halver.end()]), new Float32Array(0));
+    const last = this.#stages.reduce(
+      (samples, stage) => concatenate([stage.push(samples), stage.end()]), new Float32Array(0));
     const nTotal = Math.floor((this.#nIn * this.#rateOut) / this.#rateIn + 0.5);
-    const output = concatenate([this.#filter.push(rest), this.#filter.end()]);
-    return output.subarray(0, nTotal - this.#nOut);
+    return last.subarray(0, nTotal - this.#nOut);
   }
 }
 
+const isSimple = (rateIn, rateOut) => rateOut / greatestDivisor(rateIn, rateOut) <= MAX_SIMPLE;
+
 /** Return the Kaiser window: beta, and half its length in samples of the lower rate. */
 function windowOf(rateIn, rateOut) {
-  const isSimple = rateOut / greatestDivisor(rateIn, rateOut) <= MAX_SIMPLE;
-  const { beta: least, perOctave, halfPerBeta } = isSimple ? SIMPLE : OTHER;
-  const beta = least + perOctave * Math.max(0, Math.log2(rateIn / rateOut / OCTAVES_FROM));
-  return { beta, half: halfPerBeta * beta };
+  const least = isSimple(rateIn, rateOut) ? BETA : BETA_OTHER;
+  const beta = least + BETA_PER_OCTAVE * Math.max(0, Math.log2(rateIn / rateOut / OCTAVES_FROM));
+  return { beta, half: HALF_PER_BETA * beta };
 }
 
 /** Converts by a ratio of whole numbers. */

@@ -14,6 +14,8 @@ import { classify } from "./classify.js";
 import { decodedAudio, openSource } from "./decode.js";
 import { Model } from "./model.js";
 
+const MAX_THREADS = 4;
+
 const jobs = new Map(); // id -> {abort, audio}
 let queue = Promise.resolve();
 let model = null;
@@ -22,7 +24,9 @@ async function start({ runtime, model: address }) {
   const ort = await import(`${runtime}ort.js`);
   ort.env.logLevel = "error";
   ort.env.wasm.wasmPaths = { mjs: `${runtime}ort-wasm.js`, wasm: `${runtime}ort-wasm.wasm` };
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? 0 : 1; // 0: as many as there are cores
+  ort.env.wasm.numThreads = self.crossOriginIsolated
+    ? Math.min(MAX_THREADS, navigator.hardwareConcurrency)
+    : 1;
   const response = await fetch(address);
   if (!response.ok) {
     throw new Error(`The model could not be loaded (${response.status}).`);
