@@ -21,7 +21,9 @@ def main() -> None:
         browser = started.chromium.launch(executable_path=path)
         for size in SIZES:
             page = browser.new_page(viewport={"width": size, "height": size})
-            page.set_content(f"<style>body{{margin:0}}svg{{display:block;width:100vw}}</style>{svg}")
+            page.set_content(
+                f"<style>body{{margin:0}}svg{{display:block;width:100vw}}</style>{svg}"
+            )
             page.screenshot(path=STATIC / f"icon-{size}.png", omit_background=True)
         browser.close()
 

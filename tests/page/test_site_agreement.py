@@ -42,7 +42,9 @@ def test_wav_files(engine_page: Visit, classifier: Classifier, make: Callable[[]
 
 
 @pytest.mark.parametrize("make", COMPRESSED.values(), ids=COMPRESSED)
-def test_compressed_files(engine_page: Visit, classifier: Classifier, make: Callable[[], bytes]) -> None:
+def test_compressed_files(
+    engine_page: Visit, classifier: Classifier, make: Callable[[], bytes]
+) -> None:
     content = make()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)  # WebM has no length
@@ -94,6 +96,8 @@ def test_the_image_of_the_input(engine_page: Visit, classifier: Classifier) -> N
     image = FeatureImage(classifier.metadata.features)
     prediction = classifier.classify(content, on_segments=image.add)
     expected = image.to_dict(prediction.segment_weights)
-    pixels = [np.frombuffer(base64.b64decode(each.pop("data")), np.uint8) for each in (found, expected)]
+    pixels = [
+        np.frombuffer(base64.b64decode(each.pop("data")), np.uint8) for each in (found, expected)
+    ]
     assert np.abs(np.subtract(*pixels, dtype=int)).max() <= 1
     assert differences(found, expected, 1e-2) == []

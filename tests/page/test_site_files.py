@@ -41,7 +41,8 @@ def test_a_recording_can_be_cancelled(engine_page: Visit) -> None:
     """The next recording is classified all the same."""
     outcome = engine_page.page.evaluate(
         """async () => {
-          const { LocalEngine } = await import(new URL("static/engine/client.js", document.baseURI));
+          const address = new URL("static/engine/client.js", document.baseURI);
+          const { LocalEngine } = await import(address);
           const engine = (window.engine ??= new LocalEngine());
           const head = await (await fetch("examples/trance.ogg")).blob();
           const abort = new AbortController();

@@ -73,6 +73,7 @@ COMPRESSED: dict[str, Callable[[], bytes]] = {
     "FLAC": lambda: synth.write(_stereo(0.7), 48_000, "FLAC", "PCM_24"),
     "Opus": lambda: synth.write(_at(48_000), 48_000, "OGG", "OPUS"),
     "AAC": lambda: synth.encode(example("rock-riff"), RATE, "aac", "adts"),
+    "M4A": lambda: synth.encode(example("rock-riff"), RATE, "aac", "ipod"),
     "WebM": lambda: synth.encode(_at(48_000), 48_000, "libopus", "webm"),
 }
 
@@ -91,9 +92,7 @@ def differences(found: Any, expected: Any, tolerance: float, path: str = "") -> 
         return _differences_of_dicts(found, expected, tolerance, path)
     if isinstance(expected, list) and len(found) == len(expected):
         pairs = enumerate(zip(found, expected, strict=True))
-        return [
-            text for i, pair in pairs for text in differences(*pair, tolerance, f"{path}.{i}")
-        ]
+        return [text for i, pair in pairs for text in differences(*pair, tolerance, f"{path}.{i}")]
     is_number = isinstance(expected, float) and isinstance(found, int | float)
     allowed = 100 * tolerance if path.endswith((".snr", ".level")) else tolerance
     same = abs(found - expected) <= allowed if is_number else found == expected
@@ -110,5 +109,3 @@ def _differences_of_dicts(
         for key in expected
         for text in differences(found[key], expected[key], tolerance, f"{path}.{key}")
     ]
-
-

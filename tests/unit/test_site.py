@@ -93,7 +93,7 @@ def test_other_folders_are_not_written(write: Write, tmp_path: Path, mark: str |
     (tmp_path / "thesis.txt").write_text("mine")
     if mark is not None:
         (tmp_path / "genrelens-site.json").write_text(mark)
-    with pytest.raises(DataError, match="choose a new folder|cannot be replaced"):
+    with pytest.raises(DataError, match=r"choose a new folder|cannot be replaced"):
         write(tmp_path)
     assert not (tmp_path / "index.html").exists()
 
@@ -131,7 +131,7 @@ def packed(path: Path, names: list[str]) -> Path:
 
 
 def test_the_runtime_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="get it with: npm pack onnxruntime-web@1.30.0"):
+    with pytest.raises(DataError, match=r"get it with: npm pack onnxruntime-web@1\.30\.0"):
         read_runtime(tmp_path / PACKAGE)
 
 

@@ -26,9 +26,8 @@ from genrelens import __version__
 from genrelens.files import sha256
 from genrelens.metadata import genre_names
 from genrelens.model_file import ModelFile
-from genrelens.web import schemas
+from genrelens.web import information, schemas
 from genrelens.web.admission import Admission, RequestBodies
-from genrelens.web.information import describe_model, examples_folder, list_examples
 from genrelens.web.metrics import Metrics, RequestMetrics
 from genrelens.web.middleware import (
     Addressing,
@@ -248,7 +247,7 @@ def _add_information(app: FastAPI, service: _Service) -> None:
     @app.get("/v1/models", **schemas.MODELS)
     async def list_models() -> list[dict[str, Any]]:
         """List the model of this server."""
-        return [describe_model(service.model)]
+        return [information.describe_model(service.model)]
 
     @app.get("/v1/limits", **schemas.LIMITS)
     async def get_limits() -> dict[str, Any]:
@@ -264,7 +263,7 @@ def _add_information(app: FastAPI, service: _Service) -> None:
     @app.get("/v1/examples", **schemas.EXAMPLES)
     async def list_examples() -> list[dict[str, str]]:
         """List the bundled clips."""
-        return list_examples(settings.root_path)
+        return information.list_examples(settings.root_path)
 
     @app.get("/healthz", **schemas.HEALTH)
     async def get_health() -> dict[str, str]:
@@ -290,7 +289,9 @@ def _add_page(app: FastAPI) -> None:
 
     app.mount("/static", files, name="static")
     app.mount("/swagger", RevalidatedFiles(directory=_SWAGGER), name="swagger")
-    app.mount("/examples", RevalidatedFiles(directory=examples_folder()), name="examples")
+    app.mount(
+        "/examples", RevalidatedFiles(directory=information.examples_folder()), name="examples"
+    )
 
 
 class RevalidatedFiles(StaticFiles):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
 from genrelens.metadata import ModelMetadata
 
-__all__ = ["describe_model", "examples_folder", "list_examples"]
+__all__ = ["describe_model", "examples_folder", "licence_notice", "list_examples"]
 
 
 def describe_model(model: ModelMetadata) -> dict[str, Any]:
@@ -42,3 +42,14 @@ def list_examples(root_path: str = "") -> list[dict[str, str]]:
         }
         for path in sorted(examples_folder().glob("*.ogg"))
     ]
+
+
+def licence_notice() -> str:
+    """Return the licences of the model, the examples and onnxruntime-web, which copies must have.
+
+    The file is beside the package in a checkout, and in the metadata of an installed package.
+    """
+    checkout = Path(str(resources.files("genrelens"))).parents[1] / "NOTICE"
+    if checkout.is_file():
+        return checkout.read_text("utf-8")
+    return metadata.distribution("genrelens").read_text("licenses/NOTICE") or ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from pathlib import Path
 
 from genrelens.errors import DataError
@@ -47,6 +46,8 @@ def read_runtime(source: Path) -> dict[str, bytes]:
         DataError: it is missing, incomplete, or of another version.
 
     """
+    import tarfile
+
     try:
         contents = _from_folder(source) if source.is_dir() else _from_archive(source)
     except FileNotFoundError as error:
@@ -66,6 +67,8 @@ def _from_folder(folder: Path) -> dict[str, bytes]:
 
 
 def _from_archive(path: Path) -> dict[str, bytes]:
+    import tarfile  # only this command needs it
+
     with tarfile.open(path, "r:gz") as archive:
         found = {}
         for name in _FILES:

@@ -19,7 +19,12 @@ from genrelens.errors import DataError, ModelError
 from genrelens.files import reason, replaced
 from genrelens.metadata import ModelMetadata
 from genrelens.model_file import DEFAULT_MODEL, ModelFile, read_model
-from genrelens.web.information import describe_model, examples_folder, list_examples
+from genrelens.web.information import (
+    describe_model,
+    examples_folder,
+    licence_notice,
+    list_examples,
+)
 from genrelens.web.runtime import read_runtime
 
 __all__ = ["Site", "write_site"]
@@ -131,6 +136,7 @@ def _contents(model: str, runtime: Path) -> dict[str, bytes]:
     metadata = _checked_metadata(model)
     files = {f"runtime/{name}": content for name, content in read_runtime(runtime).items()}
     files["model.onnx"] = read_model(model)
+    files["NOTICE.txt"] = licence_notice().encode()
     files |= _static_files()
     files |= {f"examples/{path.name}": path.read_bytes() for path in _examples()}
     files["v1/models"] = _as_json([describe_model(metadata)])

@@ -1,6 +1,8 @@
 /** Decoding of a whole recording at once, for the formats that the worker cannot decode. */
 
-const SAMPLE_RATE = 48000; // the browser converts to this rate
+const OTHER_RATE = 48000; // the browser converts to this rate if the rate is unknown
+const SEARCHED = 2 ** 21; // bytes at each end of a file in which its rate is searched
+const RATE_OFFSET = 28; // bytes from the name of the sample entry in an MP4 file to its rate
 const MAX_SECONDS = 20 * 60; // 460 MB of memory in stereo
 const MAX_BYTES = 64 * 2 ** 20; // if the length is unknown
 const METADATA_TIMEOUT = 10000; // milliseconds
@@ -19,7 +21,7 @@ export async function decodeWhole(file) {
       "This file is too long for its format here: more than 20 minutes are possible as WAV, MP3, " +
         "FLAC or Ogg only.");
   }
-  const context = new OfflineAudioContext(1, 1, SAMPLE_RATE);
+  const context = new OfflineAudioContext(1, 1, (await rateOf(file)) ?? OTHER_RATE);
   let buffer;
   try {
     buffer = await context.decodeAudioData(await file.arrayBuffer());
@@ -30,6 +32,21 @@ export async function decodeWhole(file) {
     buffer.getChannelData(channel).slice(),
   );
   return { sampleRate: buffer.sampleRate, channels };
+}
+
+/** Return the rate that an MP4 file states, or null: a conversion by the browser changes more. */
+async function rateOf(file) {
+  const ends = [file.slice(0, SEARCHED), file.slice(Math.max(0, file.size - SEARCHED))];
+  for (const end of ends) {
+    const bytes = new DataView(await end.arrayBuffer());
+    const text = new TextDecoder("latin1").decode(bytes);
+    const at = Math.max(text.indexOf("mp4a\0\0\0\0\0\0"), text.indexOf("alac\0\0\0\0\0\0"));
+    const rate = at === -1 || at + RATE_OFFSET + 2 > text.length ? 0 : bytes.getUint16(at + RATE_OFFSET);
+    if (rate >= 8000) {
+      return rate;
+    }
+  }
+  return null;
 }
 
 /** Return the length that the browser finds, or null. */
