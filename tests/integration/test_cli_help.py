@@ -36,7 +36,7 @@ def test_groups(capsys: pytest.CaptureFixture[str]) -> None:
     headings = re.findall(r"─ (\w[\w ]*\w) ─", text)
     assert headings == ["Options", "Listen", "Library", "Train and judge", "Serve"]
     assert "--install-completion" in text
-    assert len(COMMANDS) == 18
+    assert len(COMMANDS) == 19
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -15,7 +15,9 @@ from genrelens.web.site import write_site
 
 _Folder = Annotated[
     Path,
-    typer.Argument(metavar="DIR", help="Folder for the site: new, empty, or with an older site."),
+    typer.Argument(
+        metavar="FOLDER", help="Folder for the site: new, empty, or with an older site."
+    ),
 ]
 _Runtime = Annotated[
     Path,

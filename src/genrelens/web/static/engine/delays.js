@@ -65,11 +65,11 @@ function flatSpectrum(samples, fft) {
 /** Return the first spectrum times the conjugate of the second, both scaled to length 1. */
 function crossSpectrum(first, second) {
   const scale = 1 / (first.norm * second.norm);
-  const real = first.real.map(
-    (value, bin) => scale * (value * second.real[bin] + first.imaginary[bin] * second.imaginary[bin]));
-  const imaginary = first.real.map(
-    (value, bin) => scale * (first.imaginary[bin] * second.real[bin] - value * second.imaginary[bin]));
-  return { real, imaginary };
+  const [a, b, c, d] = [first.real, first.imaginary, second.real, second.imaginary];
+  return {
+    real: a.map((value, bin) => scale * (value * c[bin] + b[bin] * d[bin])),
+    imaginary: a.map((value, bin) => scale * (b[bin] * c[bin] - value * d[bin])),
+  };
 }
 
 /**

@@ -43,7 +43,8 @@ export class MelSpectrogram {
       range(size), (index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * index) / size));
     this.#filters = melFilters(features);
     const angles = range(size / 2 + 1).map((bin) => (-2 * Math.PI * bin) / size);
-    [this.#cos, this.#sin] = [Math.cos, Math.sin].map((of) => Float64Array.from(angles, (angle) => of(angle)));
+    this.#cos = Float64Array.from(angles, (angle) => Math.cos(angle));
+    this.#sin = Float64Array.from(angles, (angle) => Math.sin(angle));
     this.#rest = new Float32Array(size / 2);
     this.#real = new Float64Array(size / 2);
     this.#imaginary = new Float64Array(size / 2);

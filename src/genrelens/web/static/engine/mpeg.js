@@ -1,5 +1,6 @@
 /** The frames of MP3 and of AAC in ADTS. */
 
+import { range } from "./arrays.js";
 import { afterId3, asText, bigEndian, Bytes } from "./bytes.js";
 
 const DECODER_DELAY = 529; // samples that every MP3 decoder adds at the start
@@ -112,7 +113,7 @@ function gapsOf(frame, { isFirst, channels, samples }) {
     return null;
   }
   const flags = frame[start + 7];
-  const [hasFrames, hasBytes, hasTable, hasQuality] = [1, 2, 4, 8].map((bit) => (flags & bit) !== 0);
+  const [hasFrames, hasBytes, hasTable, hasQuality] = range(4).map((bit) => (flags >> bit) & 1);
   const nFrames = hasFrames ? bigEndian(frame.subarray(start + 8, start + 12)) : 0;
   const lame = start + 8 + 4 * hasFrames + 4 * hasBytes + 100 * hasTable + 4 * hasQuality;
   const [a, b, c] = frame.subarray(lame + 21, lame + 24);

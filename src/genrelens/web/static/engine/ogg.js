@@ -60,7 +60,8 @@ async function firstPackets(bytes, n) {
       break;
     }
   }
-  return found.length === n ? found : [...found, ...Array(n - found.length).fill(new Uint8Array(0))];
+  const missing = Array(n - found.length).fill(new Uint8Array(0));
+  return [...found, ...missing];
 }
 
 const lacing = (length) => [...Array(Math.floor(length / 255)).fill(255), length % 255];

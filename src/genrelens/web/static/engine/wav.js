@@ -28,10 +28,9 @@ function readerOf(tag, bits) {
  */
 export async function openWav(file) {
   const head = await viewOf(file, 0, 12);
-  if (head.byteLength < 12 || !["RIFF", "RF64"].includes(text(head, 0)) || text(head, 8) !== "WAVE") {
-    return null;
-  }
-  const { fmt, data, long } = await findChunks(file);
+  const isWav =
+    head.byteLength === 12 && ["RIFF", "RF64"].includes(text(head, 0)) && text(head, 8) === "WAVE";
+  const { fmt, data, long } = isWav ? await findChunks(file) : {};
   if (!fmt || !data) {
     return null;
   }

@@ -1,6 +1,7 @@
 /** Decoding of a whole recording at once, for the formats that the worker cannot decode. */
 
 const OTHER_RATE = 48000; // the browser converts to this rate if the rate is unknown
+const LEAST_RATE = 8000; // of OfflineAudioContext
 const SEARCHED = 2 ** 21; // bytes at each end of a file in which its rate is searched
 const RATE_OFFSET = 28; // bytes from the name of the sample entry in an MP4 file to its rate
 const MAX_SECONDS = 20 * 60; // 460 MB of memory in stereo
@@ -41,9 +42,10 @@ async function rateOf(file) {
     const bytes = new DataView(await end.arrayBuffer());
     const text = new TextDecoder("latin1").decode(bytes);
     const at = Math.max(text.indexOf("mp4a\0\0\0\0\0\0"), text.indexOf("alac\0\0\0\0\0\0"));
-    const rate = at === -1 || at + RATE_OFFSET + 2 > text.length ? 0 : bytes.getUint16(at + RATE_OFFSET);
-    if (rate >= 8000) {
-      return rate;
+    const position = at + RATE_OFFSET;
+    const isFound = at !== -1 && position + 2 <= text.length;
+    if (isFound && bytes.getUint16(position) >= LEAST_RATE) {
+      return bytes.getUint16(position);
     }
   }
   return null;
