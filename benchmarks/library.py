@@ -196,8 +196,9 @@ class Run:
     memory: list[int] = field(default_factory=list)  # of all its processes, in bytes, over time
 
 
-def scan(music: Path, database: Path, *options: str) -> Run:
-    arguments = ["scan", str(music), "--db", str(database), "--json", *options]
+def scan(music: Path, database: Path | None, *options: str) -> Run:
+    arguments = ["scan", str(music), "--json", *options]
+    arguments += [] if database is None else ["--db", str(database)]
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "genrelens", *arguments], stdout=subprocess.PIPE, text=True

@@ -2,13 +2,15 @@
 
 MkDocs calls the functions by their names. ``<!-- commands -->`` in a page becomes the reference of
 the command line, from the Typer application; ``<!-- http -->`` becomes the reference of the HTTP
-API, from its OpenAPI document; ``<!-- layers -->`` becomes the layers, from ``pyproject.toml``.
+API, from its OpenAPI document; ``<!-- layers -->`` becomes the layers, from ``pyproject.toml``;
+``<!-- notebook -->`` becomes the notebook of the example, with its outputs.
 Links out of ``docs/`` lead to the repository. Roles in docstrings (``:func:``, ``:class:``) become
 links within the page.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -29,7 +31,13 @@ _HEADING = re.compile(r'<h\d id="(genrelens[\w.]+)"')
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
     """Fill in the generated parts of a page."""
-    for name, make in (("commands", _commands), ("http", _operations), ("layers", _layers)):
+    generated = {
+        "commands": _commands,
+        "http": _operations,
+        "layers": _layers,
+        "notebook": notebook_markdown,
+    }
+    for name, make in generated.items():
         if (marker := f"<!-- {name} -->") in markdown:
             markdown = markdown.replace(marker, "\n".join(make()))
     known = {file.src_uri for file in files}
@@ -121,6 +129,29 @@ def _layers() -> Iterator[str]:
         else:
             yield "```text\n" + "\n".join(layers) + "\n```\n"
     yield ""
+
+
+# ------------------------------------------------------------------------------ notebook
+
+
+def notebook_markdown(path: Path = Path("docs/notebooks/library.ipynb")) -> Iterator[str]:
+    """Yield the cells of a notebook and their outputs as Markdown."""
+    for cell in json.loads(path.read_text())["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            yield f"{source}\n"
+        else:
+            yield f"```python\n{source}\n```\n"
+            yield from map(_output, cell["outputs"])
+
+
+def _output(output: dict[str, Any]) -> str:
+    """Return an output as HTML on one line, or as text."""
+    data = output.get("data", {})
+    if "text/html" in data:
+        return " ".join("".join(data["text/html"]).split()) + "\n"
+    text = "".join(data.get("text/plain", output.get("text", "")))
+    return f"```text\n{text.rstrip()}\n```\n"
 
 
 # ---------------------------------------------------------------------------------- HTTP

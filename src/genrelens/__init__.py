@@ -30,8 +30,10 @@ TYPE_CHECKING = False  # importing typing takes too long: Ctrl-C has no handler 
 if TYPE_CHECKING:
     from typing import Any
 
+    from genrelens.audacity import audacity_labels
     from genrelens.audio import load_audio, probe, stream_audio
     from genrelens.classifier import Classifier
+    from genrelens.embeddings import GenrelensEmbeddings
     from genrelens.errors import (
         AudioError,
         AudioWarning,
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
     from genrelens.metadata import ModelMetadata
     from genrelens.model_file import packaged_models
     from genrelens.prediction import Prediction
-    from genrelens.results_table import to_columns, to_pandas
+    from genrelens.results_table import to_columns, to_pandas, to_polars
     from genrelens.segmentation import Section
 
 __version__ = "0.1.0"
@@ -62,6 +64,7 @@ __all__ = [
     "DataWarning",
     "FeatureConfig",
     "Genre",
+    "GenrelensEmbeddings",
     "GenrelensError",
     "LibraryError",
     "MissingExtraError",
@@ -73,6 +76,7 @@ __all__ = [
     "Style",
     "TagError",
     "__version__",
+    "audacity_labels",
     "extract_segments",
     "load_audio",
     "packaged_models",
@@ -80,16 +84,19 @@ __all__ = [
     "stream_audio",
     "to_columns",
     "to_pandas",
+    "to_polars",
 ]
 
 _MODULES = {
     "Classifier": "classifier",
     "FeatureConfig": "features",
     "Genre": "findings",
+    "GenrelensEmbeddings": "embeddings",
     "ModelMetadata": "metadata",
     "Prediction": "prediction",
     "Section": "segmentation",
     "Style": "findings",
+    "audacity_labels": "audacity",
     "extract_segments": "features",
     "load_audio": "audio",
     "packaged_models": "model_file",
@@ -97,6 +104,7 @@ _MODULES = {
     "stream_audio": "audio",
     "to_columns": "results_table",
     "to_pandas": "results_table",
+    "to_polars": "results_table",
 }
 
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from threading import Event
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from genrelens.analysis import Analysis
 from genrelens.audio import AudioSource, as_mono, resampled, source_name
 from genrelens.errors import AudioError, ModelError
-from genrelens.excerpts import Excerpt, open_excerpts
-from genrelens.features import MeasuredSegments, iter_measured_segments, segment_weights
-from genrelens.levels import SILENCE_LEVEL
+from genrelens.excerpts import Excerpt, expected_seconds, open_excerpts
+from genrelens.features import iter_measured_segments
 from genrelens.metadata import ModelMetadata
-from genrelens.model_file import ModelFile, Outputs
-from genrelens.pooling import PooledRecording
+from genrelens.model_file import ModelFile
 from genrelens.prediction import Prediction
 from genrelens.threads import map_in_threads
 
 __all__ = ["Classifier"]
 
 Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-Int64 = NDArray[np.int64]
 Results = Generator[tuple[AudioSource, Prediction | AudioError], None, None]
 
 
@@ -109,6 +107,11 @@ class Classifier:
         """The genres, in the order of the probabilities."""
         return self.metadata.labels
 
+    @property
+    def embedding_size(self) -> int | None:
+        """Number of dimensions of an embedding; None if the model does not give embeddings."""
+        return self._model_file.embedding_size
+
     def classify(
         self,
         source: AudioSource,
@@ -117,6 +120,7 @@ class Classifier:
         duration: float | None = None,
         fast: bool = False,
         on_segments: Callable[[Float32], None] | None = None,
+        on_progress: Callable[[Prediction], None] | None = None,
     ) -> Prediction:
         """Classify a recording. Memory does not grow with its length.
 
@@ -131,6 +135,11 @@ class Classifier:
                 is silent.
             on_segments: called with the input of the network, (k, segment_frames, n_bins) float32,
                 for consecutive runs of segments.
+            on_progress: called in this thread with the prediction for what has been classified so
+                far, after each run of the network (30 s of audio; after 50 minutes, whenever the
+                recording has become 1 % longer), and at the end with the result. ``heard`` is the
+                length so far. ``duration`` is the expected length, or equal to ``heard`` if the
+                header states no length. An exception ends the classification.
 
         Raises:
             AudioError: the recording cannot be read.
@@ -141,6 +150,7 @@ class Classifier:
             classifier.classify("song.mp3")
             classifier.classify(Path("mix.flac").read_bytes(), fast=True)
             classifier.classify("concert.wav", offset=600, duration=240)
+            classifier.classify("mix.flac", on_progress=lambda p: print(p.heard, p.duration))
 
         """
         excerpts, seconds = open_excerpts(
@@ -150,7 +160,11 @@ class Classifier:
             duration=duration,
             fast=fast,
         )
-        return self._classify(excerpts, source_name(source), seconds, on_segments)
+        progress = None
+        if on_progress is not None:
+            expected = seconds or expected_seconds(source, offset, duration)
+            progress = _Progress(on_progress, expected)
+        return self._classify(excerpts, source_name(source), seconds, on_segments, progress)
 
     def classify_waveform(self, y: ArrayLike, sample_rate: float) -> Prediction:
         """Classify an array of samples.
@@ -179,7 +193,12 @@ class Classifier:
         return self._classify([Excerpt(0.0, [samples])], "<waveform>")
 
     def classify_many(
-        self, sources: Iterable[AudioSource], *, jobs: int = 1, fast: bool = False
+        self,
+        sources: Iterable[AudioSource],
+        *,
+        jobs: int = 1,
+        fast: bool = False,
+        on_progress: Callable[[AudioSource, Prediction], None] | None = None,
     ) -> Results:
         """Classify recordings in parallel. A recording that fails does not stop the others.
 
@@ -191,6 +210,8 @@ class Classifier:
             sources: the recordings; see :meth:`classify`.
             jobs: number of recordings at once; above 1, load the classifier with ``threads=1``.
             fast: classify three excerpts of each, as :meth:`classify` does.
+            on_progress: called with a source and its prediction so far, as :meth:`classify` does;
+                with several jobs, in several threads at once.
 
         Yields:
             Each source with its prediction or its error, in order.
@@ -209,10 +230,16 @@ class Classifier:
             raise ValueError(f"jobs={jobs} must be at least 1")
         stop = Event()
         return map_in_threads(
-            lambda source: self._try(source, stop, fast), sources, jobs=jobs, stop=stop
+            lambda source: self._try(source, stop, fast, on_progress), sources, jobs=jobs, stop=stop
         )
 
-    def _try(self, source: AudioSource, stop: Event, fast: bool) -> Prediction | AudioError:
+    def _try(
+        self,
+        source: AudioSource,
+        stop: Event,
+        fast: bool,
+        on_progress: Callable[[AudioSource, Prediction], None] | None,
+    ) -> Prediction | AudioError:
         name = source_name(source)
         rate = self.metadata.features.sample_rate
         try:
@@ -220,7 +247,11 @@ class Classifier:
                 source, sample_rate=rate, offset=0.0, duration=None, fast=fast
             )
             watched = [Excerpt(each.start, _until(stop, each.blocks)) for each in excerpts]
-            return self._classify(watched, name, seconds)
+            progress = None
+            if on_progress is not None:
+                expected = seconds or expected_seconds(source, 0.0, None)
+                progress = _Progress(partial(on_progress, source), expected)
+            return self._classify(watched, name, seconds, progress=progress)
         except AudioError as error:
             return error
         except ModelError:  # every recording would fail in the same way
@@ -236,99 +267,58 @@ class Classifier:
         source: str,
         duration: float | None = None,
         on_segments: Callable[[Float32], None] | None = None,
+        progress: _Progress | None = None,
     ) -> Prediction:
         """Classify excerpts of a recording of ``duration`` seconds; None if they are the whole."""
-        counter = _SampleCounter()
-        windows: list[Outputs] = []
-        tracks = []
+        analysis = Analysis(self._model_file, source)
         for excerpt in excerpts:
-            outputs, track = self._run(excerpt, counter, on_segments)
-            windows += outputs
-            tracks.append(track)
-        times, shares, levels = map(np.concatenate, zip(*tracks, strict=True))
-        metadata = self._model_file.metadata
-        pooled = PooledRecording(
-            windows,
-            metadata,
-            shares=shares,
-            silent=levels < SILENCE_LEVEL,
-            head=self._model_file.set_head,
-        )
-        features = metadata.features
-        seconds = counter.n_samples / features.sample_rate
-        prediction = Prediction(
-            metadata=metadata,
-            source=source,
-            probabilities=pooled.probabilities,
-            segments=pooled.segments,
-            segment_times=times,
-            segment_weights=shares,
-            segment_levels=levels,
-            segment_music=pooled.segment_music,
-            music=pooled.music,
-            segment_snr=pooled.segment_snr,
-            snr=pooled.snr,
-            styles=pooled.styles,
-            embedding=pooled.embedding,
-            sets=pooled.sets,
-            duration=seconds if duration is None else duration,
-            heard=seconds,
-            level=float(levels.max()),
-            padded=counter.n_samples < features.min_samples,
-        )
-        return prediction.with_metadata(self._metadata)
+            analysis.begin(excerpt.start)
+            for window in self._windows_of(analysis, excerpt.blocks, on_segments):
+                analysis.windows.append(self._model_file.run(window))
+                if progress is not None:
+                    progress.report(analysis, self._metadata)
+        prediction = analysis.result(duration).with_metadata(self._metadata)
+        if progress is not None:
+            progress.callback(prediction)
+        return prediction
 
-    def _run(
+    def _windows_of(
         self,
-        excerpt: Excerpt,
-        counter: _SampleCounter,
+        analysis: Analysis,
+        blocks: Iterable[Float32],
         on_segments: Callable[[Float32], None] | None,
-    ) -> tuple[list[Outputs], tuple[Float64, ...]]:
-        """Run the network on the segments of an excerpt that are not silent.
+    ) -> Iterator[Float32]:
+        """Yield the segments of an excerpt that are not silent in windows for the network."""
 
-        Returns:
-            The outputs for each window; and times, shares and levels of all segments.
+        def loud() -> Iterator[Float32]:
+            for run in iter_measured_segments(analysis.count(blocks), self.metadata.features):
+                if on_segments is not None:
+                    on_segments(run.features)
+                yield analysis.add(run)
 
-        """
-        features = self.metadata.features
-        positions: list[tuple[Int64, Float64]] = []
-        runs = iter_measured_segments(counter.count(excerpt.blocks), features)
-        loud = _without_silence(runs, positions, on_segments)
-        windows = _windows(loud, self.metadata.window_segments)
-        outputs = [self._model_file.run(window) for window in windows]
-        starts, levels = map(np.concatenate, zip(*positions, strict=True))
-        times = excerpt.start + starts * (features.hop_length / features.sample_rate)
-        return outputs, (times, segment_weights(starts, features), levels)
+        return _windows(loud(), self.metadata.window_segments)
 
 
-class _SampleCounter:
-    """Counts the samples in a stream of blocks."""
+class _Progress:
+    """Reports the prediction so far after each window of the network.
 
-    def __init__(self) -> None:
-        self.n_samples = 0
-
-    def count(self, blocks: Iterable[Float32]) -> Iterator[Float32]:
-        for block in blocks:
-            self.n_samples += len(block)
-            yield block
-
-
-def _without_silence(
-    runs: Iterable[MeasuredSegments],
-    positions: list[tuple[Int64, Float64]],
-    on_segments: Callable[[Float32], None] | None,
-) -> Iterator[Float32]:
-    """Yield the features of segments that are not silent; store starts and levels of all segments.
-
-    ``on_segments`` is called with the features of all segments.
+    After 100 windows, which is 50 minutes of the default model, it reports whenever the recording
+    has become 1 % longer. The cost of all reports is then proportional to the length.
     """
-    for run in runs:
-        if on_segments is not None:
-            on_segments(run.features)
-        positions.append((run.starts, run.levels))
-        loud = run.levels >= SILENCE_LEVEL
-        if loud.any():
-            yield run.features if loud.all() else run.features[loud]
+
+    def __init__(
+        self, callback: Callable[[Prediction], None], expected_seconds: float | None
+    ) -> None:
+        self.callback = callback
+        self._expected = expected_seconds
+        self._next = 0  # number of windows for the next report
+
+    def report(self, analysis: Analysis, metadata: ModelMetadata) -> None:
+        """Report an analysis, for the genres of ``metadata``, if it is time."""
+        n_windows = len(analysis.windows)
+        if n_windows >= self._next:
+            self._next = n_windows + 1 + n_windows // 100
+            self.callback(analysis.so_far(self._expected).with_metadata(metadata))
 
 
 def _until(stop: Event, blocks: Iterable[Float32]) -> Iterator[Float32]:

@@ -14,7 +14,7 @@ from genrelens.errors import AudioError
 from genrelens.highpass import high_pass
 from genrelens.levels import SILENCE_LEVEL, to_dbfs
 
-__all__ = ["Excerpt", "open_excerpts"]
+__all__ = ["Excerpt", "expected_seconds", "open_excerpts"]
 
 Float32 = NDArray[np.float32]
 
@@ -58,8 +58,7 @@ def open_excerpts(
 
     """
     whole = stream_audio(source, sample_rate=sample_rate, offset=offset, duration=duration)
-    remaining = (_known_seconds(source) or 0.0) - offset if fast else 0.0
-    seconds = remaining if duration is None else min(remaining, duration)
+    seconds = (expected_seconds(source, offset, duration) or 0.0) if fast else 0.0
     if seconds <= len(_CENTRES) * _SECONDS:
         return [Excerpt(0.0, whole)], None
     excerpts = []
@@ -75,6 +74,27 @@ def open_excerpts(
             return [Excerpt(0.0, whole)], None
         excerpts.append(Excerpt(start, [samples]))
     return excerpts, seconds
+
+
+def expected_seconds(
+    source: AudioSource, offset: float = 0.0, duration: float | None = None
+) -> float | None:
+    """Return how much of a recording will be decoded, according to its header.
+
+    Args:
+        source: the recording; it is not read if it can be read only once.
+        offset: where to start, in seconds.
+        duration: how much to use, in seconds; None uses all.
+
+    Returns:
+        A length in seconds, at least 0; None if it is unknown.
+
+    """
+    known = _known_seconds(source)
+    if known is None:
+        return None
+    remaining = max(0.0, known - offset)
+    return remaining if duration is None else min(remaining, duration)
 
 
 def _known_seconds(source: AudioSource) -> float | None:

@@ -61,6 +61,11 @@ class Style:
         """Whether the probability reaches the threshold."""
         return self.probability >= self.threshold
 
+    def to_dict(self) -> dict[str, str | float | bool | None]:
+        """Return name, probability, whether the style applies, and parent."""
+        names = ("name", "probability", "applies", "parent")
+        return {name: getattr(self, name) for name in names}
+
     def repeats(self, genres: Iterable[str]) -> bool:
         """Return whether one of some genres has the name of the style, in any spelling.
 

@@ -7,12 +7,15 @@ printable are escaped as in ``repr``.
 from __future__ import annotations
 
 import functools
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = ["percent", "render"]
+__all__ = ["file_link", "percent", "printable", "render"]
 
 
 def render(template: str, **values: object) -> str:
@@ -36,6 +39,21 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def printable(text: str) -> str:
+    """Return a text with the characters that are not printable escaped, as by ``repr``."""
+    return "".join(
+        c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+def file_link(path: Path, folder: Path) -> str:
+    """Return the address of a file for a page in a folder: relative if the file is below it."""
+    if path.is_relative_to(folder):
+        return quote(os.fsencode(path.relative_to(folder).as_posix()))
+    return path.as_uri()
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     import jinja2  # takes 50 ms, and only pages need it
@@ -56,7 +74,4 @@ def _printable(value: Any) -> Any:
     """Escape the characters of a text that are not printable; leave markup unchanged."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    return "".join(
-        c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else c.encode("unicode_escape").decode()
-        for c in value
-    )
+    return printable(value)

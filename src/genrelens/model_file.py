@@ -15,7 +15,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import logging
 import os
+import time
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 
 from genrelens.errors import ModelError, require
 from genrelens.files import reason
+from genrelens.logs import logger
 from genrelens.metadata import FORMAT_VERSION, GenreRule, ModelMetadata, StyleTag
 from genrelens.set_head import SetHead, describe
 
@@ -48,6 +51,8 @@ __all__ = [
 ]
 
 Float32 = NDArray[np.float32]
+
+_log = logger(__name__)
 
 METADATA_KEY = "genrelens"
 SET_HEAD_KEY = "genrelens.set_head"
@@ -129,6 +134,7 @@ class ModelFile:
             ModelError: the file is missing, damaged, of another version, or not a model.
 
         """
+        started = time.perf_counter()
         name = DEFAULT_MODEL if model is None else os.fspath(model)
         content = read_model(name)
         session = _open_session(name, content, threads)
@@ -141,7 +147,16 @@ class ModelFile:
             _check_graph(session, metadata, head)
         except (ValueError, OverflowError) as error:
             raise ModelError(str(error), path=name) from error
+        if _log.isEnabledFor(logging.INFO):
+            digest, seconds = hashlib.sha256(content).hexdigest(), time.perf_counter() - started
+            _log.info("loaded model %s, SHA-256 %s, in %.3f s", name, digest[:16], seconds)
         return cls(name, metadata, session, len(content), head)
+
+    @property
+    def embedding_size(self) -> int | None:
+        """Number of dimensions of an embedding; None if the model does not give embeddings."""
+        shapes = {each.name: each.shape for each in self._session.get_outputs()}
+        return int(shapes["embeddings"][1]) if "embeddings" in shapes else None
 
     def run(self, segments: Float32) -> Outputs:
         """Run the graph on the segments of one clip or window.

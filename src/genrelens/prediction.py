@@ -376,7 +376,9 @@ class Prediction:
 
     # -------------------------------------------------------------------------- other forms
 
-    def to_dict(self, *, timeline: bool = False, embedding: bool = False) -> dict[str, Any]:
+    def to_dict(
+        self, *, timeline: bool = False, sections: bool = False, embedding: bool = False
+    ) -> dict[str, Any]:
         """Return the prediction as plain values for JSON, as ``genrelens classify --json`` does.
 
         Args:
@@ -384,6 +386,7 @@ class Prediction:
                 ``end`` in seconds, ``genre``, ``probabilities`` in the order of ``labels`` and, if
                 the model has these outputs, ``music`` and ``snr`` (None in silent segments); and
                 ``sections``.
+            sections: add ``labels`` and ``sections`` only.
             embedding: add ``embedding``, a list of numbers or None.
 
         """
@@ -395,15 +398,7 @@ class Prediction:
             "probabilities": dict(self.top()),
             "genres": [asdict(each) for each in self.genres],
             "changes": list(self.changes),
-            "styles": [
-                {
-                    "name": each.name,
-                    "probability": each.probability,
-                    "applies": each.applies,
-                    "parent": each.parent,
-                }
-                for each in self.styles
-            ],
+            "styles": [each.to_dict() for each in self.styles],
             "music": self.music,
             "snr": self.snr,
             "noisy": self.noisy,
@@ -413,9 +408,11 @@ class Prediction:
             "padded": self.padded,
             "model": self.model,
         }
-        if timeline:
+        if timeline or sections:
             result["labels"] = list(self.labels)
+        if timeline:
             result["timeline"] = self._timeline()
+        if timeline or sections:
             result["sections"] = [asdict(section) for section in self.sections]
         if embedding:
             result["embedding"] = None if self.embedding is None else self.embedding.tolist()

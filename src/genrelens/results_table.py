@@ -1,4 +1,4 @@
-"""Many results as a table: plain columns, or a pandas DataFrame."""
+"""Many results as a table: plain columns, or a DataFrame of pandas or Polars."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from genrelens.prediction import Prediction
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+    from polars import DataFrame as PolarsFrame
 
-__all__ = ["to_columns", "to_pandas"]
+__all__ = ["to_columns", "to_pandas", "to_polars"]
 
 _COLUMNS = (
     "path",
@@ -26,6 +27,7 @@ _COLUMNS = (
     "changes",
     "snr",
 )
+_NUMBERS = ("probability", "music", "duration", "snr")
 
 
 def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any]]:
@@ -58,6 +60,8 @@ def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any
 def to_pandas(results: Iterable[Prediction | AudioError]) -> DataFrame:
     """Return a pandas DataFrame with a row for each result and the columns of :func:`to_columns`.
 
+    Numbers are float64, and NaN if a result does not have them.
+
     Args:
         results: predictions, and errors of recordings that could not be classified.
 
@@ -75,7 +79,39 @@ def to_pandas(results: Iterable[Prediction | AudioError]) -> DataFrame:
         from pandas import DataFrame
     except ImportError as error:
         raise MissingExtraError("pandas", "pandas") from error
-    return DataFrame(to_columns(results))
+    table = DataFrame(to_columns(results))
+    return table.astype({name: "float64" for name in table if _is_number(name)})
+
+
+def to_polars(results: Iterable[Prediction | AudioError]) -> PolarsFrame:
+    """Return a Polars DataFrame with a row for each result and the columns of :func:`to_columns`.
+
+    Numbers are Float64 and all other columns String, also in a table without rows.
+
+    Args:
+        results: predictions, and errors of recordings that could not be classified.
+
+    Raises:
+        MissingExtraError: Polars is not installed.
+
+    Example::
+
+        classifier = Classifier.load()
+        table = to_polars(result for _, result in classifier.classify_many(paths))
+        table.group_by("genre").len()
+
+    """
+    try:
+        import polars
+    except ImportError as error:
+        raise MissingExtraError("polars", "polars") from error
+    columns = to_columns(results)
+    types = {name: polars.Float64 if _is_number(name) else polars.String for name in columns}
+    return polars.DataFrame(columns, schema=types)
+
+
+def _is_number(column: str) -> bool:
+    return column.startswith("p_") or column in _NUMBERS
 
 
 def _row(result: Prediction | AudioError) -> dict[str, Any]:

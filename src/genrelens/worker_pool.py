@@ -7,13 +7,14 @@ its worker, and the memory of each worker is bounded.
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -29,15 +30,18 @@ from genrelens.audio import probe
 from genrelens.classifier import Classifier
 from genrelens.errors import AudioError, AudioWarning
 from genrelens.feature_image import FeatureImage
+from genrelens.logs import logger
 from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
 
-__all__ = ["ClassifierPool", "Limits", "WorkerError", "WorkerResult"]
+__all__ = ["ClassifierPool", "Limits", "ProgressFile", "WorkerError", "WorkerResult"]
 
 T = TypeVar("T")
 
+_log = logger(__name__)
 _START_SECONDS = 120.0  # time limit for the start of the first worker
 _POLL_SECONDS = 0.1  # between two checks of the workers
+_PROGRESS_SECONDS = 0.1  # between two lines of a file of progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,35 @@ class WorkerError:
         return f"{self.name}: {self.reason}"
 
 
+class ProgressFile:
+    """A file that a worker appends the predictions so far to, a line of JSON for each.
+
+    A line is :meth:`genrelens.Prediction.to_dict` with sections. There are at most ten a second.
+
+    Args:
+        path: path of the file; it is created with the first line.
+        name: name of the recording.
+        genres: genres to choose from; empty: all of the model.
+
+    """
+
+    def __init__(self, path: Path, name: str, genres: Sequence[str] = ()) -> None:
+        self.path = path
+        self._name, self._genres = name, genres
+        self._next = 0.0
+
+    def write(self, prediction: Prediction) -> None:
+        """Append a prediction, unless the last one is less than a tenth of a second old."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _PROGRESS_SECONDS
+        chosen = prediction.restricted(self._genres) if self._genres else prediction
+        document = replace(chosen, source=self._name).to_dict(sections=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(document) + "\n")
+
+
 class ClassifierPool:
     """A pool of processes that classify recordings, each with its own classifier.
 
@@ -122,6 +155,7 @@ class ClassifierPool:
         fast: bool = False,
         image: bool = False,
         alone: bool = False,
+        progress: ProgressFile | None = None,
         timeout: float | None = None,
     ) -> Future[WorkerResult | WorkerError]:
         """Classify a file in a worker.
@@ -133,6 +167,7 @@ class ClassifierPool:
             image: include an image of the network's input in the result.
             alone: no other job is running, so the network uses all cores. The result comes sooner
                 but takes more CPU time.
+            progress: file that the worker writes the predictions so far to.
             timeout: as for :meth:`run`.
 
         Returns:
@@ -140,7 +175,14 @@ class ClassifierPool:
 
         """
         job = partial(
-            _classify_file, str(path), name, self._limits, fast=fast, image=image, alone=alone
+            _classify_file,
+            str(path),
+            name,
+            self._limits,
+            fast=fast,
+            image=image,
+            alone=alone,
+            progress=progress,
         )
         return self.run(job, timeout=timeout)
 
@@ -168,6 +210,7 @@ class ClassifierPool:
         self._workers.close()
 
     def _started(self) -> _Workers:
+        _log.info("starting %d worker processes", self._n_workers)
         return _Workers(
             ProcessPool(
                 self._n_workers,
@@ -226,6 +269,7 @@ class _Workers:
         """End the workers and the thread."""
         self._pool.stop()
         self._watcher.join()
+        _log.info("the worker processes ended")
 
     def _watch(self, first: Future[None]) -> None:
         """Wait until the workers end, or do not start in time; then fail the pending futures."""
@@ -292,7 +336,14 @@ def _nothing() -> None:
 
 
 def _classify_file(
-    path: str, name: str, limits: Limits, *, fast: bool, image: bool, alone: bool
+    path: str,
+    name: str,
+    limits: Limits,
+    *,
+    fast: bool,
+    image: bool,
+    alone: bool,
+    progress: ProgressFile | None = None,
 ) -> WorkerResult | WorkerError:
     classifier = _classifiers[alone]
     features = FeatureImage(classifier.metadata.features) if image else None
@@ -305,6 +356,7 @@ def _classify_file(
                 duration=limits.seconds + 1,
                 fast=fast,
                 on_segments=None if features is None else features.add,
+                on_progress=None if progress is None else progress.write,
             )
         if prediction.duration > limits.seconds:
             raise AudioError(path, f"is longer than {limits.seconds:.0f} s")

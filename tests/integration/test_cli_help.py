@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,11 +13,14 @@ import typer.main
 
 from genrelens.cli import app
 from genrelens.cli.command import Command
+from genrelens.cli.commands import COMMANDS as LISTED
+from genrelens.cli.commands import OPTIONS
+from genrelens.cli.overview import overview
 from support.commands import parse, run, spawn
 
 PLACEHOLDERS = {
     *("DEVICE", "FILE", "FOLDER", "GENRE", "HOST", "MODEL", "N", "N,N", "NAME", "OLD=NEW", "P"),
-    *("A,B,...", "PATH", "PATTERN", "RECIPE", "SECONDS", "SIZE", "STYLE"),
+    *("A,B,...", "PATH", "PATTERN", "RECIPE", "SECONDS", "I/N", "[ADDRESS]", "SIZE", "STYLE"),
 }
 
 
@@ -34,9 +38,62 @@ COMMANDS = dict(all_commands(typer.main.get_command(app)))
 def test_groups(capsys: pytest.CaptureFixture[str]) -> None:
     text = run(capsys, "--help").out
     headings = re.findall(r"─ (\w[\w ]*\w) ─", text)
-    assert headings == ["Options", "Listen", "Library", "Train and judge", "Serve"]
+    assert headings == ["Options", "Listen", "Library", "Train and judge", "Serve", "Set up"]
     assert "--install-completion" in text
-    assert len(COMMANDS) == 19
+    assert "stats" in COMMANDS
+
+
+def test_the_list_of_commands_agrees_with_their_docstrings() -> None:
+    """The overview is printed without importing the commands."""
+    root: Any = typer.main.get_command(app)
+    shown = {name: line for listed in LISTED.values() for name, (_, line) in listed.items()}
+    for name, line in shown.items():
+        first = root.commands[name].help.partition("\n\n")[0]
+        assert " ".join(first.split()) == line
+
+
+def test_the_list_of_options_agrees_with_the_parser() -> None:
+    root: Any = typer.main.get_command(app)
+    context = root.context_class(root, **root.context_settings)
+    params = {max(param.opts, key=len): param for param in root.get_params(context)}
+    assert {*params} == {*OPTIONS}
+    for name, (short, text) in OPTIONS.items():
+        assert {*params[name].opts} - {name} == ({short} if short else set())
+        assert params[name].help == text
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 200])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_the_overview_fits(monkeypatch: pytest.MonkeyPatch, width: int, encoding: str) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    text = overview()
+    text.encode(encoding)
+    panels = [line for line in text.splitlines() if line[:1] in "╭│╰+|"]
+    assert {len(line) for line in panels if line} <= {max(width, 50)}
+    for listed in LISTED.values():
+        for name, (_, line) in listed.items():
+            words = " ".join(re.sub("[│|]", " ", text).split())
+            assert f"{name} {line.split()[0]}" in words
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, False),
+        ({}, False),
+    ],
+)
+def test_colours_of_the_overview(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], coloured: bool
+) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert ("\x1b[1;36mclassify" in overview()) == coloured
 
 
 @pytest.mark.parametrize("name", COMMANDS)

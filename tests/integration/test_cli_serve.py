@@ -138,7 +138,7 @@ def test_ipv6(capsys: pytest.CaptureFixture[str], started: list[Settings]) -> No
     assert result.err.startswith("Listening on http://[::1]:")
 
 
-@pytest.mark.parametrize("package", ["fastapi", "uvicorn", "prometheus_client", "fastapi_offline"])
+@pytest.mark.parametrize("package", ["fastapi", "uvicorn", "prometheus_client"])
 def test_without_the_extra(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:

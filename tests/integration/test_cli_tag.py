@@ -46,8 +46,8 @@ def test_a_plan_is_shown_and_nothing_written(genrelens: Genrelens, music: Path) 
     result = genrelens("tag", "music", "--existing", "replace")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
-        f" 90 %  -    -> Jazz  {music / 'a.mp3'}",
-        f" 80 %  Rock -> Jazz  {music / 'b.flac'}",
+        f" 90 %  (none) -> Jazz  {music / 'a.mp3'}",
+        f" 80 %  Rock   -> Jazz  {music / 'b.flac'}",
         "",
         "1 unchanged (has these genres: 1)",
         "2 to write; nothing was written: add --apply",

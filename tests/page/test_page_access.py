@@ -1,4 +1,4 @@
-"""Accessibility of the page: keyboard, screen reader, phone, no scripts."""
+"""Accessibility of the page: keyboard, phone, zoom, forced colours, print, no scripts."""
 
 from __future__ import annotations
 
@@ -9,63 +9,24 @@ from typing import Any
 import pytest
 
 from support.browser import Visit, expect
-from support.page_clips import BAD, CLIP, NAME, SEVERAL, UNSURE, WAV, ask, clip, respond_with
+from support.page_clips import BAD, CLIP, NAME, WAV, ask, clip
 
 pytestmark = pytest.mark.slow
-
-
-def test_axe_finds_nothing(enter: Callable[..., Visit]) -> None:
-    pytest.importorskip("axe_playwright_python", reason="needs axe-playwright-python")
-    from axe_playwright_python.sync_playwright import Axe
-
-    def check(visit: Visit, moment: str) -> None:
-        found = Axe().run(visit.page)
-        assert found.violations_count == 0, f"{moment}: {found.generate_report()}"
-        assert len(found.response["passes"]) > 10
-
-    visit = enter()
-    visit.page.get_by_role("button", name="Rock riff").wait_for()
-    check(visit, "at the start")
-    visit.choose(CLIP)
-    visit.card(NAME).locator(".verdict").wait_for()
-    visit.card(NAME).get_by_text("Timeline as text").click()
-    check(visit, "with a result")
-    visit.choose(BAD)
-    visit.card(BAD["name"]).locator(".error").wait_for()
-    check(visit, "with an error")
-    visit.page.get_by_role("button", name=f"Remove {NAME}").click()
-    respond_with(
-        visit,
-        verdict="not music",
-        answer="not music",
-        heard=4.0,
-        styles=[{"name": "drone", "probability": 0.9, "applies": True}],
-    )
-    visit.choose(CLIP)
-    visit.card(NAME).get_by_text("Genre probabilities").click()
-    check(visit, "with a clip that is not music")
-    visit.page.get_by_role("button", name=f"Remove {NAME}").click()
-    respond_with(visit, **UNSURE)
-    visit.choose(CLIP)
-    visit.card(NAME).get_by_text("Styles", exact=True).wait_for()
-    check(visit, "with styles and sections of all kinds")
-    respond_with(visit, **SEVERAL)
-    visit.choose(CLIP)
-    visit.card(NAME).first.get_by_text("Genres", exact=True).wait_for()
-    check(visit, "with several genres")
 
 
 def test_all_controls_can_be_reached_by_keyboard(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("button", name="Rock riff").wait_for()
-    page.get_by_label("Enter a music clip").set_input_files([CLIP])
-    page.get_by_label("Enter a music clip").focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    button = page.get_by_role("button", name="Classify", exact=True)
+    button.focus()
+    page.wait_for_function("() => document.hasFocus()")
+    with page.expect_file_chooser() as chooser:
+        button.press("Enter")
+    chooser.value.set_files([CLIP])
     expect(page.get_by_role("heading", name=NAME)).to_be_focused()
     visit.card(NAME).locator(".verdict").wait_for()
     reached = []
-    for _ in range(8):
+    for _ in range(10):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
@@ -75,15 +36,17 @@ def test_all_controls_can_be_reached_by_keyboard(visit: Visit) -> None:
         )
     assert reached == [
         f"Remove {NAME}",
+        "Exact percentages",
         f"Play {NAME}",
         "Position in the clip",
-        reached[3],
+        reached[4],
         "JSON",
         "CSV",
         "PNG",
-        "the API",
+        "Print",
+        "The same from a program",
     ]
-    assert reached[3].startswith("Timeline as text")
+    assert reached[4].startswith("Timeline as text")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
 
@@ -109,6 +72,37 @@ def test_reduced_motion_stops_animations(enter: Callable[..., Visit]) -> None:
         bar = visit.card(NAME).locator(".bars .bar").first
         bar.wait_for()
         assert bar.evaluate("(bar) => getComputedStyle(bar).animationName") == expected
+
+
+def test_forced_colours_keep_bars_and_controls(enter: Callable[..., Visit]) -> None:
+    visit = enter(forced_colors="active")
+    visit.choose(CLIP)
+    card = visit.card(NAME)
+    card.locator(".verdict").wait_for()
+    colour = "(element) => getComputedStyle(element).backgroundColor"
+    card.locator(".fold").click()
+    bars = {bar.evaluate(colour) for bar in card.locator(".bars .bar").all()}
+    assert len(bars) == 3
+    assert card.locator(".block").first.evaluate(colour) in bars
+    border = "(button) => getComputedStyle(button).borderTopWidth"
+    button = visit.page.get_by_role("button", name="Record", exact=True)
+    assert button.evaluate(border) == "1px"
+
+
+def test_a_printed_result_needs_no_background_graphics(answered: Visit) -> None:
+    answered.page.emulate_media(media="print")
+    card = answered.card(NAME)
+    bar = card.locator(".bars .bar").first
+    height, border = bar.evaluate(
+        "(bar) => [getComputedStyle(bar).height, getComputedStyle(bar).borderTopWidth]"
+    )
+    assert float(border.removesuffix("px")) > 10
+    assert height == border  # all of the bar is border
+    ink = card.locator(".verdict").evaluate("(text) => getComputedStyle(text).color")
+    assert ink == "rgb(0, 0, 0)"
+    for hidden in ("#upload", ".exports", ".player"):
+        expect(answered.page.locator(hidden).first).to_be_hidden()
+    assert answered.page.pdf().startswith(b"%PDF")
 
 
 def test_the_form_works_without_javascript(browser: Any, site: str) -> None:

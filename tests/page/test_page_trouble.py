@@ -89,7 +89,7 @@ def test_a_cancelled_clip_is_removed_and_the_focus_moves_on(visit: Visit) -> Non
     expect(visit.card(NAME)).to_have_count(0)
     expect(visit.page.get_by_role("heading", name="second.wav")).to_be_focused()
     visit.page.get_by_role("button", name="Cancel second.wav").click()
-    expect(visit.page.get_by_label("Enter a music clip")).to_be_focused()
+    expect(visit.page.get_by_role("button", name="Classify", exact=True)).to_be_focused()
     expect(visit.page.get_by_role("heading", name="Results")).to_be_hidden()
     visit.page.unroute("**/v1/classify*")
     visit.choose(CLIP)  # the queue has room again

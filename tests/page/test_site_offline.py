@@ -19,7 +19,7 @@ def test_the_page_classifies_on_this_computer(local: Visit) -> None:
     local.choose(clip("rock.wav", WAVS["rock"]()))
     card = local.card("rock.wav")
     expect(card.get_by_text("The predicted genre is: rock")).to_be_visible()
-    expect(local.page.get_by_text("Nothing leaves it")).to_be_visible()
+    expect(local.page.get_by_text("Nothing leaves this computer")).to_be_visible()
     expect(local.page.get_by_text("This server classifies")).to_be_hidden()
     assert local.page.title() == "Classifying Music By Genre Using Neural Networks"
     methods = local.page.evaluate(

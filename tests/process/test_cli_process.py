@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,62 @@ def test_nothing_is_written_to_the_working_directory(music: Path, model: Path) -
     before = sorted(Path().rglob("*"))
     spawn("classify", "-m", model, "music", "--json")
     assert sorted(Path().rglob("*")) == before
+
+
+# ------------------------------------------------------------------------------- start-up
+
+
+IMPORTED = """
+import atexit, pathlib, sys
+atexit.register(lambda: pathlib.Path("imported").write_text(" ".join(sys.modules)))
+from genrelens.__main__ import main
+main()
+"""
+
+
+def imported(*arguments: str | Path) -> set[str]:
+    """The packages that a command has imported at its end."""
+    program = [sys.executable, "-c", IMPORTED, *map(str, arguments)]
+    subprocess.run(program, capture_output=True, timeout=PATIENCE)
+    return {name.partition(".")[0] for name in Path("imported").read_text().split()}
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["-h"], []])
+def test_version_and_overview_import_no_library(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal shows them at once: they need 20 ms, and 600 ms with the libraries."""
+    monkeypatch.chdir(tmp_path)
+    found = imported(*arguments)
+    assert "genrelens" in found
+    assert found & {"typer", "rich", "numpy", "pydantic", "logging", "asyncio"} == set()
+
+
+def test_classify_imports_what_it_needs(music: Path, model: Path) -> None:
+    found = imported("classify", "-m", model, CLICKS)
+    assert {"numpy", "onnxruntime", "soundfile"} <= found
+    unused = {"pydantic", "pebble", "multiprocessing", "sqlite3", "mutagen", "jinja2", "av"}
+    assert found & unused == set()
+
+
+def test_overview_at_a_terminal() -> None:
+    """It has colours, and is as wide as the terminal."""
+    screen = at_terminal(command("--help"), width=60).read()
+    assert "\x1b[1;36mclassify \x1b[0m" in screen
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in screen.splitlines()]
+    assert {len(line) for line in lines if line[:1] in ("╭", "│", "╰")} == {60}
+
+
+def test_quiet_at_a_terminal_shows_no_progress(music: Path, model: Path) -> None:
+    written = at_terminal(command("classify", "-q", "-m", model, "music", "text.mp3")).read()
+    assert "Classifying" not in written
+    assert "error: text.mp3: " in written
+
+
+def test_log_messages_beside_progress(music: Path, model: Path) -> None:
+    lines = as_seen(at_terminal(command("classify", "-vv", "-m", model, "music")).read())
+    assert not any("Classifying" in line for line in lines)
+    assert sum("s decoded, the last by libsndfile" in line for line in lines) == 3
 
 
 # ------------------------------------------------------------------------------- terminal

@@ -19,7 +19,7 @@ from genrelens.library.scan import scan_files
 from support import misbehaviour
 from support.commands import as_seen, at_terminal, command, spawn
 from support.library_folder import wav, write_files
-from support.processes import PATIENCE, start, stat_of, wait_until
+from support.processes import PATIENCE, group_lives, start, wait_until
 
 N_KILLS = 80  # killed_scans.py takes any number
 
@@ -105,18 +105,6 @@ def test_a_kill_leaves_no_process_behind(model: Path, tmp_path: Path) -> None:
     result = spawn(*arguments, "--json", "-j", "2")
     summary = json.loads(result.out)
     assert (result.code, summary["unchanged"], summary["analysed"]) == (0, n_known, 40 - n_known)
-
-
-def group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return any(
-        fields[2] == str(group) and fields[0] != "Z"
-        for fields in (stat_of(each.name) for each in Path("/proc").glob("[0-9]*"))
-        if fields
-    )
 
 
 @pytest.mark.slow

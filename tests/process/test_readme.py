@@ -100,6 +100,7 @@ def test_commands_run(workplace: Path) -> None:
         "report/index.html",
         "folds.csv",
         "playlists/jazz.m3u8",
+        "genrelens.xml",
         "audit.html",
         "plan.jsonl",
     ):

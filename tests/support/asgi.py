@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from genrelens.web.app import create_app
 from genrelens.web.settings import Settings
-from genrelens.worker_pool import WorkerResult
+from genrelens.worker_pool import ProgressFile, WorkerResult
 from support.predictions import prediction
 from support.processes import PATIENCE
 from support.serving import FORM, form
@@ -31,14 +31,16 @@ class HeldPool:
         self.jobs: list[Future[Any]] = []
         self.paths: list[Path] = []
         self.alone: list[bool] = []
+        self.progress: list[ProgressFile | None] = []
         HeldPool.latest = self
 
     latest: HeldPool
 
-    def submit(self, path: Path, name: str, *, fast: bool, image: bool, alone: bool) -> Future[Any]:
+    def submit(self, path: Path, name: str, *, alone: bool, **options: Any) -> Future[Any]:
         self.jobs.append(Future())
         self.paths.append(path)
         self.alone.append(alone)
+        self.progress.append(options["progress"])
         return self.jobs[-1]
 
     def close(self) -> None:

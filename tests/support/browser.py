@@ -60,7 +60,7 @@ class Visit:
     """
 
     def __init__(self, browser: Any, address: str, *, script: str = "", **options: Any) -> None:
-        options = {"reduced_motion": "reduce", "accept_downloads": True, **options}
+        options = {"reduced_motion": "reduce", "color_scheme": "dark", **options}
         self.address = address
         self.requests: list[str] = []
         self._messages: list[str] = []
@@ -96,9 +96,8 @@ class Visit:
         ]
 
     def choose(self, *files: Any) -> None:
-        """Choose files and press the button."""
+        """Choose files; they are classified at once."""
         self.page.get_by_label("Enter a music clip to classify it:").set_input_files(list(files))
-        self.page.get_by_role("button", name="Classify", exact=True).click()
 
     def drop(self, *files: dict[str, Any]) -> None:
         """Drop files on the page."""
@@ -117,8 +116,12 @@ class Visit:
             self.page.dispatch_event("body", event, {"dataTransfer": transfer})
 
     def card(self, name: str) -> Any:
-        """The card of one clip."""
-        return self.page.get_by_role("article", name=name)
+        """The card of one clip, which is selected in the table if another one is shown."""
+        card = self.page.get_by_role("article", name=name)
+        row = self.page.locator("tbody").get_by_role("button", name=name, exact=True).first
+        if not card.count() and row.count():
+            row.click()
+        return card
 
     def close(self) -> None:
         self.context.close()

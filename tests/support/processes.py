@@ -68,3 +68,16 @@ def processor_seconds(pid: int) -> float:
     """Processor time of a process and of its children that have ended."""
     ticks = sum(map(int, stat_of(pid)[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def group_lives(group: int) -> bool:
+    """Return whether a process of a group has not ended."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return any(
+        fields[2] == str(group) and fields[0] != "Z"
+        for fields in (stat_of(each.name) for each in Path("/proc").glob("[0-9]*"))
+        if fields
+    )

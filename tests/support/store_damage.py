@@ -10,7 +10,7 @@ from pathlib import Path
 
 TABLES = {
     "catalog": {
-        "files": ("path", "size", "mtime_ns", "digest", "tags", "failure"),
+        "files": ("path", "size", "mtime_ns", "digest", "tags", "failure", "scanned_at"),
         "predictions": (
             "digest",
             "model",

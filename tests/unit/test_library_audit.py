@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from genrelens.library import Catalog, TagMismatch, audit_library
 from genrelens.library.audit import Audit, audit_page, compare_tag
+from genrelens.model_file import model_digest
 from genrelens.prediction import Style
 from support.library_folder import medley, several, stored
 from support.shelf import entry, shelve, song
@@ -191,4 +192,37 @@ def test_the_page_shows_at_most_top_mismatches(tmp_path: Path) -> None:
     assert text.count("<audio") == 4
     assert "9 files: 9 disagree. The first 4 are shown." in text
     assert "<b>Rock</b> 5\u00a0%" in text
-    assert "jazz 90\u00a0%, rock 5\u00a0%" in text
+    assert "Genres: jazz 90\u00a0%, rock 5\u00a0%</div>" in text
+    assert "Styles" not in text
+
+
+def test_genres_and_styles_are_apart_and_without_zeros(tmp_path: Path) -> None:
+    shares = {"jazz": 0.9, "rock": 0.006, "pop": 0.0049, "folk": 0.0}
+    styles = {"soul": 0.7, "funk": 0.6}
+    path = Path("/m/a.mp3")
+    text = page(tmp_path / "p.html", mismatch(path, probabilities=shares, styles=styles))
+    lines = re.findall(r'<div class="soft">([^<]+)</div>', text)
+    assert lines == [
+        "Genres: jazz 90\u00a0%, rock 1\u00a0%",
+        "Styles: soul 70\u00a0%, funk 60\u00a0%",
+    ]
+    assert " 0\u00a0%" not in text
+
+
+def test_predictions_by_another_version_of_the_model_are_counted(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    for name, kind, digest in (("old", "mp3", "0" * 64), ("new", "flac", model_digest("lens"))):
+        path = song(tmp_path / name, "a.mp3", kind, "Rock")
+        shelve(catalog, path, name="lens", model_digest=digest)
+    assert audit_library(catalog, [tmp_path]).outdated == {"lens": 1}
+    assert audit_library(catalog, [tmp_path / "new"]).outdated == {}
+
+
+def test_json_has_the_present_and_the_former_names(catalog: Catalog, tmp_path: Path) -> None:
+    shelve(catalog, song(tmp_path / "m", "a.mp3", "mp3", "Rock"), "jazz", 0.9)
+    song(tmp_path / "m", "new.mp3")
+    document = audit_library(catalog, [tmp_path / "m"]).to_dict()
+    assert document["unscanned"] == document["unheard"] == [{"path": f"{tmp_path}/m/new.mp3"}]
+    [finding] = document["findings"]
+    assert finding["predicted"] == finding["heard"] == "jazz"

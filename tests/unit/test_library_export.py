@@ -285,4 +285,4 @@ def test_no_entries_make_a_valid_file(catalog: Catalog, kind: str) -> None:
         parquet = pytest.importorskip("pyarrow.parquet")
         assert parquet.read_table(io.BytesIO(content)).num_rows == 0
     else:
-        assert len(content.splitlines()) == {"csv": 1, "jsonl": 0, "m3u8": 1}[kind]
+        assert len(content.splitlines()) == {"csv": 1, "json": 1, "jsonl": 0, "m3u8": 1}[kind]

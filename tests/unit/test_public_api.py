@@ -117,11 +117,25 @@ def test_names_of_the_package() -> None:
     """A name that disappears breaks the programs of users."""
     assert {*genrelens.__all__} == {
         *("AudioError", "AudioWarning", "Classifier", "DataError", "DataWarning"),
-        *("FeatureConfig", "Genre", "GenrelensError", "LibraryError", "MissingExtraError"),
+        *(
+            "FeatureConfig",
+            "Genre",
+            "GenrelensEmbeddings",
+            "GenrelensError",
+            "LibraryError",
+            "MissingExtraError",
+        ),
         *("ModelError", "ModelMetadata", "Prediction", "RecipeError", "Section", "Style"),
         "TagError",
-        *("__version__", "extract_segments", "load_audio", "packaged_models", "probe"),
-        *("stream_audio", "to_columns", "to_pandas"),
+        *(
+            "__version__",
+            "audacity_labels",
+            "extract_segments",
+            "load_audio",
+            "packaged_models",
+            "probe",
+        ),
+        *("stream_audio", "to_columns", "to_pandas", "to_polars"),
     }
     assert {*genrelens.__all__} <= {*dir(genrelens)}
     with pytest.raises(AttributeError, match="no attribute 'gone'"):
@@ -170,7 +184,8 @@ def test_examples_are_right(name: str) -> None:
     ("module", "absent"),
     [
         ("genrelens", "torch matplotlib av soundfile typer rich onnx librosa scipy tarfile"),
-        ("genrelens.cli", "torch matplotlib av soundfile onnx scipy tarfile rich.progress"),
+        ("genrelens.cli", "typer rich numpy tomllib"),
+        ("genrelens.cli.application", "torch matplotlib av soundfile onnx rich numpy pydantic"),
         ("genrelens.results_table, genrelens.plots", "torch matplotlib pandas"),
     ],
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from genrelens import AudioError, MissingExtraError, to_columns, to_pandas
+from genrelens import AudioError, MissingExtraError, to_columns, to_pandas, to_polars
 from genrelens.prediction import Style
 from support.predictions import prediction
 
@@ -39,6 +40,7 @@ COLUMNS = {
     "p_jazz": [0.2, None, None],
     "p_pop": [None, 0.6, None],
 }
+NUMBERS = {"probability", "music", "duration", "snr", "p_rock", "p_jazz", "p_pop"}
 
 
 def test_columns() -> None:
@@ -51,23 +53,38 @@ def test_columns_of_no_results() -> None:
     assert set(map(len, to_columns([]).values())) == {0}
 
 
-def test_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for pandas returns its argument."""
-    pandas = ModuleType("pandas")
-    pandas.DataFrame = lambda columns: columns  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pandas", pandas)
-    assert to_pandas(iter([ROCK, POP, BROKEN])) == COLUMNS
-
-
-def test_real_pandas() -> None:
+def test_pandas() -> None:
     pandas = pytest.importorskip("pandas")
-    table = to_pandas([ROCK, POP, BROKEN])
+    table = to_pandas(iter([ROCK, POP, BROKEN]))
     assert isinstance(table, pandas.DataFrame)
-    assert list(table.columns) == list(COLUMNS)
-    assert table["p_rock"].mean() == pytest.approx(0.6)
+    values = {name: [None if pandas.isna(x) else x for x in table[name]] for name in table}
+    assert values == COLUMNS
+    assert {name for name in table if table[name].dtype == "float64"} == NUMBERS
 
 
-def test_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'genrelens\[pandas\]'"):
-        to_pandas([ROCK])
+def test_polars() -> None:
+    polars = pytest.importorskip("polars")
+    table = to_polars(iter([ROCK, POP, BROKEN]))
+    assert table.to_dict(as_series=False) == COLUMNS
+    assert {name for name in table.columns if table[name].dtype == polars.Float64} == NUMBERS
+    assert table["error"].dtype == polars.String
+
+
+def test_types_do_not_depend_on_the_rows() -> None:
+    pytest.importorskip("polars")
+    pytest.importorskip("pandas")
+    expected = to_polars([ROCK, POP, BROKEN]).schema
+    for results in ([], [BROKEN], [ROCK]):
+        schema = to_polars(results).schema
+        assert schema == {name: expected[name] for name in schema}
+        assert list(to_pandas(results)) == list(schema)
+        assert str(to_pandas(results)["snr"].dtype) == "float64"
+
+
+@pytest.mark.parametrize(("package", "function"), [("pandas", to_pandas), ("polars", to_polars)])
+def test_without_the_package(
+    package: str, function: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=rf"pip install 'genrelens\[{package}\]'"):
+        function([ROCK])

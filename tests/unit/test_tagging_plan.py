@@ -83,7 +83,11 @@ def test_a_plan_is_read_as_it_was_written(catalog: Catalog, music: Path, tmp_pat
     write_plan(plan, tmp_path / "plan.jsonl")
     again = read_plan(tmp_path / "plan.jsonl")
     assert again == Plan(
-        changes=plan.changes, policy=plan.policy, model=plan.model, created=plan.created
+        changes=plan.changes,
+        policy=plan.policy,
+        model=plan.model,
+        created=plan.created,
+        model_digests={"small": ["d1"]},
     )
     lines = [json.loads(line) for line in (tmp_path / "plan.jsonl").read_text().splitlines()]
     assert lines[0]["genrelens_plan"] == 1

@@ -1,5 +1,7 @@
 """The command line: one module for each command. Only this package prints.
 
+The module of a command is imported when the command runs, so that the others do not slow it down.
+
 Exit codes: 0 success; 1 some files failed; 2 wrong usage or an invalid input file; 3 a model or an
 optional package is missing; 130 stopped by Ctrl-C; 141 the reader of the output closed the pipe (as
 in ``| head -1``).
@@ -10,141 +12,62 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any, NoReturn
 
-import typer
-from typer.core import TyperGroup
+TYPE_CHECKING = False  # importing typing takes too long: Ctrl-C has no handler yet
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
-from genrelens.cli import (
-    audit,
-    calibrate,
-    classify,
-    compare,
-    crossval,
-    data,
-    evaluate,
-    features,
-    leak,
-    models,
-    scan,
-    serve,
-    site,
-    tag,
-    train,
-    undo,
-)
-from genrelens.cli import list as list_command
-from genrelens.cli.command import Command, without_types
-from genrelens.cli.console import print_error
-from genrelens.errors import AudioError, GenrelensError, MissingExtraError, ModelError
-from genrelens.files import reason
+    from genrelens.cli.application import app
 
 __all__ = ["app", "main"]
 
-_STOPPED, _NO_READER = 130, 141
+_WRONG_USAGE, _STOPPED, _NO_READER = 2, 130, 141
 
 
-class _Group(TyperGroup):
-    """Turn the errors of a command into a line on standard error and an exit code."""
+def __getattr__(name: str) -> Any:
+    """Import the application at its first use."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from genrelens.cli.application import app
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        return without_types(super().get_params(ctx))
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except GenrelensError as error:
-            print_error(str(error))
-            raise typer.Exit(_exit_code(error)) from error
-        except BrokenPipeError as error:
-            raise typer.Exit(_NO_READER) from error
-        except OSError as error:  # the results or a temporary file cannot be written
-            path = f"{error.filename}: " if error.filename else ""
-            print_error(f"{path}{reason(error)}")
-            raise typer.Exit(1) from error
-
-
-def _exit_code(error: GenrelensError) -> int:
-    if isinstance(error, AudioError):
-        return 1
-    return 3 if isinstance(error, ModelError | MissingExtraError) else 2
-
-
-_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "Listen": {
-        "classify": classify.classify,
-        "features": features.features,
-        "models": models.models,
-    },
-    "Library": {
-        "scan": scan.scan,
-        "list": list_command.list_files,
-        "audit": audit.audit,
-        "tag": tag.tag,
-        "undo": undo.undo,
-    },
-    "Train and judge": {
-        "train": train.train,
-        "crossval": crossval.crossval,
-        "evaluate": evaluate.evaluate,
-        "compare": compare.compare,
-        "calibrate": calibrate.calibrate,
-        "leak": leak.leak,
-    },
-    "Serve": {"serve": serve.serve, "site": site.site},
-}
-
-
-def _make_app() -> typer.Typer:
-    app = typer.Typer(
-        name="genrelens",
-        cls=_Group,
-        help="Classify the genre of music recordings.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    for group, commands in _COMMANDS.items():
-        for name, function in commands.items():
-            app.command(name, cls=Command, rich_help_panel=group)(function)
-        if group == "Train and judge":
-            app.add_typer(data.app, name="data", cls=_Group, rich_help_panel=group)
-    app.callback()(_root)
     return app
-
-
-def _version(value: bool) -> None:
-    if value:
-        from genrelens import __version__
-
-        typer.echo(f"genrelens {__version__}")
-        raise typer.Exit
-
-
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the version and exit."
-        ),
-    ] = False,
-) -> None:
-    pass
-
-
-app = _make_app()
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     _prepare_streams()
     try:
-        app(prog_name="genrelens")
-        code = 0
+        code = _run(sys.argv[1:])
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     _leave(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run the command. Version and overview need no import, so they are printed at once."""
+    if "_GENRELENS_COMPLETE" not in os.environ:  # set by the shell to complete a word
+        if arguments == ["--version"]:
+            _print_version()
+            return 0
+        if arguments in ([], ["--help"], ["-h"]):
+            _print_overview()
+            return 0 if arguments else _WRONG_USAGE
+    from genrelens.cli.application import app
+
+    app(prog_name="genrelens")
+    return 0
+
+
+def _print_version() -> None:
+    from genrelens import __version__
+
+    print(f"genrelens {__version__}")
+
+
+def _print_overview() -> None:
+    from genrelens.cli.overview import overview
+
+    print(overview())
 
 
 def _prepare_streams() -> None:

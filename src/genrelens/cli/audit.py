@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import display_name, out, print_error, print_json
-from genrelens.cli.options import AsJson, Database, LibraryPaths, SafeCsv
-from genrelens.cli.tag import print_other_versions, print_unscanned
+from genrelens.cli.options import AsJson, Database, LibraryPaths, SafeCsv, as_probability
+from genrelens.cli.tag import print_outdated, print_unscanned
 from genrelens.csv_cells import safe_row
 from genrelens.files import write_text_atomically
-from genrelens.library import Audit, Catalog, TagMismatch, audit_library, audit_page
+from genrelens.library import Audit, TagMismatch, audit_library, audit_page, open_library
 from genrelens.percentages import percent
 
 __all__ = ["audit"]
@@ -28,10 +28,9 @@ _Minimum = Annotated[
     typer.Option(
         "--min",
         metavar="P",
-        min=0,
-        max=1,
+        parser=as_probability,
         help="Show only disagreements of at least this difference between the probabilities of the "
-        "predicted and the tagged genre.",
+        "predicted and the tagged genre: 0.5 or 50%.",
     ),
 ]
 _Top = Annotated[
@@ -75,9 +74,9 @@ def audit(
         raise typer.BadParameter("--json cannot be combined with --csv")
     if safe_csv and not as_csv:
         raise typer.BadParameter("--safe-csv needs --csv")
-    with Catalog.open(db, readonly=True) as catalog:
-        print_other_versions(catalog)
+    with open_library(db) as catalog:
         found = audit_library(catalog, inputs, minimum=minimum)
+    print_outdated(found.outdated)
     if page is not None:
         write_text_atomically(page, audit_page(found, page, top=top))
     shown = found.mismatches[:top]

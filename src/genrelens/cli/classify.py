@@ -8,14 +8,19 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from genrelens.audio import source_name
+from genrelens.audacity import audacity_labels
+from genrelens.audio import AudioSource, source_name
 from genrelens.classifier import Classifier
 from genrelens.cli.console import (
+    Bar,
+    bar_of,
+    clock,
     display_name,
     out,
     print_error,
@@ -26,12 +31,15 @@ from genrelens.cli.console import (
 from genrelens.cli.inputs import Source, expand, note_skipped
 from genrelens.cli.options import Genres, Jobs, Model, SafeCsv, n_jobs, restricted_classifier
 from genrelens.csv_cells import safe_row
-from genrelens.errors import AudioError
+from genrelens.errors import AudioError, DataError
+from genrelens.excerpts import expected_seconds
+from genrelens.files import write_text_atomically
 from genrelens.findings import styles_to_show
 from genrelens.percentages import percent, percent_significant
 from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
 
+_LONG = 300.0  # seconds of a single recording from which on progress is shown
 _LONGEST_BAR = 40
 _MOST_STYLES = 5
 _MORE_COLUMNS = (
@@ -82,6 +90,14 @@ _Plot = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Draw the bars of one recording as a PNG, PDF or SVG file."),
 ]
+_LabelFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Write the sections of one recording as a label track for Audacity (.txt).",
+    ),
+]
 
 
 def classify(
@@ -96,6 +112,7 @@ def classify(
     embedding: _Embedding = False,
     fast: _Fast = False,
     plot: _Plot = None,
+    label_file: _LabelFile = None,
     jobs: Jobs = 0,
 ) -> None:
     """Classify the genre of recordings.
@@ -108,8 +125,8 @@ def classify(
             Show a bar for each genre.
         genrelens classify ~/Music --csv > genres.csv
             Classify all recordings below a folder and write a table.
-        genrelens classify mix.flac --json --timeline
-            Print the genre of each segment, for other programs.
+        genrelens classify mix.flac --json --timeline --labels mix.txt
+            Print the genre of each segment, and write the sections as labels for Audacity.
         genrelens classify song.mp3 --genres rock,metal,pop
             Choose from three of the model's genres.
 
@@ -121,6 +138,8 @@ def classify(
     sources = expand(files, skipped)
     if plot is not None:
         _check_plot(plot, sources)
+    if label_file is not None:
+        _check_label_file(label_file, sources)
     jobs = min(n_jobs(jobs), len(sources))
     classifier = Classifier.load(model, threads=1 if jobs > 1 else 0)
     classifier = restricted_classifier(classifier, genres)
@@ -130,7 +149,7 @@ def classify(
         warnings_as_notes() as notes,
         closing(_classified(classifier, sources, jobs, fast=fast)) as results,
     ):
-        outcomes = _reported(results, failures, plot)
+        outcomes = _reported(results, failures, plot, label_file)
         if as_json:
             _print_json(outcomes, top, notes, timeline=timeline, embedding=embedding)
         elif as_csv:
@@ -165,35 +184,91 @@ def _check_plot(plot: Path, sources: Sequence[Source]) -> None:
     check_image_path(plot)
 
 
+def _check_label_file(label_file: Path, sources: Sequence[Source]) -> None:
+    if len(sources) != 1:
+        raise typer.BadParameter(f"--labels describes one recording, not {len(sources)}")
+    if label_file.suffix.lower() != ".txt":  # and not the name of a recording by mistake
+        raise typer.BadParameter("--labels writes a file whose name ends in .txt")
+    if not label_file.parent.is_dir():
+        raise DataError("its folder is missing", path=label_file)
+
+
 def _classified(
     classifier: Classifier, sources: Sequence[Source], jobs: int, *, fast: bool
 ) -> Generator[_Outcome, None, None]:
-    """Classify all sources in order, with a progress bar on standard error."""
+    """Classify all sources in order, with progress on standard error."""
     readable = [source for source in sources if not isinstance(source, AudioError)]
-    with (
-        closing(classifier.classify_many(readable, jobs=jobs, fast=fast)) as results,
-        progress("Classifying", len(sources), shown=len(sources) > 1) as bar,
-    ):
-        for source in sources:
-            outcome: _Outcome
-            if isinstance(source, AudioError):
-                outcome = source.source, source
-            else:
-                outcome = source_name(source), next(results)[1]
-            with bar.hidden():
-                yield outcome
-            bar()
+    shown = len(sources) > 1 or any(map(_is_long, readable))
+    with progress("Classifying", len(sources), shown=shown) as bar:
+        parts = _Parts(bar, with_time=len(sources) == 1)
+        results = classifier.classify_many(
+            readable, jobs=jobs, fast=fast, on_progress=parts.report if shown else None
+        )
+        with closing(results):
+            yield from _in_order(sources, results, parts)
+
+
+def _in_order(
+    sources: Sequence[Source],
+    results: Iterator[tuple[AudioSource, Prediction | AudioError]],
+    parts: _Parts,
+) -> Iterator[_Outcome]:
+    """Yield the name and the result of each source."""
+    for source in sources:
+        outcome: _Outcome
+        if isinstance(source, AudioError):
+            outcome = source.source, source
+        else:
+            outcome = source_name(source), next(results)[1]
+        with parts.bar.hidden():
+            yield outcome
+        parts.finish(source)
+
+
+def _is_long(source: AudioSource) -> bool:
+    return (expected_seconds(source) or 0.0) >= _LONG
+
+
+class _Parts:
+    """Advances a progress bar, one step for each recording, also within recordings."""
+
+    def __init__(self, bar: Bar, *, with_time: bool) -> None:
+        self.bar = bar
+        self._with_time = with_time
+        self._lock = Lock()
+        self._done: dict[int, float] = {}  # identity of a source -> share that is classified
+
+    def report(self, source: AudioSource, prediction: Prediction) -> None:
+        """Show how much of a recording is classified, if its length is known."""
+        heard, duration = prediction.heard, prediction.duration
+        if heard >= duration:  # the end, or the header states no length
+            return
+        with self._lock:
+            before = self._done.get(id(source), 0.0)
+            self._done[id(source)] = share = max(before, heard / duration)
+            note = f"{clock(heard)} of {clock(duration)}" if self._with_time else None
+            self.bar(share - before, note)
+
+    def finish(self, source: Source) -> None:
+        """Show that a recording is done."""
+        with self._lock:
+            self.bar(1 - self._done.pop(id(source), 0.0))
 
 
 def _reported(
-    outcomes: Iterable[_Outcome], failures: list[AudioError], plot: Path | None
+    outcomes: Iterable[_Outcome],
+    failures: list[AudioError],
+    plot: Path | None,
+    label_file: Path | None,
 ) -> Iterator[_Outcome]:
-    """Pass the outcomes on; report and collect the failures, and draw the plot."""
+    """Pass the outcomes on; report and collect the failures, and write the plot and the labels."""
     for name, result in outcomes:
         if isinstance(result, AudioError):
             failures.append(result)
             print_error(str(result))
         yield name, result
+        if label_file is not None and isinstance(result, Prediction):
+            write_text_atomically(label_file, audacity_labels(result.sections))
         if plot is not None and isinstance(result, Prediction):
             from genrelens.plots import plot_bars
 
@@ -254,10 +329,9 @@ def _print_rows(ranking: Sequence[tuple[str, float]], style: str) -> None:
     label_width = max(len(label) for label, _, _ in rows)
     percent_width = max(len(text) for _, _, text in rows)
     longest = min(_LONGEST_BAR, out.width - label_width - percent_width - 6)
-    mark = "█" if out.is_terminal and out.encoding.startswith("utf") else "#"
     for rank, (label, probability, text) in enumerate(rows):
         row = Text(f"  {label:<{label_width}}  {text:>{percent_width}}")
-        bar = mark * round(longest * probability)
+        bar = bar_of(probability, longest)
         out.print(
             row.append(f"  {bar}" if bar else "", style=style if rank == 0 else "cyan"),
             soft_wrap=True,

@@ -7,12 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from genrelens.cli.command import Command
+from genrelens.cli.command import Command, Group
 from genrelens.cli.console import display_name, err, out, print_note
 from genrelens.cli.data_check import check
 from genrelens.cli.data_split import split
 
-app = typer.Typer(help="Check, split and download data sets.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Group,
+    help="Check, split and download data sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 app.command("check", cls=Command)(check)
 app.command("split", cls=Command)(split)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import typer
 from genrelens.audio import AudioSource
 from genrelens.cli.console import print_note
 from genrelens.discovery.find import find_names, is_single_file
+from genrelens.discovery.playlists import STREAMS
 from genrelens.errors import AudioError
 
 __all__ = ["Source", "expand", "note_skipped"]
@@ -40,10 +42,13 @@ def expand(arguments: Sequence[str], skipped: Counter[str]) -> list[Source]:
 
 
 def note_skipped(skipped: Counter[str]) -> None:
-    """Report how many files in folders were skipped, by extension, the most frequent first."""
-    if not skipped:
+    """Report the skipped streams, and files in folders by extension, the most frequent first."""
+    if skipped[STREAMS]:
+        print_note(f"skipped streams in playlists: {skipped[STREAMS]}")
+    suffixes = {suffix: n for suffix, n in skipped.items() if suffix != STREAMS and n}
+    if not suffixes:
         return
-    ranking = sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
+    ranking = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
     parts = [f"{n} {suffix or 'without extension'}" for suffix, n in ranking[:_MOST_EXTENSIONS]]
     if rest := sum(n for _, n in ranking[_MOST_EXTENSIONS:]):
         parts.append(f"{rest} with other extensions")
@@ -55,7 +60,19 @@ def _expand_one(argument: str, skipped: Counter[str]) -> list[Source]:
         return [_standard_input()]
     if not argument:
         return [AudioError("''", "is not the name of a file")]
-    return [argument] if is_single_file(argument) else _found(argument, skipped)
+    if not is_single_file(argument):
+        return _found(argument, skipped)
+    if _is_named_pipe(argument):
+        print_note(f"note: {argument}: is a pipe; waiting for a program that writes to it")
+    return [argument]
+
+
+def _is_named_pipe(name: str) -> bool:
+    """Return whether a file is a pipe with a name, not one of the shell's: ``<(...)``."""
+    try:
+        return stat.S_ISFIFO(os.stat(name).st_mode) and not name.startswith("/dev/")  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
 
 
 def _standard_input() -> BinaryIO:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterable
 from enum import StrEnum, auto
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, cast
 
 import typer
 from rich.text import Text
 
-from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.cli.options import Database, SafeCsv
-from genrelens.cli.tag import print_other_versions
+from genrelens.cli.console import display_name, out, print_note
+from genrelens.cli.names import check_names
+from genrelens.cli.options import Database, SafeCsv, Under, as_probability
+from genrelens.cli.stats import count_of, length
+from genrelens.cli.tag import print_outdated
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
 from genrelens.findings import styles_to_show
@@ -24,11 +28,13 @@ from genrelens.library import (
     StoredPrediction,
     export_entries,
     export_playlists,
+    open_library,
 )
-from genrelens.library.export import FORMATS, entry_document
+from genrelens.library.export import FORMATS
+from genrelens.library.versions import count_outdated
 from genrelens.percentages import percent
 
-__all__ = ["list_files"]
+__all__ = ["GenreCondition", "StyleCondition", "list_files"]
 
 _ANSWERS = ("genre", "not sure")  # verdicts that are shown with a probability
 _MOST_STYLES = 3  # in a line of the table
@@ -43,6 +49,11 @@ class _Format(StrEnum):
     m3u8 = auto()
 
 
+class _By(StrEnum):
+    genre = auto()
+    style = auto()
+
+
 class _Verdict(StrEnum):
     genre = "genre"
     changes = "changes"
@@ -51,14 +62,14 @@ class _Verdict(StrEnum):
     silence = "silence"
 
 
-_Genre = Annotated[
+GenreCondition = Annotated[
     str | None,
     typer.Option(
         metavar="GENRE",
         help="Files of this genre; a file with several genres is found under each of them.",
     ),
 ]
-_Style = Annotated[
+StyleCondition = Annotated[
     str | None, typer.Option(metavar="STYLE", help="Files to which this style applies.")
 ]
 _Minimum = Annotated[
@@ -66,17 +77,13 @@ _Minimum = Annotated[
     typer.Option(
         "--min",
         metavar="P",
-        min=0,
-        max=1,
-        help="Lowest probability of the genre, or with --style of the style.",
+        parser=as_probability,
+        help="Lowest probability of the genre, or with --style of the style: 0.6 or 60%.",
     ),
 ]
 _AskedVerdict = Annotated[
     _Verdict | None,
     typer.Option(help="Files with this verdict.", show_default="genre with --genre, any without"),
-]
-_Under = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Files in this folder or below it.")
 ]
 _Missing = Annotated[bool, typer.Option("--missing", help="Files that no longer exist.")]
 _Errors = Annotated[bool, typer.Option("--errors", help="Files that could not be classified.")]
@@ -104,29 +111,40 @@ _Target = Annotated[
 ]
 _Playlists = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Write one M3U8 playlist for each genre to this folder."),
+    typer.Option(
+        metavar="FOLDER", help="Write one M3U8 playlist for each genre (see --by) to this folder."
+    ),
+]
+_PlaylistsBy = Annotated[
+    _By | None,
+    typer.Option(
+        "--by", help="What the playlists are for: genres or styles.", show_default="genre"
+    ),
 ]
 _RelativeTo = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="Write paths relative to this folder.", show_default="absolute paths"
+        metavar="FOLDER",
+        help="Write paths relative to this folder.",
+        show_default="absolute paths; in a table at a terminal, the folder that the header names",
     ),
 ]
 
 
 def list_files(
     db: Database = None,
-    genre: _Genre = None,
-    style: _Style = None,
+    genre: GenreCondition = None,
+    style: StyleCondition = None,
     minimum: _Minimum = None,
     verdict: _AskedVerdict = None,
-    under: _Under = None,
+    under: Under = None,
     missing: _Missing = False,
     errors: _Errors = False,
     model: _Model = None,
     kind: _Kind = None,
     target: _Target = None,
     playlists: _Playlists = None,
+    by: _PlaylistsBy = None,
     relative_to: _RelativeTo = None,
     safe_csv: SafeCsv = False,
 ) -> None:
@@ -154,21 +172,35 @@ def list_files(
     }
     if playlists is not None and (kind or target or missing):
         raise typer.BadParameter("--playlists cannot be combined with --format, --out or --missing")
+    if by is not None and playlists is None:
+        raise typer.BadParameter("--by needs --playlists")
     chosen = _format(kind, target)
     if safe_csv and (chosen != "csv" or playlists is not None):
         raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
-    with Catalog.open(db, readonly=True) as catalog:
-        print_other_versions(catalog)
+    with open_library(db) as catalog:
+        entries = catalog.query(**conditions)
+        first = next(entries, None)
+        if first is None:
+            check_names(catalog, genre=genre, style=style)
+        print_outdated(count_outdated(catalog, under=under))
         if playlists is not None:
-            written = export_playlists(catalog, playlists, relative_to=relative_to, **conditions)
+            written = export_playlists(
+                catalog,
+                playlists,
+                by="style" if by is _By.style else "genre",
+                relative_to=relative_to,
+                **conditions,
+            )
             _print_playlists(written)
             return
-        entries = catalog.query(**conditions)
+        entries = chain(() if first is None else (first,), entries)
         if missing:
             entries = (entry for entry in entries if is_gone(entry.path))
         if target is not None:
             with replaced(target) as file:
                 export_entries(entries, file, chosen, relative_to=relative_to, safe_csv=safe_csv)
+        elif chosen == "table":
+            _print_table(entries, _shown_folder(catalog, under, relative_to))
         else:
             _print(entries, chosen, relative_to, safe_csv=safe_csv)
 
@@ -178,7 +210,8 @@ def _format(kind: _Format | None, target: Path | None) -> str:
     ending = "" if target is None else target.suffix.lower().removeprefix(".")
     chosen = str(kind) if kind is not None else ending if ending in FORMATS else "table"
     if target is not None and chosen not in FORMATS:
-        raise typer.BadParameter(f"--out writes {', '.join(FORMATS)}; choose one with --format")
+        choice = "choose one of these formats" if kind is not None else "choose one with --format"
+        raise typer.BadParameter(f"--out writes {', '.join(FORMATS)}, not a table; {choice}")
     if target is None and chosen == "parquet":
         raise typer.BadParameter("--format parquet needs --out")
     return chosen
@@ -194,14 +227,9 @@ def _print_playlists(written: dict[Path, int]) -> None:
 def _print(
     entries: Iterable[Entry], kind: str, relative_to: Path | None, *, safe_csv: bool
 ) -> None:
-    if kind == "table":
-        _print_table(entries)
-    elif kind == "json":
-        print_json([entry_document(entry, relative_to) for entry in entries])
-    else:
-        sys.stdout.flush()
-        file = cast(BinaryIO, _Shown()) if out.is_terminal else sys.stdout.buffer
-        export_entries(entries, file, kind, relative_to=relative_to, safe_csv=safe_csv)
+    sys.stdout.flush()
+    file = cast(BinaryIO, _Shown()) if out.is_terminal else sys.stdout.buffer
+    export_entries(entries, file, kind, relative_to=relative_to, safe_csv=safe_csv)
 
 
 class _Shown(io.RawIOBase):
@@ -216,18 +244,54 @@ class _Shown(io.RawIOBase):
         return len(content)
 
 
-def _print_table(entries: Iterable[Entry]) -> None:
-    """Print a line for each file as soon as it is read."""
-    n = 0
+# ---------------------------------------------------------------------------------- table
+
+
+def _print_table(entries: Iterable[Entry], folder: Path | None) -> None:
+    """Print a line for each file as soon as it is read; at a terminal, also a header and a total.
+
+    Args:
+        entries: the files.
+        folder: folder that the paths are relative to; None prints absolute paths.
+
+    """
+    if out.is_terminal:
+        place = f" in {display_name(str(folder))}" if folder is not None else ""
+        out.print(Text(f"{'genre':<14}        file{place}", style="dim"), soft_wrap=True)
+    n, seconds = 0, 0.0
     for n, entry in enumerate(entries, 1):  # noqa: B007 (n is used after the loop)
-        out.print(_line(entry), soft_wrap=True)
+        out.print(_line(entry, folder), soft_wrap=True)
+        seconds += entry.prediction.duration if entry.prediction is not None else 0.0
     if not n:
         print_note("no file meets these conditions")
+    elif out.is_terminal:
+        print_note(f"{count_of(n, 'file')}, {length(seconds)} of audio")
 
 
-def _line(entry: Entry) -> Text:
+def _shown_folder(catalog: Catalog, under: Path | None, relative_to: Path | None) -> Path | None:
+    """Return the folder that the paths of the table are relative to; None: paths are absolute.
+
+    It is the one of ``--relative-to``. Without that option, lines in a pipe have absolute paths. At
+    a terminal, paths are relative to the folder of ``--under``, to the working directory if all
+    files are below it, or to the folder that all files of the catalogue share.
+    """
+    if relative_to is not None or not out.is_terminal:
+        return relative_to
+    if under is not None and catalog.file(under) is None:  # a folder
+        return under
+    shared, here = catalog.common_folder(), Path.cwd()
+    if shared is not None and shared.is_relative_to(here):
+        return here
+    return shared if shared is not None and shared.name else None
+
+
+def _shown_path(path: Path, folder: Path | None) -> str:
+    return display_name(str(path) if folder is None else os.path.relpath(path, folder))
+
+
+def _line(entry: Entry, folder: Path | None) -> Text:
     prediction = entry.prediction
-    path = display_name(str(entry.path))
+    path = _shown_path(entry.path, folder)
     if entry.error is not None or prediction is None:
         return Text(f"{'error':<22}{path}: {display_name(str(entry.error))}", style="red")
     answer = prediction.genre if prediction.verdict == "genre" else prediction.verdict

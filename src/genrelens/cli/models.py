@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genrelens.cli.console import display_name, out, print_json
+from genrelens.cli.console import display_name, out, print_json, print_table
 from genrelens.cli.options import AsJson
 from genrelens.model_file import ModelFile, ModelMetadata, StyleTag, packaged_models
 from genrelens.percentages import percent, percent_range
@@ -59,7 +59,7 @@ def _print_list(files: list[ModelFile]) -> None:
             _megabytes(file.size),
             _accuracy(metadata.metrics, metadata.provenance) or "not measured",
         )
-    out.print(table)
+    print_table(table)
     out.print("\nThe first is the default. Details of a model: genrelens models MODEL")
 
 
@@ -87,7 +87,7 @@ def _print_details(file: ModelFile) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for key, value in rows.items():
         table.add_row(key, display_name(value))
-    out.print(table)
+    print_table(table)
 
 
 def _style_name(style: StyleTag) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,10 @@ __all__ = [
     "MusicnnWheel",
     "NotMusic",
     "SafeCsv",
+    "ScanSources",
     "Seed",
+    "Under",
+    "as_probability",
     "n_jobs",
     "restricted_classifier",
 ]
@@ -34,7 +38,17 @@ LibraryPaths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U), or quoted patterns ('Music/**/*.flac').",
+        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), or quoted "
+        "patterns ('Music/**/*.flac').",
+        show_default=False,
+    ),
+]
+ScanSources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Folders, files, playlists (M3U), quoted patterns ('Music/**/*.flac'), URIs such as "
+        "s3://bucket/music, or CSV and Parquet files with a column of paths.",
         show_default=False,
     ),
 ]
@@ -97,13 +111,16 @@ SafeCsv = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random numbers.")]
 Database = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--db",
         metavar="FILE",
-        help="File of the catalogue.",
+        help="File of the catalogue, or (to read) folder or URI of a data set.",
         show_default="$GENRELENS_DB, or catalog.sqlite in the user's data folder",
     ),
+]
+Under = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Files in this folder or below it.")
 ]
 JournalFile = Annotated[
     Path | None,
@@ -114,6 +131,31 @@ JournalFile = Annotated[
         show_default="$GENRELENS_JOURNAL, or journal.sqlite in the user's data folder",
     ),
 ]
+
+
+def as_probability(value: str | float) -> float:
+    """Return the probability that a user wrote: ``0.6``, ``60%`` or ``60 %``.
+
+    A number above 1 needs the percent sign, because 1 without it is 100 %.
+
+    Raises:
+        ValueError: the value is not a number from 0 to 1, or from 0% to 100%.
+
+    """
+    text = str(value).strip()
+    in_percent = text.endswith("%")
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        raise ValueError("must be a number from 0 to 1, or a percentage such as 60%") from None
+    highest = 100 if in_percent else 1
+    if 0 <= number <= highest:
+        return number / highest
+    if 1 < number <= 100:
+        raise ValueError(f"must be at most 1, or a percentage: {text}%")
+    if math.isnan(number) or number < 0:
+        raise ValueError("must be at least 0")
+    raise ValueError(f"must be at most {'100%' if in_percent else '1'}")
 
 
 def n_jobs(requested: int) -> int:

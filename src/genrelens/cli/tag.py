@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from genrelens.cli.config_file import on_command_line
 from genrelens.cli.console import (
     display_name,
     err,
@@ -20,7 +22,7 @@ from genrelens.cli.console import (
     print_note,
     progress,
 )
-from genrelens.cli.options import AsJson, Database, JournalFile
+from genrelens.cli.options import AsJson, Database, JournalFile, as_probability
 from genrelens.library import (
     Catalog,
     Outcome,
@@ -28,19 +30,33 @@ from genrelens.library import (
     Policy,
     Result,
     apply_changes,
+    open_library,
     plan_changes,
     read_mapping,
     read_plan,
     write_plan,
 )
+from genrelens.library.dataset import is_dataset
 from genrelens.library.tagging.plan import is_plan
 from genrelens.percentages import percent
 from genrelens.quiet import quiet_libraries
 
-__all__ = ["existing_catalog", "print_other_versions", "print_outcome", "print_unscanned", "tag"]
+__all__ = [
+    "Existing",
+    "MaxGenres",
+    "MinConfidence",
+    "Words",
+    "existing_catalog",
+    "make_policy",
+    "print_outcome",
+    "print_outdated",
+    "print_unscanned",
+    "tag",
+]
 
+_OF_POLICY = ("existing", "min_confidence", "max_genres", "words", "id3")  # the parameters
 _WIDEST = 28  # characters in a column of genres
-_NONE = "-"
+_NONE = "(none)"
 
 
 class _ExistingChoice(StrEnum):
@@ -54,20 +70,23 @@ class _ID3Choice(StrEnum):
     V2_4 = "2.4"
 
 
-_Existing = Annotated[
+Existing = Annotated[
     _ExistingChoice | None,
     typer.Option(
         help="If a file has a genre: keep it, append the predicted one, or replace it.",
         show_default="keep",
     ),
 ]
-_MinConfidence = Annotated[
+MinConfidence = Annotated[
     float | None,
     typer.Option(
-        metavar="P", min=0, max=1, help="Lowest probability of each genre.", show_default="0.5"
+        metavar="P",
+        parser=as_probability,
+        help="Lowest probability of each genre: 0.8 or 80%.",
+        show_default="0.5",
     ),
 ]
-_MaxGenres = Annotated[
+MaxGenres = Annotated[
     int | None,
     typer.Option(
         metavar="N",
@@ -77,7 +96,7 @@ _MaxGenres = Annotated[
         show_default="1",
     ),
 ]
-_Mapping = Annotated[
+Words = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="TOML file that maps genres to your own names."),
 ]
@@ -109,13 +128,14 @@ _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Write without asking fo
 
 
 def tag(
+    ctx: typer.Context,
     inputs: _Inputs,
     apply: _Apply = False,
     plan_file: _PlanFile = None,
-    existing: _Existing = None,
-    min_confidence: _MinConfidence = None,
-    max_genres: _MaxGenres = None,
-    words: _Mapping = None,
+    existing: Existing = None,
+    min_confidence: MinConfidence = None,
+    max_genres: MaxGenres = None,
+    words: Words = None,
     id3: _ID3Version = None,
     yes: _Yes = False,
     db: Database = None,
@@ -139,13 +159,14 @@ def tag(
             Add genres with a probability of at least 80 %, without asking for confirmation.
 
     """
-    policy = _make_policy(existing, min_confidence, max_genres, words, id3)
+    policy = make_policy(existing, min_confidence, max_genres, words, id3)
     if len(inputs) == 1 and is_plan(inputs[0]):
-        if policy or plan_file:
+        if plan_file or on_command_line(ctx, *_OF_POLICY):
             raise typer.BadParameter(
                 "a plan cannot be combined with --plan or with options that choose the genres"
             )
         plan = read_plan(inputs[0])
+        _print_former_models(plan)
     else:
         plan = _plan(inputs, policy or Policy(), words, db)
     result = None
@@ -160,12 +181,12 @@ def tag(
         raise typer.Exit(1)
 
 
-def _make_policy(
+def make_policy(
     existing: str | None,
     min_confidence: float | None,
     max_genres: int | None,
     words: Path | None,
-    id3: str | None,
+    id3: str | None = None,
 ) -> Policy | None:
     """Return the requested policy; None if no option was given."""
     settings: dict[str, Any] = {
@@ -179,10 +200,10 @@ def _make_policy(
     return Policy(**given) if given else None
 
 
-def _plan(inputs: list[str], policy: Policy, words: Path | None, db: Path | None) -> Plan:
-    with Catalog.open(db, readonly=True) as catalog:
-        print_other_versions(catalog)
+def _plan(inputs: list[str], policy: Policy, words: Path | None, db: str | None) -> Plan:
+    with open_library(db) as catalog:
         plan = plan_changes(catalog, inputs, policy)
+    print_outdated(plan.outdated)
     for label in plan.unknown_labels:
         print_note(f"warning: {words}: no model has the genre {label!r}", style="yellow")
     return plan
@@ -204,7 +225,7 @@ def _is_wanted(plan: Plan, *, asked: bool) -> bool:
     return False
 
 
-def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
+def _apply(plan: Plan, db: str | None, journal: Path | None) -> Result:
     with (
         existing_catalog(db) as catalog,
         quiet_libraries(),
@@ -224,9 +245,13 @@ def _apply(plan: Plan, db: Path | None, journal: Path | None) -> Result:
 
 
 @contextmanager
-def existing_catalog(db: Path | None) -> Iterator[Catalog | None]:
-    """Open the catalogue for writing, or yield None if it does not exist."""
-    if not (db or Catalog.default_path()).exists():
+def existing_catalog(db: str | None) -> Iterator[Catalog | None]:
+    """Open the catalogue for writing, or yield None if it does not exist or is a data set.
+
+    The next scan finds out which files of a data set were written.
+    """
+    path = db or os.environ.get(Catalog.environment) or Catalog.default_path()
+    if is_dataset(path) or not os.path.exists(path):  # noqa: PTH110 (no error for a long name)
         yield None
         return
     with Catalog.open(db) as catalog:
@@ -248,15 +273,19 @@ def print_unscanned(n: int, n_files: int) -> None:
         print_note(f"warning: {text}: run genrelens scan", style="yellow")
 
 
-def print_other_versions(catalog: Catalog) -> None:
-    """Warn if predictions are by another version of a packaged model."""
-    from genrelens.model_file import model_digest, packaged_models
+def print_outdated(counts: Mapping[str, int]) -> None:
+    """Warn about files that another version of a packaged model classified."""
+    for name, n in counts.items():
+        text = f"files that another version of the model {name} classified: {n}"
+        print_note(f"warning: {text}; run genrelens scan", style="yellow")
 
-    for name in packaged_models():
-        if n := catalog.count_of_other_versions(name, model_digest(name)):
-            text = f"files that another version of the model {name} classified: {n}"
-            advice = "run genrelens scan, with --prune if they are gone"
-            print_note(f"warning: {text}; {advice}", style="yellow")
+
+def _print_former_models(plan: Plan) -> None:
+    """Warn if a plan is by another version of a packaged model."""
+    for name in plan.former_models:
+        text = f"another version of the model {name} made the predictions of this plan"
+        advice = "to use this version, run genrelens scan and make the plan again"
+        print_note(f"warning: {text}; {advice}", style="yellow")
 
 
 # ----------------------------------------------------------------------------------- output

@@ -16,6 +16,9 @@ from genrelens.decoders.ffmpeg import FFmpegDecoder
 from genrelens.decoders.libsndfile import SoundFileDecoder
 from genrelens.errors import AudioError
 from genrelens.levels import first_invalid
+from genrelens.logs import logger
+
+_log = logger(__name__)
 
 __all__ = ["MAX_SECONDS", "FileReader", "open_decoder"]
 
@@ -87,11 +90,16 @@ class FileReader:
                 decoder = kind(self._file)
             except DecodeError as error:
                 self._failures[kind.name] = str(error)
+                _log.debug("%s: not opened by %s: %s", self._name, kind.name, error)
                 continue
             with closing(decoder):
                 yield from self._decode(decoder, block_seconds)
+            seconds = self._decoded_seconds
+            _log.debug("%s: %.1f s decoded, the last by %s", self._name, seconds, kind.name)
             if self._is_enough(decoder):
                 return
+            why = decoder.failure or "it stopped before the end"
+            _log.info("%s: %s did not decode all of it: %s", self._name, kind.name, why)
 
     def _decode(self, decoder: Decoder, block_seconds: float) -> Iterator[Float32]:
         rate = decoder.sample_rate

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genrelens.audio import AUDIO_SUFFIXES
+from genrelens.discovery.locations import is_uri
 from genrelens.discovery.patterns import matches
 from genrelens.discovery.playlists import PLAYLIST_SUFFIXES, read_playlist
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 
-__all__ = ["Found", "find_files", "find_names", "is_gone", "is_single_file"]
+__all__ = ["Found", "find_files", "find_names", "is_excluded", "is_gone", "is_single_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def find_files(
       (``._song.mp3``). No folder is searched twice, so circular links are harmless.
     - A pattern (``*``, ``?``, ``[]``, ``**``) names the folders and audio files that it matches;
       if there are none, the other files that it matches.
-    - A playlist (M3U) names its files; URLs in it are skipped.
+    - A playlist (M3U) or a collection of a DJ program names its files, see
+      :func:`genrelens.discovery.playlists.read_playlist`; streams in it are skipped.
     - Any other path names one file with any extension.
 
     Args:
@@ -92,7 +94,8 @@ def find_files(
         on_problem: called with (path, reason) for each input, folder or audio file that cannot be
             read: missing files, dangling links, pipes, missing permissions.
         left_out: counts the skipped files in folders by extension (``".jpg"``, ``""`` for none);
-            hidden and excluded files are not counted.
+            hidden and excluded files are not counted. Streams in playlists are counted under
+            :data:`genrelens.discovery.playlists.STREAMS`.
 
     Yields:
         The files, sorted by name within each folder. Folders behind symbolic links come last.
@@ -135,7 +138,9 @@ def is_single_file(name: str) -> bool:
 
 
 def is_gone(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file does not exist; False if that cannot be determined."""
+    """Return whether a file does not exist; False if that cannot be determined, as for a URI."""
+    if is_uri(path):
+        return False
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -172,7 +177,7 @@ class _Search:
         follow_links: bool = True,
         absolute: bool = True,
     ) -> None:
-        self._exclude = [pattern.rstrip("/") for pattern in exclude]
+        self._exclude = exclude
         self._problem = on_problem
         self._left_out = Counter() if left_out is None else left_out
         self._follow_links, self._absolute = follow_links, absolute
@@ -208,7 +213,7 @@ class _Search:
 
     def _in_playlist(self, name: str) -> _Names:
         try:
-            paths = read_playlist(name)
+            paths = read_playlist(name, self._left_out)
         except LibraryError as error:
             self._problem(name, error.reason)
             return
@@ -258,10 +263,25 @@ class _Search:
             yield name, found
 
     def _is_excluded(self, path: str) -> bool:
-        name = os.path.basename(path)  # noqa: PTH119 (faster, for every file)
-        return any(
-            fnmatch.fnmatchcase(os.path.abspath(path), f"*/{pattern.lstrip('/')}")  # noqa: PTH100
-            if "/" in pattern
-            else fnmatch.fnmatchcase(name, pattern)
-            for pattern in self._exclude
-        )
+        return is_excluded(path, self._exclude)
+
+
+def is_excluded(path: str, exclude: Sequence[str]) -> bool:
+    """Return whether a file or folder, or the URI of an object, matches one of some patterns.
+
+    Args:
+        path: the path or URI.
+        exclude: the patterns, as for :func:`find_files`.
+
+    """
+    name = os.path.basename(path)  # noqa: PTH119 (faster, for every file)
+    return any(
+        fnmatch.fnmatchcase(_absolute(path), f"*/{pattern.strip('/')}")
+        if "/" in pattern.rstrip("/")
+        else fnmatch.fnmatchcase(name, pattern.rstrip("/"))
+        for pattern in exclude
+    )
+
+
+def _absolute(path: str) -> str:
+    return path if is_uri(path) else os.path.abspath(path)  # noqa: PTH100

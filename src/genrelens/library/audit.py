@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from genrelens.discovery.find import find_files
-from genrelens.html import render
+from genrelens.discovery.locations import is_uri
+from genrelens.html import file_link, render
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Entry, StoredPrediction, path_fields
+from genrelens.library.versions import is_outdated
 from genrelens.library.vocabulary import is_speech, meanings, real_genres, related
 
 __all__ = ["Audit", "TagMismatch", "audit_library", "audit_page", "compare_tag"]
+
+_MOST_GENRES = 3  # of each file on the page
+_SMALLEST = 0.005  # a smaller share is 0 % on the page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +56,18 @@ class TagMismatch:
         """Strength of the disagreement: ``probability - tagged``."""
         return self.probability - self.tagged
 
+    @property
+    def top_genres(self) -> dict[str, float]:
+        """The most probable genres, at most three, without those below half a percent."""
+        ranked = list(self.probabilities.items())[:_MOST_GENRES]
+        return {name: p for name, p in ranked if p >= _SMALLEST}
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values of all fields, as in ``genrelens audit --json``."""
         return path_fields(self.path) | {
             "genres": list(self.genres),
-            "heard": self.predicted,
+            "predicted": self.predicted,
+            "heard": self.predicted,  # the former name
             "probability": self.probability,
             "tagged": self.tagged,
             "score": self.score,
@@ -75,6 +86,8 @@ class Audit:
         unknown: genre in a tag that cannot be compared -> number of files.
         unscanned: files that are not in the catalogue or were changed after the scan.
         problems: (path, reason) of inputs that cannot be read.
+        outdated: name of a packaged model -> number of compared files whose prediction is by
+            another version of it.
 
     Example::
 
@@ -89,6 +102,7 @@ class Audit:
     unknown: Mapping[str, int]
     unscanned: tuple[Path, ...]
     problems: tuple[tuple[str, str], ...]
+    outdated: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -114,7 +128,8 @@ class Audit:
             "findings": [mismatch.to_dict() for mismatch in self.mismatches],
             "counts": dict(self.counts),
             "cannot_be_compared": dict(self.unknown),
-            "unheard": [path_fields(path) for path in self.unscanned],
+            "unscanned": [path_fields(path) for path in self.unscanned],
+            "unheard": [path_fields(path) for path in self.unscanned],  # the former name
             "problems": [path_fields(path) | {"reason": reason} for path, reason in self.problems],
         }
 
@@ -126,7 +141,8 @@ def audit_library(
 
     Args:
         catalog: a catalogue that a scan has filled.
-        inputs: folders, files, playlists and patterns, as for :func:`find_files`.
+        inputs: folders, files, playlists and patterns, as for :func:`find_files`; a URI
+            names the objects of the catalogue below it.
         minimum: lowest ``score`` of a mismatch to be included, -1 to 1; ``counts`` includes all.
 
     Raises:
@@ -139,22 +155,40 @@ def audit_library(
                 print(mismatch.path, mismatch.genres, mismatch.predicted)
 
     """
-    mismatches, unscanned, problems = [], [], list[tuple[str, str]]()
+    mismatches, unscanned, problems = [], list[Path](), list[tuple[str, str]]()
     counts: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
-    for found in find_files(inputs, on_problem=lambda *problem: problems.append(problem)):
-        entry = catalog.entry(found.path)
-        if entry is None or (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
-            unscanned.append(Path(found.path))
-            continue
+    outdated: Counter[str] = Counter()
+    for entry in _entries(catalog, list(inputs), unscanned, problems):
         result, mismatch = compare_tag(entry)
         counts[result] += 1
+        made = entry.prediction
+        if made is not None and is_outdated(made.model, made.model_digest):
+            outdated[made.model] += 1
         if mismatch is not None and mismatch.score >= minimum:
             mismatches.append(mismatch)
         if result == "cannot be compared" and entry.tags is not None:
             unknown.update(set(entry.tags.genres))
     ranked = sorted(mismatches, key=lambda each: (-each.score, each.path))
-    return Audit(tuple(ranked), counts, unknown, tuple(unscanned), tuple(problems))
+    return Audit(tuple(ranked), counts, unknown, tuple(unscanned), tuple(problems), outdated)
+
+
+def _entries(
+    catalog: Catalog,
+    inputs: Sequence[str | os.PathLike[str]],
+    unscanned: list[Path],
+    problems: list[tuple[str, str]],
+) -> Iterator[Entry]:
+    """Yield the entries of unchanged files, and of the objects below URIs."""
+    files = [each for each in inputs if not is_uri(each)]
+    for found in find_files(files, on_problem=lambda *problem: problems.append(problem)):
+        entry = catalog.entry(found.path)
+        if entry is None or (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
+            unscanned.append(Path(found.path))
+        else:
+            yield entry
+    for uri in filter(is_uri, inputs):
+        yield from catalog.query(under=uri)
 
 
 # ----------------------------------------------------------------------------- comparison
@@ -252,12 +286,6 @@ def audit_page(audit: Audit, path: str | os.PathLike[str], *, top: int | None = 
         "library/audit.html",
         summary=audit.summary,
         total=len(audit.mismatches),
-        rows=[(mismatch, _link(mismatch.path, folder)) for mismatch in shown],
+        rows=[(mismatch, file_link(mismatch.path, folder)) for mismatch in shown],
         version=__version__,
     )
-
-
-def _link(path: Path, folder: Path) -> str:
-    if path.is_relative_to(folder):
-        return quote(os.fsencode(path.relative_to(folder).as_posix()))
-    return path.as_uri()

@@ -9,52 +9,38 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from genrelens.library.columns import StoredValueError, Table, path_key
-from genrelens.library.records import Entry, Failure, StoredPrediction
+import numpy as np
+from numpy.typing import NDArray
+
+from genrelens.discovery.locations import as_path
+from genrelens.library.catalog_queries import (
+    BELOW,
+    EMBEDDINGS,
+    FILES,
+    GROUPS,
+    JOIN,
+    LABELS,
+    MERGE_FILE,
+    MERGE_PREDICTION,
+    PATHS,
+    PREDICTIONS,
+    SELECT,
+    STORED,
+    path_range,
+    where_clause,
+)
+from genrelens.library.columns import StoredValueError, path_key
+from genrelens.library.records import Entry, Failure, StoredPrediction, now
 from genrelens.library.store import SqliteStore
 from genrelens.tags import Tags
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "StrPath"]
 
 StrPath = str | os.PathLike[str]
-
-_FILES = Table.of(Entry, "files", leave_out=("prediction",))
-_PREDICTIONS = Table.of(StoredPrediction, "predictions")
-# With the digest of the audio, and the probability of the genre for queries.
-_STORED = Table(
-    "predictions",
-    {"digest": str, **_PREDICTIONS.types, "probability": float},
-    _PREDICTIONS.defaults,
-)
-_SELECT = f"""
-    SELECT {_FILES.names("f")}, {_PREDICTIONS.names("p")}
-    FROM files f LEFT JOIN predictions p ON p.rowid = (
-        SELECT rowid FROM predictions WHERE digest = f.digest AND (:model IS NULL OR model = :model)
-        ORDER BY created_at DESC LIMIT 1
-    )
-"""
-_GENRE = """(
-    p.genre = :genre COLLATE NOCASE AND p.probability >= coalesce(:genre_minimum, 0)
-    OR EXISTS (
-        SELECT 1 FROM json_each(p.genres) WHERE value ->> 'name' = :genre COLLATE NOCASE
-        AND value ->> 'applies' AND value ->> 'probability' >= coalesce(:genre_minimum, 0)
-    )
-    OR EXISTS (
-        SELECT 1 FROM json_each(p.changes) AS c WHERE c.value = :genre COLLATE NOCASE
-        AND (:genre_minimum IS NULL OR EXISTS (
-            SELECT 1 FROM json_each(p.genres) AS g
-            WHERE g.value ->> 'name' = c.value AND g.value ->> 'probability' >= :genre_minimum
-        ))
-    )
-)"""
-_STYLE = """EXISTS (
-    SELECT 1 FROM json_each(p.styles) WHERE value ->> 'name' = :style COLLATE NOCASE
-    AND value ->> 'probability' >= coalesce(:minimum, value ->> 'threshold')
-)"""
 
 
 class Catalog(SqliteStore):
@@ -79,11 +65,11 @@ class Catalog(SqliteStore):
     application = b"gnrl"
     version = 1
     schema = (
-        _FILES.definition(path="BLOB PRIMARY KEY") + " WITHOUT ROWID",
+        FILES.definition(path="BLOB PRIMARY KEY") + " WITHOUT ROWID",
         "CREATE INDEX files_by_digest ON files (digest)",
-        _STORED.definition("PRIMARY KEY (digest, model)"),
+        STORED.definition("PRIMARY KEY (digest, model)"),
     )
-    upgraded = (_STORED,)
+    upgraded = (STORED, FILES)
     # A scan does not block readers, and a power cut loses nothing that was recorded.
     pragmas = ("journal_mode = WAL", "synchronous = FULL")
     reasons = {  # noqa: RUF012 (a ClassVar of the base)
@@ -101,16 +87,33 @@ class Catalog(SqliteStore):
     file_name = "catalog.sqlite"
     patience = 30.0
 
+    @classmethod
+    def temporary(cls, path: StrPath) -> Self:
+        """Return an empty catalogue that is deleted when it is closed.
+
+        It is in memory, and in a temporary file as far as it is large.
+
+        Args:
+            path: the name of the catalogue in messages.
+
+        """
+        with cls._errors_explained(Path(path)):
+            connection = sqlite3.connect("", isolation_level=None)
+            cls._prepare(connection, Path(path))
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("PRAGMA synchronous = OFF")
+            return cls(as_path(path), connection)
+
     # ---------------------------------------------------------------------------- reading
 
     def entry(self, path: StrPath) -> Entry | None:
         """Return a file with its latest prediction; None if it is not in the catalogue."""
         values = {"path": path_key(path), "model": None}
-        return next(self._select(f"{_SELECT} WHERE f.path = :path", values, _entry), None)
+        return next(self._select(f"{SELECT} WHERE f.path = :path", values, _entry), None)
 
     def file(self, path: StrPath) -> Entry | None:
         """Return a file as :meth:`entry` does, without its prediction: several times as fast."""
-        statement = f"SELECT {_FILES.names()} FROM files WHERE path = ?"
+        statement = f"SELECT {FILES.names()} FROM files WHERE path = ?"
         return next(self._select(statement, (path_key(path),), _entry), None)
 
     def query(
@@ -142,29 +145,73 @@ class Catalog(SqliteStore):
             model: use the predictions of the model with this name instead of the latest ones.
 
         """
-        verdict = verdict or (None if genre is None else "genre")
-        values: dict[str, Any] = {
-            "genre": genre,
-            "style": style,
-            "minimum": minimum,
-            "genre_minimum": None if style else minimum,
-            "verdict": verdict,
-            "model": model,
-        }
-        texts = {
-            _GENRE: genre is not None,
-            "p.verdict = :verdict": verdict is not None,
-            _STYLE: style is not None,
-            "p.probability >= :minimum": minimum is not None and genre is None and style is None,
-            "(f.path = :folder OR f.path >= :below AND f.path < :beyond)": under is not None,
-            "p.model IS NOT NULL": model is not None and not errors,
-            "f.failure IS NOT NULL": errors,
-        }
-        if under is not None:
-            values |= _path_range(under)
-        conditions = " AND ".join(text for text, applies in texts.items() if applies)
-        where = f"WHERE {conditions}" if conditions else ""
-        return self._select(f"{_SELECT} {where} ORDER BY f.path", values, _entry)
+        where, values = where_clause(
+            genre=genre,
+            style=style,
+            minimum=minimum,
+            verdict=verdict,
+            under=under,
+            errors=errors,
+            model=model,
+        )
+        return self._select(f"{SELECT} {where} ORDER BY f.path", values, _entry)
+
+    def paths_of_audio(self, **conditions: Any) -> dict[str, Path]:
+        """Return a file for each recording that meets conditions: digest of the audio -> path.
+
+        If several files are copies of a recording, the first path is returned.
+
+        Args:
+            **conditions: arguments of :meth:`query`.
+
+        """
+        where, values = where_clause(**conditions)
+        statement = f"SELECT f.digest, f.path {JOIN} {where} ORDER BY f.path DESC"
+        pairs = self._select(statement, values, _digest_and_path)
+        return {digest: path for digest, path in pairs if digest is not None}
+
+    def latest_model(self) -> tuple[str, str] | None:
+        """Return name and SHA-256 of the model that was used last; None without predictions."""
+        statement = "SELECT model, model_digest FROM predictions ORDER BY rowid DESC LIMIT 1"
+        return next(self._select(statement, (), lambda row: (str(row[0]), str(row[1]))), None)
+
+    def copies(
+        self, digest: str, model_digest: str, *, complete: bool = True, **conditions: Any
+    ) -> Iterator[Entry]:
+        """Yield the files with some audio that meet conditions, sorted by path.
+
+        Args:
+            digest: digest of the audio.
+            model_digest: SHA-256 of the model file whose prediction is returned.
+            complete: include the prediction; without it, this is several times as fast.
+            **conditions: arguments of :meth:`query`.
+
+        """
+        where, values = where_clause(**conditions)
+        prediction = f", {PREDICTIONS.names('p')}" if complete else ""
+        statement = f"""
+            SELECT {FILES.names("f")} {prediction} FROM files f
+            LEFT JOIN predictions p ON p.digest = f.digest AND p.model_digest = :model_digest
+            {where or "WHERE 1"} AND f.digest = :digest ORDER BY f.path
+        """
+        values |= {"digest": digest, "model_digest": model_digest}
+        return self._select(statement, values, _entry)
+
+    def embeddings(self, model_digest: str) -> Iterator[tuple[str, NDArray[np.float16]]]:
+        """Yield the digest and the embedding, (d,), of each recording in the files.
+
+        Copies of a recording are one. The order is that of the digests.
+
+        Args:
+            model_digest: SHA-256 of the model file; embeddings of other models are not comparable.
+
+        """
+        statement = """
+            SELECT p.digest, p.embedding FROM predictions p
+            WHERE p.model_digest = ? AND p.embedding IS NOT NULL
+            AND EXISTS (SELECT 1 FROM files f WHERE f.digest = p.digest) ORDER BY p.digest
+        """
+        return self._select(statement, (model_digest,), _embedding)
 
     def has_prediction(self, digest: str, model_digest: str, *, fast: bool) -> bool:
         """Return whether there is a prediction of a model for some audio.
@@ -179,19 +226,96 @@ class Catalog(SqliteStore):
         found = self._select(statement, (digest, model_digest, fast), lambda row: row)
         return next(found, None) is not None
 
-    def count_of_other_versions(self, model: str, model_digest: str) -> int:
-        """Return the number of files whose latest prediction is by another version of a model.
+    def of_other_versions(
+        self, model: str, model_digest: str, *, under: StrPath | None = None
+    ) -> Iterator[Path]:
+        """Yield the paths of files whose latest prediction is by another version of a model.
 
         Args:
             model: name of the model.
             model_digest: SHA-256 of the file of this version.
+            under: only files in this folder or below it, or this file.
 
         """
+        below = f"AND {BELOW}" if under is not None else ""
+        statement = f"SELECT f.path {JOIN} WHERE p.model = :name AND p.model_digest != :d {below}"
+        values: dict[str, Any] = {"model": None, "name": model, "d": model_digest}
+        if under is not None:
+            values |= path_range(under)
+        return self._select(statement, values, lambda row: Path(os.fsdecode(row[0])))
+
+    def models(self) -> list[tuple[str, str]]:
+        """Return name and SHA-256 of each model that has predictions, also former ones."""
+        statement = "SELECT DISTINCT model, model_digest FROM predictions"
+        return list(self._select(statement, (), lambda row: (str(row[0]), str(row[1]))))
+
+    def groups(
+        self, *, under: StrPath | None = None, paths: Collection[bytes] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield numbers of files with the same failure, model, verdict and predicted genre.
+
+        Args:
+            under: only files in this folder or below it, or this file.
+            paths: only files with these paths, as :func:`path_key` returns them.
+
+        Yields:
+            ``failure``, ``model``, ``verdict`` and ``genre`` of each group (None if it has none),
+            ``files`` (their number) and ``seconds`` (length of their audio).
+
+        """
+        where, values = self._selected(under, paths)
         statement = (
-            f"SELECT count(*) FROM ({_SELECT} WHERE p.model = :name AND p.model_digest != :d)"
+            "SELECT f.failure, p.model, p.verdict, p.genre, count(*), total(p.duration)"
+            f" {JOIN} WHERE {where} GROUP BY 1, 2, 3, 4"
         )
-        values = {"model": None, "name": model, "d": model_digest}
+        return self._select(statement, values, GROUPS.values)
+
+    def count_copies(
+        self, *, under: StrPath | None = None, paths: Collection[bytes] | None = None
+    ) -> int:
+        """Return the number of files with the same audio as another of the selected files.
+
+        Args:
+            under: see :meth:`groups`.
+            paths: see :meth:`groups`.
+
+        """
+        where, values = self._selected(under, paths)
+        statement = f"SELECT count(digest) - count(DISTINCT digest) FROM files f WHERE {where}"
         return next(self._select(statement, values, lambda row: int(row[0])))
+
+    def _selected(
+        self, under: StrPath | None, paths: Collection[bytes] | None
+    ) -> tuple[str, dict[str, Any]]:
+        """Return a condition for files, and its parameters."""
+        conditions, values = ["TRUE"], dict[str, Any](model=None)
+        if under is not None:
+            conditions.append(BELOW)
+            values |= path_range(under)
+        if paths is not None:
+            self._connection.create_function("is_chosen", 1, lambda path: path in paths)
+            conditions.append("f.path BETWEEN :first AND :last AND is_chosen(f.path)")
+            values |= {"first": min(paths, default=b""), "last": max(paths, default=b"")}
+        return " AND ".join(conditions), values
+
+    def labels(self) -> tuple[set[str], set[str]]:
+        """Return the genres and the styles of all models that have predictions."""
+        one_of_each = "SELECT min(rowid) FROM predictions GROUP BY model, model_digest"
+        statement = f"SELECT {LABELS.names()} FROM predictions WHERE rowid IN ({one_of_each})"
+        genres, styles = set[str](), set[str]()
+        for values in self._select(statement, (), LABELS.values):
+            genres |= {*values["probabilities"]}
+            styles |= {style.name for style in values["styles"]}
+        return genres, styles
+
+    def common_folder(self) -> Path | None:
+        """Return the deepest folder that all files are below; None if the catalogue is empty."""
+        statement = "SELECT min(path), max(path) FROM files"
+        first, last = next(self._select(statement, (), lambda row: row))
+        if first is None:
+            return None
+        shared = os.path.commonpath([os.path.dirname(first), os.path.dirname(last)])  # noqa: PTH120
+        return Path(os.fsdecode(shared))
 
     # ---------------------------------------------------------------------------- writing
 
@@ -219,19 +343,38 @@ class Catalog(SqliteStore):
 
         """
         entry = Entry(
-            path=Path(os.fsdecode(path_key(path))),
+            path=as_path(os.fsdecode(path_key(path))),
             size=size,
             mtime_ns=mtime_ns,
             digest=digest,
             tags=tags,
             prediction=prediction,
             failure=failure,
+            scanned_at=now(),
         )
         with self._transaction() as connection:
-            connection.execute(_FILES.insertion(or_replace=True), _FILES.row(entry))
+            connection.execute(FILES.insertion(or_replace=True), FILES.row(entry))
             if prediction is not None:
-                row = (digest, *_PREDICTIONS.row(prediction), prediction.probability)
-                connection.execute(_STORED.insertion(or_replace=True), row)
+                connection.execute(STORED.insertion(or_replace=True), _stored_row(entry))
+
+    def merge(self, entries: Iterable[Entry]) -> int:
+        """Store entries of another catalogue or data set, all of them or none.
+
+        Of two scans of a file the later one is kept, and of two predictions of a model for the same
+        audio the later one. So the order of several merges does not matter, and a repeated one
+        changes nothing.
+
+        Returns:
+            Number of files and predictions that are new or newer.
+
+        """
+        with self._transaction() as connection:
+            before = connection.total_changes
+            for entry in entries:
+                connection.execute(MERGE_FILE, FILES.row(entry))
+                if entry.prediction is not None:
+                    connection.execute(MERGE_PREDICTION, _stored_row(entry))
+            return connection.total_changes - before
 
     def remove(self, paths: Iterable[StrPath]) -> None:
         """Remove files. Their predictions stay, in case the files return."""
@@ -241,23 +384,32 @@ class Catalog(SqliteStore):
             )
 
 
+def _embedding(row: tuple[Any, ...]) -> tuple[str, NDArray[np.float16]]:
+    values = EMBEDDINGS.values(row)
+    return values["digest"], values["embedding"]
+
+
+def _digest_and_path(row: tuple[Any, ...]) -> tuple[str | None, Path]:
+    values = PATHS.values(row)
+    return values["digest"], values["path"]
+
+
+def _stored_row(entry: Entry) -> tuple[Any, ...]:
+    prediction = entry.prediction
+    assert prediction is not None
+    return (entry.digest, *PREDICTIONS.row(prediction), prediction.probability)
+
+
 def _entry(row: tuple[Any, ...]) -> Entry:
     """Return the entry of a row: the columns of a file, and of a prediction if they follow."""
-    n = len(_FILES.types)
-    return Entry(**_FILES.values(row[:n]), prediction=_prediction(row[n:]))
+    n = len(FILES.types)
+    return Entry(**FILES.values(row[:n]), prediction=_prediction(row[n:]))
 
 
 def _prediction(row: tuple[Any, ...]) -> StoredPrediction | None:
     if all(value is None for value in row):
         return None
-    values = _PREDICTIONS.values(row)
+    values = PREDICTIONS.values(row)
     if values["genre"] not in values["probabilities"]:
         raise StoredValueError("predictions.genre: has no probability")
     return StoredPrediction(**values)
-
-
-def _path_range(folder: StrPath) -> dict[str, bytes]:
-    """Return the parameters that select a path and the paths below it."""
-    key, separator = path_key(folder), os.sep.encode()
-    below = key.rstrip(separator) + separator
-    return {"folder": key, "below": below, "beyond": below[:-1] + bytes([separator[0] + 1])}

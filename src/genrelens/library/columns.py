@@ -22,6 +22,8 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from genrelens.discovery.locations import as_path, is_uri
+
 __all__ = ["StoredValueError", "Table", "path_key"]
 
 _SQL = {
@@ -91,7 +93,7 @@ class Table:
     def view(self, missing: Iterable[str]) -> str:
         """Return the statement that shows a table with missing columns, in a file to be read."""
         added = "".join(f", {self._default(name)} AS {name}" for name in missing)
-        return f"CREATE TEMP VIEW {self.name} AS SELECT rowid, *{added} FROM main.{self.name}"
+        return f"CREATE TEMP VIEW {self.name} AS SELECT *{added} FROM main.{self.name}"
 
     def _column(self, name: str) -> str:
         default = self._default(name)
@@ -112,6 +114,19 @@ class Table:
         return (
             f"INSERT {'OR REPLACE ' * or_replace}INTO {self.name} ({self.names()}) VALUES ({marks})"
         )
+
+    def merging(self, *key: str, newest_by: str) -> str:
+        """Return the statement that inserts a row unless there is one that is as new.
+
+        Args:
+            *key: the columns of the primary key.
+            newest_by: column with the time of the row, as text; a row without it is older.
+
+        """
+        old, new = (f"coalesce({row}.{newest_by}, '')" for row in (self.name, "excluded"))
+        updates = ", ".join(f"{name} = excluded.{name}" for name in self.types if name not in key)
+        conflict = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates} WHERE {new} > {old}"
+        return f"{self.insertion()} {conflict}"
 
     def row(self, values: Any) -> tuple[Any, ...]:
         """Return the stored form of an object's attributes, in column order."""
@@ -134,7 +149,9 @@ class Table:
 
 
 def path_key(path: str | os.PathLike[str]) -> bytes:
-    """Return the stored form of a path: absolute, with symbolic links not resolved."""
+    """Return the stored form of a path: absolute, with symbolic links not resolved; or of a URI."""
+    if is_uri(path):
+        return os.fsencode(path)
     return os.fsencode(os.path.abspath(path))  # noqa: PTH100 (Path keeps "..")
 
 
@@ -156,13 +173,26 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
 
 def _encoded(value: Any) -> Any:
     """Return the stored form of a value."""
+    if isinstance(value, bool):
+        return int(value)
     if value is None or isinstance(value, str | int | float | bytes):
         return value
     if isinstance(value, Path):
         return os.fsencode(value)
     if isinstance(value, np.ndarray):
         return value.astype("<f2").tobytes()
-    return json.dumps(value, default=dataclasses.asdict)
+    return json.dumps(value, default=_fields)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass; :func:`dataclasses.asdict` takes ten times as long."""
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in _field_names(kind)}
+
+
+@functools.cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in dataclasses.fields(kind))
 
 
 # ---------------------------------------------------------------------------------- reading
@@ -197,7 +227,7 @@ def _flag(value: int) -> bool:
 
 
 def _path(value: bytes) -> Path:
-    path = Path(os.fsdecode(value))
+    path = as_path(os.fsdecode(value))
     if b"\0" in value or not path.name:
         raise ValueError(f"{str(path)!r} is not a file name")
     return path

@@ -1,4 +1,4 @@
-"""Write entries of the catalogue as CSV, JSON Lines, Parquet or M3U8 playlists."""
+"""Write entries of the catalogue as CSV, JSON, JSON Lines, Parquet or M3U8 playlists."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import io
 import json
 import os
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 from urllib.parse import quote
 
 from genrelens.csv_cells import safe_row
-from genrelens.errors import LibraryError, MissingExtraError
+from genrelens.discovery.locations import is_uri
+from genrelens.errors import LibraryError
 from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
+from genrelens.library.parquet import entry_row, relative_path, write_parquet
 from genrelens.library.records import Entry, path_fields
 
 __all__ = ["FORMATS", "entry_document", "export_entries", "export_playlists", "playlist_name"]
 
-_BATCH = 1000  # rows of a Parquet row group in memory
 _SEPARATOR = "|"  # between genres or styles in a cell of CSV
 _LISTS = ("tagged", "styles", "genres", "changes")  # columns with several values
+_PRINTABLE = string.punctuation + " "  # in URIs of objects, which are written as they are
 
 StrPath = str | os.PathLike[str]
-_Row = dict[str, Any]
 
 
 def export_entries(
@@ -47,6 +48,7 @@ def export_entries(
         file: binary file to write to.
         kind: format, a key of :data:`FORMATS`: ``"csv"``: the main fields, a row for each entry;
             ``"jsonl"``: all fields except the embedding, an object for each entry;
+            ``"json"``: the same as one array;
             ``"parquet"``: all fields, as a table; ``"m3u8"``: a playlist.
         relative_to: folder that paths are relative to; None writes absolute paths.
         safe_csv: in CSV, put an apostrophe before text that a spreadsheet would run as a formula
@@ -68,25 +70,31 @@ def export_entries(
 
 
 def export_playlists(
-    catalog: Catalog, folder: Path, *, relative_to: StrPath | None = None, **conditions: Any
+    catalog: Catalog,
+    folder: Path,
+    *,
+    by: Literal["genre", "style"] = "genre",
+    relative_to: StrPath | None = None,
+    **conditions: Any,
 ) -> dict[Path, int]:
-    """Write a playlist (M3U8) for each genre of the entries that meet conditions.
+    """Write a playlist (M3U8) for each genre or style of the entries that meet conditions.
 
-    A file with several genres is in the playlist of each.
+    A file with several genres or styles is in the playlist of each.
 
     Args:
         catalog: the catalogue.
         folder: folder to write to; it is created if necessary. Other files in it are not changed.
+        by: ``"genre"`` or ``"style"``: a playlist for each.
         relative_to: folder that the paths in the playlists are relative to.
-        **conditions: arguments of :meth:`Catalog.query`; ``verdict`` is ``"genre"`` (the model is
-            sure) by default.
+        **conditions: arguments of :meth:`Catalog.query`; for genres, ``verdict`` is ``"genre"``
+            (the model is sure) by default.
 
     Returns:
         Path of each playlist -> number of files in it.
 
     Raises:
         DataError: a playlist cannot be written.
-        LibraryError: the folder cannot be created, or two genres have the same file name.
+        LibraryError: the folder cannot be created, or two playlists have the same file name.
 
     Example::
 
@@ -94,34 +102,38 @@ def export_playlists(
             export_playlists(catalog, Path("playlists"), minimum=0.7)
 
     """
-    conditions["verdict"] = conditions.get("verdict") or "genre"
-    genres = sorted(_genres(catalog.query(**conditions), conditions.get("genre")))
-    names = {playlist_name(genre) for genre in genres}
-    if len(names) < len(genres):
-        raise LibraryError(
-            f"two of the genres would have the same file name: {genres}", path=folder
-        )
+    names_in = {"genre": _genres_in, "style": _styles_in}[by]
+    if by == "genre":
+        conditions["verdict"] = conditions.get("verdict") or "genre"
+    found = {name for entry in catalog.query(**conditions) for name in names_in(entry)}
+    only = (conditions.get(by) or "").casefold()
+    names = sorted(name for name in found if not only or name.casefold() == only)
+    if len(set(map(playlist_name, names))) < len(names):
+        raise LibraryError(f"two of the {by}s would have the same file name: {names}", path=folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LibraryError(reason(error), path=folder) from error
     written = {}
-    for genre in genres:
-        entries = _Counter(catalog.query(**{**conditions, "genre": genre}))
-        path = folder / playlist_name(genre)
+    for name in names:
+        entries = _Counter(catalog.query(**{**conditions, by: name}))
+        path = folder / playlist_name(name)
         with replaced(path) as file:
             _write_m3u8(entries, file, relative_to)
         written[path] = entries.n
     return written
 
 
-def _genres(entries: Iterable[Entry], only: str | None) -> set[str]:
-    """Return the genres that entries can be found under; only one of them if it is given."""
-    found: set[str] = set()
-    for entry in entries:
-        if entry.prediction is not None:
-            found |= {entry.prediction.genre, *entry.prediction.found_genres}
-    return {genre for genre in found if only is None or genre.casefold() == only.casefold()}
+def _genres_in(entry: Entry) -> Iterable[str]:
+    """Return the genres that an entry can be found under."""
+    prediction = entry.prediction
+    return () if prediction is None else {prediction.genre, *prediction.found_genres}
+
+
+def _styles_in(entry: Entry) -> Iterable[str]:
+    prediction = entry.prediction
+    styles = () if prediction is None else prediction.styles
+    return [style.name for style in styles if style.applies]
 
 
 class _Counter:
@@ -168,9 +180,9 @@ def _write_csv(
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
         for entry in entries:
-            row = _row(entry, relative_to)
+            row = entry_row(entry, relative_to)
             row |= {name: _SEPARATOR.join(row[name] or []) for name in _LISTS}
-            row["path"] = _path(entry, relative_to)
+            row["path"] = relative_path(entry.path, relative_to)
             cells = [row.get(name) for name in columns]
             writer.writerow(safe_row(cells) if safe else cells)
     finally:
@@ -184,6 +196,17 @@ def _write_jsonl(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath 
         file.write(f"{text}\n".encode("utf-8", errors="replace"))
 
 
+def _write_json(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
+    """Write one JSON array in ASCII, as ``json.dumps(..., indent=1)`` does, entry by entry."""
+    before = "[\n"
+    for entry in entries:
+        text = json.dumps(entry_document(entry, relative_to), indent=1, allow_nan=False)
+        lines = "\n".join(f" {line}" for line in text.split("\n"))
+        file.write(f"{before}{lines}".encode())
+        before = ",\n"
+    file.write(b"[]\n" if before == "[\n" else b"\n]\n")
+
+
 def entry_document(entry: Entry, relative_to: StrPath | None = None) -> dict[str, Any]:
     """Return JSON values of all fields of an entry except the embedding.
 
@@ -193,90 +216,7 @@ def entry_document(entry: Entry, relative_to: StrPath | None = None) -> dict[str
 
     """
     fields = {k: v for k, v in entry.to_dict().items() if k not in ("path", "path_bytes")}
-    return path_fields(_path(entry, relative_to)) | fields
-
-
-# ----------------------------------------------------------------------------------- Parquet
-
-
-def _write_parquet(entries: Iterable[Entry], file: BinaryIO, relative_to: StrPath | None) -> None:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "parquet") from error
-    schema = pa.schema(
-        [
-            ("path", pa.string()),
-            ("path_bytes", pa.binary()),
-            ("size", pa.int64()),
-            ("mtime", pa.timestamp("us", tz="UTC")),
-            ("digest", pa.string()),
-            ("artist", pa.string()),
-            ("album", pa.string()),
-            ("title", pa.string()),
-            ("tagged", pa.list_(pa.string())),
-            ("verdict", pa.string()),
-            ("genre", pa.string()),
-            ("probability", pa.float64()),
-            ("probabilities", pa.map_(pa.string(), pa.float64())),
-            ("genres", pa.list_(pa.string())),
-            ("genre_probabilities", pa.map_(pa.string(), pa.float64())),
-            ("changes", pa.list_(pa.string())),
-            ("styles", pa.list_(pa.string())),
-            ("style_probabilities", pa.map_(pa.string(), pa.float64())),
-            ("music", pa.float64()),
-            ("level", pa.float64()),
-            ("snr", pa.float64()),
-            ("embedding", pa.list_(pa.float32())),
-            ("duration", pa.float64()),
-            ("heard", pa.float64()),
-            ("fast", pa.bool_()),
-            ("model", pa.string()),
-            ("model_digest", pa.string()),
-            ("version", pa.string()),
-            ("created_at", pa.string()),
-            ("error", pa.string()),
-        ]
-    )
-    rows = (_row(entry, relative_to) for entry in entries)
-    with parquet.ParquetWriter(file, schema) as writer:
-        while batch := list(islice(rows, _BATCH)):
-            writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
-
-
-def _path(entry: Entry, relative_to: StrPath | None) -> str:
-    return str(entry.path) if relative_to is None else os.path.relpath(entry.path, relative_to)
-
-
-def _row(entry: Entry, relative_to: StrPath | None) -> _Row:
-    """Return all fields of an entry as one flat row."""
-    path, tags, prediction = _path(entry, relative_to), entry.tags, entry.prediction
-    row: _Row = {
-        "path": path_fields(path)["path"],
-        "path_bytes": os.fsencode(path) if "path_bytes" in path_fields(path) else None,
-        "size": entry.size,
-        "mtime": entry.mtime_ns // 1000,
-        "digest": entry.digest,
-        "error": entry.error,
-        "artist": tags and tags.artist,
-        "album": tags and tags.album,
-        "title": tags and tags.title,
-        "tagged": tags and list(tags.genres),
-        **dict.fromkeys(("styles", "genres", "changes")),
-    }
-    if prediction is not None:
-        embedding = prediction.embedding
-        row |= {name: getattr(prediction, name) for name in prediction.__slots__} | {
-            "probability": prediction.probability,
-            "genres": list(prediction.found_genres),
-            "genre_probabilities": {genre.name: genre.probability for genre in prediction.genres},
-            "changes": list(prediction.changes),
-            "styles": [style.name for style in prediction.styles if style.applies],
-            "style_probabilities": {style.name: style.probability for style in prediction.styles},
-            "embedding": None if embedding is None else embedding.tolist(),
-        }
-    return row
+    return path_fields(relative_path(entry.path, relative_to)) | fields
 
 
 # ---------------------------------------------------------------------------------- playlists
@@ -304,6 +244,8 @@ def _title(entry: Entry) -> str:
 
 
 def _location(path: Path, relative_to: StrPath | None) -> str:
+    if is_uri(path):
+        return quote(str(path), safe=_PRINTABLE)
     content = os.fsencode(path)
     url = f"file://{quote(content)}"
     try:
@@ -325,8 +267,9 @@ def playlist_name(genre: str) -> str:
 
 FORMATS: dict[str, Callable[[Iterable[Entry], BinaryIO, StrPath | None], None]] = {
     "csv": _write_csv,
+    "json": _write_json,
     "jsonl": _write_jsonl,
-    "parquet": _write_parquet,
+    "parquet": write_parquet,
     "m3u8": _write_m3u8,
 }
 """Format -> function that writes it."""

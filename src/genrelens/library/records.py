@@ -16,7 +16,7 @@ from genrelens import __version__
 from genrelens.prediction import Genre, Prediction, Style
 from genrelens.tags import Tags
 
-__all__ = ["Entry", "Failure", "StoredPrediction", "path_fields"]
+__all__ = ["Entry", "Failure", "StoredPrediction", "now", "path_fields"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,7 +104,7 @@ class StoredPrediction:
             model_digest=model_digest,
             fast=fast and prediction.heard < prediction.duration,
             version=__version__,
-            created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+            created_at=now(),
             verdict=prediction.verdict,
             genre=prediction.genre,
             probabilities=dict(prediction.top()),
@@ -161,13 +161,16 @@ class Entry:
     """A file in the catalogue, as it was at its latest scan.
 
     Attributes:
-        path: absolute path; bytes that are not UTF-8 are escaped as ``os.fsdecode`` does.
+        path: absolute path; bytes that are not UTF-8 are escaped as ``os.fsdecode`` does. An object
+            in a store has an :class:`~genrelens.discovery.locations.ObjectPath`, the URI.
         size: size in bytes.
         mtime_ns: time of modification in nanoseconds.
         digest: digest of the audio (:func:`genrelens.library.audio_digest`), or None.
         tags: tags of the file; None if its format has none or they cannot be read.
         prediction: the latest prediction, or None.
         failure: why there is no prediction, or None.
+        scanned_at: time of the scan, ISO 8601 in UTC; None for files that were scanned by former
+            versions of genrelens.
 
     Example::
 
@@ -184,6 +187,7 @@ class Entry:
     tags: Tags | None
     prediction: StoredPrediction | None
     failure: Failure | None
+    scanned_at: str | None = None
 
     @property
     def error(self) -> str | None:
@@ -200,6 +204,11 @@ class Entry:
             "tags": tags,
             "prediction": prediction,
         }
+
+
+def now() -> str:
+    """Return the time as it is stored: ISO 8601 in UTC, with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def path_fields(path: str | os.PathLike[str]) -> dict[str, str]:

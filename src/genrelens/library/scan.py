@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -22,15 +23,26 @@ from pebble import ProcessExpired
 
 from genrelens import __version__
 from genrelens.discovery.find import Found, is_gone
+from genrelens.discovery.locations import is_uri
+from genrelens.discovery.stores import copy_object
 from genrelens.errors import AudioError, LibraryError, TagError
+from genrelens.files import temporary_beside
 from genrelens.library.catalog import Catalog
 from genrelens.library.digest import audio_digest
 from genrelens.library.records import Failure, StoredPrediction
+from genrelens.logs import logger
 from genrelens.model_file import ModelFile, model_digest
 from genrelens.tags import Tags, read_tags
 from genrelens.worker_pool import ClassifierPool, Limits, WorkerError, WorkerResult
 
-__all__ = ["DEFAULT_TIMEOUT", "Scanned", "identify", "prune", "scan_files"]
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "Scanned",
+    "classifier_pool",
+    "identify",
+    "prune",
+    "scan_files",
+]
 
 DEFAULT_TIMEOUT = 600.0
 """Default limit in seconds for one file: enough for hours of audio on a slow core."""
@@ -42,8 +54,10 @@ _Identity = tuple[str, Tags | None]  # digest of the audio, and the tags
 
 # The files belong to the user, so a recording may last a day or be in DSD. Only memory is limited.
 _LIMITS = Limits(seconds=1e9, sample_rate=3_000_000, channels=256)
+_log = logger(__name__)
 _ATTEMPTS = 2  # for each file, if no worker started or the computer slept
 _PATIENCE = 300.0  # seconds that workers may take to start
+_LARGEST_OBJECT = 2**32  # bytes of an object that is copied to a temporary file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +98,7 @@ def scan_files(
     fast: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     retry: bool = False,
+    pool: ClassifierPool | None = None,
 ) -> Results:
     """Classify files and store the results in a catalogue, unless it is up to date.
 
@@ -91,6 +106,9 @@ def scan_files(
     a prediction of this model. A failed file is tried again if the file, the model or the version
     of genrelens has changed. Closing the iterator ends the workers; all yielded results are stored.
     Workers import the calling script, so the script needs ``if __name__ == "__main__"``.
+
+    Objects in a store (from :func:`find_sources`) are copied to temporary files, of which at most
+    ``2 * jobs`` exist at a time.
 
     Args:
         catalog: the catalogue, open for writing.
@@ -101,6 +119,8 @@ def scan_files(
             completely keep their prediction.
         timeout: time limit for one file in seconds, above 0; its process is then ended.
         retry: try files again that failed in an earlier scan.
+        pool: worker processes of ``model``, for several scans; they are not ended. None starts
+            ``jobs`` processes and ends them after the scan.
 
     Yields:
         The result of each file, in order of completion.
@@ -121,7 +141,19 @@ def scan_files(
         raise ValueError(f"jobs={jobs} must be at least 1")
     if not timeout > 0:
         raise ValueError(f"timeout={timeout} must be positive")
-    return _Scan(catalog, model, jobs, fast=fast, timeout=timeout, retry=retry).run(iter(files))
+    scan = _Scan(catalog, model, jobs, fast=fast, timeout=timeout, retry=retry, pool=pool)
+    return scan.run(iter(files))
+
+
+def classifier_pool(model: str | None, workers: int) -> ClassifierPool:
+    """Return worker processes for :func:`scan_files`.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+
+    """
+    ModelFile.load(model, threads=1)  # raises here rather than in a worker
+    return ClassifierPool(model, workers=workers, limits=_LIMITS)
 
 
 @dataclass(slots=True)
@@ -133,6 +165,12 @@ class _Job:
     tags: Tags | None = None
     attempts: int = 0
     submitted: float = 0.0  # on a clock that stops while the computer sleeps
+    copy: Path | None = None  # of an object, as a temporary file
+
+    @property
+    def path(self) -> str:
+        """Path of the file to be read."""
+        return self.found.path if self.copy is None else str(self.copy)
 
 
 class _Scan:
@@ -147,11 +185,13 @@ class _Scan:
         fast: bool,
         timeout: float,
         retry: bool,
+        pool: ClassifierPool | None,
     ) -> None:
         self._catalog, self._model, self._jobs = catalog, model, jobs
         self._fast, self._timeout, self._retry = fast, timeout, retry
         self._model_digest = model_digest(model)
-        self._pool: ClassifierPool | None = None
+        self._pool, self._own_pool = pool, pool is None
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
         self._running: dict[Future[Any], _Job] = {}
         self._waiting: dict[str, list[_Job]] = {}  # digest in progress -> other files with it
 
@@ -168,21 +208,44 @@ class _Scan:
                 for future in done:
                     yield from self._continue(self._running.pop(future), future)
         finally:
-            if self._pool is not None:
+            if self._pool is not None and self._own_pool:
                 self._pool.close()
+            if self._copies is not None:
+                self._copies.cleanup()
 
     def _begin(self, found: Found) -> Iterator[Scanned]:
         known = self._catalog.file(found.path)
         if known is None or (known.size, known.mtime_ns) != (found.size, found.mtime_ns):
-            self._submit(_Job(found))
+            yield from self._start(_Job(found))
         elif known.digest is not None and self._has_prediction(known.digest):
+            _log.debug("%s: unchanged", found.path)
             yield Scanned(path=found.path, status="unchanged")
         elif known.failure and known.failure.holds(self._model_digest) and not self._retry:
             yield Scanned(path=found.path, status="failed before", failure=known.failure)
-        elif known.digest is None:
-            self._submit(_Job(found))
         else:
-            yield from self._classify(_Job(found, known.digest, known.tags))
+            yield from self._start(_Job(found, known.digest, known.tags))
+
+    def _start(self, job: _Job) -> Iterator[Scanned]:
+        """Copy an object to a file, and begin with the first step that is not done."""
+        if is_uri(job.found.path):
+            try:
+                job.copy = self._copied(job.found)
+            except LibraryError as error:
+                yield self._record(job, "failed", failure=Failure(error.reason))
+                return
+        if job.digest is None:
+            self._submit(job)
+        else:
+            yield from self._classify(job)
+
+    def _copied(self, found: Found) -> Path:
+        if found.size > _LARGEST_OBJECT:
+            raise LibraryError(f"is larger than {_LARGEST_OBJECT / 2**30:g} GiB", path=found.path)
+        if self._copies is None:
+            self._copies = tempfile.TemporaryDirectory(prefix="genrelens-")
+        path = temporary_beside(Path(self._copies.name) / "copy")
+        copy_object(found.path, path, found.size)
+        return path
 
     def _has_prediction(self, digest: str) -> bool:
         return self._catalog.has_prediction(digest, self._model_digest, fast=self._fast)
@@ -200,16 +263,18 @@ class _Scan:
 
     def _submit(self, job: _Job) -> None:
         if self._pool is None:
-            ModelFile.load(self._model, threads=1)  # raises here rather than in a worker
-            self._pool = ClassifierPool(self._model, workers=self._jobs, limits=_LIMITS)
+            self._pool = classifier_pool(self._model, self._jobs)
         job.attempts += 1
         job.submitted = time.monotonic()
-        path = job.found.path
         if job.digest is None:
-            future: Future[Any] = self._pool.run(partial(identify, path), timeout=self._timeout)
+            future: Future[Any] = self._pool.run(partial(identify, job.path), timeout=self._timeout)
         else:
             future = self._pool.submit(
-                Path(path), path, fast=self._fast, alone=self._jobs == 1, timeout=self._timeout
+                Path(job.path),
+                job.found.path,
+                fast=self._fast,
+                alone=self._jobs == 1 and self._own_pool,
+                timeout=self._timeout,
             )
         self._running[future] = job
 
@@ -217,6 +282,7 @@ class _Scan:
         """Process a worker's result: record it, or start the next step."""
         result = self._result(job, future)
         if result is None:
+            _log.info("%s: trying again", job.found.path)
             self._submit(job)
         elif isinstance(result, tuple):
             (job.digest, job.tags), job.attempts = result, 0
@@ -250,7 +316,7 @@ class _Scan:
         except RuntimeError as error:
             return self._lasting(f"caused an unexpected error ({_last_line(error)})")
         if isinstance(result, WorkerError):
-            unchanged = job.found.is_unchanged
+            unchanged = job.copy is not None or job.found.is_unchanged
             return self._lasting(result.reason) if unchanged else Failure(result.reason)
         return result
 
@@ -271,6 +337,9 @@ class _Scan:
         notes: tuple[str, ...] = (),
     ) -> Scanned:
         found = job.found
+        _log.debug("%s: %s", found.path, status)
+        if job.copy is not None:
+            job.copy.unlink(missing_ok=True)
         self._catalog.record(
             found.path,
             size=found.size,

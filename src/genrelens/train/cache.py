@@ -16,9 +16,11 @@ from genrelens.errors import AudioError, DataError
 from genrelens.features import FeatureConfig, extract_features
 from genrelens.files import reason, replaced, sha256
 from genrelens.highpass import high_pass
+from genrelens.logs import logger
 
 __all__ = ["AudioCheck", "FeatureCache", "default_cache_dir", "file_digest", "new_entry"]
 
+_log = logger(__name__)
 _VERSION = 2  # increased when features change for the same settings; starts a new cache
 _NAME = 32  # hexadecimal digits of the digest that name an entry
 
@@ -96,7 +98,9 @@ class FeatureCache:
         entry = self._directory / f"{(digest or file_digest(path))[:_NAME]}.npy"
         try:
             frames = self._open(entry)
+            _log.debug("%s: features read from the cache", path)
         except (OSError, ValueError, EOFError):  # missing, or incomplete because of a full disk
+            _log.debug("%s: features are computed", path)
             frames = self._compute(path)
             with new_entry(entry) as file:
                 np.save(file, frames, allow_pickle=False)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from importlib import resources
 from os import PathLike, stat_result
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,13 +39,13 @@ from genrelens.web.middleware import (
 )
 from genrelens.web.problems import Problem, install_problems
 from genrelens.web.settings import Settings
+from genrelens.web.streaming import Job, streamed
 from genrelens.web.uploads import received_file
-from genrelens.worker_pool import ClassifierPool, WorkerError, WorkerResult
+from genrelens.worker_pool import ClassifierPool, ProgressFile, WorkerError, WorkerResult
 
 __all__ = ["RevalidatedFiles", "create_app"]
 
 _STATIC = Path(__file__).parent / "static"
-_SWAGGER = Path(str(resources.files("fastapi_offline"))) / "static"
 _MAX_STORED = 20  # recordings of the largest size that may be on the disk at once
 _KILLED = (-9, 15)  # exit codes of a worker after SIGKILL and SIGTERM
 
@@ -143,7 +142,7 @@ class _Service:
             raise Problem(422, f"query.genres: {error}") from error
         return genres
 
-    async def classify(self, request: Request, *, fast: bool, image: bool) -> WorkerResult:
+    async def classify(self, request: Request, job: Job) -> WorkerResult:
         """Receive a recording and classify it within the time that a request may take.
 
         The request occupies a slot of the queue only once its recording has arrived. If no slot
@@ -160,24 +159,23 @@ class _Service:
                     async with self.admission.free_worker:
                         if await request.is_disconnected():
                             raise Problem(400, "the client disconnected")
-                        return await self._classify_file(path, name, fast=fast, image=image)
+                        return await self._classify_file(path, name, job)
         except TimeoutError as error:
             raise Problem(
                 504, f"the recording was not classified within {self.settings.timeout:g} s"
             ) from error
 
-    async def _classify_file(
-        self, path: Path, name: str, *, fast: bool, image: bool
-    ) -> WorkerResult:
+    async def _classify_file(self, path: Path, name: str, job: Job) -> WorkerResult:
         started = time.monotonic()
-        result = await self._run(path, name, fast=fast, image=image)
+        with job.progress_file(path, name) as progress:
+            result = await self._run(path, name, job, progress)
         self.admission.record_duration(time.monotonic() - started)
         if isinstance(result, WorkerError):
             raise Problem(422, str(result))
         return result
 
     async def _run(
-        self, path: Path, name: str, *, fast: bool, image: bool
+        self, path: Path, name: str, job: Job, progress: ProgressFile | None
     ) -> WorkerResult | WorkerError:
         """Classify in a worker process; use a second one if the first one ends.
 
@@ -187,9 +185,11 @@ class _Service:
         assert self._pool is not None
         alone = self.admission.in_progress == 1
         for is_last in (False, True):
-            job = self._pool.submit(path, name, fast=fast, image=image, alone=alone)
+            future = self._pool.submit(
+                path, name, fast=job.fast, image=job.image, alone=alone, progress=progress
+            )
             try:
-                return await asyncio.wrap_future(job)
+                return await job.followed(asyncio.wrap_future(future), progress)
             except ProcessExpired as error:
                 if is_last and error.exitcode not in _KILLED:
                     raise Problem(422, f"{name}: crashed its decoder") from error
@@ -227,18 +227,24 @@ def _add_classify(app: FastAPI, service: _Service) -> None:
         spectrogram: Annotated[
             bool, Query(description="Include the network's input as an image.")
         ] = False,
-    ) -> JSONResponse:
+        stream: Annotated[
+            bool,
+            Query(
+                description="Send server-sent events: `partial`, the result for the part that was "
+                "classified so far (with sections), any number of times; then `result` or "
+                "`problem`. An error before the first event is an ordinary response."
+            ),
+        ] = False,
+    ) -> Response:
         """Predict the genre of a recording."""
-        chosen = service.chosen_genres(genres)
-        result = await service.classify(request, fast=fast, image=spectrogram)
-        prediction = result.prediction.restricted(chosen) if chosen else result.prediction
-        service.metrics.count(prediction)
-        document = prediction.to_dict(timeline=timeline, embedding=embedding)
-        if result.notes:
-            document["notes"] = list(result.notes)
-        if result.image is not None:
-            document["spectrogram"] = result.image
-        return JSONResponse(document)
+        job = Job(service.chosen_genres(genres), fast=fast, image=spectrogram)
+
+        async def document() -> dict[str, Any]:
+            result = await service.classify(request, job)
+            service.metrics.count(job.restricted(result.prediction))
+            return job.document(result, timeline=timeline, embedding=embedding)
+
+        return await streamed(document, job) if stream else JSONResponse(await document())
 
 
 def _add_information(app: FastAPI, service: _Service) -> None:
@@ -288,10 +294,8 @@ def _add_page(app: FastAPI) -> None:
         return await files.get_response("docs.html", request.scope)
 
     app.mount("/static", files, name="static")
-    app.mount("/swagger", RevalidatedFiles(directory=_SWAGGER), name="swagger")
-    app.mount(
-        "/examples", RevalidatedFiles(directory=information.examples_folder()), name="examples"
-    )
+    examples = RevalidatedFiles(directory=information.examples_folder())
+    app.mount("/examples", examples, name="examples")
 
 
 class RevalidatedFiles(StaticFiles):

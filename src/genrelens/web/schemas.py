@@ -195,7 +195,8 @@ _FORM = {"type": "object", "required": ["file"], "properties": {"file": _BINARY}
 
 CLASSIFY: dict[str, Any] = {
     "response_model": PredictionDocument,
-    "responses": _problems(
+    "responses": {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+    | _problems(
         {
             400: "The request contains no recording, or the upload was interrupted.",
             403: "The request comes from a page of another site.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,7 @@ __all__ = ["Site", "write_site"]
 
 _STATIC = Path(__file__).parent / "static"
 _MARK = "genrelens-site.json"  # its presence allows the folder to be written again
-_NOT_COPIED = ("index.html", "docs.html", "docs.js", "engine/service-worker.js")
+_NOT_COPIED = ("index.html", "docs.html", "docs.js", "docs.css", "engine/service-worker.js")
 _LAST = ("index.html", "sw.js", _MARK)  # written when all files that they name are there
 _POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
@@ -44,8 +45,9 @@ _HEAD = f"""<meta charset="utf-8">
   <link rel="apple-touch-icon" href="static/icon-192.png">
   <script type="module" src="static/engine/offline.js"></script>"""
 _CHANGES = {
-    '<html lang="en"': '<html lang="en" data-engine="local"',
-    '<meta charset="utf-8">': _HEAD,
+    r'data-engine="server"': 'data-engine="local"',
+    r'<meta charset="utf-8">': _HEAD,
+    r"<noscript>.*?</noscript>": "<noscript><p>This page needs JavaScript.</p></noscript>",
 }
 
 
@@ -202,10 +204,10 @@ def _manifest() -> dict[str, Any]:
 
 def _local_page(html: str) -> str:
     """Return the page for the static site: it classifies in the browser."""
-    for old, new in _CHANGES.items():
-        if html.count(old) != 1:
-            raise RuntimeError(f"index.html has {html.count(old)} times {old}")
-        html = html.replace(old, new)
+    for pattern, new in _CHANGES.items():
+        html, n = re.subn(pattern, lambda _, new=new: new, html, flags=re.DOTALL)
+        if n != 1:
+            raise RuntimeError(f"index.html has {n} times {pattern}")
     return html
 
 

@@ -20,6 +20,7 @@ from genrelens.library.tagging.journal import Journal, Write
 from genrelens.library.tagging.plan import Plan
 from genrelens.library.tagging.policy import Change
 from genrelens.library.tagging.replace_file import replace_with_copy
+from genrelens.logs import logger
 from genrelens.tags import read_tags, write_genres
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "update_catalog",
     "verify_audio",
 ]
+
+_log = logger(__name__)
 
 _AUDIO_CHANGES = "writing tags would change its audio"
 _INSEPARABLE = "FFmpeg cannot separate its audio from its tags, so a write could not be verified"
@@ -136,11 +139,17 @@ def apply_changes(
                     update_catalog(catalog, write)
                     opened.mark(write, "written")  # last: until then, recovery handles the file
                 outcomes.append(outcome)
+                _log.info("%s: %s", change.path, _event(change, outcome))
                 if on_file:
                     on_file(outcome)
         finally:
             opened.finish(writes[0].run)
     return Result(writes[0].run, tuple(outcomes))
+
+
+def _event(change: Change, outcome: Outcome) -> str:
+    before, after = ("; ".join(genres) or "(none)" for genres in (change.before, change.after))
+    return f"{before} -> {after}" if outcome.done else f"not written: {outcome.reason}"
 
 
 def _apply(change: Change, write: Write, journal: Journal, id3_version: int | None) -> Outcome:

@@ -12,7 +12,7 @@ import os
 import re
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from genrelens.discovery.find import find_files
+from genrelens.discovery.locations import is_uri
 from genrelens.errors import LibraryError
 from genrelens.files import reason, write_text_atomically
 from genrelens.library.catalog import Catalog
-from genrelens.library.records import path_fields
+from genrelens.library.records import StoredPrediction, path_fields
 from genrelens.library.tagging.policy import Change, Policy, decide, genre_fault, shortened
+from genrelens.library.versions import is_outdated
 from genrelens.library.vocabulary import genre_key
 
 __all__ = ["Plan", "change_fields", "is_plan", "plan_changes", "read_plan", "write_plan"]
@@ -34,6 +36,7 @@ _MARK = "genrelens_plan"
 _SUFFIXES = (".jsonl", ".json")
 _NUMBERS = ("size", "mtime_ns")
 _HASH = "[0-9a-f]{40}"
+_OBJECT = "is an object in a store; genrelens writes tags only to files"
 _NO_NUMBER = "contains a number that JSON does not allow"
 
 
@@ -50,6 +53,10 @@ class Plan:
         skipped: path of each file that is not changed -> reason.
         unscanned: files that are not in the catalogue or were changed after the scan.
         problems: (path, reason) of inputs that cannot be read.
+        model_digests: name of each model that made the predictions of ``changes`` -> SHA-256 of
+            each version of its file; empty for plans of former versions of genrelens.
+        outdated: name of a packaged model -> number of files whose prediction is by another version
+            of it.
 
     Example::
 
@@ -66,6 +73,17 @@ class Plan:
     skipped: Mapping[Path, str] = field(default_factory=dict)
     unscanned: tuple[Path, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    model_digests: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    outdated: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def former_models(self) -> list[str]:
+        """The packaged models of which another version made predictions of the plan."""
+        return [
+            name
+            for name, digests in self.model_digests.items()
+            if any(is_outdated(name, digest) for digest in digests)
+        ]
 
     @property
     def reasons(self) -> Counter[str]:
@@ -86,7 +104,8 @@ class Plan:
             "skipped": [
                 path_fields(path) | {"reason": reason} for path, reason in self.skipped.items()
             ],
-            "unheard": [path_fields(path) for path in self.unscanned],
+            "unscanned": [path_fields(path) for path in self.unscanned],
+            "unheard": [path_fields(path) for path in self.unscanned],  # the former name
             "problems": [path_fields(path) | {"reason": reason} for path, reason in self.problems],
         }
 
@@ -119,9 +138,13 @@ def plan_changes(
     policy = policy or Policy()
     changes, unscanned, problems = list[Change](), [], list[tuple[str, str]]()
     skipped: dict[Path, str] = {}
-    models, labels = set[str](), set[str]()
+    models = _Models()
     seen: set[str | tuple[int, int]] = set()
-    for found in find_files(inputs, on_problem=lambda *problem: problems.append(problem)):
+    names = list(inputs)
+    for uri in filter(is_uri, names):
+        skipped |= {entry.path: _OBJECT for entry in catalog.query(under=uri)}
+    files = [name for name in names if not is_uri(name)]
+    for found in find_files(files, on_problem=lambda *problem: problems.append(problem)):
         path = Path(found.path)
         identities = _identities(path)
         if not seen.isdisjoint(identities):
@@ -132,11 +155,9 @@ def plan_changes(
         if entry is None or (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
             unscanned.append(path)
             continue
-        if entry.prediction is not None:
-            models.add(entry.prediction.model)
-            labels |= {*entry.prediction.probabilities}
-            labels |= {style.name for style in entry.prediction.styles}
         decision = decide(entry, policy)
+        if entry.prediction is not None:
+            models.add(entry.prediction, is_change=isinstance(decision, Change))
         if isinstance(decision, Change):
             changes.append(decision)
         else:
@@ -144,12 +165,34 @@ def plan_changes(
     return Plan(
         changes=tuple(changes),
         policy=policy,
-        model=", ".join(sorted(models)),
-        labels=frozenset(labels),
+        model=", ".join(sorted(models.names)),
+        labels=frozenset(models.labels),
         skipped=skipped,
         unscanned=tuple(unscanned),
         problems=tuple(problems),
+        model_digests={name: sorted(each) for name, each in sorted(models.digests.items())},
+        outdated=models.outdated,
     )
+
+
+class _Models:
+    """The models of the predictions that a plan is made from."""
+
+    def __init__(self) -> None:
+        self.names, self.labels = set[str](), set[str]()
+        self.digests: dict[str, set[str]] = {}  # of the changes
+        self.outdated = Counter[str]()
+
+    def add(self, prediction: StoredPrediction, *, is_change: bool) -> None:
+        """Add the prediction of a file."""
+        name, digest = prediction.model, prediction.model_digest
+        self.names.add(name)
+        self.labels |= {*prediction.probabilities}
+        self.labels |= {style.name for style in prediction.styles}
+        if is_change:
+            self.digests.setdefault(name, set()).add(digest)
+        if is_outdated(name, digest):
+            self.outdated[name] += 1
 
 
 def _identities(path: Path) -> set[str | tuple[int, int]]:
@@ -188,6 +231,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         _MARK: _VERSION,
         "created": plan.created,
         "model": plan.model,
+        "model_digests": dict(plan.model_digests),
         "policy": plan.policy.to_dict(),
     }
     yield json.dumps(header, ensure_ascii=False)
@@ -289,7 +333,16 @@ def _header(values: Mapping[str, Any]) -> dict[str, Any]:
         "policy": Policy.from_dict(_member(values, "policy")),
         "model": _text(values, "model"),
         "created": _text(values, "created"),
+        "model_digests": _digests(values.get("model_digests", {})),
     }
+
+
+def _digests(values: Any) -> dict[str, list[str]]:
+    """Return the field ``model_digests``, which plans of former versions do not have."""
+    lists = list(values.values()) if isinstance(values, dict) else [None]
+    if not all(isinstance(each, list) and all(isinstance(x, str) for x in each) for each in lists):
+        raise ValueError(f"model_digests must map names to lists of text, not {shortened(values)}")
+    return dict(values)
 
 
 def _change(values: Mapping[str, Any]) -> Change:

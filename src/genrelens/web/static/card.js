@@ -1,149 +1,129 @@
-/** One clip on the page, from the queue to its result. */
+/** The card of one clip: its name, its progress, and its result or error. */
 
-import { announce, button, element, uniqueId } from "./dom.js";
-import { classifyLocally, isLocal } from "./local.js";
-import { Result } from "./result.js";
-import { classify, ServerError, tooLarge } from "./server.js";
-import {
-  formatBytes, formatDuration, headline, isPartial, percentSignificant,
-} from "./text.js";
+import { button, element, uniqueId } from "./dom.js";
+import { ResultView } from "./result.js";
+import { formatBytes, formatDuration, headline, isPartial, percentSignificant } from "./text.js";
+
+const SCROLL_BELOW = 0.6; // of the window: a card that begins lower is scrolled to
 
 export class Card extends EventTarget {
-  #abort = new AbortController();
-  #limits;
-  #title = element("h3", { id: uniqueId("clip"), tabindex: -1 });
+  #clip;
+  #title = element("h3", { id: uniqueId("clip"), tabindex: -1, dir: "auto" });
   #facts = element("p", { class: "facts" });
-  #status = element("p", { class: "status" }, "Waiting");
-  #progress = element("progress", { max: 1, value: 0 });
+  #status = element("span", { class: "status" });
+  #progress = element("progress", { max: 1 });
+  #waiting = element("div", { class: "waiting" }, this.#status, this.#progress);
   #removeButton = button("Cancel", () => this.#dispatch("remove"), { class: "quiet" });
-  #body = element("div", { class: "waiting" }, this.#status, this.#progress);
+  #body = element("div", { class: "card-body" });
   #result = null;
-
-  /** The outcome; null until there is one. @type {?import("./downloads.js").Outcome} */
-  outcome = null;
+  #onChange = () => this.#update();
 
   /**
-   * Dispatches "remove" and "retry" when the user asks for it, and "settle" when it is done.
-   * @param {File} file
-   * @param {?Object} limits  the server's limits
-   * @param {import("./server.js").Options} options
+   * Dispatches "remove" and "retry" when the user asks for it.
+   * @param {import("./clip.js").Clip} clip
    */
-  constructor(file, limits, options) {
+  constructor(clip) {
     super();
-    this.file = file;
-    this.options = options;
-    this.#limits = limits;
-    this.#title.textContent = file.name;
-    this.#facts.textContent = formatBytes(file.size);
-    this.#progress.setAttribute("aria-label", `Progress of ${file.name}`);
-    this.#removeButton.setAttribute("aria-label", `Cancel ${file.name}`);
+    this.#clip = clip;
+    this.#title.textContent = clip.name;
+    this.#progress.setAttribute("aria-label", `Progress of ${clip.name}`);
     this.element = element(
       "article",
-      { class: "panel card", "aria-labelledby": this.#title.id },
+      { class: "card", "aria-labelledby": this.#title.id },
       element(
         "div",
         { class: "card-head" },
         element("div", {}, this.#title, this.#facts),
         this.#removeButton,
       ),
+      this.#waiting,
       this.#body,
     );
+    clip.addEventListener("change", this.#onChange);
+    this.#update();
   }
 
-  /** Upload the clip and show its result or error. */
-  async classify() {
-    if (this.#abort.signal.aborted) {
-      return;
+  /** The result in a sentence, for a screen reader. */
+  get sentence() {
+    const { name, document, error } = this.#clip;
+    if (!document) {
+      return `${name}: ${error}`;
     }
-    try {
-      const refusal = tooLarge(this.file, this.#limits);
-      if (refusal) {
-        throw new ServerError(refusal, { status: 413 });
-      }
-      this.#show(isLocal ? "Classifying" : "Uploading", 0);
-      this.#succeed(await this.#request());
-    } catch (error) {
-      if (!this.#abort.signal.aborted) {
-        this.#fail(error);
-      }
-    }
+    const probability = percentSignificant(document.probabilities[document.genre]);
+    const suffix = document.verdict === "genre" ? `, ${probability}` : "";
+    return `${name}: ${headline(document)}${suffix}.`;
   }
 
-  /** Cancel the request, release the player, and remove the card from the page. */
+  /** Release the player, and remove the card from the page. */
   dispose() {
-    this.#abort.abort();
+    this.#clip.removeEventListener("change", this.#onChange);
     this.#result?.dispose();
     this.element.remove();
   }
 
   focus() {
     this.#title.focus({ preventScroll: true });
-    this.element.scrollIntoView({ block: "nearest" });
-  }
-
-  #request() {
-    if (!isLocal) {
-      return classify(this.file, this.options, this.#listener(), this.#abort.signal);
+    const { top } = this.element.getBoundingClientRect();
+    if (top < 0 || top > SCROLL_BELOW * window.innerHeight) {
+      this.element.scrollIntoView({ block: "start" });
     }
-    const onPartial = ({ heard, duration }) =>
-      this.#show(`Classifying, ${formatDuration(heard)}`, heard / duration);
-    return classifyLocally(this.file, this.options, onPartial, this.#abort.signal);
   }
 
-  #listener() {
-    return {
-      onUpload: (share) => this.#show(`Uploading, ${Math.floor(100 * share)} %`, share),
-      onUploaded: () => this.#show("Classifying", null),
-      onBusy: (seconds) => this.#show(`The server is busy. Retrying in ${seconds} s`, null),
-    };
+  #update() {
+    const { state, document, isSettled, name } = this.#clip;
+    this.element.dataset.state = state;
+    this.#facts.textContent = this.#describe();
+    this.#removeButton.textContent = isSettled ? "Remove" : "Cancel";
+    this.#removeButton.setAttribute("aria-label", `${this.#removeButton.textContent} ${name}`);
+    this.#waiting.hidden = isSettled;
+    this.#showProgress();
+    if (state === "failed") {
+      this.#result?.dispose();
+      this.#body.replaceChildren(this.#failure());
+    } else if (document) {
+      this.#showResult(document, isSettled);
+    }
   }
 
-  #show(status, share) {
+  #showProgress() {
+    const { status, share } = this.#clip;
     this.#status.textContent = status;
     if (share === null) {
-      this.#progress.removeAttribute("value"); // the duration is unknown
+      this.#progress.removeAttribute("value"); // the share is unknown
     } else {
       this.#progress.value = share;
     }
   }
 
-  #succeed(result) {
-    this.#result = new Result(this.file, result);
-    this.outcome = { name: this.file.name, result };
-    const duration = formatDuration(result.duration);
-    const partial = isPartial(result) ? `, ${formatDuration(result.heard)} classified` : "";
-    const facts = [formatBytes(this.file.size), duration + partial, result.model];
-    this.#facts.textContent = facts.join(" · ");
-    const probability = percentSignificant(result.probabilities[result.genre]);
-    const suffix = result.verdict === "genre" ? `, ${probability}` : "";
-    this.#settle(this.#result.element, `${this.file.name}: ${headline(result)}${suffix}.`);
+  #showResult(document, isFinal) {
+    if (!this.#result) {
+      this.#result = new ResultView(this.#clip, document);
+      this.#body.replaceChildren(this.#result.element);
+    }
+    this.#result.update(document, isFinal);
   }
 
-  #fail(error) {
-    const isExpected = error instanceof ServerError;
-    if (!isExpected) {
-      console.error(error);
+  #describe() {
+    const { file, document, original } = this.#clip;
+    const facts = [formatBytes(file.size)];
+    if (document) {
+      const partial = isPartial(document) ? `, ${formatDuration(document.heard)} classified` : "";
+      facts.push(formatDuration(document.duration) + partial, document.model);
     }
-    const sentence = isExpected ? error.message : "The page could not show the result.";
-    this.outcome = { name: this.file.name, error: sentence };
-    const parts = [element("p", { class: "error" }, sentence)];
-    if (isExpected && error.canRetry) {
+    if (original) {
+      facts.push(`same content as ${original.name}`);
+    }
+    return facts.join(" · ");
+  }
+
+  #failure() {
+    const { error, canRetry, name } = this.#clip;
+    const parts = [element("p", { class: "error" }, error)];
+    if (canRetry) {
       const retry = () => this.#dispatch("retry");
-      parts.push(button("Try again", retry, { "aria-label": `Try ${this.file.name} again` }));
+      parts.push(button("Try again", retry, { "aria-label": `Try ${name} again` }));
     }
-    this.#settle(element("div", { class: "failed" }, ...parts), `${this.file.name}: ${sentence}`);
-  }
-
-  #settle(content, sentence) {
-    this.#body.replaceWith(content);
-    this.#body = content;
-    this.#removeButton.textContent = "Remove";
-    this.#removeButton.setAttribute("aria-label", `Remove ${this.file.name}`);
-    if (this.element.contains(document.activeElement)) {
-      this.element.scrollIntoView({ block: "start" }); // the user is still waiting here
-    }
-    announce(sentence);
-    this.#dispatch("settle");
+    return element("div", { class: "failed" }, ...parts);
   }
 
   #dispatch(name) {

@@ -1,7 +1,7 @@
 /** How genres and styles look: colours, patterns, bars, chips. */
 
-import { element, uniqueId } from "./dom.js";
-import { applyingGenres, percent, percentSignificant } from "./text.js";
+import { button, element, uniqueId } from "./dom.js";
+import { applyingGenres, percent, percentShort, percentSignificant } from "./text.js";
 
 // Light enough for black letters (contrast of 7:1 and more) and far apart, also for people who see
 // red and green alike. A genre has the same colour whatever the other genres are.
@@ -22,6 +22,11 @@ export class Palette {
   /** @param {string[]} labels  in the model's order */
   constructor(labels) {
     this.#others = labels.filter((label) => !(label in COLOURS));
+  }
+
+  /** The colours of these genres, in order. */
+  colours(labels) {
+    return labels.map((label) => this.colour(label));
   }
 
   colour(label) {
@@ -46,39 +51,100 @@ export class Palette {
   }
 }
 
+const SMALL = 0.01; // bars below this are folded,
+const MOST_BARS = 6; // and all after these
+
 /**
- * Draw a bar for each genre. The bars are also the key to the colours of the timeline.
- * @param {Object<string, number>} probabilities  in descending order
- * @param {Palette} palette
- * @param {boolean} isSure  emphasise the first genre
+ * A bar for each genre. The bars are also the key to the colours of the timeline.
+ *
+ * Only the first are shown: "8 more below 1 %". Unfolded, percentages have four significant digits.
  */
-export function drawBars(probabilities, palette, isSure) {
-  const rows = Object.entries(probabilities).map(([label, probability]) => {
-    const bar = palette.paint(element("div", { class: "bar" }), label);
+export class Bars {
+  #palette;
+  #rows = new Map(); // genre -> row
+  #isUnfolded = false;
+  #probabilities = {};
+  #list = element("ol", { "aria-label": "Genres in descending order of probability" });
+  #fold = button("", () => this.#toggle(), { class: "quiet fold", "aria-expanded": "false" });
+
+  /** @param {Palette} palette */
+  constructor(palette) {
+    this.#palette = palette;
+    this.element = element("div", { class: "bars-area" }, this.#list, this.#fold);
+  }
+
+  /**
+   * Show probabilities.
+   * @param {Object<string, number>} probabilities  in descending order
+   * @param {boolean} isSure  emphasise the first genre
+   */
+  update(probabilities, isSure) {
+    this.#probabilities = probabilities;
+    this.#list.className = isSure ? "bars sure" : "bars";
+    this.#show();
+  }
+
+  #toggle() {
+    this.#isUnfolded = !this.#isUnfolded;
+    this.#show();
+  }
+
+  #show() {
+    const all = Object.entries(this.#probabilities);
+    const isShown = ([, probability], index) => index < MOST_BARS && (probability >= SMALL || !index);
+    const shown = this.#isUnfolded ? all : all.filter(isShown);
+    const write = this.#isUnfolded ? percentSignificant : percentShort;
+    this.#arrange(shown.map(([label, p]) => this.#row(label, p, write(p))));
+    const nMore = all.length - shown.length;
+    const areSmall = nMore > 0 && all[shown.length][1] < SMALL;
+    const folded = nMore ? `${nMore} more${areSmall ? " below 1 %" : ""}` : "Exact percentages";
+    this.#fold.textContent = this.#isUnfolded ? "Show less" : folded;
+    this.#fold.setAttribute("aria-expanded", this.#isUnfolded);
+  }
+
+  /** Put rows into the list; those that keep their place are not touched, so that they can move. */
+  #arrange(rows) {
+    rows.forEach((row, index) => {
+      if (this.#list.children[index] !== row) {
+        this.#list.insertBefore(row, this.#list.children[index] ?? null);
+      }
+    });
+    while (this.#list.children.length > rows.length) {
+      this.#list.lastElementChild.remove();
+    }
+  }
+
+  #row(label, probability, text) {
+    if (!this.#rows.has(label)) {
+      this.#rows.set(label, this.#createRow(label));
+    }
+    const { row, bar, percentage } = this.#rows.get(label);
     bar.style.width = `${100 * probability}%`;
-    return element(
+    percentage.textContent = text;
+    return row;
+  }
+
+  #createRow(label) {
+    const bar = this.#palette.paint(element("div", { class: "bar" }), label);
+    const percentage = element("span", { class: "percent" });
+    const row = element(
       "li",
       {},
-      palette.paint(element("span", { class: "key", "aria-hidden": "true" }), label),
+      this.#palette.paint(element("span", { class: "key", "aria-hidden": "true" }), label),
       element("span", { class: "label" }, label),
       " ",
-      element("span", { class: "percent" }, percentSignificant(probability)),
+      percentage,
       element("div", { class: "track", "aria-hidden": "true" }, bar),
     );
-  });
-  const attributes = {
-    class: isSure ? "bars sure" : "bars",
-    "aria-label": "Genres in descending order of probability",
-  };
-  return element("ol", attributes, ...rows);
+    return { row, bar, percentage };
+  }
 }
 
 /**
  * Draw the genres and the styles that apply as chips: "electronic > house 70 %".
  *
- * The probability of a genre is that of its bar, so it is not repeated. A single genre without
- * styles is the headline, and is not repeated either. Neither is a style with the name of a genre
- * beside a sure genre.
+ * The probability of a genre is that of its bar, so it is not repeated. Neither are genres of the
+ * headline without styles, and styles with the name of a genre beside a sure genre.
  *
  * @param {Object} result  the server's response
  * @param {Palette} palette
@@ -92,8 +158,11 @@ export function drawTags(result, palette) {
     .slice(0, MAX_STYLES);
   const below = (genre) => styles.filter(({ parent }) => parent === genre);
   const others = styles.filter(({ parent }) => !genres.includes(parent));
-  const isRepeated = genres.length === 1 && result.verdict === "genre" && !below(genres[0]).length;
-  const chips = isRepeated ? [] : genres.map((genre) => genreChip(genre, below(genre), palette));
+  const isHeadline = result.verdict === "changes" || (result.verdict === "genre" && genres.length < 2);
+  const isRepeated = (genre) => isHeadline && !below(genre).length;
+  const chips = genres
+    .filter((genre) => !isRepeated(genre))
+    .map((genre) => genreChip(genre, below(genre), palette));
   return [...chipRow("Genres", chips), ...chipRow("Styles", others.map(styleChip))];
 }
 

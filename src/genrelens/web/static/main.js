@@ -1,12 +1,25 @@
-/** Start the page: the form, the examples, dropped files, and what the server reports. */
+/** Start the page: the engine, the form, the examples, and dropped files. */
 
+import { Clips } from "./clips.js";
+import { acceptDrops } from "./drops.js";
 import { button, element } from "./dom.js";
+import { Palette } from "./genres.js";
+import { Lens } from "./lens.js";
+import { LiveAnswer } from "./live.js";
 import { RecordingPanel } from "./recorder.js";
 import { Results } from "./results.js";
-import { fetchExample, fetchJson, ServerError } from "./server.js";
+import { fetchExample, ServerEngine, ServerError } from "./server.js";
 import { formatBytes } from "./text.js";
+import { offerThemes } from "./themes.js";
 
-const results = new Results();
+const isLocal = document.documentElement.dataset.engine === "local";
+const engine = isLocal
+  ? new (await import("./engine/client.js")).LocalEngine()
+  : new ServerEngine();
+// One clip is uploaded while the other is classified; in the browser there is nothing to upload.
+const clips = new Clips(engine, isLocal ? 1 : 2);
+new Results(clips);
+const lens = new Lens(document.getElementById("lens"));
 const form = document.getElementById("upload");
 const fileInput = document.getElementById("file");
 const fast = document.getElementById("fast");
@@ -26,55 +39,43 @@ function showError(sentence) {
 
 function add(files) {
   showError("");
-  results.add(files, { fast: fast.checked, genres: choice.value.split(",").filter(Boolean) });
+  clips.add(files, { fast: fast.checked, genres: choice.value.split(",").filter(Boolean) });
 }
 
+/** Classify files as soon as they are chosen; the button and the target open the dialog. */
 function watchForm() {
   fileInput.multiple = true; // without this script the form sends one clip
+  fileInput.tabIndex = -1;
   form.noValidate = true;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (fileInput.files.length) {
-      add([...fileInput.files]);
-      fileInput.value = "";
-    } else {
-      showError("Choose a music clip first.");
-      fileInput.focus();
+    showError("");
+    fileInput.click();
+  });
+  fileInput.addEventListener("change", () => {
+    add([...fileInput.files]);
+    fileInput.value = "";
+  });
+  document.getElementById("target").addEventListener("click", ({ target }) => {
+    if (!target.closest("button, input, label, a")) {
+      fileInput.click();
     }
   });
-  fileInput.addEventListener("change", () => showError(""));
 }
 
-/** Accept files that are dropped anywhere on the page. */
-function acceptDrops() {
-  const cover = document.getElementById("drop");
-  const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-  const show = (isShown) => cover.classList.toggle("shown", isShown);
-
-  window.addEventListener("dragover", (event) => {
-    if (holdsFiles(event)) {
-      event.preventDefault(); // allows the drop
-      event.dataTransfer.dropEffect = "copy";
-      show(true);
-    }
+/** Let the lens show the clip that is being classified, and the last result. */
+function watchClips() {
+  clips.addEventListener("add", ({ detail }) => {
+    detail.forEach((clip) =>
+      clip.addEventListener("change", () => lens.show(clip.document?.probabilities ?? null)),
+    );
   });
-  window.addEventListener("dragleave", (event) => {
-    if (event.relatedTarget === null) {
-      show(false); // it left the window, not only an element
-    }
-  });
-  window.addEventListener("drop", (event) => {
-    show(false);
-    if (holdsFiles(event)) {
-      event.preventDefault();
-      add([...event.dataTransfer.files]);
-    }
-  });
+  clips.addEventListener("remove", () => lens.show(null));
 }
 
 async function showExamples() {
-  const examples = await fetchJson("v1/examples");
-  if (!examples?.length) {
+  const examples = await engine.examples();
+  if (!examples.length) {
     return;
   }
   const area = document.getElementById("examples");
@@ -83,7 +84,9 @@ async function showExamples() {
     element(
       "div",
       { class: "row", role: "group", "aria-labelledby": "examples-title" },
-      ...examples.map((example) => button(example.title, () => tryExample(example))),
+      ...examples.map((example) =>
+        button(example.title, () => tryExample(example), { class: "example" }),
+      ),
     ),
   );
   area.hidden = false;
@@ -100,13 +103,22 @@ async function tryExample(example) {
   }
 }
 
-async function showGenres() {
-  const models = await fetchJson("v1/models");
-  const labels = models?.[0]?.labels ?? [];
+/** Show what the model and the server can do. */
+function showModel(model) {
+  const labels = model?.labels ?? [];
   if (labels.length > 1) {
     const list = `${labels.slice(0, -1).join(", ")} and ${labels.at(-1)}`;
     document.getElementById("genres").textContent = `The genres are ${list}.`;
+    lens.setGenres(labels, new Palette(labels).colours(labels));
     offerChoice(labels);
+  }
+  if (model?.segment_seconds) {
+    const seconds = Number(model.segment_seconds.toPrecision(2));
+    document.getElementById("segment-length").textContent = `${seconds}`;
+  }
+  if (engine.limits?.max_upload) {
+    const size = formatBytes(engine.limits.max_upload);
+    document.getElementById("limits").textContent = `Up to ${size} each.`;
   }
 }
 
@@ -122,19 +134,28 @@ function offerChoice(labels) {
   choice.parentElement.hidden = !sets.length;
 }
 
-async function showLimits() {
-  const limits = await fetchJson("v1/limits");
-  if (limits?.max_upload) {
-    results.limits = limits;
-    const size = formatBytes(limits.max_upload);
-    document.getElementById("limits").textContent = `Up to ${size} each.`;
-  }
+/** Adapt the page to an engine in the browser. */
+function showEngine() {
+  document.getElementById("privacy").textContent = isLocal
+    ? "Nothing leaves this computer: your browser classifies the clips itself."
+    : "This server classifies clips and does not keep them.";
+  document.getElementById("fast-choice").hidden = isLocal;
+  document.querySelectorAll(".server-only").forEach((part) => (part.hidden = isLocal));
 }
 
-document.querySelectorAll(".scripted:not(#examples)").forEach((part) => (part.hidden = false));
+showEngine();
 watchForm();
-acceptDrops();
-new RecordingPanel(document.getElementById("recording"), (file) => add([file]), showError);
+watchClips();
+acceptDrops(add, showError);
+offerThemes(document.getElementById("theme"));
+const live = new LiveAnswer(engine, document.getElementById("live"), (result) =>
+  lens.show(result?.probabilities ?? null),
+);
+new RecordingPanel(
+  document.getElementById("recording"),
+  { onFile: (file) => add([file]), onError: showError, onLevel: (level) => lens.setLevel(level) },
+  live,
+);
+clips.restore();
 showExamples();
-showGenres();
-showLimits();
+showModel(await engine.ready());

@@ -19,20 +19,31 @@ export class Player extends EventTarget {
   #position = 0; // used if the browser cannot play the clip
 
   /**
-   * @param {Blob} clip
+   * @param {?Blob} clip  null: the recording is not available
    * @param {number} duration  in seconds, from the server
    * @param {string} name
    */
   constructor(clip, duration, name) {
     super();
     this.duration = duration;
-    this.#url = URL.createObjectURL(clip);
+    this.#url = clip && URL.createObjectURL(clip);
     this.#button.setAttribute("aria-label", `Play ${name}`);
     this.#button.dataset.state = "paused";
     this.controls = element("div", { class: "row player" }, this.#button, this.#clock);
     this.element = element("div", {}, this.controls, this.#note, this.#audio);
     this.#listen(name);
-    this.#audio.src = this.#url;
+    if (clip) {
+      this.#audio.src = this.#url;
+    } else {
+      this.#playable = false;
+      this.#button.hidden = true;
+    }
+    this.#reportMove();
+  }
+
+  /** Set the duration of the clip, which may be known more exactly later. */
+  setDuration(seconds) {
+    this.duration = seconds;
     this.#reportMove();
   }
 
@@ -61,7 +72,9 @@ export class Player extends EventTarget {
   dispose() {
     this.#audio.pause();
     this.#audio.removeAttribute("src");
-    URL.revokeObjectURL(this.#url);
+    if (this.#url) {
+      URL.revokeObjectURL(this.#url);
+    }
   }
 
   #listen(name) {

@@ -1,6 +1,7 @@
 /** Recording with the microphone: the recorder, and the part of the page that controls it. */
 
 import { announce, button, element } from "./dom.js";
+import { LiveAnswer } from "./live.js";
 import { formatClock } from "./text.js";
 
 const FORMATS = [
@@ -11,39 +12,37 @@ const FORMATS = [
 const MIN_LEVEL = -60; // dB re full scale: the lower end of the level meter
 const MAX_SECONDS = 600; // then the recording ends
 const REFRESH = 100; // milliseconds
+const TIMESLICE = 1000; // milliseconds of each part of the recording
 
 export class RecordingPanel {
-  #onFile;
-  #onError;
+  #listener;
+  #live;
   #recorder = null;
   #timer = 0;
   #record = button("Record", () => this.#toggle(), { class: "record" });
-  #discard = button("Discard", () => this.#discardRecording(), { hidden: true });
+  #discard = button("Discard", () => this.#discardRecording(), { class: "quiet", hidden: true });
   #clock = element("span", { class: "clock", role: "timer", "aria-label": "Recorded" });
   #meter = element("meter", { min: 0, max: 1, "aria-label": "Microphone level" });
-  #live = element("span", { class: "live", hidden: true }, this.#clock, this.#meter);
+  #state = element("span", { class: "recording-state", hidden: true }, this.#clock, this.#meter);
 
   /**
    * @param {Element} area
-   * @param {(file: File) => void} onFile
-   * @param {(sentence: string) => void} onError
+   * @param {Object} listener  onFile(file), onError(sentence), and onLevel(level), null at the end
+   * @param {LiveAnswer} live  classifies the recording while it is made
    */
-  constructor(area, onFile, onError) {
-    this.#onFile = onFile;
-    this.#onError = onError;
-    area.append(
-      element("span", { class: "caption" }, "Or record a clip:"),
-      element("div", { class: "row" }, this.#record, this.#live, this.#discard),
-    );
+  constructor(area, listener, live) {
+    this.#listener = listener;
+    this.#live = live;
+    area.append(this.#record, this.#state, this.#discard);
   }
 
   async #toggle() {
     if (this.#recorder) {
       const recorder = this.#end();
-      this.#onFile(await recorder.stop());
+      this.#listener.onFile(await recorder.stop());
       return;
     }
-    this.#onError("");
+    this.#listener.onError("");
     this.#record.disabled = true; // ask for permission only once
     try {
       this.#begin(await Recorder.start());
@@ -51,7 +50,7 @@ export class RecordingPanel {
       if (!(error instanceof MicrophoneError)) {
         throw error;
       }
-      this.#onError(error.message);
+      this.#listener.onError(error.message);
     } finally {
       this.#record.disabled = false;
       this.#record.focus();
@@ -62,13 +61,16 @@ export class RecordingPanel {
     this.#recorder = recorder;
     this.#show(true);
     announce("Recording.");
+    this.#live.begin(() => recorder.soFar());
     this.#refresh();
     this.#timer = setInterval(() => this.#refresh(), REFRESH);
   }
 
   #refresh() {
     this.#clock.textContent = formatClock(this.#recorder.seconds);
-    this.#meter.value = this.#recorder.level;
+    const { level } = this.#recorder;
+    this.#meter.value = level;
+    this.#listener.onLevel(level);
     if (this.#recorder.seconds >= MAX_SECONDS) {
       this.#toggle();
     }
@@ -84,6 +86,8 @@ export class RecordingPanel {
     const recorder = this.#recorder;
     clearInterval(this.#timer);
     this.#recorder = null;
+    this.#live.end();
+    this.#listener.onLevel(null);
     this.#show(false);
     return recorder;
   }
@@ -91,7 +95,8 @@ export class RecordingPanel {
   #show(isRecording) {
     this.#record.textContent = isRecording ? "Stop and classify" : "Record";
     this.#record.classList.toggle("running", isRecording);
-    this.#live.hidden = !isRecording;
+    this.#state.hidden = !isRecording;
+    document.body.classList.toggle("recording", isRecording);
     this.#discard.hidden = !isRecording;
   }
 }
@@ -136,7 +141,13 @@ class Recorder {
     const [mimeType] = FORMATS.find(([type]) => MediaRecorder.isTypeSupported(type)) ?? [""];
     this.#recorder = new MediaRecorder(stream, mimeType ? { mimeType } : {});
     this.#recorder.addEventListener("dataavailable", ({ data }) => this.#parts.push(data));
-    this.#recorder.start();
+    this.#recorder.start(TIMESLICE);
+  }
+
+  /** The recording up to now, as a file. */
+  soFar() {
+    const { type, extension } = this.#format();
+    return new File(this.#parts, `recording.${extension}`, { type });
   }
 
   get seconds() {
@@ -162,9 +173,14 @@ class Recorder {
       await stopped;
     } // otherwise the microphone was unplugged, and the recorder has already stopped
     this.#release();
+    const { type, extension } = this.#format();
+    return new File(this.#parts, `recording-${timestamp()}.${extension}`, { type });
+  }
+
+  #format() {
     const type = this.#recorder.mimeType.split(";")[0];
     const extension = FORMATS.find(([known]) => known.startsWith(type))?.[1] ?? "webm";
-    return new File(this.#parts, `recording-${timestamp()}.${extension}`, { type });
+    return { type, extension };
   }
 
   /** End the recording without a file. */

@@ -1,36 +1,46 @@
-/** The result of one clip: genre, bars, player, timeline, spectrogram, downloads. */
+/** The result of one clip: genre, bars, player, timeline, spectrogram. It grows with the clip. */
 
-import { save, stem, toCsv, toJson, toPng } from "./downloads.js";
-import { button, element } from "./dom.js";
-import { drawBars, drawTags, Palette } from "./genres.js";
+import { element } from "./dom.js";
+import { exportBar } from "./exports.js";
+import { Bars, drawTags, Palette } from "./genres.js";
 import { Player } from "./player.js";
 import { Spectrogram, timeAxis } from "./spectrogram.js";
-import { asSentence, describeNoise, headline, isMusic, isPartial } from "./text.js";
+import {
+  asSentence, describeNoise, headline, isMusic, isPartial, percentShort,
+} from "./text.js";
 import { seekByPointer, Timeline } from "./timeline.js";
 
-export class Result {
-  #file;
-  #result;
+export class ResultView {
+  #clip;
   #palette;
   #player;
+  #timeline;
+  #bars;
+  #playhead = element("div", { class: "playhead", "aria-hidden": "true" });
+  #verdict = element("div", { class: "verdict-area" });
+  #notes = element("div", { class: "notes" });
+  #genres = element("div", { class: "genres" });
+  #stage = element("div", { class: "stage" });
+  #below = element("div", { class: "below" });
 
   /**
-   * @param {File} file
-   * @param {Object} result  the server's response
+   * @param {import("./clip.js").Clip} clip
+   * @param {Object} document  the document of the API, at least its beginning
    */
-  constructor(file, result) {
-    this.#file = file;
-    this.#result = result;
-    this.#palette = new Palette(result.labels);
-    this.#player = new Player(file, result.duration, file.name);
+  constructor(clip, document) {
+    this.#clip = clip;
+    this.#palette = new Palette(document.labels);
+    this.#bars = new Bars(this.#palette);
+    this.#player = new Player(clip.blob, document.duration, clip.name);
+    this.#timeline = new Timeline(document, this.#palette, this.#player);
+    this.#player.controls.append(this.#timeline.readout);
+    this.#player.addEventListener("move", () => this.#follow());
     this.element = element(
       "div",
       { class: "result" },
-      this.#verdict(),
-      ...this.#notes(),
-      ...this.#genres(),
-      ...this.#playback(),
-      this.#downloads(),
+      this.#verdict,
+      this.#genres,
+      element("div", { class: "playback" }, this.#player.element, this.#stage, this.#below),
     );
   }
 
@@ -38,91 +48,112 @@ export class Result {
     this.#player.dispose();
   }
 
-  #verdict() {
-    const { verdict, genre, changes } = this.#result;
-    const line = headline(this.#result);
+  /**
+   * Show a result, or the result for the part that was classified so far.
+   * @param {Object} document
+   * @param {boolean} isFinal
+   */
+  update(document, isFinal) {
+    this.element.classList.toggle("growing", !isFinal);
+    if (!isFinal) {
+      this.element.classList.add("grown"); // so that nothing is animated again at the end
+    }
+    this.#player.setDuration(document.duration);
+    this.#verdict.replaceChildren(...this.#answer(document, isFinal), ...this.#tags(document));
+    this.#showNotes(document, isFinal);
+    this.#showGenres(document);
+    this.#timeline.update(document, isFinal);
+    this.#showStage(document, isFinal);
+    this.#follow();
+  }
+
+  #answer(document, isFinal) {
+    const { verdict, genre, changes, probabilities } = document;
     const names = { genre: [genre], changes }[verdict] ?? [];
+    const line = (isFinal ? headline(document) : growingHeadline(document)).replaceAll(" %", "\u00a0%");
     const emphases = names.flatMap((name, index) => [
       ...(index ? [", "] : []),
       this.#palette.tint(element("strong", {}, name), name),
     ]);
     const start = line.slice(0, line.length - names.join(", ").length);
-    return element("p", { class: "verdict" }, start, ...emphases);
-  }
-
-  /** Return bars, genres and styles: folded if the clip is not music, nothing for silence. */
-  #genres() {
-    const { verdict, probabilities } = this.#result;
-    if (verdict === "silence") {
-      return [];
-    }
-    const bars = drawBars(probabilities, this.#palette, verdict === "genre");
-    if (isMusic(this.#result)) {
-      return [...drawTags(this.#result, this.#palette), bars];
-    }
-    const summary = element("summary", {}, "Genre probabilities (unreliable)");
-    return [element("details", { class: "unreliable" }, summary, bars)];
-  }
-
-  #notes() {
-    const short = "This clip is shorter than one segment of the network. Its result is less reliable.";
-    const warnings = (this.#result.notes ?? []).map((each) => asSentence(each, this.#result.path));
-    const noise = isMusic(this.#result) ? describeNoise(this.#result) : null;
-    const notes = [this.#result.padded && short, noise, ...warnings].filter(Boolean);
-    return notes.map((note) => element("p", { class: "note" }, note));
-  }
-
-  /** Return player, timeline and spectrogram, which share a time axis and a playhead. */
-  #playback() {
-    const timeline = new Timeline(this.#result, this.#palette, this.#player);
-    this.#player.controls.append(timeline.readout);
-    const playhead = element("div", { class: "playhead", "aria-hidden": "true" });
-    const stage = element(
-      "div",
-      { class: isPartial(this.#result) ? "stage excerpts" : "stage" },
-      timeline.element,
-      element("div", { class: "overlay", "aria-hidden": "true" }, playhead),
-      timeAxis(this.#result.duration),
+    const answer = element(
+      "p", { class: "verdict" }, element("span", { class: "lead-in" }, start), ...emphases,
     );
-    const follow = () => {
-      playhead.style.left = `${(100 * this.#player.position) / this.#result.duration}%`;
-    };
-    this.#player.addEventListener("move", follow);
-    follow();
-    return [this.#player.element, stage, ...this.#spectrogram(stage), timeline.asList()];
+    answer.dataset.verdict = verdict;
+    if (verdict !== "genre") {
+      return [answer];
+    }
+    const share = element("p", { class: "share" }, percentShort(probabilities[genre]));
+    return [element("div", { class: "sure" }, answer, share)];
   }
 
-  /** Add the spectrogram. That of excerpts is not aligned with the timeline. */
-  #spectrogram(stage) {
-    if (!this.#result.spectrogram) {
-      return [];
+  #tags(document) {
+    return isMusic(document) ? drawTags(document, this.#palette) : [];
+  }
+
+  /** Show bars: folded if the clip is not music, none for silence. */
+  #showGenres(document) {
+    const { verdict } = document;
+    this.#bars.update(document.probabilities, verdict === "genre");
+    if (verdict === "silence") {
+      this.#genres.replaceChildren(this.#notes);
+    } else if (isMusic(document)) {
+      this.#genres.replaceChildren(this.#notes, this.#bars.element);
+    } else if (!this.#genres.querySelector("details")) {
+      const summary = element("summary", {}, "Genre probabilities (unreliable)");
+      const fold = element("details", { class: "unreliable" }, summary, this.#bars.element);
+      this.#genres.replaceChildren(this.#notes, fold);
     }
-    const { heard, spectrogram } = this.#result;
-    const image = new Spectrogram(spectrogram, heard, this.#file.name);
+  }
+
+  #showNotes(document, isFinal) {
+    const short = "This clip is shorter than one segment of the network. Its result is less reliable.";
+    const gone = "The page was loaded again. Choose the clip again to play it.";
+    const warnings = (document.notes ?? []).map((each) => asSentence(each, document.path));
+    const noise = isMusic(document) ? describeNoise(document) : null;
+    const notes = [document.padded && short, noise, ...warnings, !this.#clip.blob && gone];
+    this.#notes.replaceChildren(
+      ...notes.filter((note) => note && isFinal).map((note) => element("p", { class: "note" }, note)),
+    );
+  }
+
+  /** Show timeline and spectrogram, which share a time axis and a playhead. */
+  #showStage(document, isFinal) {
+    const parts = [
+      this.#timeline.element,
+      element("div", { class: "overlay", "aria-hidden": "true" }, this.#playhead),
+      timeAxis(document.duration),
+    ];
+    const isSilent = document.verdict === "silence";
+    const image = isFinal && !isSilent ? document.spectrogram : null;
+    this.#stage.classList.toggle("excerpts", isFinal && isPartial(document));
+    this.#stage.classList.toggle("with-image", Boolean(image));
+    const drawn = image ? this.#spectrogram(document) : { parts: [], below: [] };
+    this.#stage.replaceChildren(...parts, ...drawn.parts);
+    const list = isFinal ? [this.#timeline.asList(), ...exportBar(this.#clip, this.#palette)] : [];
+    this.#below.replaceChildren(...drawn.below, ...list);
+  }
+
+  /** Draw the spectrogram. That of excerpts is not aligned with the timeline. */
+  #spectrogram(document) {
+    const image = new Spectrogram(document.spectrogram, document.heard, this.#clip.name);
     const area = element("div", { class: "spectrogram" }, image.canvas);
     const note = "Only the classified excerpts are shown, side by side.";
-    const notes = isPartial(this.#result) ? [element("p", { class: "legend" }, note)] : [];
-    if (!isPartial(this.#result)) {
+    const notes = isPartial(document) ? [element("p", { class: "legend" }, note)] : [];
+    if (!isPartial(document)) {
       seekByPointer(area, this.#player);
     }
-    stage.append(image.axis(), area);
-    return [...notes, image.legend()];
+    return { parts: [image.axis(), area], below: [...notes, image.legend()] };
   }
 
-  #downloads() {
-    const name = stem(this.#file.name);
-    const outcome = { name: this.#file.name, result: this.#result };
-    const json = () => save(toJson(outcome), `${name}.genres.json`, "application/json");
-    const csv = () => save(toCsv([outcome]), `${name}.genres.csv`, "text/csv");
-    const png = async () =>
-      save(await toPng(this.#result, this.#palette), `${name}.genres.png`, "image/png");
-    return element(
-      "div",
-      { class: "row downloads", role: "group", "aria-label": "Download the result" },
-      element("span", { class: "caption", "aria-hidden": "true" }, "Download"),
-      button("JSON", json),
-      button("CSV", csv),
-      button("PNG", png),
-    );
+  #follow() {
+    this.#playhead.style.left = `${(100 * this.#player.position) / this.#player.duration}%`;
   }
+}
+
+/** The headline while the clip is being classified: "So far: rock". */
+function growingHeadline(document) {
+  const { verdict, genre, changes } = document;
+  const answers = { genre, changes: `changes: ${changes.join(", ")}` };
+  return `So far: ${answers[verdict] ?? verdict}`;
 }

@@ -1,130 +1,98 @@
-/** All clips on the page, the newest first. */
+/** The results: one card, or a table of all clips with the card of the selected one. */
 
 import { Card } from "./card.js";
-import { allToJson, save, toCsv } from "./downloads.js";
-import { announce, button } from "./dom.js";
+import { announce } from "./dom.js";
+import { Overview } from "./overview.js";
 import { countOf } from "./text.js";
 
-const CONCURRENT_CLIPS = 2; // one is uploaded while the other is classified
-
 export class Results {
-  #cards = [];
-  #queue = new Queue(CONCURRENT_CLIPS);
+  #clips;
+  #cards = new Map(); // clip -> card
+  #selected = []; // the clip whose card is shown, or two clips that are compared
+  #overview;
   #list = document.getElementById("cards");
   #title = document.getElementById("results-title");
-  #allButtons = document.getElementById("all");
 
-  /** The server's limits; null until the server has reported them. @type {?Object} */
-  limits = null;
-
-  constructor() {
-    this.#allButtons.append(
-      button("All as JSON", () =>
-        save(allToJson(this.#outcomes()), "genres.json", "application/json"),
-      ),
-      button("All as CSV", () => save(toCsv(this.#outcomes()), "genres.csv", "text/csv")),
-      button("Remove all", () => this.#removeAll()),
-    );
+  /** @param {import("./clips.js").Clips} clips */
+  constructor(clips) {
+    this.#clips = clips;
+    this.#overview = new Overview(document.getElementById("overview"), clips, {
+      onSelect: (clip) => this.#select([clip], true),
+      onCompare: (clip) => this.#compare(clip),
+    });
+    clips.addEventListener("add", ({ detail }) => this.#add(detail));
+    clips.addEventListener("replace", ({ detail }) => this.#replace(...detail));
+    clips.addEventListener("remove", ({ detail }) => this.#remove(detail));
+    clips.addEventListener("settle", ({ detail: [clip] }) => this.#settle(clip));
   }
 
-  /**
-   * Classify clips in order.
-   * @param {File[]} files
-   * @param {import("./server.js").Options} options
-   */
-  add(files, options) {
-    const cards = files.map((file) => this.#createCard(file, options));
-    if (cards.length) {
-      this.#cards = [...cards, ...this.#cards];
-      this.#list.prepend(...cards.map((card) => card.element));
-      this.#refresh();
-      announce(`Classifying ${countOf(files.length, "clip")}.`);
-      cards[0].focus();
+  #add(clips) {
+    clips.forEach((clip) => this.#cards.set(clip, this.#createCard(clip)));
+    this.#list.prepend(...clips.map((clip) => this.#cards.get(clip).element));
+    const isNew = clips.some((clip) => !clip.isSettled);
+    if (isNew) {
+      announce(`Classifying ${countOf(clips.length, "clip")}.`);
     }
+    this.#select([clips[0]], isNew);
   }
 
-  #createCard(file, options) {
-    const card = new Card(file, this.limits, options);
-    card.addEventListener("remove", () => this.#remove(card));
-    card.addEventListener("retry", () => this.#replace(card));
-    card.addEventListener("settle", () => this.#refresh());
-    this.#queue.add(() => card.classify());
+  #createCard(clip) {
+    const card = new Card(clip);
+    card.addEventListener("remove", () => this.#clips.remove(clip));
+    card.addEventListener("retry", () => this.#clips.retry(clip));
     return card;
   }
 
-  #replace(card) {
-    const replacement = this.#createCard(card.file, card.options);
-    this.#cards = this.#cards.map((other) => (other === card ? replacement : other));
-    card.element.before(replacement.element);
-    card.dispose();
-    this.#refresh();
-    replacement.focus();
+  #replace(clip, replacement) {
+    const card = this.#createCard(replacement);
+    this.#cards.get(clip).element.before(card.element);
+    this.#cards.get(clip).dispose();
+    this.#cards.delete(clip);
+    this.#cards.set(replacement, card);
+    this.#select([replacement], true);
   }
 
-  /** Remove a clip and move the keyboard focus to the next one. */
-  #remove(card) {
-    const index = this.#cards.indexOf(card);
-    this.#cards = this.#cards.filter((other) => other !== card);
-    card.dispose();
-    this.#refresh();
-    const next = this.#cards[index] ?? this.#cards.at(-1);
+  /** Remove clips; move the keyboard focus to the next one, or to the form. */
+  #remove(clips) {
+    const order = [...this.#list.children];
+    const index = order.indexOf(this.#cards.get(clips[0]).element);
+    clips.forEach((clip) => {
+      this.#cards.get(clip).dispose();
+      this.#cards.delete(clip);
+    });
+    announce(clips.length === 1 ? `${clips[0].name} was removed.` : "All clips were removed.");
+    const next = this.#clips.all[Math.min(index, this.#clips.all.length - 1)];
     if (next) {
-      next.focus();
-    } else {
-      document.getElementById("file").focus();
+      this.#select([next], true);
+      return;
     }
-    announce(`${card.file.name} was removed.`);
+    this.#select([], false);
+    document.querySelector("#upload .primary").focus();
   }
 
-  #removeAll() {
-    this.#cards.forEach((card) => card.dispose());
-    this.#cards = [];
-    this.#refresh();
-    document.getElementById("file").focus();
-    announce("All clips were removed.");
+  /** Show a clip beside the selected one; close it if it is there already. */
+  #compare(clip) {
+    const others = this.#selected.filter((other) => other !== clip);
+    const isShown = others.length < this.#selected.length;
+    this.#select(isShown ? others : [...others.slice(0, 1), clip], true);
   }
 
-  #outcomes() {
-    return this.#cards.map((card) => card.outcome).filter(Boolean);
-  }
-
-  #refresh() {
-    this.#title.hidden = !this.#cards.length;
-    this.#allButtons.hidden = this.#outcomes().length < 2;
-  }
-}
-
-/** Runs jobs in order, a few at a time; a job that fails does not stop the others. */
-class Queue {
-  #jobs = [];
-  #running = 0;
-  #concurrency;
-
-  constructor(concurrency) {
-    this.#concurrency = concurrency;
-  }
-
-  /** @param {() => Promise} job */
-  add(job) {
-    this.#jobs.push(job);
-    this.#startJobs();
-  }
-
-  #startJobs() {
-    while (this.#running < this.#concurrency && this.#jobs.length) {
-      this.#running += 1;
-      this.#run(this.#jobs.shift());
+  #select(clips, moveFocus) {
+    this.#selected = clips;
+    for (const [clip, card] of this.#cards) {
+      card.element.hidden = !clips.includes(clip);
+    }
+    this.#list.classList.toggle("compared", clips.length === 2);
+    document.body.classList.toggle("has-results", this.#clips.all.length > 0);
+    this.#title.hidden = !this.#clips.all.length;
+    this.#overview.show(clips);
+    if (moveFocus) {
+      this.#cards.get(clips.at(-1)).focus();
     }
   }
 
-  async #run(job) {
-    try {
-      await job();
-    } catch (error) {
-      console.error(error);
-    } finally {
-      this.#running -= 1;
-      this.#startJobs();
-    }
+  #settle(clip) {
+    announce(this.#cards.get(clip).sentence);
+    this.#overview.refresh();
   }
 }

@@ -2,12 +2,6 @@
 
 import { asSentence, formatBytes } from "./text.js";
 
-/**
- * @typedef {Object} Options
- * @property {boolean} fast  classify only three excerpts of a long recording
- * @property {string[]} genres  choose only among these; empty: among all
- */
-
 const MAX_TRIES = 30;
 const MIN_WAIT = 1; // seconds
 const MAX_WAIT = 60;
@@ -46,49 +40,94 @@ export async function fetchExample({ url, name }) {
   throw new ServerError("The example could not be fetched from the server.");
 }
 
-/**
- * Classify a recording. While the server is busy, wait as long as it requests and try again.
- *
- * @param {File} file
- * @param {Options} options
- * @param {Object} listener
- *   onUpload(share) during the upload, onUploaded() after it, onBusy(seconds) every second until
- *   the next try
- * @param {AbortSignal} signal  cancels the request with an AbortError
- * @throws {ServerError}
- */
-export async function classify(file, options, listener, signal) {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await send(file, options, listener, signal);
-    } catch (error) {
-      if (!error.wait || tries === MAX_TRIES) {
-        throw error;
+/** Classifies recordings on the server of this page. */
+export class ServerEngine {
+  /** The server's limits; null until the server has reported them. @type {?Object} */
+  limits = null;
+
+  /** Fetch the limits and the model. @returns {Promise<?Object>} the model; null if that fails */
+  async ready() {
+    const [models, limits] = await Promise.all([fetchJson("v1/models"), fetchJson("v1/limits")]);
+    this.limits = limits;
+    return models?.[0] ?? null;
+  }
+
+  /** Fetch the list of the examples: name, title and url. */
+  async examples() {
+    return (await fetchJson("v1/examples")) ?? [];
+  }
+
+  /**
+   * Classify a recording. While the server is busy, wait as long as it requests and try again.
+   *
+   * @param {File} file
+   * @param {Object} options
+   *   fast: classify only three excerpts of a long recording;
+   *   genres: choose only among these; empty: among all;
+   *   onPartial(document): called with the result for the part that was classified so far;
+   *   onStatus(sentence, share): called with the current step and its share, null if unknown;
+   *   signal: an AbortSignal that cancels the request with an AbortError
+   * @returns {Promise<Object>} the document of the API
+   * @throws {ServerError}
+   */
+  async classify(file, options) {
+    const refusal = tooLarge(file, this.limits);
+    if (refusal) {
+      throw new ServerError(refusal, { status: 413 });
+    }
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await send(file, options);
+      } catch (error) {
+        if (!error.wait || tries === MAX_TRIES) {
+          throw error;
+        }
+        await countDown(error.wait, options);
       }
-      await countDown(error.wait, listener.onBusy, signal);
     }
   }
 }
 
-async function send(file, options, listener, signal) {
-  const request = await upload(file, options, listener, signal);
-  const document = parse(request.responseText);
-  if (request.status === 200 && document) {
-    return document;
+async function send(file, options) {
+  options.onStatus?.("Uploading", 0);
+  const request = await upload(file, options);
+  const events = readEvents(request);
+  const { name, data } = events.at(-1) ?? {};
+  if (name === "result") {
+    return data;
   }
-  if (request.status === 0) {
+  if (request.status === 0 || name === "partial") {
     throw new ServerError(await explainNoResponse(file));
   }
-  throw new ServerError(explain(request, document, file.name), {
-    status: request.status,
-    wait: secondsToWait(request),
-  });
+  const status = name === "problem" ? data.status : request.status;
+  const wait = secondsToWait(request);
+  throw new ServerError(explain(request, data, file.name), { status, wait });
 }
 
-/** Upload with XMLHttpRequest, because fetch does not report the progress. */
-function upload(file, { fast, genres }, { onUpload, onUploaded }, signal) {
+/** Return the events of a response; one that is a JSON document is a result or a problem. */
+function readEvents(request) {
+  if (request.getResponseHeader("Content-Type")?.startsWith("text/event-stream")) {
+    return parseEvents(request.responseText).events;
+  }
+  const data = parse(request.responseText);
+  return data ? [{ name: request.status === 200 ? "result" : "error", data }] : [];
+}
+
+/** Parse the complete events in a text (server-sent events); `rest` is where the next begins. */
+function parseEvents(text, start = 0) {
+  const end = text.lastIndexOf("\n\n");
+  const blocks = end > start ? text.slice(start, end).split("\n\n") : [];
+  const events = blocks.map((block) => {
+    const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+    return { name, data: parse(data ?? "") };
+  });
+  return { events: events.filter(({ data }) => data), rest: blocks.length ? end + 2 : start };
+}
+
+/** Send a recording. XMLHttpRequest is used because fetch does not report the progress. */
+function upload(file, { fast = false, genres = [], onPartial, onStatus, signal }) {
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     const form = new FormData();
     form.append("file", file, file.name);
     const request = new XMLHttpRequest();
@@ -96,15 +135,28 @@ function upload(file, { fast, genres }, { onUpload, onUploaded }, signal) {
     if (genres.length) {
       query.set("genres", genres.join(","));
     }
+    if (onPartial) {
+      query.set("stream", true);
+    }
     request.open("POST", `v1/classify?${query}`);
-    request.upload.addEventListener("progress", (event) => onUpload(event.loaded / event.total));
-    request.upload.addEventListener("load", onUploaded);
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      onStatus?.(`Uploading, ${Math.floor((100 * loaded) / total)} %`, loaded / total);
+    });
+    request.upload.addEventListener("load", () => onStatus?.("Classifying", null));
+    if (onPartial) {
+      let start = 0;
+      request.addEventListener("progress", () => {
+        const { events, rest } = parseEvents(request.responseText, start);
+        start = rest;
+        events.filter(({ name }) => name === "partial").forEach(({ data }) => onPartial(data));
+      });
+    }
     request.addEventListener("loadend", () => resolve(request)); // the status of an error is 0
     const cancel = () => {
       reject(signal.reason);
       request.abort();
     };
-    signal.addEventListener("abort", cancel, { once: true });
+    signal?.addEventListener("abort", cancel, { once: true });
     request.send(form);
   });
 }
@@ -153,30 +205,30 @@ function secondsToWait(request) {
   return Math.ceil(Math.min(MAX_WAIT, Math.max(MIN_WAIT, seconds || 0)));
 }
 
-async function countDown(seconds, onBusy, signal) {
+async function countDown(seconds, { onStatus, signal }) {
   for (let remaining = seconds; remaining > 0; remaining -= 1) {
-    onBusy(remaining);
+    onStatus?.(`The server is busy. Retrying in ${remaining} s`, null);
     await pause(1000, signal);
   }
 }
 
 function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     const cancel = () => {
       clearTimeout(timer);
       reject(signal.reason);
     };
     const timer = setTimeout(() => {
-      signal.removeEventListener("abort", cancel);
+      signal?.removeEventListener("abort", cancel);
       resolve();
     }, milliseconds);
-    signal.addEventListener("abort", cancel, { once: true });
+    signal?.addEventListener("abort", cancel, { once: true });
   });
 }
 
 /** Return why the server would refuse a file because of its size; null if it would not. */
-export function tooLarge(file, limits) {
+function tooLarge(file, limits) {
   if (!limits?.max_upload || file.size <= limits.max_upload) {
     return null;
   }

@@ -20,6 +20,12 @@ export function percentSignificant(probability) {
   return `${value.toFixed(Math.max(0, 3 - exponent))} %`;
 }
 
+/** Write a probability in percent with two digits below 10: 0.8512 is "85 %", 0.0112 "1.1 %". */
+export function percentShort(probability) {
+  const value = 100 * probability;
+  return value < 9.95 && value > 0 ? `${value.toPrecision(2)} %` : percent(probability);
+}
+
 /** Write a position as a clock does: "0:07", "1:02:03". */
 export function formatClock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
@@ -80,6 +86,14 @@ export function headline({ verdict, genre, answer }) {
   return verdict === "genre"
     ? `The predicted genre is: ${genre}`
     : answer[0].toUpperCase() + answer.slice(1);
+}
+
+/** Return the result in a few words: "rock", "changes: rock, pop", "not sure: rock", "silence". */
+export function shortAnswer({ verdict, genre, changes }) {
+  const answers = {
+    genre, changes: `changes: ${changes.join(", ")}`, "not sure": `not sure: ${genre}`,
+  };
+  return answers[verdict] ?? verdict;
 }
 
 /** Return whether a clip or section is music, so that its genres are worth showing. */

@@ -26,28 +26,79 @@ export function seekByPointer(area, player) {
   });
 }
 
+/**
+ * Draw the sections of a clip as blocks on a line whose width stands for its duration.
+ * @param {Object} document  with `sections` and `duration`
+ * @param {import("./genres.js").Palette} palette
+ * @returns {HTMLElement[]}
+ */
+export function drawBlocks({ sections, duration }, palette) {
+  return sections.map((section) => drawBlock(section, duration, palette));
+}
+
+function drawBlock(section, duration, palette) {
+  const { verdict, genre, start, end } = section;
+  const [long, short] = isMusic(section) ? [genre, genre.slice(0, 2)] : [verdict, "–"];
+  const isSure = verdict !== "not sure";
+  const mark = isSure ? "" : "?";
+  const block = element(
+    "div",
+    {
+      class: long.length + mark.length > SHORT_LABEL ? "block" : "block brief",
+      title: `${describeSection(section)}, ${formatClock(start)} – ${formatClock(end)}`,
+    },
+    element("span", { class: "long" }, long + mark),
+    element("span", { class: "short" }, short + mark),
+  );
+  block.style.left = `${(100 * start) / duration}%`;
+  block.style.width = `${(100 * (end - start)) / duration}%`;
+  if (!isMusic(section)) {
+    block.classList.add("no-music");
+    return block;
+  }
+  if (!isSure) {
+    block.classList.add("unsure");
+  }
+  return palette.paint(block, genre);
+}
+
 export class Timeline {
   #result;
+  #palette;
   #player;
   #spoken = "";
+  #blocks = element("div", { class: "blocks" });
+  #front = element("div", { class: "front", "aria-hidden": "true" });
 
   /**
-   * @param {Object} result  the server's response, with `sections`
+   * @param {Object} result  the document of the API, with `sections`
    * @param {import("./genres.js").Palette} palette
    * @param {import("./player.js").Player} player
    */
   constructor(result, palette, player) {
     this.#result = result;
+    this.#palette = palette;
     this.#player = player;
     this.element = element("div", {
       class: "timeline", role: "slider", tabindex: 0, "aria-label": "Position in the clip",
       "aria-valuemin": 0, "aria-valuemax": result.duration,
-    });
-    this.element.append(...result.sections.map((section) => this.#block(section, palette)));
+    }, this.#blocks, this.#front);
     this.readout = element("span", { class: "readout" });
     this.element.addEventListener("keydown", (event) => this.#press(event));
     seekByPointer(this.element, player);
     player.addEventListener("move", () => this.#follow());
+  }
+
+  /** Show a result; the part that is not classified yet stays empty. */
+  update(result, isFinal) {
+    this.#result = result;
+    this.element.setAttribute("aria-valuemax", result.duration);
+    this.#blocks.replaceChildren(...drawBlocks(result, this.#palette));
+    const end = isFinal ? result.duration : (result.sections.at(-1)?.end ?? 0);
+    const share = Math.min(100, (100 * end) / result.duration);
+    this.#blocks.style.clipPath = isFinal ? "" : `inset(0 ${100 - share}% 0 0)`;
+    this.#front.style.left = `${share}%`;
+    this.#front.hidden = isFinal;
     this.#follow();
   }
 
@@ -65,32 +116,6 @@ export class Timeline {
       element("summary", {}, `Timeline as text (${countOf(items.length, "section")})`),
       element("ol", {}, ...items),
     );
-  }
-
-  #block(section, palette) {
-    const { verdict, genre, start, end } = section;
-    const [long, short] = isMusic(section) ? [genre, genre.slice(0, 2)] : [verdict, "–"];
-    const isSure = verdict !== "not sure";
-    const mark = isSure ? "" : "?";
-    const block = element(
-      "div",
-      {
-        class: long.length + mark.length > SHORT_LABEL ? "block" : "block brief",
-        title: `${describeSection(section)}, ${formatClock(start)} – ${formatClock(end)}`,
-      },
-      element("span", { class: "long" }, long + mark),
-      element("span", { class: "short" }, short + mark),
-    );
-    block.style.left = `${(100 * start) / this.#result.duration}%`;
-    block.style.width = `${(100 * (end - start)) / this.#result.duration}%`;
-    if (!isMusic(section)) {
-      block.classList.add("no-music");
-      return block;
-    }
-    if (!isSure) {
-      block.classList.add("unsure");
-    }
-    return palette.paint(block, genre);
   }
 
   #press(event) {
@@ -129,6 +154,9 @@ export class Timeline {
    */
   #describe(position) {
     const { sections } = this.#result;
+    if (!sections.length) {
+      return "";
+    }
     const section = sections.findLast(({ start }) => start <= position) ?? sections[0];
     if (isPartial(this.#result) && (position < section.start || position > section.end)) {
       return "not classified";

@@ -1,0 +1,49 @@
+"""``genrelens catalog``: catalogues and data sets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from genrelens.cli.command import Command
+from genrelens.cli.console import display_name, out, print_json
+from genrelens.cli.options import AsJson, Database
+from genrelens.library import Catalog, import_library
+from genrelens.library.records import path_fields
+
+app = typer.Typer(help="Merge catalogues and data sets.", no_args_is_help=True)
+
+_Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Folders or URIs of data sets, Parquet files of genrelens list, or files of "
+        "catalogues.",
+        show_default=False,
+    ),
+]
+
+
+@app.command("import", cls=Command)
+def import_sources(sources: _Sources, db: Database = None, as_json: AsJson = False) -> None:
+    """Add the files and predictions of data sets and other catalogues to the catalogue.
+
+    Of two scans of a file the later one is kept. Running the command again changes nothing.
+
+    Examples:
+        genrelens catalog import shard-1 shard-2 --db archive.sqlite
+            Merge the data sets of two machines into one catalogue.
+        genrelens catalog import s3://bucket/library
+            Copy a data set into your catalogue.
+
+    """
+    imported = {}
+    with Catalog.open(db) as catalog:
+        for source in sources:
+            imported[source] = import_library(catalog, source)
+            if not as_json:
+                line = f"{source}: {imported[source]} new or newer files and predictions"
+                out.print(display_name(line), soft_wrap=True)
+    if as_json:
+        print_json([path_fields(name) | {"imported": n} for name, n in imported.items()])

@@ -1,0 +1,59 @@
+"""``genrelens map``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genrelens.cli.console import out
+from genrelens.cli.options import Database
+from genrelens.cli.similar import ComparedModel, GenreFilter, StyleFilter, Under
+from genrelens.files import write_text_atomically
+from genrelens.library import map_library, map_page, open_library
+
+__all__ = ["map_files"]
+
+_Page = Annotated[
+    Path,
+    typer.Option("--html", metavar="FILE", help="The page to write.", show_default="map.html"),
+]
+_Most = Annotated[
+    int,
+    typer.Option(
+        "--most",
+        metavar="N",
+        min=1,
+        max=50_000,
+        help="Largest number of recordings; of more, a random sample is shown.",
+    ),
+]
+
+
+def map_files(
+    page: _Page = Path("map.html"),
+    genre: GenreFilter = None,
+    style: StyleFilter = None,
+    under: Under = None,
+    most: _Most = 5000,
+    model: ComparedModel = None,
+    db: Database = None,
+) -> None:
+    """Draw a map of the library as a web page: recordings that sound alike are near each other.
+
+    The page plays the recordings, searches their names and filters by genre. It is one file and
+    needs no internet. This command needs the extra similar.
+
+    Examples:
+        genrelens map --html map.html
+            Draw the whole library.
+        genrelens map --under ~/Music/Jazz --html jazz.html
+            Draw one folder.
+
+    """
+    with open_library(db) as catalog:
+        found = map_library(catalog, most=most, model=model, genre=genre, style=style, under=under)
+    write_text_atomically(page, map_page(found, page))
+    sample = "" if len(found.entries) == found.total else f" (a sample of {found.total})"
+    out.print(f"{page}: {len(found.entries)} recordings{sample}", soft_wrap=True)

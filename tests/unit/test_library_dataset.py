@@ -1,0 +1,305 @@
+"""Data sets: written and read without loss, merged, tidied; what is damaged is named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrelens.discovery.locations import ObjectPath
+from genrelens.errors import LibraryError, MissingExtraError
+from genrelens.library import Catalog, Dataset, Entry, Failure, import_library, open_library
+from genrelens.library.parquet import parquet_schema
+from genrelens.prediction import Style
+from genrelens.tags import Tags
+from support.library_folder import medley, several, stored
+
+pa = pytest.importorskip("pyarrow")
+
+ODD = ["/m/new\nline.mp3", "/m/אבג.mp3", os.fsdecode(b"/m/caf\xe9.mp3"), "/m/" + 300 * "x"]
+TIMES = [f"2026-01-0{day}T00:00:00.000000+00:00" for day in range(1, 6)]
+
+
+def row(path: str, time: str = TIMES[0], genre: str = "rock", **changes: object) -> Entry:
+    entry = Entry(
+        path=ObjectPath(path) if path.startswith("s3:") else Path(path),
+        size=5,
+        mtime_ns=1_600_000_000_123_456_789,
+        digest=f"digest of {path!a}",
+        tags=Tags("FLAC", ("Rock", "Pop"), "An artist", "", "A title"),
+        prediction=replace(stored(genre), created_at=time),
+        failure=None,
+        scanned_at=time,
+    )
+    return replace(entry, **changes)
+
+
+def failed(path: str, time: str = TIMES[0]) -> Entry:
+    failure = Failure("crashed its decoder (SIGSEGV)", "d1", "1.0")
+    return row(path, time, digest=None, tags=None, prediction=None, failure=failure)
+
+
+def described(entries: Iterator[Entry]) -> dict[str, object]:
+    """Return everything that entries hold, by path, so that they can be compared."""
+    found = {}
+    for entry in entries:
+        fields = {name: getattr(entry, name) for name in Entry.__slots__ if name != "prediction"}
+        prediction = entry.prediction
+        if prediction is not None:
+            fields |= {name: getattr(prediction, name) for name in prediction.__slots__}
+            embedding = prediction.embedding
+            fields["embedding"] = None if embedding is None else embedding.tobytes()
+        assert str(entry.path) not in found
+        found[str(entry.path)] = fields
+    return found
+
+
+def contents(dataset: Dataset) -> dict[str, object]:
+    return described(dataset.entries())
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return Dataset(tmp_path / "library")
+
+
+# -------------------------------------------------------------------------- writing and reading
+
+
+def test_rows_are_read_as_they_were_written(dataset: Dataset) -> None:
+    house = (Style("house", 0.75, 0.5, "electronic"), Style("trance", 0.25, 0.5))
+    entries = [
+        *map(row, ODD),
+        row("/a", prediction=stored("jazz", fast=True, styles=house, embedding=None)),
+        row("/b", prediction=replace(several("pop", 0.6, pop=0.8, rock=0.1), snr=-3.5)),
+        row("/c", prediction=medley("classical", "metal"), tags=None),
+        row("s3://bucket/a/b c?.mp3"),
+        failed("/d"),
+        replace(failed("/e"), digest="e", prediction=stored("pop")),
+    ]
+    dataset.write(entries)
+    assert contents(dataset) == described(iter(entries))
+    with dataset.catalog() as catalog:
+        assert described(catalog.query()) == described(iter(entries))
+    with open_library(dataset.location) as catalog:
+        [found] = catalog.query(genre="metal", verdict="changes")
+        assert (found.path, found.digest) == (Path("/c"), "digest of '/c'")
+        assert str(next(catalog.query(under="s3://bucket/a")).path) == "s3://bucket/a/b c?.mp3"
+
+
+def test_other_programs_read_the_parts(dataset: Dataset) -> None:
+    polars = pytest.importorskip("polars")
+    dataset.write([row("/a"), failed("/b")])
+    table = polars.read_parquet(f"{dataset.location}/*.parquet").sort("path")
+    assert table["path"].to_list() == ["/a", "/b"]
+    assert table["genre"].to_list() == ["rock", None]
+    assert table["error"].to_list() == [None, "crashed its decoder (SIGSEGV)"]
+    np.testing.assert_allclose(table["embedding"][0], [0.6, -0.8], atol=1e-3)
+
+
+def test_text_that_is_not_unicode_is_replaced(dataset: Dataset) -> None:
+    dataset.write([row("/a", tags=Tags("ID3v2.4", ("Ro\udce9ck",), "Be\udce9", "", ""))])
+    [entry] = dataset.entries()
+    assert entry.tags == Tags("ID3v2.4", ("Ro?ck",), "Be?", "", "")
+
+
+def test_a_part_that_is_written_again_replaces_itself(dataset: Dataset) -> None:
+    first = dataset.write([row("/a"), row("/b")])
+    assert dataset.write([row("/b", TIMES[1]), row("/a", TIMES[1])]) == first
+    assert dataset.parts() == [first]
+    assert dataset.write([row("/a")]) != first
+
+
+def test_other_files_in_the_folder_do_not_count(dataset: Dataset) -> None:
+    part = dataset.write([row("/a")])
+    for name in (".part-x.parquet", "_part.parquet", "notes.txt", ".genrelens-1.tmp"):
+        (Path(dataset.location) / name).write_text("x")
+    assert dataset.parts() == [part]
+
+
+# ----------------------------------------------------------------------------------- tidying
+
+
+def test_the_later_scan_of_a_file_counts(dataset: Dataset) -> None:
+    old = dataset.write([row("/a", TIMES[1], "jazz"), row("/b"), row(ODD[2])])
+    dataset.write([failed("/a", TIMES[0]), row("/c", TIMES[2])])
+    dataset.write([row("/b", TIMES[3], "pop"), row(ODD[2], TIMES[3])])
+    expected = described(
+        iter([
+            row("/a", TIMES[1], "jazz"),
+            row("/b", TIMES[3], "pop"),
+            row("/c", TIMES[2]),
+            row(ODD[2], TIMES[3]),
+        ])
+    )  # fmt: skip
+    with dataset.catalog() as catalog:
+        assert described(catalog.query()) == expected
+    assert dataset.tidy() == 3
+    assert contents(dataset) == expected
+    assert old not in dataset.parts()
+    assert dataset.tidy() == 0
+
+
+def test_a_part_without_later_rows_is_deleted(dataset: Dataset) -> None:
+    old = dataset.write([failed("/a"), failed("/b")])
+    dataset.write([row("/a", TIMES[1]), row("/b", TIMES[1]), row("/c")])
+    assert dataset.tidy() == 2
+    assert len(dataset.parts()) == 1
+    assert old not in dataset.parts()
+
+
+def test_small_parts_are_merged(dataset: Dataset) -> None:
+    for number in range(20):
+        dataset.write([row(f"/{number}"), row(f"/{number} too")])
+    before = contents(dataset)
+    assert dataset.tidy() == 0
+    assert len(dataset.parts()) == 1
+    assert contents(dataset) == before
+
+
+def test_tidying_an_empty_data_set(dataset: Dataset) -> None:
+    assert dataset.tidy() == 0
+    assert not Path(dataset.location).exists()
+
+
+# ------------------------------------------------------------------------------------ import
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        yield catalog
+
+
+def test_an_import_keeps_the_later_scan_and_is_idempotent(catalog: Catalog, tmp_path: Path) -> None:
+    first, second = Dataset(tmp_path / "1"), Dataset(tmp_path / "2")
+    first.write([row("/a", TIMES[0]), row("/b", TIMES[2], "jazz"), failed("/c")])
+    second.write([row("/a", TIMES[1], "pop"), row("/b", TIMES[1]), row("s3://b/d")])
+    assert import_library(catalog, first.location) == 5
+    assert import_library(catalog, second.location) == 4
+    merged = described(catalog.query())
+    genres = {path: fields.get("genre") for path, fields in merged.items()}  # type: ignore[attr-defined]
+    assert genres == {"/a": "pop", "/b": "jazz", "/c": None, "s3://b/d": "rock"}
+    for dataset in (first, second, first):
+        assert import_library(catalog, dataset.location) == 0
+    assert described(catalog.query()) == merged
+
+
+def test_an_exported_file_and_another_catalogue_are_imported(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    dataset = Dataset(tmp_path / "1")
+    part = dataset.write([row("/a"), failed("/b")])
+    assert import_library(catalog, tmp_path / "1" / part) == 3
+    with Catalog.open(tmp_path / "other.sqlite") as other:
+        assert import_library(other, tmp_path / "catalog.sqlite") == 3
+        assert described(other.query()) == contents(dataset)
+
+
+def test_a_file_of_a_former_scan_is_older(catalog: Catalog, tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "1")
+    dataset.write([replace(row("/a"), scanned_at=None)])
+    catalog.merge([row("/a", genre="pop")])
+    assert import_library(catalog, dataset.location) == 0
+
+
+# ------------------------------------------------------------------------------------ failures
+
+
+def damaged(change: Callable[[dict[str, list[object]]], object]) -> Callable[[Path], None]:
+    """Return a function that writes a part with a changed column."""
+
+    def write(path: Path) -> None:
+        from pyarrow import parquet
+
+        dataset = Dataset(path.parent)
+        part = dataset.write([row("/a"), row("/b")])
+        table = parquet.read_table(path.parent / part)
+        columns = table.to_pydict()
+        change(columns)
+        changed = pa.Table.from_pydict(columns, schema=parquet_schema())
+        parquet.write_table(changed, path)
+
+    return write
+
+
+def cut(path: Path) -> None:
+    part = Dataset(path.parent).write([row("/a")])
+    path.write_bytes((path.parent / part).read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: path.write_bytes(b""), "is not a data set of genrelens"),
+        (lambda path: path.write_bytes(b"PAR1" * 99), "is not a data set of genrelens"),
+        (cut, "is not a data set of genrelens"),
+        (lambda path: path.mkdir(), "Is a directory"),
+        (
+            lambda path: pa.parquet.write_table(pa.table({"path": ["/a"]}), path),
+            'has no column "album"',
+        ),
+        (damaged(lambda c: c.update(size=[None, 1])), "files.size: None is not a whole number"),
+        (damaged(lambda c: c.update(genre=["noise", "x"])), "prediction of '/a' is incomplete"),
+        (damaged(lambda c: c.update(level=[float("nan")] * 2)), "level: nan is not finite"),
+        (damaged(lambda c: c.update(path=["a\0b", "/b"])), "is not a file name"),
+    ],
+)
+def test_a_damaged_part_is_named_and_not_imported(
+    catalog: Catalog, tmp_path: Path, spoil: Callable[[Path], None], reason: str
+) -> None:
+    import pyarrow.parquet  # noqa: F401  # for pa.parquet
+
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    spoil(folder / "part-0.parquet")
+    with pytest.raises(LibraryError, match=reason) as raised:
+        import_library(catalog, folder)
+    assert raised.value.path == f"{folder}/part-0.parquet"
+    assert not list(catalog.query())
+
+
+def test_locations_without_a_data_set(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="contains no part of a data set"):
+        open_library(tmp_path)
+    with pytest.raises(LibraryError, match="no catalogue yet"):
+        open_library(tmp_path / "none")
+    (tmp_path / "file").touch()
+    with pytest.raises(LibraryError, match="is a file, not the folder of a data set"):
+        Dataset(tmp_path / "file")
+    with pytest.raises(LibraryError, match=r"Not a directory|is a file"):
+        Dataset(tmp_path / "file" / "below").write([row("/a")])
+
+
+def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    for location in (tmp_path, "s3://bucket/x"):
+        with pytest.raises(MissingExtraError, match=r"pip install 'genrelens\[parquet\]'"):
+            Dataset(location)
+
+
+def test_a_temporary_catalogue_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Catalog.temporary("library") as catalog:
+        catalog.merge([row("/a")])
+        assert len(list(catalog.query())) == 1
+        assert not list(tmp_path.iterdir())
+
+
+# --------------------------------------------------------------------------------------- URIs
+
+
+def test_the_path_of_an_object_is_its_uri() -> None:
+    import copy
+    import pickle
+
+    path = ObjectPath("s3://bucket/Music/a song.mp3")
+    assert str(path) == os.fspath(path) == path.as_uri() == "s3://bucket/Music/a song.mp3"
+    assert (path.name, path.stem, path.suffix) == ("a song.mp3", "a song", ".mp3")
+    assert pickle.loads(pickle.dumps(path)) == copy.deepcopy(path) == path
+    assert path != Path("s3://bucket/Music/a song.mp3")
+    assert len({path, ObjectPath(path), ObjectPath("s3://bucket/other")}) == 2
