@@ -12,11 +12,12 @@ MODERN ?= ../shared/modern
 # All tests of a module run in one worker, which creates their shared fixtures once.
 IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo serve test test-quick lint docs wheel bench load models lens clean
+.PHONY: help demo serve site test test-quick lint docs wheel bench load models lens clean
 
 help:
 	@echo "make demo        classify a bundled clip with the packaged model"
 	@echo "make serve       serve the web page and the API on http://127.0.0.1:8000"
+	@echo "make site        write the static site into site-static/ (needs npm)"
 	@echo "make test        install what the tests need and run all tests"
 	@echo "make test-quick  run the unit tests only"
 	@echo "make lint        check style, types and layers"
@@ -35,6 +36,16 @@ demo: $(VENV)/.run
 
 serve: $(VENV)/.web
 	$(BIN)/genrelens serve
+
+# The page without a server. npm provides onnxruntime-web; genrelens verifies its files.
+ORT_WEB := build/onnxruntime-web-1.30.0.tgz
+
+site: $(VENV)/.run $(ORT_WEB)
+	$(BIN)/genrelens site site-static --runtime $(ORT_WEB)
+
+$(ORT_WEB):
+	mkdir -p build
+	npm pack --silent onnxruntime-web@1.30.0 --pack-destination build
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(IN_PARALLEL)
@@ -101,7 +112,7 @@ lens: $(VENV)/.dev
 	$(BIN)/python scripts/lens_card.py runs/lens-grouped/sets.npz --names GTZAN modern --out runs/lens-card
 
 clean:
-	rm -rf $(VENV) build dist site
+	rm -rf $(VENV) build dist site site-static
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

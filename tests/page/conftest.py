@@ -62,3 +62,47 @@ def answered(visit: Visit) -> Visit:
     visit.choose(CLIP)
     visit.card(NAME).get_by_text("The predicted genre is:").wait_for()
     return visit
+
+
+@pytest.fixture(scope="session")
+def static_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for a server of files; the site is in a subfolder with an odd name."""
+    from genrelens.web.site import write_site
+    from support.static_site import runtime
+
+    folder = tmp_path_factory.mktemp("static")
+    write_site(folder / "my genres é", runtime())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def static_server(static_site: Path) -> Iterator[str]:
+    from support.static_site import address_of, file_server
+
+    with file_server(static_site) as server:
+        yield address_of(server, "my genres é")
+
+
+@pytest.fixture
+def local(browser: Any, static_server: str) -> Iterator[Visit]:
+    """A visit of the static site; no error may occur, and no other site is asked."""
+    from support.browser import Visit
+
+    visit = Visit(browser, static_server)
+    yield visit
+    errors, foreign = visit.errors, visit.foreign_requests
+    visit.close()
+    assert errors == []
+    assert foreign == []
+
+
+@pytest.fixture(scope="module")
+def engine_page(browser: Any, static_server: str) -> Iterator[Visit]:
+    """One page of the static site for all tests of a module, so that the network loads once."""
+    from support.browser import Visit
+
+    visit = Visit(browser, static_server)
+    yield visit
+    errors = visit.errors
+    visit.close()
+    assert errors == []

@@ -42,10 +42,12 @@ class _Commands(Mapping[str, Any]):
 def _import_command(name: str, address: str) -> Any:
     module, _, attribute = address.partition(":")
     target = getattr(import_module(f"genrelens.cli.{module}"), attribute)
-    if not isinstance(target, typer.Typer):
-        function, target = target, typer.Typer(add_completion=False)
-        target.command(name, cls=Command)(function)
-    command = typer.main.get_command(target)
+    if isinstance(target, typer.Typer):
+        command: Any = typer.main.get_group(target)  # a group even if it has one command
+    else:
+        app = typer.Typer(add_completion=False)
+        app.command(name, cls=Command)(target)
+        command = typer.main.get_command(app)
     command.name = name
     return command
 

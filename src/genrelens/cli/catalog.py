@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
-from genrelens.cli.command import Command
+from genrelens.cli.command import Command, Group
 from genrelens.cli.console import display_name, out, print_json
 from genrelens.cli.options import AsJson, Database
 from genrelens.library import Catalog, import_library
 from genrelens.library.records import path_fields
 
-app = typer.Typer(help="Merge catalogues and data sets.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Group,
+    help="Merge catalogues and data sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 _Sources = Annotated[
     list[str],

@@ -21,7 +21,8 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
     "Library": {
         "scan": (
             "scan:scan",
-            "Classify all recordings of a library and store the results in the catalogue.",
+            "Classify all recordings of a library and store the results in the catalogue or a data "
+            "set.",
         ),
         "stats": (
             "stats:stats",
@@ -86,7 +87,13 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
         ),
         "data": ("data:app", "Check, split and download data sets."),
     },
-    "Serve": {"serve": ("serve:serve", "Serve the web page and the HTTP API.")},
+    "Serve": {
+        "serve": ("serve:serve", "Serve the web page and the HTTP API."),
+        "site": (
+            "site:site",
+            "Write a static site: a page that classifies in the browser and needs no server.",
+        ),
+    },
     "Set up": {
         "config": ("config:config", "Show the settings that differ from the defaults."),
         "env": ("env:env", "Show versions, decoders, paths and models, for a bug report."),

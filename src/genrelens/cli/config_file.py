@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from genrelens.cli.commands import COMMANDS
+from genrelens.discovery.locations import is_uri
 from genrelens.errors import GenrelensError
 
 __all__ = [
@@ -176,7 +177,9 @@ def _checked(path: Path, param: Any, value: Any) -> Any:
     if not (is_list and all(type(entry) in kinds for entry in entries)):
         raise _error(path, f"{long_name(param)} = {value!r} must be {text}")
     kind = param.type_descriptor.annotation
-    is_path = kind is Path or (param.name == "model" and str(value).endswith(".onnx"))
+    is_model = param.name == "model" and str(value).endswith(".onnx")
+    is_library = param.name == "db" and not is_uri(str(value))
+    is_path = kind is Path or is_model or is_library
     return str(path.parent / Path(value).expanduser()) if is_path else value
 
 

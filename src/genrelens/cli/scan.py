@@ -174,10 +174,11 @@ def scan(
         for path, reason in tally.failed:
             print_error(f"{path}: {reason}")
         note_skipped(tally.skipped)
-        stats, location = None, str(target)
         if isinstance(place, Catalog):
-            stats = library_stats(place, paths=[file.path for file in files])
             location = str(place.path)
+            stats = library_stats(place, paths=[file.path for file in files])
+        else:
+            location, stats = place.location, None
         print_report(
             tally,
             location,

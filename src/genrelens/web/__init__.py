@@ -1,4 +1,4 @@
-"""The HTTP API and the web page; they need the extra ``web``.
+"""The HTTP API and the web page; the server needs the extra ``web``.
 
 ``genrelens serve`` runs this server from the command line, :func:`serve` from Python.
 
@@ -15,6 +15,13 @@ Example::
 
     app = create_app(Settings(root_path="/genre"))
 
+:func:`write_site` writes the page as a static site, which classifies in the browser. It does not
+need the extra::
+
+    from genrelens.web import write_site
+
+    write_site(Path("site-static"), Path("onnxruntime-web-1.30.0.tgz"))
+
 The names are imported on first use, so that ``import genrelens.web`` loads no web framework.
 """
 
@@ -27,10 +34,18 @@ if TYPE_CHECKING:
     from genrelens.web.app import create_app
     from genrelens.web.server import listen, serve
     from genrelens.web.settings import Settings
+    from genrelens.web.site import Site, write_site
 
-__all__ = ["Settings", "create_app", "listen", "serve"]
+__all__ = ["Settings", "Site", "create_app", "listen", "serve", "write_site"]
 
-_MODULES = {"Settings": "settings", "create_app": "app", "listen": "server", "serve": "server"}
+_MODULES = {
+    "Settings": "settings",
+    "Site": "site",
+    "create_app": "app",
+    "listen": "server",
+    "serve": "server",
+    "write_site": "site",
+}
 
 
 def __getattr__(name: str) -> Any:

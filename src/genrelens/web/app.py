@@ -25,7 +25,7 @@ from genrelens import __version__
 from genrelens.files import sha256
 from genrelens.metadata import genre_names
 from genrelens.model_file import ModelFile
-from genrelens.web import schemas
+from genrelens.web import information, schemas
 from genrelens.web.admission import Admission, RequestBodies
 from genrelens.web.metrics import Metrics, RequestMetrics
 from genrelens.web.middleware import (
@@ -253,7 +253,7 @@ def _add_information(app: FastAPI, service: _Service) -> None:
     @app.get("/v1/models", **schemas.MODELS)
     async def list_models() -> list[dict[str, Any]]:
         """List the model of this server."""
-        return [schemas.describe(service.model)]
+        return [information.describe_model(service.model)]
 
     @app.get("/v1/limits", **schemas.LIMITS)
     async def get_limits() -> dict[str, Any]:
@@ -269,7 +269,7 @@ def _add_information(app: FastAPI, service: _Service) -> None:
     @app.get("/v1/examples", **schemas.EXAMPLES)
     async def list_examples() -> list[dict[str, str]]:
         """List the bundled clips."""
-        return schemas.examples(settings.root_path)
+        return information.list_examples(settings.root_path)
 
     @app.get("/healthz", **schemas.HEALTH)
     async def get_health() -> dict[str, str]:
@@ -294,7 +294,8 @@ def _add_page(app: FastAPI) -> None:
         return await files.get_response("docs.html", request.scope)
 
     app.mount("/static", files, name="static")
-    app.mount("/examples", RevalidatedFiles(directory=schemas.examples_folder()), name="examples")
+    examples = RevalidatedFiles(directory=information.examples_folder())
+    app.mount("/examples", examples, name="examples")
 
 
 class RevalidatedFiles(StaticFiles):

@@ -1,18 +1,15 @@
 """The JSON documents of the API, described for OpenAPI.
 
-The prediction itself comes from :meth:`genrelens.Prediction.to_dict`; the other documents are
-created here.
+The prediction itself comes from :meth:`genrelens.Prediction.to_dict`, the documents of models and
+examples from :mod:`genrelens.web.information`.
 """
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from genrelens.model_file import ModelMetadata
 from genrelens.segmentation import SectionVerdict, VerdictName
 from genrelens.web.problems import PROBLEM
 
@@ -230,36 +227,3 @@ MODELS: dict[str, Any] = {"response_model": list[ModelDocument]}
 LIMITS: dict[str, Any] = {"response_model": LimitsDocument}
 EXAMPLES: dict[str, Any] = {"response_model": list[ExampleDocument]}
 HEALTH: dict[str, Any] = {"response_model": dict[str, str]}
-
-
-def describe(model: ModelMetadata) -> dict[str, Any]:
-    """Return the document of a model."""
-    return {
-        "name": model.name,
-        "description": model.description,
-        "license": model.license,
-        "labels": list(model.labels),
-        "styles": [style.name for style in model.styles],
-        "music_threshold": model.music_threshold,
-        "sure_threshold": model.sure_threshold,
-        "sample_rate": model.features.sample_rate,
-        "segment_seconds": model.features.segment_seconds,
-    }
-
-
-def examples_folder() -> Path:
-    """Return the folder of the bundled clips: in the package, or beside it in a checkout."""
-    packaged = Path(str(resources.files("genrelens"))) / "examples"
-    return packaged if packaged.is_dir() else packaged.parents[2] / "examples"
-
-
-def examples(root_path: str = "") -> list[dict[str, str]]:
-    """Return name, title and address of each bundled clip; addresses begin with ``root_path``."""
-    return [
-        {
-            "name": path.stem,
-            "title": path.stem.replace("-", " ").capitalize(),
-            "url": f"{root_path}/examples/{path.name}",
-        }
-        for path in sorted(examples_folder().glob("*.ogg"))
-    ]

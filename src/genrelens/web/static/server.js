@@ -17,7 +17,7 @@ export class ServerError extends Error {
 }
 
 /** Fetch a small JSON document; return null if that fails. */
-async function fetchJson(path) {
+export async function fetchJson(path) {
   try {
     const response = await fetch(path);
     return response.ok ? await response.json() : null;
