@@ -13,12 +13,10 @@ import typer
 
 from genrelens.cli.config_file import on_command_line
 from genrelens.cli.console import (
-    print_error,
     print_note,
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.inputs import note_skipped
 from genrelens.cli.options import AsJson, Database, Jobs, Model, ScanSources, n_jobs
 from genrelens.cli.scan_report import Tally, print_outcome, print_problem, print_report
 from genrelens.discovery.find import Found
@@ -171,9 +169,6 @@ def scan(
             _watch(outcomes, len(files), tally, place if as_lines else None)
         if isinstance(place, Catalog) and prune:
             _prune(place, inputs, files, tally)
-        for path, reason in tally.failed:
-            print_error(f"{path}: {reason}")
-        note_skipped(tally.skipped)
         if isinstance(place, Catalog):
             location = str(place.path)
             stats = library_stats(place, paths=[file.path for file in files])

@@ -12,7 +12,8 @@ from typing import Any
 
 from rich.text import Text
 
-from genrelens.cli.console import out, print_json, print_note, shell_word
+from genrelens.cli.console import out, print_error, print_json, print_note, shell_word
+from genrelens.cli.inputs import note_skipped
 from genrelens.cli.stats import count_of, print_stats
 from genrelens.library import Catalog, Dataset, LibraryStats, Scanned
 from genrelens.library.records import path_fields
@@ -93,7 +94,7 @@ def print_report(
     as_json: bool,
     as_lines: bool,
 ) -> None:
-    """Print the result of a scan, as text, as JSON, or as the last line of JSON.
+    """Print failures, and the result of a scan as text, as JSON, or as the last line of JSON.
 
     Args:
         tally: the results.
@@ -105,6 +106,9 @@ def print_report(
         as_lines: print the document as one line.
 
     """
+    for path, reason in tally.failed:
+        print_error(f"{path}: {reason}")
+    note_skipped(tally.skipped)
     if as_json:
         print_json(_document(tally, location, stats))
     elif as_lines:
