@@ -44,6 +44,7 @@ def test_genres_are_hidden_if_the_clip_is_not_music(visit: Visit, verdict: str) 
     expect(card.locator(".verdict")).to_have_text(verdict.capitalize())
     expect(card.locator(".bars")).to_be_hidden()
     expect(card.get_by_text("Styles", exact=True)).to_have_count(0)
+    expect(card.locator(".spectrogram")).to_have_count(0 if verdict == "silence" else 1)
     fold = card.get_by_text("Genre probabilities (unreliable)")
     expect(fold).to_have_count(1 if verdict == "not music" else 0)
     if verdict == "not music":
