@@ -67,10 +67,13 @@ def test_commands_read_a_data_set_as_a_catalogue(
         ["list", "--genre", "noise", "--format", "csv"],
         ["audit", "music", "--json"],
         ["tag", "music", "--json"],
+        ["stats"],
     ):
         from_catalog = run(capsys, *arguments)
         assert run(capsys, *arguments, "--db", dataset) == from_catalog
         assert from_catalog.out
+    assert run(capsys, "export", "traktor", "all.nml", "--db", dataset).code == 0
+    assert "noise.wav" in Path("all.nml").read_text("utf-8")
 
 
 def test_a_data_set_is_imported(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,24 @@ def test_a_table_of_similar_recordings(library: list[Path], command: Command) ->
     assert list(documents[0])[:2] == ["similarity", "path"]
 
 
+def test_a_data_set_is_read_as_a_catalogue(
+    library: list[Path], command: Command, workdir: Path
+) -> None:
+    pytest.importorskip("pyarrow")
+    (workdir / "data").mkdir()
+    assert command("list", "--out", "data/part.parquet").code == 0
+    for arguments in (
+        ["similar", "m/00003.mp3", "-f", "json"],
+        ["playlist", "--like", "m/00003.mp3", "m/00009.mp3", "-n", "5"],
+    ):
+        expected = command(*arguments)
+        assert expected.code == 0
+        assert command(*arguments, "--db", "data") == expected
+    pytest.importorskip("sklearn")
+    assert command("map", "--html", "map.html", "--db", "data").code == 0
+    assert [path.name for path in (workdir / "data").iterdir()] == ["part.parquet"]
+
+
 def test_formats(library: list[Path], command: Command, workdir: Path) -> None:
     rows = list(csv.DictReader(command("similar", "m/00003.mp3", "-f", "csv").out.splitlines()))
     assert len(rows) == 20
