@@ -89,9 +89,11 @@ def test_what_is_no_data_set_is_not_imported(
     dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (dataset / "part-1.parquet").write_text("x")
+    Path("song.mp3").write_text("x")
     for arguments, reason in {
         ("catalog", "import", "music"): "music: contains no part of a data set",
-        ("catalog", "import", "none"): "none: there is no catalogue yet",
+        ("catalog", "import", "none"): "none: does not exist",
+        ("catalog", "import", "song.mp3"): "song.mp3: is neither a data set,",
         ("list", "--db", "data"): "part-1.parquet: is not a data set of genrelens",
         ("list", "--db", "s3://"): "s3:: there is no catalogue yet",
     }.items():

@@ -76,6 +76,22 @@ def test_a_data_set_is_read_as_a_catalogue(
     assert [path.name for path in (workdir / "data").iterdir()] == ["part.parquet"]
 
 
+@pytest.mark.parametrize(
+    "command_line",
+    [
+        "similar m/00003.mp3 --genre jaz",
+        "playlist --like m/00003.mp3 --genre jaz",
+        "map --html map.html --genre jaz",
+    ],
+)
+def test_an_unknown_genre_has_a_suggestion(
+    library: list[Path], command: Command, command_line: str
+) -> None:
+    result = command(*command_line.split())
+    assert result.code == 2
+    assert "there is no genre 'jaz'; did you mean jazz?" in " ".join(result.err.split())
+
+
 def test_formats(library: list[Path], command: Command, workdir: Path) -> None:
     rows = list(csv.DictReader(command("similar", "m/00003.mp3", "-f", "csv").out.splitlines()))
     assert len(rows) == 20
@@ -125,7 +141,7 @@ def test_a_file_outside_the_catalogue_is_classified(command: Command, listener_m
         (["playlist", "--like", "m/00001.mp3", "m/00001.mp3"], 2, "the same recording"),
         (["playlist", "--like", "m/00001.mp3", "m/00002.mp3", "-n", "1"], 2, "n=1"),
         (["playlist", "--like", "gone.mp3"], 1, "gone.mp3: No such file or directory"),
-        (["map", "--genre", "polka"], 2, "no recording meets these conditions"),
+        (["map", "--genre", "polka"], 2, "there is no genre 'polka'"),
         (["map", "--html", "gone/map.html"], 2, "gone/map.html: cannot be written"),
         (["map", "--html", "m", "--db", "gone.sqlite"], 2, "there is no catalogue yet"),
     ],
@@ -141,7 +157,7 @@ def test_errors(
 
 
 def test_nothing_is_found(library: list[Path], command: Command) -> None:
-    result = command("similar", "m/00001.mp3", "--genre", "polka")
+    result = command("similar", "m/00001.mp3", "--under", "elsewhere")
     assert (result.code, result.out) == (0, "")
     assert result.err == "no recording meets these conditions\n"
 

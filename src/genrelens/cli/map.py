@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out
+from genrelens.cli.names import check_names
 from genrelens.cli.options import Database
 from genrelens.cli.similar import ComparedModel, GenreFilter, StyleFilter, Under
 from genrelens.files import write_text_atomically
@@ -53,6 +54,7 @@ def map_files(
 
     """
     with open_library(db) as catalog:
+        check_names(catalog, genre=genre, style=style)
         found = map_library(catalog, most=most, model=model, genre=genre, style=style, under=under)
     write_text_atomically(page, map_page(found, page))
     sample = "" if len(found.entries) == found.total else f" (a sample of {found.total})"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, SafeCsv
 from genrelens.cli.similar import (
     ComparedModel,
@@ -82,6 +83,8 @@ def playlist(
             )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
+        if len(found) <= len(seeds):
+            check_names(catalog, genre=genre, style=style)
     print_recordings(found, chosen, target, relative_to, safe_csv=safe_csv)
 
 

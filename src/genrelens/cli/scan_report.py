@@ -117,6 +117,8 @@ def print_report(
         _report(tally)
         if stats is not None:
             _print_summary(stats, inputs, db)
+        elif out.is_terminal:
+            out.print(f"\nNext:\n  genrelens stats --db {shell_word(location)}", soft_wrap=True)
 
 
 def _report(tally: Tally) -> None:

@@ -16,6 +16,7 @@ import typer
 from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_note
+from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, SafeCsv
 from genrelens.csv_cells import safe_row
 from genrelens.files import replaced
@@ -152,6 +153,8 @@ def similar(
             style=style,
             under=under,
         )
+        if not found:
+            check_names(catalog, genre=genre, style=style)
     print_recordings(found, chosen, target, relative_to, safe_csv=safe_csv)
 
 

@@ -28,6 +28,7 @@ __all__ = ["Dataset", "import_library", "is_dataset", "open_library"]
 
 StrPath = str | os.PathLike[str]
 
+_SQLITE = b"SQLite format 3\0"  # the first bytes of a file
 _SUFFIX = ".parquet"
 _SMALL, _LARGE = 5_000, 20_000  # rows of parts that are merged, and of the merged ones at most
 _FEW = 16  # small parts that are not worth merging
@@ -333,8 +334,22 @@ def import_library(catalog: Catalog, location: StrPath) -> int:
             return catalog.merge(read_entries(file, location))
     if is_dataset(location):
         return catalog.merge(_not_empty(location).entries())
+    if not os.path.exists(location):  # noqa: PTH110
+        raise LibraryError("does not exist", path=location)
+    if not _is_catalog(location):
+        text = "is neither a data set, nor a Parquet file of genrelens list, nor a catalogue"
+        raise LibraryError(text, path=location)
     with Catalog.open(location, readonly=True) as other:
         return catalog.merge(other.query())
+
+
+def _is_catalog(path: StrPath) -> bool:
+    """Return whether a file is an SQLite file, as a catalogue is; False if it cannot be read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
 
 
 def _not_empty(location: StrPath) -> Dataset:
