@@ -61,11 +61,13 @@ export class Card extends EventTarget {
     this.element.remove();
   }
 
-  focus() {
+  /** Focus the name; scroll to the card, or to an area that holds it, unless it is in sight. */
+  focus(area = null) {
     this.#title.focus({ preventScroll: true });
-    const { top } = this.element.getBoundingClientRect();
+    const shown = area ?? this.element;
+    const { top } = shown.getBoundingClientRect();
     if (top < 0 || top > SCROLL_BELOW * window.innerHeight) {
-      this.element.scrollIntoView({ block: "start" });
+      shown.scrollIntoView({ block: "start" });
     }
   }
 

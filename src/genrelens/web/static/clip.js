@@ -77,6 +77,9 @@ export class Clip extends EventTarget {
 
   /** Take over the result of a clip with the same content. */
   copy(original) {
+    if (this.#abort.signal.aborted) {
+      return;
+    }
     this.original = original;
     this.document = { ...original.document, path: this.name };
     this.#settle("done");

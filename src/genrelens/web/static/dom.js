@@ -24,6 +24,21 @@ export function button(text, onClick, attributes = {}) {
   return created;
 }
 
+/**
+ * Make elements the children of a parent, in this order. Those that keep their place are not
+ * touched, so they keep the focus and continue their transitions.
+ */
+export function arrange(parent, elements) {
+  elements.forEach((each, index) => {
+    if (parent.children[index] !== each) {
+      parent.insertBefore(each, parent.children[index] ?? null);
+    }
+  });
+  while (parent.children.length > elements.length) {
+    parent.lastElementChild.remove();
+  }
+}
+
 let lastId = 0;
 
 /** Return an id that no other element has. */

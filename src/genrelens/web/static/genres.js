@@ -1,6 +1,6 @@
 /** How genres and styles look: colours, patterns, bars, chips. */
 
-import { button, element, uniqueId } from "./dom.js";
+import { arrange, button, element, uniqueId } from "./dom.js";
 import { applyingGenres, percent, percentShort, percentSignificant } from "./text.js";
 
 // Light enough for black letters (contrast of 7:1 and more) and far apart, also for people who see
@@ -94,24 +94,12 @@ export class Bars {
     const isShown = ([, probability], index) => index < MOST_BARS && (probability >= SMALL || !index);
     const shown = this.#isUnfolded ? all : all.filter(isShown);
     const write = this.#isUnfolded ? percentSignificant : percentShort;
-    this.#arrange(shown.map(([label, p]) => this.#row(label, p, write(p))));
+    arrange(this.#list, shown.map(([label, p]) => this.#row(label, p, write(p))));
     const nMore = all.length - shown.length;
     const areSmall = nMore > 0 && all[shown.length][1] < SMALL;
     const folded = nMore ? `${nMore} more${areSmall ? " below 1 %" : ""}` : "Exact percentages";
     this.#fold.textContent = this.#isUnfolded ? "Show less" : folded;
     this.#fold.setAttribute("aria-expanded", this.#isUnfolded);
-  }
-
-  /** Put rows into the list; those that keep their place are not touched, so that they can move. */
-  #arrange(rows) {
-    rows.forEach((row, index) => {
-      if (this.#list.children[index] !== row) {
-        this.#list.insertBefore(row, this.#list.children[index] ?? null);
-      }
-    });
-    while (this.#list.children.length > rows.length) {
-      this.#list.lastElementChild.remove();
-    }
   }
 
   #row(label, probability, text) {

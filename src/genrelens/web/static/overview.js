@@ -1,7 +1,7 @@
 /** The table of all clips: sorted, filtered, one row for each. */
 
 import { allToJson, save, toCsv } from "./downloads.js";
-import { button, element } from "./dom.js";
+import { arrange, button, element } from "./dom.js";
 import { Palette } from "./genres.js";
 import { countOf, isMusic, percent, shortAnswer } from "./text.js";
 import { drawBlocks } from "./timeline.js";
@@ -72,7 +72,7 @@ export class Overview {
   refresh() {
     const wanted = this.#filter.value.trim().toLowerCase();
     const shown = this.#sorted().filter((clip) => matches(clip, wanted));
-    this.#body.replaceChildren(...shown.map((clip) => this.#rows.get(clip).element));
+    arrange(this.#body, shown.map((clip) => this.#rows.get(clip).element));
     shown.forEach((clip) => this.#rows.get(clip).mark(this.#selected));
     const all = countOf(this.#clips.all.length, "clip");
     this.#count.textContent = shown.length < this.#clips.all.length ? `${shown.length} of ${all}` : all;

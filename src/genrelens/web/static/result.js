@@ -1,6 +1,6 @@
 /** The result of one clip: genre, bars, player, timeline, spectrogram. It grows with the clip. */
 
-import { element } from "./dom.js";
+import { arrange, element } from "./dom.js";
 import { exportBar } from "./exports.js";
 import { Bars, drawTags, Palette } from "./genres.js";
 import { Player } from "./player.js";
@@ -20,7 +20,8 @@ export class ResultView {
   #verdict = element("div", { class: "verdict-area" });
   #notes = element("div", { class: "notes" });
   #genres = element("div", { class: "genres" });
-  #stage = element("div", { class: "stage" });
+  #stage;
+  #overlay = element("div", { class: "overlay", "aria-hidden": "true" }, this.#playhead);
   #below = element("div", { class: "below" });
 
   /**
@@ -35,6 +36,7 @@ export class ResultView {
     this.#timeline = new Timeline(document, this.#palette, this.#player);
     this.#player.controls.append(this.#timeline.readout);
     this.#player.addEventListener("move", () => this.#follow());
+    this.#stage = element("div", { class: "stage" }, this.#timeline.element, this.#overlay);
     this.element = element(
       "div",
       { class: "result" },
@@ -119,17 +121,13 @@ export class ResultView {
 
   /** Show timeline and spectrogram, which share a time axis and a playhead. */
   #showStage(document, isFinal) {
-    const parts = [
-      this.#timeline.element,
-      element("div", { class: "overlay", "aria-hidden": "true" }, this.#playhead),
-      timeAxis(document.duration),
-    ];
+    const parts = [this.#timeline.element, this.#overlay, timeAxis(document.duration)];
     const isSilent = document.verdict === "silence";
     const image = isFinal && !isSilent ? document.spectrogram : null;
     this.#stage.classList.toggle("excerpts", isFinal && isPartial(document));
     this.#stage.classList.toggle("with-image", Boolean(image));
     const drawn = image ? this.#spectrogram(document) : { parts: [], below: [] };
-    this.#stage.replaceChildren(...parts, ...drawn.parts);
+    arrange(this.#stage, [...parts, ...drawn.parts]);
     const list = isFinal ? [this.#timeline.asList(), ...exportBar(this.#clip, this.#palette)] : [];
     this.#below.replaceChildren(...drawn.below, ...list);
   }

@@ -10,6 +10,7 @@ export class Results {
   #cards = new Map(); // clip -> card
   #selected = []; // the clip whose card is shown, or two clips that are compared
   #overview;
+  #area = document.getElementById("results");
   #list = document.getElementById("cards");
   #title = document.getElementById("results-title");
 
@@ -61,9 +62,10 @@ export class Results {
       this.#cards.delete(clip);
     });
     announce(clips.length === 1 ? `${clips[0].name} was removed.` : "All clips were removed.");
+    const others = this.#selected.filter((clip) => this.#clips.all.includes(clip));
     const next = this.#clips.all[Math.min(index, this.#clips.all.length - 1)];
     if (next) {
-      this.#select([next], true);
+      this.#select(others.length ? others : [next], true);
       return;
     }
     this.#select([], false);
@@ -87,7 +89,8 @@ export class Results {
     this.#title.hidden = !this.#clips.all.length;
     this.#overview.show(clips);
     if (moveFocus) {
-      this.#cards.get(clips.at(-1)).focus();
+      // With a table, its beginning is shown rather than that of the card.
+      this.#cards.get(clips.at(-1)).focus(this.#clips.all.length > 1 ? this.#area : null);
     }
   }
 

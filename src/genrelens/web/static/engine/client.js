@@ -9,7 +9,19 @@ const FILES = { runtime: "runtime/", model: "model.onnx" };
 /** Why a recording cannot be classified, as a sentence for people. */
 export class EngineError extends Error {
   isForPeople = true;
+
+  /**
+   * @param {string} sentence
+   * @param {boolean} canRetry  whether another try may succeed
+   */
+  constructor(sentence, canRetry = false) {
+    super(sentence);
+    this.canRetry = canRetry;
+  }
 }
+
+const NO_WEBASSEMBLY =
+  "This browser did not run the network (WebAssembly). A setting or an extension may block it.";
 
 /** Classifies recordings in the browser; nothing leaves the computer. */
 export class LocalEngine {
@@ -77,7 +89,7 @@ export class LocalEngine {
     return new Promise((resolve, reject) => {
       const handlers = {
         ready: () => resolve(),
-        failed: ({ message }) => reject(new EngineError(`The network could not be started: ${message}`)),
+        failed: ({ message }) => reject(new EngineError(whyNotStarted(message), true)),
         partial: ({ id, document }) => this.#jobs.get(id)?.onPartial(document),
         done: ({ id, document }) => this.#take(id)?.resolve(document),
         error: ({ id, message }) => this.#take(id)?.reject(new EngineError(message)),
@@ -86,7 +98,7 @@ export class LocalEngine {
       this.#worker.addEventListener("message", ({ data }) => handlers[data.type](data));
       this.#worker.addEventListener("error", (event) => {
         event.preventDefault();
-        reject(new EngineError("The part of this page that classifies could not be loaded."));
+        reject(new EngineError("The part of this page that classifies could not be loaded.", true));
         this.#failAll();
       });
       const resolved = ([name, path]) => [name, new URL(path, document.baseURI).href];
@@ -100,7 +112,7 @@ export class LocalEngine {
     this.#worker.terminate();
     this.#ready = null;
     for (const id of [...this.#jobs.keys()]) {
-      this.#take(id).reject(new EngineError("The classification stopped unexpectedly. Try again."));
+      this.#take(id).reject(new EngineError("The classification stopped unexpectedly. Try again.", true));
     }
   }
 
@@ -125,4 +137,11 @@ export class LocalEngine {
       this.#cancel(id, new EngineError(error.message));
     }
   }
+}
+
+/** Return why the network could not be started; messages of the runtime are for developers. */
+function whyNotStarted(message) {
+  return /wasm|webassembly|abort/i.test(message)
+    ? NO_WEBASSEMBLY
+    : `The network could not be started: ${message}`;
 }
