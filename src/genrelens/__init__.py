@@ -15,7 +15,7 @@ Many recordings as a table::
 
     from genrelens import to_pandas
 
-    table = to_pandas(result for _, result in classifier.classify_many(paths))
+    table = to_pandas(classifier.classify_many(paths))
 
 The other packages: :mod:`genrelens.library` (a catalogue of a music library, and genre tags),
 :mod:`genrelens.evaluation` (accuracy, calibration, reports), :mod:`genrelens.data` (labelled

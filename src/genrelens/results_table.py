@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["to_columns", "to_pandas", "to_polars"]
 
+_Result = Prediction | AudioError | tuple[Any, Prediction | AudioError]
+
 _COLUMNS = (
     "path",
     "genre",
@@ -30,11 +32,12 @@ _COLUMNS = (
 _NUMBERS = ("probability", "music", "duration", "snr")
 
 
-def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any]]:
+def to_columns(results: Iterable[_Result]) -> dict[str, list[Any]]:
     """Return a column of plain values for each property of the results.
 
     Args:
-        results: predictions, and errors of recordings that could not be classified.
+        results: predictions, and errors of recordings that could not be classified; or the pairs
+            of :meth:`Classifier.classify_many`.
 
     Returns:
         Columns with a value for each result: ``path``, ``genre``, ``probability`` (of that genre),
@@ -47,7 +50,7 @@ def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any
     Example::
 
         classifier = Classifier.load()
-        columns = to_columns(result for _, result in classifier.classify_many(paths))
+        columns = to_columns(classifier.classify_many(paths))
         columns["genre"]    # ['rock', 'jazz', None]
         columns["error"]    # [None, None, 'is not audio ...']
 
@@ -57,13 +60,14 @@ def to_columns(results: Iterable[Prediction | AudioError]) -> dict[str, list[Any
     return {name: [row.get(name) for row in rows] for name in (*_COLUMNS, "error", *genres)}
 
 
-def to_pandas(results: Iterable[Prediction | AudioError]) -> DataFrame:
+def to_pandas(results: Iterable[_Result]) -> DataFrame:
     """Return a pandas DataFrame with a row for each result and the columns of :func:`to_columns`.
 
     Numbers are float64, and NaN if a result does not have them.
 
     Args:
-        results: predictions, and errors of recordings that could not be classified.
+        results: predictions, and errors of recordings that could not be classified; or the pairs
+            of :meth:`Classifier.classify_many`.
 
     Raises:
         MissingExtraError: pandas is not installed.
@@ -71,7 +75,7 @@ def to_pandas(results: Iterable[Prediction | AudioError]) -> DataFrame:
     Example::
 
         classifier = Classifier.load()
-        table = to_pandas(result for _, result in classifier.classify_many(paths))
+        table = to_pandas(classifier.classify_many(paths))
         table.groupby("genre")["duration"].sum()
 
     """
@@ -83,13 +87,14 @@ def to_pandas(results: Iterable[Prediction | AudioError]) -> DataFrame:
     return table.astype({name: "float64" for name in table if _is_number(name)})
 
 
-def to_polars(results: Iterable[Prediction | AudioError]) -> PolarsFrame:
+def to_polars(results: Iterable[_Result]) -> PolarsFrame:
     """Return a Polars DataFrame with a row for each result and the columns of :func:`to_columns`.
 
     Numbers are Float64 and all other columns String, also in a table without rows.
 
     Args:
-        results: predictions, and errors of recordings that could not be classified.
+        results: predictions, and errors of recordings that could not be classified; or the pairs
+            of :meth:`Classifier.classify_many`.
 
     Raises:
         MissingExtraError: Polars is not installed.
@@ -97,7 +102,7 @@ def to_polars(results: Iterable[Prediction | AudioError]) -> PolarsFrame:
     Example::
 
         classifier = Classifier.load()
-        table = to_polars(result for _, result in classifier.classify_many(paths))
+        table = to_polars(classifier.classify_many(paths))
         table.group_by("genre").len()
 
     """
@@ -114,7 +119,9 @@ def _is_number(column: str) -> bool:
     return column.startswith("p_") or column in _NUMBERS
 
 
-def _row(result: Prediction | AudioError) -> dict[str, Any]:
+def _row(result: _Result) -> dict[str, Any]:
+    if isinstance(result, tuple):
+        result = result[1]
     if isinstance(result, AudioError):
         return {"path": result.path, "error": result.full_reason}
     values = {

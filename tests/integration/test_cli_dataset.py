@@ -94,7 +94,7 @@ def test_what_is_no_data_set_is_not_imported(
         ("catalog", "import", "music"): "music: contains no part of a data set",
         ("catalog", "import", "none"): "none: does not exist",
         ("catalog", "import", "song.mp3"): "song.mp3: is neither a data set,",
-        ("list", "--db", "data"): "part-1.parquet: is not a data set of genrelens",
+        ("list", "--db", "data"): "part-1.parquet: is not a part of a data set of genrelens",
         ("list", "--db", "s3://"): "s3:: there is no catalogue yet",
     }.items():
         done = run(capsys, *arguments)

@@ -235,9 +235,9 @@ def cut(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda path: path.write_bytes(b""), "is not a data set of genrelens"),
-        (lambda path: path.write_bytes(b"PAR1" * 99), "is not a data set of genrelens"),
-        (cut, "is not a data set of genrelens"),
+        (lambda path: path.write_bytes(b""), "is not a part of a data set of genrelens"),
+        (lambda path: path.write_bytes(b"PAR1" * 99), "is not a part of a data set of genrelens"),
+        (cut, "is not a part of a data set of genrelens"),
         (lambda path: path.mkdir(), "Is a directory"),
         (
             lambda path: pa.parquet.write_table(pa.table({"path": ["/a"]}), path),

@@ -47,6 +47,7 @@ def test_columns() -> None:
     columns = to_columns([ROCK, POP, BROKEN])
     assert columns == COLUMNS
     assert list(columns) == list(COLUMNS)
+    assert to_columns([("a.mp3", ROCK), ("b.mp3", POP), ("c.mp3", BROKEN)]) == columns
 
 
 def test_columns_of_no_results() -> None:

@@ -190,11 +190,11 @@ def _kinds(param: Any) -> tuple[tuple[type, ...], str]:
         return (str,), 'a list such as ["a", "b"]'
     if param.is_flag:
         return (bool,), "true or false"
+    if param.metavar == "P":
+        return (int, float, str), 'a number, or a percentage such as "60%"'
     if kind is int:
         return (int,), "a whole number"
-    if kind is float:
-        return (int, float), "a number"
-    return ((int, float, str), "a number") if param.metavar == "P" else ((str,), "text in quotes")
+    return ((int, float), "a number") if kind is float else ((str,), "text in quotes")
 
 
 def apply_config(ctx: Any, params: Iterable[Any]) -> None:

@@ -21,7 +21,7 @@ from genrelens.discovery.stores import Store
 from genrelens.errors import LibraryError
 from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
-from genrelens.library.parquet import parquet_schema, read_entries, write_parquet
+from genrelens.library.parquet import REMEDY, parquet_schema, read_entries, write_parquet
 from genrelens.library.records import Entry
 
 __all__ = ["Dataset", "import_library", "is_dataset", "open_library"]
@@ -132,7 +132,8 @@ class Dataset:
         except (OSError, ValueError, KeyError) as error:
             details = " ".join(reason(error).split())
             path = f"{self.location}/{part}"
-            raise LibraryError(f"is not a data set of genrelens ({details})", path=path) from error
+            text = f"is not a part of a data set of genrelens, or is damaged ({details}); {REMEDY}"
+            raise LibraryError(text, path=path) from error
 
     # ------------------------------------------------------------------------------- tidying
 

@@ -17,7 +17,16 @@ from genrelens.library.records import Entry, Failure, StoredPrediction, path_fie
 from genrelens.prediction import Genre, Style
 from genrelens.tags import Tags
 
-__all__ = ["entry_row", "parquet_schema", "read_entries", "relative_path", "write_parquet"]
+__all__ = [
+    "REMEDY",
+    "entry_row",
+    "parquet_schema",
+    "read_entries",
+    "relative_path",
+    "write_parquet",
+]
+
+REMEDY = "delete this file and scan again"
 
 _BATCH = 1000  # rows of a row group in memory
 _PLAIN = (  # fields of a prediction that are columns as they are
@@ -183,7 +192,8 @@ def read_entries(file: Any, name: StrPath) -> Iterator[Entry]:
             yield from map(_checked, map(_entry, batch.to_pylist()))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         details = " ".join(str(error).split())
-        raise LibraryError(f"is not a data set of genrelens ({details})", path=name) from error
+        text = f"is not a part of a data set of genrelens, or is damaged ({details}); {REMEDY}"
+        raise LibraryError(text, path=name) from error
 
 
 def _checked(entry: Entry) -> Entry:

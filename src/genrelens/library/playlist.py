@@ -59,6 +59,7 @@ def make_playlist(
 
     Raises:
         AudioError, LibraryError, ModelError: as for :func:`similar_recordings`.
+        TypeError: ``seeds`` is a single path.
         ValueError: there is no seed, a seed is given twice, or ``n`` is too small.
 
     Example::
@@ -68,6 +69,8 @@ def make_playlist(
                 print(f"{similarity:.2f}", entry.path)
 
     """
+    if isinstance(seeds, str | os.PathLike):
+        raise TypeError("seeds is a list of paths, not one path")
     likeness = Likeness(catalog, model=model, **conditions)
     fixed = [likeness.find(seed) for seed in seeds]
     if not fixed or n < len(fixed):
