@@ -26,6 +26,7 @@ export class Card extends EventTarget {
     super();
     this.#clip = clip;
     this.#title.textContent = clip.name;
+    this.#title.title = clip.name; // long names are cut
     this.#progress.setAttribute("aria-label", `Progress of ${clip.name}`);
     this.element = element(
       "article",

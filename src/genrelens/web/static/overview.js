@@ -129,7 +129,8 @@ class Row {
 
   constructor(clip, { onSelect, onCompare }) {
     this.#clip = clip;
-    this.#select = button(clip.name, () => onSelect(clip), { class: "name" });
+    this.#select = button("", () => onSelect(clip), { class: "name", title: clip.name });
+    this.#select.append(element("span", { class: "clamped", dir: "auto" }, clip.name));
     this.#compare = button("Compare", () => onCompare(clip), {
       class: "quiet compare", "aria-label": `Compare ${clip.name} with the selected clip`,
     });
@@ -158,7 +159,7 @@ class Row {
   #update() {
     const { document, state, original } = this.#clip;
     this.element.dataset.state = state;
-    this.#answer.replaceChildren(answerOf(this.#clip));
+    this.#answer.replaceChildren(element("span", { class: "clamped" }, answerOf(this.#clip)));
     if (original) {
       this.#answer.append(element("span", { class: "hint" }, ` same content as ${original.name}`));
     }
