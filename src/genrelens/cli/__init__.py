@@ -9,6 +9,7 @@ in ``| head -1``).
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -90,4 +91,9 @@ def _leave(code: int) -> NoReturn:
         with contextlib.suppress(OSError):
             sys.stderr.flush()
         os._exit(code)  # without waiting for threads, which may be blocked by a pipe
+    if "pyarrow" in sys.modules:  # its threads may abort the process while the interpreter ends
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)

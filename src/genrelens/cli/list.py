@@ -293,7 +293,8 @@ def _line(entry: Entry, folder: Path | None) -> Text:
     prediction = entry.prediction
     path = _shown_path(entry.path, folder)
     if entry.error is not None or prediction is None:
-        return Text(f"{'error':<22}{path}: {display_name(str(entry.error))}", style="red")
+        reason = entry.error or "the catalogue has no result; scan it again"
+        return Text(f"{'error':<22}{path}: {display_name(reason)}", style="red")
     answer = prediction.genre if prediction.verdict == "genre" else prediction.verdict
     share = percent(prediction.probability) if prediction.verdict in _ANSWERS else ""
     line = Text(f"{display_name(answer):<14} {share:>5} ")
