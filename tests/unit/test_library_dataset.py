@@ -207,6 +207,40 @@ def test_a_file_of_a_former_scan_is_older(catalog: Catalog, tmp_path: Path) -> N
     assert import_library(catalog, dataset.location) == 0
 
 
+def test_a_file_of_a_former_version(catalog: Catalog, tmp_path: Path) -> None:
+    """``genrelens list`` wrote fewer columns; the rest get defaults."""
+    from pyarrow import parquet
+
+    styled = replace(
+        several("jazz", 0.6, pop=0.3),
+        styles=(Style("Funk", 0.4, 0.2, None), Style("Rap", 0.1, 0.3, None)),
+        created_at=TIMES[0],
+    )
+    entries = [row("/a", prediction=styled), failed("/b"), row("/c", tags=None)]
+    dataset = Dataset(tmp_path / "data")
+    path = tmp_path / "data" / dataset.write(entries)
+    table = parquet.read_table(path)
+    new = table.column_names[table.column_names.index("error") + 1 :]
+    assert len(new) == 8
+    parquet.write_table(table.drop_columns(new), path)
+    assert import_library(catalog, path) == 5
+    found = {str(entry.path): entry for entry in catalog.query()}
+    first = found["/a"]
+    assert first.prediction is not None and first.tags is not None
+    assert (first.mtime_ns, first.scanned_at) == (1_600_000_000_123_456_000, None)
+    assert (first.tags.format, first.tags.genres) == ("", ("Rock", "Pop"))
+    assert first.prediction.found_genres == styled.found_genres
+    applied = {style.name: style.applies for style in first.prediction.styles}
+    assert applied == {"Funk": True, "Rap": False}
+    assert found["/b"].error == "crashed its decoder (SIGSEGV)"
+    assert found["/c"].tags is None
+    assert import_library(catalog, dataset.location) == 0  # as a part of a data set
+    dataset.write([row("/a", TIMES[1])])
+    assert dataset.tidy() == 1
+    times = {str(entry.path): entry.scanned_at for entry in dataset.entries()}
+    assert times == {"/a": TIMES[1], "/b": None, "/c": None}
+
+
 # ------------------------------------------------------------------------------------ failures
 
 

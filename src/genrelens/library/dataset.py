@@ -21,7 +21,13 @@ from genrelens.discovery.stores import Store
 from genrelens.errors import LibraryError
 from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
-from genrelens.library.parquet import REMEDY, parquet_schema, read_entries, write_parquet
+from genrelens.library.parquet import (
+    REMEDY,
+    parquet_schema,
+    read_entries,
+    with_columns,
+    write_parquet,
+)
 from genrelens.library.records import Entry
 
 __all__ = ["Dataset", "import_library", "is_dataset", "open_library"]
@@ -120,6 +126,8 @@ class Dataset:
     def columns(self, part: str, names: Sequence[str]) -> Any:
         """Return columns of a part as a :class:`pyarrow.Table`.
 
+        Columns that a former version of genrelens did not write contain nulls.
+
         Raises:
             LibraryError: the part cannot be read.
 
@@ -128,7 +136,8 @@ class Dataset:
 
         try:
             with closing(self._store.open(part)) as file:
-                return parquet.ParquetFile(file).read(columns=list(names))
+                table = parquet.ParquetFile(file).read(columns=list(names))
+                return with_columns(table, names)
         except (OSError, ValueError, KeyError) as error:
             details = " ".join(reason(error).split())
             path = f"{self.location}/{part}"
