@@ -15,6 +15,7 @@ from genrelens.model_file import packaged_models
 
 __all__ = [
     "AsJson",
+    "CatalogFile",
     "DataFolder",
     "DataFolders",
     "Database",
@@ -110,13 +111,18 @@ SafeCsv = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random numbers.")]
+_CATALOG = "$GENRELENS_DB, or catalog.sqlite in the user's data folder"
+CatalogFile = Annotated[
+    str | None,
+    typer.Option("--db", metavar="FILE", help="File of the catalogue.", show_default=_CATALOG),
+]
 Database = Annotated[
     str | None,
     typer.Option(
         "--db",
         metavar="FILE",
-        help="File of the catalogue, or (to read) folder or URI of a data set.",
-        show_default="$GENRELENS_DB, or catalog.sqlite in the user's data folder",
+        help="File of the catalogue, or folder or URI of a data set.",
+        show_default=_CATALOG,
     ),
 ]
 Under = Annotated[
