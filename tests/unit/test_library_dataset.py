@@ -226,7 +226,8 @@ def test_a_file_of_a_former_version(catalog: Catalog, tmp_path: Path) -> None:
     assert import_library(catalog, path) == 5
     found = {str(entry.path): entry for entry in catalog.query()}
     first = found["/a"]
-    assert first.prediction is not None and first.tags is not None
+    assert first.prediction is not None
+    assert first.tags is not None
     assert (first.mtime_ns, first.scanned_at) == (1_600_000_000_123_456_000, None)
     assert (first.tags.format, first.tags.genres) == ("", ("Rock", "Pop"))
     assert first.prediction.found_genres == styled.found_genres
