@@ -156,7 +156,7 @@ def test_a_plan_is_applied_in_spite_of_a_policy_in_the_file(
         ("[scna]\njobs = 2", "[scna] is not a command; did you mean scan?"),
         ("[default]\nmin_confidence = 1", "did you mean min-confidence?"),
         ("[scan]\nport = 80", "[scan] has no option 'port'"),
-        ("jobs = 2", "'jobs' stands outside of a section"),
+        ("jobs = 2", "'jobs' is outside of a section"),
         ('[scan]\njobs = "2"', "jobs = '2' must be a whole number"),
         ("[scan]\njobs = true", "jobs = true must be a whole number"),
         ('[default]\ndb = ""', 'db = "" must not be empty'),

@@ -112,7 +112,7 @@ def read_config(path: Path) -> dict[str, Any]:
     names = [COMMON, *(name for listed in COMMANDS.values() for name in listed)]
     for name, section in document.items():
         if not isinstance(section, dict):
-            raise _error(path, f"{name!r} stands outside of a section such as [{COMMON}]")
+            raise _error(path, f"{name!r} is outside of a section such as [{COMMON}]")
         if name not in names:
             raise _error(path, f"[{name}] is not a command{_suggestion(name, names)}")
         _check_keys(path, name, section)

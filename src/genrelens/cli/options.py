@@ -48,8 +48,9 @@ ScanSources = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U), quoted patterns ('Music/**/*.flac'), URIs such as "
-        "s3://bucket/music, or CSV and Parquet files with a column of paths.",
+        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), quoted patterns "
+        "('Music/**/*.flac'), URIs such as s3://bucket/music, or CSV and Parquet files with a "
+        "column of paths.",
         show_default=False,
     ),
 ]
