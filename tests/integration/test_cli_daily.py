@@ -72,7 +72,12 @@ def test_stats(genrelens: Genrelens, library: Path) -> None:
         "failed: 1 took longer than 600 s",
     ]
     assert genrelens("stats", "--under", "music/a").out.startswith("2 files, 1.0 h of audio\n")
-    assert genrelens("stats", "--under", "gone").out == "0 files, 0 s of audio\n"
+    gone = genrelens("stats", "--under", "gone")
+    assert (gone.code, gone.out) == (0, "0 files, 0 s of audio\n")
+    assert gone.err == "no file of the catalogue is in gone, which does not exist\n"
+    (library / "empty").mkdir(parents=True)
+    empty = genrelens("stats", "--under", "music/empty")
+    assert empty.err == "no file of the catalogue is in music/empty\n"
 
 
 def test_stats_as_json(genrelens: Genrelens, library: Path) -> None:

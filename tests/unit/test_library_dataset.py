@@ -281,7 +281,9 @@ def cut(path: Path) -> None:
         (damaged(lambda c: c.update(size=[None, 1])), "files.size: None is not a whole number"),
         (damaged(lambda c: c.update(genre=["noise", "x"])), "prediction of '/a' is incomplete"),
         (damaged(lambda c: c.update(level=[float("nan")] * 2)), "level: nan is not finite"),
-        (damaged(lambda c: c.update(path=["a\0b", "/b"])), "is not a file name"),
+        (damaged(lambda c: c.update(path=["/a\0b", "/b"])), "is not a file name"),
+        (damaged(lambda c: c.update(path=["../x", "/b"])), "the path '../x' is relative: list wi"),
+        (damaged(lambda c: c.update(path=[None, "/b"])), "a row has no path"),
     ],
 )
 def test_a_damaged_part_is_named_and_not_imported(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
-from genrelens.cli.console import bar_of, display_name, out, print_json
+from genrelens.cli.console import bar_of, display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson, Database, Under
 from genrelens.library import Catalog, LibraryStats, library_stats, open_library
 from genrelens.library.records import path_fields
@@ -39,6 +40,12 @@ def stats(under: Under = None, db: Database = None, as_json: AsJson = False) -> 
             print_json(_document(found, catalog, under))
         else:
             print_stats(found)
+        if under is not None and not found.files:
+            print_note(f"no file of the catalogue is in {under}{_absence(under)}")
+
+
+def _absence(folder: Path) -> str:
+    return "" if folder.exists() else ", which does not exist"
 
 
 def _document(found: LibraryStats, catalog: Catalog, under: Any) -> dict[str, Any]:

@@ -239,6 +239,9 @@ def _with_defaults(row: _Row) -> _Row:
 
 def _checked(entry: Entry) -> Entry:
     """Return the entry if its values have the types and ranges of a catalogue."""
+    if not (entry.path.is_absolute() or is_uri(entry.path)):
+        text = f"the path {str(entry.path)!r} is relative: list without --relative-to"
+        raise ValueError(text)
     _FILES.values(_FILES.row(entry))
     prediction = entry.prediction
     if prediction is not None:
@@ -249,6 +252,8 @@ def _checked(entry: Entry) -> Entry:
 
 
 def _entry(row: _Row) -> Entry:
+    if row["path"] is None:
+        raise ValueError("a row has no path")
     path = row["path"] if row["path_bytes"] is None else os.fsdecode(row["path_bytes"])
     tags, failure = None, None
     if row["tag_format"] is not None:
