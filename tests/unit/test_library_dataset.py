@@ -312,6 +312,19 @@ def test_locations_without_a_data_set(tmp_path: Path) -> None:
         Dataset(tmp_path / "file" / "below").write([row("/a")])
 
 
+@pytest.mark.parametrize("uri", ["http://x/y", "s3://", "s3:///x", "HTTPS://x", "file:///m"])
+def test_other_uris_are_no_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LibraryError, match="is not the URI of a bucket") as raised:
+        Dataset(uri)
+    assert raised.value.path == uri
+    with pytest.raises(LibraryError, match="is empty"):
+        Dataset("")
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     for location in (tmp_path, "s3://bucket/x"):

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from genrelens.discovery.locations import is_uri
+from genrelens.discovery.locations import SCHEMES, is_uri
 from genrelens.discovery.stores import Store
 from genrelens.errors import LibraryError
 from genrelens.files import reason, replaced
@@ -50,7 +51,7 @@ class Dataset:
         location: the folder or URI as text.
 
     Raises:
-        LibraryError: the URI is not valid, or ``location`` is a file.
+        LibraryError: the URI is not valid, or ``location`` is a file or empty.
         MissingExtraError: pyarrow is not installed (the extra ``parquet``).
 
     Example::
@@ -63,6 +64,7 @@ class Dataset:
 
     def __init__(self, location: StrPath) -> None:
         parquet_schema()  # raises here if pyarrow is missing
+        _refuse_other_uri(os.fspath(location))
         self._store = Store(os.fspath(location)) if is_uri(location) else _Folder(location)
         self.location = self._store.uri
 
@@ -233,6 +235,16 @@ class Dataset:
             self._store.write(f"part-{digest}{_SUFFIX}", file.getvalue())
         for part in parts:
             self._store.delete(part)
+
+
+def _refuse_other_uri(location: str) -> None:
+    """Refuse what would be a folder such as ``http:``, and an empty text."""
+    if not location:
+        raise LibraryError("the location of a data set is empty")
+    if re.match(r"[a-z][a-z0-9+.-]+://", location, re.IGNORECASE) and not is_uri(location):
+        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        text = f"is not the URI of a bucket or of a place in it ({known})"
+        raise LibraryError(text, path=location)
 
 
 def _key(row: dict[str, Any]) -> bytes:
