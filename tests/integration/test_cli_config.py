@@ -244,6 +244,19 @@ def test_files_that_cannot_be_read(genrelens: Genrelens, tmp_path: Path, name: s
     assert result.err.count("\n") == 1
 
 
+def test_a_wrong_name_of_a_model(
+    genrelens: Genrelens, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write('[scan]\nmodel = "nono"')
+    words = "model = 'nono' is neither a file nor a packaged model (lens, "
+    result = genrelens("config")
+    assert result.code == 2
+    assert f"{path}: {words}" in result.err
+    write("")
+    monkeypatch.setenv("GENRELENS_MODEL", "nono")
+    assert f"$GENRELENS_MODEL: {words}" in genrelens("config").err
+
+
 def test_files_that_are_no_text_or_too_large(genrelens: Genrelens, tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(b"[scan]\nexclude = ['\xff']")

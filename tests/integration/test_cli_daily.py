@@ -80,6 +80,20 @@ def test_stats(genrelens: Genrelens, library: Path) -> None:
     assert empty.err == "no file of the catalogue is in music/empty\n"
 
 
+def test_under_a_uri(genrelens: Genrelens, library: Path) -> None:
+    with Catalog.open("catalog.sqlite") as catalog:
+        for name in ("jazz/1.mp3", "2.mp3"):
+            facts: dict[str, Any] = {"size": 1, "mtime_ns": 1, "tags": None, "prediction": None}
+            catalog.record(f"s3://archive/{name}", digest=None, **facts)
+    document = json.loads(genrelens("stats", "--under", "s3://archive/jazz", "--json").out)
+    assert (document["under"], document["files"]) == ("s3://archive/jazz", 1)
+    listed = genrelens("list", "--under", "s3://archive", "--format", "jsonl").out
+    paths = [json.loads(line)["path"] for line in listed.splitlines()]
+    assert paths == ["s3://archive/2.mp3", "s3://archive/jazz/1.mp3"]
+    gone = genrelens("stats", "--under", "s3://archive/x")
+    assert gone.err == "no file of the catalogue is in s3://archive/x\n"
+
+
 def test_stats_as_json(genrelens: Genrelens, library: Path) -> None:
     document = json.loads(genrelens("stats", "--under", "music/b", "--json").out)
     assert document == {

@@ -24,6 +24,8 @@ from genrelens.cli.config_file import (
 )
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson
+from genrelens.errors import GenrelensError
+from genrelens.model_file import packaged_models
 
 __all__ = ["config"]
 
@@ -109,7 +111,18 @@ def _setting(ctx: typer.Context, command: str, param: Any) -> _Setting:
         value = param.process_value(ctx, value)
     except typer.BadParameter as error:
         raise explained(error, ctx) from error
-    return _Setting(command, long_name(param), _plain(value), source_of(ctx, param) or "default")
+    origin = source_of(ctx, param) or "default"
+    if param.name == "model" and origin != "default":
+        _check_model(str(value), origin)
+    return _Setting(command, long_name(param), _plain(value), origin)
+
+
+def _check_model(model: str, origin: str) -> None:
+    """Refuse a wrong name of a model. A file that does not exist (yet) is accepted."""
+    known = packaged_models()
+    if model not in known and not model.endswith(".onnx") and not Path(model).exists():
+        text = f"model = {model!r} is neither a file nor a packaged model ({', '.join(known)})"
+        raise GenrelensError(text, path=origin)
 
 
 def _plain(value: Any) -> Any:

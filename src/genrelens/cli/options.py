@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from genrelens.classifier import Classifier
+from genrelens.discovery.locations import as_path
 from genrelens.metadata import genre_names
 from genrelens.model_file import packaged_models
 
@@ -127,7 +128,8 @@ Database = Annotated[
     ),
 ]
 Under = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Files in this folder or below it.")
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Files in this folder or below it.", parser=as_path),
 ]
 JournalFile = Annotated[
     Path | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from rich.text import Text
 
 from genrelens.cli.console import bar_of, display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson, Database, Under
+from genrelens.discovery.locations import is_uri
 from genrelens.library import Catalog, LibraryStats, library_stats, open_library
+from genrelens.library.columns import path_key
 from genrelens.library.records import path_fields
 
 __all__ = ["count_of", "length", "print_stats", "stats"]
@@ -45,11 +48,11 @@ def stats(under: Under = None, db: Database = None, as_json: AsJson = False) -> 
 
 
 def _absence(folder: Path) -> str:
-    return "" if folder.exists() else ", which does not exist"
+    return "" if is_uri(folder) or folder.exists() else ", which does not exist"
 
 
 def _document(found: LibraryStats, catalog: Catalog, under: Any) -> dict[str, Any]:
-    folder = None if under is None else path_fields(under.absolute())["path"]
+    folder = None if under is None else path_fields(os.fsdecode(path_key(under)))["path"]
     return {"catalog": str(catalog.path), "under": folder, **found.to_dict()}
 
 
