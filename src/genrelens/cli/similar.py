@@ -134,8 +134,8 @@ def similar(
 ) -> None:
     """List the recordings of the catalogue that are most similar to one, by their embeddings.
 
-    The number of each line is the similarity: 1 is the same sound, 0 unrelated. Copies of a
-    recording are left out.
+    The number of each line is the similarity: 1 is the same sound; unrelated recordings
+    are near 0. Copies of a recording are left out.
 
     Examples:
         genrelens similar song.mp3
