@@ -144,6 +144,8 @@ def test_an_interrupted_scan_keeps_what_is_done(music: Path, model: Path, workdi
         (["--ray"], "--ray needs --out"),
         (["--out", "data", "--prune"], "--out cannot be combined with --db or --prune"),
         (["--out", "data", "--db", "x"], "--out cannot be combined with --db or --prune"),
+        (["--db", "."], ".: is not the file of a catalogue; --out writes a data set"),
+        (["--db", "s3://b/c"], "s3://b/c: is not the file of a catalogue; --out writes a data set"),
         *((["--shard", text], "must be I/N") for text in ("0/3", "4/3", "1", "a/b", "1/0", "-1/2")),
     ],
 )

@@ -58,6 +58,18 @@ def test_a_table_of_similar_recordings(library: list[Path], command: Command) ->
     assert list(documents[0])[:2] == ["similarity", "path"]
 
 
+def test_a_recording_without_permission_is_no_wrong_usage(
+    library: list[Path], command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library[3].parent.mkdir(exist_ok=True)
+    library[3].touch()
+    missing = command("similar", "m/none.mp3")
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    result = command("similar", "m/00003.mp3")
+    assert missing.err.startswith("error: ")
+    assert result.err.startswith("error: ")  # the model of the test has no file
+
+
 def test_a_data_set_is_read_as_a_catalogue(
     library: list[Path], command: Command, workdir: Path
 ) -> None:

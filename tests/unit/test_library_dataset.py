@@ -325,6 +325,13 @@ def test_other_uris_are_no_folders(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_uri_is_no_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LibraryError, match="is a URI, not the file of a catalogue"):
+        Catalog.open("s3://bucket/catalog.sqlite")
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     for location in (tmp_path, "s3://bucket/x"):

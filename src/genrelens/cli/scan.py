@@ -32,6 +32,7 @@ from genrelens.library import (
     scan_to_dataset,
 )
 from genrelens.library import prune as prune_folder
+from genrelens.library.dataset import is_dataset
 from genrelens.library.scan import DEFAULT_TIMEOUT, Results
 from genrelens.quiet import quiet_libraries
 
@@ -203,6 +204,9 @@ def _opened(
 ) -> Iterator[tuple[Catalog | Dataset, Callable[..., Results]]]:
     """Open what the results are written to; yield it with the function that scans."""
     if target is None:
+        if db is not None and is_dataset(db):
+            text = "is not the file of a catalogue; --out writes a data set"
+            raise LibraryError(text, path=db)
         with Catalog.open(db) as catalog:
             yield catalog, _with_all_cores(partial(scan_files, catalog))
     elif ray is None:

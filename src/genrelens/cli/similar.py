@@ -58,6 +58,7 @@ _Recording = Annotated[
         metavar="FILE",
         help="A recording. If it is not in the catalogue, it is classified, and nothing is stored.",
         show_default=False,
+        readable=False,  # a file without permission is reported like one that is missing
     ),
 ]
 _Number = Annotated[

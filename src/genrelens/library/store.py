@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
+from genrelens.discovery.locations import is_uri
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 from genrelens.library.columns import StoredValueError, Table
@@ -107,6 +108,8 @@ class SqliteStore:
                 written by a newer genrelens.
 
         """
+        if path is not None and is_uri(path):  # as a path, it would be a folder such as "s3:"
+            raise LibraryError(f"is a URI, not the file of a {cls.kind}", path=path)
         target = cls.default_path() if path is None else Path(path)
         with cls._errors_explained(target):
             if path is None and not readonly:
