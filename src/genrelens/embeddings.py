@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Self
+from importlib import import_module
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.audio import AudioSource
 from genrelens.classifier import Classifier
-from genrelens.errors import AudioError, AudioWarning, ModelError
+from genrelens.errors import AudioError, AudioWarning, MissingExtraError, ModelError
 from genrelens.prediction import Prediction
 
 __all__ = ["GenrelensEmbeddings"]
 
+_Output = Literal["default", "pandas", "polars"]
 _PARAMETERS = ("model", "jobs", "fast", "on_error")
 
 
@@ -79,7 +81,7 @@ class GenrelensEmbeddings:
                 an array (n,), a column (n, 1) or a pandas Series.
 
         Returns:
-            (n, d) float32; each row has length 1, or is NaN.
+            (n, d) float32; each row has length 1, or is NaN. After :meth:`set_output`, a table.
 
         Raises:
             AudioError: a recording cannot be read or is silent, with ``on_error="raise"``.
@@ -101,7 +103,7 @@ class GenrelensEmbeddings:
             embedding = self._embedding(result)
             if embedding is not None:
                 row[:] = embedding
-        return rows
+        return self._as_output(rows, paths)  # type: ignore[no-any-return]
 
     def fit_transform(self, paths: Iterable[AudioSource], y: Any = None) -> NDArray[np.float32]:
         """Return the embeddings of recordings, as :meth:`transform` does.
@@ -146,6 +148,41 @@ class GenrelensEmbeddings:
         _, size = self._loaded()
         return np.array([f"genrelens{number}" for number in range(size)], dtype=object)
 
+    def set_output(self, *, transform: _Output | None = None) -> Self:
+        """Choose what :meth:`transform` returns, and return the transformer.
+
+        Args:
+            transform: ``"default"``, an array; ``"pandas"`` or ``"polars"``, a DataFrame whose
+                columns are those of :meth:`get_feature_names_out`; None changes nothing.
+
+        Raises:
+            ValueError: ``transform`` is another value.
+            MissingExtraError: the package is not installed (the extra ``pandas`` or ``polars``).
+
+        Example::
+
+            GenrelensEmbeddings().set_output(transform="pandas").transform(["a.mp3"])
+
+        """
+        if transform not in (None, *get_args(_Output)):
+            raise ValueError(f"transform={transform!r} is none of {', '.join(get_args(_Output))}")
+        if transform in ("pandas", "polars"):
+            _package(transform)
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}  # sklearn.base.clone copies it
+        return self
+
+    def _as_output(self, rows: NDArray[np.float32], paths: Any) -> Any:
+        output = getattr(self, "_sklearn_output_config", {}).get("transform", "default")
+        if output == "pandas":
+            index = getattr(paths, "index", None)  # of a Series; a list has a method of this name
+            names = self.get_feature_names_out()
+            index = None if callable(index) else index
+            return _package(output).DataFrame(rows, columns=names, index=index)
+        if output == "polars":
+            return _package(output).DataFrame(rows, list(self.get_feature_names_out()))
+        return rows
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name.
 
@@ -188,12 +225,21 @@ class GenrelensEmbeddings:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the parameters: copies and other processes load the model themselves."""
-        return self.get_params()
+        output = {"_sklearn_output_config": getattr(self, "_sklearn_output_config", {})}
+        return self.get_params() | output
 
     def __repr__(self) -> str:
         """Return the call that makes this transformer."""
         values = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
         return f"{type(self).__name__}({values})"
+
+
+def _package(name: str) -> Any:
+    """Import an optional package whose extra has its name."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(name, name) from error
 
 
 def _sources(paths: Iterable[AudioSource]) -> Sequence[AudioSource]:

@@ -156,9 +156,14 @@ def test_a_plan_is_applied_in_spite_of_a_policy_in_the_file(
         ("[scna]\njobs = 2", "[scna] is not a command; did you mean scan?"),
         ("[default]\nmin_confidence = 1", "did you mean min-confidence?"),
         ("[scan]\nport = 80", "[scan] has no option 'port'"),
-        ("jobs = 2", "'jobs' stands outside of a section"),
+        ("jobs = 2", "'jobs' is outside of a section"),
         ('[scan]\njobs = "2"', "jobs = '2' must be a whole number"),
-        ("[scan]\njobs = true", "jobs = True must be a whole number"),
+        ("[scan]\njobs = true", "jobs = true must be a whole number"),
+        ('[default]\ndb = ""', 'db = "" must not be empty'),
+        ("[scan]\nout = 'x'", "'out' cannot be set; it is only for the command line\n"),
+        ("[default]\nformat = 'x'", "'format' cannot be set; it is only for the command line\n"),
+        ("[data]\ncheck = 2", "'check' is a command: its options belong to a section [data.check]"),
+        ("[scan]\nxyzzy = 2", "[scan] 'xyzzy' cannot be set\n"),
         ("[scan]\nfast = 1", "fast = 1 must be true or false"),
         ('[scan]\nexclude = "x"', "exclude = 'x' must be a list"),
         ("[scan]\nexclude = [1]", "exclude = [1] must be a list"),
@@ -199,7 +204,10 @@ def test_options_that_choose_what_is_done_cannot_be_set(
     write("")
     for command in ("TAG", "SCAN", "LIST", "AUDIT", "CALIBRATE", "TRAIN"):
         monkeypatch.setenv(f"GENRELENS_{command}_{option.upper()}", "1")
-    assert values(genrelens("config", "--json")) == {}
+    result = genrelens("config", "--json")
+    assert (result.code, json.loads(result.out)["settings"]) == (0, [])
+    assert f"$GENRELENS_TAG_{option.upper()} sets no option that can be set" in result.err
+    assert result.err.count("\n") == 6
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
@@ -234,6 +242,31 @@ def test_files_that_cannot_be_read(genrelens: Genrelens, tmp_path: Path, name: s
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(f"error: {tmp_path}")
     assert result.err.count("\n") == 1
+
+
+def test_a_wrong_name_of_a_model(
+    genrelens: Genrelens, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write('[scan]\nmodel = "nono"')
+    words = "model = 'nono' is neither a file nor a packaged model (lens, "
+    result = genrelens("config")
+    assert result.code == 2
+    assert f"{path}: {words}" in result.err
+    write("")
+    monkeypatch.setenv("GENRELENS_MODEL", "nono")
+    assert f"$GENRELENS_MODEL: {words}" in genrelens("config").err
+
+
+def test_files_that_are_no_text_or_too_large(genrelens: Genrelens, tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(b"[scan]\nexclude = ['\xff']")
+    assert "x.toml: is not text in UTF-8 (line 2)\n" in genrelens("--config", path, "config").err
+    path.write_bytes(b"#" * (2**20 + 1))
+    result = genrelens("--config", path, "config")
+    assert result.code == 2
+    assert "x.toml: is larger than 1 MiB, so it is not a configuration file\n" in result.err
+    path.write_bytes(b"#" * 2**20)
+    assert genrelens("--config", path, "config").code == 0
 
 
 # --------------------------------------------------------------------- genrelens config

@@ -72,7 +72,26 @@ def test_stats(genrelens: Genrelens, library: Path) -> None:
         "failed: 1 took longer than 600 s",
     ]
     assert genrelens("stats", "--under", "music/a").out.startswith("2 files, 1.0 h of audio\n")
-    assert genrelens("stats", "--under", "gone").out == "0 files, 0 s of audio\n"
+    gone = genrelens("stats", "--under", "gone")
+    assert (gone.code, gone.out) == (0, "0 files, 0 s of audio\n")
+    assert gone.err == "no file of the catalogue is in gone, which does not exist\n"
+    (library / "empty").mkdir(parents=True)
+    empty = genrelens("stats", "--under", "music/empty")
+    assert empty.err == "no file of the catalogue is in music/empty\n"
+
+
+def test_under_a_uri(genrelens: Genrelens, library: Path) -> None:
+    with Catalog.open("catalog.sqlite") as catalog:
+        for name in ("jazz/1.mp3", "2.mp3"):
+            facts: dict[str, Any] = {"size": 1, "mtime_ns": 1, "tags": None, "prediction": None}
+            catalog.record(f"s3://archive/{name}", digest=None, **facts)
+    document = json.loads(genrelens("stats", "--under", "s3://archive/jazz", "--json").out)
+    assert (document["under"], document["files"]) == ("s3://archive/jazz", 1)
+    listed = genrelens("list", "--under", "s3://archive", "--format", "jsonl").out
+    paths = [json.loads(line)["path"] for line in listed.splitlines()]
+    assert paths == ["s3://archive/2.mp3", "s3://archive/jazz/1.mp3"]
+    gone = genrelens("stats", "--under", "s3://archive/x")
+    assert gone.err == "no file of the catalogue is in s3://archive/x\n"
 
 
 def test_stats_as_json(genrelens: Genrelens, library: Path) -> None:

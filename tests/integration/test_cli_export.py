@@ -112,6 +112,8 @@ def test_many_skipped_files_are_counted(export: Command, workdir: Path) -> None:
         (["traktor", "gone/x.nml"], "gone/x.nml: cannot be written (No such file or directory)"),
         (["traktor", "."], ".: cannot be written (Is a directory)"),
         (["traktor", "other"], "other: was not written by genrelens"),
+        (["serato", "other"], "other: is a file; crates for Serato need the name of a folder"),
+        (["traktor", "-"], "PATH must be a file or folder; ./- is one with this name"),
         (["traktor", "x.nml", "--words", "gone"], "gone: No such file or directory"),
         (["traktor", "x.nml", "--db", "gone"], "there is no catalogue yet"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import re
 import shlex
@@ -94,6 +95,29 @@ def test_colours_of_the_overview(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert ("\x1b[1;36mclassify" in overview()) == coloured
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_paragraphs_are_folded_at_the_width_of_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "900")
+    shown = [line.strip() for line in run(capsys, *name.split(), "--help").out.splitlines()]
+    description, _, _ = inspect.cleandoc(COMMANDS[name].callback.__doc__).partition("\n\nExamples:")
+    for paragraph in description.split("\n\n"):
+        assert " ".join(paragraph.split()) in shown
+    assert description.count("\n\n") == 0 or "" in shown
+
+
+@pytest.mark.parametrize("name", ["scan", "undo", "catalog import", "list", "tag"])
+def test_commands_that_write_a_catalogue_name_no_data_set(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    text = run(capsys, *name.split(), "--help").out
+    (line,) = re.findall(r"--db +FILE.*", text)
+    assert "File of the catalogue" in line
+    assert ("of a data set" in line) == (name in ("list", "tag"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

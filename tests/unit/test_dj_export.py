@@ -373,7 +373,7 @@ def test_targets_that_cannot_be_written(
 
 def test_a_crate_folder_that_is_a_file(catalog: Catalog, folder: Path) -> None:
     (folder / "x").touch()
-    with pytest.raises(LibraryError, match="x: File exists"):
+    with pytest.raises(LibraryError, match="x: is a file"):
         export_collection(catalog.query(), "serato", folder / "x")
 
 

@@ -15,6 +15,7 @@ from genrelens import (
     AudioWarning,
     Classifier,
     GenrelensEmbeddings,
+    MissingExtraError,
     ModelError,
 )
 from support import songs, synth
@@ -52,6 +53,29 @@ def test_forms_of_the_input(paths: list[str], rows: Any) -> None:
         np.testing.assert_allclose(transformer.transform(form), rows, atol=1e-6)
     assert transformer.transform([]).shape == (0, 200)
     assert list(transformer.get_feature_names_out()[[0, -1]]) == ["genrelens0", "genrelens199"]
+
+
+def test_tables(paths: list[str], rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    base, pipelines = pytest.importorskip("sklearn.base"), pytest.importorskip("sklearn.pipeline")
+    transformer = GenrelensEmbeddings()
+    assert transformer.set_output(transform="pandas").set_output() is transformer
+    table = transformer.transform(pandas.Series(paths, index=[3, 1, 2]))
+    assert (list(table.index), table.shape) == ([3, 1, 2], (3, 200))
+    assert list(table.columns) == list(transformer.get_feature_names_out())
+    np.testing.assert_allclose(table, rows, atol=1e-6)
+    for other in (base.clone(transformer), pickle.loads(pickle.dumps(transformer))):
+        assert list(other.transform(paths).index) == [0, 1, 2]
+    pipeline = pipelines.make_pipeline(GenrelensEmbeddings()).set_output(transform="polars")
+    table = pipeline.fit_transform(paths)
+    assert isinstance(table, polars.DataFrame)
+    np.testing.assert_allclose(table.to_numpy(), rows, atol=1e-6)
+    assert transformer.set_output(transform="default").transform(paths).dtype == np.float32
+    with pytest.raises(ValueError, match="'csv' is none of default, pandas, polars"):
+        transformer.set_output(transform="csv")  # type: ignore[arg-type]
+    monkeypatch.setitem(__import__("sys").modules, "polars", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'genrelens\[polars\]'"):
+        transformer.set_output(transform="polars")
 
 
 @pytest.mark.parametrize("wrong", ["song.mp3", b"song", 3, np.array([["a", "b"], ["c", "d"]])])

@@ -207,6 +207,41 @@ def test_a_file_of_a_former_scan_is_older(catalog: Catalog, tmp_path: Path) -> N
     assert import_library(catalog, dataset.location) == 0
 
 
+def test_a_file_of_a_former_version(catalog: Catalog, tmp_path: Path) -> None:
+    """``genrelens list`` wrote fewer columns; the rest get defaults."""
+    from pyarrow import parquet
+
+    styled = replace(
+        several("jazz", 0.6, pop=0.3),
+        styles=(Style("Funk", 0.4, 0.2, None), Style("Rap", 0.1, 0.3, None)),
+        created_at=TIMES[0],
+    )
+    entries = [row("/a", prediction=styled), failed("/b"), row("/c", tags=None)]
+    dataset = Dataset(tmp_path / "data")
+    path = tmp_path / "data" / dataset.write(entries)
+    table = parquet.read_table(path)
+    new = table.column_names[table.column_names.index("error") + 1 :]
+    assert len(new) == 8
+    parquet.write_table(table.drop_columns(new), path)
+    assert import_library(catalog, path) == 5
+    found = {str(entry.path): entry for entry in catalog.query()}
+    first = found["/a"]
+    assert first.prediction is not None
+    assert first.tags is not None
+    assert (first.mtime_ns, first.scanned_at) == (1_600_000_000_123_456_000, None)
+    assert (first.tags.format, first.tags.genres) == ("", ("Rock", "Pop"))
+    assert first.prediction.found_genres == styled.found_genres
+    applied = {style.name: style.applies for style in first.prediction.styles}
+    assert applied == {"Funk": True, "Rap": False}
+    assert found["/b"].error == "crashed its decoder (SIGSEGV)"
+    assert found["/c"].tags is None
+    assert import_library(catalog, dataset.location) == 0  # as a part of a data set
+    dataset.write([row("/a", TIMES[1])])
+    assert dataset.tidy() == 1
+    times = {str(entry.path): entry.scanned_at for entry in dataset.entries()}
+    assert times == {"/a": TIMES[1], "/b": None, "/c": None}
+
+
 # ------------------------------------------------------------------------------------ failures
 
 
@@ -246,7 +281,9 @@ def cut(path: Path) -> None:
         (damaged(lambda c: c.update(size=[None, 1])), "files.size: None is not a whole number"),
         (damaged(lambda c: c.update(genre=["noise", "x"])), "prediction of '/a' is incomplete"),
         (damaged(lambda c: c.update(level=[float("nan")] * 2)), "level: nan is not finite"),
-        (damaged(lambda c: c.update(path=["a\0b", "/b"])), "is not a file name"),
+        (damaged(lambda c: c.update(path=["/a\0b", "/b"])), "is not a file name"),
+        (damaged(lambda c: c.update(path=["../x", "/b"])), "the path '../x' is relative: list wi"),
+        (damaged(lambda c: c.update(path=[None, "/b"])), "a row has no path"),
     ],
 )
 def test_a_damaged_part_is_named_and_not_imported(
@@ -273,6 +310,19 @@ def test_locations_without_a_data_set(tmp_path: Path) -> None:
         Dataset(tmp_path / "file")
     with pytest.raises(LibraryError, match=r"Not a directory|is a file"):
         Dataset(tmp_path / "file" / "below").write([row("/a")])
+
+
+@pytest.mark.parametrize("uri", ["http://x/y", "s3://", "s3:///x", "HTTPS://x", "file:///m"])
+def test_other_uris_are_no_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LibraryError, match="is not the URI of a bucket") as raised:
+        Dataset(uri)
+    assert raised.value.path == uri
+    with pytest.raises(LibraryError, match="is empty"):
+        Dataset("")
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from genrelens.cli.command import Command, Group
 from genrelens.cli.console import display_name, out, print_json
-from genrelens.cli.options import AsJson, Database
+from genrelens.cli.options import AsJson, CatalogFile
 from genrelens.library import Catalog, import_library
 from genrelens.library.records import path_fields
 
@@ -32,7 +32,7 @@ _Sources = Annotated[
 
 
 @app.command("import", cls=Command)
-def import_sources(sources: _Sources, db: Database = None, as_json: AsJson = False) -> None:
+def import_sources(sources: _Sources, db: CatalogFile = None, as_json: AsJson = False) -> None:
     """Add the files and predictions of data sets and other catalogues to the catalogue.
 
     Of two scans of a file the later one is kept. Running the command again changes nothing.

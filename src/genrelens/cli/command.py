@@ -44,7 +44,7 @@ class Command(TyperCommand):
     def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
         text, _, section = inspect.cleandoc(help or "").partition("\n\nExamples:\n")
         self.examples = tuple(_read_examples(section))
-        super().__init__(*args, help=text, **settings)
+        super().__init__(*args, help=_with_joined_lines(text), **settings)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return all parameters, including ``--verbose``, ``--quiet`` and ``--help``."""
@@ -157,6 +157,11 @@ def _converted(param: Any, convert: Callable[..., Any], ctx: Any, value: Any) ->
     if is_default or is_text or are_texts:
         return value if param.callback is None else param.callback(ctx, param, value)
     return convert(ctx, value)
+
+
+def _with_joined_lines(text: str) -> str:
+    """Make each paragraph one line, because Typer keeps the line ends when it folds the text."""
+    return re.sub(r"(?<!\n)\n(?=[^\s-])", " ", text)  # not before a list or what is indented
 
 
 def _read_examples(section: str) -> Iterator[tuple[str, str]]:

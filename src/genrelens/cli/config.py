@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from enum import Enum
 from importlib import resources
@@ -13,14 +14,18 @@ import typer
 from genrelens.cli.command import explained
 from genrelens.cli.config_file import (
     SETTABLE,
+    all_commands,
     apply_config,
     long_name,
     path_in,
     read_config,
     source_of,
+    variables,
 )
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson
+from genrelens.errors import GenrelensError
+from genrelens.model_file import packaged_models
 
 __all__ = ["config"]
 
@@ -73,12 +78,14 @@ def config(
             read_config(file)
         settings = [each for each in _settings(ctx) if show_all or each.source != "default"]
         _show(file, settings, as_json=as_json)
+        for name in _unknown_variables():
+            print_note(f"${display_name(name)} sets no option that can be set, and is ignored")
 
 
 def _settings(ctx: typer.Context) -> Iterator[_Setting]:
     """Yield the settings of all commands; raise an error if a value is not valid."""
     root = ctx.find_root()
-    for name, command in _leaves(root.command, ""):
+    for name, command in all_commands():
         sub = typer.Context(command, info_name=name, parent=root)
         apply_config(sub, command.params)
         for param in command.params:
@@ -86,13 +93,15 @@ def _settings(ctx: typer.Context) -> Iterator[_Setting]:
                 yield _setting(sub, name, param)
 
 
-def _leaves(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield all commands that are not groups, with their full names."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from _leaves(command, f"{name} ")
-        else:
-            yield prefix + name, command
+def _unknown_variables() -> list[str]:
+    """Return the environment variables that look like settings and are none, sorted."""
+    known = {"GENRELENS_CONFIG", "GENRELENS_DB", "GENRELENS_JOURNAL"}
+    for name, command in all_commands():
+        options = SETTABLE & {long_name(param) for param in command.params}
+        known.update(variable for option in options for variable in variables(name, option))
+    return sorted(
+        name for name in os.environ if name.startswith("GENRELENS_") and name not in known
+    )
 
 
 def _setting(ctx: typer.Context, command: str, param: Any) -> _Setting:
@@ -102,7 +111,18 @@ def _setting(ctx: typer.Context, command: str, param: Any) -> _Setting:
         value = param.process_value(ctx, value)
     except typer.BadParameter as error:
         raise explained(error, ctx) from error
-    return _Setting(command, long_name(param), _plain(value), source_of(ctx, param) or "default")
+    origin = source_of(ctx, param) or "default"
+    if param.name == "model" and origin != "default":
+        _check_model(str(value), origin)
+    return _Setting(command, long_name(param), _plain(value), origin)
+
+
+def _check_model(model: str, origin: str) -> None:
+    """Refuse a wrong name of a model. A file that does not exist (yet) is accepted."""
+    known = packaged_models()
+    if model not in known and not model.endswith(".onnx") and not Path(model).exists():
+        text = f"model = {model!r} is neither a file nor a packaged model ({', '.join(known)})"
+        raise GenrelensError(text, path=origin)
 
 
 def _plain(value: Any) -> Any:

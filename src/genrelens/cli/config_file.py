@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ __all__ = [
     "COMMON",
     "FILE_KEY",
     "SETTABLE",
+    "all_commands",
     "apply_config",
     "config_path",
     "long_name",
@@ -30,6 +31,8 @@ __all__ = [
     "source_of",
     "variables",
 ]
+
+_LARGEST = 2**20  # bytes of a configuration file
 
 COMMON = "default"
 """The section for all commands that have an option of this name."""
@@ -109,7 +112,7 @@ def read_config(path: Path) -> dict[str, Any]:
     names = [COMMON, *(name for listed in COMMANDS.values() for name in listed)]
     for name, section in document.items():
         if not isinstance(section, dict):
-            raise _error(path, f"{name!r} stands outside of a section such as [{COMMON}]")
+            raise _error(path, f"{name!r} is outside of a section such as [{COMMON}]")
         if name not in names:
             raise _error(path, f"[{name}] is not a command{_suggestion(name, names)}")
         _check_keys(path, name, section)
@@ -118,7 +121,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _text(path)
         import tomllib  # not before it is clear that there is a file
 
         return tomllib.loads(text)
@@ -126,10 +129,22 @@ def _parsed(path: Path) -> dict[str, Any]:
         if path != config_path() or os.environ.get("GENRELENS_CONFIG"):  # the user named it
             raise _error(path, "No such file or directory") from error
         return {}
-    except (OSError, ValueError) as error:  # of TOML and of UTF-8 as well
+    except (OSError, ValueError) as error:  # of TOML as well
         from genrelens.files import reason
 
         raise _error(path, reason(error)) from error
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise _error(path, "is larger than 1 MiB, so it is not a configuration file")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _error(path, f"is not text in UTF-8 (line {line})") from error
 
 
 def _check_keys(path: Path, name: str, section: dict[str, Any]) -> None:
@@ -137,7 +152,34 @@ def _check_keys(path: Path, name: str, section: dict[str, Any]) -> None:
         if name == "data" and isinstance(value, dict):  # a group: [data.check]
             _check_keys(path, f"{name}.{key}", value)
         elif key not in SETTABLE:
-            raise _error(path, f"[{name}] {key!r} cannot be set{_suggestion(key, SETTABLE)}")
+            raise _error(path, f"[{name}] {key!r} {_obstacle(name, key)}")
+
+
+def _obstacle(section: str, key: str) -> str:
+    """Return why a key cannot be set. The commands are imported only here, for the message."""
+    commands = dict(all_commands())
+    if f"{section} {key}" in commands:
+        return f"is a command: its options belong to a section [{section}.{key}]"
+    if any(key == long_name(param) for each in commands.values() for param in each.params):
+        return "cannot be set; it is only for the command line"
+    return f"cannot be set{_suggestion(key, SETTABLE)}"
+
+
+def all_commands() -> Iterator[tuple[str, Any]]:
+    """Yield all commands that are not groups, with their full names; import them."""
+    import typer
+
+    from genrelens.cli import app
+
+    yield from _leaves(typer.main.get_command(app), "")
+
+
+def _leaves(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, f"{name} ")
+        else:
+            yield prefix + name, command
 
 
 def settings_of(path: Path, command: str, params: Iterable[Any]) -> dict[str, Any]:
@@ -175,12 +217,18 @@ def _checked(path: Path, param: Any, value: Any) -> Any:
     entries = value if isinstance(value, list) else [value]
     is_list = isinstance(value, list) == bool(param.multiple)
     if not (is_list and all(type(entry) in kinds for entry in entries)):
-        raise _error(path, f"{long_name(param)} = {value!r} must be {text}")
+        raise _error(path, f"{long_name(param)} = {_shown(value)} must be {text}")
+    if value == "":
+        raise _error(path, f'{long_name(param)} = "" must not be empty')
     kind = param.type_descriptor.annotation
     is_model = param.name == "model" and str(value).endswith(".onnx")
     is_library = param.name == "db" and not is_uri(str(value))
     is_path = kind is Path or is_model or is_library
     return str(path.parent / Path(value).expanduser()) if is_path else value
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _kinds(param: Any) -> tuple[tuple[type, ...], str]:

@@ -119,6 +119,8 @@ def export(
     """
     if drive is not None and program is not _Program.serato:
         raise typer.BadParameter("--drive is only for serato")
+    if str(target) == "-":
+        raise typer.BadParameter("PATH must be a file or folder; ./- is one with this name")
     policy = make_policy(existing, min_confidence, max_genres, words)
     with open_library(db) as catalog:
         entries = catalog.query(genre=genre, style=style, under=under)

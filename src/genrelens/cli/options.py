@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from genrelens.classifier import Classifier
+from genrelens.discovery.locations import as_path
 from genrelens.metadata import genre_names
 from genrelens.model_file import packaged_models
 
 __all__ = [
     "AsJson",
+    "CatalogFile",
     "DataFolder",
     "DataFolders",
     "Database",
@@ -47,8 +49,9 @@ ScanSources = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U), quoted patterns ('Music/**/*.flac'), URIs such as "
-        "s3://bucket/music, or CSV and Parquet files with a column of paths.",
+        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), quoted patterns "
+        "('Music/**/*.flac'), URIs such as s3://bucket/music, or CSV and Parquet files with a "
+        "column of paths.",
         show_default=False,
     ),
 ]
@@ -110,17 +113,23 @@ SafeCsv = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random numbers.")]
+_CATALOG = "$GENRELENS_DB, or catalog.sqlite in the user's data folder"
+CatalogFile = Annotated[
+    str | None,
+    typer.Option("--db", metavar="FILE", help="File of the catalogue.", show_default=_CATALOG),
+]
 Database = Annotated[
     str | None,
     typer.Option(
         "--db",
         metavar="FILE",
-        help="File of the catalogue, or (to read) folder or URI of a data set.",
-        show_default="$GENRELENS_DB, or catalog.sqlite in the user's data folder",
+        help="File of the catalogue, or folder or URI of a data set.",
+        show_default=_CATALOG,
     ),
 ]
 Under = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Files in this folder or below it.")
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Files in this folder or below it.", parser=as_path),
 ]
 JournalFile = Annotated[
     Path | None,

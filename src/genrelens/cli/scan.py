@@ -17,7 +17,7 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
-from genrelens.cli.options import AsJson, Database, Jobs, Model, ScanSources, n_jobs
+from genrelens.cli.options import AsJson, CatalogFile, Jobs, Model, ScanSources, n_jobs
 from genrelens.cli.scan_report import Tally, print_outcome, print_problem, print_report
 from genrelens.discovery.find import Found
 from genrelens.errors import LibraryError
@@ -110,7 +110,7 @@ _AsLines = Annotated[
 def scan(
     ctx: typer.Context,
     inputs: ScanSources,
-    db: Database = None,
+    db: CatalogFile = None,
     target: _Target = None,
     ray: _Ray = None,
     shard: _Shard = None,

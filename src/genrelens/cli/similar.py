@@ -19,6 +19,7 @@ from genrelens.cli.console import display_name, out, print_note
 from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, SafeCsv
 from genrelens.csv_cells import safe_row
+from genrelens.discovery.locations import as_path
 from genrelens.files import replaced
 from genrelens.library import Similar, export_entries, open_library, similar_recordings
 from genrelens.library.export import entry_document
@@ -77,7 +78,12 @@ StyleFilter = Annotated[
 ]
 Under = Annotated[
     Path | None,
-    typer.Option("--under", metavar="FOLDER", help="Only files in this folder or below it."),
+    typer.Option(
+        "--under",
+        metavar="FOLDER",
+        help="Only files in this folder or below it.",
+        parser=as_path,
+    ),
 ]
 ComparedModel = Annotated[
     str | None,
@@ -128,8 +134,8 @@ def similar(
 ) -> None:
     """List the recordings of the catalogue that are most similar to one, by their embeddings.
 
-    The number of each line is the similarity: 1 is the same sound, 0 unrelated. Copies of a
-    recording are left out.
+    The number of each line is the similarity: 1 is the same sound; unrelated recordings
+    are near 0. Copies of a recording are left out.
 
     Examples:
         genrelens similar song.mp3

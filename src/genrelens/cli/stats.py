@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
-from genrelens.cli.console import bar_of, display_name, out, print_json
+from genrelens.cli.console import bar_of, display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson, Database, Under
+from genrelens.discovery.locations import is_uri
 from genrelens.library import Catalog, LibraryStats, library_stats, open_library
+from genrelens.library.columns import path_key
 from genrelens.library.records import path_fields
 
 __all__ = ["count_of", "length", "print_stats", "stats"]
@@ -39,10 +43,16 @@ def stats(under: Under = None, db: Database = None, as_json: AsJson = False) -> 
             print_json(_document(found, catalog, under))
         else:
             print_stats(found)
+        if under is not None and not found.files:
+            print_note(f"no file of the catalogue is in {under}{_absence(under)}")
+
+
+def _absence(folder: Path) -> str:
+    return "" if is_uri(folder) or folder.exists() else ", which does not exist"
 
 
 def _document(found: LibraryStats, catalog: Catalog, under: Any) -> dict[str, Any]:
-    folder = None if under is None else path_fields(under.absolute())["path"]
+    folder = None if under is None else path_fields(os.fsdecode(path_key(under)))["path"]
     return {"catalog": str(catalog.path), "under": folder, **found.to_dict()}
 
 

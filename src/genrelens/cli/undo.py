@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.cli.options import AsJson, Database, JournalFile
+from genrelens.cli.options import AsJson, CatalogFile, JournalFile
 from genrelens.cli.tag import existing_catalog, print_outcome
 from genrelens.library import undo as undo_run
 from genrelens.library.tagging.journal import TagRun
@@ -28,7 +28,7 @@ _Show = Annotated[bool, typer.Option("--list", help="List all runs.")]
 def undo(
     run: _Run = None,
     show: _Show = False,
-    db: Database = None,
+    db: CatalogFile = None,
     journal: JournalFile = None,
     as_json: AsJson = False,
 ) -> None:

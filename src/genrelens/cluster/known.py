@@ -106,8 +106,9 @@ def _fails_again(row: dict[str, Any], model_digest: str) -> bool:
     return row["error"] is not None and failure.holds(model_digest)
 
 
-def _key(path: str, size: int, mtime_ns: int) -> bytes:
-    content = b"%d %d " % (size, mtime_ns) + os.fsencode(path)
+def _key(path: str, size: int, mtime_ns: int | None) -> bytes:
+    """Return the key of a file; one whose time is not known is never unchanged."""
+    content = b"%d %a " % (size, mtime_ns) + os.fsencode(path)
     return hashlib.blake2b(content, digest_size=16).digest()
 
 

@@ -11,17 +11,24 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from genrelens.discovery.locations import is_uri
+from genrelens.discovery.locations import SCHEMES, is_uri
 from genrelens.discovery.stores import Store
 from genrelens.errors import LibraryError
 from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
-from genrelens.library.parquet import REMEDY, parquet_schema, read_entries, write_parquet
+from genrelens.library.parquet import (
+    REMEDY,
+    parquet_schema,
+    read_entries,
+    with_columns,
+    write_parquet,
+)
 from genrelens.library.records import Entry
 
 __all__ = ["Dataset", "import_library", "is_dataset", "open_library"]
@@ -44,7 +51,7 @@ class Dataset:
         location: the folder or URI as text.
 
     Raises:
-        LibraryError: the URI is not valid, or ``location`` is a file.
+        LibraryError: the URI is not valid, or ``location`` is a file or empty.
         MissingExtraError: pyarrow is not installed (the extra ``parquet``).
 
     Example::
@@ -57,6 +64,7 @@ class Dataset:
 
     def __init__(self, location: StrPath) -> None:
         parquet_schema()  # raises here if pyarrow is missing
+        _refuse_other_uri(os.fspath(location))
         self._store = Store(os.fspath(location)) if is_uri(location) else _Folder(location)
         self.location = self._store.uri
 
@@ -120,6 +128,8 @@ class Dataset:
     def columns(self, part: str, names: Sequence[str]) -> Any:
         """Return columns of a part as a :class:`pyarrow.Table`.
 
+        Columns that a former version of genrelens did not write contain nulls.
+
         Raises:
             LibraryError: the part cannot be read.
 
@@ -128,7 +138,8 @@ class Dataset:
 
         try:
             with closing(self._store.open(part)) as file:
-                return parquet.ParquetFile(file).read(columns=list(names))
+                table = parquet.ParquetFile(file).read(columns=list(names))
+                return with_columns(table, names)
         except (OSError, ValueError, KeyError) as error:
             details = " ".join(reason(error).split())
             path = f"{self.location}/{part}"
@@ -224,6 +235,16 @@ class Dataset:
             self._store.write(f"part-{digest}{_SUFFIX}", file.getvalue())
         for part in parts:
             self._store.delete(part)
+
+
+def _refuse_other_uri(location: str) -> None:
+    """Refuse what would be a folder such as ``http:``, and an empty text."""
+    if not location:
+        raise LibraryError("the location of a data set is empty")
+    if re.match(r"[a-z][a-z0-9+.-]+://", location, re.IGNORECASE) and not is_uri(location):
+        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        text = f"is not the URI of a bucket or of a place in it ({known})"
+        raise LibraryError(text, path=location)
 
 
 def _key(row: dict[str, Any]) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +24,7 @@ __all__ = [
     "parquet_schema",
     "read_entries",
     "relative_path",
+    "with_columns",
     "write_parquet",
 ]
 
@@ -34,6 +36,7 @@ _PLAIN = (  # fields of a prediction that are columns as they are
     *("music", "level", "duration", "heard", "snr"),
 )
 _TEXTS = ("artist", "album", "title")
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _FILES = Table.of(Entry, "files", leave_out=("prediction",))
 _PREDICTIONS = Table.of(StoredPrediction, "predictions")
 
@@ -69,12 +72,14 @@ def parquet_schema() -> Any:
     return pa.schema([(name, kinds.get(name, text)) for name in _COLUMNS])
 
 
-_COLUMNS = (
+_FORMER = (  # the columns of genrelens list before there were data sets
     *("path", "path_bytes", "size", "mtime", "digest", "artist", "album", "title", "tagged"),
     *("verdict", "genre", "probability", "probabilities", "genres", "genre_probabilities"),
     *("changes", "styles", "style_probabilities", "music", "level", "snr", "embedding"),
     *("duration", "heard", "fast", "model", "model_digest", "version", "created_at", "error"),
-    # What a catalogue has beyond the former columns:
+)
+_COLUMNS = (
+    *_FORMER,
     *("mtime_ns", "scanned_at", "tag_format", "genre_applies", "style_thresholds"),
     *("style_parents", "error_model_digest", "error_version"),
 )
@@ -170,6 +175,8 @@ def _prediction_row(prediction: StoredPrediction) -> _Row:
 def read_entries(file: Any, name: StrPath) -> Iterator[Entry]:
     """Yield the entries of a Parquet file; memory does not grow with their number.
 
+    A file that ``genrelens list`` of a former version wrote lacks some columns, which get defaults.
+
     Args:
         file: the file, open to read, or its path.
         name: name of the file for errors.
@@ -179,25 +186,62 @@ def read_entries(file: Any, name: StrPath) -> Iterator[Entry]:
         MissingExtraError: pyarrow is not installed (the extra ``parquet``).
 
     """
-    required = set(parquet_schema().names)
+    empty: _Row = dict.fromkeys(parquet_schema().names)
     from pyarrow import parquet
 
     try:
         content = parquet.ParquetFile(file)
-        missing = sorted(required - set(content.schema_arrow.names))
-        if missing:
-            text = f'has no column "{missing[0]}", as data sets of this genrelens have'
+        found = set(content.schema_arrow.names)
+        if missing := sorted(set(_FORMER) - found):
+            text = f'has no column "{missing[0]}", as data sets of genrelens have'
             raise LibraryError(text, path=name)
-        for batch in content.iter_batches(_BATCH, columns=sorted(required)):
-            yield from map(_checked, map(_entry, batch.to_pylist()))
+        for batch in content.iter_batches(_BATCH, columns=sorted(found & set(empty))):
+            yield from (_checked(_entry(_with_defaults(empty | row))) for row in batch.to_pylist())
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         details = " ".join(str(error).split())
         text = f"is not a part of a data set of genrelens, or is damaged ({details}); {REMEDY}"
         raise LibraryError(text, path=name) from error
 
 
+def with_columns(table: Any, names: Sequence[str]) -> Any:
+    """Return columns of a :class:`pyarrow.Table`; missing ones of a former version are nulls.
+
+    Args:
+        table: the table.
+        names: names of the columns, in order.
+
+    Raises:
+        KeyError: the table lacks a column that former versions of genrelens wrote as well.
+
+    """
+    import pyarrow as pa
+
+    for name in set(names) - set(_FORMER) - set(table.column_names):
+        kind = parquet_schema().field(name).type
+        table = table.append_column(name, pa.nulls(table.num_rows, kind))
+    return table.select(names)
+
+
+def _with_defaults(row: _Row) -> _Row:
+    """Replace missing values of the columns that former versions of genrelens did not write."""
+    genres, styles = set(row["genres"] or ()), set(row["styles"] or ())
+    defaults = {
+        "mtime_ns": row["mtime"] and (row["mtime"] - _EPOCH) // _MICROSECOND * 1000,
+        "tag_format": None if row["tagged"] is None else "",
+        "genre_applies": [(name, name in genres) for name, _ in row["genre_probabilities"] or ()],
+        "style_thresholds": [
+            (name, probability if name in styles else 1.0)
+            for name, probability in row["style_probabilities"] or ()
+        ],
+    }
+    return row | {name: value for name, value in defaults.items() if row[name] is None}
+
+
 def _checked(entry: Entry) -> Entry:
     """Return the entry if its values have the types and ranges of a catalogue."""
+    if not (entry.path.is_absolute() or is_uri(entry.path)):
+        text = f"the path {str(entry.path)!r} is relative: list without --relative-to"
+        raise ValueError(text)
     _FILES.values(_FILES.row(entry))
     prediction = entry.prediction
     if prediction is not None:
@@ -208,6 +252,8 @@ def _checked(entry: Entry) -> Entry:
 
 
 def _entry(row: _Row) -> Entry:
+    if row["path"] is None:
+        raise ValueError("a row has no path")
     path = row["path"] if row["path_bytes"] is None else os.fsdecode(row["path_bytes"])
     tags, failure = None, None
     if row["tag_format"] is not None:

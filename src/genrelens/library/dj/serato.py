@@ -38,12 +38,14 @@ def fault_for_serato(path: Path, drive: Path) -> str:
 
 
 def check_crate_folder(folder: Path) -> None:
-    """Refuse a folder that holds the database of Serato.
+    """Refuse a folder that holds the database of Serato, and a file.
 
     Raises:
-        LibraryError: the folder holds ``database V2``.
+        LibraryError: the folder holds ``database V2``, or is a file.
 
     """
+    if folder.exists() and not folder.is_dir():
+        raise LibraryError("is a file; crates for Serato need the name of a folder", path=folder)
     if (folder / _DATABASE).exists():
         text = f"holds Serato's {_DATABASE}, and crates belong in its folder Subcrates"
         raise LibraryError(text, path=folder)

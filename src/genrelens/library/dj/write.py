@@ -77,8 +77,8 @@ def export_collection(
         The number of tracks, the playlists, and the skipped files.
 
     Raises:
-        LibraryError: the file exists and was written by another program, or the folder is that of
-            Serato's database or cannot be created.
+        LibraryError: the file exists and was written by another program, or the folder is a file,
+            is that of Serato's database, or cannot be created.
         DataError: a file cannot be written.
         MissingExtraError: pyrekordbox is not installed (the extra ``dj``).
 
