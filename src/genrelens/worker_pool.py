@@ -101,9 +101,11 @@ class ProgressFile:
     """A file that a worker appends the predictions so far to, a line of JSON for each.
 
     A line is :meth:`genrelens.Prediction.to_dict` with sections. There are at most ten a second.
+    Once the file is deleted, nothing is written: a worker may still run for a moment when its job
+    is cancelled.
 
     Args:
-        path: path of the file; it is created with the first line.
+        path: path of the file, which is created empty.
         name: name of the recording.
         genres: genres to choose from; empty: all of the model.
 
@@ -113,6 +115,7 @@ class ProgressFile:
         self.path = path
         self._name, self._genres = name, genres
         self._next = 0.0
+        path.touch()
 
     def write(self, prediction: Prediction) -> None:
         """Append a prediction, unless the last one is less than a tenth of a second old."""
@@ -122,8 +125,10 @@ class ProgressFile:
         self._next = now + _PROGRESS_SECONDS
         chosen = prediction.restricted(self._genres) if self._genres else prediction
         document = replace(chosen, source=self._name).to_dict(sections=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(document) + "\n")
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)  # does not create the file
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(json.dumps(document) + "\n")
 
 
 class ClassifierPool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -158,12 +157,30 @@ async def test_a_client_that_disconnects_in_the_queue(settings: Settings, tmp_pa
         first = complete_upload(app)
         await until(lambda: bool(HeldPool.latest.jobs))
         second = complete_upload(app)
-        second.disconnect()
         await until(lambda: len(files_in(tmp_path)) == 2)
+        second.disconnect()
+        await second.task
+        assert len(files_in(tmp_path)) == 1
         HeldPool.latest.jobs[0].set_result(worker_result())
-        await asyncio.gather(first.task, second.task)
+        await first.task
         assert (first.status, len(HeldPool.latest.jobs)) == (200, 1)
         assert files_in(tmp_path) == []
+
+
+@in_event_loop
+async def test_a_client_that_disconnects_during_the_classification(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Its job is cancelled and not repeated; the only slot is free for the next one."""
+    async with running(replace(settings, queue=0)) as (app, _):
+        for number in (1, 2, 3):
+            exchange = complete_upload(app)
+            await until(lambda number=number: len(HeldPool.latest.jobs) == number)
+            exchange.disconnect()
+            await exchange.task
+            assert exchange.problem == (400, "the client disconnected")
+            assert files_in(tmp_path) == []
+        assert [job.cancelled() for job in HeldPool.latest.jobs] == [True] * 3
 
 
 @in_event_loop

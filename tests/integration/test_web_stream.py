@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,17 @@ from genrelens.web import app, streaming
 from genrelens.web.settings import Settings
 from genrelens.worker_pool import Limits, ProgressFile, WorkerError
 from support import misbehaviour, synth, tiny
-from support.asgi import HeldPool, LocalClient, in_event_loop, running, until
+from support.asgi import (
+    HeldPool,
+    LocalClient,
+    complete_upload,
+    files_in,
+    in_event_loop,
+    running,
+    until,
+)
 from support.predictions import prediction
+from support.serving import IN_PROGRESS, metric
 
 PATH = "/v1/classify"
 # Three windows of the network, each of another kind.
@@ -128,6 +138,47 @@ async def test_an_error_after_the_first_event_is_an_event(
         assert (first, document["genre"]) == ("partial", "noise")
         assert (last, problem["status"], problem["detail"]) == ("problem", status, detail)
         assert not file.path.exists()
+
+
+@pytest.mark.parametrize("n_events", [0, 1])
+@in_event_loop
+async def test_a_client_that_disconnects(held: Settings, tmp_path: Path, n_events: int) -> None:
+    """Its job is cancelled and not repeated; slot and files are released."""
+    async with running(replace(held, queue=0)) as (app, client):
+        for number in (1, 2, 3):
+            exchange = complete_upload(app, query="stream=true")
+            await until(lambda number=number: len(HeldPool.latest.jobs) == number)
+            file = HeldPool.latest.progress[-1]
+            assert file is not None
+            for _ in range(n_events):
+                file.write(prediction({"noise": 0.7, "clicks": 0.3}))
+                await until(lambda exchange=exchange: len(exchange.sent) == 2)
+            exchange.disconnect()
+            await exchange.task
+            assert exchange.status == (200 if n_events else 400)
+            await until(lambda: HeldPool.latest.jobs[-1].cancelled())
+            await until(lambda: files_in(tmp_path) == [])
+            file.write(prediction({"noise": 0.7, "clicks": 0.3}))  # the worker has not ended yet
+            assert files_in(tmp_path) == []
+            metrics = await client.get("/metrics")
+            assert metric(metrics, IN_PROGRESS) == 0
+        assert len(HeldPool.latest.jobs) == 3
+
+
+@in_event_loop
+async def test_a_worker_is_replaced_if_its_client_disconnects(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(model=str(model), workers=1, timeout=600)
+    async with running(settings) as (app, client):
+        for _ in range(2):
+            with monkeypatch.context() as patch:
+                patch.setattr(worker_pool, "_classify_file", misbehaviour.begin)
+                exchange = complete_upload(app, WAV, query="stream=true")
+                await until(lambda exchange=exchange: len(exchange.sent) == 2)
+            exchange.disconnect()
+            await exchange.task
+        assert (await client.post(PATH, content=WAV)).status_code == 200
 
 
 def test_lines_are_written_ten_times_a_second_at_most(

@@ -99,7 +99,7 @@ class Exchange:
 
     """
 
-    def __init__(self, app: Any, path: str, **headers: str) -> None:
+    def __init__(self, app: Any, path: str, query: str = "", **headers: str) -> None:
         self.messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.sent: list[dict[str, Any]] = []
         self.taken = 0
@@ -109,7 +109,7 @@ class Exchange:
             "method": "POST",
             "path": path,
             "scheme": "http",
-            "query_string": b"",
+            "query_string": query.encode(),
             "server": ("test", 80),
             "client": ("test", 1),
             "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
@@ -145,9 +145,9 @@ class Exchange:
 # ------------------------------------------------------------------------ uploads, results
 
 
-def complete_upload(app: FastAPI, content: bytes = b"sound") -> Exchange:
+def complete_upload(app: FastAPI, content: bytes = b"sound", query: str = "") -> Exchange:
     """Send a recording as a form."""
-    exchange = Exchange(app, PATH, content_type=FORM)
+    exchange = Exchange(app, PATH, query, content_type=FORM)
     exchange.body(form(content), more=False)
     return exchange
 

@@ -58,8 +58,17 @@ def test_the_page_is_that_of_the_server(write: Write) -> None:
     local = (write().folder / "index.html").read_text()
     assert 'data-engine="local"' in local
     assert "'wasm-unsafe-eval'" in local
-    body = re.compile(r"<noscript>.*</noscript>|.*<body>", re.DOTALL)
+    privacy, link = r'<p id="privacy">[^<]*</p>', r'\s*<a class="server-only".*?</a>'
+    body = re.compile(rf"<noscript>.*</noscript>|.*<body>|{privacy}|{link}", re.DOTALL)
     assert body.sub("", local) == body.sub("", served)
+
+
+def test_nothing_on_the_page_is_about_a_server(write: Write) -> None:
+    """Not even if no script runs."""
+    local = (write().folder / "index.html").read_text()
+    assert "Nothing leaves this computer: your browser classifies the clips itself." in local
+    assert "server-only" not in local
+    assert "This server" not in local
 
 
 def test_the_service_worker_has_the_hash_of_each_file(write: Write) -> None:

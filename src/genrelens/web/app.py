@@ -39,7 +39,7 @@ from genrelens.web.middleware import (
 )
 from genrelens.web.problems import Problem, install_problems
 from genrelens.web.settings import Settings
-from genrelens.web.streaming import Job, streamed
+from genrelens.web.streaming import Job, streamed, while_connected
 from genrelens.web.uploads import received_file
 from genrelens.worker_pool import ClassifierPool, ProgressFile, WorkerError, WorkerResult
 
@@ -146,7 +146,8 @@ class _Service:
         """Receive a recording and classify it within the time that a request may take.
 
         The request occupies a slot of the queue only once its recording has arrived. If no slot
-        is free when the request begins, it is refused before the upload.
+        is free when the request begins, it is refused before the upload. If the client disconnects,
+        the recording leaves the queue, or its worker is ended and replaced.
         """
         assert self._folder is not None  # the lifespan has begun
         self.admission.check()
@@ -155,20 +156,18 @@ class _Service:
                 asyncio.timeout(self.settings.timeout),
                 received_file(request, self._folder, self.bodies) as (path, name),
             ):
-                with self.admission.slot():
-                    async with self.admission.free_worker:
-                        if await request.is_disconnected():
-                            raise Problem(400, "the client disconnected")
-                        return await self._classify_file(path, name, job)
+                return await while_connected(request, self._classify_file(path, name, job))
         except TimeoutError as error:
             raise Problem(
                 504, f"the recording was not classified within {self.settings.timeout:g} s"
             ) from error
 
     async def _classify_file(self, path: Path, name: str, job: Job) -> WorkerResult:
-        started = time.monotonic()
-        with job.progress_file(path, name) as progress:
-            result = await self._run(path, name, job, progress)
+        with self.admission.slot():
+            async with self.admission.free_worker:
+                started = time.monotonic()
+                with job.progress_file(path, name) as progress:
+                    result = await self._run(path, name, job, progress)
         self.admission.record_duration(time.monotonic() - started)
         if isinstance(result, WorkerError):
             raise Problem(422, str(result))
@@ -180,7 +179,8 @@ class _Service:
         """Classify in a worker process; use a second one if the first one ends.
 
         The first worker may have been killed by an administrator, or by the kernel when it was
-        out of memory. A recording is reported as the cause only if the second worker crashes.
+        out of memory. A recording is reported as the cause only if the second worker crashes. A job
+        that is cancelled is not repeated.
         """
         assert self._pool is not None
         alone = self.admission.in_progress == 1

@@ -1,8 +1,9 @@
 """A static site: the page, the model and all that it needs, without a server.
 
-The site has the files of the served page. Three things differ: ``<html>`` has
-``data-engine="local"``, so that the page classifies in the browser; the documents of the API are
-files; and a service worker keeps everything for visits without a network.
+The site has the files of the served page. Four things differ: ``<html>`` has
+``data-engine="local"``, so that the page classifies in the browser; the page has nothing about a
+server; the documents of the API are files; and a service worker keeps everything for visits without
+a network.
 """
 
 from __future__ import annotations
@@ -44,10 +45,13 @@ _HEAD = f"""<meta charset="utf-8">
   <link rel="manifest" href="manifest.webmanifest">
   <link rel="apple-touch-icon" href="static/icon-192.png">
   <script type="module" src="static/engine/offline.js"></script>"""
+_PRIVACY = "Nothing leaves this computer: your browser classifies the clips itself."
 _CHANGES = {
     r'data-engine="server"': 'data-engine="local"',
     r'<meta charset="utf-8">': _HEAD,
     r"<noscript>.*?</noscript>": "<noscript><p>This page needs JavaScript.</p></noscript>",
+    r"This server classifies clips and does not keep them\.": _PRIVACY,
+    r'\s*<a class="server-only" [^>]*>[^<]*</a>': "",
 }
 
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from genrelens.prediction import Prediction
 from genrelens.web.problems import Problem, problem_response
 from genrelens.worker_pool import ProgressFile, WorkerResult
 
-__all__ = ["Job", "streamed"]
+__all__ = ["Job", "streamed", "while_connected"]
 
 T = TypeVar("T")
 
 _LOG = logging.getLogger("genrelens.web")
-_POLL = 0.1  # seconds between two reads of a worker's progress
+_POLL = 0.1  # seconds between two reads of a worker's progress, or two looks at a connection
 _HEADERS = {"X-Accel-Buffering": "no"}  # nginx passes events on at once
 _TASKS: set[asyncio.Future[Any]] = set()  # the event loop does not keep them
 
@@ -60,7 +60,10 @@ class Job:
             progress.path.unlink(missing_ok=True)
 
     async def followed(self, future: asyncio.Future[T], progress: ProgressFile | None) -> T:
-        """Wait for a worker, and pass on the complete lines of its file of progress."""
+        """Wait for a worker, and pass on the complete lines of its file of progress.
+
+        Cancelling the task that waits cancels the job, which ends its worker.
+        """
         if progress is None or self._lines is None:
             return await future
         position = 0
@@ -98,11 +101,34 @@ def _content(path: Path, position: int) -> bytes:
     return b""
 
 
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of a coroutine; cancel it if the client disconnects.
+
+    Args:
+        request: a request whose body has arrived.
+        work: the coroutine; it has ended when this one ends.
+
+    Raises:
+        Problem: the client disconnected.
+
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        while not task.done():
+            if await request.is_disconnected():
+                raise Problem(400, "the client disconnected")
+            await asyncio.wait([task], timeout=_POLL)
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def streamed(document: Callable[[], Awaitable[dict[str, Any]]], job: Job) -> Response:
     """Return the progress and the document of a job as server-sent events.
 
     An error before the first event is raised, so that the response has its status. If the client
-    disconnects, the classification ends by itself, as without events.
+    disconnects, the classification is cancelled, as without events.
 
     Args:
         document: classifies the recording and returns the document.
@@ -148,18 +174,22 @@ async def _next(lines: asyncio.Queue[str], task: asyncio.Future[Any]) -> str | N
 async def _events(
     first: str, lines: asyncio.Queue[str], task: asyncio.Future[dict[str, Any]]
 ) -> AsyncIterator[str]:
-    line: str | None = first
-    while line is not None:
-        yield _event("partial", line)
-        line = await _next(lines, task)
     try:
-        document = await asyncio.shield(task)
-        yield _event("result", json.dumps(document, allow_nan=False))
-    except Problem as problem:
-        yield _problem(problem.status_code, problem.detail)
-    except Exception:  # the response has begun, so no middleware can report it
-        _LOG.exception("a streamed classification failed")
-        yield _problem(500, "internal error")
+        line: str | None = first
+        while line is not None:
+            yield _event("partial", line)
+            line = await _next(lines, task)
+        try:
+            document = await asyncio.shield(task)
+            yield _event("result", json.dumps(document, allow_nan=False))
+        except Problem as problem:
+            yield _problem(problem.status_code, problem.detail)
+        except Exception:  # the response has begun, so no middleware can report it
+            _LOG.exception("a streamed classification failed")
+            yield _problem(500, "internal error")
+    finally:  # of this generator, if the client has gone
+        if not task.done():
+            task.cancel()
 
 
 def _problem(status: int, detail: str) -> str:

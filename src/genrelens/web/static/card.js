@@ -2,7 +2,7 @@
 
 import { button, element, uniqueId } from "./dom.js";
 import { ResultView } from "./result.js";
-import { formatBytes, formatDuration, headline, isPartial, percentSignificant } from "./text.js";
+import { displayName, formatBytes, formatClock, formatDuration, headline, isPartial, percentSignificant } from "./text.js";
 
 const SCROLL_BELOW = 0.6; // of the window: a card that begins lower is scrolled to
 
@@ -25,7 +25,7 @@ export class Card extends EventTarget {
   constructor(clip) {
     super();
     this.#clip = clip;
-    this.#title.textContent = clip.name;
+    this.#title.textContent = displayName(clip.name);
     this.#title.title = clip.name; // long names are cut
     this.#progress.setAttribute("aria-label", `Progress of ${clip.name}`);
     this.element = element(
@@ -78,7 +78,7 @@ export class Card extends EventTarget {
     this.#facts.textContent = this.#describe();
     this.#removeButton.textContent = isSettled ? "Remove" : "Cancel";
     this.#removeButton.setAttribute("aria-label", `${this.#removeButton.textContent} ${name}`);
-    this.#waiting.hidden = isSettled;
+    this.#waiting.hidden = isSettled || Boolean(document); // then the timeline is the progress
     this.#showProgress();
     if (state === "failed") {
       this.#result?.dispose();
@@ -107,11 +107,14 @@ export class Card extends EventTarget {
   }
 
   #describe() {
-    const { file, document, original } = this.#clip;
+    const { file, document, original, state } = this.#clip;
     const facts = [formatBytes(file.size)];
-    if (document) {
+    if (document && state === "classifying") {
+      const [heard, all] = [document.heard, document.duration].map(formatClock);
+      facts.push(`listening, ${heard} of ${all}`);
+    } else if (document) {
       const partial = isPartial(document) ? `, ${formatDuration(document.heard)} classified` : "";
-      facts.push(formatDuration(document.duration) + partial, document.model);
+      facts.push(formatDuration(document.duration) + partial, `model ${document.model}`);
     }
     if (original) {
       facts.push(`same content as ${original.name}`);

@@ -45,6 +45,10 @@ export class Clip extends EventTarget {
     return this.file.name;
   }
 
+  get isCancelled() {
+    return this.#abort.signal.aborted;
+  }
+
   get isSettled() {
     return this.state === "done" || this.state === "failed";
   }

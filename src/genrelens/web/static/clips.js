@@ -3,7 +3,8 @@
 import { Clip } from "./clip.js";
 
 const STORE = "genrelens-results";
-const MAX_HASHED = 300 * 2 ** 20; // bytes; larger files are compared by name and size only
+const MAX_HASHED = 32 * 2 ** 20; // bytes; of larger files, three samples are compared
+const SAMPLE = 2 ** 20; // bytes
 
 /** Dispatches "add" (with the new clips as `detail`), "remove", "replace", "settle". */
 export class Clips extends EventTarget {
@@ -87,6 +88,9 @@ export class Clips extends EventTarget {
       const key = `${await contentOf(clip.file)} ${JSON.stringify(clip.options)}`;
       const original = this.#known.get(key);
       await original?.end();
+      if (clip.isCancelled) {
+        return;
+      }
       if (original?.state === "done") {
         clip.copy(original);
         return;
@@ -144,15 +148,24 @@ function stored() {
 
 /** Return a text that two files share only if they have the same content. */
 async function contentOf(file) {
-  if (file.size > MAX_HASHED || !globalThis.crypto?.subtle) {
+  if (!globalThis.crypto?.subtle) {
     return `${file.name} ${file.size} ${file.lastModified}`;
   }
   try {
-    const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
-    return String(new Uint8Array(digest));
+    const digest = await crypto.subtle.digest("SHA-256", await sampleOf(file));
+    return `${file.size} ${new Uint8Array(digest)}`;
   } catch {
     return `unreadable ${Math.random()}`; // the engine reports why
   }
+}
+
+/** Return the content of a file; of a large one its beginning, middle and end. */
+function sampleOf(file) {
+  if (file.size <= MAX_HASHED) {
+    return file.arrayBuffer();
+  }
+  const starts = [0, Math.floor(file.size / 2), file.size - SAMPLE];
+  return new Blob(starts.map((start) => file.slice(start, start + SAMPLE))).arrayBuffer();
 }
 
 /** Runs jobs in order, a few at a time; a job that fails does not stop the others. */

@@ -17,12 +17,14 @@ export function acceptDrops(onFiles, onNote) {
   const show = (isShown) => cover.classList.toggle("shown", isShown);
 
   window.addEventListener("dragover", (event) => {
+    event.preventDefault(); // allows the drop; a dropped link would leave the page
     if (holdsFiles(event)) {
-      event.preventDefault(); // allows the drop
       event.dataTransfer.dropEffect = "copy";
       show(true);
     }
   });
+  window.addEventListener("keydown", ({ key }) => key === "Escape" && show(false));
+  window.addEventListener("blur", () => show(false));
   window.addEventListener("dragleave", (event) => {
     if (event.relatedTarget === null) {
       show(false); // it left the window, not only an element
@@ -30,8 +32,8 @@ export function acceptDrops(onFiles, onNote) {
   });
   window.addEventListener("drop", async (event) => {
     show(false);
+    event.preventDefault();
     if (holdsFiles(event)) {
-      event.preventDefault();
       const { files, note } = await droppedFiles(event.dataTransfer);
       onFiles(files);
       onNote(note);

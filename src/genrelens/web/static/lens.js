@@ -92,6 +92,7 @@ export class Lens {
     const { width, height } = this.#canvas;
     const context = this.#context;
     const radius = Math.min(width, height) / 2;
+    const isLight = this.#prefersLight();
     context.clearRect(0, 0, width, height);
     context.save();
     context.translate(width / 2, height / 2);
@@ -102,7 +103,7 @@ export class Lens {
     this.#lengths.forEach((length, index) => {
       const angle = index * step - Math.PI / 2;
       const outer = inner + context.lineWidth / 2 + length * (0.94 * radius - inner - context.lineWidth);
-      context.strokeStyle = this.#colours[index];
+      context.strokeStyle = isLight ? darker(this.#colours[index]) : this.#colours[index];
       context.beginPath();
       context.moveTo(Math.cos(angle) * (inner + context.lineWidth / 2), Math.sin(angle) * (inner + context.lineWidth / 2));
       context.lineTo(Math.cos(angle) * outer, Math.sin(angle) * outer);
@@ -110,4 +111,16 @@ export class Lens {
     });
     context.restore();
   }
+
+  /** Whether the page is light: by the button, or by the preference of the system. */
+  #prefersLight() {
+    const chosen = document.documentElement.dataset.theme;
+    return chosen ? chosen === "light" : matchMedia("(prefers-color-scheme: light)").matches;
+  }
+}
+
+/** Return a colour that is visible on a light page. */
+function darker(colour) {
+  const channels = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+  return `rgb(${channels.map((channel) => Math.round(0.78 * channel)).join(" ")})`;
 }

@@ -1,5 +1,7 @@
 /** The answer while a recording is made: the recording so far is classified again and again. */
 
+import { announce, element } from "./dom.js";
+import { Palette } from "./genres.js";
 import { headline, percentShort } from "./text.js";
 
 const FIRST = 4000; // milliseconds before the first answer; shorter recordings are never sure
@@ -10,6 +12,7 @@ export class LiveAnswer {
   #area;
   #onAnswer;
   #abort = null;
+  #announced = ""; // the words that a screen reader got; the percentage is not repeated to it
 
   /**
    * @param {Object} engine  with `classify`
@@ -25,7 +28,8 @@ export class LiveAnswer {
   /** Begin with a recording; `soFar` returns its file up to now. */
   begin(soFar) {
     this.#abort = new AbortController();
-    this.#show("Listening", "");
+    this.#announced = "";
+    this.#show("Listening");
     this.#repeat(soFar, this.#abort.signal);
   }
 
@@ -37,14 +41,18 @@ export class LiveAnswer {
 
   async #repeat(soFar, signal) {
     await pause(FIRST);
-    while (!signal.aborted) {
+    for (let failures = 0; !signal.aborted; ) {
       try {
         const result = await this.#engine.classify(soFar(), { signal });
+        failures = 0;
         if (!signal.aborted) {
           this.#answer(result);
         }
-      } catch {
-        // The next try has more of the recording.
+      } catch (error) {
+        failures += 1; // the first part of a recording may be too short to decode
+        if (failures > 1 && !signal.aborted) {
+          this.#show("No live answer: ", error.message);
+        }
       }
       await pause(PAUSE);
     }
@@ -53,18 +61,24 @@ export class LiveAnswer {
   #answer(result) {
     const isSure = result.verdict === "genre";
     const share = percentShort(result.probabilities[result.genre]);
-    const text = isSure ? `${result.genre}, ${share}` : headline(result);
-    this.#show(isSure ? "Enough: it is " : "So far: ", text);
-    this.#area.classList.toggle("sure", isSure);
+    if (isSure) {
+      const genre = element("span", { class: "live-genre" }, result.genre);
+      new Palette(result.labels).tint(genre, result.genre);
+      this.#show("Enough: it is ", genre, `, ${share}`);
+    } else {
+      this.#show("So far: ", headline(result).replaceAll(" %", "\u00a0%"));
+    }
+    const word = isSure ? `Enough: it is ${result.genre}.` : `So far: ${result.verdict}.`;
+    if (word !== this.#announced) {
+      this.#announced = word;
+      announce(word);
+    }
     this.#onAnswer(result);
   }
 
-  /** Show an answer; the same answer is not read aloud again. */
-  #show(start, text) {
+  #show(...parts) {
     this.#area.hidden = false;
-    if (this.#area.textContent !== start + text) {
-      this.#area.replaceChildren(start, text);
-    }
+    this.#area.replaceChildren(...parts);
   }
 }
 

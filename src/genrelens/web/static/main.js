@@ -12,6 +12,7 @@ import { fetchExample, ServerEngine, ServerError } from "./server.js";
 import { formatBytes } from "./text.js";
 import { offerThemes } from "./themes.js";
 
+document.documentElement.dataset.started = "true"; // theme.js reports if it is missing
 const isLocal = document.documentElement.dataset.engine === "local";
 const engine = isLocal
   ? new (await import("./engine/client.js")).LocalEngine()
@@ -19,7 +20,7 @@ const engine = isLocal
 // One clip is uploaded while the other is classified; in the browser there is nothing to upload.
 const clips = new Clips(engine, isLocal ? 1 : 2);
 new Results(clips);
-const lens = new Lens(document.getElementById("lens"));
+const lens = startLens();
 const form = document.getElementById("upload");
 const fileInput = document.getElementById("file");
 const fast = document.getElementById("fast");
@@ -31,6 +32,16 @@ const GENRE_SETS = [
   ["the ten of GTZAN", ["blues", ...NINE]],
   ["the nine of 2018", NINE],
 ];
+
+/** Start the lens, which must never stop the form; without it, nothing is drawn. */
+function startLens() {
+  try {
+    return new Lens(document.getElementById("lens"));
+  } catch (error) {
+    console.info(error);
+    return { setGenres: () => {}, show: () => {}, setLevel: () => {} };
+  }
+}
 
 /** Show an error below the form; an empty sentence removes it. */
 function showError(sentence) {
@@ -147,10 +158,12 @@ showEngine();
 watchForm();
 watchClips();
 acceptDrops(add, showError);
+window.addEventListener("paste", ({ clipboardData }) => add([...(clipboardData?.files ?? [])]));
 offerThemes(document.getElementById("theme"));
-const live = new LiveAnswer(engine, document.getElementById("live"), (result) =>
-  lens.show(result?.probabilities ?? null),
-);
+const live = new LiveAnswer(engine, document.getElementById("live"), (result) => {
+  lens.show(result?.probabilities ?? null);
+  document.body.classList.toggle("enough", result?.verdict === "genre");
+});
 new RecordingPanel(
   document.getElementById("recording"),
   { onFile: (file) => add([file]), onError: showError, onLevel: (level) => lens.setLevel(level) },

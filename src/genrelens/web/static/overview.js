@@ -3,7 +3,7 @@
 import { allToJson, save, toCsv } from "./downloads.js";
 import { arrange, button, element } from "./dom.js";
 import { Palette } from "./genres.js";
-import { countOf, isMusic, percent, shortAnswer } from "./text.js";
+import { countOf, displayName, isMusic, percent, shortAnswer } from "./text.js";
 import { drawBlocks } from "./timeline.js";
 
 const COLUMNS = [
@@ -130,7 +130,7 @@ class Row {
   constructor(clip, { onSelect, onCompare }) {
     this.#clip = clip;
     this.#select = button("", () => onSelect(clip), { class: "name", title: clip.name });
-    this.#select.append(element("span", { class: "clamped", dir: "auto" }, clip.name));
+    this.#select.append(element("span", { class: "clamped", dir: "auto" }, displayName(clip.name)));
     this.#compare = button("Compare", () => onCompare(clip), {
       class: "quiet compare", "aria-label": `Compare ${clip.name} with the selected clip`,
     });

@@ -135,7 +135,7 @@ export class Player extends EventTarget {
   }
 
   #reportMove() {
-    this.#clock.textContent = `${formatClock(this.position)} / ${formatClock(this.duration)}`;
+    this.#clock.textContent = `${formatClock(this.position)} / ${formatClock(Math.round(this.duration))}`;
     this.dispatchEvent(new Event("move"));
   }
 }

@@ -10,6 +10,8 @@ import {
 } from "./text.js";
 import { seekByPointer, Timeline } from "./timeline.js";
 
+const MANY = 4; // genres in a headline, above which it is smaller
+
 export class ResultView {
   #clip;
   #palette;
@@ -72,14 +74,20 @@ export class ResultView {
   #answer(document, isFinal) {
     const { verdict, genre, changes, probabilities } = document;
     const names = { genre: [genre], changes }[verdict] ?? [];
-    const line = (isFinal ? headline(document) : growingHeadline(document)).replaceAll(" %", "\u00a0%");
+    const line = isFinal ? headline(document) : growingHeadline(document);
+    const [main, candidates] = splitAnswer(line, verdict);
     const emphases = names.flatMap((name, index) => [
       ...(index ? [", "] : []),
       this.#palette.tint(element("strong", {}, name), name),
     ]);
-    const start = line.slice(0, line.length - names.join(", ").length);
+    const start = main.slice(0, main.length - names.join(", ").length);
+    const size = names.length > MANY ? "verdict many" : "verdict";
     const answer = element(
-      "p", { class: "verdict" }, element("span", { class: "lead-in" }, start), ...emphases,
+      "p",
+      { class: size },
+      element("span", { class: "lead-in" }, start),
+      ...emphases,
+      ...(candidates ? [element("span", { class: "candidates" }, candidates)] : []),
     );
     answer.dataset.verdict = verdict;
     if (verdict !== "genre") {
@@ -123,6 +131,7 @@ export class ResultView {
   #showStage(document, isFinal) {
     const parts = [this.#timeline.element, this.#overlay, timeAxis(document.duration)];
     const isSilent = document.verdict === "silence";
+    this.#stage.classList.toggle("silent", isSilent);
     const image = isFinal && !isSilent ? document.spectrogram : null;
     this.#stage.classList.toggle("excerpts", isFinal && isPartial(document));
     this.#stage.classList.toggle("with-image", Boolean(image));
@@ -147,6 +156,13 @@ export class ResultView {
   #follow() {
     this.#playhead.style.left = `${(100 * this.#player.position) / this.#player.duration}%`;
   }
+}
+
+/** Split "Not sure: jazz 23 %, country 19 %" into the verdict and its candidates. */
+function splitAnswer(line, verdict) {
+  const end = line.indexOf(": ") + 2;
+  const isSplit = verdict === "not sure" && end > 1;
+  return isSplit ? [line.slice(0, end), line.slice(end).replaceAll(/ (?=\d|%)/g, "\u00a0")] : [line, ""];
 }
 
 /** The headline while the clip is being classified: "So far: rock". */

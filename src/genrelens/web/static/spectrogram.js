@@ -47,7 +47,8 @@ export class Spectrogram {
     this.title = image.kind === "mel" ? "Mel spectrogram" : "MFCC";
     this.canvas = element("canvas", { role: "img", "aria-label": this.#describe(name) });
     const { columns, bands, seconds_per_column: seconds } = image;
-    this.canvas.style.width = `${Math.min(100, (100 * columns * seconds) / duration)}%`;
+    const share = (100 * columns * seconds) / duration;
+    this.canvas.style.width = `${share > 98.5 ? 100 : share}%`; // the rest is less than a column
     draw(this.canvas, columns, bands, (x, y) => this.#bytes[x * bands + bands - 1 - y]);
   }
 
@@ -119,7 +120,9 @@ export function timeAxis(duration) {
   const ticks = timeTicks(duration, MAX_TIMES).map((seconds) => {
     const text = duration < 2 ? seconds.toFixed(1) : formatClock(seconds);
     const tick = element("span", {}, text);
-    tick.style.left = `${(100 * seconds) / duration}%`;
+    const share = (100 * seconds) / duration;
+    tick.style.left = `${share}%`;
+    tick.classList.toggle("end", share > 96);
     return tick;
   });
   return element("div", { class: "axis-x", "aria-hidden": "true" }, ...ticks);

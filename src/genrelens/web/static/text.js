@@ -79,6 +79,11 @@ export function timeTicks(duration, most) {
   return Array.from({ length: Math.floor(duration / step) + 1 }, (_, index) => index * step);
 }
 
+/** Return a file name without invisible characters that change the direction of text. */
+export function displayName(name) {
+  return name.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
 // ----------------------------------------------------------------------------- verdicts
 
 /** Return the result as a line, as the command line prints it: "The predicted genre is: rock". */

@@ -5,7 +5,8 @@ import {
   countOf, describeSection, formatClock, isMusic, isPartial, percent, spokenTime,
 } from "./text.js";
 
-const SHORT_LABEL = 6; // characters that fit into a smaller block
+const LETTERS = [5, 7, 9, 11]; // classes of labels, each shown from another width on
+const THIN = 0.4; // percent; thinner blocks have no border
 
 /** Seek by pointer on an element whose width stands for the duration of the clip. */
 export function seekByPointer(area, player) {
@@ -32,26 +33,32 @@ export function seekByPointer(area, player) {
  * @param {import("./genres.js").Palette} palette
  * @returns {HTMLElement[]}
  */
-export function drawBlocks({ sections, duration }, palette) {
-  return sections.map((section) => drawBlock(section, duration, palette));
+export function drawBlocks({ verdict, sections, duration }, palette) {
+  const shown = verdict === "not music" ? sections.map(asNoMusic) : sections;
+  return shown.map((section) => drawBlock(section, duration, palette));
+}
+
+/** Return a section without its genre, which is not worth showing if the clip is not music. */
+function asNoMusic(section) {
+  return section.verdict === "silence" ? section : { ...section, verdict: "not music" };
 }
 
 function drawBlock(section, duration, palette) {
   const { verdict, genre, start, end } = section;
-  const [long, short] = isMusic(section) ? [genre, genre.slice(0, 2)] : [verdict, "–"];
   const isSure = verdict !== "not sure";
-  const mark = isSure ? "" : "?";
+  const label = (isMusic(section) ? genre : verdict) + (isSure ? "" : "?");
+  const share = (100 * (end - start)) / duration;
   const block = element(
     "div",
     {
-      class: long.length + mark.length > SHORT_LABEL ? "block" : "block brief",
+      class: share < THIN ? "block thin" : "block",
+      "data-letters": Math.min(LETTERS.at(-1), LETTERS.find((most) => label.length <= most) ?? 99),
       title: `${describeSection(section)}, ${formatClock(start)} – ${formatClock(end)}`,
     },
-    element("span", { class: "long" }, long + mark),
-    element("span", { class: "short" }, short + mark),
+    element("span", { class: "long" }, label),
   );
   block.style.left = `${(100 * start) / duration}%`;
-  block.style.width = `${(100 * (end - start)) / duration}%`;
+  block.style.width = `${share}%`;
   if (!isMusic(section)) {
     block.classList.add("no-music");
     return block;

@@ -7,6 +7,7 @@ import { Resampler } from "./resample.js";
 
 const MAX_AMPLITUDE = 1e6; // 120 dB over full scale
 const MIN_PAUSE = 250; // milliseconds between two partial documents
+const MIN_DECODED = 0.1; // of the length of a damaged file; less would mislead
 const PADDING = 0.2; // seconds by which a stated and a real length may differ
 
 /**
@@ -44,6 +45,7 @@ export async function classify(model, source, { name, genres, onPartial, signal 
       last = performance.now();
     }
   }
+  checkDecoded(source, recording.seconds);
   if (!recording.seconds) {
     throw new Error("This file contains no audio samples.");
   }
@@ -87,6 +89,15 @@ function check(samples, before, sampleRate) {
     const seconds = ((before + wrong) / sampleRate).toFixed(2);
     throw new Error(
       `This file contains the sample ${samples[wrong]} at ${seconds} s; full scale is 1.`);
+  }
+}
+
+/** Check that enough of a damaged recording could be decoded. */
+function checkDecoded({ statedSeconds, seconds, damage }, decoded) {
+  const expected = statedSeconds ?? seconds;
+  if (damage && expected && decoded < MIN_DECODED * expected) {
+    const [part, whole] = [decoded, expected].map((value) => value.toFixed(1));
+    throw new Error(`This file is damaged: only ${part} s of ${whole} s could be decoded.`);
   }
 }
 

@@ -12,6 +12,7 @@ const MAX_FAILURES = 20; // of the decoder, after which the file cannot be decod
  * @property {AudioDecoderConfig} config
  * @property {number} skip  samples to skip at the start
  * @property {?number} total  number of samples after that; null if it is unknown
+ * @property {?string} [damage]  why packets are missing; known after the last one
  * @property {() => AsyncIterable<{data: Uint8Array}>} packets
  */
 
@@ -42,7 +43,7 @@ export async function decodedSource(opened) {
     seconds: opened.total === null ? null : opened.total / opened.config.sampleRate,
     blocks: () => joined(trimmed(withFirst(first.value, decoded), ...limits), sampleRate),
     get damage() {
-      return decoder.failures ? decoder.reason : null;
+      return decoder.failures ? decoder.reason : (opened.damage ?? null);
     },
   };
 }
@@ -52,11 +53,17 @@ async function* withFirst(first, others) {
   yield* others;
 }
 
-/** Decodes packets; after a failure it goes on with the next ones. */
+/**
+ * Decodes packets; after a failure it goes on with the next ones.
+ *
+ * The decoder calls back at any time. An exception there would end the worker, with the recordings
+ * that wait in it, so it is kept, and `decode` throws it.
+ */
 class PacketDecoder {
   #config;
   #decoder = null;
   #decoded = [];
+  #fatal = null; // the error that `decode` is to throw
   failures = 0;
   reason = "";
 
@@ -71,19 +78,27 @@ class PacketDecoder {
       for await (const { data } of packets) {
         this.#send(data, (timestamp += 1000));
         await this.#room();
-        yield* this.#decoded.splice(0);
+        yield* this.#take();
       }
       await this.#decoder?.flush().catch((error) => this.#fail(error));
-      yield* this.#decoded.splice(0);
+      yield* this.#take();
     } finally {
       this.#close();
     }
   }
 
+  /** Return what was decoded since the last call. */
+  #take() {
+    if (this.#fatal) {
+      throw this.#fatal;
+    }
+    return this.#decoded.splice(0);
+  }
+
   #send(data, timestamp) {
     if (!this.#decoder || this.#decoder.state === "closed") {
       this.#decoder = new AudioDecoder({
-        output: (audio) => this.#decoded.push(planesOf(audio)),
+        output: (audio) => this.#keep(audio),
         error: (error) => this.#fail(error),
       });
       this.#decoder.configure(this.#config);
@@ -102,11 +117,23 @@ class PacketDecoder {
     }
   }
 
+  #keep(audio) {
+    try {
+      if (audio.numberOfFrames) { // Firefox returns nothing for the first packet of Vorbis
+        this.#decoded.push(planesOf(audio));
+      }
+    } catch (error) {
+      this.#fatal ??= error;
+    } finally {
+      audio.close();
+    }
+  }
+
   #fail(error) {
     this.failures += 1;
     this.reason = error.message;
     if (this.failures > MAX_FAILURES) {
-      throw new Error("This file is damaged: your browser cannot decode it.");
+      this.#fatal ??= new Error("This file is damaged: your browser cannot decode it.");
     }
   }
 
@@ -123,9 +150,7 @@ function planesOf(audio) {
     audio.copyTo(samples, { planeIndex, format: "f32-planar" });
     return samples;
   });
-  const { sampleRate } = audio;
-  audio.close();
-  return { sampleRate, channels };
+  return { sampleRate: audio.sampleRate, channels };
 }
 
 /** Leave out samples at the start, and those after the end. */

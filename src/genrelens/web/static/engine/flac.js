@@ -21,14 +21,18 @@ export async function openFlac(file) {
   const [rate, channels] = [bigEndian(info.subarray(18, 21)) >> 4, ((info[20] >> 1) & 7) + 1];
   const total = (info[21] & 15) * 2 ** 32 + bigEndian(info.subarray(22, 26));
   info[4] |= LAST_BLOCK; // the description has this block only
-  return {
+  const opened = {
     config: { codec: "flac", sampleRate: rate, numberOfChannels: channels, description: info },
     skip: 0,
     total: total || null,
+    damage: null,
     packets: async function* () {
-      yield* frames(bytes, await afterMetadata(bytes, start + 4), bigEndian(info.subarray(15, 18)));
+      const first = await afterMetadata(bytes, start + 4);
+      const isWhole = yield* frames(bytes, first, bigEndian(info.subarray(15, 18)));
+      opened.damage = isWhole ? null : "a frame has no header";
     },
   };
+  return opened;
 }
 
 async function afterMetadata(bytes, start) {
@@ -41,7 +45,7 @@ async function afterMetadata(bytes, start) {
   }
 }
 
-/** Yield the frames; each ends where the header of the next one is found. */
+/** Yield the frames; each ends where the next header is found. Return whether all were found. */
 async function* frames(bytes, start, largest) {
   const reach = Math.max(2 ** 17, 2 * largest);
   let position = start;
@@ -50,7 +54,7 @@ async function* frames(bytes, start, largest) {
     const data = await bytes.at(position, reach);
     const frame = headerOf(data, 0);
     if (!frame || (number !== null && frame.number < number)) {
-      return;
+      return false;
     }
     number = frame.number;
     const next = nextFrame(data, frame);
@@ -58,6 +62,7 @@ async function* frames(bytes, start, largest) {
     yield { data: data.subarray(0, end), samples: frame.samples };
     position += end;
   }
+  return true;
 }
 
 /** Return the position of the next header whose number follows that of a frame, or -1. */
