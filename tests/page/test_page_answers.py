@@ -46,7 +46,7 @@ def test_start_of_the_page(visit: Visit) -> None:
     expect(page.get_by_text("Enter a music clip to classify it:")).to_be_visible()
     expect(page.get_by_text("The genres are chords, clicks and noise.")).to_be_visible()
     expect(page.get_by_text("Up to 1 MiB each.")).to_be_visible()
-    expect(page.get_by_role("link", name="the API")).to_have_attribute("href", "docs")
+    expect(page.get_by_role("link", name="API")).to_have_attribute("href", "docs")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
 
 

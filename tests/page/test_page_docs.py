@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(params=["dark", "light"])
 def docs(request: pytest.FixtureRequest, enter: Callable[..., Visit]) -> Visit:
     visit = enter(color_scheme=request.param)
-    visit.page.get_by_role("link", name="the API").click()
+    visit.page.get_by_role("link", name="API").click()
     visit.page.get_by_role("heading", name="POST /v1/classify").wait_for()
     return visit
 

@@ -43,7 +43,7 @@ def test_the_page_works(browser: Any, address: str) -> None:
 
 def test_the_page_of_the_api_works(browser: Any, address: str) -> None:
     visit = Visit(browser, address)
-    visit.page.get_by_role("link", name="the API").click()
+    visit.page.get_by_role("link", name="API").click()
     visit.page.get_by_role("button", name="Send get_limits").click()
     expect(visit.page.locator("#get_limits")).to_contain_text('"max_upload": 104857600')
     foreign = visit.foreign_requests
