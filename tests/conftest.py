@@ -34,8 +34,19 @@ settings.register_profile("genrelens", deadline=None, derandomize=True, max_exam
 settings.load_profile("genrelens")
 
 
+@pytest.fixture(autouse=True)
+def no_log_messages_of_other_tests() -> Iterator[None]:
+    """Switch off the log messages that a test with ``--verbose`` has switched on."""
+    yield
+    if (verbosity := sys.modules.get("genrelens.cli.verbosity")) is not None:
+        verbosity.reset_verbosity()
+
+
 # The longest modules start first, so that no worker has a long module at the end.
 LONGEST = (
+    "test_cluster",
+    "test_site_agreement",
+    "test_page_axe",
     "test_readme",
     "test_library_process",
     "test_train_cli",

@@ -26,6 +26,7 @@ class NumpyModel:
     """
 
     set_head = None
+    threads = 1
 
     def __init__(self, metadata: ModelMetadata) -> None:
         self.metadata = metadata
