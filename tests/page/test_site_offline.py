@@ -69,6 +69,7 @@ def test_a_new_version_replaces_the_old_one(
         monkeypatch.setattr(site, "list_examples", lambda _: [])
         site.write_site(folder, runtime())
         visit.page.reload()
+        visit.page.wait_for_load_state("networkidle")
         visit.page.evaluate(
             """async () => {
               const registration = await navigator.serviceWorker.ready;
@@ -81,6 +82,7 @@ def test_a_new_version_replaces_the_old_one(
         )
         visit.page.reload()
         visit.page.wait_for_url(server)
+        visit.page.wait_for_load_state("networkidle")
         expect(visit.page.get_by_role("button", name="Trance")).to_have_count(0)
         assert visit.page.evaluate("fetch('v1/examples').then((each) => each.json())") == []
         names = visit.page.evaluate("caches.keys()")
