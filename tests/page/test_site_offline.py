@@ -12,7 +12,7 @@ from genrelens.web import site
 from support.browser import Visit, expect
 from support.page_clips import clip
 from support.site_clips import WAVS
-from support.static_site import file_server, offline_ready, runtime
+from support.static_site import evaluate_after_reloads, file_server, offline_ready, runtime
 
 
 def test_the_page_classifies_on_this_computer(local: Visit) -> None:
@@ -69,8 +69,8 @@ def test_a_new_version_replaces_the_old_one(
         monkeypatch.setattr(site, "list_examples", lambda _: [])
         site.write_site(folder, runtime())
         visit.page.reload()
-        visit.page.wait_for_load_state("networkidle")
-        visit.page.evaluate(
+        evaluate_after_reloads(
+            visit.page,
             """async () => {
               const registration = await navigator.serviceWorker.ready;
               await registration.update();
@@ -78,14 +78,16 @@ def test_a_new_version_replaces_the_old_one(
               while (worker && worker.state === "installing") {
                 await new Promise((resolve) => setTimeout(resolve, 50));
               }
-            }"""
+            }""",
         )
         visit.page.reload()
         visit.page.wait_for_url(server)
-        visit.page.wait_for_load_state("networkidle")
         expect(visit.page.get_by_role("button", name="Trance")).to_have_count(0)
-        assert visit.page.evaluate("fetch('v1/examples').then((each) => each.json())") == []
-        names = visit.page.evaluate("caches.keys()")
+        assert (
+            evaluate_after_reloads(visit.page, "fetch('v1/examples').then((each) => each.json())")
+            == []
+        )
+        names = evaluate_after_reloads(visit.page, "caches.keys()")
         visit.close()
     assert not (folder / "examples" / "trance.ogg").exists()
     assert len(names) == 1

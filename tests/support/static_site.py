@@ -93,6 +93,20 @@ def classify(
     return result
 
 
+def evaluate_after_reloads(page: Any, script: str) -> Any:
+    """Evaluate a script; again if the page reloads itself meanwhile, as it does for an update."""
+    from playwright.sync_api import Error
+
+    for _ in range(20):
+        try:
+            return page.evaluate(script)
+        except Error as error:
+            if "navigation" not in str(error):
+                raise
+            page.wait_for_load_state()
+    raise AssertionError("the page does not stop reloading")
+
+
 def offline_ready(visit: Visit) -> None:
     """Wait until the service worker of a page has stored the site."""
     visit.page.evaluate(

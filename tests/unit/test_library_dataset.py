@@ -129,13 +129,15 @@ def test_the_later_scan_of_a_file_counts(dataset: Dataset) -> None:
     dataset.write([failed("/a", TIMES[0]), row("/c", TIMES[2])])
     dataset.write([row("/b", TIMES[3], "pop"), row(ODD[2], TIMES[3])])
     expected = described(
-        iter([
-            row("/a", TIMES[1], "jazz"),
-            row("/b", TIMES[3], "pop"),
-            row("/c", TIMES[2]),
-            row(ODD[2], TIMES[3]),
-        ])
-    )  # fmt: skip
+        iter(
+            [
+                row("/a", TIMES[1], "jazz"),
+                row("/b", TIMES[3], "pop"),
+                row("/c", TIMES[2]),
+                row(ODD[2], TIMES[3]),
+            ]
+        )
+    )
     with dataset.catalog() as catalog:
         assert described(catalog.query()) == expected
     assert dataset.tidy() == 3

@@ -10,9 +10,8 @@ from typing import Annotated, Literal, cast
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
-from genrelens.cli.list import GenreCondition, StyleCondition
 from genrelens.cli.names import check_names
-from genrelens.cli.options import AsJson, Database, Under
+from genrelens.cli.options import AsJson, Database, GenreCondition, StyleCondition, Under
 from genrelens.cli.tag import (
     Existing,
     MaxGenres,

@@ -16,7 +16,15 @@ from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_note
 from genrelens.cli.names import check_names
-from genrelens.cli.options import Database, SafeCsv, Under, as_probability
+from genrelens.cli.options import (
+    Database,
+    GenreCondition,
+    SafeCsv,
+    StyleCondition,
+    Target,
+    Under,
+    as_probability,
+)
 from genrelens.cli.stats import count_of, length
 from genrelens.cli.tag import print_outdated
 from genrelens.discovery.find import is_gone
@@ -34,7 +42,7 @@ from genrelens.library.export import FORMATS
 from genrelens.library.versions import count_outdated
 from genrelens.percentages import percent
 
-__all__ = ["GenreCondition", "StyleCondition", "list_files"]
+__all__ = ["list_files"]
 
 _ANSWERS = ("genre", "not sure")  # verdicts that are shown with a probability
 _MOST_STYLES = 3  # in a line of the table
@@ -62,16 +70,6 @@ class _Verdict(StrEnum):
     silence = "silence"
 
 
-GenreCondition = Annotated[
-    str | None,
-    typer.Option(
-        metavar="GENRE",
-        help="Files of this genre; a file with several genres is found under each of them.",
-    ),
-]
-StyleCondition = Annotated[
-    str | None, typer.Option(metavar="STYLE", help="Files to which this style applies.")
-]
 _Minimum = Annotated[
     float | None,
     typer.Option(
@@ -101,12 +99,6 @@ _Kind = Annotated[
     _Format | None,
     typer.Option(
         "--format", "-f", help="Output format.", show_default="by the extension of --out, or table"
-    ),
-]
-_Target = Annotated[
-    Path | None,
-    typer.Option(
-        "--out", "-o", metavar="FILE", help="Write to this file.", show_default="standard output"
     ),
 ]
 _Playlists = Annotated[
@@ -142,7 +134,7 @@ def list_files(
     errors: _Errors = False,
     model: _Model = None,
     kind: _Kind = None,
-    target: _Target = None,
+    target: Target = None,
     playlists: _Playlists = None,
     by: _PlaylistsBy = None,
     relative_to: _RelativeTo = None,

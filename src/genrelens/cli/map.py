@@ -9,8 +9,8 @@ import typer
 
 from genrelens.cli.console import out
 from genrelens.cli.names import check_names
-from genrelens.cli.options import Database
-from genrelens.cli.similar import ComparedModel, GenreFilter, StyleFilter, Under
+from genrelens.cli.options import Database, GenreCondition, StyleCondition, Under
+from genrelens.cli.similar import ComparedModel
 from genrelens.files import write_text_atomically
 from genrelens.library import map_library, map_page, open_library
 
@@ -34,8 +34,8 @@ _Most = Annotated[
 
 def map_files(
     page: _Page = Path("map.html"),
-    genre: GenreFilter = None,
-    style: StyleFilter = None,
+    genre: GenreCondition = None,
+    style: StyleCondition = None,
     under: Under = None,
     most: _Most = 5000,
     model: ComparedModel = None,

@@ -20,6 +20,7 @@ __all__ = [
     "DataFolder",
     "DataFolders",
     "Database",
+    "GenreCondition",
     "Genres",
     "Jobs",
     "JournalFile",
@@ -30,6 +31,8 @@ __all__ = [
     "SafeCsv",
     "ScanSources",
     "Seed",
+    "StyleCondition",
+    "Target",
     "Under",
     "as_probability",
     "n_jobs",
@@ -127,9 +130,26 @@ Database = Annotated[
         show_default=_CATALOG,
     ),
 ]
+GenreCondition = Annotated[
+    str | None,
+    typer.Option(
+        "--genre",
+        metavar="GENRE",
+        help="Files of this genre; a file with several genres is found under each of them.",
+    ),
+]
+StyleCondition = Annotated[
+    str | None, typer.Option("--style", metavar="STYLE", help="Files to which this style applies.")
+]
 Under = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Files in this folder or below it.", parser=as_path),
+]
+Target = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Write to this file.", show_default="standard output"
+    ),
 ]
 JournalFile = Annotated[
     Path | None,

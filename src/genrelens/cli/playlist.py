@@ -8,15 +8,11 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.names import check_names
-from genrelens.cli.options import Database, SafeCsv
+from genrelens.cli.options import Database, GenreCondition, SafeCsv, StyleCondition, Target, Under
 from genrelens.cli.similar import (
     ComparedModel,
-    GenreFilter,
     Kind,
     RelativeTo,
-    StyleFilter,
-    Target,
-    Under,
     checked_format,
     print_recordings,
 )
@@ -51,8 +47,8 @@ def playlist(
     others: _Others = None,
     like: _Like = None,
     n: _Number = 50,
-    genre: GenreFilter = None,
-    style: StyleFilter = None,
+    genre: GenreCondition = None,
+    style: StyleCondition = None,
     under: Under = None,
     kind: Kind = None,
     target: Target = None,

@@ -17,9 +17,8 @@ from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_note
 from genrelens.cli.names import check_names
-from genrelens.cli.options import Database, SafeCsv
+from genrelens.cli.options import Database, GenreCondition, SafeCsv, StyleCondition, Target, Under
 from genrelens.csv_cells import safe_row
-from genrelens.discovery.locations import as_path
 from genrelens.files import replaced
 from genrelens.library import Similar, export_entries, open_library, similar_recordings
 from genrelens.library.export import entry_document
@@ -28,12 +27,8 @@ from genrelens.percentages import percent
 __all__ = [
     "ComparedModel",
     "Format",
-    "GenreFilter",
     "Kind",
     "RelativeTo",
-    "StyleFilter",
-    "Target",
-    "Under",
     "checked_format",
     "print_recordings",
     "similar",
@@ -70,22 +65,6 @@ _OtherArtists = Annotated[
         "--other-artists", help="Leave out recordings by the same artist (from the tags)."
     ),
 ]
-GenreFilter = Annotated[
-    str | None, typer.Option("--genre", metavar="GENRE", help="Only recordings of this genre.")
-]
-StyleFilter = Annotated[
-    str | None,
-    typer.Option("--style", metavar="STYLE", help="Only recordings to which this style applies."),
-]
-Under = Annotated[
-    Path | None,
-    typer.Option(
-        "--under",
-        metavar="FOLDER",
-        help="Only files in this folder or below it.",
-        parser=as_path,
-    ),
-]
 ComparedModel = Annotated[
     str | None,
     typer.Option(
@@ -102,12 +81,6 @@ Kind = Annotated[
         "--format", "-f", help="Output format.", show_default="by the extension of --out, or table"
     ),
 ]
-Target = Annotated[
-    Path | None,
-    typer.Option(
-        "--out", "-o", metavar="FILE", help="Write to this file.", show_default="standard output"
-    ),
-]
 RelativeTo = Annotated[
     Path | None,
     typer.Option(
@@ -122,8 +95,8 @@ RelativeTo = Annotated[
 def similar(
     recording: _Recording,
     n: _Number = 20,
-    genre: GenreFilter = None,
-    style: StyleFilter = None,
+    genre: GenreCondition = None,
+    style: StyleCondition = None,
     under: Under = None,
     other_artists: _OtherArtists = False,
     kind: Kind = None,

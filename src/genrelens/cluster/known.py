@@ -95,9 +95,7 @@ def read_known(
             elif _fails_again(row, model_digest) and not retry:
                 failed.append(key)
     order = np.argsort(np.array(digests, _DIGEST), kind="stable")
-    audio = KnownAudio(
-        np.array(digests, _DIGEST)[order], np.array(parts, np.int32)[order], names
-    )  # fmt: skip
+    audio = KnownAudio(np.array(digests, _DIGEST)[order], np.array(parts, np.int32)[order], names)
     return KnownFiles(done, failed), audio
 
 

@@ -13,8 +13,6 @@ import { formatBytes } from "./text.js";
 import { offerThemes } from "./themes.js";
 
 document.documentElement.dataset.started = "true"; // theme.js reports if it is missing
-document.documentElement.classList.add("scripted-page"); // and it may have reported too early
-document.getElementById("broken").hidden = true;
 const isLocal = document.documentElement.dataset.engine === "local";
 const engine = isLocal
   ? new (await import("./engine/client.js")).LocalEngine()
