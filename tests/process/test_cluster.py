@@ -158,7 +158,10 @@ def test_a_node_is_killed(nodes: Nodes, music: Path, local: Rows, tmp_path: Path
 def test_objects_in_a_store(
     nodes: Nodes, music: Path, local: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The nodes get the endpoint from the URI."""
+    """The nodes get the endpoint from the URI.
+
+    The bucket is not that of other tests: objects and options hold for the rest of the process.
+    """
     moto = pytest.importorskip("moto.server")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"):
         monkeypatch.setenv(name, nodes.environment[name])
@@ -167,17 +170,17 @@ def test_objects_in_a_store(
     try:
         host, port = server.get_host_and_port()
         options = f"?endpoint_override={host}:{port}&scheme=http&allow_bucket_creation=true"
-        Store(f"s3://archive{options}")._files.create_dir("archive")
+        Store(f"s3://cluster{options}")._files.create_dir("cluster")
         names = ["00.wav", "01.wav", "copy.wav", "text.mp3"]
         for name in names:
-            Store("s3://archive/music").write(name, (music / name).read_bytes())
-        target = f"s3://archive/library{options}"
-        done = result(start(nodes, f"s3://archive/music{options}", target))
+            Store("s3://cluster/music").write(name, (music / name).read_bytes())
+        target = f"s3://cluster/library{options}"
+        done = result(start(nodes, f"s3://cluster/music{options}", target))
         assert done.code == 1, done
-        found = rows("s3://archive/library")
-        assert sorted(found) == [f"s3://archive/music/{name}" for name in names]
+        found = rows("s3://cluster/library")
+        assert sorted(found) == [f"s3://cluster/music/{name}" for name in names]
         for name in names:
-            ours, theirs = found[f"s3://archive/music/{name}"], local[str(music / name)]
+            ours, theirs = found[f"s3://cluster/music/{name}"], local[str(music / name)]
             assert ours["embedding" if "embedding" in ours else "error"] == theirs.get(
                 "embedding", theirs["error"]
             )
