@@ -170,6 +170,35 @@ def test_log_messages_beside_progress(music: Path, model: Path) -> None:
     assert sum("s decoded, the last by libsndfile" in line for line in lines) == 3
 
 
+LOGS_OF_ANOTHER_THREAD = """
+import threading
+from genrelens.cli.console import out, print_log, progress
+
+def write_logs():
+    while not finished.wait(0.0005):
+        print_log("a message")
+
+finished = threading.Event()
+thread = threading.Thread(target=write_logs)
+with progress("Classifying", 100) as bar:
+    thread.start()
+    for number in range(100):
+        bar(1)
+        with bar.hidden():
+            out.print(f"result {number}")
+    finished.set()
+    thread.join()
+"""
+
+
+def test_log_messages_of_another_thread_beside_progress() -> None:
+    """A message that is written while the bar comes or goes leaves no part of it behind."""
+    lines = as_seen(at_terminal([sys.executable, "-c", LOGS_OF_ANOTHER_THREAD]).read())
+    assert [line for line in lines if "result" in line] == [f"result {n}" for n in range(100)]
+    assert "a message" in lines
+    assert not any("Classifying" in line for line in lines)
+
+
 # ------------------------------------------------------------------------------- terminal
 
 

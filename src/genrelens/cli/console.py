@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -57,6 +58,7 @@ def _console(*, stderr: bool) -> Console:
 
 out = _console(stderr=False)
 err = _console(stderr=True)
+_screen = threading.RLock()  # held while lines are written and while the bar comes or goes
 
 
 def display_name(name: str) -> str:
@@ -111,7 +113,8 @@ def print_log(message: str) -> None:
 
 
 def _print_line(message: str, *, style: str) -> None:
-    err.print(display_name(message), style=style, soft_wrap=True)
+    with _screen:
+        err.print(display_name(message), style=style, soft_wrap=True)
 
 
 def print_table(table: Table) -> None:
@@ -205,9 +208,10 @@ class Bar:
         if self._bars is None:
             yield
             return
-        self._bars.stop()
-        yield
-        self._bars.start()
+        with _screen:
+            self._bars.stop()
+            yield
+            self._bars.start()
 
 
 @contextmanager
@@ -230,10 +234,16 @@ def progress(description: str, total: float, *, shown: bool = True) -> Iterator[
         TextColumn("{task.fields[note]}"),
         Remaining(),
     )
-    with Progress(
+    bars = Progress(
         *columns, console=err, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as bars:
+    )
+    with _screen:
+        bars.start()
+    try:
         yield Bar(bars, bars.add_task(description, total=total, note=""))
+    finally:
+        with _screen:
+            bars.stop()
 
 
 @contextmanager
