@@ -28,6 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in [name for name in os.environ if name.startswith("GENRELENS_")]:
     del os.environ[name]
 os.environ["GENRELENS_CONFIG"] = ""
+os.environ["GENRELENS_DATASET_CACHE"] = ""
 
 # No deadline, because a shared machine is sometimes slow. The same examples in each run.
 settings.register_profile("genrelens", deadline=None, derandomize=True, max_examples=30)

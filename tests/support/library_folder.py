@@ -16,6 +16,10 @@ from genrelens.prediction import Genre, Prediction, Style
 from support import predictions, synth, tiny
 
 
+MODEL_DIGEST = 64 * "d"
+"""SHA-256 of the model file of made predictions."""
+
+
 def wav(genre: str, seconds: float = 1, seed: int = 0) -> bytes:
     """Return a WAV recording of one of ``tiny.GENRES``."""
     return synth.write(tiny.sound(genre, seconds, seed), tiny.RATE)
@@ -82,7 +86,7 @@ def stored(
     genre: str = "rock",
     probability: float = 0.8,
     *,
-    model_digest: str = "d1",
+    model_digest: str = MODEL_DIGEST,
     fast: bool = False,
     **changes: Any,
 ) -> StoredPrediction:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -162,15 +162,37 @@ class Store:
             LibraryError: they cannot be listed.
 
         """
+        return list(self.details())
+
+    def details(
+        self, wanted: Callable[[str], bool] = lambda name: True
+    ) -> dict[str, tuple[int, int]]:
+        """Return size and time of modification in ns of the objects directly below the URI.
+
+        Args:
+            wanted: whether to return the object with a name.
+
+        Returns:
+            Name -> size and time, sorted by name.
+
+        Raises:
+            LibraryError: the objects cannot be listed.
+
+        """
         from pyarrow import fs
 
         with _errors_explained(self.uri):
             below = fs.FileSelector(self._path, allow_not_found=True)
             infos = self._files.get_file_info(below)
-        return sorted(info.base_name for info in infos if info.type == fs.FileType.File)
+        files = [each for each in infos if each.type == fs.FileType.File and wanted(each.base_name)]
+        return {each.base_name: (each.size, each.mtime_ns) for each in sorted(files, key=_name)}
 
     def _below(self, name: str) -> str:
         return f"{self._path}/{name}" if name else self._path
+
+
+def _name(info: Any) -> str:
+    return str(info.base_name)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,10 +30,12 @@ from genrelens.library.catalog_queries import (
     PREDICTIONS,
     SELECT,
     STORED,
+    StoredRow,
+    entry_of,
     path_range,
     where_clause,
 )
-from genrelens.library.columns import StoredValueError, path_key
+from genrelens.library.columns import path_key
 from genrelens.library.records import Entry, Failure, StoredPrediction, now
 from genrelens.library.store import SqliteStore
 from genrelens.tags import Tags
@@ -51,7 +53,8 @@ class Catalog(SqliteStore):
     ``catalog.sqlite`` in the platform's data folder.
 
     Attributes:
-        path: path of the file.
+        path: path of the file, or the location of the data set that the catalogue was made of.
+        file: path of the SQLite file; the same as ``path`` if there is none.
 
     Example::
 
@@ -86,6 +89,10 @@ class Catalog(SqliteStore):
     environment = "GENRELENS_DB"
     file_name = "catalog.sqlite"
     patience = 30.0
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(path, connection)
+        self.file = path
 
     @classmethod
     def temporary(cls, path: StrPath) -> Self:
@@ -368,12 +375,25 @@ class Catalog(SqliteStore):
             Number of files and predictions that are new or newer.
 
         """
+        rows = ((FILES.row(each), each.prediction and _stored_row(each)) for each in entries)
+        return self.merge_rows([row] for row in rows)
+
+    def merge_rows(self, batches: Iterable[Sequence[StoredRow]]) -> int:
+        """Store rows as :meth:`merge` does entries, all of them or none.
+
+        Args:
+            batches: rows as :func:`genrelens.library.parquet_rows.read_rows` returns them.
+
+        Returns:
+            Number of files and predictions that are new or newer.
+
+        """
         with self._transaction() as connection:
             before = connection.total_changes
-            for entry in entries:
-                connection.execute(MERGE_FILE, FILES.row(entry))
-                if entry.prediction is not None:
-                    connection.execute(MERGE_PREDICTION, _stored_row(entry))
+            for rows in batches:
+                predictions = (prediction for _, prediction in rows if prediction is not None)
+                connection.executemany(MERGE_FILE, (file for file, _ in rows))
+                connection.executemany(MERGE_PREDICTION, predictions)
             return connection.total_changes - before
 
     def remove(self, paths: Iterable[StrPath]) -> None:
@@ -403,13 +423,4 @@ def _stored_row(entry: Entry) -> tuple[Any, ...]:
 def _entry(row: tuple[Any, ...]) -> Entry:
     """Return the entry of a row: the columns of a file, and of a prediction if they follow."""
     n = len(FILES.types)
-    return Entry(**FILES.values(row[:n]), prediction=_prediction(row[n:]))
-
-
-def _prediction(row: tuple[Any, ...]) -> StoredPrediction | None:
-    if all(value is None for value in row):
-        return None
-    values = PREDICTIONS.values(row)
-    if values["genre"] not in values["probabilities"]:
-        raise StoredValueError("predictions.genre: has no probability")
-    return StoredPrediction(**values)
+    return entry_of(row[:n], row[n:] or None)

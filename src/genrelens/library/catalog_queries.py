@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.findings import Style
-from genrelens.library.columns import Table, path_key
+from genrelens.library.columns import StoredValueError, Table, path_key
 from genrelens.library.records import Entry, Failure, StoredPrediction
 
 __all__ = [
@@ -28,11 +28,16 @@ __all__ = [
     "SELECT",
     "STORED",
     "STYLE",
+    "StoredRow",
+    "entry_of",
     "path_range",
     "where_clause",
 ]
 
 StrPath = str | os.PathLike[str]
+
+StoredRow = tuple[tuple[Any, ...], tuple[Any, ...] | None]
+"""The row of a file with the columns FILES, and of its prediction with the columns STORED."""
 
 FILES = Table.of(Entry, "files", leave_out=("prediction",))
 PREDICTIONS = Table.of(StoredPrediction, "predictions")
@@ -127,3 +132,22 @@ def path_range(folder: StrPath) -> dict[str, bytes]:
     key, separator = path_key(folder), os.sep.encode()
     below = key.rstrip(separator) + separator
     return {"folder": key, "below": below, "beyond": below[:-1] + bytes([separator[0] + 1])}
+
+
+def entry_of(file: tuple[Any, ...], prediction: tuple[Any, ...] | None) -> Entry:
+    """Return the entry of rows with the columns :data:`FILES` and :data:`PREDICTIONS`.
+
+    Raises:
+        StoredValueError: a value is not valid.
+
+    """
+    return Entry(**FILES.values(file), prediction=prediction and _prediction(prediction))
+
+
+def _prediction(row: tuple[Any, ...]) -> StoredPrediction | None:
+    if all(value is None for value in row):
+        return None
+    values = PREDICTIONS.values(row)
+    if values["genre"] not in values["probabilities"]:
+        raise StoredValueError("predictions.genre: has no probability")
+    return StoredPrediction(**values)

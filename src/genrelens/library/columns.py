@@ -24,7 +24,7 @@ import numpy as np
 
 from genrelens.discovery.locations import as_path, is_uri
 
-__all__ = ["StoredValueError", "Table", "path_key"]
+__all__ = ["StoredValueError", "Table", "encoded", "path_key"]
 
 _SQL = {
     str: "TEXT",
@@ -101,7 +101,7 @@ class Table:
 
     def _default(self, name: str) -> str:
         """Return the default of a column as an SQL literal."""
-        value = _encoded(self.defaults.get(name))
+        value = encoded(self.defaults.get(name))
         return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else f"{value}"
 
     def names(self, alias: str = "") -> str:
@@ -130,7 +130,7 @@ class Table:
 
     def row(self, values: Any) -> tuple[Any, ...]:
         """Return the stored form of an object's attributes, in column order."""
-        return tuple(_encoded(getattr(values, name)) for name in self.types)
+        return tuple(encoded(getattr(values, name)) for name in self.types)
 
     def values(self, row: tuple[Any, ...]) -> dict[str, Any]:
         """Return the checked values of a row, by column.
@@ -171,8 +171,8 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
 # ---------------------------------------------------------------------------------- writing
 
 
-def _encoded(value: Any) -> Any:
-    """Return the stored form of a value."""
+def encoded(value: Any) -> Any:
+    """Return the stored form of a value: a number, text, bytes, JSON as text, or None."""
     if isinstance(value, bool):
         return int(value)
     if value is None or isinstance(value, str | int | float | bytes):

@@ -12,7 +12,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,16 @@ from genrelens.discovery.stores import Store
 from genrelens.errors import LibraryError
 from genrelens.files import reason, replaced
 from genrelens.library.catalog import Catalog
-from genrelens.library.parquet import (
-    REMEDY,
-    parquet_schema,
+from genrelens.library.catalog_queries import StoredRow
+from genrelens.library.dataset_cache import open_catalog
+from genrelens.library.parquet import parquet_schema, write_parquet
+from genrelens.library.parquet_checks import check_columns
+from genrelens.library.parquet_rows import (
+    UNREADABLE,
+    conformed,
     read_entries,
-    with_columns,
-    write_parquet,
+    read_rows,
+    unreadable,
 )
 from genrelens.library.records import Entry
 
@@ -75,8 +79,7 @@ class Dataset:
             LibraryError: the folder cannot be read.
 
         """
-        names = self._store.names()
-        return [name for name in names if name.endswith(_SUFFIX) and name[0] not in "._"]
+        return list(filter(_is_part, self._store.names()))
 
     def entries(self, part: str | None = None) -> Iterator[Entry]:
         """Yield the rows of all parts, or of one part.
@@ -89,20 +92,32 @@ class Dataset:
             with closing(self._store.open(name)) as file:
                 yield from read_entries(file, f"{self.location}/{name}")
 
-    def catalog(self) -> Catalog:
-        """Return a temporary catalogue with the files of the data set.
+    def rows(self, part: str) -> Iterator[list[StoredRow]]:
+        """Yield the rows of a part in the form of a catalogue, some thousands at a time.
+
+        Raises:
+            LibraryError: the part cannot be read.
+
+        """
+        with closing(self._store.open(part)) as file:
+            yield from read_rows(file, f"{self.location}/{part}")
+
+    def catalog(self, *, readonly: bool = False) -> Catalog:
+        """Return a catalogue with the files of the data set.
+
+        It is kept in the user's cache folder (see :mod:`genrelens.library.dataset_cache`), so that
+        the next opening reads only new parts.
+
+        Args:
+            readonly: return the kept catalogue, which cannot be written to. Otherwise it is a
+                temporary copy.
 
         Raises:
             LibraryError: a part cannot be read.
 
         """
-        catalog = Catalog.temporary(self.location)
-        try:
-            catalog.merge(self.entries())
-        except BaseException:
-            catalog.close()
-            raise
-        return catalog
+        kept = open_catalog(self.location, self._store.details(_is_part), self.rows)
+        return kept if readonly else kept.copied()
 
     def write(self, entries: Sequence[Entry], *, part: str | None = None) -> str:
         """Write a part with a row for each entry, completely or not at all.
@@ -134,17 +149,17 @@ class Dataset:
             LibraryError: the part cannot be read.
 
         """
+        import pyarrow as pa
         from pyarrow import parquet
 
+        wanted, path = list(names), f"{self.location}/{part}"
         try:
             with closing(self._store.open(part)) as file:
-                table = parquet.ParquetFile(file).read(columns=list(names))
-                return with_columns(table, names)
-        except (OSError, ValueError, KeyError) as error:
-            details = " ".join(reason(error).split())
-            path = f"{self.location}/{part}"
-            text = f"is not a part of a data set of genrelens, or is damaged ({details}); {REMEDY}"
-            raise LibraryError(text, path=path) from error
+                columns = conformed(parquet.ParquetFile(file).read(columns=wanted), wanted)
+            check_columns(columns)
+            return pa.table(columns)
+        except UNREADABLE as error:
+            raise unreadable(error, path) from error
 
     # ------------------------------------------------------------------------------- tidying
 
@@ -247,6 +262,10 @@ def _refuse_other_uri(location: str) -> None:
         raise LibraryError(text, path=location)
 
 
+def _is_part(name: str) -> bool:
+    return name.endswith(_SUFFIX) and name[0] not in "._"
+
+
 def _key(row: dict[str, Any]) -> bytes:
     return row["path_bytes"] or os.fsencode(row["path"])
 
@@ -271,6 +290,13 @@ class _Folder:
             return sorted(os.listdir(self._path)) if self._path.exists() else []  # noqa: PTH208
         except OSError as error:
             raise LibraryError(reason(error), path=self.uri) from error
+
+    def details(self, wanted: Callable[[str], bool]) -> dict[str, tuple[int, int]]:
+        try:
+            found = {name: (self._path / name).stat() for name in filter(wanted, self.names())}
+        except OSError as error:
+            raise LibraryError(reason(error), path=self.uri) from error
+        return {name: (each.st_size, each.st_mtime_ns) for name, each in found.items()}
 
     def open(self, name: str) -> Any:
         try:
@@ -306,7 +332,7 @@ def open_library(location: StrPath | None = None) -> Catalog:
             ``$GENRELENS_DB``, or the catalogue in the platform's data folder.
 
     Returns:
-        The catalogue; of a data set, a temporary one with its files.
+        The catalogue; of a data set, one with its files, see :meth:`Dataset.catalog`.
 
     Raises:
         LibraryError: it cannot be read.
@@ -322,7 +348,7 @@ def open_library(location: StrPath | None = None) -> Catalog:
     if location is None:
         location = os.environ.get(Catalog.environment) or Catalog.default_path()
     if is_dataset(location):
-        return _not_empty(location).catalog()
+        return _not_empty(location).catalog(readonly=True)
     return Catalog.open(location, readonly=True)
 
 
@@ -353,9 +379,10 @@ def import_library(catalog: Catalog, location: StrPath) -> int:
     if not is_dataset(location) and os.fspath(location).endswith(_SUFFIX):
         folder = _Folder(Path(location).parent)
         with closing(folder.open(Path(location).name)) as file:
-            return catalog.merge(read_entries(file, location))
+            return catalog.merge_rows(read_rows(file, location))
     if is_dataset(location):
-        return catalog.merge(_not_empty(location).entries())
+        dataset = _not_empty(location)
+        return catalog.merge_rows(rows for part in dataset.parts() for rows in dataset.rows(part))
     if not os.path.exists(location):  # noqa: PTH110
         raise LibraryError("does not exist", path=location)
     if not _is_catalog(location):

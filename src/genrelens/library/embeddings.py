@@ -73,9 +73,9 @@ class Embeddings:
             LibraryError: the catalogue cannot be read, or is damaged.
 
         """
-        if not catalog.path.is_file():  # a data set, which has no file of its own to keep beside it
+        if not catalog.file.is_file():  # a temporary catalogue, which nothing can be kept beside
             return cls(_read(catalog, model_digest))
-        store = _Store(catalog.path, model_digest)
+        store = _Store(catalog.file, model_digest)
         loaded = store.load()
         if loaded is not None:
             return cls(*loaded)

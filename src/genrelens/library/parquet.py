@@ -1,4 +1,4 @@
-"""Entries of the catalogue as rows of a Parquet table, and back without loss."""
+"""Entries of the catalogue as rows of a Parquet table; parquet_rows reads them without loss."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from genrelens.prediction import Genre, Style
 from genrelens.tags import Tags
 
 __all__ = [
+    "FORMER",
     "REMEDY",
     "entry_row",
     "parquet_schema",
-    "read_entries",
     "relative_path",
-    "with_columns",
     "write_parquet",
 ]
 
@@ -72,14 +71,14 @@ def parquet_schema() -> Any:
     return pa.schema([(name, kinds.get(name, text)) for name in _COLUMNS])
 
 
-_FORMER = (  # the columns of genrelens list before there were data sets
+FORMER = (  # the columns of genrelens list before there were data sets
     *("path", "path_bytes", "size", "mtime", "digest", "artist", "album", "title", "tagged"),
     *("verdict", "genre", "probability", "probabilities", "genres", "genre_probabilities"),
     *("changes", "styles", "style_probabilities", "music", "level", "snr", "embedding"),
     *("duration", "heard", "fast", "model", "model_digest", "version", "created_at", "error"),
 )
 _COLUMNS = (
-    *_FORMER,
+    *FORMER,
     *("mtime_ns", "scanned_at", "tag_format", "genre_applies", "style_thresholds"),
     *("style_parents", "error_model_digest", "error_version"),
 )
@@ -167,128 +166,3 @@ def _prediction_row(prediction: StoredPrediction) -> _Row:
         "style_parents": {style.name: style.parent for style in styles if style.parent},
         "embedding": None if embedding is None else embedding.tolist(),
     }
-
-
-# ---------------------------------------------------------------------------------- reading
-
-
-def read_entries(file: Any, name: StrPath) -> Iterator[Entry]:
-    """Yield the entries of a Parquet file; memory does not grow with their number.
-
-    A file that ``genrelens list`` of a former version wrote lacks some columns, which get defaults.
-
-    Args:
-        file: the file, open to read, or its path.
-        name: name of the file for errors.
-
-    Raises:
-        LibraryError: the file is damaged, or is no Parquet file with these columns.
-        MissingExtraError: pyarrow is not installed (the extra ``parquet``).
-
-    """
-    empty: _Row = dict.fromkeys(parquet_schema().names)
-    from pyarrow import parquet
-
-    try:
-        content = parquet.ParquetFile(file)
-        found = set(content.schema_arrow.names)
-        if missing := sorted(set(_FORMER) - found):
-            text = f'has no column "{missing[0]}", as data sets of genrelens have'
-            raise LibraryError(text, path=name)
-        for batch in content.iter_batches(_BATCH, columns=sorted(found & set(empty))):
-            yield from (_checked(_entry(_with_defaults(empty | row))) for row in batch.to_pylist())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        details = " ".join(str(error).split())
-        text = f"is not a part of a data set of genrelens, or is damaged ({details}); {REMEDY}"
-        raise LibraryError(text, path=name) from error
-
-
-def with_columns(table: Any, names: Sequence[str]) -> Any:
-    """Return columns of a :class:`pyarrow.Table`; missing ones of a former version are nulls.
-
-    Args:
-        table: the table.
-        names: names of the columns, in order.
-
-    Raises:
-        KeyError: the table lacks a column that former versions of genrelens wrote as well.
-
-    """
-    import pyarrow as pa
-
-    for name in set(names) - set(_FORMER) - set(table.column_names):
-        kind = parquet_schema().field(name).type
-        table = table.append_column(name, pa.nulls(table.num_rows, kind))
-    return table.select(names)
-
-
-def _with_defaults(row: _Row) -> _Row:
-    """Replace missing values of the columns that former versions of genrelens did not write."""
-    genres, styles = set(row["genres"] or ()), set(row["styles"] or ())
-    defaults = {
-        "mtime_ns": row["mtime"] and (row["mtime"] - _EPOCH) // _MICROSECOND * 1000,
-        "tag_format": None if row["tagged"] is None else "",
-        "genre_applies": [(name, name in genres) for name, _ in row["genre_probabilities"] or ()],
-        "style_thresholds": [
-            (name, probability if name in styles else 1.0)
-            for name, probability in row["style_probabilities"] or ()
-        ],
-    }
-    return row | {name: value for name, value in defaults.items() if row[name] is None}
-
-
-def _checked(entry: Entry) -> Entry:
-    """Return the entry if its values have the types and ranges of a catalogue."""
-    if not (entry.path.is_absolute() or is_uri(entry.path)):
-        text = f"the path {str(entry.path)!r} is relative: list without --relative-to"
-        raise ValueError(text)
-    _FILES.values(_FILES.row(entry))
-    prediction = entry.prediction
-    if prediction is not None:
-        _PREDICTIONS.values(_PREDICTIONS.row(prediction))
-        if prediction.genre not in prediction.probabilities or entry.digest is None:
-            raise ValueError(f"the prediction of {str(entry.path)!r} is incomplete")
-    return entry
-
-
-def _entry(row: _Row) -> Entry:
-    if row["path"] is None:
-        raise ValueError("a row has no path")
-    path = row["path"] if row["path_bytes"] is None else os.fsdecode(row["path_bytes"])
-    tags, failure = None, None
-    if row["tag_format"] is not None:
-        tags = Tags(
-            row["tag_format"],
-            tuple(row["tagged"] or ()),
-            *(row[name] or "" for name in _TEXTS),
-        )
-    if row["error"] is not None:
-        failure = Failure(row["error"], row["error_model_digest"], row["error_version"])
-    return Entry(
-        path=as_path(path),
-        tags=tags,
-        failure=failure,
-        prediction=None if row["model"] is None else _prediction(row),
-        **{name: row[name] for name in ("size", "mtime_ns", "digest", "scanned_at")},
-    )
-
-
-def _prediction(row: _Row) -> StoredPrediction:
-    applies, thresholds, parents = (
-        dict(row[name] or ()) for name in ("genre_applies", "style_thresholds", "style_parents")
-    )
-    embedding = row["embedding"]
-    return StoredPrediction(
-        **{name: row[name] for name in _PLAIN},
-        probabilities=dict(row["probabilities"]),
-        genres=tuple(
-            Genre(name, probability, applies[name])
-            for name, probability in row["genre_probabilities"] or ()
-        ),
-        styles=tuple(
-            Style(name, probability, thresholds[name], parents.get(name))
-            for name, probability in row["style_probabilities"] or ()
-        ),
-        changes=tuple(row["changes"] or ()),
-        embedding=None if embedding is None else np.array(embedding, np.float16),
-    )
