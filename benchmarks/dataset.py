@@ -75,11 +75,15 @@ def write(folder: Path, n: int) -> None:
 def write_part(folder: Path, start: int, n: int, table: Any) -> None:
     """Write a part with n rows: those of a table in turn, with other paths and digests."""
     rows = table.take(pa.array(np.arange(n) % table.num_rows))
-    names = [f"/music/artist {k % 997}/album {k % 31}/{k:09} song.flac" for k in range(start, start + n)]
+    names = [
+        f"/music/artist {k % 997}/album {k % 31}/{k:09} song.flac" for k in range(start, start + n)
+    ]
     digests = [hashlib.blake2b(name.encode(), digest_size=20).hexdigest() for name in names]
     for column, values in (("path", names), ("digest", digests)):
         rows = rows.set_column(rows.column_names.index(column), column, pa.array(values))
-    parquet.write_table(rows.cast(parquet_schema()), folder / f"part-{start:09}.parquet", compression="zstd")
+    parquet.write_table(
+        rows.cast(parquet_schema()), folder / f"part-{start:09}.parquet", compression="zstd"
+    )
 
 
 def made(n: int) -> Any:

@@ -15,7 +15,6 @@ from genrelens.library.records import StoredPrediction
 from genrelens.prediction import Genre, Prediction, Style
 from support import predictions, synth, tiny
 
-
 MODEL_DIGEST = 64 * "d"
 """SHA-256 of the model file of made predictions."""
 

@@ -95,7 +95,7 @@ def _settings(ctx: typer.Context) -> Iterator[_Setting]:
 
 def _unknown_variables() -> list[str]:
     """Return the environment variables that look like settings and are none, sorted."""
-    known = {"GENRELENS_CONFIG", "GENRELENS_DB", "GENRELENS_JOURNAL"}
+    known = {f"GENRELENS_{name}" for name in ("CONFIG", "DB", "JOURNAL", "DATASET_CACHE")}
     for name, command in all_commands():
         options = SETTABLE & {long_name(param) for param in command.params}
         known.update(variable for option in options for variable in variables(name, option))

@@ -180,11 +180,18 @@ def _cache() -> Path:
     return default_cache_dir()
 
 
+def _datasets() -> Path | None:
+    from genrelens.library.dataset_cache import cache_folder
+
+    return cache_folder()
+
+
 _PATHS: dict[str, Callable[[], Path | None]] = {
     "configuration": config_path,
     "catalogue": _catalogue,
     "journal": _journal,
     "cache": _cache,
+    "catalogues of data sets": _datasets,
 }
 
 

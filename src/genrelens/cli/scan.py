@@ -24,7 +24,9 @@ from genrelens.errors import LibraryError
 from genrelens.library import (
     Catalog,
     Dataset,
+    LibraryStats,
     Scanned,
+    dataset_stats,
     find_sources,
     in_shard,
     library_stats,
@@ -170,15 +172,10 @@ def scan(
             _watch(outcomes, len(files), tally, place if as_lines else None)
         if isinstance(place, Catalog) and prune:
             _prune(place, inputs, files, tally)
-        if isinstance(place, Catalog):
-            location = str(place.path)
-            stats = library_stats(place, paths=[file.path for file in files])
-        else:
-            location, stats = place.location, None
         print_report(
             tally,
-            location,
-            stats,
+            str(place.path) if isinstance(place, Catalog) else place.location,
+            _counted(place, [file.path for file in files]),
             inputs=inputs,
             db=db or target,
             as_json=as_json,
@@ -186,6 +183,12 @@ def scan(
         )
     if tally.failed or tally.counts["failed before"]:
         raise typer.Exit(1)
+
+
+def _counted(place: Catalog | Dataset, paths: Sequence[str]) -> LibraryStats:
+    if isinstance(place, Catalog):
+        return library_stats(place, paths=paths)
+    return dataset_stats(place, paths=paths)
 
 
 def _read_shard(text: str | None) -> tuple[int, int] | None:

@@ -87,7 +87,7 @@ def print_problem(path: str, reason: str) -> None:
 def print_report(
     tally: Tally,
     location: str,
-    stats: LibraryStats | None,
+    stats: LibraryStats,
     *,
     inputs: Sequence[str],
     db: str | None,
@@ -99,7 +99,7 @@ def print_report(
     Args:
         tally: the results.
         location: path of the catalogue or location of the data set.
-        stats: numbers of the scanned files; None for a data set.
+        stats: numbers of the scanned files.
         inputs: what was scanned.
         db: the catalogue or data set for the next commands; None: the default catalogue.
         as_json: print one document.
@@ -115,10 +115,7 @@ def print_report(
         _print_line({"summary": _document(tally, location, stats)})
     else:
         _report(tally)
-        if stats is not None:
-            _print_summary(stats, inputs, db)
-        elif out.is_terminal:
-            out.print(f"\nNext:\n  genrelens stats --db {shell_word(location)}", soft_wrap=True)
+        _print_summary(stats, inputs, db)
 
 
 def _report(tally: Tally) -> None:
@@ -174,7 +171,7 @@ def _next_commands(
         yield f"genrelens tag {paths}{catalog}", "genre tags that would be written"
 
 
-def _document(tally: Tally, location: str, stats: LibraryStats | None) -> dict[str, Any]:
+def _document(tally: Tally, location: str, stats: LibraryStats) -> dict[str, Any]:
     return {
         "catalog": location,
         "files": tally.counts.total(),
@@ -187,5 +184,5 @@ def _document(tally: Tally, location: str, stats: LibraryStats | None) -> dict[s
         "notes": tally.notes,
         "audio_seconds": tally.duration,
         "seconds": tally.seconds,
-        **({} if stats is None else {"stats": stats.to_dict()}),
+        "stats": stats.to_dict(),
     }

@@ -18,7 +18,7 @@ from genrelens.library.records import Failure
 __all__ = ["KnownAudio", "KnownFiles", "read_known"]
 
 _COLUMNS = (
-    *("path", "path_bytes", "size", "mtime_ns", "digest", "fast", "model_digest"),
+    *("path", "path_bytes", "size", "mtime_ns", "digest", "fast", "model", "model_digest"),
     *("error", "error_model_digest", "error_version"),
 )
 _KEY, _DIGEST = "S16", "S20"  # bytes of a key, and of a digest of audio

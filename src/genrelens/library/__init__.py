@@ -43,7 +43,7 @@ from genrelens.library.map import LibraryMap, map_library, map_page
 from genrelens.library.playlist import make_playlist
 from genrelens.library.records import Entry, Failure, StoredPrediction
 from genrelens.library.scan import Scanned, prune, scan_files
-from genrelens.library.stats import LibraryStats, library_stats
+from genrelens.library.stats import LibraryStats, dataset_stats, library_stats
 from genrelens.library.tagging.apply import Outcome, Result, apply_changes
 from genrelens.library.tagging.journal import TagRun
 from genrelens.library.tagging.plan import Plan, plan_changes, read_plan, write_plan
@@ -75,6 +75,7 @@ __all__ = [
     "audio_digest",
     "audit_library",
     "audit_page",
+    "dataset_stats",
     "decide",
     "export_collection",
     "export_entries",

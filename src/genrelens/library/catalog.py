@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class Catalog(SqliteStore):
 
     Attributes:
         path: path of the file, or the location of the data set that the catalogue was made of.
-        file: path of the SQLite file; the same as ``path`` if there is none.
+        file_path: path of the SQLite file; a temporary catalogue has none, and ``path`` instead.
 
     Example::
 
@@ -67,14 +67,14 @@ class Catalog(SqliteStore):
     kind = "catalogue"
     application = b"gnrl"
     version = 1
-    schema = (
+    schema: ClassVar[tuple[str, ...]] = (
         FILES.definition(path="BLOB PRIMARY KEY") + " WITHOUT ROWID",
         "CREATE INDEX files_by_digest ON files (digest)",
         STORED.definition("PRIMARY KEY (digest, model)"),
     )
     upgraded = (STORED, FILES)
     # A scan does not block readers, and a power cut loses nothing that was recorded.
-    pragmas = ("journal_mode = WAL", "synchronous = FULL")
+    pragmas: ClassVar[tuple[str, ...]] = ("journal_mode = WAL", "synchronous = FULL")
     reasons = {  # noqa: RUF012 (a ClassVar of the base)
         sqlite3.SQLITE_BUSY: "is in use by another program; try again when that is done",
         sqlite3.SQLITE_READONLY: "cannot be written: it or its folder is read-only; --db chooses "
@@ -92,7 +92,7 @@ class Catalog(SqliteStore):
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         super().__init__(path, connection)
-        self.file = path
+        self.file_path = path
 
     @classmethod
     def temporary(cls, path: StrPath) -> Self:
@@ -361,8 +361,8 @@ class Catalog(SqliteStore):
         )
         with self._transaction() as connection:
             connection.execute(FILES.insertion(or_replace=True), FILES.row(entry))
-            if prediction is not None:
-                connection.execute(STORED.insertion(or_replace=True), _stored_row(entry))
+            if (stored := _stored_row(entry)) is not None:
+                connection.execute(STORED.insertion(or_replace=True), stored)
 
     def merge(self, entries: Iterable[Entry]) -> int:
         """Store entries of another catalogue or data set, all of them or none.
@@ -375,8 +375,7 @@ class Catalog(SqliteStore):
             Number of files and predictions that are new or newer.
 
         """
-        rows = ((FILES.row(each), each.prediction and _stored_row(each)) for each in entries)
-        return self.merge_rows([row] for row in rows)
+        return self.merge_rows([(FILES.row(each), _stored_row(each))] for each in entries)
 
     def merge_rows(self, batches: Iterable[Sequence[StoredRow]]) -> int:
         """Store rows as :meth:`merge` does entries, all of them or none.
@@ -414,9 +413,10 @@ def _digest_and_path(row: tuple[Any, ...]) -> tuple[str | None, Path]:
     return values["digest"], values["path"]
 
 
-def _stored_row(entry: Entry) -> tuple[Any, ...]:
+def _stored_row(entry: Entry) -> tuple[Any, ...] | None:
     prediction = entry.prediction
-    assert prediction is not None
+    if prediction is None:
+        return None
     return (entry.digest, *PREDICTIONS.row(prediction), prediction.probability)
 
 

@@ -141,7 +141,8 @@ def entry_of(file: tuple[Any, ...], prediction: tuple[Any, ...] | None) -> Entry
         StoredValueError: a value is not valid.
 
     """
-    return Entry(**FILES.values(file), prediction=prediction and _prediction(prediction))
+    own = None if prediction is None else _prediction(prediction)
+    return Entry(**FILES.values(file), prediction=own)
 
 
 def _prediction(row: tuple[Any, ...]) -> StoredPrediction | None:

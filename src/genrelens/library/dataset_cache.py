@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -71,7 +71,7 @@ class DatasetCatalog(Catalog):
         """Open a kept catalogue to read."""
         with cls._errors_explained(file):
             catalog = cls(as_path(location), cls._connect_to_read(file))
-        catalog.file = file
+        catalog.file_path = file
         return catalog
 
     def parts(self) -> dict[str, Part]:
@@ -94,7 +94,7 @@ class DatasetCatalog(Catalog):
 
     def copied(self) -> Self:
         """Return a temporary copy that can be written to, and close this catalogue."""
-        if self.file == self.path:  # it is temporary
+        if self.file_path == self.path:  # it is temporary
             return self
         copy = type(self).temporary(self.path)
         with self, self._errors_explained(self.path):
@@ -165,7 +165,7 @@ class _Cache:
         except OSError as error:
             raise _CacheError(reason(error)) from error
         except LibraryError as error:
-            if error.path not in (temporary, file):  # a part is damaged
+            if error.path not in (str(temporary), str(file)):  # a part is damaged
                 raise
             raise _CacheError(error.reason) from error
         finally:

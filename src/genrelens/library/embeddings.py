@@ -73,9 +73,9 @@ class Embeddings:
             LibraryError: the catalogue cannot be read, or is damaged.
 
         """
-        if not catalog.file.is_file():  # a temporary catalogue, which nothing can be kept beside
+        if not catalog.file_path.is_file():  # a temporary one has no place for files
             return cls(_read(catalog, model_digest))
-        store = _Store(catalog.file, model_digest)
+        store = _Store(catalog.file_path, model_digest)
         loaded = store.load()
         if loaded is not None:
             return cls(*loaded)

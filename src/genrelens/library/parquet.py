@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from genrelens.discovery.locations import as_path, is_uri
-from genrelens.errors import LibraryError, MissingExtraError
+from genrelens.discovery.locations import is_uri
+from genrelens.errors import MissingExtraError
 from genrelens.library.columns import Table
-from genrelens.library.records import Entry, Failure, StoredPrediction, path_fields
-from genrelens.prediction import Genre, Style
-from genrelens.tags import Tags
+from genrelens.library.records import Entry, StoredPrediction, path_fields
 
 __all__ = [
     "FORMER",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -193,8 +193,10 @@ def _predictions(columns: Columns) -> Iterator[_Finding]:
     """Check what columns of a prediction have to do with each other."""
     for name, labels in (*_SAME_LABELS.items(), ("style_parents", "style_probabilities")):
         if {name, labels} <= columns.keys():
-            yield name, _has_other_labels(columns[name], columns[labels], name), (
-                f"has other labels than {labels}"
+            yield (
+                name,
+                _has_other_labels(columns[name], columns[labels], name),
+                (f"has other labels than {labels}"),
             )
     if {"model", "genre", "probabilities"} <= columns.keys():
         predicted, items = _predicted(columns), Items(columns["probabilities"])
@@ -227,8 +229,10 @@ def _embeddings(columns: Columns) -> Iterator[_Finding]:
     broken = present & ~(abs(lengths - 1) <= _LENGTH_TOLERANCE)
     yield "embedding", broken, "is not a vector of length 1"
     if "model_digest" in columns:
-        yield "embedding", _other_sizes(columns["model_digest"], items, present), (
-            "has another size than others of its model"
+        yield (
+            "embedding",
+            _other_sizes(columns["model_digest"], items, present),
+            ("has another size than others of its model"),
         )
 
 

@@ -37,7 +37,7 @@ class Items:
         self.rows: Ints = np.repeat(np.arange(len(array)), np.diff(offsets))
         is_map = pa.types.is_map(array.type)
         self.keys = (array.keys if is_map else array.values)[inside]
-        self.values = array.items[inside] if is_map else None
+        self.values: Any = array.items[inside] if is_map else None
 
     @classmethod
     def of_texts(cls, array: Any) -> Self:
@@ -77,4 +77,4 @@ class Items:
         from pyarrow import compute
 
         codes = compute.index_in(self.keys, labels).fill_null(-1).to_numpy(zero_copy_only=False)
-        return self.rows * (len(labels) + 1) + codes + 1
+        return np.asarray(self.rows * (len(labels) + 1) + codes + 1)
