@@ -16,7 +16,7 @@ from genrelens.library import Catalog
 from genrelens.library import scan as scanning
 from support import tiny
 from support.commands import Result, run
-from support.library_folder import HerePool, stored, wav, write_files
+from support.library_folder import MODEL_DIGEST, HerePool, stored, wav, write_files
 from support.shelves import crowds, fill
 
 Command = Callable[..., Result]
@@ -39,7 +39,14 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 @pytest.fixture
 def library(workdir: Path) -> list[Path]:
     with Catalog.open("catalog.sqlite") as catalog:
-        return fill(catalog, crowds(40), folder=workdir / "m", artists=8, genres=("rock", "jazz"))
+        return fill(
+            catalog,
+            crowds(40),
+            folder=workdir / "m",
+            artists=8,
+            genres=("rock", "jazz"),
+            model_digest=MODEL_DIGEST,
+        )
 
 
 def test_a_table_of_similar_recordings(library: list[Path], command: Command) -> None:
@@ -179,7 +186,7 @@ def test_odd_names(command: Command, workdir: Path) -> None:
     names = ["a\nb.mp3", "\u202egpj.mp3", os.fsdecode(b"caf\xe9.mp3"), f"{'x' * 240}.mp3"]
     with Catalog.open("catalog.sqlite") as catalog:
         for name, vector in zip(names, vectors, strict=True):
-            made: Any = stored(embedding=vector, model_digest="d1")
+            made: Any = stored(embedding=vector, model_digest=MODEL_DIGEST)
             facts: dict[str, Any] = {"size": 1, "mtime_ns": 1, "tags": None}
             catalog.record(workdir / name, digest=repr(name), prediction=made, **facts)
     table = command("similar", names[0]).out

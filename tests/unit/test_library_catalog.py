@@ -227,7 +227,7 @@ def test_another_version_of_a_model_replaces_its_predictions(catalog: Catalog) -
 
 
 def test_the_latest_of_several_models_counts(catalog: Catalog) -> None:
-    put(catalog, "/x", prediction=stored("jazz", name="one"))
+    put(catalog, "/x", prediction=stored("jazz", name="one", model_digest="d1"))
     put(catalog, "/x", prediction=stored("rock", name="two", model_digest="d2"))
     assert prediction(catalog, "/x").model == "two"
     assert catalog.has_prediction("a", "d1", fast=False)

@@ -13,7 +13,7 @@ import pytest
 from genrelens.errors import LibraryError
 from genrelens.library import Catalog, library_stats, versions
 from genrelens.library.records import Failure, StoredPrediction
-from support.library_folder import medley, stored
+from support.library_folder import MODEL_DIGEST, medley, stored
 
 ODD = os.fsdecode(b"b/caf\xe9\n.mp3")
 
@@ -128,7 +128,7 @@ def test_outdated_files_are_counted_if_they_exist(
             made = stored("jazz", name="lens", model_digest="0" * 64)
             _record(catalog, tmp_path / name, name, made)
         _record(catalog, tmp_path / "other.mp3", "other", stored("jazz"))  # not a packaged model
-        assert catalog.models() == [("lens", "0" * 64), ("small", "d1")]
+        assert catalog.models() == [("lens", "0" * 64), ("small", MODEL_DIGEST)]
         assert versions.count_outdated(catalog) == {}
         (tmp_path / names[1]).touch()
         assert versions.count_outdated(catalog, under=tmp_path / names[1]) == {"lens": 1}

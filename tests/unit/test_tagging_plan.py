@@ -22,6 +22,7 @@ from genrelens.library import (
     write_plan,
 )
 from genrelens.library.tagging.plan import is_plan
+from support.library_folder import MODEL_DIGEST
 from support.shelf import shelve, song
 
 ODD = os.fsdecode(b"caf\xe9 \xff.mp3")
@@ -87,7 +88,7 @@ def test_a_plan_is_read_as_it_was_written(catalog: Catalog, music: Path, tmp_pat
         policy=plan.policy,
         model=plan.model,
         created=plan.created,
-        model_digests={"small": ["d1"]},
+        model_digests={"small": [MODEL_DIGEST]},
     )
     lines = [json.loads(line) for line in (tmp_path / "plan.jsonl").read_text().splitlines()]
     assert lines[0]["genrelens_plan"] == 1
