@@ -77,6 +77,9 @@ def test_a_scan_writes_a_data_set(scan: Command, music: Path, workdir: Path) -> 
     done = scan("--out", "data", "--json")
     assert (done.code, summary(done)["analysed"], summary(done)["failed"]) == (1, 3, 1)
     assert summary(done)["catalog"] == str(workdir / "data")
+    stats = summary(done)["stats"]
+    assert (stats["files"], stats["failed"], stats["seconds"]) == (4, 1, 3.0)
+    assert sum(stats["verdicts"].values()) == sum(stats["models"].values()) == 3
     [part] = (workdir / "data").iterdir()
     before = part.stat()
     again = summary(scan("--out", "data", "--json"))
@@ -91,6 +94,16 @@ def test_a_scan_writes_a_data_set(scan: Command, music: Path, workdir: Path) -> 
     rows = [(entry.path.name, entry.error) for entry in Dataset("data").entries()]
     names = ["bad.mp3", *(f"{genre}.wav" for genre in tiny.GENRES)]
     assert sorted(rows) == sorted((name, None) for name in names)
+
+
+def test_the_summary_is_that_of_a_catalogue(scan: Command, music: Path, workdir: Path) -> None:
+    pytest.importorskip("pyarrow")
+    (music / "bad.mp3").write_text("no music")
+    into_catalog, into_dataset = scan(), scan("--out", "data")
+    _, summary = into_catalog.out.split("\n\n")
+    assert into_dataset.out.split("\n\n")[1] == summary
+    assert summary.startswith("4 files, ")
+    assert "failed: 1 is not audio" in summary
 
 
 def test_an_interrupted_scan_keeps_what_is_done(music: Path, model: Path, workdir: Path) -> None:

@@ -117,7 +117,9 @@ def test_a_worker_is_killed(nodes: Nodes, music: Path, local: Rows, tmp_path: Pa
     os.kill(workers()[0], signal.SIGKILL)
     done = result(driver)
     assert done.code == 1, done
-    assert json.loads(done.out)["files"] == len(local)
+    summary = json.loads(done.out)
+    assert summary["files"] == summary["stats"]["files"] == len(local)
+    assert summary["stats"]["failed"] == 2
     assert sorted(line.split(": ")[:2] for line in done.err.splitlines()) == [
         ["error", f"{music}/empty.flac"],
         ["error", f"{music}/text.mp3"],

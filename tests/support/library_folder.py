@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from genrelens import worker_pool
-from genrelens.library.records import StoredPrediction
+from genrelens.library.records import Entry, StoredPrediction
 from genrelens.prediction import Genre, Prediction, Style
 from support import predictions, synth, tiny
 
@@ -112,3 +113,18 @@ def write_files(folder: Path, contents: dict[str, bytes]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return folder
+
+
+def data_row(path: str, genre: str = "rock", day: int = 1) -> Entry:
+    """Return an entry for a data set, scanned at some day."""
+    time = f"2026-01-{day + 1:02}T00:00:00.000000+00:00"
+    return Entry(
+        path=Path(path),
+        size=5,
+        mtime_ns=1_600_000_000_123_456_789,
+        digest=f"{zlib.crc32(path.encode()):040x}",
+        tags=None,
+        prediction=replace(stored(genre), created_at=time),
+        failure=None,
+        scanned_at=time,
+    )

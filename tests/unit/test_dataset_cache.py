@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genrelens.errors import LibraryError
-from genrelens.library import Catalog, Dataset, Entry, Failure, open_library
+from genrelens.library import Catalog, Dataset, Failure, open_library
 from genrelens.library import dataset_cache as caching
 from genrelens.library.embeddings import Embeddings
-from support.library_folder import MODEL_DIGEST, stored
+from support.library_folder import MODEL_DIGEST
+from support.library_folder import data_row as row
 
 pytest.importorskip("pyarrow")
-
-TIME = "2026-01-0{}T00:00:00.000000+00:00"
-
-
-def row(path: str, genre: str = "rock", day: int = 1) -> Entry:
-    return Entry(
-        path=Path(path),
-        size=5,
-        mtime_ns=1_600_000_000_123_456_789,
-        digest=f"{zlib.crc32(path.encode()):040x}",
-        tags=None,
-        prediction=replace(stored(genre), created_at=TIME.format(day)),
-        failure=None,
-        scanned_at=TIME.format(day),
-    )
 
 
 @pytest.fixture

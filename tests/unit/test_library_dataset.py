@@ -13,7 +13,16 @@ import pytest
 
 from genrelens.discovery.locations import ObjectPath
 from genrelens.errors import LibraryError, MissingExtraError
-from genrelens.library import Catalog, Dataset, Entry, Failure, import_library, open_library
+from genrelens.library import (
+    Catalog,
+    Dataset,
+    Entry,
+    Failure,
+    dataset_stats,
+    import_library,
+    library_stats,
+    open_library,
+)
 from genrelens.library.parquet import parquet_schema
 from genrelens.prediction import Style
 from genrelens.tags import Tags
@@ -171,6 +180,38 @@ def test_small_parts_are_merged(dataset: Dataset) -> None:
 def test_tidying_an_empty_data_set(dataset: Dataset) -> None:
     assert dataset.tidy() == 0
     assert not Path(dataset.location).exists()
+
+
+# ---------------------------------------------------------------------------------- counting
+
+
+def test_the_counts_are_those_of_a_catalogue(dataset: Dataset) -> None:
+    silent = replace(stored("pop"), verdict="silence", embedding=None)
+    rows = [
+        *map(row, ODD),
+        row("/copy", digest=digest_of(ODD[0])),
+        row("/b", genre="jazz"),
+        row("/c", prediction=medley("classical", "metal")),
+        row("/d", prediction=silent),
+        row("s3://bucket/e"),
+        failed("/f"),
+        replace(failed("/g"), digest=digest_of("/b"), prediction=stored("jazz")),
+        row("/h", digest=None, prediction=None),
+    ]
+    dataset.write(rows[:5])
+    dataset.write(rows[5:])
+    chosen = [ODD[2], "/copy", "/f", "s3://bucket/e", "/none"]
+    with dataset.catalog() as catalog:
+        assert dataset_stats(dataset) == library_stats(catalog)
+        some = dataset_stats(dataset, paths=chosen)
+        assert some == library_stats(catalog, paths=chosen)
+        assert dataset_stats(dataset, paths=[]) == library_stats(catalog, paths=[])
+    assert (some.files, some.failed, some.genres, some.seconds) == (4, 1, {"rock": 3}, 600)
+    assert dataset_stats(dataset).copies == 2
+
+
+def test_the_counts_of_no_data_set(tmp_path: Path) -> None:
+    assert dataset_stats(Dataset(tmp_path / "none")).files == 0
 
 
 # ------------------------------------------------------------------------------------ import
