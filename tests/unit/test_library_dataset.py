@@ -396,6 +396,55 @@ def test_a_damaged_part_is_named_and_not_imported(
     assert not list(catalog.query())
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("digest", "x"), ("size", None), ("path", None), ("fast", None)]
+)
+def test_what_a_cluster_reads_is_checked(tmp_path: Path, column: str, value: object) -> None:
+    from genrelens.cluster.known import read_known
+
+    part = tmp_path / "part-0.parquet"
+    damaged(lambda columns: columns.update({column: [columns[column][0], value]}))(part)
+    with pytest.raises(LibraryError, match=f"row 1: {column} ") as raised:
+        read_known(Dataset(tmp_path), model_digest=MODEL_DIGEST, fast=False, retry=False)
+    assert str(raised.value.path) == str(part)
+
+
+def test_rows_are_counted_over_the_whole_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genrelens.library import parquet_rows
+
+    monkeypatch.setattr(parquet_rows, "_BATCH", 2)
+    dataset = Dataset(tmp_path)
+    dataset.write([*(row(f"/{number}") for number in range(5)), row("/x", size=-1)])
+    with pytest.raises(LibraryError, match="row 5: size -1 is not in the range"):
+        list(dataset.entries())
+
+
+def test_parts_of_other_programs(dataset: Dataset) -> None:
+    """Other types of the same values, another order of labels and more columns do not matter."""
+    from pyarrow import parquet
+
+    house = (Style("house", 0.75, 0.5, "electronic"), Style("trance", 0.25, 0.5))
+    entries = [row("/a", prediction=stored("jazz", styles=house)), failed("/b"), row(ODD[2])]
+    path = Path(dataset.location) / dataset.write(entries)
+    expected = contents(dataset)
+    columns = parquet.read_table(path).to_pydict()
+    columns["style_thresholds"][0].reverse()
+    columns["genre_applies"][0].reverse()
+    table = pa.table({**columns, "note": ["x"] * 3}, _of_other_programs())
+    parquet.write_table(table, path)
+    assert contents(dataset) == expected
+
+
+def _of_other_programs() -> object:
+    wide = pa.map_(pa.large_string(), pa.float64())
+    kinds = {"title": pa.large_string(), "size": pa.int32(), "duration": pa.float32()}
+    kinds |= {"embedding": pa.list_(pa.float64()), "style_thresholds": wide}
+    fields = [pa.field(f.name, kinds.get(f.name, f.type)) for f in parquet_schema()]
+    return pa.schema([*fields, pa.field("note", pa.string())])
+
+
 def test_locations_without_a_data_set(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="contains no part of a data set"):
         open_library(tmp_path)

@@ -11,6 +11,7 @@ from typing import Any
 from genrelens.library.catalog import Catalog, StrPath
 from genrelens.library.columns import path_key
 from genrelens.library.dataset import Dataset
+from genrelens.library.parquet_checks import paths_of
 from genrelens.library.records import Failure
 
 __all__ = ["LibraryStats", "dataset_stats", "library_stats"]
@@ -100,15 +101,20 @@ def dataset_stats(dataset: Dataset, *, paths: Iterable[StrPath] | None = None) -
     Raises:
         LibraryError: the data set cannot be read.
 
+    Example::
+
+        stats = dataset_stats(Dataset("s3://bucket/library"))
+        print(stats.files, "files;", stats.genres)
+
     """
     import pyarrow as pa
 
-    chosen = None if paths is None else pa.array(map(path_key, paths), pa.binary())
+    chosen = None if paths is None else {path_key(path) for path in paths}
     groups, digests = list[dict[str, Any]](), list[Any]()
     for part in dataset.parts():
         table = dataset.columns(part, _COLUMNS)
         if chosen is not None:
-            table = table.filter(_is_in(table, chosen))
+            table = table.filter([path in chosen for path in paths_of(table)])
         digests += table["digest"].drop_null().chunks
         counted = table.group_by(_GROUPED).aggregate([([], "count_all"), ("duration", "sum")])
         groups += counted.to_pylist()
@@ -118,14 +124,6 @@ def dataset_stats(dataset: Dataset, *, paths: Iterable[StrPath] | None = None) -
 
 _GROUPED = ["error", "model", "verdict", "genre"]
 _COLUMNS = [*_GROUPED, "path", "path_bytes", "digest", "duration"]
-
-
-def _is_in(table: Any, paths: Any) -> Any:
-    import pyarrow as pa
-    from pyarrow import compute
-
-    own = compute.coalesce(table["path_bytes"], table["path"].cast(pa.binary()))
-    return compute.is_in(own, paths)
 
 
 def _group(row: dict[str, Any]) -> dict[str, Any]:
