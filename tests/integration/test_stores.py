@@ -17,7 +17,7 @@ from genrelens.library import Catalog, Dataset, open_library
 from genrelens.library import scan as scanning
 from genrelens.library.scan import scan_files
 from support.commands import run
-from support.library_folder import HerePool, wav
+from support.library_folder import HerePool, data_row, wav
 
 pytest.importorskip("pyarrow")
 moto = pytest.importorskip("moto.server")
@@ -138,6 +138,22 @@ def test_an_object_that_changes_disappears_or_is_too_large(
     assert reasons.pop("copy.wav") == "changed during the scan"
     assert "does not exist" in reasons.pop("ünï.wav")
     assert reasons == {"large.wav": "is larger than 5.58794e-05 GiB"}
+
+
+def test_the_catalogue_of_a_data_set_is_kept(
+    tmp_path: Path, bucket: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    rows = Dataset.rows
+    monkeypatch.setattr(Dataset, "rows", lambda d, part: read.append(part) or rows(d, part))
+    monkeypatch.setenv("GENRELENS_DATASET_CACHE", str(tmp_path / "cache"))
+    dataset = Dataset("s3://archive/library")
+    for name in "ab":
+        dataset.write([data_row(f"s3://archive/{name}")], part=f"{name}.parquet")
+        for _ in range(2):
+            with open_library(dataset.location) as catalog:
+                assert len(list(catalog.query())) == len(dataset.parts())
+    assert read == ["a.parquet", "b.parquet"]
 
 
 def test_a_data_set_in_the_store(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from genrelens import worker_pool
+from genrelens.discovery.locations import as_path
 from genrelens.library.records import Entry, StoredPrediction
 from genrelens.prediction import Genre, Prediction, Style
 from support import predictions, synth, tiny
@@ -119,7 +120,7 @@ def data_row(path: str, genre: str = "rock", day: int = 1) -> Entry:
     """Return an entry for a data set, scanned at some day."""
     time = f"2026-01-{day + 1:02}T00:00:00.000000+00:00"
     return Entry(
-        path=Path(path),
+        path=as_path(path),
         size=5,
         mtime_ns=1_600_000_000_123_456_789,
         digest=f"{zlib.crc32(path.encode()):040x}",

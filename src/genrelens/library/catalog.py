@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -43,6 +44,8 @@ from genrelens.tags import Tags
 __all__ = ["Catalog", "StrPath"]
 
 StrPath = str | os.PathLike[str]
+
+_MERGED = 1000  # entries that are stored at a time
 
 
 class Catalog(SqliteStore):
@@ -375,7 +378,8 @@ class Catalog(SqliteStore):
             Number of files and predictions that are new or newer.
 
         """
-        return self.merge_rows([(FILES.row(each), _stored_row(each))] for each in entries)
+        rows = ((FILES.row(each), _stored_row(each)) for each in entries)
+        return self.merge_rows(iter(lambda: list(islice(rows, _MERGED)), []))
 
     def merge_rows(self, batches: Iterable[Sequence[StoredRow]]) -> int:
         """Store rows as :meth:`merge` does entries, all of them or none.

@@ -173,6 +173,11 @@ def _labels(columns: Columns) -> Iterator[_Finding]:
         if name in columns:
             items, n = Items(columns[name]), len(columns[name])
             yield name, _of_rows(items, items.repeated(), n), "has a label more than once"
+            yield (
+                name,
+                _of_rows(items, _mask(items.keys.is_null()), n),
+                "has a label without a name",
+            )
             if name in _PROBABILITIES:
                 outside = ~((items.numbers() >= 0) & (items.numbers() <= 1))
                 yield name, _of_rows(items, outside, n), "has a probability outside of 0 to 1"

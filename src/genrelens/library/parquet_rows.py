@@ -250,12 +250,13 @@ def _changes(columns: Columns) -> Any:
 def _embeddings(array: Any) -> Any:
     """Return vectors as bytes: little-endian float16."""
     import pyarrow as pa
+    from pyarrow import compute
 
     items = Items(array)
     content = pa.py_buffer(items.keys.to_numpy().astype("<f2").tobytes())
     ends = pa.py_buffer((2 * items.ends).astype(np.int32).tobytes())
-    validity = array.is_valid().buffers()[1]
-    return pa.Array.from_buffers(pa.binary(), len(array), [validity, ends, content])
+    vectors = pa.Array.from_buffers(pa.binary(), len(array), [None, ends, content])
+    return compute.if_else(array.is_valid(), vectors, pa.scalar(None, pa.binary()))
 
 
 # --------------------------------------------------------------------------- texts for JSON
