@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from genrelens.cli import console
+from genrelens.library import LibraryStats
 from genrelens.library import scan as scanning
 from genrelens.library.catalog import Catalog
 from genrelens.library.records import Failure
@@ -125,13 +126,19 @@ def music(tmp_path: Path) -> Path:
     return write_files(tmp_path / "my music", {**files, "copy.wav": wav("noise")})
 
 
+@pytest.mark.parametrize(("option", "target"), [("--db", "catalog.sqlite"), ("--out", "data")])
 def test_the_summary_of_a_scan(
-    genrelens: Genrelens, music: Path, model: Path, terminal: None
+    genrelens: Genrelens, music: Path, model: Path, terminal: None, option: str, target: str
 ) -> None:
+    if option == "--out":
+        pytest.importorskip("pyarrow")
     write_files(music, {"text.mp3": b"no music"})
     write_files(music.parent, {"elsewhere.wav": wav("noise", seed=5)})
-    genrelens("scan", "elsewhere.wav", "-m", model, "-j", "1")
-    result = genrelens("scan", "my music", "-m", model, "-j", "1", "--db", "catalog.sqlite")
+    if option == "--out":  # another file of the data set, which is not of this scan
+        genrelens("scan", "elsewhere.wav", "-m", model, "-j", "1", option, target)
+    else:
+        genrelens("scan", "elsewhere.wav", "-m", model, "-j", "1")
+    result = genrelens("scan", "my music", "-m", model, "-j", "1", option, target)
     assert result.code == 1
     counts, _, summary = result.out.partition("\n\n")
     assert counts.startswith("5 files: 3 classified, 1 with audio that was classified before, 1 f")
@@ -141,12 +148,24 @@ def test_the_summary_of_a_scan(
     commands = [
         line.split("  # ")[0].rstrip() for line in summary.split("\nNext:\n")[1].splitlines()
     ]
-    under = "--under 'my music' --db catalog.sqlite"
+    under = f"--under 'my music' --db {target}"
     assert commands[0] == f"  genrelens list --errors {under}"
     assert re.fullmatch(rf"  genrelens list --genre \w+ {under}", commands[1])
     assert commands[2:] == [
-        "  genrelens audit 'my music' --html audit.html --db catalog.sqlite",
-        "  genrelens tag 'my music' --db catalog.sqlite",
+        f"  genrelens audit 'my music' --html audit.html --db {target}",
+        f"  genrelens tag 'my music' --db {target}",
+    ]
+
+
+def test_the_next_commands_for_objects() -> None:
+    from genrelens.cli.scan_report import _next_commands
+
+    counts: dict[str, Any] = {key: {} for key in ("verdicts", "failures", "models")}
+    found = LibraryStats(files=1, seconds=1.0, copies=0, genres={"jazz": 1}, **counts)
+    commands = [text for text, _ in _next_commands(found, ["s3://b/m"], "s3://b/library")]
+    assert commands == [
+        "genrelens list --genre jazz --db s3://b/library",
+        "genrelens audit s3://b/m --html audit.html --db s3://b/library",
     ]
 
 

@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_written(
         opened(dataset)
         dataset.write([row("/d")])
     before = kept(cache)
-    monkeypatch.setattr(caching, "temporary_beside", lambda path: path.parent / "none" / "x.tmp")
+    monkeypatch.setattr(caching, "temporary_beside", lambda path: path.parent / f"{300 * 'x'}.tmp")
     assert opened(dataset) == ALL | ({"/d": "rock"} if grown else {})
     assert kept(cache) == before
 
@@ -268,18 +268,23 @@ def test_what_was_left_or_is_not_used_is_removed(
 ) -> None:
     opened(dataset)
     [file] = kept(cache)
-    left, current = file.parent / ".genrelens-1.tmp", file.parent / ".genrelens-2.tmp"
-    left.touch()
-    os.utime(left, (0, 0))
-    current.touch()  # of another process
+    foreign = cache / "Photos" / "holiday.sqlite", file.parent / "notes.txt"
+    for path in foreign:  # of a user who chose a folder with other files
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+        os.utime(path.parent, (0, 0))
     other = Dataset(tmp_path / "other")
     other.write([row("/z")])
+    os.utime(file.parent)
     opened(other)
     assert file.exists()  # both fit
     os.utime(file.parent, (0, 0))
     other.write([row("/y")])
     opened(other)
     assert not file.exists()
+    assert [path.read_text() for path in foreign] == ["x", "x"]
+    for path in foreign:
+        path.unlink()
     opened(dataset)
     assert len(kept(cache)) == 2
     monkeypatch.setattr(caching, "_MOST_BYTES", 1)

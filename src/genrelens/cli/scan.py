@@ -177,7 +177,7 @@ def scan(
             str(place.path) if isinstance(place, Catalog) else place.location,
             _counted(place, [file.path for file in files]),
             inputs=inputs,
-            db=db or target,
+            db=target or db,
             as_json=as_json,
             as_lines=as_lines,
         )

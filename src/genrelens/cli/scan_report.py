@@ -15,6 +15,7 @@ from rich.text import Text
 from genrelens.cli.console import out, print_error, print_json, print_note, shell_word
 from genrelens.cli.inputs import note_skipped
 from genrelens.cli.stats import count_of, print_stats
+from genrelens.discovery.locations import is_uri
 from genrelens.library import Catalog, Dataset, LibraryStats, Scanned
 from genrelens.library.records import path_fields
 
@@ -168,7 +169,8 @@ def _next_commands(
         genre = shell_word(next(iter(found.genres)))
         yield f"genrelens list --genre {genre}{under}{catalog}", "the files of a genre"
         yield f"genrelens audit {paths} --html audit.html{catalog}", "tags that disagree"
-        yield f"genrelens tag {paths}{catalog}", "genre tags that would be written"
+        if not any(map(is_uri, inputs)):  # tags are written only to files
+            yield f"genrelens tag {paths}{catalog}", "genre tags that would be written"
 
 
 def _document(tally: Tally, location: str, stats: LibraryStats) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,6 +43,7 @@ _LETTERS = 16  # of each digest in a file name
 _DAY = 86_400.0  # seconds, after which a temporary file was left by a process that was killed
 _LONGEST = 30 * _DAY  # that a catalogue is kept without being used
 _MOST_BYTES = 10_000_000_000  # of all catalogues; those that were not used for longest are removed
+_OWN = re.compile(r"[0-9a-f]+\.[0-9a-f]+\.sqlite(\.similar)?|\.genrelens-[0-9a-f]+\.tmp")
 _log = logger(__name__)
 
 
@@ -151,21 +153,16 @@ class _Cache:
 
     def make(self, parts: Mapping[str, Part], rows: Rows) -> DatasetCatalog:
         """Make the catalogue of these parts, from a kept one of some of them if there is one."""
-        file = temporary = temporary_beside(self._folder / "catalog")
+        temporary = temporary_beside(self._folder / "catalog")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            done = self._copy_kept(parts, temporary)
-            missing = {name: part for name, part in parts.items() if name not in done}
-            with DatasetCatalog.open(temporary) as catalog:
-                catalog.add(missing, rows)
-            sync_file(temporary)
+            self._fill(temporary, parts, rows)
             file = self._folder / f"{_state(parts)}.{_stamp(temporary)}{_SUFFIX}"
             temporary.replace(file)
             opened = self._opened(file)
         except OSError as error:
             raise _CacheError(reason(error)) from error
         except LibraryError as error:
-            if error.path not in (str(temporary), str(file)):  # a part is damaged
+            if Path(error.path or "").parent != self._folder:  # a part is damaged
                 raise
             raise _CacheError(error.reason) from error
         finally:
@@ -174,6 +171,13 @@ class _Cache:
         with suppress(OSError):
             self._remove_others(file)
         return opened
+
+    def _fill(self, file: Path, parts: Mapping[str, Part], rows: Rows) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        done = self._copy_kept(parts, file)
+        with DatasetCatalog.open(file) as catalog:
+            catalog.add({name: part for name, part in parts.items() if name not in done}, rows)
+        sync_file(file)
 
     def _copy_kept(self, parts: Mapping[str, Part], target: Path) -> Mapping[str, Part]:
         """Copy the largest kept catalogue of some of the parts; return its parts."""
@@ -201,14 +205,26 @@ class _Cache:
 
     def _remove_others(self, used: Path) -> None:
         """Remove what other states of the data set left, and what was not used for longest."""
-        for path in self._folder.iterdir():
+        for path in _own_files(self._folder):
             if not path.name.startswith(used.name) and (path.suffix != ".tmp" or _age(path) > _DAY):
                 _remove(path)
         total = 0
-        for folder in sorted(self._all.iterdir(), key=_age):
+        for folder in sorted(filter(_is_own, self._all.iterdir()), key=_age):
             total += sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
             if folder != self._folder and (total > _MOST_BYTES or _age(folder) > _LONGEST):
-                _remove(folder)
+                for path in _own_files(folder):
+                    _remove(path)
+                with suppress(OSError):  # it has other files
+                    folder.rmdir()
+
+
+def _is_own(folder: Path) -> bool:
+    return re.fullmatch(f"[0-9a-f]{{{_LETTERS}}}", folder.name) is not None
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Return what this module writes: the user may have chosen a folder with other files."""
+    return [path for path in folder.iterdir() if _OWN.fullmatch(path.name)]
 
 
 def _remove(path: Path) -> None:
@@ -235,4 +251,4 @@ def _stamp(file: Path) -> str:
 
 
 def _digest(*values: Any) -> str:
-    return hashlib.sha256(repr(values).encode(errors="surrogateescape")).hexdigest()[:_LETTERS]
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:_LETTERS]

@@ -168,30 +168,39 @@ def _texts(columns: Columns) -> Iterator[_Finding]:
 
 
 def _labels(columns: Columns) -> Iterator[_Finding]:
-    """Check labels, and the probabilities that belong to them."""
-    for name in (*_PROBABILITIES, *_SAME_LABELS, "style_parents"):
-        if name in columns:
-            items, n = Items(columns[name]), len(columns[name])
+    """Check labels and elements, and the values that belong to them."""
+    rules = {
+        **dict.fromkeys(_PROBABILITIES, (_is_probability, "has a probability outside of 0 to 1")),
+        "style_thresholds": (_is_finite, "has a threshold that is not a number"),
+        **dict.fromkeys(("genre_applies", "style_parents"), (_has_value, _NO_VALUE)),
+        **dict.fromkeys(("changes", "tagged"), (_has_key, "has an element without a value")),
+    }
+    for name in filter(columns.__contains__, rules):
+        items, (is_valid, rule) = Items(columns[name]), rules[name]
+        n = len(columns[name])
+        if items.values is not None:
             yield name, _of_rows(items, items.repeated(), n), "has a label more than once"
-            yield (
-                name,
-                _of_rows(items, _mask(items.keys.is_null()), n),
-                "has a label without a name",
-            )
-            if name in _PROBABILITIES:
-                outside = ~((items.numbers() >= 0) & (items.numbers() <= 1))
-                yield name, _of_rows(items, outside, n), "has a probability outside of 0 to 1"
-            elif name == "style_thresholds":
-                broken = ~np.isfinite(items.numbers())
-                yield name, _of_rows(items, broken, n), "has a threshold that is not a number"
-            else:
-                broken = _mask(items.values.is_null())
-                yield name, _of_rows(items, broken, n), "has a label without a value"
-    for name in ("changes", "tagged"):
-        if name in columns:
-            items = Items(columns[name])
-            broken = _of_rows(items, _mask(items.keys.is_null()), len(columns[name]))
-            yield name, broken, "has an element without a value"
+            yield name, _of_rows(items, ~_has_key(items), n), "has a label without a name"
+        yield name, _of_rows(items, ~is_valid(items), n), rule
+
+
+_NO_VALUE = "has a label without a value"
+
+
+def _is_probability(items: Items) -> Bools:
+    return (items.numbers() >= 0) & (items.numbers() <= 1)  # a missing number is NaN
+
+
+def _is_finite(items: Items) -> Bools:
+    return np.isfinite(items.numbers())
+
+
+def _has_value(items: Items) -> Bools:
+    return _mask(items.values.is_valid())
+
+
+def _has_key(items: Items) -> Bools:
+    return _mask(items.keys.is_valid())
 
 
 def _predictions(columns: Columns) -> Iterator[_Finding]:
