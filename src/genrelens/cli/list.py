@@ -25,8 +25,9 @@ from genrelens.cli.options import (
     Under,
     as_probability,
 )
-from genrelens.cli.stats import count_of, length
+from genrelens.cli.stats import length
 from genrelens.cli.tag import print_outdated
+from genrelens.counts import count_of
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
 from genrelens.findings import styles_to_show

@@ -43,8 +43,8 @@ LibraryPaths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), or quoted "
-        "patterns ('Music/**/*.flac').",
+        help="Folders, files, playlists (M3U, PLS, XSPF; XML, NML and crates of DJ programs), or "
+        "quoted patterns ('Music/**/*.flac').",
         show_default=False,
     ),
 ]
@@ -52,9 +52,9 @@ ScanSources = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), quoted patterns "
-        "('Music/**/*.flac'), URIs such as s3://bucket/music, or CSV and Parquet files with a "
-        "column of paths.",
+        help="Folders, files, playlists (M3U, PLS, XSPF; XML, NML and crates of DJ programs), "
+        "quoted patterns ('Music/**/*.flac'), URIs such as s3://bucket/music, or CSV and Parquet "
+        "files with a column of paths.",
         show_default=False,
     ),
 ]

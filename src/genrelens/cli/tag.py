@@ -110,8 +110,8 @@ _Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), or quoted "
-        "patterns; or one plan (see --plan).",
+        help="Folders, files, playlists (M3U, PLS, XSPF; XML, NML and crates of DJ programs), or "
+        "quoted patterns; or one plan (see --plan).",
         show_default=False,
     ),
 ]
