@@ -28,6 +28,7 @@ from pebble import ProcessPool
 
 from genrelens.audio import probe
 from genrelens.classifier import Classifier
+from genrelens.counts import count_of
 from genrelens.errors import AudioError, AudioWarning
 from genrelens.feature_image import FeatureImage
 from genrelens.logs import logger
@@ -215,7 +216,7 @@ class ClassifierPool:
         self._workers.close()
 
     def _started(self) -> _Workers:
-        _log.info("starting %d worker processes", self._n_workers)
+        _log.info("starting %s", count_of(self._n_workers, "worker process", "worker processes"))
         return _Workers(
             ProcessPool(
                 self._n_workers,

@@ -9,6 +9,7 @@ import typer
 
 from genrelens.cli.console import out, print_error, print_note
 from genrelens.cli.figures import figure_text
+from genrelens.counts import plural
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import Abstention
 from genrelens.evaluation.held_out_sets import HeldOutSets
@@ -125,9 +126,9 @@ def _calibrated_sets(metadata: ModelMetadata, source: Path, sure: float | None) 
     except DataError as error:
         raise DataError(error.reason, path=source) from error
     for n, value in found.metadata.temperatures.items():
-        out.print(f"temperature of {n:>2} segments  {value:.3f}")
+        out.print(f"temperature of {n:>2} {plural(n, 'segment'):<8}  {value:.3f}")
     for n, (before, after) in found.errors.items():
-        name = f"{n:>2} segments" if n else "whole clips"
+        name = f"{n:>2} {plural(n, 'segment')}" if n else "whole clips"
         out.print(f"calibration error, {name:<12} {before:.3f} before, {after:.3f} after")
     _print_abstention(found.answers)
     return found.metadata

@@ -24,6 +24,7 @@ from genrelens.cli.console import (
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, check_relabel, label_map
 from genrelens.cli.figures import figure_text, interval_text
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
+from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip, Part, read_folder
 from genrelens.data.selection import select_clips
 from genrelens.data.splits import read_groups
@@ -364,7 +365,7 @@ def _print_evaluation(
     """Print the figures and the confusion matrix."""
     failed = f" ({len(result.failed)} more could not be read)" if result.failed else ""
     scores = result.scores
-    groups = "" if scores.n_groups is None else f" from {scores.n_groups} groups"
+    groups = "" if scores.n_groups is None else f" from {count_of(scores.n_groups, 'group')}"
     out.print(f"model         {result.model}", soft_wrap=True)
     out.print(f"clips         {result.n}{groups}{failed}", soft_wrap=True)
     _print_training(result, provenance)
@@ -383,7 +384,7 @@ def _print_training(result: Evaluation, provenance: Mapping[str, Any]) -> None:
     elif "training_recordings" in provenance:
         n = provenance["training_recordings"]
         unknown = "the model file does not list its training recordings"
-        none = f"none of the {n} training recordings is among these clips"
+        none = f"none of the {count_of(n, 'training recording')} is among these clips"
         out.print(f"training      {unknown if n is None else none}", soft_wrap=True)
 
 

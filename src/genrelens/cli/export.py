@@ -20,6 +20,7 @@ from genrelens.cli.tag import (
     make_policy,
     print_outdated,
 )
+from genrelens.counts import count_of
 from genrelens.library import ExportedCollection, export_collection, open_library
 from genrelens.library.dj.write import DjProgram
 from genrelens.library.records import path_fields
@@ -145,7 +146,7 @@ def export(
 
 def _print(exported: ExportedCollection, program: _Program, target: Path) -> None:
     for name, n_tracks in exported.playlists.items():
-        out.print(f"{display_name(name)}  {_count(n_tracks)}", soft_wrap=True)
+        out.print(f"{display_name(name)}  {count_of(n_tracks, 'track')}", soft_wrap=True)
     for path, reason in exported.skipped[:_MOST_SKIPPED]:
         print_note(f"skipped {path}: {reason}")
     if n_more := len(exported.skipped[_MOST_SKIPPED:]):
@@ -153,12 +154,10 @@ def _print(exported: ExportedCollection, program: _Program, target: Path) -> Non
     if not exported.n_tracks:
         print_note("no file meets these conditions; nothing was written")
         return
-    out.print(f"{display_name(str(target))}: {_count(exported.n_tracks)}", soft_wrap=True)
+    out.print(
+        f"{display_name(str(target))}: {count_of(exported.n_tracks, 'track')}", soft_wrap=True
+    )
     print_note(_NEXT[program])
-
-
-def _count(n_tracks: int) -> str:
-    return f"{n_tracks} track{'s' * (n_tracks != 1)}"
 
 
 def _document(exported: ExportedCollection, program: _Program, target: Path) -> dict[str, object]:

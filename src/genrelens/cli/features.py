@@ -19,6 +19,7 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
+from genrelens.counts import count_of
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig, iter_segments
 from genrelens.files import replaced
 from genrelens.model_file import ModelFile
@@ -125,10 +126,9 @@ def _print_summaries(file: Path, info: AudioInfo, summaries: Mapping[str, _Summa
     from rich.table import Table
 
     seconds = "of unknown length" if info.seconds is None else f"{info.seconds:.2f} s"
-    channels = "1 channel" if info.channels == 1 else f"{info.channels} channels"
     out.print(
-        f"{display_name(str(file))}: {seconds}, {info.sample_rate} Hz, {channels}, "
-        f"decoded by {info.decoder}\n",
+        f"{display_name(str(file))}: {seconds}, {info.sample_rate} Hz, "
+        f"{count_of(info.channels, 'channel')}, decoded by {info.decoder}\n",
         soft_wrap=True,
     )
     table = Table(

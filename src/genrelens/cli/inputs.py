@@ -13,7 +13,7 @@ import typer
 
 from genrelens.audio import AudioSource
 from genrelens.cli.console import print_note
-from genrelens.counts import count_of
+from genrelens.counts import count_of, plural
 from genrelens.discovery.find import find_names, is_single_file
 from genrelens.discovery.locations import not_here, without_scheme
 from genrelens.discovery.playlists import STREAMS
@@ -46,7 +46,7 @@ def expand(arguments: Sequence[str], skipped: Counter[str]) -> list[Source]:
 def note_skipped(skipped: Counter[str]) -> None:
     """Report the skipped entries of lists, and files by extension, the most frequent first."""
     if n := skipped[STREAMS]:
-        are = "is not a file" if n == 1 else "are not files"
+        are = plural(n, "is not a file", "are not files")
         print_note(f"skipped {count_of(n, 'entry', 'entries')} that {are} on this computer")
     suffixes = {suffix: n for suffix, n in skipped.items() if suffix != STREAMS and n}
     if not suffixes:

@@ -212,7 +212,7 @@ def _format(kind: _Format | None, target: Path | None) -> str:
 
 def _print_playlists(written: dict[Path, int]) -> None:
     for path, n_files in written.items():
-        out.print(f"{display_name(str(path))}  {n_files} files", soft_wrap=True)
+        out.print(f"{display_name(str(path))}  {count_of(n_files, 'file')}", soft_wrap=True)
     if not written:
         print_note("no file meets these conditions")
 

@@ -11,6 +11,7 @@ from genrelens.cli.console import out
 from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, GenreCondition, StyleCondition, Under
 from genrelens.cli.similar import ComparedModel
+from genrelens.counts import count_of
 from genrelens.files import write_text_atomically
 from genrelens.library import map_library, map_page, open_library
 
@@ -58,4 +59,4 @@ def map_files(
         found = map_library(catalog, most=most, model=model, genre=genre, style=style, under=under)
     write_text_atomically(page, map_page(found, page))
     sample = "" if len(found.entries) == found.total else f" (a sample of {found.total})"
-    out.print(f"{page}: {len(found.entries)} recordings{sample}", soft_wrap=True)
+    out.print(f"{page}: {count_of(len(found.entries), 'recording')}{sample}", soft_wrap=True)

@@ -19,6 +19,7 @@ from genrelens.cli.console import (
 )
 from genrelens.cli.options import AsJson, CatalogFile, Jobs, Model, ScanSources, n_jobs
 from genrelens.cli.scan_report import Tally, print_outcome, print_problem, print_report
+from genrelens.counts import count_of
 from genrelens.discovery.find import Found
 from genrelens.errors import LibraryError
 from genrelens.library import (
@@ -241,7 +242,7 @@ def _watch(
                             print_note(f"warning: {note}", style="yellow")
                         if printed is not None:
                             print_outcome(outcome, printed)
-                bar(note=f"{n}/{n_files} files  {tally.speed}")
+                bar(note=f"{n}/{count_of(n_files, 'file')}  {tally.speed}")
     except KeyboardInterrupt:
         print_note("stopped; run the same command again to continue")
         raise

@@ -10,6 +10,7 @@ import typer
 
 from genrelens.cli.console import display_name, print_note
 from genrelens.cli.options import Model
+from genrelens.counts import count_of
 from genrelens.web.runtime import PACKAGE
 from genrelens.web.site import write_site
 
@@ -46,5 +47,7 @@ def site(folder: _Folder, runtime: _Runtime = Path(PACKAGE), model: Model = None
     """
     written = write_site(folder, runtime, model=model)
     name = display_name(str(folder))
-    print_note(f"Wrote {written.n_files} files ({written.n_bytes / 1e6:.1f} MB) to {name}")
+    print_note(
+        f"Wrote {count_of(written.n_files, 'file')} ({written.n_bytes / 1e6:.1f} MB) to {name}"
+    )
     print_note(f"Try it: python -m http.server --directory {shlex.quote(name)}")

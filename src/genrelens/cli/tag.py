@@ -23,6 +23,7 @@ from genrelens.cli.console import (
     progress,
 )
 from genrelens.cli.options import AsJson, Database, JournalFile, as_probability
+from genrelens.counts import count_of, plural
 from genrelens.library import (
     Catalog,
     Outcome,
@@ -216,7 +217,7 @@ def _is_wanted(plan: Plan, *, asked: bool) -> bool:
         return True
     n = len(plan.changes)
     try:
-        if typer.confirm(f"Write to {n} file{'s' * (n > 1)}?", err=True):
+        if typer.confirm(f"Write to {count_of(n, 'file')}?", err=True):
             return True
     except typer.Abort as stopped:  # Ctrl-C or Ctrl-D
         err.print()  # end the line of the question
@@ -270,7 +271,9 @@ def print_outcome(outcome: Outcome) -> None:
 def print_unscanned(n: int, n_files: int) -> None:
     """Warn if the catalogue has no result for some files."""
     if n:
-        text = f"{n} of {n_files} files have not been classified, or have changed since"
+        have = plural(n, "has", "have")
+        some = f"{n} of {count_of(n_files, 'file')}"
+        text = f"{some} {have} not been classified, or {have} changed since"
         print_note(f"warning: {text}: run genrelens scan", style="yellow")
 
 

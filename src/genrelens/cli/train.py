@@ -14,6 +14,7 @@ import typer
 from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
 from genrelens.cli.data_split import GroupColumn, GroupFiles, Relabel, read_clips
 from genrelens.cli.options import MusicnnWheel, NotMusic
+from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import grouped_split, random_split
 from genrelens.data.relabel import applied_label_map
@@ -269,7 +270,8 @@ def _print_result(path: Path, *, measured: bool) -> None:
         low, high = values["accuracy_interval"]
         out.print(
             f"{name}: accuracy {percent(values['accuracy'], 1)} ({percent_range(low, high)}), "
-            f"macro recall {percent(values['macro_recall'], 1)} on {values['n']} validation clips",
+            f"macro recall {percent(values['macro_recall'], 1)} on "
+            f"{count_of(values['n'], 'validation clip')}",
             soft_wrap=True,
         )
     out.print(f"try it   genrelens classify --model {path} FILE", soft_wrap=True)
