@@ -13,9 +13,9 @@ from xml.sax.saxutils import escape
 import pytest
 
 from genrelens.discovery.find import Found, find_files, is_gone
-from genrelens.discovery.locations import file_uri_path
 from genrelens.discovery.playlists import STREAMS, read_playlist
 from genrelens.discovery.sources import find_sources
+from genrelens.discovery.uris import file_uri_path
 
 
 def touch(*paths: Path) -> None:

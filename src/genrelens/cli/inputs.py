@@ -15,8 +15,8 @@ from genrelens.audio import AudioSource
 from genrelens.cli.console import print_note
 from genrelens.counts import count_of, plural
 from genrelens.discovery.find import find_names, is_single_file
-from genrelens.discovery.locations import not_here, without_scheme
 from genrelens.discovery.playlists import STREAMS
+from genrelens.discovery.uris import not_here, without_scheme
 from genrelens.errors import AudioError
 
 __all__ = ["Source", "expand", "note_skipped"]

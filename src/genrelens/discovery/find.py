@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genrelens.audio import AUDIO_SUFFIXES
-from genrelens.discovery.locations import is_uri, why_missing, without_scheme
+from genrelens.discovery.locations import is_uri
 from genrelens.discovery.patterns import matches
 from genrelens.discovery.playlists import PLAYLIST_SUFFIXES, read_playlist
+from genrelens.discovery.uris import why_missing, without_scheme
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 

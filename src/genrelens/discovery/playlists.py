@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from genrelens.discovery.collections import crate_tracks, xml_tracks, xspf_tracks
-from genrelens.discovery.locations import file_uri_path, is_windows_path, uri_scheme
+from genrelens.discovery.uris import file_uri_path, is_windows_path, uri_scheme
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 
