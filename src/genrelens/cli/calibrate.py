@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out, print_error, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.figures import figure_text
 from genrelens.counts import plural
 from genrelens.errors import DataError
@@ -86,6 +87,7 @@ def calibrate(
     """
     if target is None and str(model) in packaged_models():
         raise DataError(f"{model} is a packaged model; name the new file with --out")
+    check_ending(target, "onnx", "--out")
     from genrelens.train import replace_metadata
 
     metadata = ModelFile.load(model).metadata

@@ -28,6 +28,7 @@ from genrelens.cli.data_split import (
     check_protocol,
     read_clips,
 )
+from genrelens.cli.endings import check_ending
 from genrelens.cli.figures import Form, figure_text
 from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, Seed, n_jobs
 from genrelens.cli.train import (
@@ -134,6 +135,7 @@ def crossval(
 
     """
     check_device(device)
+    check_ending(folder, "run", "--out")
     from genrelens.train import Hardware, Run
 
     numbers = _rounds(rounds)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import DataFolders, SafeCsv, Seed
 from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip, read_folders
@@ -178,6 +179,7 @@ def split(
 
     """
     check_protocol(protocol, draws, groups)
+    check_ending(target, "csv", "--out")
     clips = read_clips(folders, relabel, groups, group_column)
     made = split_clips(
         clips,

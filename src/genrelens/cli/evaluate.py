@@ -22,6 +22,7 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, check_relabel, label_map
+from genrelens.cli.endings import check_ending
 from genrelens.cli.figures import figure_text, interval_text
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
 from genrelens.counts import count_of
@@ -125,6 +126,7 @@ def evaluate(
 
     """
     _check_request(folder, model, predictions, split, part, robustness=robustness)
+    check_ending(report, "report", "--report")
     _check_outputs(report, plot)
     started = time.monotonic()
     data = _Selection(folder, split, part or "valid", groups, group_column, relabel or [])

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.names import check_names
 from genrelens.cli.options import AsJson, Database, GenreCondition, StyleCondition, Under
 from genrelens.cli.tag import (
@@ -121,6 +122,7 @@ def export(
         raise typer.BadParameter("--drive is only for serato")
     if str(target) == "-":
         raise typer.BadParameter("PATH must be a file or folder; ./- is one with this name")
+    check_ending(target, program, "PATH")
     policy = make_policy(existing, min_confidence, max_genres, words)
     with open_library(db) as catalog:
         entries = catalog.query(genre=genre, style=style, under=under)

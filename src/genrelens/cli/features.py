@@ -19,6 +19,7 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
+from genrelens.cli.endings import check_ending
 from genrelens.counts import count_of
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig, iter_segments
 from genrelens.files import replaced
@@ -77,6 +78,7 @@ def features(
         from genrelens.plots import check_image_path
 
         check_image_path(plot)
+    check_ending(save, "npz", "--save")
     configs = {"original mel": ORIGINAL_MEL, "original MFCC": ORIGINAL_MFCC}
     if model is not None:
         metadata = ModelFile.load(model).metadata

@@ -15,6 +15,7 @@ import typer
 from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.names import check_names
 from genrelens.cli.options import (
     Database,
@@ -165,6 +166,7 @@ def list_files(
     }
     if playlists is not None and (kind or target or missing):
         raise typer.BadParameter("--playlists cannot be combined with --format, --out or --missing")
+    check_ending(playlists, "playlists", "--playlists")
     if by is not None and playlists is None:
         raise typer.BadParameter("--by needs --playlists")
     chosen = _format(kind, target)
@@ -205,6 +207,7 @@ def _format(kind: _Format | None, target: Path | None) -> str:
     if target is not None and chosen not in FORMATS:
         choice = "choose one of these formats" if kind is not None else "choose one with --format"
         raise typer.BadParameter(f"--out writes {', '.join(FORMATS)}, not a table; {choice}")
+    check_ending(target, chosen, "--out")
     if target is None and chosen == "parquet":
         raise typer.BadParameter("--format parquet needs --out")
     return chosen

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out
+from genrelens.cli.endings import check_ending
 from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, GenreCondition, StyleCondition, Under
 from genrelens.cli.similar import ComparedModel
@@ -54,6 +55,7 @@ def map_files(
             Draw one folder.
 
     """
+    check_ending(page, "html", "--html")
     with open_library(db) as catalog:
         check_names(catalog, genre=genre, style=style)
         found = map_library(catalog, most=most, model=model, genre=genre, style=style, under=under)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,10 +18,12 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import AsJson, CatalogFile, Jobs, Model, ScanSources, n_jobs
 from genrelens.cli.scan_report import Tally, print_outcome, print_problem, print_report
 from genrelens.counts import count_of
 from genrelens.discovery.find import Found
+from genrelens.discovery.locations import is_uri
 from genrelens.errors import LibraryError
 from genrelens.library import (
     Catalog,
@@ -151,6 +154,8 @@ def scan(
         raise typer.BadParameter("--ray needs --out")
     if target is not None and (prune or on_command_line(ctx, "db")):
         raise typer.BadParameter("--out cannot be combined with --db or --prune")
+    if target is not None and not is_uri(target):
+        check_ending(Path(target), "data set", "--out")
     chosen = _read_shard(shard)
     if nice and hasattr(os, "nice"):
         os.nice(nice)

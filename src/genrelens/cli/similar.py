@@ -16,6 +16,7 @@ import typer
 from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, GenreCondition, SafeCsv, StyleCondition, Target, Under
 from genrelens.csv_cells import safe_row
@@ -151,6 +152,7 @@ def checked_format(kind: Format | None, target: Path | None, *, safe_csv: bool) 
     chosen = kind or (Format(ending) if ending in set(Format) else Format.table)
     if target is not None and chosen is Format.table:
         raise typer.BadParameter("--out writes json, csv and m3u8; choose one with --format")
+    check_ending(target, chosen, "--out")
     if safe_csv and chosen is not Format.csv:
         raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
     return chosen

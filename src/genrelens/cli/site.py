@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import display_name, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import Model
 from genrelens.counts import count_of
 from genrelens.web.runtime import PACKAGE
@@ -45,6 +46,7 @@ def site(folder: _Folder, runtime: _Runtime = Path(PACKAGE), model: Model = None
             Use a model of your own, trained with the recipe lens.
 
     """
+    check_ending(folder, "site", "FOLDER")
     written = write_site(folder, runtime, model=model)
     name = display_name(str(folder))
     print_note(

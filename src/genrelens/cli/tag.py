@@ -22,6 +22,7 @@ from genrelens.cli.console import (
     print_note,
     progress,
 )
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import AsJson, Database, JournalFile, as_probability
 from genrelens.counts import count_of, plural
 from genrelens.library import (
@@ -162,6 +163,7 @@ def tag(
 
     """
     policy = make_policy(existing, min_confidence, max_genres, words, id3)
+    check_ending(plan_file, "plan", "--plan")
     if len(inputs) == 1 and is_plan(inputs[0]):
         if plan_file or on_command_line(ctx, *_OF_POLICY):
             raise typer.BadParameter(

@@ -13,6 +13,7 @@ import typer
 
 from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
 from genrelens.cli.data_split import GroupColumn, GroupFiles, Relabel, read_clips
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import MusicnnWheel, NotMusic
 from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip
@@ -155,6 +156,7 @@ def train(
         _list_recipes()
         return
     data = _checked(data, device, split, groups, everything=everything)
+    check_ending(folder, "run", "--out")
     from genrelens.train import Hardware, Run
     from genrelens.train import train as train_model
     from genrelens.train.crossval import test_rounds
