@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COMMANDS", "DESCRIPTION", "OPTIONS"]
+__all__ = ["COMMANDS", "DESCRIPTION", "GROUPS", "OPTIONS"]
 
 DESCRIPTION = "Classify the genre of music recordings."
 
@@ -98,6 +98,11 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
         "config": ("config:config", "Show the settings that differ from the defaults."),
         "env": ("env:env", "Show versions, decoders, paths and models, for a bug report."),
     },
+}
+
+GROUPS = {  # command that is a group -> its commands
+    "catalog": ("import",),
+    "data": ("check", "gtzan", "split"),
 }
 
 OPTIONS = {  # option of genrelens itself -> (short form, meaning)
