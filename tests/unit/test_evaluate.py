@@ -20,12 +20,6 @@ CHORDS, CLICKS, NOISE = range(3)
 
 
 @pytest.fixture(scope="module")
-def classifier(model: Path) -> Classifier:
-    """A classifier whose label map renames hiss to noise."""
-    return Classifier.load(model, threads=1)
-
-
-@pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledClip]:
     return read_folder(tiny.write_clips(tmp_path_factory.mktemp("data"), per_genre=3))
 

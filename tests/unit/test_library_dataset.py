@@ -171,12 +171,6 @@ def test_tidying_an_empty_data_set(dataset: Dataset) -> None:
 # ------------------------------------------------------------------------------------ import
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
-
-
 def test_an_import_keeps_the_later_scan_and_is_idempotent(catalog: Catalog, tmp_path: Path) -> None:
     first, second = Dataset(tmp_path / "1"), Dataset(tmp_path / "2")
     first.write([row("/a", TIMES[0]), row("/b", TIMES[2], "jazz"), failed("/c")])

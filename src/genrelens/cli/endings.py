@@ -53,7 +53,8 @@ def check_ending(target: Path | None, kind: str, option: str) -> None:
     if target is None:
         return
     ending = target.suffix.lower()
-    if ending not in _KNOWN or ending in endings or target.is_dir():
+    exists = target.is_dir() or (not endings and target.exists())
+    if exists or ending not in _KNOWN or ending in endings:
         return
     name = display_name(str(target))
     if not endings:
