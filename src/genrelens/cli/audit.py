@@ -30,8 +30,8 @@ _Minimum = Annotated[
         "--min",
         metavar="P",
         parser=as_probability,
-        help="Show only disagreements of at least this difference between the probabilities of the "
-        "predicted and the tagged genre: 0.5 or 50%.",
+        help="Show only files where the probabilities of the predicted and the tagged genre differ "
+        "by at least this much, such as 0.5 or 50%.",
     ),
 ]
 _Top = Annotated[

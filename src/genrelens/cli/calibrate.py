@@ -57,7 +57,7 @@ _Sure = Annotated[
     ),
 ]
 _Force = Annotated[
-    bool, typer.Option("--force", help="Store the temperature even if these checks fail.")
+    bool, typer.Option("--force", help="Store the temperature even if a check fails.")
 ]
 
 

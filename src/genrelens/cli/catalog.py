@@ -36,7 +36,8 @@ _Sources = Annotated[
 def import_sources(sources: _Sources, db: CatalogFile = None, as_json: AsJson = False) -> None:
     """Add the files and predictions of data sets and other catalogues to the catalogue.
 
-    Of two scans of a file the later one is kept. Running the command again changes nothing.
+    If a file was scanned twice, the later result is kept. Running the command again changes
+    nothing.
 
     Examples:
         genrelens catalog import shard-1 shard-2 --db archive.sqlite

@@ -49,7 +49,7 @@ def compare(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Compare models with the first one, on the clips that all of them classified.
+    """Compare other models with the first one, on the clips that all of them classified.
 
     Examples:
         genrelens compare report-old report-new

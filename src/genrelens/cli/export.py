@@ -107,7 +107,7 @@ def export(
     """Write scanned tracks, with genres and playlists, as a collection of a DJ program.
 
     Genres are chosen as "genrelens tag" chooses them; those in the tags are kept unless --existing
-    says otherwise. Your own collection is never changed: import the new file in the program.
+    is append or replace. Your own collection is never changed: import the new file in the program.
 
     Examples:
         genrelens export rekordbox genrelens.xml

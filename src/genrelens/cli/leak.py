@@ -51,7 +51,7 @@ def leak(
     plot: _Plot = None,
     jobs: Jobs = 0,
 ) -> None:
-    """Measure how much of an accuracy comes from the split: by segment, by clip and by artist.
+    """Measure how much of the accuracy is due to the split: by segment, by clip or by artist.
 
     The same features and the same classifier are tested on each split. Exit code 1: some clips
     could not be read.

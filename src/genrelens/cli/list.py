@@ -78,15 +78,17 @@ _Minimum = Annotated[
         "--min",
         metavar="P",
         parser=as_probability,
-        help="Lowest probability of the genre, or with --style of the style: 0.6 or 60%.",
+        help="Lowest probability of the genre (with --style: of the style), such as 0.6 or 60%.",
     ),
 ]
 _AskedVerdict = Annotated[
     _Verdict | None,
-    typer.Option(help="Files with this verdict.", show_default="genre with --genre, any without"),
+    typer.Option(
+        help="Only files with this verdict.", show_default="genre with --genre, any without"
+    ),
 ]
-_Missing = Annotated[bool, typer.Option("--missing", help="Files that no longer exist.")]
-_Errors = Annotated[bool, typer.Option("--errors", help="Files that could not be classified.")]
+_Missing = Annotated[bool, typer.Option("--missing", help="Only files that no longer exist.")]
+_Errors = Annotated[bool, typer.Option("--errors", help="Only files that could not be classified.")]
 _Model = Annotated[
     str | None,
     typer.Option(
@@ -112,7 +114,7 @@ _Playlists = Annotated[
 _PlaylistsBy = Annotated[
     _By | None,
     typer.Option(
-        "--by", help="What the playlists are for: genres or styles.", show_default="genre"
+        "--by", help="Write a playlist for each genre or for each style.", show_default="genre"
     ),
 ]
 _RelativeTo = Annotated[

@@ -29,7 +29,7 @@ _Most = Annotated[
         metavar="N",
         min=1,
         max=50_000,
-        help="Largest number of recordings; of more, a random sample is shown.",
+        help="Largest number of recordings to draw; of a larger library, a random sample.",
     ),
 ]
 
@@ -45,8 +45,8 @@ def map_files(
 ) -> None:
     """Draw a map of the library as a web page: recordings that sound alike are near each other.
 
-    The page plays the recordings, searches their names and filters by genre. It is one file and
-    needs no internet. This command needs the extra similar.
+    On the page you can play the recordings, search for names and filter by genre. It is one file
+    and needs no internet connection. This command needs the extra similar.
 
     Examples:
         genrelens map --html map.html

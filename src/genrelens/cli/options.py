@@ -135,15 +135,16 @@ GenreCondition = Annotated[
     typer.Option(
         "--genre",
         metavar="GENRE",
-        help="Files of this genre; a file with several genres is found under each of them.",
+        help="Only files of this genre; a file with several genres has each of them.",
     ),
 ]
 StyleCondition = Annotated[
-    str | None, typer.Option("--style", metavar="STYLE", help="Files to which this style applies.")
+    str | None,
+    typer.Option("--style", metavar="STYLE", help="Only files to which this style applies."),
 ]
 Under = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Files in this folder or below it.", parser=as_path),
+    typer.Option(metavar="FOLDER", help="Only files in this folder or below it.", parser=as_path),
 ]
 Target = Annotated[
     Path | None,

@@ -90,7 +90,7 @@ _Shard = Annotated[
     str | None,
     typer.Option(
         metavar="I/N",
-        help="Classify only part I of N of the recordings, so that N machines share them.",
+        help="Classify only part I of N of the recordings, so that N machines can share the work.",
     ),
 ]
 _Column = Annotated[
@@ -133,9 +133,9 @@ def scan(
 ) -> None:
     """Classify all recordings of a library and store the results in the catalogue or a data set.
 
-    You can stop a scan at any time with Ctrl-C; the next one continues. Files that were moved or
-    retagged are not classified again. Exit code 1: some files could not be classified, in this scan
-    or in an earlier one.
+    You can stop a scan at any time with Ctrl-C; the next scan continues there. Files that were
+    moved or retagged are not classified again. Exit code 1: some files could not be classified, in
+    this scan or in an earlier one.
 
     Examples:
         genrelens scan ~/Music

@@ -52,7 +52,7 @@ _Recording = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="A recording. If it is not in the catalogue, it is classified, and nothing is stored.",
+        help="A recording. If it is not in the catalogue, it is classified without being stored.",
         show_default=False,
         readable=False,  # a file without permission is reported like one that is missing
     ),
@@ -109,8 +109,8 @@ def similar(
 ) -> None:
     """List the recordings of the catalogue that are most similar to one, by their embeddings.
 
-    The number of each line is the similarity: 1 is the same sound; unrelated recordings
-    are near 0. Copies of a recording are left out.
+    Each line begins with the similarity: 1 for the same sound, about 0 for unrelated recordings.
+    Copies of the recording are left out.
 
     Examples:
         genrelens similar song.mp3

@@ -33,7 +33,7 @@ _Runtime = Annotated[
 def site(folder: _Folder, runtime: _Runtime = Path(PACKAGE), model: Model = None) -> None:
     """Write a static site: a page that classifies in the browser and needs no server.
 
-    Any server for files can serve the folder, at any address. Recordings do not leave the
+    Any static file server can serve the folder, at any address. Recordings do not leave the
     visitor's computer, and after the first visit the page works without a network. The network
     runs in the browser with onnxruntime-web, which npm provides: npm pack onnxruntime-web@1.30.0
 

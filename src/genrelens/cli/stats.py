@@ -27,7 +27,7 @@ _OTHER_VERDICTS = {"changes": "green", "not sure": "yellow", "not music": "dim",
 def stats(under: Under = None, db: Database = None, as_json: AsJson = False) -> None:
     """Count the files of the catalogue: genres, failures with their reasons, copies and hours.
 
-    A file with several genres counts under the most probable one.
+    A file with several genres is counted under the most probable one.
 
     Examples:
         genrelens stats

@@ -91,8 +91,8 @@ _Folds = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="split.csv of a cross-validation of this recipe: noise of microphone recordings stays "
-        "within its folds, and the features computed for it are used. Only for musicnn.",
+        help="File split.csv of a cross-validation of this recipe, to keep the noise of microphone "
+        "recordings within its folds and to use the features that it computed (recipe lens).",
     ),
 ]
 _Name = Annotated[

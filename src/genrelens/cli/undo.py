@@ -35,7 +35,7 @@ def undo(
 ) -> None:
     """Restore the files that a run of "genrelens tag --apply" wrote.
 
-    A file that was not edited since is restored to the last byte. In a file that was edited since,
+    A file that was not edited after the run is restored byte for byte. In a file that was edited,
     only the genres are restored. Exit code 1: some files could not be restored.
 
     Examples:
