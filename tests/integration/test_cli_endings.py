@@ -70,7 +70,14 @@ def test_what_is_accepted(
     monkeypatch.chdir(tmp_path)
     Path("my.crate").mkdir()
     check_ending(Path(name), kind, "--out")
-    check_ending(None, kind, "--out")
+    check_ending(None, "table", "--out")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".csv", "nul\0.csv", "\u202e.csv", "\udcff.csv"])
+@pytest.mark.parametrize("kind", ["html", "serato"])
+def test_odd_names(name: str, kind: str) -> None:
+    with pytest.raises(typer.BadParameter, match="csv"):
+        check_ending(Path(name), kind, "--out")
 
 
 def test_the_name_is_shown_on_one_line() -> None:

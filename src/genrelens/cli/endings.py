@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import typer
@@ -35,6 +36,12 @@ _OTHERS = (".pdf", ".png", ".svg", ".toml", ".sqlite", ".db", ".tsv", ".xlsx", "
 _KNOWN = AUDIO_SUFFIXES.union(_OTHERS, *(endings for _, endings in _KINDS.values()))
 
 
+def _is_there(target: Path, *, or_file: bool) -> bool:
+    """Return whether there is a folder, or with ``or_file`` anything, with this name."""
+    # The methods of Path raise an error for a name that is too long.
+    return os.path.isdir(target) or (or_file and os.path.exists(target))  # noqa: PTH110, PTH112
+
+
 def check_ending(target: Path | None, kind: str, option: str) -> None:
     """Refuse a file, or a name for a folder, with the ending of another kind of file.
 
@@ -49,12 +56,11 @@ def check_ending(target: Path | None, kind: str, option: str) -> None:
         typer.BadParameter: the ending contradicts the kind.
 
     """
-    words, endings = _KINDS[kind]
     if target is None:
         return
+    words, endings = _KINDS[kind]
     ending = target.suffix.lower()
-    exists = target.is_dir() or (not endings and target.exists())
-    if exists or ending not in _KNOWN or ending in endings:
+    if ending not in _KNOWN or ending in endings or _is_there(target, or_file=not endings):
         return
     name = display_name(str(target))
     if not endings:
