@@ -373,7 +373,7 @@ def test_a_scan_whose_workers_cannot_start(model: Path, clip: Path) -> None:
 
 def log_and_crash() -> None:
     logger("genrelens.worker_pool").debug("x" * 10_000)
-    logger("genrelens.worker_pool").info("%s\udcff\n", "日本" * 3)
+    logger("genrelens.worker_pool").info("%s\u202e\n", "日本" * 3)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -391,7 +391,7 @@ def test_messages_of_workers_are_logged_here(
     sent = [each for each in caplog.records if each.process != os.getpid()]
     texts = [each.getMessage() for each in sent]
     assert sum(text.startswith("loaded model") for text in texts) == 4  # two in each worker
-    assert "日本日本日本\udcff\n" in texts
+    assert "日本日本日本\u202e\n" in texts
     assert ("x" * 800 in texts) == (level == logging.DEBUG)
     assert any("decoded" in text for text in texts) == (level == logging.DEBUG)
     assert len({each.process for each in sent}) == 2
