@@ -247,8 +247,8 @@ def report(words: str, run: Run, n_files: int, duration: float = 0.0) -> None:
     points[-1] = max(run.memory[-max(1, len(run.memory) // 10) :])
     print(
         f"| {words} | {run.seconds:.1f} s | {n_files / run.seconds:.1f} | {multiple} | "
-        f"{max(run.memory) / 2**20:.0f} MB | "
-        f"{', '.join(f'{point / 2**20:.0f}' for point in points)} MB |",
+        f"{max(run.memory) / 1e6:.0f} MB | "
+        f"{', '.join(f'{point / 1e6:.0f}' for point in points)} MB |",
         flush=True,
     )
 

@@ -134,7 +134,7 @@ def memory(process: subprocess.Popen[str]) -> list[tuple[float, float]]:
         status = Path(f"/proc/{pid}/status").read_text()
         now, peak = (re.search(rf"{name}:\s+(\d+)", status) for name in ("VmRSS", "VmHWM"))
         if now and peak:
-            found.append((int(now[1]) / 1024, int(peak[1]) / 1024))
+            found.append((int(now[1]) * 1024 / 1e6, int(peak[1]) * 1024 / 1e6))
     return found
 
 

@@ -199,21 +199,22 @@ def cold_start(options: argparse.Namespace, clip: Path) -> None:
 
 
 def memory(options: argparse.Namespace, clip: Path, mix: Path) -> None:
-    print(f"## Peak memory of a new process (VmHWM, Linux), {options.model}\n")
+    print(f"## Peak memory of genrelens classify (ru_maxrss of the process), {options.model}\n")
     print("| work | peak |\n|---|---|")
     for words, path in (("30 s mp3", clip), (f"{options.hours:g} h flac", mix)):
-        script = (
-            "import genrelens, pathlib, re;"
-            f"genrelens.Classifier.load({options.model!r}).classify({str(path)!r});"
-            "status = pathlib.Path('/proc/self/status').read_text();"
-            "print(re.search(r'VmHWM:\\s+(\\d+)', status)[1])"
+        command = [sys.executable, "-m", "genrelens", "classify", str(path), "-m", options.model]
+        script = (  # a small process in between, because a child inherits the peak of its parent
+            "import resource, subprocess, sys;"
+            "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
         )
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", script], check=True, capture_output=True, text=True
+            [sys.executable, "-c", script, *command], check=True, capture_output=True, text=True
         )
         seconds = time.perf_counter() - start
-        print(f"| classify a {words} ({seconds:.1f} s) | {int(done.stdout) / 1024:.0f} MB |")
+        megabytes = int(done.stdout) * 1024 / 1e6
+        print(f"| classify a {words} ({seconds:.1f} s) | {megabytes:.0f} MB |")
     n = sum(map(len, stream_audio(mix, sample_rate=16_000)))
     print(f"\nThe {options.hours:g} h file contains {n / 16_000 / 3600:.2f} h of audio.")
 

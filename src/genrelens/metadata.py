@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from genrelens.counts import count_of
 from genrelens.errors import require
 from genrelens.features import FeatureConfig
 
@@ -160,7 +161,10 @@ class ModelMetadata:
         self._check_styles()
         require(self.window_segments >= 1, f"window_segments={self.window_segments} is below 1")
         n_rules, n_labels = len(self.genre_rules), len(self.labels)
-        require(n_rules in (0, n_labels), f"there are {n_rules} genre rules for {n_labels} labels")
+        require(
+            n_rules in (0, n_labels),
+            f"{count_of(n_rules, 'genre rule')} for {count_of(n_labels, 'label')}",
+        )
         self._check_temperatures()
         if self.music_threshold is not None:
             _require_fraction("music_threshold", self.music_threshold)

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from genrelens.counts import count_of
 from genrelens.errors import ModelError, require
 from genrelens.files import reason
 from genrelens.logs import logger
@@ -357,7 +358,7 @@ def _check_genres(shapes: dict[str, list[int | str]], metadata: ModelMetadata) -
     require(
         clip_logits == [n_classes] and segment_logits[1:] == [n_classes],
         f"its graph has logits of shape {clip_logits} and {segment_logits}, "
-        f"its metadata {n_classes} labels",
+        f"its metadata {count_of(n_classes, 'label')}",
     )
 
 
@@ -367,7 +368,7 @@ def _check_optional(shapes: dict[str, list[int | str]], metadata: ModelMetadata)
     require(
         (styles is None and not n_styles)
         or (styles is not None and len(styles) == 2 and styles[1] == n_styles > 0),
-        f"its graph has style logits of shape {styles}, its metadata {n_styles} styles",
+        f"its graph has style logits of shape {styles}, its metadata {count_of(n_styles, 'style')}",
     )
     music, threshold = shapes.get("music_logits"), metadata.music_threshold
     require(

@@ -12,6 +12,7 @@ import numpy as np
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
+from genrelens.counts import count_of
 from genrelens.errors import DataError, MissingExtraError
 from genrelens.features import (
     DB_FLOOR,
@@ -141,7 +142,7 @@ def plot_confusion(confusion: ArrayLike, labels: Sequence[str], path: Path) -> N
         axes.set_xticks(ticks, labels, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(ticks, labels)
         axes.set(xlabel="predicted", ylabel="actual")
-        axes.set_title(f"{counts.trace()} of {counts.sum()} clips right")
+        axes.set_title(f"{counts.trace()} of {count_of(counts.sum(), 'clip')} right")
 
 
 def plot_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:

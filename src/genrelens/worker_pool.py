@@ -28,11 +28,13 @@ from pebble import ProcessPool
 
 from genrelens.audio import probe
 from genrelens.classifier import Classifier
+from genrelens.counts import count_of
 from genrelens.errors import AudioError, AudioWarning
 from genrelens.feature_image import FeatureImage
 from genrelens.logs import logger
 from genrelens.prediction import Prediction
 from genrelens.quiet import quiet_libraries
+from genrelens.worker_logs import ForwardedLogs, LogSender, forward_logs
 
 __all__ = ["ClassifierPool", "Limits", "ProgressFile", "WorkerError", "WorkerResult"]
 
@@ -134,6 +136,9 @@ class ProgressFile:
 class ClassifierPool:
     """A pool of processes that classify recordings, each with its own classifier.
 
+    If this process logs messages of genrelens at INFO or below, those of the workers are logged
+    here as well.
+
     Args:
         model: as for :meth:`Classifier.load`.
         workers: number of processes.
@@ -150,6 +155,7 @@ class ClassifierPool:
 
     def __init__(self, model: str | None, *, workers: int, limits: Limits) -> None:
         self._model, self._n_workers, self._limits = model, workers, limits
+        self._logs = ForwardedLogs()
         self._workers = self._started()
 
     def submit(
@@ -213,14 +219,15 @@ class ClassifierPool:
     def close(self) -> None:
         """End the processes at once, with the jobs that they are running."""
         self._workers.close()
+        self._logs.close()
 
     def _started(self) -> _Workers:
-        _log.info("starting %d worker processes", self._n_workers)
+        _log.info("starting %s", count_of(self._n_workers, "worker process", "worker processes"))
         return _Workers(
             ProcessPool(
                 self._n_workers,
                 initializer=_start,
-                initargs=(self._model, self._limits.memory),
+                initargs=(self._model, self._limits.memory, self._logs.sender),
                 # A fork would copy locks that other threads of this process hold.
                 context=multiprocessing.get_context("spawn"),
             )
@@ -310,8 +317,9 @@ _classifiers: dict[bool, Classifier] = {}  # by whether the network uses all cor
 _until_exit = contextlib.ExitStack()  # contexts that last as long as the worker
 
 
-def _start(model: str | None, memory: int) -> None:
+def _start(model: str | None, memory: int, logs: LogSender | None = None) -> None:
     """Prepare a worker: load the classifiers, bound its memory and silence C libraries."""
+    forward_logs(logs)
     _until_exit.enter_context(quiet_libraries())
     Thread(target=_exit_with_parent, daemon=True).start()
     _classifiers.update({False: Classifier.load(model, threads=1), True: Classifier.load(model)})

@@ -13,17 +13,11 @@ import pytest
 from genrelens import extract_segments, load_audio
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC
 from support import synth, tiny
-from support.commands import Result, run
+from support.commands import Result
 from support.small_models import write_model
 from support.sparse import empty_wav
 
 Genrelens = Callable[..., Result]
-
-
-@pytest.fixture
-def genrelens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Genrelens:
-    monkeypatch.setenv("COLUMNS", "200")  # Typer folds no message
-    return lambda *args: run(capsys, *args)
 
 
 # ------------------------------------------------------------------------------- features

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from genrelens.cli.config_file import SETTABLE, config_path
+from genrelens.cli.commands import GROUPS
+from genrelens.cli.config_file import SETTABLE, all_commands, config_path, long_name
 from support.commands import Result, run
 
 Genrelens = Callable[..., Result]
@@ -162,6 +163,8 @@ def test_a_plan_is_applied_in_spite_of_a_policy_in_the_file(
         ('[default]\ndb = ""', 'db = "" must not be empty'),
         ("[scan]\nout = 'x'", "'out' cannot be set; it is only for the command line\n"),
         ("[default]\nformat = 'x'", "'format' cannot be set; it is only for the command line\n"),
+        ("[data.chekc]\njobs = 2", "[data.chekc] is not a command; did you mean check?"),
+        ("[data]\njobs = 2", "[data] 'jobs' belongs to the section of a command: [data.check], "),
         ("[data]\ncheck = 2", "'check' is a command: its options belong to a section [data.check]"),
         ("[scan]\nxyzzy = 2", "[scan] 'xyzzy' cannot be set\n"),
         ("[scan]\nfast = 1", "fast = 1 must be true or false"),
@@ -284,6 +287,39 @@ def test_the_example_has_every_option_and_is_valid(
     assert {source for _, source in shown.values()} == {str(path)}
     assert {option.split()[-1] for option in shown} == SETTABLE
     assert shown["scan exclude"] == (["Podcasts", "*.wma"], str(path))
+
+
+def test_the_example_has_every_section(genrelens: Genrelens, write: Callable[[str], Path]) -> None:
+    """Each command has its section, with all its options that [default] does not have."""
+    text = genrelens("config", "--example").out
+    lines = re.findall(r"^(?:\[([a-z.]+)\]|# ([a-z0-9-]+) = )", text, re.MULTILINE)
+    shown: dict[str, set[str]] = {}
+    for section, option in lines:
+        if section:
+            shown[section] = set()
+        else:
+            shown[list(shown)[-1]].add(option)
+    common = shown.pop("default")
+    options = {
+        name.replace(" ", "."): SETTABLE & {long_name(param) for param in command.params}
+        for name, command in all_commands()
+    }
+    assert set(shown) == {name for name, each in options.items() if each}
+    for name, each in shown.items():
+        assert each - common == options[name] - common, name
+        assert each, name
+        assert each <= options[name], name
+
+
+def test_groups_are_listed() -> None:
+    found = {name for name, _ in all_commands() if " " in name}
+    assert found == {f"{group} {name}" for group, names in GROUPS.items() for name in names}
+
+
+def test_sections_of_groups(genrelens: Genrelens, write: Callable[[str], Path]) -> None:
+    write('[catalog.import]\ndb = "all.sqlite"\n[data.check]\njobs = 3\n')
+    shown = values(genrelens("config", "--json"))
+    assert {"catalog import db", "data check jobs"} == set(shown)
 
 
 def test_the_guide_is_right(

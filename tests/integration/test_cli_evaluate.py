@@ -13,16 +13,10 @@ from genrelens.evaluation.prediction_table import load_predictions
 from genrelens.evaluation.scores import score
 from genrelens.files import sha256
 from support import tiny
-from support.commands import Result, run
+from support.commands import Result
 from support.small_models import write_model
 
 Genrelens = Callable[..., Result]
-
-
-@pytest.fixture
-def genrelens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Genrelens:
-    monkeypatch.setenv("COLUMNS", "200")  # messages of typer are not folded
-    return lambda *args: run(capsys, *args)
 
 
 @pytest.fixture

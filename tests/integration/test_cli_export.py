@@ -142,7 +142,7 @@ def test_a_missing_extra(export: Command, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_playlists_by_style(capsys: pytest.CaptureFixture[str], workdir: Path) -> None:
     result = run(capsys, "list", "--playlists", "lists", "--by", "style")
-    assert result.out == "lists/house.m3u8  1 files\n"
+    assert result.out == "lists/house.m3u8  1 file\n"
     assert read_playlist("lists/house.m3u8") == [str(workdir / "b/c")]
     result = run(capsys, "list", "--by", "style")
     assert (result.code, result.out) == (2, "")
@@ -176,7 +176,7 @@ def test_scan_of_a_collection(
     assert json.loads(result.out)["analysed"] == 1
     assert result.err.splitlines() == [
         f"error: {workdir}/m/gone.wav: No such file or directory",
-        "skipped streams in playlists: 1",
+        "skipped 1 entry that is not a file on this computer",
     ]
 
 
@@ -187,7 +187,7 @@ def test_classify_a_collection(
     result = run(capsys, "classify", "x.xml", "--model", model, "--csv")
     assert result.code == 1
     assert f"{workdir}/m/noise & tone.wav" in result.out
-    assert "skipped streams in playlists: 1" in result.err
+    assert "skipped 1 entry that is not a file on this computer" in result.err
     (workdir / "bad.nml").write_text("<html/>")
     result = run(capsys, "classify", "bad.nml", "--model", model)
     assert "bad.nml: is no collection of Rekordbox (XML) or Traktor (NML)" in result.err

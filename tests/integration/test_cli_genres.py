@@ -15,18 +15,12 @@ from genrelens import Classifier
 from genrelens.metadata import GenreRule, StyleTag
 from genrelens.percentages import percent
 from support import synth, tiny
-from support.commands import Result, run
+from support.commands import Result
 from support.numpy_model import joined, numpy_classifier
 
 Genrelens = Callable[..., Result]
 
 RULES = (GenreRule(1.0, 0.0, 0.2),) * 3
-
-
-@pytest.fixture
-def genrelens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Genrelens:
-    monkeypatch.setenv("COLUMNS", "200")
-    return lambda *args: run(capsys, *args)
 
 
 @pytest.fixture

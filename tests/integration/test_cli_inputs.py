@@ -14,7 +14,7 @@ import pytest
 from genrelens.cli import inputs
 from genrelens.cli.console import display_name
 from support import synth, tiny
-from support.commands import Result
+from support.commands import Result, run
 
 Genrelens = Callable[..., Result]
 
@@ -131,6 +131,52 @@ def test_a_playlist_names_its_files(music: Path) -> None:
     first, second = inputs.expand(["music/list.m3u8"], Counter())
     assert first == str(music / "b" / "clicks.wav")
     assert str(second) == f"{music / 'gone.wav'}: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("uris", "note"),
+    [
+        (["spotify:track:1"], "skipped 1 entry that is not a file on this computer"),
+        (
+            ["http://radio.example/x.mp3", "mms:x", "spotify:track:1"],
+            "skipped 3 entries that are not files on this computer",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["classify", "scan"])
+def test_entries_that_are_no_files_are_counted(
+    capsys: pytest.CaptureFixture[str],
+    music: Path,
+    model: Path,
+    tmp_path: Path,
+    command: str,
+    uris: list[str],
+    note: str,
+) -> None:
+    (music / "list.m3u").write_text("\n".join(["b/clicks.wav", *uris]))
+    options = ["--db", tmp_path / "c.sqlite", "-j1"] if command == "scan" else []
+    result = run(capsys, command, music / "list.m3u", "--model", model, *options)
+    assert (result.code, result.err) == (0, f"{note}\n")
+
+
+def test_a_file_uri_is_an_argument(classify: Genrelens, music: Path) -> None:
+    (music / "a b.wav").write_bytes(Path(CLICKS).read_bytes())
+    result = classify((music / "a b.wav").as_uri(), music.as_uri(), "--json")
+    paths = [each["path"] for each in json.loads(result.out)]
+    assert paths[0] == str(music / "a b.wav")
+    assert len(paths) == 1 + 1 + len(IN_ORDER)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="drives are names of files elsewhere only")
+def test_arguments_that_cannot_be_files_here(classify: Genrelens) -> None:
+    result = classify("spotify:track:1", "https://x.example/a.mp3", r"C:\Music\a.mp3", "AC:DC.mp3")
+    assert result.code == 1
+    assert result.err.splitlines()[:4] == [
+        "error: spotify:track:1: is a URI (spotify:), not a file on this computer",
+        "error: https://x.example/a.mp3: is a URI (https:), not a file on this computer",
+        r"error: C:\Music\a.mp3: is a Windows path, and this computer does not run Windows",
+        "error: AC:DC.mp3: No such file or directory",
+    ]
 
 
 def test_standard_input(classify: Genrelens, music: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def test_unreadable_clip(leak: Leak, music: Path) -> None:
         (("--groups", "groups.csv", "--group-column", "label"), "groups.csv: needs the columns"),
         (("--groups", "few.csv"), "few.csv: 17 clips have no group, for instance hop0b.wav"),
         (("--relabel", "ska=hop"), "data has no genre 'ska'"),
-        (("--relabel", "rap=hop", "--relabel", "pop=hop"), "18 clips of 1 genres"),
+        (("--relabel", "rap=hop", "--relabel", "pop=hop"), "18 clips of 1 genre:"),
         (("--plot", "leak.doc"), "leak.doc: the extension of an image"),
     ],
 )

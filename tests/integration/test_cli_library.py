@@ -345,8 +345,8 @@ def test_names_that_are_not_utf8_are_written_to_a_file(library: Path, list_files
 def test_playlists(library: Path, list_files: Command) -> None:
     result = list_files("--playlists", "lists", "--relative-to", "lists")
     assert result.out.splitlines() == [
-        "lists/jazz.m3u8  1 files",
-        "lists/pop.m3u8  1 files",
+        "lists/jazz.m3u8  1 file",
+        "lists/pop.m3u8  1 file",
     ]
     assert "../a/jazz.mp3" in Path("lists/jazz.m3u8").read_text().splitlines()
     assert read_playlist("lists/jazz.m3u8") == [f"{library}/lists/../a/jazz.mp3"]

@@ -194,7 +194,7 @@ def test_failed_files_are_reported_and_the_others_written(
     assert (nothing.code, nothing.out.splitlines()[-1]) == (1, "0 written")
     (music / "b.flac").unlink()
     result = genrelens("undo")
-    assert (result.code, result.out) == (1, "run 1: 0 of 1 files restored\n")
+    assert (result.code, result.out) == (1, "run 1: 0 of 1 file restored\n")
     assert result.err == f"error: {music / 'b.flac'}: no longer exists\n"
 
 
@@ -255,7 +255,7 @@ def test_an_interrupted_undo_can_be_continued(
         130,
         "stopped; run the same command again to restore the remaining files",
     )
-    assert genrelens("undo").out == "run 1: 1 of 1 files restored\n"
+    assert genrelens("undo").out == "run 1: 1 of 1 file restored\n"
     assert contents(music) == before
 
 
@@ -269,7 +269,7 @@ def test_audit(genrelens: Genrelens, music: Path) -> None:
         "tag          predicted    file",
         f"Rock 10 %    jazz 80 %    {music / 'b.flac'}",
         "",
-        "3 files: 1 disagree, 1 agree, 1 have no genre",
+        "3 files: 1 disagrees, 1 agrees, 1 has no genre",
     ]
     assert genrelens("audit", "music", "--min", "0.9").out.startswith("3 files")
 

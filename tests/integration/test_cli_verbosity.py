@@ -106,8 +106,10 @@ def test_scan_and_tag(
     (folder / "a.wav").write_bytes(Path(CLICKS).read_bytes())
     empty_wav(folder / "silence.wav", 2)
     scanned = run(capsys, "scan", folder, "-m", model, "-j1", "-vv")
-    assert "worker_pool: starting 1 worker processes" in scanned.err
+    assert "worker_pool: starting 1 worker process" in scanned.err
     assert f"library.scan: {folder}/a.wav: analysed" in scanned.err
+    assert f"model_file: loaded model {model}, SHA-256" in scanned.err  # in a worker
+    assert f"decoders.reading: {folder}/a.wav: " in scanned.err
     assert "worker_pool: the worker processes ended" in scanned.err
     again = run(capsys, "scan", folder, "-m", model, "-j1", "-vv")
     assert f"library.scan: {folder}/a.wav: unchanged" in again.err

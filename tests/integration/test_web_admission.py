@@ -31,11 +31,6 @@ from support.serving import ARRIVING, FORM, IN_PROGRESS, form, metric
 pytestmark = pytest.mark.usefixtures("held_pool")
 
 
-@pytest.fixture
-def settings(model: Path) -> Settings:
-    return Settings(model=str(model), workers=1, queue=2, max_upload=1000, timeout=60)
-
-
 # ----------------------------------------------------------------------------------- queue
 
 

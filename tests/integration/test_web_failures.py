@@ -33,11 +33,6 @@ from support.serving import FORM, form
 pytestmark = pytest.mark.usefixtures("held_pool")
 
 
-@pytest.fixture
-def settings(model: Path) -> Settings:
-    return Settings(model=str(model), workers=1, queue=2, max_upload=1000, timeout=60)
-
-
 # ------------------------------------------------------------------------ workers that end
 
 

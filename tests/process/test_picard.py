@@ -102,7 +102,7 @@ def test_in_picard(tmp_path: Path, music: list[str], command: str) -> None:
     outcome = json.loads((home / "result.json").read_text())
     assert outcome["errors"] == []  # of the manifest
     if command == COMMAND:
-        assert outcome["messages"][1] == "genrelens: 1 of 2 file(s) got genres"
+        assert outcome["messages"][1] == "genrelens: 1 of 2 files got genres"
         assert outcome["shown"] == {files[0]: ["Electronic", "Dance"], files[1]: []}
         assert OggVorbis(files[0])["genre"] == ["Electronic", "Dance"]
     else:

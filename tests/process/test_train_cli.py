@@ -199,7 +199,7 @@ def test_cuda_without_a_gpu(train: Train, monkeypatch: pytest.MonkeyPatch) -> No
         (["--relabel", "noise"], "--relabel noise must have the form OLD=NEW"),
         (["--relabel", "absent.toml"], "error: absent.toml: No such file"),
         (["--relabel", "noise=", "--relabel", "hiss="], "clips has no genre 'hiss'"),
-        (["--groups", "a.csv", "--groups", "b.csv"], "2 times for 1 folders"),
+        (["--groups", "a.csv", "--groups", "b.csv"], "2 times for 1 folder:"),
         (["--groups", "a.csv", "--split", "b.csv"], "--groups cannot be combined with --split"),
         (["--data", "clips"], "error: clips: is listed twice, or is inside another folder"),
         (["--relabel", "nose=hiss"], "error: --relabel nose=hiss: clips has no genre 'nose'"),

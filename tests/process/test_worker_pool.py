@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
@@ -19,6 +20,7 @@ import pytest
 from pebble import ProcessExpired
 
 from genrelens import Classifier, worker_pool
+from genrelens.logs import logger
 from genrelens.worker_pool import ClassifierPool, Limits, WorkerError, WorkerResult
 from support import misbehaviour, synth, tiny
 from support.processes import PATIENCE, start
@@ -364,3 +366,41 @@ def test_a_scan_whose_workers_cannot_start(model: Path, clip: Path) -> None:
     )
     output = process.communicate(timeout=SECONDS)[0]
     assert output == "no worker process can be started\n"
+
+
+# ----------------------------------------------------------------------------------- logs
+
+
+def log_and_crash() -> None:
+    logger("genrelens.worker_pool").debug("x" * 10_000)
+    logger("genrelens.worker_pool").info("%s\u202e\n", "日本" * 3)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_messages_of_workers_are_logged_here(
+    model: Path, clip: Path, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    """Also those of a worker that is killed, and of the one that replaces it."""
+    caplog.set_level(level, "genrelens")
+    pool = ClassifierPool(str(model), workers=1, limits=LIMITS)
+    with pytest.raises(ProcessExpired):
+        pool.run(log_and_crash).result(SECONDS)
+    assert isinstance(classified(pool, clip), WorkerResult)
+    pool.close()
+    sent = [each for each in caplog.records if each.process != os.getpid()]
+    texts = [each.getMessage() for each in sent]
+    assert sum(text.startswith("loaded model") for text in texts) == 4  # two in each worker
+    assert "日本日本日本\u202e\n" in texts
+    assert ("x" * 800 in texts) == (level == logging.DEBUG)
+    assert any("decoded" in text for text in texts) == (level == logging.DEBUG)
+    assert len({each.process for each in sent}) == 2
+
+
+def level_and_handlers() -> tuple[int, int]:
+    library = logging.getLogger("genrelens")
+    return library.level, len(library.handlers)
+
+
+def test_workers_log_nothing_unless_this_process_does(pool: ClassifierPool) -> None:
+    assert run(pool, level_and_handlers).result(SECONDS) == (logging.NOTSET, 1)

@@ -119,3 +119,15 @@ def ape(**items: str) -> bytes:
     file = io.BytesIO()
     tags.save(file)
     return file.getvalue()
+
+
+def make(folder: Path, kind: str, name: str = "song") -> Path:
+    """Write a recording under a name without an extension."""
+    path = folder / name
+    path.write_bytes(recording(kind))
+    return path
+
+
+def frames_of(path: Path) -> dict[str, mutagen.id3.Frame]:
+    """Return the frames of an ID3v2 tag as they are stored."""
+    return dict(mutagen.id3.ID3(path, translate=False, load_v1=False).items())

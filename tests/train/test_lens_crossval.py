@@ -85,7 +85,7 @@ def test_crossval_writes_held_out_sets_for_the_calibration(
     model = tmp_path / "run" / "round-1" / "model.onnx"
     result = run(capsys, "calibrate", model, tmp_path / "run" / "sets.npz", "--sure", "0.3")
     assert result.code == 0, result.err
-    assert "temperature of  1 segments" in result.out
+    assert "temperature of  1 segment " in result.out
     metadata = ModelFile.load(model).metadata
     assert len(metadata.genre_rules) == 3
     assert metadata.noise_rule

@@ -29,16 +29,6 @@ RATE = tiny.RATE
 SECONDS_OF_SEGMENT = tiny.MEL.segment_seconds  # 0.32
 
 
-@pytest.fixture(scope="module")
-def classifier(model: Path) -> Classifier:
-    return Classifier.load(model, threads=1)
-
-
-@pytest.fixture(scope="module")
-def recurrent(recurrent_model: Path) -> Classifier:
-    return Classifier.load(recurrent_model, threads=1)
-
-
 def probabilities(classifier: Classifier, y: NDArray[Any], rate: float = RATE) -> NDArray[Any]:
     return classifier.classify_waveform(y, rate).probabilities
 
@@ -250,11 +240,6 @@ def test_damaged_weights_stop_a_run(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- silence, styles, excerpts
-
-
-@pytest.fixture(scope="module")
-def full(listener_model: Path) -> Classifier:
-    return Classifier.load(listener_model, threads=1)
 
 
 def test_all_optional_outputs(full: Classifier) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,6 @@ from support import synth, tiny
 
 RATE = tiny.RATE
 SECONDS_OF_SEGMENT = tiny.MEL.segment_seconds  # 0.32
-
-
-@pytest.fixture(scope="module")
-def classifier(model: Path) -> Classifier:
-    return Classifier.load(model, threads=1)
-
-
-@pytest.fixture(scope="module")
-def recurrent(recurrent_model: Path) -> Classifier:
-    return Classifier.load(recurrent_model, threads=1)
-
-
-@pytest.fixture(scope="module")
-def full(listener_model: Path) -> Classifier:
-    return Classifier.load(listener_model, threads=1)
 
 
 def reports(classifier: Classifier, content: Any, **options: Any) -> list[Prediction]:

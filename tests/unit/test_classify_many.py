@@ -21,11 +21,6 @@ JOBS = pytest.mark.parametrize("jobs", [1, 3])
 
 
 @pytest.fixture(scope="module")
-def classifier(model: Path) -> Classifier:
-    return Classifier.load(model, threads=1)
-
-
-@pytest.fixture(scope="module")
 def recordings() -> list[bytes]:
     return [synth.write(tiny.sound(tiny.GENRES[n % 3], 0.5 + n % 4, n), 8000) for n in range(10)]
 

@@ -8,10 +8,14 @@ import sys
 import unicodedata
 from collections import Counter
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 
 from genrelens.discovery.find import Found, find_files, is_gone
+from genrelens.discovery.playlists import STREAMS, read_playlist
+from genrelens.discovery.sources import find_sources
+from genrelens.discovery.uris import file_uri_path
 
 
 def touch(*paths: Path) -> None:
@@ -278,3 +282,112 @@ def test_urls_folders_and_missing_files_in_playlists(folder: Path) -> None:
         "too.mp3": "No such file or directory",
         "gone.m3u": "No such file or directory",
     }
+
+
+URIS = ["spotify:track:6rqhFgbbKwnb9MLmf7", "spotify:local:a:b:c:1", "http://x.example/a.mp3"]
+URIS += ["HTTPS://x.example/", "mms:x", "urn:isrc:1", "s3://bucket/a.mp3", "deezer:track:1"]
+
+
+def playlist_of(kind: str, entries: list[str]) -> str:
+    """Write a playlist with these entries; return its name."""
+    if kind == "xspf":
+        lines = "".join(f"<track><location>{escape(e)}</location></track>" for e in entries)
+        tracks = f"<title>x</title><location>no.mp3</location><trackList>{lines}</trackList>"
+        text = f'<playlist version="1" xmlns="http://xspf.org/ns/0/">{tracks}</playlist>'
+    elif kind == "pls":
+        lines = "".join(f"File{n}={e}\nTitle{n}=x\n" for n, e in enumerate(entries, 1))
+        text = f"[playlist]\n{lines}NumberOfEntries={len(entries)}\nVersion=2\n"
+    else:
+        text = "\n".join(["#EXTM3U", *entries, ""])
+    return written(f"x.{kind}", text.encode())
+
+
+@pytest.mark.parametrize("kind", ["m3u", "m3u8", "pls", "xspf"])
+def test_uris_in_playlists(kind: str, folder: Path) -> None:
+    names = ["a b.mp3", "AC:DC.mp3", "#1?.mp3", "Live: tracks", "日本.mp3", "100 %.mp3"]
+    touch(*(Path("m", name) for name in names))
+    uris = [(folder / "m" / name).as_uri() for name in names]
+    uris[0] = uris[0].replace("file://", "FILE://localhost")
+    uris[1] = uris[1].replace("file://", "file:")
+    left_out: Counter[str] = Counter()
+    playlist = playlist_of(kind, [*URIS, *uris])
+    found = find_files([playlist], on_problem=pytest.fail, left_out=left_out)
+    assert [os.path.relpath(each.path) for each in found] == [f"m/{name}" for name in names]
+    assert left_out == {STREAMS: len(URIS)}
+
+
+@pytest.mark.parametrize("kind", ["m3u", "pls", "xspf"])
+def test_paths_in_playlists(kind: str, folder: Path) -> None:
+    touch(Path("m/Live: x.mp3"), Path("b/y.mp3"), Path("spotify:track:1"))
+    entries = ["m/Live: x.mp3", "b\\y.mp3", "spotify:track:1", str(folder / "b/y.mp3"), "AC:DC.mp3"]
+    files = ["m/Live: x.mp3", "b/y.mp3", "spotify:track:1"]
+    missing = {"AC:DC.mp3": "No such file or directory"}
+    assert find(playlist_of(kind, entries)) == (files, missing)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="these are paths there")
+@pytest.mark.parametrize("kind", ["m3u", "pls", "xspf"])
+def test_windows_paths_in_playlists(kind: str) -> None:
+    entries = ["C:\\Music\\a.mp3", "d:/b.mp3", "file:///E:/c%20d.mp3", "\\\\server\\share\\e.mp3"]
+    shown = [*entries[:2], "E:/c d.mp3", entries[3]]
+    reason = "is a Windows path, and this computer does not run Windows"
+    assert find(playlist_of(kind, entries)) == ([], dict.fromkeys(shown, reason))
+
+
+def test_the_locations_of_one_track_are_alternatives() -> None:
+    touch(Path("b.mp3"), Path("50%20.mp3"))
+    tracks = [["http://x.example/a", "gone.mp3", "b.mp3"], ["50%20.mp3"], [], ["http://x.example"]]
+    lines = "".join(
+        "".join(["<track>", *(f"<location> {each}\n</location>" for each in track), "</track>"])
+        for track in tracks
+    )
+    written("x.xspf", f"<playlist><trackList>{lines}</trackList></playlist>".encode())
+    left_out: Counter[str] = Counter()
+    assert read_playlist("x.xspf", left_out) == [
+        str(Path(n).absolute()) for n in ("b.mp3", "50%20.mp3")
+    ]
+    assert left_out == {STREAMS: 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("<html/>", "is no XSPF playlist"),
+        ("<playlist>", "is no XML file, or is damaged"),
+        ("<!DOCTYPE playlist><playlist/>", "has a document type"),
+        ("<playlist>" + "<a>" * 300, "is nested too deeply"),
+        ("<playlist><track><location>" + "a" * 70_000, "has a location of more than 65536"),
+    ],
+)
+def test_hostile_xspf(content: str, words: str) -> None:
+    files, problems = find(written("x.xspf", content.encode()))
+    assert files == []
+    assert problems["x.xspf"].startswith(words)
+
+
+def test_tables_with_uris(folder: Path) -> None:
+    touch(folder / "a b.mp3")
+    rows = ["path", (folder / "a b.mp3").as_uri(), "spotify:track:1", "http://x.example/a.mp3"]
+    table = written("x.csv", "\n".join(rows).encode())
+    left_out: Counter[str] = Counter()
+    found = find_sources([table], on_problem=pytest.fail, left_out=left_out)
+    assert [each.path for each in found] == [str(folder / "a b.mp3")]
+    assert left_out == {STREAMS: 2}
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///a%20b.mp3", "/a b.mp3"),
+        ("file://server/a.mp3", "/a.mp3"),
+        ("file:/a#1?.mp3", "/a#1?.mp3"),
+        ("file:a.mp3", "a.mp3"),
+        ("file://C:/a.mp3", "C:/a.mp3"),
+        ("file:///c%3A/a.mp3", "c:/a.mp3"),
+        ("file:////server/share/a.mp3", "//server/share/a.mp3"),
+        ("file:///%ff.mp3", "/\udcff.mp3"),
+        ("file:///\udcff.mp3", "/\udcff.mp3"),
+    ],
+)
+def test_the_path_of_a_file_uri(uri: str, path: str) -> None:
+    assert file_uri_path(uri) == path

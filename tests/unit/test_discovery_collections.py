@@ -139,7 +139,9 @@ def test_a_name_with_a_colon_is_no_stream() -> None:
 def test_paths_of_windows_are_reported(address: str) -> None:
     problems: dict[str, str] = {}
     assert not list(find_files([rekordbox(address)], on_problem=problems.__setitem__))
-    assert problems == {"C:/Music/a b.mp3": "No such file or directory"}
+    assert problems == {
+        "C:/Music/a b.mp3": "is a Windows path, and this computer does not run Windows"
+    }
 
 
 def test_null_bytes_and_missing_files() -> None:

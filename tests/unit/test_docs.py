@@ -68,3 +68,18 @@ def modules_in(text: str) -> list[str]:
 
 def names(paths: Iterable[Path]) -> list[str]:
     return sorted({path.stem for path in paths} - {"__init__", "__main__"})
+
+
+LONGEST = 135
+
+
+def prose(page: Path) -> list[str]:
+    """Return the lines of a page without code, tables and lines that are one long link."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("|")]
+    return [line for line in lines if len(line.split()) > 2]
+
+
+def test_lines_of_prose_are_wrapped() -> None:
+    long = [(page.name, line) for page in PAGES for line in prose(page) if len(line) > LONGEST]
+    assert long == []

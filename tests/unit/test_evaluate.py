@@ -20,12 +20,6 @@ CHORDS, CLICKS, NOISE = range(3)
 
 
 @pytest.fixture(scope="module")
-def classifier(model: Path) -> Classifier:
-    """A classifier whose label map renames hiss to noise."""
-    return Classifier.load(model, threads=1)
-
-
-@pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledClip]:
     return read_folder(tiny.write_clips(tmp_path_factory.mktemp("data"), per_genre=3))
 
@@ -197,7 +191,7 @@ def test_predictions_of_a_report(predictions: Path, clips: list[LabelledClip]) -
 
 
 def test_clips_without_a_row(predictions: Path, clips: list[LabelledClip]) -> None:
-    with pytest.warns(DataWarning, match=r"1 of 5 clips have no row, for instance noise\.2; no"):
+    with pytest.warns(DataWarning, match=r"1 of 5 clips has no row, for instance noise\.2; no"):
         result = evaluate_predictions(predictions, of(clips, *FOUR, "noise.2"))
     assert result.n == 4
     strangers = [LabelledClip(Path(f"{name}.wav"), "noise") for name in ("p", "q")]

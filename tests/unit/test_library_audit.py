@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -118,12 +117,6 @@ def test_properties_of_every_mismatch(
 
 
 # ----------------------------------------------------------------------------- libraries
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
 
 
 def test_the_strongest_disagreement_comes_first(catalog: Catalog, tmp_path: Path) -> None:

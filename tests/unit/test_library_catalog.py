@@ -15,33 +15,13 @@ import pytest
 from genrelens import __version__
 from genrelens.errors import LibraryError
 from genrelens.library import Catalog
-from genrelens.library.records import Entry, Failure, StoredPrediction, path_fields
+from genrelens.library.records import Failure, StoredPrediction, path_fields
 from genrelens.prediction import Genre, Style
 from genrelens.tags import Tags
+from support.catalogs import entry, paths, put
 from support.library_folder import medley, several, stored
 
 TAGS = Tags("ID3v2.4", ("Rock", "Ro\udce9ck"), "An artist", "", "A title")
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
-
-
-def put(catalog: Catalog, path: str, digest: str | None = "a", **facts: Any) -> None:
-    values: dict[str, Any] = {"size": 5, "mtime_ns": 7, "tags": None}
-    catalog.record(path, digest=digest, **values | facts)
-
-
-def paths(catalog: Catalog, **conditions: Any) -> list[str]:
-    return [str(entry.path) for entry in catalog.query(**conditions)]
-
-
-def entry(catalog: Catalog, path: str) -> Entry:
-    found = catalog.entry(path)
-    assert found is not None
-    return found
 
 
 def prediction(catalog: Catalog, path: str) -> StoredPrediction:

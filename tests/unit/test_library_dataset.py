@@ -217,12 +217,6 @@ def test_the_counts_of_no_data_set(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------ import
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
-
-
 def test_an_import_keeps_the_later_scan_and_is_idempotent(catalog: Catalog, tmp_path: Path) -> None:
     first, second = Dataset(tmp_path / "1"), Dataset(tmp_path / "2")
     first.write([row("/a", TIMES[0]), row("/b", TIMES[2], "jazz"), failed("/c")])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,6 @@ from support.shelves import crowds, fill
 from unit.test_page_colours import COLOURS as PAGE_COLOURS
 
 pytest.importorskip("sklearn")
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
 
 
 def data(page: str) -> Any:

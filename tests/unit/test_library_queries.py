@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,22 +11,8 @@ from genrelens.findings import Genre
 from genrelens.library import Catalog
 from genrelens.library.records import Failure
 from genrelens.prediction import Style
+from support.catalogs import paths, put
 from support.library_folder import medley, several, stored
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
-
-
-def put(catalog: Catalog, path: str, digest: str | None, **facts: Any) -> None:
-    values: dict[str, Any] = {"size": 5, "mtime_ns": 7, "tags": None}
-    catalog.record(path, digest=digest, **values | facts)
-
-
-def paths(catalog: Catalog, **conditions: Any) -> list[str]:
-    return [str(entry.path) for entry in catalog.query(**conditions)]
 
 
 @pytest.fixture

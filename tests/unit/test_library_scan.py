@@ -14,13 +14,14 @@ import pytest
 from genrelens import worker_pool
 from genrelens.discovery.find import Found, find_files
 from genrelens.errors import AudioError, LibraryError, ModelError, TagError
-from genrelens.library import Catalog, Entry, StoredPrediction, records
+from genrelens.library import Catalog, StoredPrediction, records
 from genrelens.library import scan as scanning
 from genrelens.library.digest import audio_digest
 from genrelens.library.scan import Scanned, scan_files
 from genrelens.model_file import model_digest
 from genrelens.tags import Tags, write_genres
 from support import synth, tiny
+from support.catalogs import entry
 from support.library_folder import HerePool, NoPool, wav, write_files
 
 Run = Callable[..., dict[str, str]]
@@ -32,12 +33,6 @@ Patch = pytest.MonkeyPatch
 def music(tmp_path: Path) -> Path:
     names = {f"{genre}.wav": wav(genre) for genre in tiny.GENRES}
     return write_files(tmp_path / "music", names)
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
 
 
 @pytest.fixture
@@ -79,12 +74,6 @@ def steps(pools: Pools) -> list[str]:
 
 def all_of(status: str, *names: str) -> dict[str, str]:
     return dict.fromkeys(names or [f"{genre}.wav" for genre in tiny.GENRES], status)
-
-
-def entry(catalog: Catalog, path: Path | str) -> Entry:
-    found = catalog.entry(path)
-    assert found is not None
-    return found
 
 
 def prediction(catalog: Catalog, path: Path | str) -> StoredPrediction:

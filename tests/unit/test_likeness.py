@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -21,12 +20,6 @@ from genrelens.library.vector_index import VectorIndex
 from genrelens.tags import Tags
 from support.library_folder import stored
 from support.shelves import crowds, fill, unit
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
 
 
 def names(found: Any) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +13,6 @@ from genrelens.library.playlist import smoothest_path
 from support.shelves import crowds, fill, unit
 
 N = 30
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
 
 
 def numbers(found: Any) -> list[int]:

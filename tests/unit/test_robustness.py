@@ -162,11 +162,6 @@ def test_one_clip_has_no_interval() -> None:
 
 
 @pytest.fixture(scope="module")
-def classifier(model: Path) -> Classifier:
-    return Classifier.load(model, threads=1)
-
-
-@pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledClip]:
     return read_folder(tiny.write_clips(tmp_path_factory.mktemp("data"), per_genre=2))
 

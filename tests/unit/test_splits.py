@@ -113,7 +113,7 @@ def test_filtered_split_of_all_of_gtzan_has_its_published_sizes() -> None:
     [
         (lambda: random_folds(clips(3), 4), "genre 'g0' has only 3 clips.*at most 3 folds"),
         (lambda: random_folds(clips(3), 1), "at least 2"),
-        (lambda: random_folds(clips(9, genres=1), 2), "1 genres"),
+        (lambda: random_folds(clips(9, genres=1), 2), "1 genre"),
         (lambda: random_folds([], 2), "0 clips"),
         (lambda: random_folds(clips(1), 2), "leave the genre out"),
         (lambda: grouped_folds(clips(12, groups=3), 4), "has only 3 groups.*at most 3 folds"),
@@ -203,7 +203,7 @@ GOOD = "clip,group,split_1,split_2\ng0.000,x,train,test\ng1.000,y,test,train\n"
         ("", "needs the columns clip and split; it has none"),
         ("clip,part\ng0.000,train\n", "needs the columns clip and split; it has clip, part"),
         ("split\ntrain\n", "needs the columns clip"),
-        (GOOD.replace("g1.000", "g9.000"), "1 clips have no row, for instance g1.000"),
+        (GOOD.replace("g1.000", "g9.000"), "1 clip has no row, for instance g1.000"),
         (GOOD + GOOD.splitlines()[1] + "\n", "line 4: g0.000 is listed twice; segments"),
         (GOOD.replace("x,train,test", "x,train"), "line 2: not 4 columns"),
         (GOOD.replace("x,train,test", "x,train,test,more"), "line 2: not 4 columns"),
@@ -260,8 +260,8 @@ def test_groups_come_from_any_column(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("clip,artist\na,b\n", "needs the columns clip and group; it has clip, artist"),
-        ("clip,group\ng0.000,x\n", "1 clips have no group, for instance g1.000.wav"),
-        ("clip,group\ng0.000,x\ng1.000,\n", "1 clips have no group"),
+        ("clip,group\ng0.000,x\n", "1 clip has no group, for instance g1.000.wav"),
+        ("clip,group\ng0.000,x\ng1.000,\n", "1 clip has no group"),
     ],
 )
 def test_invalid_group_files(tmp_path: Path, text: str, reason: str) -> None:
@@ -309,7 +309,7 @@ def test_each_folder_needs_its_file_of_groups(tmp_path: Path) -> None:
     one, two = (group_file(tmp_path, name, "a.0,x") for name in ("1.csv", "2.csv"))
     with pytest.raises(DataError, match="2 files of groups for 3 folders"):
         read_groups([one, two], sources("a", "b", "c"))
-    with pytest.raises(DataError, match=r"2\.csv: 1 clips have no group, for instance b\.0\.wav"):
+    with pytest.raises(DataError, match=r"2\.csv: 1 clip has no group, for instance b\.0\.wav"):
         read_groups([one, two], sources("a", "b", n=1))
 
 

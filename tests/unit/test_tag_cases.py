@@ -6,9 +6,7 @@ What compares them is written for the tests and shares no code with the product.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -54,14 +52,6 @@ def test_only_the_genre_changes(cases: ModuleType, seed: int, tmp_path: Path) ->
     reasons = [compare(cases, rng, tmp_path / "song") for _ in range(20)]
     assert reasons.count("") >= 10  # most of them can be written
     assert all(" " in reason for reason in reasons if reason)  # it is a sentence
-
-
-@pytest.fixture
-def in_memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory if possible, because each step of the library waits for the disk."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        yield Path(folder)
 
 
 @pytest.mark.parametrize("cases", [cases for cases, _ in CASES])

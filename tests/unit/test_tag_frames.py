@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -53,13 +51,6 @@ def test_only_the_genre_changes_in_random_files(
     judged = [judge(kind, seed, tmp_path) for seed in range(BATCH * batch, BATCH * (batch + 1))]
     assert [faults for _, faults in judged if faults] == []
     assert {reason for reason, _ in judged} <= {"", "its frame TCON is encrypted"}
-
-
-@pytest.fixture
-def in_memory(tmp_path: Path) -> Iterator[Path]:
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        yield Path(folder)
 
 
 def test_undo_restores_every_byte(in_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

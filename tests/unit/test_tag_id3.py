@@ -14,24 +14,9 @@ from genrelens import TagError
 from genrelens.library.digest import audio_digest
 from genrelens.tags import Tags, read_tags, write_genres
 from support import synth, tagged
+from support.tagged import frames_of, make
 
 ROCK_AND_JAZZ = ("Rock", "Jazz")
-
-
-def make(folder: Path, kind: str, name: str = "song") -> Path:
-    """Write a recording under a name without an extension."""
-    path = folder / name
-    path.write_bytes(tagged.recording(kind))
-    return path
-
-
-@pytest.fixture
-def mp3(tmp_path: Path) -> Path:
-    return make(tmp_path, "mp3-bare")
-
-
-def frames_of(path: Path) -> dict[str, m.Frame]:
-    return dict(m.ID3(path, translate=False, load_v1=False).items())
 
 
 RICH = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,6 @@ from support.library_folder import MODEL_DIGEST
 from support.shelf import shelve, song
 
 ODD = os.fsdecode(b"caf\xe9 \xff.mp3")
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
-        yield catalog
 
 
 @pytest.fixture

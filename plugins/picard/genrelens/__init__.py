@@ -27,7 +27,7 @@ class PredictGenres(BaseAction):
         """Classify the files of the selected objects in another thread."""
         files = {file.filename: file for obj in objs for file in obj.iterfiles()}
         options = {name: self.api.plugin_config[name] for name in _DEFAULTS}
-        self._report(f"genrelens: classifying {len(files)} file(s) ...")
+        self._report(f"genrelens: classifying {_files(len(files))} ...")
         predict = partial(predicted_genres, list(files), **options)
         run_task(predict, partial(self._set_genres, files), traceback=False)
 
@@ -48,10 +48,14 @@ class PredictGenres(BaseAction):
             file.update()
         for name in files.keys() - result.keys():
             self.api.logger.info("no sure genre: %s", name)
-        self._report(f"genrelens: {len(changed)} of {len(files)} file(s) got genres")
+        self._report(f"genrelens: {len(changed)} of {_files(len(files))} got genres")
 
     def _report(self, text: str) -> None:
         self.tagger.window.set_statusbar_message("%(text)s", {"text": text}, timeout=0)
+
+
+def _files(n: int) -> str:
+    return f"{n} file" if n == 1 else f"{n} files"
 
 
 class GenrelensOptions(OptionsPage):

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import display_name, out, print_error, print_json
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import AsJson, Database, LibraryPaths, SafeCsv, as_probability
 from genrelens.cli.tag import print_outdated, print_unscanned
 from genrelens.csv_cells import safe_row
@@ -29,8 +30,8 @@ _Minimum = Annotated[
         "--min",
         metavar="P",
         parser=as_probability,
-        help="Show only disagreements of at least this difference between the probabilities of the "
-        "predicted and the tagged genre: 0.5 or 50%.",
+        help="Show only files where the probabilities of the predicted and the tagged genre differ "
+        "by at least this much, such as 0.5 or 50%.",
     ),
 ]
 _Top = Annotated[
@@ -74,6 +75,7 @@ def audit(
         raise typer.BadParameter("--json cannot be combined with --csv")
     if safe_csv and not as_csv:
         raise typer.BadParameter("--safe-csv needs --csv")
+    check_ending(page, "html", "--html")
     with open_library(db) as catalog:
         found = audit_library(catalog, inputs, minimum=minimum)
     print_outdated(found.outdated)

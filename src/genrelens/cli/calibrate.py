@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out, print_error, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.figures import figure_text
+from genrelens.counts import plural
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import Abstention
 from genrelens.evaluation.held_out_sets import HeldOutSets
@@ -55,7 +57,7 @@ _Sure = Annotated[
     ),
 ]
 _Force = Annotated[
-    bool, typer.Option("--force", help="Store the temperature even if these checks fail.")
+    bool, typer.Option("--force", help="Store the temperature even if a check fails.")
 ]
 
 
@@ -85,6 +87,7 @@ def calibrate(
     """
     if target is None and str(model) in packaged_models():
         raise DataError(f"{model} is a packaged model; name the new file with --out")
+    check_ending(target, "onnx", "--out")
     from genrelens.train import replace_metadata
 
     metadata = ModelFile.load(model).metadata
@@ -125,9 +128,9 @@ def _calibrated_sets(metadata: ModelMetadata, source: Path, sure: float | None) 
     except DataError as error:
         raise DataError(error.reason, path=source) from error
     for n, value in found.metadata.temperatures.items():
-        out.print(f"temperature of {n:>2} segments  {value:.3f}")
+        out.print(f"temperature of {n:>2} {plural(n, 'segment'):<8}  {value:.3f}")
     for n, (before, after) in found.errors.items():
-        name = f"{n:>2} segments" if n else "whole clips"
+        name = f"{n:>2} {plural(n, 'segment')}" if n else "whole clips"
         out.print(f"calibration error, {name:<12} {before:.3f} before, {after:.3f} after")
     _print_abstention(found.answers)
     return found.metadata

@@ -9,6 +9,7 @@ import typer
 from genrelens.cli.command import Command, Group
 from genrelens.cli.console import display_name, out, print_json
 from genrelens.cli.options import AsJson, CatalogFile
+from genrelens.counts import count_of
 from genrelens.library import Catalog, import_library
 from genrelens.library.records import path_fields
 
@@ -35,7 +36,8 @@ _Sources = Annotated[
 def import_sources(sources: _Sources, db: CatalogFile = None, as_json: AsJson = False) -> None:
     """Add the files and predictions of data sets and other catalogues to the catalogue.
 
-    Of two scans of a file the later one is kept. Running the command again changes nothing.
+    If a file was scanned twice, the later result is kept. Running the command again changes
+    nothing.
 
     Examples:
         genrelens catalog import shard-1 shard-2 --db archive.sqlite
@@ -49,7 +51,8 @@ def import_sources(sources: _Sources, db: CatalogFile = None, as_json: AsJson = 
         for source in sources:
             imported[source] = import_library(catalog, source)
             if not as_json:
-                line = f"{source}: {imported[source]} new or newer files and predictions"
+                new = "new or newer file or prediction", "new or newer files and predictions"
+                line = f"{source}: {count_of(imported[source], *new)}"
                 out.print(display_name(line), soft_wrap=True)
     if as_json:
         print_json([path_fields(name) | {"imported": n} for name, n in imported.items()])

@@ -66,7 +66,7 @@ _Recordings = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Recordings, folders, quoted patterns ('*.mp3'), or - for standard input.",
+        help="Recordings, folders, playlists, quoted patterns ('*.mp3'), or - for standard input.",
         show_default=False,
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COMMANDS", "DESCRIPTION", "OPTIONS"]
+__all__ = ["COMMANDS", "DESCRIPTION", "GROUPS", "OPTIONS"]
 
 DESCRIPTION = "Classify the genre of music recordings."
 
@@ -73,7 +73,7 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
         ),
         "compare": (
             "compare:compare",
-            "Compare models with the first one, on the clips that all of them classified.",
+            "Compare other models with the first one, on the clips that all of them classified.",
         ),
         "calibrate": (
             "calibrate:calibrate",
@@ -82,7 +82,7 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
         ),
         "leak": (
             "leak:leak",
-            "Measure how much of an accuracy comes from the split: by segment, by clip and by "
+            "Measure how much of the accuracy is due to the split: by segment, by clip or by "
             "artist.",
         ),
         "data": ("data:app", "Check, split and download data sets."),
@@ -100,10 +100,15 @@ COMMANDS = {  # panel of the help page -> command -> (module:function, first lin
     },
 }
 
+GROUPS = {  # command that is a group -> its commands
+    "catalog": ("import",),
+    "data": ("check", "gtzan", "split"),
+}
+
 OPTIONS = {  # option of genrelens itself -> (short form, meaning)
     "--config": ("", "Configuration file to use; see genrelens config."),
-    "--verbose": ("-v", "Show what is done on standard error; -vv shows details of each file."),
-    "--quiet": ("-q", "Show results and errors only: no notes, warnings and progress."),
+    "--verbose": ("-v", "Show on standard error what is done; -vv: also details of each file."),
+    "--quiet": ("-q", "Show only results and errors: no notes, warnings or progress."),
     "--version": ("", "Show the version and exit."),
     "--install-completion": ("", "Install completion for the current shell."),
     "--show-completion": (

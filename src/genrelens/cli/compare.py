@@ -10,6 +10,7 @@ import typer
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.figures import interval_text
 from genrelens.cli.options import AsJson, Seed
+from genrelens.counts import count_of
 from genrelens.data.folders import read_folder
 from genrelens.evaluation.bootstrap import Estimate, interval_note
 from genrelens.evaluation.comparison import Comparison, common_clips, load_tables
@@ -48,7 +49,7 @@ def compare(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Compare models with the first one, on the clips that all of them classified.
+    """Compare other models with the first one, on the clips that all of them classified.
 
     Examples:
         genrelens compare report-old report-new
@@ -119,7 +120,7 @@ def _print_table(
 ) -> None:
     from rich.table import Table
 
-    groups = "" if scores[0].n_groups is None else f" of {scores[0].n_groups} groups"
+    groups = "" if scores[0].n_groups is None else f" of {count_of(scores[0].n_groups, 'group')}"
     out.print(f"clips that all models classified: {scores[0].n}{groups}", soft_wrap=True)
     for name, n, compared in zip(names, left_out, tables, strict=True):
         if n:
@@ -160,7 +161,7 @@ def _print_comparison(first: str, second: str, found: Comparison) -> None:
     out.print(
         f"  accuracy {100 * found.difference.value:+.1f} percentage points (95 % interval "
         f"{interval_text(found.difference, 'points')}); right where the other is wrong: "
-        f"{found.right_alone[1]} against {found.right_alone[0]} clips{test}",
+        f"{found.right_alone[1]} against {count_of(found.right_alone[0], 'clip')}{test}",
         soft_wrap=True,
     )
     if sentence := interval_note([found.difference], found.bootstrap["unit"]):

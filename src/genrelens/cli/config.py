@@ -53,7 +53,7 @@ def config(
     """Show the settings that differ from the defaults.
 
     They come from the configuration file and from environment variables, and the whole file is
-    checked. Options of a command count more than both.
+    checked. Options on the command line override both.
 
     Examples:
         genrelens config

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from genrelens.cli.commands import COMMANDS
+from genrelens.cli.commands import COMMANDS, GROUPS
 from genrelens.discovery.locations import is_uri
 from genrelens.errors import GenrelensError
 
@@ -115,7 +115,10 @@ def read_config(path: Path) -> dict[str, Any]:
             raise _error(path, f"{name!r} is outside of a section such as [{COMMON}]")
         if name not in names:
             raise _error(path, f"[{name}] is not a command{_suggestion(name, names)}")
-        _check_keys(path, name, section)
+        if name in GROUPS:
+            _check_group(path, name, section)
+        else:
+            _check_keys(path, name, section)
     return document
 
 
@@ -147,20 +150,31 @@ def _text(path: Path) -> str:
         raise _error(path, f"is not text in UTF-8 (line {line})") from error
 
 
-def _check_keys(path: Path, name: str, section: dict[str, Any]) -> None:
+def _check_group(path: Path, name: str, section: dict[str, Any]) -> None:
+    """Check a group of commands, which has sections such as [data.check] and no settings."""
     for key, value in section.items():
-        if name == "data" and isinstance(value, dict):  # a group: [data.check]
-            _check_keys(path, f"{name}.{key}", value)
-        elif key not in SETTABLE:
-            raise _error(path, f"[{name}] {key!r} {_obstacle(name, key)}")
+        own = f"{name}.{key}"
+        if key in GROUPS[name] and isinstance(value, dict):
+            _check_keys(path, own, value)
+        elif key in GROUPS[name]:
+            text = f"is a command: its options belong to a section [{own}]"
+            raise _error(path, f"[{name}] {key!r} {text}")
+        elif isinstance(value, dict):
+            raise _error(path, f"[{own}] is not a command{_suggestion(key, GROUPS[name])}")
+        else:
+            commands = ", ".join(f"[{name}.{each}]" for each in GROUPS[name])
+            raise _error(path, f"[{name}] {key!r} belongs to the section of a command: {commands}")
 
 
-def _obstacle(section: str, key: str) -> str:
+def _check_keys(path: Path, name: str, section: dict[str, Any]) -> None:
+    for key in section:
+        if key not in SETTABLE:
+            raise _error(path, f"[{name}] {key!r} {_obstacle(key)}")
+
+
+def _obstacle(key: str) -> str:
     """Return why a key cannot be set. The commands are imported only here, for the message."""
-    commands = dict(all_commands())
-    if f"{section} {key}" in commands:
-        return f"is a command: its options belong to a section [{section}.{key}]"
-    if any(key == long_name(param) for each in commands.values() for param in each.params):
+    if any(key == long_name(param) for _, each in all_commands() for param in each.params):
         return "cannot be set; it is only for the command line"
     return f"cannot be set{_suggestion(key, SETTABLE)}"
 

@@ -28,6 +28,7 @@ from genrelens.cli.data_split import (
     check_protocol,
     read_clips,
 )
+from genrelens.cli.endings import check_ending
 from genrelens.cli.figures import Form, figure_text
 from genrelens.cli.options import AsJson, Jobs, MusicnnWheel, NotMusic, SafeCsv, Seed, n_jobs
 from genrelens.cli.train import (
@@ -40,6 +41,7 @@ from genrelens.cli.train import (
     changed_recipe,
     check_device,
 )
+from genrelens.counts import count_of
 from genrelens.data.protocols import split_clips
 from genrelens.data.relabel import applied_label_map
 from genrelens.data.splits import Split
@@ -133,6 +135,7 @@ def crossval(
 
     """
     check_device(device)
+    check_ending(folder, "run", "--out")
     from genrelens.train import Hardware, Run
 
     numbers = _rounds(rounds)
@@ -207,7 +210,7 @@ def _rounds(text: str | None) -> list[int] | None:
 def _print_round(number: int, tables: Mapping[str, PredictionTable]) -> None:
     n = next(iter(tables.values())).n
     shares = ", ".join(f"{name} {percent(table.right.mean(), 1)}" for name, table in tables.items())
-    print_note(f"round {number}: accuracy on {n} test clips: {shares}")
+    print_note(f"round {number}: accuracy on {count_of(n, 'test clip')}: {shares}")
 
 
 def _collector(failed: list[AudioError]) -> Callable[[AudioError], None]:

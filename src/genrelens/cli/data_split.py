@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import DataFolders, SafeCsv, Seed
+from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip, read_folders
 from genrelens.data.protocols import PROTOCOLS, split_clips
 from genrelens.data.relabel import read_label_map
@@ -134,8 +136,9 @@ def read_clips(
     """Read the clips of folders with one subfolder for each genre, and their groups."""
     if groups and len(groups) not in (1, len(folders)):
         raise typer.BadParameter(
-            f"--groups is given {len(groups)} times for {len(folders)} folders: give one file for "
-            "all folders, or one for each, in the same order"
+            f"--groups is given {count_of(len(groups), 'time')} for "
+            f"{count_of(len(folders), 'folder')}: give one file for all folders, or one for each, "
+            "in the same order"
         )
     clips = read_folders(folders, label_map=label_map(relabel))
     paths = [path for folder in folders for path in folder.iterdir()]
@@ -176,6 +179,7 @@ def split(
 
     """
     check_protocol(protocol, draws, groups)
+    check_ending(target, "csv", "--out")
     clips = read_clips(folders, relabel, groups, group_column)
     made = split_clips(
         clips,

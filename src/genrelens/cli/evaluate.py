@@ -22,8 +22,10 @@ from genrelens.cli.console import (
     warnings_as_notes,
 )
 from genrelens.cli.data_split import GroupColumn, Groups, Relabel, check_relabel, label_map
+from genrelens.cli.endings import check_ending
 from genrelens.cli.figures import figure_text, interval_text
 from genrelens.cli.options import AsJson, Jobs, Model, SafeCsv, Seed, n_jobs
+from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip, Part, read_folder
 from genrelens.data.selection import select_clips
 from genrelens.data.splits import read_groups
@@ -109,8 +111,8 @@ def evaluate(
     """Evaluate a model on labelled clips: accuracy, recall and calibration with 95 % intervals.
 
     If the model has genres that the folder does not have, it chooses from those of the folder; the
-    accuracy among all its genres is shown as well. Clips that were in the training of the model are
-    counted. Exit code 1: some clips could not be read.
+    accuracy among all its genres is shown as well. The number of clips that the
+    model was trained on is shown. Exit code 1: some clips could not be read.
 
     Examples:
         genrelens evaluate my-genres
@@ -124,6 +126,7 @@ def evaluate(
 
     """
     _check_request(folder, model, predictions, split, part, robustness=robustness)
+    check_ending(report, "report", "--report")
     _check_outputs(report, plot)
     started = time.monotonic()
     data = _Selection(folder, split, part or "valid", groups, group_column, relabel or [])
@@ -364,7 +367,7 @@ def _print_evaluation(
     """Print the figures and the confusion matrix."""
     failed = f" ({len(result.failed)} more could not be read)" if result.failed else ""
     scores = result.scores
-    groups = "" if scores.n_groups is None else f" from {scores.n_groups} groups"
+    groups = "" if scores.n_groups is None else f" from {count_of(scores.n_groups, 'group')}"
     out.print(f"model         {result.model}", soft_wrap=True)
     out.print(f"clips         {result.n}{groups}{failed}", soft_wrap=True)
     _print_training(result, provenance)
@@ -383,7 +386,7 @@ def _print_training(result: Evaluation, provenance: Mapping[str, Any]) -> None:
     elif "training_recordings" in provenance:
         n = provenance["training_recordings"]
         unknown = "the model file does not list its training recordings"
-        none = f"none of the {n} training recordings is among these clips"
+        none = f"none of the {count_of(n, 'training recording')} is among these clips"
         out.print(f"training      {unknown if n is None else none}", soft_wrap=True)
 
 

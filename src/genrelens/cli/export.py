@@ -10,6 +10,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.names import check_names
 from genrelens.cli.options import AsJson, Database, GenreCondition, StyleCondition, Under
 from genrelens.cli.tag import (
@@ -20,6 +21,7 @@ from genrelens.cli.tag import (
     make_policy,
     print_outdated,
 )
+from genrelens.counts import count_of
 from genrelens.library import ExportedCollection, export_collection, open_library
 from genrelens.library.dj.write import DjProgram
 from genrelens.library.records import path_fields
@@ -105,7 +107,7 @@ def export(
     """Write scanned tracks, with genres and playlists, as a collection of a DJ program.
 
     Genres are chosen as "genrelens tag" chooses them; those in the tags are kept unless --existing
-    says otherwise. Your own collection is never changed: import the new file in the program.
+    is append or replace. Your own collection is never changed: import the new file in the program.
 
     Examples:
         genrelens export rekordbox genrelens.xml
@@ -120,6 +122,7 @@ def export(
         raise typer.BadParameter("--drive is only for serato")
     if str(target) == "-":
         raise typer.BadParameter("PATH must be a file or folder; ./- is one with this name")
+    check_ending(target, program, "PATH")
     policy = make_policy(existing, min_confidence, max_genres, words)
     with open_library(db) as catalog:
         entries = catalog.query(genre=genre, style=style, under=under)
@@ -145,7 +148,7 @@ def export(
 
 def _print(exported: ExportedCollection, program: _Program, target: Path) -> None:
     for name, n_tracks in exported.playlists.items():
-        out.print(f"{display_name(name)}  {_count(n_tracks)}", soft_wrap=True)
+        out.print(f"{display_name(name)}  {count_of(n_tracks, 'track')}", soft_wrap=True)
     for path, reason in exported.skipped[:_MOST_SKIPPED]:
         print_note(f"skipped {path}: {reason}")
     if n_more := len(exported.skipped[_MOST_SKIPPED:]):
@@ -153,12 +156,10 @@ def _print(exported: ExportedCollection, program: _Program, target: Path) -> Non
     if not exported.n_tracks:
         print_note("no file meets these conditions; nothing was written")
         return
-    out.print(f"{display_name(str(target))}: {_count(exported.n_tracks)}", soft_wrap=True)
+    out.print(
+        f"{display_name(str(target))}: {count_of(exported.n_tracks, 'track')}", soft_wrap=True
+    )
     print_note(_NEXT[program])
-
-
-def _count(n_tracks: int) -> str:
-    return f"{n_tracks} track{'s' * (n_tracks != 1)}"
 
 
 def _document(exported: ExportedCollection, program: _Program, target: Path) -> dict[str, object]:

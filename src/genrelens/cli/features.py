@@ -19,6 +19,8 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
+from genrelens.cli.endings import check_ending
+from genrelens.counts import count_of
 from genrelens.features import ORIGINAL_MEL, ORIGINAL_MFCC, FeatureConfig, iter_segments
 from genrelens.files import replaced
 from genrelens.model_file import ModelFile
@@ -76,6 +78,7 @@ def features(
         from genrelens.plots import check_image_path
 
         check_image_path(plot)
+    check_ending(save, "npz", "--save")
     configs = {"original mel": ORIGINAL_MEL, "original MFCC": ORIGINAL_MFCC}
     if model is not None:
         metadata = ModelFile.load(model).metadata
@@ -125,10 +128,9 @@ def _print_summaries(file: Path, info: AudioInfo, summaries: Mapping[str, _Summa
     from rich.table import Table
 
     seconds = "of unknown length" if info.seconds is None else f"{info.seconds:.2f} s"
-    channels = "1 channel" if info.channels == 1 else f"{info.channels} channels"
     out.print(
-        f"{display_name(str(file))}: {seconds}, {info.sample_rate} Hz, {channels}, "
-        f"decoded by {info.decoder}\n",
+        f"{display_name(str(file))}: {seconds}, {info.sample_rate} Hz, "
+        f"{count_of(info.channels, 'channel')}, decoded by {info.decoder}\n",
         soft_wrap=True,
     )
     table = Table(

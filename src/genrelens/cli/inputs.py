@@ -13,8 +13,10 @@ import typer
 
 from genrelens.audio import AudioSource
 from genrelens.cli.console import print_note
+from genrelens.counts import count_of, plural
 from genrelens.discovery.find import find_names, is_single_file
 from genrelens.discovery.playlists import STREAMS
+from genrelens.discovery.uris import not_here, without_scheme
 from genrelens.errors import AudioError
 
 __all__ = ["Source", "expand", "note_skipped"]
@@ -42,9 +44,10 @@ def expand(arguments: Sequence[str], skipped: Counter[str]) -> list[Source]:
 
 
 def note_skipped(skipped: Counter[str]) -> None:
-    """Report the skipped streams, and files in folders by extension, the most frequent first."""
-    if skipped[STREAMS]:
-        print_note(f"skipped streams in playlists: {skipped[STREAMS]}")
+    """Report the skipped entries of lists, and files by extension, the most frequent first."""
+    if n := skipped[STREAMS]:
+        are = plural(n, "is not a file", "are not files")
+        print_note(f"skipped {count_of(n, 'entry', 'entries')} that {are} on this computer")
     suffixes = {suffix: n for suffix, n in skipped.items() if suffix != STREAMS and n}
     if not suffixes:
         return
@@ -60,8 +63,11 @@ def _expand_one(argument: str, skipped: Counter[str]) -> list[Source]:
         return [_standard_input()]
     if not argument:
         return [AudioError("''", "is not the name of a file")]
+    argument = without_scheme(argument)
     if not is_single_file(argument):
         return _found(argument, skipped)
+    if not os.path.lexists(argument) and (obstacle := not_here(argument)):
+        return [AudioError(argument, obstacle)]
     if _is_named_pipe(argument):
         print_note(f"note: {argument}: is a pipe; waiting for a program that writes to it")
     return [argument]

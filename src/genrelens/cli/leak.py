@@ -18,6 +18,7 @@ from genrelens.cli.console import (
 from genrelens.cli.data_split import Folds, GroupColumn, Groups, Relabel, read_clips
 from genrelens.cli.figures import figure_text
 from genrelens.cli.options import AsJson, DataFolder, Jobs, Seed, n_jobs
+from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import AudioError
 from genrelens.evaluation.leak import (
@@ -50,7 +51,7 @@ def leak(
     plot: _Plot = None,
     jobs: Jobs = 0,
 ) -> None:
-    """Measure how much of an accuracy comes from the split: by segment, by clip and by artist.
+    """Measure how much of the accuracy is due to the split: by segment, by clip or by artist.
 
     The same features and the same classifier are tested on each split. Exit code 1: some clips
     could not be read.
@@ -104,10 +105,11 @@ def _measure(table: SegmentTable, folds: int, seed: int) -> Leak:
 def _print_table(result: Leak) -> None:
     from rich.table import Table
 
-    of_groups = f" of {result.n_groups} groups" if result.n_groups is not None else ""
+    of_groups = f" of {count_of(result.n_groups, 'group')}" if result.n_groups is not None else ""
     out.print(
-        f"{result.n_clips} clips{of_groups}, {len(result.labels)} genres, {result.n_segments} "
-        f"segments; {result.n_train} training segments in each fold\n",
+        f"{count_of(result.n_clips, 'clip')}{of_groups}, {count_of(len(result.labels), 'genre')}, "
+        f"{count_of(result.n_segments, 'segment')}; "
+        f"{count_of(result.n_train, 'training segment')} in each fold\n",
         soft_wrap=True,
     )
     columns = ("split", "accuracy of segments", "macro recall", "of clips", "macro recall")

@@ -15,6 +15,7 @@ import typer
 from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.names import check_names
 from genrelens.cli.options import (
     Database,
@@ -25,8 +26,9 @@ from genrelens.cli.options import (
     Under,
     as_probability,
 )
-from genrelens.cli.stats import count_of, length
+from genrelens.cli.stats import length
 from genrelens.cli.tag import print_outdated
+from genrelens.counts import count_of
 from genrelens.discovery.find import is_gone
 from genrelens.files import replaced
 from genrelens.findings import styles_to_show
@@ -76,15 +78,17 @@ _Minimum = Annotated[
         "--min",
         metavar="P",
         parser=as_probability,
-        help="Lowest probability of the genre, or with --style of the style: 0.6 or 60%.",
+        help="Lowest probability of the genre (with --style: of the style), such as 0.6 or 60%.",
     ),
 ]
 _AskedVerdict = Annotated[
     _Verdict | None,
-    typer.Option(help="Files with this verdict.", show_default="genre with --genre, any without"),
+    typer.Option(
+        help="Only files with this verdict.", show_default="genre with --genre, any without"
+    ),
 ]
-_Missing = Annotated[bool, typer.Option("--missing", help="Files that no longer exist.")]
-_Errors = Annotated[bool, typer.Option("--errors", help="Files that could not be classified.")]
+_Missing = Annotated[bool, typer.Option("--missing", help="Only files that no longer exist.")]
+_Errors = Annotated[bool, typer.Option("--errors", help="Only files that could not be classified.")]
 _Model = Annotated[
     str | None,
     typer.Option(
@@ -110,7 +114,7 @@ _Playlists = Annotated[
 _PlaylistsBy = Annotated[
     _By | None,
     typer.Option(
-        "--by", help="What the playlists are for: genres or styles.", show_default="genre"
+        "--by", help="Write a playlist for each genre or for each style.", show_default="genre"
     ),
 ]
 _RelativeTo = Annotated[
@@ -164,6 +168,7 @@ def list_files(
     }
     if playlists is not None and (kind or target or missing):
         raise typer.BadParameter("--playlists cannot be combined with --format, --out or --missing")
+    check_ending(playlists, "playlists", "--playlists")
     if by is not None and playlists is None:
         raise typer.BadParameter("--by needs --playlists")
     chosen = _format(kind, target)
@@ -204,6 +209,7 @@ def _format(kind: _Format | None, target: Path | None) -> str:
     if target is not None and chosen not in FORMATS:
         choice = "choose one of these formats" if kind is not None else "choose one with --format"
         raise typer.BadParameter(f"--out writes {', '.join(FORMATS)}, not a table; {choice}")
+    check_ending(target, chosen, "--out")
     if target is None and chosen == "parquet":
         raise typer.BadParameter("--format parquet needs --out")
     return chosen
@@ -211,7 +217,7 @@ def _format(kind: _Format | None, target: Path | None) -> str:
 
 def _print_playlists(written: dict[Path, int]) -> None:
     for path, n_files in written.items():
-        out.print(f"{display_name(str(path))}  {n_files} files", soft_wrap=True)
+        out.print(f"{display_name(str(path))}  {count_of(n_files, 'file')}", soft_wrap=True)
     if not written:
         print_note("no file meets these conditions")
 

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import out
+from genrelens.cli.endings import check_ending
 from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, GenreCondition, StyleCondition, Under
 from genrelens.cli.similar import ComparedModel
+from genrelens.counts import count_of
 from genrelens.files import write_text_atomically
 from genrelens.library import map_library, map_page, open_library
 
@@ -27,7 +29,7 @@ _Most = Annotated[
         metavar="N",
         min=1,
         max=50_000,
-        help="Largest number of recordings; of more, a random sample is shown.",
+        help="Largest number of recordings to draw; of a larger library, a random sample.",
     ),
 ]
 
@@ -43,8 +45,8 @@ def map_files(
 ) -> None:
     """Draw a map of the library as a web page: recordings that sound alike are near each other.
 
-    The page plays the recordings, searches their names and filters by genre. It is one file and
-    needs no internet. This command needs the extra similar.
+    On the page you can play the recordings, search for names and filter by genre. It is one file
+    and needs no internet connection. This command needs the extra similar.
 
     Examples:
         genrelens map --html map.html
@@ -53,9 +55,10 @@ def map_files(
             Draw one folder.
 
     """
+    check_ending(page, "html", "--html")
     with open_library(db) as catalog:
         check_names(catalog, genre=genre, style=style)
         found = map_library(catalog, most=most, model=model, genre=genre, style=style, under=under)
     write_text_atomically(page, map_page(found, page))
     sample = "" if len(found.entries) == found.total else f" (a sample of {found.total})"
-    out.print(f"{page}: {len(found.entries)} recordings{sample}", soft_wrap=True)
+    out.print(f"{page}: {count_of(len(found.entries), 'recording')}{sample}", soft_wrap=True)

@@ -9,6 +9,7 @@ import typer
 
 from genrelens.cli.console import display_name, out, print_json, print_table
 from genrelens.cli.options import AsJson
+from genrelens.counts import count_of
 from genrelens.model_file import ModelFile, ModelMetadata, StyleTag, packaged_models
 from genrelens.percentages import percent, percent_range
 
@@ -107,7 +108,9 @@ def _clips(provenance: dict[str, Any]) -> str | None:
     """Return, as text, the number of clips in each part of the training data, or None."""
     try:
         numbers = {part: sum(of.values()) for part, of in provenance["data"]["clips"].items()}
-        return ", ".join(f"{number} clips ({part})" for part, number in numbers.items() if number)
+        return ", ".join(
+            f"{count_of(number, 'clip')} ({part})" for part, number in numbers.items() if number
+        )
     except (AttributeError, KeyError, TypeError):  # not written by genrelens train
         return None
 
@@ -120,7 +123,8 @@ def _accuracy(metrics: dict[str, Any], provenance: dict[str, Any]) -> str | None
         low, high = figures["accuracy_interval"]
         return (
             f"{percent(figures['accuracy'], 1)} ({percent_range(low, high)}), "
-            f"macro recall {percent(figures['macro_recall'], 1)}, {figures['n']} clips ({protocol})"
+            f"macro recall {percent(figures['macro_recall'], 1)}, "
+            f"{count_of(figures['n'], 'clip')} ({protocol})"
         )
     except (KeyError, StopIteration, TypeError, ValueError):  # not written by genrelens train
         return None

@@ -43,8 +43,8 @@ LibraryPaths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), or quoted "
-        "patterns ('Music/**/*.flac').",
+        help="Folders, files, playlists (M3U, PLS, XSPF; XML, NML and crates of DJ programs), or "
+        "quoted patterns ('Music/**/*.flac').",
         show_default=False,
     ),
 ]
@@ -52,9 +52,9 @@ ScanSources = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), quoted patterns "
-        "('Music/**/*.flac'), URIs such as s3://bucket/music, or CSV and Parquet files with a "
-        "column of paths.",
+        help="Folders, files, playlists (M3U, PLS, XSPF; XML, NML and crates of DJ programs), "
+        "quoted patterns ('Music/**/*.flac'), URIs such as s3://bucket/music, or CSV and Parquet "
+        "files with a column of paths.",
         show_default=False,
     ),
 ]
@@ -135,15 +135,16 @@ GenreCondition = Annotated[
     typer.Option(
         "--genre",
         metavar="GENRE",
-        help="Files of this genre; a file with several genres is found under each of them.",
+        help="Only files of this genre; a file with several genres has each of them.",
     ),
 ]
 StyleCondition = Annotated[
-    str | None, typer.Option("--style", metavar="STYLE", help="Files to which this style applies.")
+    str | None,
+    typer.Option("--style", metavar="STYLE", help="Only files to which this style applies."),
 ]
 Under = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Files in this folder or below it.", parser=as_path),
+    typer.Option(metavar="FOLDER", help="Only files in this folder or below it.", parser=as_path),
 ]
 Target = Annotated[
     Path | None,

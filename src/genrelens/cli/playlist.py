@@ -25,7 +25,7 @@ _Like = Annotated[
     typer.Option(
         "--like",
         metavar="FILE",
-        help="The first recording, followed by those that the playlist leads to.",
+        help="The recording to start from; name those to lead through after it.",
         show_default=False,
     ),
 ]
@@ -33,7 +33,7 @@ _Others = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="FILE",
-        help="Recordings that the playlist leads to, in order. The last one is its end.",
+        help="Further recordings that the playlist leads through, in order; it ends with the last.",
         show_default=False,
     ),
 ]
@@ -60,8 +60,8 @@ def playlist(
     """Make a playlist that leads from one recording to another without jumps.
 
     Consecutive recordings are as similar as possible, and none is repeated. With one recording, the
-    playlist moves slowly away from it; with several, it leads through all of them. The number of
-    each line is the similarity to the recording before.
+    playlist moves slowly away from it; with several, it leads through all of them. Each line
+    begins with the similarity to the recording before it.
 
     Examples:
         genrelens playlist --like calm.mp3 wild.mp3 --n 30 --out evening.m3u8

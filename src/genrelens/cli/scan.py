@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,9 +18,12 @@ from genrelens.cli.console import (
     progress,
     warnings_as_notes,
 )
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import AsJson, CatalogFile, Jobs, Model, ScanSources, n_jobs
 from genrelens.cli.scan_report import Tally, print_outcome, print_problem, print_report
+from genrelens.counts import count_of
 from genrelens.discovery.find import Found
+from genrelens.discovery.locations import is_uri
 from genrelens.errors import LibraryError
 from genrelens.library import (
     Catalog,
@@ -88,7 +92,7 @@ _Shard = Annotated[
     str | None,
     typer.Option(
         metavar="I/N",
-        help="Classify only part I of N of the recordings, so that N machines share them.",
+        help="Classify only part I of N of the recordings, so that N machines can share the work.",
     ),
 ]
 _Column = Annotated[
@@ -131,9 +135,9 @@ def scan(
 ) -> None:
     """Classify all recordings of a library and store the results in the catalogue or a data set.
 
-    You can stop a scan at any time with Ctrl-C; the next one continues. Files that were moved or
-    retagged are not classified again. Exit code 1: some files could not be classified, in this scan
-    or in an earlier one.
+    You can stop a scan at any time with Ctrl-C; the next scan continues there. Files that were
+    moved or retagged are not classified again. Exit code 1: some files could not be classified, in
+    this scan or in an earlier one.
 
     Examples:
         genrelens scan ~/Music
@@ -152,6 +156,8 @@ def scan(
         raise typer.BadParameter("--ray needs --out")
     if target is not None and (prune or on_command_line(ctx, "db")):
         raise typer.BadParameter("--out cannot be combined with --db or --prune")
+    if target is not None and not is_uri(target):
+        check_ending(Path(target), "data set", "--out")
     chosen = _read_shard(shard)
     if nice and hasattr(os, "nice"):
         os.nice(nice)
@@ -244,7 +250,7 @@ def _watch(
                             print_note(f"warning: {note}", style="yellow")
                         if printed is not None:
                             print_outcome(outcome, printed)
-                bar(note=f"{n}/{n_files} files  {tally.speed}")
+                bar(note=f"{n}/{count_of(n_files, 'file')}  {tally.speed}")
     except KeyboardInterrupt:
         print_note("stopped; run the same command again to continue")
         raise

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from genrelens.cli.console import out, print_error, print_json, print_note, shell_word
 from genrelens.cli.inputs import note_skipped
-from genrelens.cli.stats import count_of, print_stats
+from genrelens.cli.stats import print_stats
+from genrelens.counts import count_of
 from genrelens.discovery.locations import is_uri
 from genrelens.library import Catalog, Dataset, LibraryStats, Scanned
 from genrelens.library.records import path_fields

@@ -40,7 +40,9 @@ _MaxSeconds = Annotated[
 _Queue = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, help="Number of recordings that may wait; the next one gets status 429."
+        metavar="N",
+        min=0,
+        help="Number of recordings that may wait; further requests get the status 429.",
     ),
 ]
 _Timeout = Annotated[

@@ -16,6 +16,7 @@ import typer
 from rich.text import Text
 
 from genrelens.cli.console import display_name, out, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.names import check_names
 from genrelens.cli.options import Database, GenreCondition, SafeCsv, StyleCondition, Target, Under
 from genrelens.csv_cells import safe_row
@@ -51,7 +52,7 @@ _Recording = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="A recording. If it is not in the catalogue, it is classified, and nothing is stored.",
+        help="A recording. If it is not in the catalogue, it is classified without being stored.",
         show_default=False,
         readable=False,  # a file without permission is reported like one that is missing
     ),
@@ -108,8 +109,8 @@ def similar(
 ) -> None:
     """List the recordings of the catalogue that are most similar to one, by their embeddings.
 
-    The number of each line is the similarity: 1 is the same sound; unrelated recordings
-    are near 0. Copies of a recording are left out.
+    Each line begins with the similarity: 1 for the same sound, about 0 for unrelated recordings.
+    Copies of the recording are left out.
 
     Examples:
         genrelens similar song.mp3
@@ -151,6 +152,7 @@ def checked_format(kind: Format | None, target: Path | None, *, safe_csv: bool) 
     chosen = kind or (Format(ending) if ending in set(Format) else Format.table)
     if target is not None and chosen is Format.table:
         raise typer.BadParameter("--out writes json, csv and m3u8; choose one with --format")
+    check_ending(target, chosen, "--out")
     if safe_csv and chosen is not Format.csv:
         raise typer.BadParameter("--safe-csv needs --format csv or --out FILE.csv")
     return chosen

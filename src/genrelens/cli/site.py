@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from genrelens.cli.console import display_name, print_note
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import Model
+from genrelens.counts import count_of
 from genrelens.web.runtime import PACKAGE
 from genrelens.web.site import write_site
 
@@ -31,7 +33,7 @@ _Runtime = Annotated[
 def site(folder: _Folder, runtime: _Runtime = Path(PACKAGE), model: Model = None) -> None:
     """Write a static site: a page that classifies in the browser and needs no server.
 
-    Any server for files can serve the folder, at any address. Recordings do not leave the
+    Any static file server can serve the folder, at any address. Recordings do not leave the
     visitor's computer, and after the first visit the page works without a network. The network
     runs in the browser with onnxruntime-web, which npm provides: npm pack onnxruntime-web@1.30.0
 
@@ -44,7 +46,10 @@ def site(folder: _Folder, runtime: _Runtime = Path(PACKAGE), model: Model = None
             Use a model of your own, trained with the recipe lens.
 
     """
+    check_ending(folder, "site", "FOLDER")
     written = write_site(folder, runtime, model=model)
     name = display_name(str(folder))
-    print_note(f"Wrote {written.n_files} files ({written.n_bytes / 1e6:.1f} MB) to {name}")
+    print_note(
+        f"Wrote {count_of(written.n_files, 'file')} ({written.n_bytes / 1e6:.1f} MB) to {name}"
+    )
     print_note(f"Try it: python -m http.server --directory {shlex.quote(name)}")

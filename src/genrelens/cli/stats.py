@@ -11,12 +11,13 @@ from rich.text import Text
 
 from genrelens.cli.console import bar_of, display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson, Database, Under
+from genrelens.counts import count_of
 from genrelens.discovery.locations import is_uri
 from genrelens.library import Catalog, LibraryStats, library_stats, open_library
 from genrelens.library.columns import path_key
 from genrelens.library.records import path_fields
 
-__all__ = ["count_of", "length", "print_stats", "stats"]
+__all__ = ["length", "print_stats", "stats"]
 
 _LONGEST_BAR = 40
 _MOST_REASONS = 10
@@ -26,7 +27,7 @@ _OTHER_VERDICTS = {"changes": "green", "not sure": "yellow", "not music": "dim",
 def stats(under: Under = None, db: Database = None, as_json: AsJson = False) -> None:
     """Count the files of the catalogue: genres, failures with their reasons, copies and hours.
 
-    A file with several genres counts under the most probable one.
+    A file with several genres is counted under the most probable one.
 
     Examples:
         genrelens stats
@@ -86,11 +87,6 @@ def _print_failures(failures: Mapping[str, int]) -> None:
         out.print(f"failed: {n} {display_name(reason)}", soft_wrap=True)
     if rest := sum(list(failures.values())[_MOST_REASONS:]):
         out.print(f"failed: {rest} for other reasons")
-
-
-def count_of(n: int, noun: str) -> str:
-    """Return a number with its noun, for instance ``1 file`` or ``2 files``."""
-    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def length(seconds: float) -> str:

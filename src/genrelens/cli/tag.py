@@ -22,7 +22,9 @@ from genrelens.cli.console import (
     print_note,
     progress,
 )
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import AsJson, Database, JournalFile, as_probability
+from genrelens.counts import count_of, plural
 from genrelens.library import (
     Catalog,
     Outcome,
@@ -110,8 +112,8 @@ _Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Folders, files, playlists (M3U; XML, NML and crates of DJ programs), or quoted "
-        "patterns; or one plan (see --plan).",
+        help="Folders, files, playlists (M3U, PLS, XSPF; XML, NML and crates of DJ programs), or "
+        "quoted patterns; or one plan (see --plan).",
         show_default=False,
     ),
 ]
@@ -161,6 +163,7 @@ def tag(
 
     """
     policy = make_policy(existing, min_confidence, max_genres, words, id3)
+    check_ending(plan_file, "plan", "--plan")
     if len(inputs) == 1 and is_plan(inputs[0]):
         if plan_file or on_command_line(ctx, *_OF_POLICY):
             raise typer.BadParameter(
@@ -216,7 +219,7 @@ def _is_wanted(plan: Plan, *, asked: bool) -> bool:
         return True
     n = len(plan.changes)
     try:
-        if typer.confirm(f"Write to {n} file{'s' * (n > 1)}?", err=True):
+        if typer.confirm(f"Write to {count_of(n, 'file')}?", err=True):
             return True
     except typer.Abort as stopped:  # Ctrl-C or Ctrl-D
         err.print()  # end the line of the question
@@ -270,7 +273,9 @@ def print_outcome(outcome: Outcome) -> None:
 def print_unscanned(n: int, n_files: int) -> None:
     """Warn if the catalogue has no result for some files."""
     if n:
-        text = f"{n} of {n_files} files have not been classified, or have changed since"
+        have = plural(n, "has", "have")
+        some = f"{n} of {count_of(n_files, 'file')}"
+        text = f"{some} {have} not been classified, or {have} changed since"
         print_note(f"warning: {text}: run genrelens scan", style="yellow")
 
 

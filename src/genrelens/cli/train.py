@@ -13,7 +13,9 @@ import typer
 
 from genrelens.cli.console import err, out, print_note, progress, warnings_as_notes
 from genrelens.cli.data_split import GroupColumn, GroupFiles, Relabel, read_clips
+from genrelens.cli.endings import check_ending
 from genrelens.cli.options import MusicnnWheel, NotMusic
+from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip
 from genrelens.data.protocols import grouped_split, random_split
 from genrelens.data.relabel import applied_label_map
@@ -89,8 +91,8 @@ _Folds = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="split.csv of a cross-validation of this recipe: noise of microphone recordings stays "
-        "within its folds, and the features computed for it are used. Only for musicnn.",
+        help="File split.csv of a cross-validation of this recipe, to keep the noise of microphone "
+        "recordings within its folds and to use the features that it computed (recipe lens).",
     ),
 ]
 _Name = Annotated[
@@ -154,6 +156,7 @@ def train(
         _list_recipes()
         return
     data = _checked(data, device, split, groups, everything=everything)
+    check_ending(folder, "run", "--out")
     from genrelens.train import Hardware, Run
     from genrelens.train import train as train_model
     from genrelens.train.crossval import test_rounds
@@ -269,7 +272,8 @@ def _print_result(path: Path, *, measured: bool) -> None:
         low, high = values["accuracy_interval"]
         out.print(
             f"{name}: accuracy {percent(values['accuracy'], 1)} ({percent_range(low, high)}), "
-            f"macro recall {percent(values['macro_recall'], 1)} on {values['n']} validation clips",
+            f"macro recall {percent(values['macro_recall'], 1)} on "
+            f"{count_of(values['n'], 'validation clip')}",
             soft_wrap=True,
         )
     out.print(f"try it   genrelens classify --model {path} FILE", soft_wrap=True)

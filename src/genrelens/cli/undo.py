@@ -10,6 +10,7 @@ import typer
 from genrelens.cli.console import display_name, out, print_json, print_note
 from genrelens.cli.options import AsJson, CatalogFile, JournalFile
 from genrelens.cli.tag import existing_catalog, print_outcome
+from genrelens.counts import count_of
 from genrelens.library import undo as undo_run
 from genrelens.library.tagging.journal import TagRun
 from genrelens.library.tagging.undo import list_runs
@@ -34,7 +35,7 @@ def undo(
 ) -> None:
     """Restore the files that a run of "genrelens tag --apply" wrote.
 
-    A file that was not edited since is restored to the last byte. In a file that was edited since,
+    A file that was not edited after the run is restored byte for byte. In a file that was edited,
     only the genres are restored. Exit code 1: some files could not be restored.
 
     Examples:
@@ -61,7 +62,7 @@ def undo(
         print_json(result.to_dict())
     else:
         restored = len(result.outcomes) - len(result.failed)
-        of_all = f"{restored} of {len(result.outcomes)} files restored"
+        of_all = f"{restored} of {count_of(len(result.outcomes), 'file')} restored"
         out.print(f"run {result.run}: {of_all if result.outcomes else 'already restored'}")
     if result.failed:
         raise typer.Exit(1)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from genrelens.counts import count_of
 from genrelens.errors import DataError
 
 if TYPE_CHECKING:  # urllib and http are slow to import, so the first download imports them
@@ -65,7 +66,7 @@ def download_file(url: str, part: Path, size: int, progress: Callable[[int, int]
             if failures > len(_DELAYS):
                 raise DataError(
                     f"cannot download {url}: {error}. Check the network and run the same command "
-                    f"again: it resumes at {_size(part)} of {size} bytes"
+                    f"again: it resumes at {_size(part)} of {count_of(size, 'byte')}"
                 ) from error
             time.sleep(_DELAYS[failures - 1])
 
@@ -124,8 +125,8 @@ def _start(response: HTTPResponse, url: str, size: int, have: int) -> int:
         raise _RangeError("the server sent a part without its range")
     if response.headers.get_content_type() == "text/html" or length not in ("*", str(size)):
         raise DataError(
-            f"{url} returned other content ({response.headers.get_content_type()}, {length} bytes) "
-            f"than the file of {size} bytes. Is there a login page or a proxy?"
+            f"{url} returned other content ({response.headers.get_content_type()}, {length} B) "
+            f"than the file of {count_of(size, 'byte')}. Is there a login page or a proxy?"
         )
     start = int(match[1]) if match else 0
     if start > have:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from genrelens.audio import load_audio, probe
+from genrelens.counts import count_of, plural
 from genrelens.data.download import download_file
 from genrelens.errors import AudioError, DataError
 from genrelens.files import reason
@@ -186,8 +187,9 @@ def _installed(genres: Path) -> list[str] | None:
         ) from error
     if wrong:
         raise DataError(
-            f"{len(wrong)} of {len(sizes)} clips are missing or have changed, the first "
-            f"is {wrong[0]}. Delete that folder and run the same command again",
+            f"{len(wrong)} of {count_of(len(sizes), 'clip')} "
+            f"{plural(len(wrong), 'is missing or has changed', 'are missing or have changed')}, "
+            f"the first is {wrong[0]}. Delete that folder and run the same command again",
             path=genres,
         )
     return list(sizes)
@@ -270,7 +272,7 @@ def _difference(path: Path, candidates: tuple[Archive, ...], progress: Progress)
         return ""
     expected = " or ".join(f"{a.algorithm} {a.digest}" for a in candidates)
     actual = ", ".join(f"{name} {digest}" for name, digest in found.items())
-    return f"expected {expected}; found {actual} ({total} bytes)"
+    return f"expected {expected}; found {actual} ({count_of(total, 'byte')})"
 
 
 def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, int]:

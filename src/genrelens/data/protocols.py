@@ -20,6 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from genrelens.counts import count_of, plural
 from genrelens.data.folders import LabelledClip, Part, label_set, original_clip
 from genrelens.data.splits import Split
 from genrelens.errors import DataError, MissingExtraError
@@ -96,8 +97,9 @@ def grouped_folds(
     loose = [clip.path.name for clip in clips if clip.group is None]
     if loose:
         raise DataError(
-            f"{len(loose)} of {len(clips)} clips have no group, for instance {loose[0]}; name "
-            "the groups in a CSV file with the columns clip and group"
+            f"{len(loose)} of {count_of(len(clips), 'clip')} {plural(len(loose), 'has', 'have')} "
+            f"no group, for instance {loose[0]}; name the groups in a CSV file with the columns "
+            "clip and group"
         )
     counts = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
     common = {label for label, n in counts.items() if n >= n_folds or not rare_genres}
@@ -153,7 +155,9 @@ def random_draws(
     try:
         tests = [test for _, test in splitter.split(labels, labels)]
     except ValueError as error:
-        raise DataError(f"{test_fraction:.0%} of {len(clips)} clips: {error}") from error
+        raise DataError(
+            f"{test_fraction:.0%} of {count_of(len(clips), 'clip')}: {error}"
+        ) from error
     return _split("random", clips, tests, seed)
 
 
@@ -178,8 +182,8 @@ def filtered_split(clips: Sequence[LabelledClip]) -> Split:
     known = tuple(clip for clip in clips if clip.path.stem in parts)
     if not known:
         raise DataError(
-            f"the filtered split is for GTZAN; none of {len(clips)} clips has a name like "
-            f"blues.00000 ({clips[0].path.name if clips else 'there are none'})"
+            f"the filtered split is for GTZAN; none of {count_of(len(clips), 'clip')} has a name "
+            f"like blues.00000 ({clips[0].path.name if clips else 'there are none'})"
         )
     chosen = tuple(cast(Part, parts[clip.path.stem]) for clip in known)
     return Split(protocol="filtered", clips=known, rounds=(chosen,))
@@ -336,12 +340,15 @@ def _check_request(
     clips: Sequence[LabelledClip], n_folds: int, what: str, counts: Counter[str]
 ) -> None:
     if n_folds < 2:
-        raise DataError(f"{n_folds} folds: at least 2 are needed, one to train on")
+        raise DataError(f"{count_of(n_folds, 'fold')}: at least 2 are needed, one to train on")
     if len(label_set(clips)) < 2:
-        raise DataError(f"{len(clips)} clips of {len(label_set(clips))} genres: 2 are needed")
+        raise DataError(
+            f"{count_of(len(clips), 'clip')} of {count_of(len(label_set(clips)), 'genre')}: "
+            f"2 genres are needed"
+        )
     label, fewest = min(counts.items(), key=lambda item: item[1], default=("", n_folds))
     if fewest < n_folds:
-        number = f"{fewest} {what}" if fewest != 1 else f"1 {what.removesuffix('s')}"
+        number = count_of(fewest, what.removesuffix("s"))
         advice = f"use at most {fewest} folds" if fewest > 1 else "leave the genre out"
         raise DataError(
             f"{n_folds} folds cannot be made: genre {label!r} has only {number}, and each fold "
@@ -370,7 +377,8 @@ def _reject_recordings(clips: Sequence[LabelledClip]) -> None:
     recorded = [clip.path.stem for clip in clips if original_clip(clip.path.stem)]
     if recorded:
         raise DataError(
-            f"{len(recorded)} files are microphone recordings of clips, for instance "
+            f"{count_of(len(recorded), 'file is a', 'files are')} microphone "
+            f"{plural(len(recorded), 'recording of a clip', 'recordings of clips')}, for instance "
             f"{recorded[0]}; they belong to the part of their clip. Split by group, with a CSV "
             "file of the groups"
         )

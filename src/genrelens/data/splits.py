@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, cast
 
+from genrelens.counts import count_of
 from genrelens.csv_cells import original_cell, readable_row
 from genrelens.data.folders import LabelledClip, Part, clip_names, original_clip
 from genrelens.errors import DataError, DataWarning
@@ -119,7 +120,9 @@ class Split:
         rows = [_row(found, name) for name in names]
         if missing := [name for name, row in zip(names, rows, strict=True) if not row]:
             raise DataError(
-                f"{len(missing)} clips have no row, for instance {missing[0]}", path=path
+                f"{count_of(len(missing), 'clip has', 'clips have')} no row, for instance "
+                f"{missing[0]}",
+                path=path,
             )
         pairs = zip(clips, rows, strict=True)
         known = [replace(clip, group=row.get("group") or None) for clip, row in pairs]
@@ -235,8 +238,8 @@ def read_groups(
     n_sources = 1 + max((clip.source for clip in clips), default=-1)
     if n_sources > len(files):
         raise DataError(
-            f"{len(files)} files of groups for {n_sources} folders: give one for each folder, in "
-            "the same order, or one for all"
+            f"{count_of(len(files), 'file')} of groups for {count_of(n_sources, 'folder')}: give "
+            "one for each folder, in the same order, or one for all"
         )
     result = list(clips)
     for number, (resolved, path) in enumerate(distinct.items(), start=1):
@@ -252,7 +255,9 @@ def _grouped(path: Path, clips: Sequence[LabelledClip], column: str) -> list[Lab
     groups = [_row(rows, name).get(column) for name in _names(clips)]
     if missing := [clip.path.name for clip, group in zip(clips, groups, strict=True) if not group]:
         raise DataError(
-            f"{len(missing)} clips have no {column}, for instance {missing[0]}", path=path
+            f"{count_of(len(missing), 'clip has', 'clips have')} no {column}, for instance "
+            f"{missing[0]}",
+            path=path,
         )
     return [replace(clip, group=group) for clip, group in zip(clips, groups, strict=True)]
 
@@ -279,7 +284,7 @@ def _read_csv(path: Path, column: str) -> tuple[list[str], dict[str, dict[str, s
                 )
             for row in reader:
                 if None in row or None in row.values():
-                    message = f"line {reader.line_num}: not {len(names)} columns"
+                    message = f"line {reader.line_num}: not {count_of(len(names), 'column')}"
                     raise DataError(message, path=path)
                 row = {key: original_cell(text) for key, text in row.items()}
                 name = row["clip"]

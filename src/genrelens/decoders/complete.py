@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from genrelens.counts import count_of
 from genrelens.decoders.headers import is_open_size
 
 __all__ = ["cut_off", "is_chained", "lacks_index"]
@@ -35,7 +36,7 @@ def cut_off(file: Any) -> str:
         return "" if _ends_with_page(file.read()) else "the file ends within a page of Ogg"
     n_bytes = _stated_size(head)
     if n_bytes is not None and n_bytes > size:
-        return f"the file has {size} of {n_bytes} bytes"
+        return f"the file has {size} of {count_of(n_bytes, 'byte')}"
     return ""
 
 

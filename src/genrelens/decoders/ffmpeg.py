@@ -13,6 +13,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from genrelens.counts import count_of
 from genrelens.decoders.base import DecodeError, Decoder, Float32, check_claims, message_of
 from genrelens.decoders.complete import is_chained
 from genrelens.decoders.flac import read_flac_header
@@ -262,9 +263,11 @@ class FrameArrays:
         channels = frame.layout.nb_channels
         check_claims(frame.sample_rate, channels)
         if channels > self._most_channels:
-            raise DecodeError(f"a frame claims {channels} channels")
+            raise DecodeError(f"a frame claims {count_of(channels, 'channel')}")
         if frame.format.is_planar and channels < _POINTERS and len(frame.planes) != channels:
-            raise DecodeError(f"a frame claims {channels} channels, and has {len(frame.planes)}")
+            raise DecodeError(
+                f"a frame claims {count_of(channels, 'channel')}, and has {len(frame.planes)}"
+            )
 
     def array(self, frame: Any) -> NDArray[Any]:
         """Return the samples of a frame in their stored type.

@@ -1,10 +1,11 @@
-"""Read the paths in collections of DJ programs: Rekordbox XML, Traktor NML and Serato crates.
+"""Read the paths in collections of DJ programs (Rekordbox, Traktor, Serato), and in XSPF playlists.
 
 The files may come from anywhere. An XML file with a document type is refused, because entities can
 grow without bound and can name other files; and the size and the nesting of elements are limited.
 
-Sources: "XML format list" (Pioneer DJ) for Rekordbox. The formats of Traktor and Serato are not
-published; they are described by the open-source programs that read them, such as Mixxx.
+Sources: "XML format list" (Pioneer DJ) for Rekordbox; xspf.org/spec for XSPF. The formats of
+Traktor and Serato are not published; they are described by the open-source programs that read them,
+such as Mixxx.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
 
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 
-__all__ = ["crate_tracks", "drive_root", "xml_tracks"]
+__all__ = ["crate_tracks", "drive_root", "xml_tracks", "xspf_tracks"]
+
+T = TypeVar("T")
 
 Candidates = list[str]
 """The possible paths of a track, the most probable first."""
 
 _MOST_BYTES = 1 << 30  # of a collection
 _MOST_ELEMENT_BYTES = 1 << 24
+_MOST_LOCATION = 1 << 16  # characters
 _MOST_LEVELS = 200
 _MOST_NAMES = 10_000  # different names of elements and attributes
 _PIECE = 1 << 20
@@ -51,24 +56,43 @@ def xml_tracks(path: str | os.PathLike[str]) -> Iterator[Candidates | None]:
         LibraryError: the file cannot be read, is damaged or too large, or is no collection.
 
     """
+    yield from map(_track, _elements_of(path, _Elements()))
+
+
+def xspf_tracks(path: str | os.PathLike[str]) -> Iterator[list[str]]:
+    """Yield the locations of each track in an XSPF playlist, in order.
+
+    Args:
+        path: path of the playlist.
+
+    Yields:
+        The locations of a track, URIs or paths; an empty list if the track has only a title.
+
+    Raises:
+        LibraryError: the file cannot be read, is damaged or too large, or is no XSPF playlist.
+
+    """
+    yield from _elements_of(path, _XspfTracks())
+
+
+def _elements_of(path: str | os.PathLike[str], elements: _Xml[T]) -> Iterator[T]:
     try:
-        yield from _tracks_in(Path(path))
+        yield from _found_in(Path(path), elements)
     except (OSError, ValueError) as error:
         raise LibraryError(reason(error), path=path) from error
     except (expat.ExpatError, LookupError) as error:  # LookupError: an unknown encoding
         raise LibraryError(f"is no XML file, or is damaged ({error})", path=path) from error
 
 
-def _tracks_in(path: Path) -> Iterator[Candidates | None]:
-    elements = _Elements()
+def _found_in(path: Path, elements: _Xml[T]) -> Iterator[T]:
     n_bytes = 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             n_bytes += len(piece)
             if n_bytes > _MOST_BYTES:
                 raise ValueError(f"is larger than {_MOST_BYTES >> 20} MiB")
-            yield from map(_track, elements.feed(piece))
-    yield from map(_track, elements.feed(b"", last=True))
+            yield from elements.feed(piece)
+    yield from elements.feed(b"", last=True)
 
 
 def _track(attributes: dict[str, str]) -> Candidates | None:
@@ -76,11 +100,11 @@ def _track(attributes: dict[str, str]) -> Candidates | None:
     return _from_traktor(attributes) if location is None else _from_rekordbox(location)
 
 
-class _Elements:
-    """The elements of a collection that name files, from pieces of the XML."""
+class _Xml(Generic[T]):
+    """What pieces of an XML file contain, with limits on its size and nesting."""
 
-    _roots = ("DJ_PLAYLISTS", "NML")
-    _names_file: Mapping[str, str] = {"TRACK": "Location", "LOCATION": "FILE"}
+    _roots: tuple[str, ...]
+    _kind: str
 
     def __init__(self) -> None:
         self._parser = expat.ParserCreate()
@@ -88,10 +112,10 @@ class _Elements:
         self._parser.EndElementHandler = self._end
         self._parser.StartDoctypeDeclHandler = self._refuse_document_type
         self._levels = self._n_bytes = 0
-        self._found: list[dict[str, str]] = []
+        self._found: list[T] = []
 
-    def feed(self, piece: bytes, *, last: bool = False) -> list[dict[str, str]]:
-        """Return the attributes of the elements that this piece completes."""
+    def feed(self, piece: bytes, *, last: bool = False) -> list[T]:
+        """Return what this piece completes."""
         self._found = []
         self._parser.Parse(piece, last)
         self._n_bytes += len(piece)
@@ -103,18 +127,64 @@ class _Elements:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._levels and name not in self._roots:
-            raise ValueError("is no collection of Rekordbox (XML) or Traktor (NML)")
+            raise ValueError(f"is no {self._kind}")
         self._levels += 1
         if self._levels > _MOST_LEVELS:
             raise ValueError("is nested too deeply")
-        if attributes.get(self._names_file.get(name, "")):
-            self._found.append(attributes)
 
     def _end(self, name: str) -> None:
         self._levels -= 1
 
     def _refuse_document_type(self, *declaration: object) -> None:
-        raise ValueError("has a document type, which collections of DJ programs do not have")
+        raise ValueError("has a document type, which collections and playlists do not have")
+
+
+class _Elements(_Xml[dict[str, str]]):
+    """The attributes of the elements of a collection that name files."""
+
+    _roots = ("DJ_PLAYLISTS", "NML")
+    _kind = "collection of Rekordbox (XML) or Traktor (NML)"
+    _names_file: Mapping[str, str] = {"TRACK": "Location", "LOCATION": "FILE"}
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        super()._start(name, attributes)
+        if attributes.get(self._names_file.get(name, "")):
+            self._found.append(attributes)
+
+
+class _XspfTracks(_Xml[list[str]]):
+    """The locations of the tracks of an XSPF playlist: the texts of ``location`` in ``track``."""
+
+    _roots = ("playlist",)
+    _kind = "XSPF playlist"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parser.CharacterDataHandler = self._text
+        self._locations: list[str] | None = None  # of the track that is open
+        self._location: str | None = None  # so far, of the one that is open
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        super()._start(name, attributes)
+        if name == "track":
+            self._locations = []
+        elif name == "location" and self._locations is not None:
+            self._location = ""
+
+    def _text(self, text: str) -> None:
+        if self._location is not None:
+            self._location += text
+            if len(self._location) > _MOST_LOCATION:
+                raise ValueError(f"has a location of more than {_MOST_LOCATION} characters")
+
+    def _end(self, name: str) -> None:
+        super()._end(name)
+        if name == "location" and self._location is not None and self._locations is not None:
+            self._locations += filter(None, [self._location.strip()])
+            self._location = None
+        elif name == "track" and self._locations is not None:
+            self._found.append(self._locations)
+            self._locations = None
 
 
 def _from_rekordbox(location: str) -> Candidates | None:

@@ -19,6 +19,7 @@ from genrelens.audio import AUDIO_SUFFIXES
 from genrelens.discovery.locations import is_uri
 from genrelens.discovery.patterns import matches
 from genrelens.discovery.playlists import PLAYLIST_SUFFIXES, read_playlist
+from genrelens.discovery.uris import why_missing, without_scheme
 from genrelens.errors import LibraryError
 from genrelens.files import reason
 
@@ -83,9 +84,10 @@ def find_files(
       (``._song.mp3``). No folder is searched twice, so circular links are harmless.
     - A pattern (``*``, ``?``, ``[]``, ``**``) names the folders and audio files that it matches;
       if there are none, the other files that it matches.
-    - A playlist (M3U) or a collection of a DJ program names its files, see
-      :func:`genrelens.discovery.playlists.read_playlist`; streams in it are skipped.
-    - Any other path names one file with any extension.
+    - A playlist (M3U, PLS, XSPF) or a collection of a DJ program names its files, see
+      :func:`genrelens.discovery.playlists.read_playlist`; entries that are not files on this
+      computer are skipped.
+    - Any other path, or ``file:`` URI, names one file with any extension.
 
     Args:
         inputs: folders, patterns, playlists and files.
@@ -94,8 +96,8 @@ def find_files(
         on_problem: called with (path, reason) for each input, folder or audio file that cannot be
             read: missing files, dangling links, pipes, missing permissions.
         left_out: counts the skipped files in folders by extension (``".jpg"``, ``""`` for none);
-            hidden and excluded files are not counted. Streams in playlists are counted under
-            :data:`genrelens.discovery.playlists.STREAMS`.
+            hidden and excluded files are not counted. Entries of playlists that are not files
+            on this computer count under :data:`genrelens.discovery.playlists.STREAMS`.
 
     Yields:
         The files, sorted by name within each folder. Folders behind symbolic links come last.
@@ -187,7 +189,7 @@ class _Search:
 
     def run(self, inputs: Iterable[str | os.PathLike[str]]) -> _Names:
         for each in inputs:
-            yield from self._input(os.fspath(each))
+            yield from self._input(without_scheme(os.fspath(each)))
         while self._links:
             yield from self._below(self._links.pop())
 
@@ -256,7 +258,7 @@ class _Search:
         try:
             found = Found.at(name)
         except (OSError, ValueError) as error:
-            self._problem(name, reason(error))
+            self._problem(name, why_missing(name, error))
             return
         if found.path not in self._files and not self._is_excluded(found.path):
             self._files.add(found.path)

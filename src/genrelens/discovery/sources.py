@@ -16,6 +16,7 @@ from pathlib import Path
 from genrelens.audio import AUDIO_SUFFIXES
 from genrelens.discovery.find import Found, find_files, is_excluded
 from genrelens.discovery.locations import is_uri
+from genrelens.discovery.playlists import STREAMS, entry_path
 from genrelens.discovery.stores import Store
 from genrelens.errors import LibraryError, MissingExtraError
 from genrelens.files import reason
@@ -41,7 +42,7 @@ def find_sources(
     - A URI (``s3://bucket/music``, ``gs://...``) names the objects below it that have the extension
       of an audio format, or the one object with that key.
     - A CSV or Parquet file names the paths and URIs in one of its columns. Relative paths are
-      relative to the folder of the file.
+      relative to the folder of the file. Other URIs than ``file:`` are skipped, as in playlists.
     - Anything else names files as for :func:`find_files`.
 
     Args:
@@ -62,7 +63,7 @@ def find_sources(
     """
     seen: set[str] = set()
     skipped = Counter[str]() if left_out is None else left_out
-    for each in _expanded(inputs, column, on_problem):
+    for each in _expanded(inputs, column, on_problem, skipped):
         if not is_uri(each):
             new = find_files([each], exclude=exclude, on_problem=on_problem, left_out=skipped)
         else:
@@ -73,26 +74,32 @@ def find_sources(
                 yield found
 
 
-def _expanded(inputs: Iterable[str], column: str, on_problem: _Problem) -> Iterator[str]:
+def _expanded(
+    inputs: Iterable[str], column: str, on_problem: _Problem, skipped: Counter[str]
+) -> Iterator[str]:
     """Yield the inputs, with the content of tables in their place."""
     for each in inputs:
         if Path(each).suffix.lower() not in TABLE_SUFFIXES or is_uri(each) or Path(each).is_dir():
             yield each
             continue
         try:
-            yield from _paths_in(each, column)
+            for path in _paths_in(each, column):
+                if path is None:
+                    skipped[STREAMS] += 1
+                else:
+                    yield path
         except LibraryError as error:
             on_problem(each, error.reason)
 
 
-def _paths_in(table: str, column: str) -> Iterator[str]:
+def _paths_in(table: str, column: str) -> Iterator[str | None]:
     read = _parquet_column if table.lower().endswith(".parquet") else _csv_column
     folder = os.path.dirname(os.path.abspath(table))  # noqa: PTH100, PTH120
     try:
         for cell in read(table, column):
             text = os.fsdecode(cell) if isinstance(cell, bytes) else cell
             if text:
-                yield text if is_uri(text) else os.path.join(folder, text)  # noqa: PTH118
+                yield text if is_uri(text) else entry_path(text, folder)
     except (OSError, ValueError, csv.Error) as error:
         raise LibraryError(" ".join(reason(error).split()), path=table) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from genrelens.counts import count_of, plural
 from genrelens.errors import DataError
 from genrelens.evaluation.calibration import (
     SMALLEST,
@@ -83,7 +84,8 @@ def objection(table: PredictionTable) -> str:
         return f"{are}; a temperature needs {_FEWEST} or more"
     if 2 * (table.n_in_training or 0) > table.n:
         return (
-            f"{table.n_in_training} of {table.n} clips were in the model's training, so no "
+            f"{table.n_in_training} of {count_of(table.n, 'clip')} "
+            f"{plural(table.n_in_training or 0, 'was', 'were')} in the model's training, so no "
             f"temperature can be fitted for unseen music"
         )
     if table.right.all():

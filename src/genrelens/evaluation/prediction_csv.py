@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genrelens.counts import count_of
 from genrelens.csv_cells import original_cell, readable_row
 from genrelens.errors import DataError
 from genrelens.files import reason, write_text_atomically
@@ -125,7 +126,10 @@ def _true(row: Row, index: Mapping[str, int], truth: Mapping[str, str]) -> int:
 
 def _probabilities(row: Row, labels: Sequence[str]) -> list[float]:
     if len(row.probabilities) != len(labels):
-        raise row.error(f"{len(row.probabilities)} probabilities for {len(labels)} labels")
+        raise row.error(
+            f"{count_of(len(row.probabilities), 'probability', 'probabilities')} for "
+            f"{count_of(len(labels), 'label')}"
+        )
     pairs = zip(labels, row.probabilities, strict=True)
     found = [_probability(row, label, value) for label, value in pairs]
     total = math.fsum(found)
@@ -160,8 +164,8 @@ def _filled(rows: Sequence[Row], name: str) -> list[str] | None:
         return None
     if empty:
         raise empty[0].error(
-            f"{name} is empty in {len(empty)} of {len(rows)} rows; fill it in for all clips or for "
-            f"none"
+            f"{name} is empty in {len(empty)} of {count_of(len(rows), 'row')}; fill it in for all "
+            f"clips or for none"
         )
     return [str(value) for value in values]
 
@@ -240,8 +244,8 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _row(path: Path, line: int, header: list[str], values: list[str]) -> Row:
     if len(values) != len(header):
-        message = f"line {line}: has {len(values)} values for {len(header)} columns"
-        raise DataError(message, path=path)
+        found = f"{count_of(len(values), 'value')} for {count_of(len(header), 'column')}"
+        raise DataError(f"line {line}: has {found}", path=path)
     cells = dict(zip(header, map(original_cell, values), strict=True))
     known = {name: cells.pop(name, None) for name in NOT_LABELS}
     return Row(str(path), f"line {line}", **known, probabilities=list(cells.values()))

@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from genrelens.counts import count_of, plural
 from genrelens.data.folders import LabelledClip
 from genrelens.errors import DataError
 from genrelens.evaluation.prediction_csv import (
@@ -87,7 +88,7 @@ class PredictionTable:
         for name in ("true", "groups", "rounds", "in_training"):
             column = getattr(self, name)
             if column is not None and len(column) != n:
-                raise ValueError(f"{n} clips and {len(column)} {name}")
+                raise ValueError(f"{count_of(n, 'clip')} and {len(column)} of {name}")
         if n_classes < 2 or len(set(self.labels)) < n_classes or _repeats(self):
             raise ValueError("needs two labels or more, each once, and each clip once in a round")
         if n and not 0 <= np.min(self.true) <= np.max(self.true) < n_classes:
@@ -125,9 +126,9 @@ class PredictionTable:
             which = "the only clip was"
         else:
             all_or_some = f"all {n}" if n == self.n else f"{n} of {self.n}"
-            which = f"{all_or_some} clips {'was' if n == 1 else 'were'}"
+            which = f"{all_or_some} clips {plural(n, 'was', 'were')}"
         return (
-            f"{which} in the model's training; figures on {'it' if n == 1 else 'them'} do "
+            f"{which} in the model's training; figures on {plural(n, 'it', 'them')} do "
             f"not apply to unseen music"
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrelens.classifier import Classifier
+from genrelens.counts import count_of, plural
 from genrelens.data.folders import LabelledClip, clip_names
 from genrelens.errors import AudioError, DataError, DataWarning
 from genrelens.evaluation.metrics import (
@@ -346,10 +347,13 @@ def _check_rows(path: Path, clips: Mapping[str, LabelledClip], rows: Sequence[st
     absent = sorted(set(clips) - set(rows))
     if clips and rows and len(absent) == len(clips):
         raise DataError(
-            f"has no row of any of the {len(clips)} clips; its first clip is {rows[0]}, theirs is "
-            f"{absent[0]}, without folder and extension",
+            f"has no row of {plural(len(clips), 'the clip', f'any of the {len(clips)} clips')}; "
+            f"its first clip is {rows[0]}, theirs is {absent[0]}, without folder and extension",
             path=path,
         )
     if absent:
-        message = f"{path}: {len(absent)} of {len(clips)} clips have no row, for instance "
+        some = (
+            f"{len(absent)} of {count_of(len(clips), 'clip')} {plural(len(absent), 'has', 'have')}"
+        )
+        message = f"{path}: {some} no row, for instance "
         warnings.warn(DataWarning(f"{message}{absent[0]}; no figure includes them"), stacklevel=4)

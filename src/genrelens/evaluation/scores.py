@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from genrelens.counts import count_of
 from genrelens.errors import DataError
 from genrelens.evaluation.bootstrap import (
     Estimate,
@@ -151,8 +152,8 @@ class Scores:
         if self.n >= _FEW:
             return ""
         return (
-            f"The calibration error of {self.n} clips is mostly chance, and too high. A useful "
-            f"value needs {_FEW} clips or more."
+            f"The calibration error of {count_of(self.n, 'clip')} is mostly chance, and too high. "
+            f"A useful value needs {_FEW} clips or more."
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genrelens.counts import count_of
 from genrelens.discovery.find import find_files
 from genrelens.discovery.locations import is_uri
 from genrelens.html import file_link, render
@@ -110,17 +111,23 @@ class Audit:
         commonest = sorted(self.unknown.items(), key=lambda item: (-item[1], item[0]))[:5]
         unknown = ", ".join(f"{genre} {n}" for genre, n in commonest)
         phrases = {
-            "disagrees": "disagree",
-            "agrees": "agree",
-            "has no genre": "have no genre",
-            "cannot be compared": f"cannot be compared ({unknown})",
-            "no result": "could not be classified",
-            "changes": "change their genre",
+            "disagrees": ("disagrees", "disagree"),
+            "agrees": ("agrees", "agree"),
+            "has no genre": ("has no genre", "have no genre"),
+            "cannot be compared": (f"cannot be compared ({unknown})",) * 2,
+            "no result": ("could not be classified",) * 2,
+            "changes": ("changes its genre", "change their genre"),
         }
         counts = self.counts
         order = [*phrases, *sorted(set(counts) - set(phrases))]
-        parts = [f"{counts[name]} {phrases.get(name, name)}" for name in order if name in counts]
-        return f"{sum(counts.values())} files: {', '.join(parts) or 'nothing to compare'}"
+        parts = [
+            count_of(counts[name], *phrases.get(name, (name, name)))
+            for name in order
+            if name in counts
+        ]
+        return (
+            f"{count_of(sum(counts.values()), 'file')}: {', '.join(parts) or 'nothing to compare'}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values of all fields, as in ``genrelens audit --json``."""

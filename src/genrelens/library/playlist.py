@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrelens.counts import count_of
 from genrelens.library.catalog import Catalog
 from genrelens.library.likeness import Likeness, Similar, same_song, vector_of
 from genrelens.library.records import Entry
@@ -74,7 +75,10 @@ def make_playlist(
     likeness = Likeness(catalog, model=model, **conditions)
     fixed = [likeness.find(seed) for seed in seeds]
     if not fixed or n < len(fixed):
-        raise ValueError(f"{len(fixed)} seeds do not make a playlist of n={n} recordings")
+        raise ValueError(
+            f"{count_of(len(fixed), 'seed does', 'seeds do')} not make a playlist of "
+            f"n={count_of(n, 'recording')}"
+        )
     if len({seed.digest for seed in fixed}) < len(fixed):
         raise ValueError("two of the seeds are the same recording")
     path = _Path(likeness, fixed)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from genrelens.counts import count_of
 from genrelens.tags.raw import check_items
 
 __all__ = [
@@ -160,7 +161,9 @@ def parse_objects(data: bytes, numbers: Iterator[int]) -> list[HeaderObject]:
             raise ValueError("has an ASF header that is cut off")
         (size,) = struct.unpack_from("<Q", data, at + 16)
         if not _HEADER <= size <= len(data) - at:
-            raise ValueError(f"has an object of an impossible size ({size} bytes) in its header")
+            raise ValueError(
+                f"has an object of an impossible size ({count_of(size, 'byte')}) in its header"
+            )
         check_items(next(numbers), "objects in its ASF header")
         objects.append(HeaderObject(data[at : at + 16], data[at + _HEADER : at + size]))
         at += size

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import BinaryIO
 
+from genrelens.counts import count_of
 from genrelens.tags.raw import check_items, content_of, read_at
 
 __all__ = [
@@ -143,7 +144,9 @@ def _header_at(data: bytes, at: int, end: int) -> tuple[bytes, int, int, int]:
     elif n_bytes == 0:
         n_bytes, kind = end - at, 0
     if n_bytes < n_header:
-        raise ValueError(f"has an atom {shown(name)!r} of an impossible size ({n_bytes} bytes)")
+        raise ValueError(
+            f"has an atom {shown(name)!r} of an impossible size ({count_of(n_bytes, 'byte')})"
+        )
     return name, at + n_header, at + n_bytes, kind
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
+from genrelens.counts import count_of
 from genrelens.tags.base import TagFormat
 from genrelens.tags.block import TagBlock, merged, updated
 from genrelens.tags.chunks import Chunk, ChunkFile, Order, chunk_bytes, digest
@@ -215,7 +216,8 @@ class DSFTags(_EmbeddedTags):
     def _replace(self, contents: list[tuple[Chunk, bytes]], new: bytes) -> None:
         if self._stated_size != self._n_bytes:
             raise ValueError(
-                f"is damaged: it has {self._n_bytes} bytes; its header states {self._stated_size}"
+                f"is damaged: it has {count_of(self._n_bytes, 'byte')}; "
+                f"its header states {self._stated_size}"
             )
         for chunk, data in contents or [(Chunk(b"", self._n_bytes, 0), new)]:
             splice(self._file, chunk.start, chunk.size, data)

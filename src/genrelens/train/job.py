@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from genrelens.counts import count_of
 from genrelens.data.folders import LabelledClip, label_set
 from genrelens.errors import AudioError, DataError
 from genrelens.evaluation.provenance import fingerprint_of
@@ -120,9 +121,10 @@ def _check_data_weights(run: Run, clips: Sequence[LabelledClip]) -> None:
     n_sources = 1 + max(clip.source for clip in clips)
     if weights and len(weights) != n_sources > 1:
         raise DataError(
-            f"the recipe {run.recipe.name} has data_weights for {len(weights)} folders, and the "
-            f"clips are from {n_sources}: give the folders in the order of the weights, or change "
-            "[head] data_weights in a copy of the recipe"
+            f"the recipe {run.recipe.name} has data_weights for "
+            f"{count_of(len(weights), 'folder')}, and the clips are from {n_sources}: give the "
+            "folders in the order of the weights, or change [head] data_weights in a copy of the "
+            "recipe"
         )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from genrelens import __version__
+from genrelens.counts import count_of
 from genrelens.errors import DataError, ModelError
 from genrelens.files import reason, replaced
 from genrelens.metadata import ModelMetadata
@@ -211,7 +212,7 @@ def _local_page(html: str) -> str:
     for pattern, new in _CHANGES.items():
         parts = re.split(pattern, html, flags=re.DOTALL)
         if len(parts) != 2:
-            raise RuntimeError(f"index.html has {len(parts) - 1} times {pattern}")
+            raise RuntimeError(f"index.html has {count_of(len(parts) - 1, 'time')} {pattern}")
         html = new.join(parts)
     return html
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrelens import percentages
+from genrelens.counts import count_of
 from genrelens.evaluation.bootstrap import Estimate, interval_note
 from genrelens.evaluation.metrics import (
     RejectionPoint,
@@ -78,7 +79,7 @@ def report_page(
         version=__version__,
         anchor=_anchor,
         percent=_percent,
-        counted=_counted,
+        counted=count_of,
         interval=_interval,
         scores=scores,
         before=before,
@@ -145,11 +146,6 @@ def _split(estimate: Estimate) -> tuple[str, str]:
     return _points(value), ends + _MARKS[estimate.method]
 
 
-def _counted(n: int, noun: str) -> str:
-    """Return a number with its noun: ``1 clip`` or ``2 clips``."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
 def _anchor(title: str) -> str:
     """Return the identifier of a section for links."""
     return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
@@ -169,9 +165,9 @@ def _plain(value: Any) -> str:
 def _clips(table: PredictionTable, scores: Scores) -> str:
     """Return a phrase such as ``160 clips from 87 groups``."""
     n_clips = len(set(table.clips))
-    groups = f" from {_counted(scores.n_groups, 'group')}" if scores.n_groups is not None else ""
-    again = f", classified {scores.n} times in all" if n_clips < scores.n else ""
-    return f"{_counted(n_clips, 'clip')}{groups}{again}"
+    groups = f" from {count_of(scores.n_groups, 'group')}" if scores.n_groups is not None else ""
+    again = f", classified {count_of(scores.n, 'time')} in all" if n_clips < scores.n else ""
+    return f"{count_of(n_clips, 'clip')}{groups}{again}"
 
 
 def _training(table: PredictionTable) -> str:
@@ -230,7 +226,7 @@ def _confusions(scores: Scores) -> dict[str, Any]:
     mistake = "There are no mistakes."
     if wrong.any():
         mistake = (
-            f"The most frequent mistake: {_counted(int(wrong.max()), 'clip')} of {labels[true]} "
+            f"The most frequent mistake: {count_of(int(wrong.max()), 'clip')} of {labels[true]} "
             f"classified as {labels[predicted]}."
         )
     rows = [
