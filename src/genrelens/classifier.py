@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import islice
 from threading import Event
 from typing import Self, TypeVar
 
@@ -21,14 +20,17 @@ from genrelens.features import MeasuredSegments, iter_measured_segments
 from genrelens.metadata import ModelMetadata
 from genrelens.model_file import ModelFile
 from genrelens.prediction import Prediction
-from genrelens.threads import ahead, map_in_threads
+from genrelens.threads import map_in_threads
 
 __all__ = ["Classifier"]
 
 Float32 = NDArray[np.float32]
 T = TypeVar("T")
 _LARGE = 2**24  # bytes; more than any block of a recording
-_RUNS_AHEAD = 8  # of segments, each at most 512 frames
+
+# Lengths of excerpts in seconds. A set head classifies any number of segments, but the networks of
+# 2018 are trained on sequences of 30 s.
+_WINDOW, _HALF_A_WINDOW = 30.0, 15.0
 
 Results = Generator[tuple[AudioSource, Prediction | AudioError], None, None]
 
@@ -71,8 +73,9 @@ class Classifier:
             genres: genres of the model to choose from, at least two; None: all. The predictions
                 have these genres only, and their probabilities sum to 1, see
                 :meth:`genrelens.Prediction.restricted`.
-            threads: number of threads that the network uses for one recording; 0 uses one per
-                core. With several, one more thread decodes meanwhile, up to about a minute ahead.
+            threads: number of threads for the network of one recording, which work while the
+                recording is decoded; 0 uses one per core, but at most 4, since more would wait for
+                the decoder. With 1, the calling thread does all the work.
 
         Raises:
             ModelError: the model is missing, damaged, of another version, or not a model.
@@ -136,17 +139,17 @@ class Classifier:
                 number of channels.
             offset: where to start, in seconds.
             duration: length to classify, in seconds; None is the rest of the recording.
-            fast: classify three excerpts of 30 s, around 1/6, 3/6 and 5/6 of the recording, and
-                do not decode the rest. A recording is decoded whole if it lasts 90 s or less, if
-                its length is unknown (some streams, and pipes), if it is damaged, or if an excerpt
-                is silent.
+            fast: classify three excerpts, around 1/6, 3/6 and 5/6 of the recording, and do not
+                decode the rest. They last 15 s each, or 30 s for a model without a set head. A
+                recording is decoded whole if it lasts 90 s or less, if its length is unknown (some
+                streams, and pipes), if it is damaged, or if an excerpt is silent.
             on_segments: called with the input of the network, (k, segment_frames, n_bins) float32,
                 for consecutive runs of segments.
             on_progress: called in this thread with the prediction for what has been classified so
-                far, after each run of the network (30 s of audio; after 50 minutes, whenever the
-                recording has become 1 % longer), and at the end with the result. ``heard`` is the
-                length so far. ``duration`` is the expected length, or equal to ``heard`` if the
-                header states no length. An exception ends the classification.
+                far, after each run of the network (15 s of audio with the default model; after 100
+                runs, whenever the recording has become 1 % longer), and at the end with the result.
+                ``heard`` is the length so far. ``duration`` is the expected length, or equal to
+                ``heard`` if the header states no length. An exception ends the classification.
 
         Raises:
             AudioError: the recording cannot be read.
@@ -160,14 +163,7 @@ class Classifier:
             classifier.classify("mix.flac", on_progress=lambda p: print(p.heard, p.duration))
 
         """
-        excerpts, seconds = open_excerpts(
-            source,
-            sample_rate=self.metadata.features.sample_rate,
-            offset=offset,
-            duration=duration,
-            fast=fast,
-            threads=self._model_file.threads,
-        )
+        excerpts, seconds = self._excerpts(source, offset, duration, fast=fast)
         progress = None
         if on_progress is not None:
             expected = seconds or expected_seconds(source, offset, duration)
@@ -249,16 +245,8 @@ class Classifier:
         on_progress: Callable[[AudioSource, Prediction], None] | None,
     ) -> Prediction | AudioError:
         name = source_name(source)
-        rate = self.metadata.features.sample_rate
         try:
-            excerpts, seconds = open_excerpts(
-                source,
-                sample_rate=rate,
-                offset=0.0,
-                duration=None,
-                fast=fast,
-                threads=self._model_file.threads,
-            )
+            excerpts, seconds = self._excerpts(source, 0.0, None, fast=fast)
             watched = [Excerpt(each.start, _until(stop, each.blocks)) for each in excerpts]
             progress = None
             if on_progress is not None:
@@ -274,6 +262,20 @@ class Classifier:
             failure.__cause__ = error
             return failure
 
+    def _excerpts(
+        self, source: AudioSource, offset: float, duration: float | None, *, fast: bool
+    ) -> tuple[list[Excerpt], float | None]:
+        """Open a recording, see :func:`open_excerpts`."""
+        seconds = _WINDOW if self._model_file.set_head is None else _HALF_A_WINDOW
+        return open_excerpts(
+            source,
+            sample_rate=self.metadata.features.sample_rate,
+            offset=offset,
+            duration=duration,
+            excerpt_seconds=seconds if fast else None,
+            threads=self._model_file.threads,
+        )
+
     def _classify(
         self,
         excerpts: Iterable[Excerpt],
@@ -283,26 +285,27 @@ class Classifier:
         progress: _Progress | None = None,
     ) -> Prediction:
         """Classify excerpts of a recording of ``duration`` seconds; None if they are the whole."""
-        analysis = Analysis(self._model_file, source)
-        for excerpt in excerpts:
-            analysis.begin(excerpt.start)
-            with closing(self._windows_of(analysis, excerpt.blocks, on_segments)) as windows:
-                for window in windows:
-                    analysis.windows.append(self._model_file.run(window))
-                    if progress is not None:
-                        progress.report(analysis, self._metadata)
+        analysis, run = Analysis(self._model_file, source), self._model_file.run
+        with (
+            closing(self._runs_of(analysis, excerpts, on_segments)) as segments,
+            closing(map_in_threads(run, segments, jobs=self._model_file.threads)) as results,
+        ):
+            for _, outputs in results:
+                analysis.windows.append(outputs)
+                if progress is not None:
+                    progress.report(analysis, self._metadata)
         prediction = analysis.result(duration).with_metadata(self._metadata)
         if progress is not None:
             progress.callback(prediction)
         return prediction
 
-    def _windows_of(
+    def _runs_of(
         self,
         analysis: Analysis,
-        blocks: Iterable[Float32],
+        excerpts: Iterable[Excerpt],
         on_segments: Callable[[Float32], None] | None,
     ) -> Generator[Float32, None, None]:
-        """Yield the segments of an excerpt that are not silent in windows for the network."""
+        """Yield the segments that are not silent, for one run of the network each time."""
 
         def loud(runs: Iterable[MeasuredSegments]) -> Iterator[Float32]:
             for run in runs:
@@ -310,25 +313,18 @@ class Classifier:
                     on_segments(run.features)
                 yield analysis.add(run)
 
-        segments = iter_measured_segments(analysis.count(blocks), self.metadata.features)
-        with closing(self._ahead(segments)) as runs:
-            yield from _windows(loud(runs), self.metadata.window_segments)
-
-    def _ahead(self, runs: Iterator[T]) -> Generator[T, None, None]:
-        """Take items ahead in a thread if the classifier may use several.
-
-        The first one is taken in this thread, because a source may be a file object that belongs
-        to it.
-        """
-        yield from islice(runs, 1)
-        yield from runs if self._model_file.threads == 1 else ahead(runs, size=_RUNS_AHEAD)
+        for excerpt in excerpts:
+            analysis.begin(excerpt.start)
+            blocks = analysis.count(excerpt.blocks)
+            segments = iter_measured_segments(blocks, self.metadata.features)
+            yield from _cut(loud(segments), self._model_file.run_segments)
 
 
 class _Progress:
-    """Reports the prediction so far after each window of the network.
+    """Reports the prediction so far after each run of the network.
 
-    After 100 windows, which is 50 minutes of the default model, it reports whenever the recording
-    has become 1 % longer. The cost of all reports is then proportional to the length.
+    After 100 runs, it reports whenever the recording has become 1 % longer. The cost of all reports
+    is then proportional to the length.
     """
 
     def __init__(
@@ -336,13 +332,13 @@ class _Progress:
     ) -> None:
         self.callback = callback
         self._expected = expected_seconds
-        self._next = 0  # number of windows for the next report
+        self._next = 0  # number of runs for the next report
 
     def report(self, analysis: Analysis, metadata: ModelMetadata) -> None:
         """Report an analysis, for the genres of ``metadata``, if it is time."""
-        n_windows = len(analysis.windows)
-        if n_windows >= self._next:
-            self._next = n_windows + 1 + n_windows // 100
+        n_runs = len(analysis.windows)
+        if n_runs >= self._next:
+            self._next = n_runs + 1 + n_runs // 100
             self.callback(analysis.so_far(self._expected).with_metadata(metadata))
 
 
@@ -364,8 +360,8 @@ def _until(stop: Event, blocks: Iterable[Float32]) -> Iterator[Float32]:
         yield block
 
 
-def _windows(runs: Iterable[Float32], size: int) -> Iterator[Float32]:
-    """Cut runs of segments (k, t, b) into windows of ``size`` segments; the last can be shorter."""
+def _cut(runs: Iterable[Float32], size: int) -> Iterator[Float32]:
+    """Cut runs of segments (k, t, b) into runs of ``size`` segments; the last can be shorter."""
     rest: Float32 | None = None
     for run in runs:
         rest = run if rest is None else np.concatenate([rest, run])

@@ -33,7 +33,8 @@ class GenrelensEmbeddings:
     Args:
         model: as for :meth:`Classifier.load`; the model must give embeddings, as the default does.
         jobs: number of recordings at once.
-        fast: classify three excerpts of 30 s of each recording.
+        fast: classify three short excerpts of each recording, as :meth:`Classifier.classify`
+            does.
         on_error: ``"raise"`` raises the error of the first recording that cannot be read or has no
             embedding, because it is silent; ``"nan"`` warns and returns a row of NaN for it.
 

@@ -1,4 +1,4 @@
-"""The part of a recording that is classified: the whole, or three excerpts of 30 s (``--fast``)."""
+"""The part of a recording that is classified: the whole, or three short excerpts (``--fast``)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["Excerpt", "expected_seconds", "open_excerpts"]
 Float32 = NDArray[np.float32]
 
 _CENTRES = (1 / 6, 3 / 6, 5 / 6)  # centres of the excerpts, as fractions of the duration
-_SECONDS = 30.0  # length of an excerpt: one window of the network
-_BLOCK = 5.0  # seconds; with longer blocks, more is decoded that is not needed
+_SHORT = 90.0  # seconds; a recording that is not longer is not divided
+_BLOCK = 3.0  # seconds; with longer blocks, more is decoded that is not needed
 
 
 class Excerpt(NamedTuple):
@@ -44,10 +44,10 @@ def open_excerpts(
     sample_rate: int,
     offset: float,
     duration: float | None,
-    fast: bool,
+    excerpt_seconds: float | None = None,
     threads: int = 1,
 ) -> tuple[list[Excerpt], float | None]:
-    """Return the excerpts of a recording: the whole recording as one, or three of 30 s.
+    """Return the excerpts of a recording: the whole recording as one, or three short ones.
 
     The arguments, errors and warnings are those of :func:`genrelens.audio.stream_audio`.
 
@@ -56,10 +56,10 @@ def open_excerpts(
         sample_rate: rate of the blocks, in Hz.
         offset: where to start, in seconds; the starts of excerpts are relative to it.
         duration: how much to use, in seconds; None uses all.
-        fast: decode only 30 s around 1/6, 3/6 and 5/6 of the duration. The whole recording is
-            decoded nevertheless if it lasts at most 90 s, its header states no duration or one that
-            is too long, the source can be read only once, or an excerpt is silent for more than
-            half of its time.
+        excerpt_seconds: decode only this much around 1/6, 3/6 and 5/6 of the duration; at most 30.
+            The whole recording is decoded nevertheless if it lasts at most 90 s, its header states
+            no duration or one that is too long, the source can be read only once, or an excerpt is
+            silent for more than half of its time. None decodes the whole recording.
         threads: number of excerpts that are decoded at once; 1 for a file object.
 
     Returns:
@@ -68,13 +68,15 @@ def open_excerpts(
 
     """
     whole = stream_audio(source, sample_rate=sample_rate, offset=offset, duration=duration)
-    seconds = (expected_seconds(source, offset, duration) or 0.0) if fast else 0.0
-    if seconds <= len(_CENTRES) * _SECONDS:
+    if excerpt_seconds is None:
         return [Excerpt(0.0, whole)], None
-    starts = [centre * seconds - _SECONDS / 2 for centre in _CENTRES]
+    seconds = expected_seconds(source, offset, duration) or 0.0
+    if seconds <= _SHORT:
+        return [Excerpt(0.0, whole)], None
+    starts = [centre * seconds - excerpt_seconds / 2 for centre in _CENTRES]
     is_file_object = not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview)
     decoded = map_in_threads(
-        lambda start: _excerpt(source, offset + start, sample_rate),
+        lambda start: _excerpt(source, offset + start, excerpt_seconds, sample_rate),
         starts,
         jobs=1 if is_file_object else threads,
     )
@@ -87,16 +89,16 @@ def open_excerpts(
     return excerpts, seconds
 
 
-def _excerpt(source: AudioSource, start: float, sample_rate: int) -> Float32 | None:
-    """Decode 30 s from ``start`` on; None if they cannot be decoded completely or are silent."""
+def _excerpt(source: AudioSource, start: float, seconds: float, sample_rate: int) -> Float32 | None:
+    """Decode an excerpt; return None if it cannot be decoded completely or is silent."""
     try:
         blocks = stream_audio(
-            source, sample_rate=sample_rate, offset=start, duration=_SECONDS, block_seconds=_BLOCK
+            source, sample_rate=sample_rate, offset=start, duration=seconds, block_seconds=_BLOCK
         )
         samples = np.concatenate(list(blocks))
     except AudioError:  # shorter than stated, or damaged; decoding the whole reports it
         return None
-    is_short = len(samples) < 0.99 * _SECONDS * sample_rate
+    is_short = len(samples) < 0.99 * seconds * sample_rate
     return None if is_short or _is_silent(samples, sample_rate) else samples
 
 

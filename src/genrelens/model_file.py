@@ -59,6 +59,8 @@ METADATA_KEY = "genrelens"
 SET_HEAD_KEY = "genrelens.set_head"
 DEFAULT_MODEL = "lens"
 
+_USEFUL_THREADS = 4  # for one recording
+_RUN_SEGMENTS = 5
 _INPUT = "segments"
 _OUTPUTS = ["clip_logits", "segment_logits"]
 _OPTIONAL = ["embeddings", "style_logits", "music_logits", "snr", "features"]
@@ -99,7 +101,7 @@ class ModelFile:
         metadata: metadata of the model.
         size: size of the file in bytes.
         set_head: the set head, which classifies sets of segments; None if the model has none.
-        threads: number of threads for one run.
+        threads: number of threads that are to work for one recording.
 
     Example::
 
@@ -132,7 +134,9 @@ class ModelFile:
 
         Args:
             model: name of a packaged model or path of an ``.onnx`` file; None selects the default.
-            threads: number of threads for one run; 0 uses one per core.
+            threads: number of threads for one recording; 0 uses one per core, but at most 4,
+                since more would wait for the decoder. A graph with a set head runs in one thread
+                and is meant to be run in several at once; another graph uses them itself.
 
         Raises:
             ModelError: the file is missing, damaged, of another version, or not a model.
@@ -140,9 +144,9 @@ class ModelFile:
         """
         started = time.perf_counter()
         name = DEFAULT_MODEL if model is None else os.fspath(model)
-        threads = threads or os.cpu_count() or 1
+        threads = threads or min(os.cpu_count() or 1, _USEFUL_THREADS)
         content = read_model(name)
-        session = _open_session(name, content, threads)
+        session = _open_session(name, content, 1)
         try:
             texts = session.get_modelmeta().custom_metadata_map
             text = texts.get(METADATA_KEY)
@@ -150,12 +154,23 @@ class ModelFile:
             metadata = ModelMetadata.from_json(text)
             head = _set_head(texts.get(SET_HEAD_KEY))
             _check_graph(session, metadata, head)
+            if head is None and threads > 1:
+                session = _open_session(name, content, threads)
         except (ValueError, OverflowError) as error:
             raise ModelError(str(error), path=name) from error
         if _log.isEnabledFor(logging.INFO):
             digest, seconds = hashlib.sha256(content).hexdigest(), time.perf_counter() - started
             _log.info("loaded model %s, SHA-256 %s, in %.3f s", name, digest[:16], seconds)
         return cls(name, metadata, session, len(content), head, threads)
+
+    @property
+    def run_segments(self) -> int:
+        """Number of segments for one run of the graph.
+
+        Without a set head, it is a window, whose segments the graph classifies together. With a set
+        head, the graph treats each segment alone, and short runs keep several threads at work.
+        """
+        return self.metadata.window_segments if self.set_head is None else _RUN_SEGMENTS
 
     @property
     def embedding_size(self) -> int | None:

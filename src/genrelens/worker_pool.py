@@ -174,7 +174,7 @@ class ClassifierPool:
         Args:
             path: the file.
             name: name of the recording for messages; replaces ``path`` in the result.
-            fast: classify three excerpts of 30 s, as :meth:`Classifier.classify` does.
+            fast: classify three short excerpts, as :meth:`Classifier.classify` does.
             image: include an image of the network's input in the result.
             alone: no other job is running, so the network uses all cores. The result comes sooner
                 but takes more CPU time.

@@ -14,6 +14,7 @@ from genrelens.data.folders import read_folder
 from genrelens.data.splits import split_by_file
 from genrelens.evaluation.run import evaluate
 from genrelens.model_file import DEFAULT_MODEL, ModelFile, packaged_models
+from support import synth
 
 ROOT = Path(__file__).resolve().parents[2]
 GTZAN = ROOT.parent / "shared" / "gtzan"
@@ -66,6 +67,16 @@ def test_golden_outputs(name: str) -> None:
         prediction = classifier.classify(ROOT / "examples" / clip)
         # Decoders and processors may differ in the last bits of a float32.
         assert dict(prediction.top()) == pytest.approx(expected, abs=1e-4), clip
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("lens", 45), ("mel-cnn-lstm", 90)])
+def test_fast(name: str, seconds: float) -> None:
+    """The set head of ``lens`` needs fewer segments than a network of 2018."""
+    y = load_audio(ROOT / "examples" / "jazz-quartet.ogg", sample_rate=22_050)
+    song = synth.write(np.tile(y, 4), 22_050)
+    prediction = Classifier.load(name).classify(song, fast=True)
+    assert prediction.heard == pytest.approx(seconds, abs=0.1)
+    assert prediction.top(1)[0][0] == "jazz"
 
 
 def test_a_clip_of_one_section_has_one_probability() -> None:

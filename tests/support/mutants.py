@@ -206,10 +206,12 @@ def calls(classifier: Any) -> dict[str, Callable[[Path], Any]]:
 
 
 def child(first: int, end: int, seed: int) -> None:
+    import genrelens.classifier
     from genrelens import Classifier, excerpts
     from genrelens.errors import GenrelensError
 
-    excerpts._SECONDS = 0.2  # short enough for --fast to skip parts of these short files
+    # Short enough for --fast to skip parts of these short files.
+    excerpts._SHORT, genrelens.classifier._WINDOW = 0.6, 0.2
     bound_memory()
     functions = calls(Classifier.load(MODEL, threads=1))
     warnings.simplefilter("ignore")

@@ -30,6 +30,7 @@ class NumpyModel:
 
     def __init__(self, metadata: ModelMetadata) -> None:
         self.metadata = metadata
+        self.run_segments = metadata.window_segments
         sounds = [tiny.sound(genre, 4, seed=9) for genre in tiny.GENRES]
         self._centroids = np.stack([extract_segments(y, tiny.MEL).mean(axis=0) for y in sounds])
 

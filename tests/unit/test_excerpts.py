@@ -33,7 +33,7 @@ def wav(seconds: float) -> bytes:
 
 def opened(source: Any, **options: Any) -> tuple[list[tuple[float, float, float]], float | None]:
     """Return start, first time and end time of each excerpt, and the duration."""
-    settings = {"offset": 0.0, "duration": None, "fast": True, **options}
+    settings = {"offset": 0.0, "duration": None, "excerpt_seconds": 30.0, **options}
     excerpts, seconds = open_excerpts(source, sample_rate=RATE, **settings)
     result = []
     for excerpt in excerpts:
@@ -79,8 +79,14 @@ def test_only_the_excerpts_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert decoded / RATE == pytest.approx(90, abs=1)
 
 
-def test_the_whole_is_decoded_unless_fast() -> None:
-    assert opened(wav(120), fast=False) == (approximately((0, 0, 120)), None)
+def test_short_excerpts() -> None:
+    result, seconds = opened(wav(120), excerpt_seconds=15.0)
+    expected = approximately((12.5, 12.5, 27.5), (52.5, 52.5, 67.5), (92.5, 92.5, 107.5))
+    assert (result, seconds) == (expected, 120)
+
+
+def test_the_whole_is_decoded_without_a_length() -> None:
+    assert opened(wav(120), excerpt_seconds=None) == (approximately((0, 0, 120)), None)
 
 
 @pytest.mark.parametrize("options", [{}, {"offset": 40.0}, {"duration": 80.0}])

@@ -1,16 +1,15 @@
-"""Items mapped and taken in threads: order, early ends and errors."""
+"""Items mapped in threads: order, early ends and errors."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from itertools import count, islice
+from itertools import count
 from threading import Event
 
-import numpy as np
 import pytest
 
-from genrelens.threads import ahead, map_in_threads
+from genrelens.threads import map_in_threads
 from support.processes import wait_until
 
 JOBS = pytest.mark.parametrize("jobs", [1, 3, None])
@@ -40,11 +39,43 @@ def test_the_number_of_items_taken_ahead_is_limited(jobs: int, most: int) -> Non
             taken.append(number)
             yield number
 
-    results = map_in_threads(str, items(), jobs=jobs)
+    def slow(number: int) -> int:
+        wait_until(lambda: len(taken) == most)
+        return number
+
+    results = map_in_threads(slow, items(), jobs=jobs)
     assert taken == []
-    assert next(results) == (0, "0")
+    assert next(results) == (0, 0)
     assert len(taken) == most
     results.close()
+
+
+def test_a_result_does_not_wait_until_all_threads_have_items() -> None:
+    first, seen = Event(), Event()
+
+    def items() -> Iterator[Event]:
+        yield first
+        assert first.wait(60)
+        for _ in range(4):
+            Event().wait(0.05)  # until the first result is complete
+            yield Event()
+        assert seen.is_set()
+
+    for event, _ in map_in_threads(Event.set, items(), jobs=3):
+        seen.set()
+        assert event.is_set()
+
+
+def test_ctrl_c_does_not_wait_for_the_items_in_progress() -> None:
+    released = Event()
+
+    def items() -> Iterator[Event]:
+        yield released
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(map_in_threads(Event.wait, items(), jobs=2))
+    released.set()
 
 
 @JOBS
@@ -65,73 +96,3 @@ def test_an_error_ends_the_iteration(jobs: int | None) -> None:
     with pytest.raises(ValueError, match="3"):
         next(results)
     assert list(results) == []
-
-
-# --------------------------------------------------------------------------------- ahead
-
-
-class Source:
-    """Yields numbers up to ``stop``, then raises an error; records what happened in its thread."""
-
-    def __init__(self, stop: int) -> None:
-        self.stop = stop
-        self.taken = 0
-        self.closed_in: list[threading.Thread] = []
-
-    def __iter__(self) -> Iterator[int]:
-        try:
-            for number in range(self.stop):
-                self.taken = number + 1
-                yield number
-            raise LookupError("torn")
-        finally:
-            self.closed_in.append(threading.current_thread())
-
-
-def test_items_are_taken_ahead_in_order() -> None:
-    assert list(ahead(range(100), size=3)) == list(range(100))
-    assert list(ahead([], size=1)) == []
-
-
-def test_an_error_comes_after_the_items_before_it() -> None:
-    source = Source(5)
-    items = ahead(iter(source), size=2)
-    assert list(islice(items, 5)) == [0, 1, 2, 3, 4]
-    with pytest.raises(LookupError, match="torn"):
-        next(items)
-    assert source.closed_in != [threading.current_thread()]
-
-
-@pytest.mark.parametrize("size", [1, 4])
-def test_few_items_wait_and_closing_ends_the_thread(size: int) -> None:
-    source = Source(10**6)
-    items = ahead(iter(source), size=size)
-    assert source.taken == 0
-    assert next(items) == 0
-    wait_until(lambda: source.taken == size + 2)  # one is free again, one is in progress
-    items.close()
-    assert source.taken <= size + 2
-    assert not any(thread.is_alive() for thread in source.closed_in)
-    assert len(source.closed_in) == 1
-
-
-def test_ctrl_c_does_not_wait_for_the_item_in_progress() -> None:
-    released = Event()
-
-    def hanging() -> Iterator[int]:
-        yield 0
-        released.wait()
-
-    items = ahead(hanging(), size=1)
-    next(items)
-    with pytest.raises(KeyboardInterrupt):
-        items.throw(KeyboardInterrupt)
-    released.set()
-
-
-def test_the_thread_has_the_context_of_the_caller() -> None:
-    def divided() -> Iterator[float]:
-        yield float(np.float32(1) / np.float32(0))
-
-    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        list(ahead(divided(), size=1))

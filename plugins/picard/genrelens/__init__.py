@@ -69,7 +69,7 @@ class GenrelensOptions(OptionsPage):
         super().__init__(parent)
         self._command = QtWidgets.QLineEdit()
         self._max_genres = QtWidgets.QSpinBox(minimum=1, maximum=10)
-        self._fast = QtWidgets.QCheckBox("Classify three excerpts of 30 s of each file")
+        self._fast = QtWidgets.QCheckBox("Classify three short excerpts of each file")
         form = QtWidgets.QFormLayout(self)
         form.addRow("Command", self._command)
         form.addRow("Highest number of genres", self._max_genres)

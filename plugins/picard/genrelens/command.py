@@ -27,7 +27,7 @@ def predicted_genres(
         paths: absolute paths of the files.
         command: the command, with arguments if necessary.
         max_genres: highest number of genres for each file.
-        fast: classify three excerpts of 30 s of each file.
+        fast: classify three short excerpts of each file.
 
     Raises:
         RuntimeError: the command cannot be run or fails.

@@ -84,7 +84,7 @@ _Timeline = Annotated[
 ]
 _Embedding = Annotated[bool, typer.Option("--embedding", help="Include the embedding (JSON).")]
 _Fast = Annotated[
-    bool, typer.Option("--fast", help="Classify three excerpts of 30 s of each long recording.")
+    bool, typer.Option("--fast", help="Classify three short excerpts of each long recording.")
 ]
 _Plot = Annotated[
     Path | None,

@@ -53,7 +53,7 @@ _Exclude = Annotated[
     ),
 ]
 _Fast = Annotated[
-    bool, typer.Option("--fast", help="Classify three excerpts of 30 s of each long recording.")
+    bool, typer.Option("--fast", help="Classify three short excerpts of each long recording.")
 ]
 _Timeout = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.1, help="Time limit for each file.")

@@ -49,7 +49,7 @@ def scan_on_cluster(
         files: files from :func:`find_sources`; each node must reach their paths or URIs.
         model: name of a packaged model or path of a model file; None is the default model.
         jobs: highest number of workers, each with one core; 0: one for each core.
-        fast: classify three excerpts of 30 s of each recording.
+        fast: classify three short excerpts of each recording.
         timeout: time limit for one file in seconds.
         retry: try files again that failed in an earlier scan.
 

@@ -115,7 +115,7 @@ def scan_files(
         files: files from :func:`find_files`.
         model: name of a packaged model or path of a model file; None is the default model.
         jobs: number of worker processes, at least 1.
-        fast: classify three excerpts of 30 s of each recording. Recordings that were classified
+        fast: classify three short excerpts of each recording. Recordings that were classified
             completely keep their prediction.
         timeout: time limit for one file in seconds, above 0; its process is then ended.
         retry: try files again that failed in an earlier scan.

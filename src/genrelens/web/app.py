@@ -212,7 +212,7 @@ def _add_classify(app: FastAPI, service: _Service) -> None:
         fast: Annotated[
             bool,
             Query(
-                description="Classify only three excerpts of 30 s of a recording longer than 90 s."
+                description="Classify only three short excerpts of a recording longer than 90 s."
             ),
         ] = False,
         genres: Annotated[
