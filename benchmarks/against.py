@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import soundfile as sf
+from library import write_library
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "disco-groove.ogg"
-SCANNED = {"mp3": 6, "flac": 3, "ogg": 2, "wav": 1}  # files of a minute, by format
 
 # Runs in a process of its own with the package of one checkout; reads tasks, prints seconds.
 WORKER = """
@@ -54,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("former", type=Path, help="folder of the other checkout")
     parser.add_argument("--runs", type=int, default=7, help="that each figure is of")
+    parser.add_argument("--files", type=int, default=100, help="of the library that is scanned")
     options = parser.parse_args()
     checkouts = {"former": options.former.resolve(), "now": ROOT}
     with tempfile.TemporaryDirectory() as name:
@@ -64,19 +65,19 @@ def main() -> None:
         print("| what | former | now |\n|---|---|---|")
         in_one_process(checkouts, song, options.runs)
         commands(checkouts, folder, options.runs)
-        scans(checkouts, folder, min(3, options.runs))
+        scans(checkouts, folder, options.files)
     sizes = [f"{wheel_bytes(path) / 1e6:.1f} MB" for path in checkouts.values()]
     print(f"| wheel, as a deflated archive | {' | '.join(sizes)} |")
 
 
-def write_music(path: Path, seconds: int, start: int = 0) -> None:
-    """Repeat the bundled clip from second ``start`` on, in the format that the ending says."""
+def write_music(path: Path, seconds: int) -> None:
+    """Repeat the bundled clip, in the format that the ending says."""
     samples, rate = sf.read(EXAMPLE, dtype="float32")
-    missing, at = seconds * rate, start * rate
+    missing = seconds * rate
     with sf.SoundFile(path, "w", rate, samples.shape[1]) as file:
         while missing > 0:
-            file.write(samples[at : at + missing])
-            missing, at = missing - len(samples[at:]), 0
+            file.write(samples[:missing])
+            missing -= len(samples)
 
 
 def alternating(
@@ -155,26 +156,23 @@ def commands(checkouts: Mapping[str, Path], folder: Path, runs: int) -> None:
         print(f"| `genrelens {shown}`, a new process | {cells} |", flush=True)
 
 
-def scans(checkouts: Mapping[str, Path], folder: Path, runs: int) -> None:
+def scans(checkouts: Mapping[str, Path], folder: Path, n_files: int) -> None:
     """Print a row for scans of a new library with two jobs."""
     music = folder / "music"
-    music.mkdir()
-    for suffix, number in SCANNED.items():
-        for index in range(number):
-            write_music(music / f"{index}.{suffix}", 60, start=index)
-    seconds = 60 * sum(SCANNED.values())
+    seconds = write_library(music, n_files)
 
     def run(name: str) -> list[float]:
         with tempfile.TemporaryDirectory(dir=folder) as data:  # a catalogue of its own
             arguments = ["scan", str(music), "--jobs", "2"]
             return [timed(checkouts[name], Path(data), arguments)]
 
-    times = alternating(checkouts, runs, run)
+    times = alternating(checkouts, 2, run)
     cells = " | ".join(
         f"{seconds / best(each, 0):.0f} and {seconds / median(each, 0):.0f}"
         for each in times.values()
     )
-    print(f"| scan of {seconds // 60} min, two jobs, times real time | {cells} |", flush=True)
+    what = f"scan of {n_files} files, {seconds / 3600:.1f} h, two jobs, times real time"
+    print(f"| {what} | {cells} |", flush=True)
 
 
 def timed(checkout: Path, data: Path, arguments: list[str]) -> float:
