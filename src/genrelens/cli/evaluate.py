@@ -110,9 +110,9 @@ def evaluate(
 ) -> None:
     """Evaluate a model on labelled clips: accuracy, recall and calibration with 95 % intervals.
 
-    If the model has genres that the folder does not have, it chooses from those of the folder; the
-    accuracy among all its genres is shown as well. The number of clips that the
-    model was trained on is shown. Exit code 1: some clips could not be read.
+    If the model has genres that the folder does not have, it chooses from those of the folder; its
+    accuracy among all its genres is shown as well. So is how many of the clips it was trained on.
+    Exit code 1: some clips could not be read.
 
     Examples:
         genrelens evaluate my-genres
