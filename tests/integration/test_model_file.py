@@ -217,7 +217,7 @@ def with_metadata(good: bytes, change: Callable[[dict[str, Any]], Any]) -> onnx.
         ({"styles": [{"name": "", "threshold": 0.5}]}, "a style needs a name"),
         ({"styles": [{"name": "house", "threshold": 0}]}, "threshold of style 'house' is 0; it"),
         ({"styles": 2 * [{"name": "house", "threshold": 0.5}]}, "styles are not distinct"),
-        ({"styles": [{"name": "house", "threshold": 0.5}]}, "logits of shape None.* 1 styles"),
+        ({"styles": [{"name": "house", "threshold": 0.5}]}, "logits of shape None.* 1 style"),
         ({"features": None}, "features=None"),
         ({"features": {}}, "incomplete feature settings"),
         ({"features": {**tiny.MEL.to_dict(), "n_mels": 17}}, r"shape .*20, 16.*number of \[20, 17"),

@@ -183,7 +183,7 @@ def test_each_further_output_is_optional(left: str, tmp_path: Path) -> None:
     [
         ({"styles": STYLES}, r"music logits of shape \['n_segments'\].*music_threshold=None"),
         ({"music_threshold": 0.5}, r"style logits of shape \['n_segments', 2\].* 0 styles"),
-        ({"styles": STYLES[:1], "music_threshold": 0.5}, r"logits of shape .*, 2\].* 1 styles"),
+        ({"styles": STYLES[:1], "music_threshold": 0.5}, r"logits of shape .*, 2\].* 1 style"),
     ],
 )
 def test_metadata_must_fit_the_outputs(
