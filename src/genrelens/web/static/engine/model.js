@@ -1,7 +1,10 @@
-/** A loaded model: the network and its set head, run by onnxruntime-web. */
+/** A loaded model: the network and its set head. */
 
 import { Metadata } from "./metadata.js";
+import { Network } from "./network.js";
 import { metadataOf } from "./onnx.js";
+
+const [SEGMENTS, SETS] = [0, 1]; // numbers of the two graphs
 
 /**
  * The outputs of the network for one segment.
@@ -21,23 +24,18 @@ import { metadataOf } from "./onnx.js";
  */
 
 export class Model {
-  #ort;
   #network;
-  #head;
 
   /**
    * Load a model.
-   * @param {Object} ort  the module onnxruntime-web
+   * @param {string} runtime  address of the folder of onnxruntime-web
    * @param {Uint8Array} content  the model file
    */
-  static async load(ort, content) {
+  static async load(runtime, content) {
     const texts = metadataOf(content);
     const head = Uint8Array.from(atob(texts["genrelens.set_head"]), (byte) => byte.charCodeAt(0));
-    const options = { graphOptimizationLevel: "all", logSeverityLevel: 4 };
     const model = new Model();
-    model.#ort = ort;
-    model.#network = await ort.InferenceSession.create(content, options);
-    model.#head = await ort.InferenceSession.create(head, options);
+    model.#network = await Network.start(runtime, [content, head]);
     model.metadata = new Metadata(JSON.parse(texts.genrelens));
     return model;
   }
@@ -54,7 +52,7 @@ export class Model {
       frames.forEach((frame, row) => input.set(frame, (segment * nFrames + row) * nBins)),
     );
     const shape = [segments.length, nFrames, nBins];
-    const outputs = await this.#network.run({ segments: this.#tensor(input, shape) });
+    const outputs = await this.#network.run(SEGMENTS, input, shape);
     const features = rows(outputs.features);
     const styles = outputs.style_logits ? rows(outputs.style_logits) : segments.map(() => []);
     const alone = await this.evaluate(features.map(describeOne));
@@ -75,7 +73,9 @@ export class Model {
     const width = sets[0].length;
     const input = new Float32Array(sets.length * width);
     sets.forEach((set, index) => input.set(set, index * width));
-    const outputs = await this.#head.run({ sets: this.#tensor(input, [sets.length, width]) });
+    const outputs = await this.#network.run(SETS, input, [sets.length, width], {
+      isUrgent: true,
+    });
     const [genres, styles] = [rows(outputs.genre_logits), rows(outputs.style_logits)];
     return genres.map((genreLogits, index) => ({
       genreLogits,
@@ -83,10 +83,6 @@ export class Model {
       musicLogit: outputs.music_logits?.data[index] ?? null,
       snr: outputs.snr?.data[index] ?? null,
     }));
-  }
-
-  #tensor(values, shape) {
-    return new this.#ort.Tensor("float32", values, shape);
   }
 }
 

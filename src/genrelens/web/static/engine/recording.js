@@ -13,8 +13,11 @@ import { SILENCE_LEVEL, Segmenter } from "./segments.js";
  * @property {?import("./model.js").Outputs} outputs  null if it is silent or not classified yet
  */
 
+const MOST_RUNS = 3; // windows that wait for the network while more is decoded
+
 export class Recording {
   #model;
+  #runs = []; // of the network, in progress
   #segmenter;
   #image;
   #segments = [];
@@ -45,17 +48,19 @@ export class Recording {
   }
 
   /**
-   * Add a block of mono samples at the rate of the model, and run each window that it completes.
+   * Add a block of mono samples at the rate of the model, and begin each window that it completes.
    * @param {Float32Array} block
-   * @returns {Promise<boolean>}  whether a window was run
+   * @returns {Promise<boolean>}  whether a window was completed
    */
   async push(block) {
-    return this.#run(this.#segmenter.push(block), this.#model.metadata.windowSegments);
+    this.#begin(this.#segmenter.push(block), this.#model.metadata.windowSegments);
+    return this.#finish(MOST_RUNS);
   }
 
-  /** Run the last window. */
+  /** Run the last window, and wait for all. */
   async end() {
-    await this.#run(this.#segmenter.end(), 1);
+    this.#begin(this.#segmenter.end(), 1);
+    await this.#finish(0);
   }
 
   /** Return the network's input as an image. */
@@ -63,17 +68,28 @@ export class Recording {
     return this.#image.toDocument(this.#segments.map(({ share }) => share));
   }
 
-  /** Run windows while at least `fewest` segments are waiting. */
-  async #run(segments, fewest) {
+  /** Begin to run windows while at least `fewest` segments are waiting. */
+  #begin(segments, fewest) {
     segments.forEach((segment) => this.#add(segment));
-    let hasRun = false;
     while (this.#waiting.length >= fewest) {
-      const window = this.#waiting.splice(0, this.#model.metadata.windowSegments);
-      const outputs = await this.#model.run(window.map(({ segment }) => segment));
-      window.forEach(({ entry }, index) => (entry.outputs = outputs[index]));
-      hasRun = true;
+      const run = this.#run(this.#waiting.splice(0, this.#model.metadata.windowSegments));
+      run.catch(() => {}); // #finish reports the error
+      this.#runs.push(run);
     }
-    return hasRun;
+  }
+
+  async #run(window) {
+    const outputs = await this.#model.run(window.map(({ segment }) => segment));
+    window.forEach(({ entry }, index) => (entry.outputs = outputs[index]));
+  }
+
+  /** Wait until at most `most` windows are in progress; return whether one was completed. */
+  async #finish(most) {
+    const isLong = this.#runs.length > most;
+    while (this.#runs.length > most) {
+      await this.#runs.shift();
+    }
+    return isLong;
   }
 
   #add(segment) {

@@ -1,5 +1,6 @@
 /**
- * The worker that classifies, so that the page never freezes. Messages to it:
+ * The worker that classifies, so that the page never freezes. It has another worker for the network,
+ * so that the network runs while a recording is decoded. Messages to it:
  *
  *   {type: "start", runtime, model}         addresses of the folder of onnxruntime-web, the model
  *   {type: "classify", id, file, genres}    a recording; several are classified one by one
@@ -14,24 +15,16 @@ import { classify } from "./classify.js";
 import { decodedAudio, openSource } from "./decode.js";
 import { Model } from "./model.js";
 
-const MAX_THREADS = 4;
-
 const jobs = new Map(); // id -> {abort, audio}
 let queue = Promise.resolve();
 let model = null;
 
 async function start({ runtime, model: address }) {
-  const ort = await import(`${runtime}ort.js`);
-  ort.env.logLevel = "error";
-  ort.env.wasm.wasmPaths = { mjs: `${runtime}ort-wasm.js`, wasm: `${runtime}ort-wasm.wasm` };
-  ort.env.wasm.numThreads = self.crossOriginIsolated
-    ? Math.min(MAX_THREADS, navigator.hardwareConcurrency)
-    : 1;
   const response = await fetch(address);
   if (!response.ok) {
     throw new Error(`The model could not be loaded (${response.status}).`);
   }
-  return Model.load(ort, new Uint8Array(await response.arrayBuffer()));
+  return Model.load(runtime, new Uint8Array(await response.arrayBuffer()));
 }
 
 function prepare(message) {
