@@ -17,17 +17,31 @@ _INTERRUPTED = 130  # exit code after Ctrl-C
 def main() -> NoReturn:
     """Run the command line and exit with its code.
 
-    Ctrl-C during the import of modules ends the process at once without a traceback, code 130.
+    Ctrl-C ends the process without a traceback, code 130, even during the import of modules, and if
+    it is pressed again while the command ends.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # SIGINT is not ignored, as it is under nohup
+    handled = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if handled:  # SIGINT is not ignored, as it is under nohup
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
     from genrelens.cli import main as run
 
+    interrupted = False
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
     try:
-        signal.signal(signal.SIGINT, before)
+        if handled:
+            signal.signal(signal.SIGINT, interrupt)
         run()
-    except KeyboardInterrupt:  # just before or after the command
+    except SystemExit:
+        raise
+    except BaseException:
+        # An interrupted import raises an ImportError, and an interrupted end of threads others.
+        if not interrupted:
+            raise
         os._exit(_INTERRUPTED)
 
 

@@ -222,6 +222,7 @@ class Classifier:
 
         Raises:
             ModelError: the model is damaged and cannot be run.
+            TypeError: ``sources`` is one recording.
             ValueError: ``jobs`` is below 1.
 
         Example::
@@ -230,6 +231,8 @@ class Classifier:
                 print(path, result.answer if isinstance(result, Prediction) else result.reason)
 
         """
+        if isinstance(sources, str | bytes | os.PathLike):
+            raise TypeError(f"sources is one recording ({source_name(sources)}); use classify")
         if jobs < 1:
             raise ValueError(f"jobs={jobs} must be at least 1")
         stop = Event()

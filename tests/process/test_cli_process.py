@@ -266,7 +266,9 @@ def test_ctrl_c(music: Path, model: Path, jobs: str) -> None:
     assert "\x1b[?25h" in after  # the cursor is back
 
 
-@pytest.mark.parametrize("module", ["rich", "typer", "genrelens.errors", "numpy"])
+@pytest.mark.parametrize(
+    "module", ["rich", "typer", "genrelens.errors", "numpy", "onnxruntime.capi"]
+)
 def test_ctrl_c_while_modules_are_imported(module: str) -> None:
     """The signal is sent when Python reports the import of a module on standard error."""
     program, *arguments = command("classify", "x")
@@ -286,6 +288,31 @@ def test_ctrl_c_while_modules_are_imported(module: str) -> None:
     rest = running.stderr.read()
     assert running.wait(PATIENCE) == 130
     assert "Traceback" not in rest
+
+
+FAILS_AT_THE_END = """
+import signal
+import genrelens.cli
+from genrelens.__main__ import main
+
+def run():
+    try:
+        if {interrupted}:
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        raise RuntimeError("release unlocked lock")
+
+genrelens.cli.main = run
+main()
+"""
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_an_error_after_ctrl_c_is_no_error(interrupted: bool) -> None:
+    program = FAILS_AT_THE_END.format(interrupted=interrupted)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == (130 if interrupted else 1)
+    assert ("release unlocked lock" in done.stderr) == (not interrupted)
 
 
 def test_ctrl_c_while_waiting_for_a_pipe(music: Path, model: Path) -> None:

@@ -309,6 +309,12 @@ def test_fast(recurrent: Classifier) -> None:
     assert recurrent.classify(content).heard == 150
 
 
+@pytest.mark.parametrize("sources", ["song.mp3", b"RIFF", Path("song.mp3")])
+def test_one_recording_is_not_several(classifier: Classifier, sources: Any) -> None:
+    with pytest.raises(TypeError, match=r"sources is one recording \(.+\); use classify"):
+        classifier.classify_many(sources)
+
+
 def test_fast_passes_on_the_features_of_the_excerpts(classifier: Classifier) -> None:
     content = synth.write(tiny.sound("noise", 100), RATE)
     runs: list[NDArray[Any]] = []

@@ -212,6 +212,12 @@ def test_a_full_disk(dataset: Dataset, cache: Path, monkeypatch: pytest.MonkeyPa
     assert kept(cache) == []
 
 
+def test_a_folder_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GENRELENS_DATASET_CACHE", "~/kept")
+    assert caching.cache_folder() == tmp_path / "kept"
+
+
 def test_nothing_is_kept_if_the_user_wants_that(
     dataset: Dataset, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,7 @@ BROKEN = [  # column, value of the second row, and the message
         (lambda path: path.write_bytes(b"PAR1" * 99), "is not a part of a data set of genrelens"),
         (cut, "is not a part of a data set of genrelens"),
         (lambda path: path.mkdir(), "Is a directory"),
+        (os.mkfifo, "is a pipe, not a part of a data set"),
         (
             lambda path: pa.parquet.write_table(pa.table({"path": ["/a"]}), path),
             'has no column "album"',

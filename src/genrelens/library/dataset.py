@@ -299,10 +299,13 @@ class _Folder:
         return {name: (each.st_size, each.st_mtime_ns) for name, each in found.items()}
 
     def open(self, name: str) -> Any:
+        path = self._path / name
+        if path.is_fifo():  # opening it would wait for a writer
+            raise LibraryError("is a pipe, not a part of a data set", path=path)
         try:
-            return (self._path / name).open("rb")
+            return path.open("rb")
         except OSError as error:
-            raise LibraryError(reason(error), path=self._path / name) from error
+            raise LibraryError(reason(error), path=path) from error
 
     def write(self, name: str, content: bytes) -> None:
         try:

@@ -53,7 +53,7 @@ def cache_folder() -> Path | None:
 
     chosen = os.environ.get(_VARIABLE)
     if chosen is not None:
-        return Path(chosen) if chosen else None
+        return Path(chosen).expanduser() if chosen else None
     return platformdirs.user_cache_path("genrelens", appauthor=False) / "datasets"
 
 
