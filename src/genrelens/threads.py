@@ -24,8 +24,8 @@ def map_in_threads(
 ) -> Generator[tuple[T, R], None, None]:
     """Apply a function to items in threads, and yield each item with its result, in order.
 
-    At most ``2 * jobs`` items are taken from ``items`` before their results are yielded; each item
-    that is taken makes room for results that are complete. Closing the iterator drops the items
+    At most ``2 * jobs`` items are taken from ``items`` before their results are yielded; a result
+    that is complete is yielded once every thread has an item. Closing the iterator drops the items
     that were not started and waits for the others. Ctrl-C does not wait. An exception that
     ``function`` raises ends the iteration.
 
@@ -64,7 +64,8 @@ def _map_in_pool(
         while True:
             for item in remaining:
                 running.append((item, pool.submit(function, item)))
-                if len(running) == 2 * jobs or running[0][1].done():
+                is_complete = len(running) >= jobs and running[0][1].done()
+                if is_complete or len(running) == 2 * jobs:
                     break
             if not running:
                 return
