@@ -52,7 +52,7 @@ def test_the_site_can_be_installed(local: Visit, static_site: Path) -> None:
     for icon in manifest["icons"]:
         assert next(static_site.glob(f"*/{icon['src']}")).stat().st_size > 100
     offline_ready(local)
-    assert local.page.evaluate("navigator.serviceWorker.controller.state") == "activated"
+    local.page.wait_for_function("navigator.serviceWorker.controller.state === 'activated'")
 
 
 def test_a_new_version_replaces_the_old_one(
