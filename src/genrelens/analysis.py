@@ -84,13 +84,19 @@ class Analysis:
             duration: expected length of the recording in seconds; None if it is unknown.
 
         """
-        starts = np.concatenate([starts for starts, _ in self._runs])
-        n_before = sum(len(times) for times, _, _ in self._tracks)
-        n_here = self._n_classified() - n_before
-        last = int(starts[n_here - 1]) + self._features.segment_frames if n_here > 0 else 0
-        n_samples = min(self.n_samples - self._n_samples_before, last * self._features.hop_length)
-        heard = (self._n_samples_before + n_samples) / self._features.sample_rate
+        heard = self._n_samples_classified() / self._features.sample_rate
         return self._prediction(heard, max(heard, duration or 0.0))
+
+    def _n_samples_classified(self) -> int:
+        n_segments = self._n_classified()
+        n_here = n_segments - sum(len(times) for times, _, _ in self._tracks)
+        if n_here <= 0:  # the network is still in an excerpt before the one in progress
+            frames = n_segments * self._features.segment_hop
+            return min(self._n_samples_before, frames * self._features.hop_length)
+        starts = np.concatenate([starts for starts, _ in self._runs])
+        last = int(starts[n_here - 1]) + self._features.segment_frames
+        n_samples = min(self.n_samples - self._n_samples_before, last * self._features.hop_length)
+        return self._n_samples_before + n_samples
 
     def _n_classified(self) -> int:
         """Return the number of segments before the first that awaits the network."""

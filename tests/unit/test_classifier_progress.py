@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,15 @@ def test_progress_of_excerpts(recurrent: Classifier) -> None:
     assert {each.duration for each in found} == {150.0}
     ends = [each for each in found if each.heard == 30.0]
     assert ends[0].segment_times[-1] < 40
+
+
+def test_progress_in_several_threads(recurrent_model: Path) -> None:
+    """Later excerpts are decoded already, but only what the network has classified counts."""
+    classifier = Classifier.load(recurrent_model, threads=3)
+    content = synth.write(tiny.sound("noise", 150), RATE)
+    for fast in (True, False):
+        for each in reports(classifier, content, fast=fast):
+            assert each.heard <= len(each.segments) * SECONDS_OF_SEGMENT + 1e-9
 
 
 def test_progress_without_a_stated_length(classifier: Classifier) -> None:
