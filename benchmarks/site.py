@@ -45,7 +45,6 @@ CLASSIFY = """async ([address, name]) => {
 COLUMNS = (
     "recording",
     "visit",
-    "threads",
     "time",
     "times real time",
     "processor time",
@@ -108,10 +107,8 @@ def measure(server: str, path: Path, *, later: bool) -> None:
         before = processor_seconds()
         found: Any = visit.page.evaluate(CLASSIFY, [f"{server}{path.name}", path.name])
         used = processor_seconds() - before
-        threads = "several" if visit.page.evaluate("crossOriginIsolated") else "one"
         print(
             f"| {path.name}, {found['duration']:.0f} s | {'later' if later else 'first'} "
-            f"| {threads} "
             f"| {found['seconds']:.1f} s | {found['duration'] / found['seconds']:.0f} "
             f"| {used:.1f} s | {found['longest']:.0f} ms | {peak_memory() / 1e6:.0f} MB |",
             flush=True,

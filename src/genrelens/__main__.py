@@ -38,9 +38,9 @@ def main() -> NoReturn:
         run()
     except SystemExit:
         raise
-    except BaseException:
+    except BaseException as error:
         # An interrupted import raises an ImportError, and an interrupted end of threads others.
-        if not interrupted:
+        if not interrupted and not isinstance(error, KeyboardInterrupt):
             raise
         os._exit(_INTERRUPTED)
 
