@@ -70,7 +70,7 @@ def test_stats(genrelens: Genrelens, library: Path) -> None:
         f"  jazz      1  {'#' * 20}",
         f"  not sure  1  {'#' * 20}",
         f"  failed    1  {'#' * 20}",
-        "failed: 1 took longer than 600 s",
+        "failed, 1 file: took longer than 600 s",
     ]
     assert genrelens("stats", "--under", "music/a").out.startswith("2 files, 1.0 h of audio\n")
     gone = genrelens("stats", "--under", "gone")
@@ -144,7 +144,7 @@ def test_the_summary_of_a_scan(
     assert counts.startswith("5 files: 3 classified, 1 with audio that was classified before, 1 f")
     assert summary.startswith("5 files, 4 s of audio, 1 with the audio of another file\n")
     assert re.search(r"^  failed +1  ", summary, re.M)
-    assert "failed: 1 is not audio that any decoder can read\n" in summary
+    assert "failed, 1 file: is not audio that any decoder can read\n" in summary
     commands = [
         line.split("  # ")[0].rstrip() for line in summary.split("\nNext:\n")[1].splitlines()
     ]

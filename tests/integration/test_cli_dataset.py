@@ -103,7 +103,7 @@ def test_the_summary_is_that_of_a_catalogue(scan: Command, music: Path, workdir:
     _, summary = into_catalog.out.split("\n\n")
     assert into_dataset.out.split("\n\n")[1] == summary
     assert summary.startswith("4 files, ")
-    assert "failed: 1 is not audio" in summary
+    assert "failed, 1 file: is not audio" in summary
 
 
 def test_an_interrupted_scan_keeps_what_is_done(music: Path, model: Path, workdir: Path) -> None:

@@ -84,9 +84,9 @@ def _print_rows(rows: list[tuple[str, int, str]]) -> None:
 
 def _print_failures(failures: Mapping[str, int]) -> None:
     for reason, n in list(failures.items())[:_MOST_REASONS]:
-        out.print(f"failed: {n} {display_name(reason)}", soft_wrap=True)
+        out.print(f"failed, {count_of(n, 'file')}: {display_name(reason)}", soft_wrap=True)
     if rest := sum(list(failures.values())[_MOST_REASONS:]):
-        out.print(f"failed: {rest} for other reasons")
+        out.print(f"failed, {count_of(rest, 'file')}: other reasons")
 
 
 def length(seconds: float) -> str:
